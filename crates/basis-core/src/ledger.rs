@@ -1,0 +1,221 @@
+//! Ledger lines: the only thing that changes a holding.
+//!
+//! **Invariants.** Append-only. The unique [`Cause`] makes posting idempotent. A holding is the
+//! sum of the quantities posted to its account and item. The open cost of a perpetual position is
+//! the sum of the values of its `trade` lines plus the realised results booked against it.
+
+use std::fmt;
+
+use crate::num::{Price, Quantity, Value};
+use crate::types::{Account, InstructionId, InstrumentKey, Item, Symbol, Timestamp, Venue};
+
+/// Why a holding changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum EntryKind {
+    /// A fill: asset legs of a spot trade, or the position leg of a perp trade.
+    Trade,
+    /// The result of reducing a perp position, settled in the quote asset.
+    RealizedPnl,
+    /// A venue's trading fee.
+    Fee,
+    /// A funding payment; negative when we pay.
+    Funding,
+    /// Interest earned.
+    Interest,
+    /// Interest owed.
+    BorrowCost,
+    /// A reward paid out.
+    Reward,
+    /// A change of a rebasing balance.
+    Rebase,
+    /// Gas paid.
+    Gas,
+    /// An asset moved between our accounts.
+    Transfer,
+    /// What moving it cost.
+    TransferCost,
+    /// A liquidation's fee or loss beyond the trade itself.
+    Liquidation,
+    /// Capital that came from outside.
+    Deposit,
+    /// Capital that went outside.
+    Withdrawal,
+}
+
+impl EntryKind {
+    /// The name in `ledger.csv`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trade => "trade",
+            Self::RealizedPnl => "realized_pnl",
+            Self::Fee => "fee",
+            Self::Funding => "funding",
+            Self::Interest => "interest",
+            Self::BorrowCost => "borrow_cost",
+            Self::Reward => "reward",
+            Self::Rebase => "rebase",
+            Self::Gas => "gas",
+            Self::Transfer => "transfer",
+            Self::TransferCost => "transfer_cost",
+            Self::Liquidation => "liquidation",
+            Self::Deposit => "deposit",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+}
+
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The number or text by which a venue knows a fill.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TradeId {
+    /// A counter, as Binance and OKX use.
+    Number(u64),
+    /// Anything else, as Bybit's UUIDs.
+    Text(Box<str>),
+}
+
+impl fmt::Display for TradeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What happened outside, named so that the same happening always has the same name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Occurrence {
+    /// A fill: the venue's trade id is unique per instrument.
+    Trade {
+        /// Where.
+        instrument: InstrumentKey,
+        /// The venue's id of the fill.
+        trade: TradeId,
+    },
+    /// A funding settlement.
+    Funding {
+        /// Who settled.
+        venue: Venue,
+        /// In which perp.
+        symbol: Symbol,
+        /// The venue's instant of settlement.
+        instant: Timestamp,
+    },
+    /// A liquidation.
+    Liquidation {
+        /// Of which instrument.
+        instrument: InstrumentKey,
+        /// The venue's id of the forced fill.
+        trade: TradeId,
+    },
+    /// A transfer's departure, by its instruction.
+    TransferOut(InstructionId),
+    /// A transfer's arrival, by the instruction that sent it.
+    TransferIn(InstructionId),
+    /// A scheduled or observed deposit from, or withdrawal to, outside.
+    External {
+        /// When.
+        at: Timestamp,
+        /// Distinguishes several at one instant.
+        number: u32,
+    },
+    /// A log of a transaction on chain.
+    Log {
+        /// Transaction hash.
+        transaction: [u8; 32],
+        /// Log index within the block.
+        index: u32,
+    },
+    /// A happening of a venue that is not ours, under the driver's own unique name.
+    Other {
+        /// Who reports it.
+        venue: Venue,
+        /// Unique within the venue.
+        name: Box<str>,
+    },
+}
+
+/// The unique reason of one ledger line: an occurrence, and which of its lines this is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cause {
+    /// What happened.
+    pub occurrence: Occurrence,
+    /// Which of the lines it causes, from 0.
+    pub line: u8,
+}
+
+impl Cause {
+    /// Line `line` of `occurrence`.
+    #[must_use]
+    pub const fn new(occurrence: Occurrence, line: u8) -> Self {
+        Self { occurrence, line }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.occurrence {
+            Occurrence::Trade { instrument, trade } => write!(f, "trade:{instrument}:{trade}")?,
+            Occurrence::Funding {
+                venue,
+                symbol,
+                instant,
+            } => {
+                write!(f, "funding:{venue}:{symbol}:{instant}")?;
+            }
+            Occurrence::Liquidation { instrument, trade } => {
+                write!(f, "liquidation:{instrument}:{trade}")?;
+            }
+            Occurrence::TransferOut(id) => write!(f, "transfer_out:{id}")?,
+            Occurrence::TransferIn(id) => write!(f, "transfer_in:{id}")?,
+            Occurrence::External { at, number } => write!(f, "external:{at}:{number}")?,
+            Occurrence::Log { transaction, index } => {
+                f.write_str("log:0x")?;
+                for byte in transaction {
+                    write!(f, "{byte:02x}")?;
+                }
+                write!(f, ":{index}")?;
+            }
+            Occurrence::Other { venue, name } => write!(f, "other:{venue}:{name}")?,
+        }
+        write!(f, "#{}", self.line)
+    }
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// When it happened at the venue.
+    pub at: Timestamp,
+    /// Whose holding changes.
+    pub account: Account,
+    /// What is counted.
+    pub item: Item,
+    /// Signed change of the holding: a multiple of the asset's own unit, or base units of a position.
+    pub quantity: Quantity,
+    /// Signed worth that changed hands, in the reporting currency (USD).
+    ///
+    /// Lines of kind `trade`: what was paid (> 0) or received (< 0) for `quantity`, that is quantity ×
+    /// fill price; the asset legs of a spot trade cancel out to the last unit, and a position line
+    /// changes the position's open cost by it. Every other line: quantity × reference price, half-even
+    /// at 18 decimals.
+    pub value: Value,
+    /// Why.
+    pub kind: EntryKind,
+    /// The instruction behind it, when there is one.
+    pub instruction: Option<InstructionId>,
+    /// The mark of the item at that moment, in the reporting currency (1 for the stablecoins that
+    /// the run values at 1). Slippage of a trade line = quantity × reference price − value.
+    pub reference_price: Price,
+    /// Unique; posting the same cause twice does nothing.
+    pub cause: Cause,
+}

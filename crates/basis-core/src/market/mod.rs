@@ -1,0 +1,15 @@
+//! Recorded or live market data, and the only door to it.
+//!
+//! [`MarketData`] holds columns; [`MarketView`] is what everybody reads: a value exists in it from
+//! the instant it could have been known until its maximum age, never earlier and never later.
+
+mod coverage;
+mod series;
+mod view;
+
+pub use coverage::{Coverage, Gap, GapTreatment, coverage};
+pub use series::{BarSeries, MarketData, RateSeries, SeriesError};
+pub use view::{
+    FundingLookup, GapPolicy, MarketView, PriceState, Quote, SeriesRequest, SlotId, ViewError,
+    ViewPolicy,
+};

@@ -1,0 +1,469 @@
+//! 256-bit unsigned intermediates for [`Fixed18`](super::Fixed18).
+//!
+//! Only what multiplication, division and the square root of a 128-bit fixed
+//! point need; not a general integer type, and not the 256-bit integers of the
+//! chain.
+//!
+//! Wrapping operations are used throughout because the release profile keeps
+//! overflow checks on and these bounds are proven beside each step.
+//!
+//! Sources: N. Möller and T. Granlund, "Improved division by invariant
+//! integers", IEEE Transactions on Computers 60 (2011), algorithms 2
+//! (reciprocal word), 4 (two limbs by one), 5 (three by two) and 6 (reciprocal
+//! for three by two); P. Barrett, CRYPTO '86, for the constant divisor.
+
+/// The divisor of [`div_scale`], `10^18`.
+pub(super) const SCALE: u64 = 1_000_000_000_000_000_000;
+
+/// How far a dividend is shifted before it meets [`SCALE_RECIPROCAL`].
+///
+/// `2^187 / 10^18` is a little above `2^127`, so a dividend with more bits
+/// than `128 + 59` has a quotient that no `i128` can hold.
+const BARRETT_SHIFT: u32 = 59;
+
+/// `floor(2^(128 + BARRETT_SHIFT) / 10^18)`, a number of 128 bits.
+const SCALE_RECIPROCAL: u128 = {
+    let power = U256 {
+        hi: 1 << BARRETT_SHIFT,
+        lo: 0,
+    };
+    match div(power, SCALE as u128) {
+        Some((quotient, _)) => quotient,
+        None => panic!("invariant: 2^187 / 10^18 fits 128 bits"),
+    }
+};
+
+/// An unsigned integer of 256 bits, `hi * 2^128 + lo`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct U256 {
+    pub(super) hi: u128,
+    pub(super) lo: u128,
+}
+
+impl U256 {
+    /// Shifts left by `bits < 128`; bits shifted out are lost.
+    #[inline]
+    const fn shl(self, bits: u32) -> Self {
+        if bits == 0 {
+            return self;
+        }
+        Self {
+            hi: (self.hi << bits) | (self.lo >> (128_u32.wrapping_sub(bits))),
+            lo: self.lo << bits,
+        }
+    }
+
+    /// Returns the low 128 bits of `self >> bits`, `0 < bits < 128`.
+    #[inline]
+    const fn shr_low(self, bits: u32) -> u128 {
+        (self.lo >> bits) | (self.hi << (128_u32.wrapping_sub(bits)))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "takes the low limb")]
+#[inline]
+const fn low(x: u128) -> u64 {
+    x as u64
+}
+
+#[inline]
+const fn high(x: u128) -> u64 {
+    low(x >> 64)
+}
+
+#[inline]
+const fn join(hi: u64, lo: u64) -> u128 {
+    ((hi as u128) << 64) | lo as u128
+}
+
+/// Returns the full product of two limbs; it cannot overflow.
+#[inline]
+const fn mul_limbs(a: u64, b: u64) -> u128 {
+    (a as u128).wrapping_mul(b as u128)
+}
+
+/// Returns the full product `a * b`.
+#[inline]
+pub(super) const fn mul(a: u128, b: u128) -> U256 {
+    let low_low = mul_limbs(low(a), low(b));
+    let low_high = mul_limbs(low(a), high(b));
+    let high_low = mul_limbs(high(a), low(b));
+    let high_high = mul_limbs(high(a), high(b));
+    // (2^64 - 1)^2 + (2^64 - 1) < 2^128, so only the second sum can carry.
+    let middle = low_high.wrapping_add(high(low_low) as u128);
+    let (middle, carry) = middle.overflowing_add(high_low);
+    U256 {
+        hi: high_high.wrapping_add(join(carry as u64, high(middle))),
+        lo: join(low(middle), low(low_low)),
+    }
+}
+
+/// Returns quotient and remainder of `dividend / 10^18`, or `None` where the
+/// quotient is at least `2^187 / 10^18`, which no `i128` holds.
+#[inline]
+pub(super) const fn div_scale(dividend: U256) -> Option<(u128, u64)> {
+    if dividend.hi >> BARRETT_SHIFT != 0 {
+        return None;
+    }
+    let top = dividend.shr_low(BARRETT_SHIFT);
+    // With N the dividend and D = 10^18 the estimate is short of N / D by less
+    // than 2^59 / D + N / 2^187 < 1.6, hence by at most two after the floor.
+    let mut quotient = mul(top, SCALE_RECIPROCAL).hi;
+    // The true remainder plus two divisors is below 2^64: one limb is enough.
+    let mut remainder = low(dividend.lo).wrapping_sub(low(quotient).wrapping_mul(SCALE));
+    let short = remainder >= SCALE;
+    quotient = quotient.wrapping_add(short as u128);
+    remainder = remainder.wrapping_sub(if short { SCALE } else { 0 });
+    if remainder >= SCALE {
+        quotient = quotient.wrapping_add(1);
+        remainder = remainder.wrapping_sub(SCALE);
+    }
+    Some((quotient, remainder))
+}
+
+/// Returns quotient and remainder, or `None` where the quotient needs more
+/// than 128 bits (a zero divisor included).
+#[inline]
+pub(super) const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
+    if dividend.hi >= divisor {
+        return None;
+    }
+    let shift = divisor.leading_zeros();
+    if let Some(shift) = shift.checked_sub(64) {
+        // One limb: `hi < divisor` leaves at most three limbs in the dividend.
+        let divisor = low(divisor) << shift;
+        let reciprocal = reciprocal(divisor);
+        let dividend = dividend.shl(shift);
+        let (q1, r) = div_2_by_1(low(dividend.hi), high(dividend.lo), divisor, reciprocal);
+        let (q0, r) = div_2_by_1(r, low(dividend.lo), divisor, reciprocal);
+        Some((join(q1, q0), (r >> shift) as u128))
+    } else {
+        let divisor = divisor << shift;
+        let reciprocal = reciprocal_3_by_2(divisor);
+        let dividend = dividend.shl(shift);
+        let (q1, r) = div_3_by_2(dividend.hi, high(dividend.lo), divisor, reciprocal);
+        let (q0, r) = div_3_by_2(r, low(dividend.lo), divisor, reciprocal);
+        Some((join(q1, q0), r >> shift))
+    }
+}
+
+/// Returns `floor(sqrt(n))` for `n < 2^187`.
+#[inline]
+pub(super) const fn isqrt(n: U256) -> u128 {
+    debug_assert!(n.hi >> BARRETT_SHIFT == 0);
+    if n.hi == 0 {
+        return n.lo.isqrt();
+    }
+    let half_shift = 128_u32.wrapping_sub(n.hi.leading_zeros()).div_ceil(2);
+    let top = n.shr_low(half_shift.wrapping_mul(2));
+    // A start above the root makes Newton's iteration fall monotonically to
+    // its floor; 64 correct bits leave one or two rounds.
+    let mut root = top.isqrt().wrapping_add(1) << half_shift;
+    loop {
+        let Some((quotient, _)) = div(n, root) else {
+            panic!("invariant: the estimate is at least the root")
+        };
+        let next = root.wrapping_add(quotient) >> 1;
+        if next >= root {
+            return root;
+        }
+        root = next;
+    }
+}
+
+/// Returns `floor((2^128 - 1) / d) - 2^64` for a `d` with its top bit set.
+#[inline]
+const fn reciprocal(d: u64) -> u64 {
+    debug_assert!(d >> 63 == 1);
+    let d9 = d >> 55;
+    let d40 = (d >> 24).wrapping_add(1);
+    let d63 = d.div_ceil(2);
+    // The paper takes this from a table of 256 entries.
+    let Some(v0) = 0x7_fd00_u64.checked_div(d9) else {
+        panic!("invariant: the divisor is normalized")
+    };
+    let v1 = (v0 << 11)
+        .wrapping_sub(v0.wrapping_mul(v0).wrapping_mul(d40) >> 40)
+        .wrapping_sub(1);
+    let correction = (1_u64 << 60).wrapping_sub(v1.wrapping_mul(d40));
+    let v2 = (v1 << 13).wrapping_add(v1.wrapping_mul(correction) >> 47);
+    let odd_part = if d & 1 == 1 { v2 >> 1 } else { 0 };
+    let e = odd_part.wrapping_sub(v2.wrapping_mul(d63));
+    let v3 = (v2 << 31).wrapping_add(high(mul_limbs(v2, e)) >> 1);
+    // floor((v3 + 2^64 + 1) * d / 2^64), which fits a limb.
+    let product = mul_limbs(v3, d).wrapping_add(d as u128);
+    v3.wrapping_sub(high(product)).wrapping_sub(d)
+}
+
+/// Returns `floor((2^192 - 1) / d) - 2^64` for a `d` with its top bit set.
+#[inline]
+const fn reciprocal_3_by_2(d: u128) -> u64 {
+    let (d1, d0) = (high(d), low(d));
+    let mut v = reciprocal(d1);
+    let mut p = d1.wrapping_mul(v).wrapping_add(d0);
+    if p < d0 {
+        v = v.wrapping_sub(1);
+        if p >= d1 {
+            v = v.wrapping_sub(1);
+            p = p.wrapping_sub(d1);
+        }
+        p = p.wrapping_sub(d1);
+    }
+    let t = mul_limbs(v, d0);
+    p = p.wrapping_add(high(t));
+    if p < high(t) {
+        v = v.wrapping_sub(1);
+        if join(p, low(t)) >= d {
+            v = v.wrapping_sub(1);
+        }
+    }
+    v
+}
+
+/// Divides `u1 * 2^64 + u0` by a normalized `d > u1` with its reciprocal `v`.
+#[inline]
+const fn div_2_by_1(u1: u64, u0: u64, d: u64, v: u64) -> (u64, u64) {
+    debug_assert!(u1 < d);
+    let q = mul_limbs(v, u1).wrapping_add(join(u1, u0));
+    let mut q1 = high(q).wrapping_add(1);
+    let mut r = u0.wrapping_sub(q1.wrapping_mul(d));
+    if r > low(q) {
+        q1 = q1.wrapping_sub(1);
+        r = r.wrapping_add(d);
+    }
+    if r >= d {
+        q1 = q1.wrapping_add(1);
+        r = r.wrapping_sub(d);
+    }
+    (q1, r)
+}
+
+/// Divides `u21 * 2^64 + u0` by a normalized `d > u21` with its reciprocal `v`.
+#[inline]
+const fn div_3_by_2(u21: u128, u0: u64, d: u128, v: u64) -> (u64, u128) {
+    debug_assert!(u21 < d);
+    let q = mul_limbs(v, high(u21)).wrapping_add(u21);
+    let mut q1 = high(q);
+    let r1 = low(u21).wrapping_sub(q1.wrapping_mul(high(d)));
+    let mut r = join(r1, u0)
+        .wrapping_sub(mul_limbs(low(d), q1))
+        .wrapping_sub(d);
+    q1 = q1.wrapping_add(1);
+    if high(r) >= low(q) {
+        q1 = q1.wrapping_sub(1);
+        r = r.wrapping_add(d);
+    }
+    if r >= d {
+        q1 = q1.wrapping_add(1);
+        r = r.wrapping_sub(d);
+    }
+    (q1, r)
+}
+
+/// A slow long multiplication and division that shares nothing with the code
+/// above, as the oracle of the tests.
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "an oracle reads best in plain operators; tests trap overflow"
+)]
+pub(super) mod schoolbook {
+    /// Bits, least significant first.
+    type Bits = [bool; 256];
+
+    fn bits_of(mut x: u128) -> Vec<bool> {
+        let mut bits = Vec::new();
+        for _ in 0..128 {
+            bits.push(x % 2 == 1);
+            x /= 2;
+        }
+        bits
+    }
+
+    fn number(bits: &[bool]) -> u128 {
+        bits.iter()
+            .rev()
+            .fold(0, |sum, bit| sum * 2 + u128::from(*bit))
+    }
+
+    /// Returns the product by adding shifted copies, bit by bit.
+    pub(in crate::num) fn mul(a: u128, b: u128) -> (u128, u128) {
+        let (a, b) = (bits_of(a), bits_of(b));
+        let mut sum: Bits = [false; 256];
+        for (shift, _) in b.iter().enumerate().filter(|(_, bit)| **bit) {
+            let mut carry = 0;
+            let addends = a.iter().copied().chain(std::iter::repeat(false));
+            for (bit, addend) in sum.iter_mut().skip(shift).zip(addends) {
+                let total = u8::from(*bit) + u8::from(addend) + carry;
+                *bit = total % 2 == 1;
+                carry = total / 2;
+            }
+            assert_eq!(carry, 0);
+        }
+        (number(&sum[128..]), number(&sum[..128]))
+    }
+
+    /// Returns quotient and remainder by shifting and subtracting; the
+    /// divisor is below `2^127`. `None` where the quotient exceeds 128 bits.
+    pub(in crate::num) fn div(hi: u128, lo: u128, divisor: u128) -> Option<(u128, u128)> {
+        assert!(divisor != 0 && divisor <= 1 << 127);
+        let mut dividend = bits_of(lo);
+        dividend.extend(bits_of(hi));
+        let mut quotient = [false; 256];
+        let mut remainder = 0_u128;
+        for place in (0..256).rev() {
+            remainder = remainder * 2 + u128::from(dividend[place]);
+            if remainder >= divisor {
+                remainder -= divisor;
+                quotient[place] = true;
+            }
+        }
+        if number(&quotient[128..]) != 0 {
+            return None;
+        }
+        Some((number(&quotient[..128]), remainder))
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "test operands are bounded; tests trap overflow"
+)]
+mod tests {
+    use super::*;
+
+    /// Numbers at which limbs, carries and estimates change.
+    fn edges() -> Vec<u128> {
+        let mut edges = vec![0, 1, 2, 3, 10, u128::MAX, u128::MAX - 1];
+        for bit in [31, 32, 58, 59, 60, 63, 64, 65, 95, 96, 126, 127] {
+            let power = 1_u128 << bit;
+            edges.extend([power - 1, power, power + 1]);
+        }
+        for exponent in [9, 17, 18, 19, 27, 36, 38] {
+            let power = 10_u128.pow(exponent);
+            edges.extend([power - 1, power, power + 1]);
+        }
+        edges
+    }
+
+    #[test]
+    fn products_of_edge_operands_match_long_multiplication() {
+        for a in edges() {
+            for b in edges() {
+                let product = mul(a, b);
+                assert_eq!((product.hi, product.lo), schoolbook::mul(a, b), "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn quotients_of_edge_operands_match_long_division() {
+        for hi in edges() {
+            for lo in edges() {
+                for divisor in edges() {
+                    if divisor == 0 || divisor > 1 << 127 || hi >= divisor {
+                        continue;
+                    }
+                    let found = div(U256 { hi, lo }, divisor);
+                    assert_eq!(
+                        found,
+                        schoolbook::div(hi, lo, divisor),
+                        "{hi} {lo} {divisor}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quotient_beyond_128_bits_and_zero_divisor_are_refused() {
+        assert_eq!(div(U256 { hi: 5, lo: 0 }, 5), None);
+        assert_eq!(div(U256 { hi: 0, lo: 5 }, 0), None);
+        let (hi, lo) = (4, u128::MAX);
+        assert!(div(U256 { hi, lo }, 5).is_some());
+    }
+
+    #[test]
+    fn scale_division_at_edges_matches_long_division() {
+        let limit = 1_u128 << BARRETT_SHIFT;
+        for hi in edges().into_iter().filter(|hi| *hi < limit) {
+            for lo in edges() {
+                let (quotient, remainder) = div_scale(U256 { hi, lo }).unwrap();
+                let expected = schoolbook::div(hi, lo, u128::from(SCALE)).unwrap();
+                assert_eq!((quotient, u128::from(remainder)), expected);
+            }
+        }
+        assert_eq!(div_scale(U256 { hi: limit, lo: 0 }), None);
+    }
+
+    #[test]
+    fn scale_division_around_multiples_needs_every_correction() {
+        for quotient in edges().into_iter().filter(|q| *q <= 1 << 127) {
+            let product = mul(quotient, u128::from(SCALE));
+            assert_eq!(div_scale(product), Some((quotient, 0)));
+            let (lo, borrow) = product.lo.overflowing_sub(1);
+            let below = (!borrow || product.hi > 0).then(|| U256 {
+                hi: product.hi - u128::from(borrow),
+                lo,
+            });
+            if let Some(below) = below {
+                assert_eq!(div_scale(below), Some((quotient - 1, SCALE - 1)));
+            }
+        }
+    }
+
+    #[test]
+    fn roots_of_edge_operands_bracket_the_operand() {
+        for hi in edges().into_iter().filter(|hi| *hi < 1 << BARRETT_SHIFT) {
+            for lo in edges() {
+                let root = isqrt(U256 { hi, lo });
+                assert!(schoolbook::mul(root, root) <= (hi, lo));
+                assert!(schoolbook::mul(root + 1, root + 1) > (hi, lo));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod property_tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Uniform in bit length, so that short operands come up too.
+    fn any_width() -> impl Strategy<Value = u128> {
+        (any::<u128>(), 0_u32..128).prop_map(|(x, shift)| x >> shift)
+    }
+
+    proptest! {
+        #[test]
+        fn prop_product_matches_long_multiplication(a in any_width(), b in any_width()) {
+            let product = mul(a, b);
+            prop_assert_eq!((product.hi, product.lo), schoolbook::mul(a, b));
+        }
+
+        #[test]
+        fn prop_quotient_matches_long_division(
+            hi in any_width(), lo in any_width(), divisor in any_width(),
+        ) {
+            let divisor = (divisor >> 1).max(1);
+            let hi = hi.checked_rem(divisor).unwrap();
+            prop_assert_eq!(div(U256 { hi, lo }, divisor), schoolbook::div(hi, lo, divisor));
+        }
+
+        #[test]
+        fn prop_scale_division_matches_long_division(hi in any_width(), lo in any_width()) {
+            let hi = hi >> 69;
+            let (quotient, remainder) = div_scale(U256 { hi, lo }).unwrap();
+            let expected = schoolbook::div(hi, lo, u128::from(SCALE)).unwrap();
+            prop_assert_eq!((quotient, u128::from(remainder)), expected);
+        }
+
+        #[test]
+        fn prop_reciprocal_is_the_defining_quotient(d in any::<u64>()) {
+            let d = d | 1 << 63;
+            let expected = u128::MAX.checked_div(u128::from(d)).unwrap();
+            prop_assert_eq!(u128::from(reciprocal(d)), expected.wrapping_sub(1 << 64));
+        }
+    }
+}

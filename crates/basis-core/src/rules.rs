@@ -1,0 +1,614 @@
+//! Dated rules of a venue: filters, fees, margin tiers, contract sizes, transfers.
+//!
+//! The simulated venue enforces them, strategies size by them, and the run copies them into its
+//! `config.yaml` so that an auditor reckons with the same tables. Sources stand in the files under
+//! `configs/venues`. Sizes that a venue counts in contracts are converted to base units here, once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{Node, Problems, Reader};
+use crate::num::{Bps, Fixed18, Price, Quantity, Rate, Rounding, Value};
+use crate::types::{
+    Account, Asset, InstrumentKey, InstrumentKind, Label, Span, Symbol, Timestamp, Venue,
+};
+use crate::venue::DataProvider;
+
+/// All dated rules of one venue, oldest first.
+#[derive(Clone, Debug)]
+pub struct VenueRules {
+    /// Whose.
+    pub venue: Venue,
+    snapshots: Vec<RuleSnapshot>,
+}
+
+/// The rules in force from one day on.
+#[derive(Clone, Debug)]
+pub struct RuleSnapshot {
+    /// First instant, inclusive.
+    pub effective_from: Timestamp,
+    /// The venue's accounts.
+    pub accounts: Accounts,
+    /// Entry-tier trading fees.
+    pub fees: Fees,
+    /// Instruments, spot before perp as written.
+    pub instruments: Vec<InstrumentRules>,
+    /// Moving assets.
+    pub transfers: TransferRules,
+    /// Decimals of assets; the wallet's file holds them for everyone.
+    pub assets: Vec<(Asset, u32)>,
+}
+
+/// Which account does what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accounts {
+    /// Where deposits arrive and withdrawals leave.
+    pub deposit: Account,
+    /// Pays for spot trades and holds what they buy.
+    pub spot: Account,
+    /// Collateral of perps.
+    pub perp: Account,
+}
+
+/// Trading fees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fees {
+    /// Spot maker and taker.
+    pub spot: MakerTaker,
+    /// Perp maker and taker.
+    pub perp: MakerTaker,
+    /// Whether the fee on a spot buy comes out of the base received (else out of the quote paid).
+    pub spot_buy_fee_in_base: bool,
+}
+
+/// A pair of fee rates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MakerTaker {
+    /// On fills that rested.
+    pub maker: Rate,
+    /// On fills that took.
+    pub taker: Rate,
+}
+
+/// Filters of one instrument, quantities in base units.
+#[derive(Clone, Debug)]
+pub struct InstrumentRules {
+    /// Which.
+    pub key: InstrumentKey,
+    /// The venue's own spelling.
+    pub venue_symbol: Label,
+    /// What is traded.
+    pub base: Asset,
+    /// What it is priced and settled in.
+    pub quote: Asset,
+    /// Price step.
+    pub tick_size: Price,
+    /// Quantity step.
+    pub lot_size: Quantity,
+    /// Smallest order.
+    pub min_quantity: Quantity,
+    /// Largest order.
+    pub max_quantity: Quantity,
+    /// Largest market order.
+    pub max_market_quantity: Quantity,
+    /// Smallest quantity × price; zero for none.
+    pub min_notional: Value,
+    /// What only perps have.
+    pub perp: Option<PerpRules>,
+}
+
+/// How maintenance margin follows from the tiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TierMethod {
+    /// Notional × rate − deduction, in the tier the size falls into (Binance `cum`, Bybit
+    /// `mmDeduction`).
+    Deduction,
+    /// The tier's rate applies to the whole position (OKX).
+    Whole,
+}
+
+/// What a tier's bound is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TierUnit {
+    /// Quote notional at mark.
+    Notional,
+    /// Base units (contracts of the file × contract size).
+    Base,
+}
+
+/// One margin tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarginTier {
+    /// Upper bound, inclusive, in the tier unit.
+    pub up_to: Fixed18,
+    /// Initial margin at the tier's highest leverage.
+    pub initial_margin_rate: Rate,
+    /// Maintenance margin rate.
+    pub maintenance_margin_rate: Rate,
+    /// Subtracted from notional × rate under [`TierMethod::Deduction`]; in quote.
+    pub deduction: Value,
+    /// Highest leverage.
+    pub max_leverage: Fixed18,
+}
+
+/// What only perps have.
+#[derive(Clone, Debug)]
+pub struct PerpRules {
+    /// Base units per contract; 1 where the venue counts base units.
+    pub contract_size: Quantity,
+    /// Whether the venue counts contracts.
+    pub counts_contracts: bool,
+    /// Time between settlements.
+    pub funding_interval: Span,
+    /// Time of day of one settlement.
+    pub funding_anchor: Span,
+    /// Highest leverage of all tiers.
+    pub max_leverage: Fixed18,
+    /// Charged on notional at liquidation.
+    pub liquidation_fee: Bps,
+    /// How maintenance follows from tiers.
+    pub tier_method: TierMethod,
+    /// What bounds count.
+    pub tier_unit: TierUnit,
+    /// Tiers, ascending.
+    pub tiers: Vec<MarginTier>,
+}
+
+/// Moving assets within and out of a venue.
+#[derive(Clone, Debug)]
+pub struct TransferRules {
+    /// Delay of an internal transfer.
+    pub internal_delay: Span,
+    /// Cost of an internal transfer, in the asset.
+    pub internal_fee: Quantity,
+    /// Withdrawals, or sends of the wallet.
+    pub withdrawals: Vec<WithdrawalRules>,
+}
+
+/// Sending one asset out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WithdrawalRules {
+    /// The asset.
+    pub asset: Asset,
+    /// The chain it goes over.
+    pub network: Label,
+    /// Flat cost in the asset.
+    pub fee: Quantity,
+    /// Smallest amount.
+    pub minimum: Quantity,
+    /// Decimals of an accepted amount.
+    pub decimals: u32,
+    /// From request to credit at the other end.
+    pub delay: Span,
+}
+
+/// The rules of every venue of a run.
+#[derive(Clone, Debug, Default)]
+pub struct RuleBook {
+    venues: BTreeMap<Venue, Arc<VenueRules>>,
+}
+
+impl RuleBook {
+    /// From the rules of each venue.
+    #[must_use]
+    pub fn new(rules: impl IntoIterator<Item = VenueRules>) -> Self {
+        Self {
+            venues: rules
+                .into_iter()
+                .map(|rules| (rules.venue, Arc::new(rules)))
+                .collect(),
+        }
+    }
+
+    /// The rules of `venue`.
+    #[must_use]
+    pub fn venue(&self, venue: Venue) -> Option<&Arc<VenueRules>> {
+        self.venues.get(&venue)
+    }
+
+    /// Decimals of `asset`: ledger quantities are multiples of ten to the minus this.
+    #[must_use]
+    pub fn asset_decimals(&self, asset: Asset) -> Option<u32> {
+        self.venues
+            .values()
+            .flat_map(|rules| rules.snapshots())
+            .flat_map(|snapshot| &snapshot.assets)
+            .find_map(|(candidate, decimals)| (*candidate == asset).then_some(*decimals))
+    }
+}
+
+impl DataProvider for RuleBook {
+    fn rules(&self, venue: Venue) -> Option<Arc<VenueRules>> {
+        self.venue(venue).cloned()
+    }
+
+    fn decimals(&self, asset: Asset) -> Option<u32> {
+        self.asset_decimals(asset)
+    }
+}
+
+impl VenueRules {
+    /// Reads a file of `configs/venues`; problems are reported and the broken parts left out.
+    #[must_use]
+    pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        let reader = Reader::new(node, "", problems);
+        let venue: Venue = reader.required("venue")?;
+        let mut snapshots: Vec<RuleSnapshot> = reader
+            .list("snapshots")
+            .iter()
+            .zip(0..)
+            .filter_map(|(node, at)| {
+                let path = format!("{venue}.snapshots[{at}]");
+                read_snapshot(Reader::new(node, path, problems), venue)
+            })
+            .collect();
+        snapshots.sort_by_key(|snapshot| snapshot.effective_from);
+        if snapshots.is_empty() {
+            reader.problem("snapshots", "at least one dated snapshot is required");
+            return None;
+        }
+        reader.finish();
+        Some(Self { venue, snapshots })
+    }
+
+    /// The rules in force at `at`; before the first snapshot, the first.
+    #[must_use]
+    pub fn at(&self, at: Timestamp) -> &RuleSnapshot {
+        self.snapshots
+            .iter()
+            .rev()
+            .find(|snapshot| snapshot.effective_from <= at)
+            .or(self.snapshots.first())
+            .expect("invariant: read() refuses rules without a snapshot")
+    }
+
+    /// Every snapshot, oldest first.
+    #[must_use]
+    pub fn snapshots(&self) -> &[RuleSnapshot] {
+        &self.snapshots
+    }
+
+    /// When the next snapshot after `at` takes effect.
+    #[must_use]
+    pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
+        self.snapshots
+            .iter()
+            .map(|s| s.effective_from)
+            .find(|from| *from > at)
+    }
+}
+
+impl RuleSnapshot {
+    /// The rules of `symbol` as `kind`.
+    #[must_use]
+    pub fn instrument(&self, kind: InstrumentKind, symbol: Symbol) -> Option<&InstrumentRules> {
+        self.instruments
+            .iter()
+            .find(|i| i.key.kind == kind && i.key.symbol == symbol)
+    }
+
+    /// How `asset` leaves the venue; the first network listed.
+    #[must_use]
+    pub fn withdrawal(&self, asset: Asset) -> Option<&WithdrawalRules> {
+        self.transfers.withdrawals.iter().find(|w| w.asset == asset)
+    }
+}
+
+impl PerpRules {
+    /// The first settlement after `at`.
+    #[must_use]
+    pub fn next_funding(&self, at: Timestamp) -> Timestamp {
+        at.minus(self.funding_anchor)
+            .floor_to(self.funding_interval)
+            .plus(self.funding_anchor)
+            .plus(self.funding_interval)
+    }
+}
+
+struct Days(Timestamp);
+
+impl std::str::FromStr for Days {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let full = format!("{text}T00:00:00Z");
+        Timestamp::parse(&full)
+            .map(Self)
+            .map_err(|_| "write a date as YYYY-MM-DD")
+    }
+}
+
+fn read_snapshot(reader: Reader<'_>, venue: Venue) -> Option<RuleSnapshot> {
+    let effective_from = reader.required::<Days>("effective_from").map(|day| day.0);
+    let _ = reader.text("source");
+    let accounts = reader.section("accounts").and_then(|section| {
+        let account = |key: &str| {
+            section
+                .parse::<Label>(key)
+                .map(|name| Account::new(venue, name))
+        };
+        let deposit = account("deposit");
+        if deposit.is_none() {
+            section.problem("deposit", "is required");
+        }
+        let (spot, perp) = (account("spot").or(deposit), account("perp").or(deposit));
+        section.finish();
+        Some(Accounts {
+            deposit: deposit?,
+            spot: spot?,
+            perp: perp?,
+        })
+    });
+    let fees = reader.section("fees").map(read_fees).unwrap_or_default();
+    let instruments = reader
+        .list("instruments")
+        .iter()
+        .zip(0..)
+        .filter_map(|(node, at)| {
+            let path = reader.path_of(&format!("instruments[{at}]"));
+            read_instrument(Reader::new(node, path, reader.problems()), venue)
+        })
+        .collect();
+    let transfers = reader
+        .section("transfers")
+        .map(read_transfers)
+        .unwrap_or_default();
+    let assets = reader
+        .list("assets")
+        .iter()
+        .filter_map(|node| {
+            let section = Reader::new(node, reader.path_of("assets"), reader.problems());
+            let asset = section.required::<Asset>("asset");
+            let decimals = section.within("decimals", 0..=18);
+            section.finish();
+            Some((asset?, decimals?))
+        })
+        .collect();
+    if accounts.is_none() {
+        reader.problem("accounts", "is required");
+    }
+    reader.finish();
+    Some(RuleSnapshot {
+        effective_from: effective_from?,
+        accounts: accounts?,
+        fees,
+        instruments,
+        transfers,
+        assets,
+    })
+}
+
+fn bps_rate(section: &Reader<'_>, key: &str) -> Rate {
+    let limit = Fixed18::from_int(1_000);
+    let zero = Fixed18::ZERO;
+    let bps = section.fixed(key, limit.neg().unwrap_or(zero)..=limit, zero);
+    Bps::new(bps)
+        .to_rate(Rounding::HalfEven)
+        .unwrap_or_default()
+}
+
+fn read_fees(section: Reader<'_>) -> Fees {
+    note_source(&section);
+    let pair = |key: &str| {
+        section
+            .section(key)
+            .map_or_else(MakerTaker::default, |pair| {
+                let rates = MakerTaker {
+                    maker: bps_rate(&pair, "maker_bps"),
+                    taker: bps_rate(&pair, "taker_bps"),
+                };
+                pair.finish();
+                rates
+            })
+    };
+    let fees = Fees {
+        spot: pair("spot"),
+        perp: pair("perp"),
+        spot_buy_fee_in_base: section.choice(
+            "spot_buy_fee_asset",
+            &[("base", true), ("quote", false)],
+            true,
+        ),
+    };
+    section.finish();
+    fees
+}
+
+/// Marks the keys that only document where values come from as known.
+fn note_source(section: &Reader<'_>) {
+    let _ = section.text("source");
+    let _ = section.text("confidence");
+}
+
+fn read_transfers(section: Reader<'_>) -> TransferRules {
+    note_source(&section);
+    let mut rules = TransferRules::default();
+    if let Some(internal) = section.section("internal") {
+        rules.internal_delay = seconds(&internal, "delay_seconds");
+        rules.internal_fee = internal.parse("fee").unwrap_or_default();
+        internal.finish();
+    }
+    rules.withdrawals = section
+        .list("withdrawals")
+        .iter()
+        .zip(0..)
+        .filter_map(|(node, at)| {
+            let path = section.path_of(&format!("withdrawals[{at}]"));
+            let row = Reader::new(node, path, section.problems());
+            let asset = row.required("asset");
+            let network = row.required("network");
+            let fee = row.required("fee");
+            let minimum = row.required("minimum");
+            let decimals = row.within("decimals", 0..=18);
+            let delay = seconds(&row, "delay_seconds");
+            row.finish();
+            Some(WithdrawalRules {
+                asset: asset?,
+                network: network?,
+                fee: fee?,
+                minimum: minimum?,
+                decimals: decimals?,
+                delay,
+            })
+        })
+        .collect();
+    section.finish();
+    rules
+}
+
+fn seconds(section: &Reader<'_>, key: &str) -> Span {
+    Span::from_seconds(section.integer(key, 0..=30 * 86_400, 0))
+}
+
+fn read_instrument(reader: Reader<'_>, venue: Venue) -> Option<InstrumentRules> {
+    note_source(&reader);
+    let kinds = [
+        ("spot", InstrumentKind::Spot),
+        ("perp", InstrumentKind::Perp),
+    ];
+    let kind = reader.choice("kind", &kinds, InstrumentKind::Spot);
+    let symbol: Option<Symbol> = reader.required("symbol");
+    let venue_symbol = reader.required("venue_symbol");
+    let base = reader.required("base");
+    let quote = reader.required("quote");
+    let tick_size = reader.required::<Price>("tick_size");
+    let lot_size = reader.required::<Quantity>("lot_size");
+    let min_quantity = reader.required::<Quantity>("min_quantity");
+    let max_quantity = reader.required::<Quantity>("max_quantity");
+    let max_market_quantity = reader.required::<Quantity>("max_market_quantity");
+    let min_notional = reader.parse::<Value>("min_notional").unwrap_or_default();
+    let perp = match kind {
+        InstrumentKind::Perp => Some(read_perp(&reader)),
+        InstrumentKind::Spot => None,
+    };
+    for (key, positive) in [
+        ("tick_size", tick_size.is_none_or(|p| p.is_positive())),
+        ("lot_size", lot_size.is_none_or(Quantity::is_positive)),
+        (
+            "max_quantity",
+            max_quantity.is_none_or(Quantity::is_positive),
+        ),
+    ] {
+        if !positive {
+            reader.problem(key, "must be above zero");
+            return None;
+        }
+    }
+    reader.finish();
+    let perp = match perp {
+        Some(perp) => Some(perp?),
+        None => None,
+    };
+    let unit = perp
+        .as_ref()
+        .map_or(Fixed18::ONE, |perp| perp.contract_size.get());
+    let base_units = |quantity: Option<Quantity>| -> Option<Quantity> {
+        quantity?
+            .get()
+            .mul(unit, Rounding::HalfEven)
+            .ok()
+            .map(Quantity::new)
+    };
+    Some(InstrumentRules {
+        key: InstrumentKey::new(venue, kind, symbol?),
+        venue_symbol: venue_symbol?,
+        base: base?,
+        quote: quote?,
+        tick_size: tick_size?,
+        lot_size: base_units(lot_size)?,
+        min_quantity: base_units(min_quantity)?,
+        max_quantity: base_units(max_quantity)?,
+        max_market_quantity: base_units(max_market_quantity)?,
+        min_notional,
+        perp,
+    })
+}
+
+fn read_perp(reader: &Reader<'_>) -> Option<PerpRules> {
+    let contract_size = reader.required::<Quantity>("contract_size");
+    let units = [("base", false), ("contracts", true)];
+    let counts_contracts = reader.choice("quantity_unit", &units, false);
+    let (mut interval, mut anchor) = (Span::from_hours(8), Span::ZERO);
+    if let Some(funding) = reader.section("funding") {
+        interval = Span::from_hours(funding.integer("interval_hours", 1..=24, 8));
+        anchor = Span::from_hours(funding.integer("anchor_hour_utc", 0..=23, 0));
+        funding.finish();
+    }
+    let max_leverage = reader.required::<Fixed18>("max_leverage");
+    let liquidation_fee = reader.required::<Bps>("liquidation_fee_bps");
+    let methods = [
+        ("deduction", TierMethod::Deduction),
+        ("whole", TierMethod::Whole),
+    ];
+    let tier_method = reader.choice("tier_method", &methods, TierMethod::Deduction);
+    let tier_units = [
+        ("notional", TierUnit::Notional),
+        ("contracts", TierUnit::Base),
+    ];
+    let tier_unit = reader.choice("tier_unit", &tier_units, TierUnit::Notional);
+    let size = contract_size?;
+    if !size.is_positive() {
+        reader.problem("contract_size", "must be above zero");
+        return None;
+    }
+    let scale = match tier_unit {
+        TierUnit::Notional => Fixed18::ONE,
+        TierUnit::Base => size.get(),
+    };
+    let tiers: Vec<_> = reader
+        .list("tiers")
+        .iter()
+        .zip(0..)
+        .filter_map(|(node, at)| {
+            let path = reader.path_of(&format!("tiers[{at}]"));
+            read_tier(Reader::new(node, path, reader.problems()), scale)
+        })
+        .collect();
+    if tiers.is_empty()
+        || tiers
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.up_to >= b.up_to))
+    {
+        reader.problem(
+            "tiers",
+            "at least one tier, with ascending up_to, is required",
+        );
+        return None;
+    }
+    Some(PerpRules {
+        contract_size: size,
+        counts_contracts,
+        funding_interval: interval,
+        funding_anchor: anchor,
+        max_leverage: max_leverage?,
+        liquidation_fee: liquidation_fee?,
+        tier_method,
+        tier_unit,
+        tiers,
+    })
+}
+
+fn read_tier(row: Reader<'_>, scale: Fixed18) -> Option<MarginTier> {
+    let up_to = row.required::<Fixed18>("up_to");
+    let initial_margin_rate = row.required("initial_margin_rate");
+    let maintenance_margin_rate = row.required("maintenance_margin_rate");
+    let deduction = row.parse("deduction").unwrap_or_default();
+    let max_leverage = row.required("max_leverage");
+    row.finish();
+    Some(MarginTier {
+        up_to: up_to?.mul(scale, Rounding::HalfEven).ok()?,
+        initial_margin_rate: initial_margin_rate?,
+        maintenance_margin_rate: maintenance_margin_rate?,
+        deduction,
+        max_leverage: max_leverage?,
+    })
+}
+
+impl Default for TransferRules {
+    fn default() -> Self {
+        Self {
+            internal_delay: Span::ZERO,
+            internal_fee: Quantity::ZERO,
+            withdrawals: Vec::new(),
+        }
+    }
+}
