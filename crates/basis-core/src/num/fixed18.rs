@@ -287,8 +287,13 @@ impl Fixed18 {
     /// range.
     #[inline]
     pub const fn round_to_step(self, step: Self, rounding: Rounding) -> Result<Self, MathError> {
-        if step.0 <= 0 {
-            return Err(Self::refused_step(step));
+        if step.0 < 0 {
+            return Err(MathError::OutOfRange {
+                what: "step",
+                min: Self(1),
+                max: Self::MAX,
+                value: step,
+            });
         }
         self.round_to_multiple("round_to_step", step.0.unsigned_abs(), rounding)
     }
@@ -429,21 +434,6 @@ impl Fixed18 {
         match text::signed(magnitude, negative) {
             Some(mantissa) => Ok(Self(mantissa)),
             None => Err(overflow),
-        }
-    }
-
-    #[cold]
-    const fn refused_step(step: Self) -> MathError {
-        if step.0 == 0 {
-            return MathError::DivideByZero {
-                op: "round_to_step",
-            };
-        }
-        MathError::OutOfRange {
-            what: "step",
-            min: Self(1),
-            max: Self::MAX,
-            value: step,
         }
     }
 }

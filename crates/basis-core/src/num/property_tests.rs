@@ -20,6 +20,11 @@ fn any_number() -> impl Strategy<Value = Fixed18> {
     (any::<i128>(), 0_u32..128).prop_map(|(x, shift)| Fixed18::from_mantissa(x >> shift))
 }
 
+/// As [`any_number`], without zero.
+fn any_divisor() -> impl Strategy<Value = Fixed18> {
+    any_number().prop_map(|x| Fixed18::from_mantissa(if x.is_zero() { 1 } else { x.mantissa() }))
+}
+
 /// 47 bits with up to 14 decimals, so that a product is exact in the 96
 /// bits and 28 decimals of the oracle.
 fn any_half_number() -> impl Strategy<Value = Decimal> {
@@ -114,10 +119,10 @@ proptest! {
     fn prop_product_divides_back(a in any_half_number(), b in any_half_number()) {
         let (a, b) = (a.trunc_with_scale(9), b.trunc_with_scale(9));
         let exact = a.checked_mul(b).unwrap();
-        prop_assume!(!b.is_zero() && try_from_oracle(exact).is_some());
+        let representable = try_from_oracle(exact).filter(|_| !b.is_zero());
         for (mode, _) in MODES {
-            let quotient = from_oracle(exact).div(from_oracle(b), mode);
-            prop_assert_eq!(quotient, Ok(from_oracle(a)));
+            let quotient = representable.map(|exact| exact.div(from_oracle(b), mode));
+            prop_assert_eq!(quotient, representable.map(|_| Ok(from_oracle(a))));
         }
     }
 
@@ -158,8 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn prop_quotient_agrees_with_long_division(a in any_number(), b in any_number()) {
-        prop_assume!(!b.is_zero());
+    fn prop_quotient_agrees_with_long_division(a in any_number(), b in any_divisor()) {
         let exact = schoolbook::mul(a.mantissa().unsigned_abs(), 10_u128.pow(18));
         let negative = a.is_negative() != b.is_negative();
         for (mode, _) in MODES {
@@ -170,9 +174,8 @@ proptest! {
 
     #[test]
     fn prop_mul_div_agrees_with_long_division(
-        a in any_number(), b in any_number(), c in any_number(),
+        a in any_number(), b in any_number(), c in any_divisor(),
     ) {
-        prop_assume!(!c.is_zero());
         let exact = schoolbook::mul(a.mantissa().unsigned_abs(), b.mantissa().unsigned_abs());
         let negative = a.is_negative() ^ b.is_negative() ^ c.is_negative();
         for (mode, _) in MODES {

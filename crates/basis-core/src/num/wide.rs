@@ -28,8 +28,10 @@ const SCALE_RECIPROCAL: u128 = {
         lo: 0,
     };
     match div(power, SCALE as u128) {
-        Some((quotient, _)) => quotient,
-        None => panic!("invariant: 2^187 / 10^18 fits 128 bits"),
+        // What the estimate of `div_scale` can miss, in units of 1 / 10^18,
+        // is below one: a single correction is enough.
+        Some((quotient, dropped)) if (1 << BARRETT_SHIFT) + dropped < SCALE as u128 => quotient,
+        _ => panic!("invariant: 2^187 / 10^18 fits 128 bits and is near enough"),
     }
 };
 
@@ -106,18 +108,14 @@ pub(super) const fn div_scale(dividend: U256) -> Option<(u128, u64)> {
         return None;
     }
     let top = dividend.shr_low(BARRETT_SHIFT);
-    // With N the dividend and D = 10^18 the estimate is short of N / D by less
-    // than 2^59 / D + N / 2^187 < 1.6, hence by at most two after the floor.
+    // The estimate is short of the exact quotient by less than
+    // (2^59 + 2^187 mod 10^18) / 10^18 = 0.776, hence by at most one after
+    // the floor, and the remainder with one divisor too many fits a limb.
     let mut quotient = mul(top, SCALE_RECIPROCAL).hi;
-    // The true remainder plus two divisors is below 2^64: one limb is enough.
     let mut remainder = low(dividend.lo).wrapping_sub(low(quotient).wrapping_mul(SCALE));
     let short = remainder >= SCALE;
     quotient = quotient.wrapping_add(short as u128);
     remainder = remainder.wrapping_sub(if short { SCALE } else { 0 });
-    if remainder >= SCALE {
-        quotient = quotient.wrapping_add(1);
-        remainder = remainder.wrapping_sub(SCALE);
-    }
     Some((quotient, remainder))
 }
 
@@ -398,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn scale_division_around_multiples_needs_every_correction() {
+    fn scale_division_is_exact_next_to_multiples() {
         for quotient in edges().into_iter().filter(|q| *q <= 1 << 127) {
             let product = mul(quotient, u128::from(SCALE));
             assert_eq!(div_scale(product), Some((quotient, 0)));
@@ -409,6 +407,35 @@ mod tests {
             });
             if let Some(below) = below {
                 assert_eq!(div_scale(below), Some((quotient - 1, SCALE - 1)));
+            }
+        }
+    }
+
+    /// `2^64 + v` is the greatest factor of `d` with a product below `2^192`.
+    fn assert_defining_bracket(d: u128) {
+        let factor = (1 << 64) + u128::from(reciprocal_3_by_2(d));
+        let limit = (u128::from(u64::MAX), u128::MAX);
+        assert!(schoolbook::mul(factor, d) <= limit, "{d:#x}");
+        assert!(schoolbook::mul(factor + 1, d) > limit, "{d:#x}");
+    }
+
+    #[test]
+    fn reciprocals_that_need_every_correction_are_exact() {
+        for d in [
+            1 << 127,
+            u128::MAX,
+            // The last correction of algorithm 6, which few divisors reach.
+            0x8000_0000_0000_0003_feb2_6267_871a_ef9e,
+            0x8000_0000_0000_0002_ffff_ffff_ffff_ffff,
+            0x8000_0000_0000_00be_ffff_d1d1_abb9_22b0,
+        ] {
+            assert_defining_bracket(d);
+        }
+        for head in 0..64_u128 {
+            for tail in edges() {
+                let tail = tail & u128::from(u64::MAX);
+                assert_defining_bracket(1 << 127 | head << 64 | tail);
+                assert_defining_bracket((u128::MAX - (head << 64)) & !u128::from(u64::MAX) | tail);
             }
         }
     }
