@@ -105,6 +105,17 @@ fn arithmetic(c: &mut Criterion) {
     sweep(&mut group, "fixed18 half even", &fixed, |a, b| {
         a.mul(b, Rounding::HalfEven)
     });
+    // Each product waits for the one before: latency, not throughput.
+    let growth = Fixed18::literal("1.00004687");
+    group.bench_function("fixed18 half even, chained", |bencher| {
+        bencher.iter(|| {
+            (0..COUNT).fold(black_box(Fixed18::ONE), |index, _| {
+                index
+                    .mul(growth, Rounding::HalfEven)
+                    .expect("the index stays near one")
+            })
+        });
+    });
     let mode = black_box(Rounding::HalfEven);
     sweep(&mut group, "fixed18 mode unknown", &fixed, |a, b| {
         a.mul(b, mode)
