@@ -1,9 +1,10 @@
-//! Capital between two simulated accounts.
+//! Capital between two simulated accounts, and between the simulated world and outside.
 //!
 //! A simulated venue that sends an asset to another venue leaves it here; the receiving venue
-//! collects it when its time has come. In live the world itself does this.
+//! collects it when its time has come. Deposits and withdrawals of the run wait here too until the
+//! wallet takes them. In live the world itself does this.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::num::Quantity;
 use crate::types::{Account, Asset, InstructionId, Timestamp};
@@ -23,10 +24,47 @@ pub struct Shipment {
     pub arrives_at: Timestamp,
 }
 
+/// Capital that comes from outside or goes there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExternalFlow {
+    /// When it is due.
+    pub at: Timestamp,
+    /// Distinguishes several at one instant; part of the ledger's cause.
+    pub number: u32,
+    /// What.
+    pub asset: Asset,
+    /// Signed units: a deposit is above zero, a withdrawal below.
+    pub amount: Quantity,
+}
+
+/// Why an external flow is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExternalFlowError {
+    /// An amount of zero or less.
+    #[error("{amount} {asset} is no amount to deposit or withdraw; it must be above zero")]
+    NotPositive {
+        /// The asset.
+        asset: Asset,
+        /// The refused amount.
+        amount: Quantity,
+    },
+    /// The instant and number are taken.
+    #[error("external flow {number} at {at} is there already; give each its own number")]
+    Duplicate {
+        /// The instant.
+        at: Timestamp,
+        /// The number.
+        number: u32,
+    },
+}
+
 /// All amounts on their way in one simulated world.
 #[derive(Debug, Default)]
 pub struct Transit {
     shipments: Mutex<Vec<Shipment>>,
+    /// Sorted by instant and number.
+    external: Mutex<Vec<ExternalFlow>>,
 }
 
 impl Transit {
@@ -68,10 +106,125 @@ impl Transit {
         self.with(|shipments| shipments.clone())
     }
 
+    /// Queues a deposit of `amount` (> 0) that the wallet receives at `at`.
+    ///
+    /// # Errors
+    /// [`ExternalFlowError`] for an amount of zero or less, or a number used before at `at`.
+    pub fn deposit(
+        &self,
+        asset: Asset,
+        amount: Quantity,
+        at: Timestamp,
+        number: u32,
+    ) -> Result<(), ExternalFlowError> {
+        self.queue(asset, amount, (at, number), amount)
+    }
+
+    /// Queues a withdrawal of `amount` (> 0) that the wallet pays at `at`, or later when its free
+    /// balance covers it; until then [`Transit::external_queued`] shows it.
+    ///
+    /// # Errors
+    /// [`ExternalFlowError`] for an amount of zero or less, or a number used before at `at`.
+    pub fn withdraw(
+        &self,
+        asset: Asset,
+        amount: Quantity,
+        at: Timestamp,
+        number: u32,
+    ) -> Result<(), ExternalFlowError> {
+        let signed = amount.neg().unwrap_or(Quantity::ZERO);
+        self.queue(asset, amount, (at, number), signed)
+    }
+
+    fn queue(
+        &self,
+        asset: Asset,
+        amount: Quantity,
+        (at, number): (Timestamp, u32),
+        signed: Quantity,
+    ) -> Result<(), ExternalFlowError> {
+        if !amount.is_positive() {
+            return Err(ExternalFlowError::NotPositive { asset, amount });
+        }
+        let mut flows = self.external();
+        match flows.binary_search_by_key(&(at, number), |flow| (flow.at, flow.number)) {
+            Ok(_) => Err(ExternalFlowError::Duplicate { at, number }),
+            Err(place) => {
+                let flow = ExternalFlow {
+                    at,
+                    number,
+                    asset,
+                    amount: signed,
+                };
+                flows.insert(place, flow);
+                Ok(())
+            }
+        }
+    }
+
+    /// Offers every external flow due by `now` to `accept`, by instant and number, and keeps those
+    /// it does not take.
+    pub fn take_external(&self, now: Timestamp, mut accept: impl FnMut(&ExternalFlow) -> bool) {
+        self.external()
+            .retain(|flow| flow.at > now || !accept(flow));
+    }
+
+    /// When the next external flow is due; in the past for a withdrawal that is not covered yet.
+    #[must_use]
+    pub fn next_external(&self) -> Option<Timestamp> {
+        self.external().first().map(|flow| flow.at)
+    }
+
+    /// Every external flow that has not been taken, by instant and number.
+    #[must_use]
+    pub fn external_queued(&self) -> Vec<ExternalFlow> {
+        self.external().clone()
+    }
+
+    fn external(&self) -> MutexGuard<'_, Vec<ExternalFlow>> {
+        self.external.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, f: impl FnOnce(&mut Vec<Shipment>) -> T) -> T {
         f(&mut self
             .shipments
             .lock()
             .unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_nobody_takes_stays_queued_and_due() {
+        let transit = Transit::default();
+        let usdt = Asset::literal("USDT");
+        let at = Timestamp::from_seconds;
+        let amount = |text: &str| text.parse::<Quantity>().unwrap();
+        transit.withdraw(usdt, amount("5"), at(20), 0).unwrap();
+        transit.deposit(usdt, amount("3"), at(10), 1).unwrap();
+        assert_eq!(transit.next_external(), Some(at(10)));
+        let mut seen = Vec::new();
+        transit.take_external(at(20), |flow| {
+            seen.push(flow.amount);
+            flow.amount.is_positive()
+        });
+        assert_eq!(seen, [amount("3"), amount("-5")]);
+        assert_eq!(transit.external_queued().len(), 1);
+        assert_eq!(transit.next_external(), Some(at(20)));
+    }
+
+    #[test]
+    fn flows_without_amount_or_with_a_used_number_are_refused() {
+        let transit = Transit::default();
+        let usdt = Asset::literal("USDT");
+        let one: Quantity = "1".parse().unwrap();
+        let zero = transit.deposit(usdt, Quantity::ZERO, Timestamp::EPOCH, 0);
+        assert!(matches!(zero, Err(ExternalFlowError::NotPositive { .. })));
+        transit.deposit(usdt, one, Timestamp::EPOCH, 0).unwrap();
+        let again = transit.withdraw(usdt, one, Timestamp::EPOCH, 0);
+        assert!(matches!(again, Err(ExternalFlowError::Duplicate { .. })));
     }
 }
