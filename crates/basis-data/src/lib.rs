@@ -8,12 +8,13 @@
 //! data is labeled synthetic. Reads only below the given directory, writes nothing, prints nothing.
 
 pub mod catalogue;
-
 pub mod csv;
 pub mod load;
+pub mod synthetic;
 
 pub use catalogue::{Catalogue, IgnoredFile, SeriesFile};
 pub use load::{LoadProgress, LoadRequest, LoadedData, load};
+pub use synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 
 /// A directory for one test, removed when dropped.
 #[cfg(test)]
