@@ -1,1 +1,8 @@
-//! placeholder
+//! Venues: the drivers behind the one execution interface, the table that lists them, and the
+//! factory that creates interfaces from it.
+//!
+//! **Invariants.** The environment is never read here: variables arrive as
+//! [`credentials::Variables`]. Time comes from the injected clock. A credential is never printed.
+
+pub mod credentials;
+pub mod registry;
