@@ -5,4 +5,5 @@
 //! [`credentials::Variables`]. Time comes from the injected clock. A credential is never printed.
 
 pub mod credentials;
+pub mod factory;
 pub mod registry;
