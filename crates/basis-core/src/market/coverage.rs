@@ -43,10 +43,52 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
 }
 
+/// The instants at which a series' values became known, walked once from early to late.
+struct Walk<'a> {
+    /// What is left of the recorded times.
+    times: &'a [Timestamp],
+    /// From a recorded time to the instant its value is known.
+    delay: Span,
+}
+
+impl<'a> Walk<'a> {
+    /// The values of `id` known after `from`; none when the series is not there.
+    fn new(data: &'a MarketData, id: SeriesId, from: Timestamp) -> Self {
+        let (times, delay): (&[Timestamp], Span) = match id.kind {
+            SeriesKind::Funding => data
+                .rates(id)
+                .map_or((&[], Span::ZERO), |rates| (&rates.at, Span::ZERO)),
+            SeriesKind::Spot | SeriesKind::Perp => data
+                .bars(id)
+                .map_or((&[], Span::ZERO), |bars| (&bars.opened_at, bars.length)),
+        };
+        let first = times.partition_point(|time| time.plus(delay) <= from);
+        Self {
+            times: times.get(first..).unwrap_or_default(),
+            delay,
+        }
+    }
+
+    /// Whether a value became known exactly `at`, which is not before the last instant asked.
+    fn has(&mut self, at: Timestamp) -> bool {
+        while let [time, rest @ ..] = self.times {
+            let known_at = time.plus(self.delay);
+            if known_at >= at {
+                return known_at == at;
+            }
+            self.times = rest;
+        }
+        false
+    }
+}
+
 /// Looks for the values of `series` that should become known in `(from, to]`, one every `every`,
 /// on instants that are multiples of `every` since the epoch.
 ///
-/// A gap that a proxy covers in part is split where the treatment changes.
+/// A gap that a proxy covers in part is split where the treatment changes. Linear in the range.
+///
+/// # Panics
+/// When `every` is not positive.
 #[must_use]
 pub fn coverage(
     data: &MarketData,
@@ -59,15 +101,11 @@ pub fn coverage(
         every > Span::ZERO,
         "invariant: a series has a positive interval"
     );
-    let has = |id: SeriesId, at: Timestamp| match id.kind {
-        SeriesKind::Funding => data
-            .rates(id)
-            .is_some_and(|rates| rates.at.binary_search(&at).is_ok()),
-        SeriesKind::Spot | SeriesKind::Perp => data
-            .bars(id)
-            .is_some_and(|bars| bars.opened_at.binary_search(&at.minus(bars.length)).is_ok()),
-    };
-    let proxy = policy.proxies.get(&series).copied();
+    let mut own = Walk::new(data, series, from);
+    let mut proxied = policy
+        .proxies
+        .get(&series)
+        .map(|proxy| (*proxy, Walk::new(data, *proxy, from)));
     let otherwise = match series.kind {
         SeriesKind::Funding => GapTreatment::Unbooked,
         SeriesKind::Spot | SeriesKind::Perp => GapTreatment::Held,
@@ -81,12 +119,18 @@ pub fn coverage(
     let mut at = from.floor_to(every).plus(every);
     while at <= to {
         result.expected += 1;
-        if has(series, at) {
+        if own.has(at) {
             result.present += 1;
         } else {
-            let treatment = match proxy {
-                Some(proxy) if has(proxy, at) => GapTreatment::Proxied(proxy),
-                _ => otherwise,
+            let treatment = match &mut proxied {
+                Some((proxy, walk)) => {
+                    if walk.has(at) {
+                        GapTreatment::Proxied(*proxy)
+                    } else {
+                        otherwise
+                    }
+                }
+                None => otherwise,
             };
             match result.gaps.last_mut() {
                 Some(gap) if gap.treatment == treatment && gap.last.plus(every) == at => {
@@ -105,4 +149,202 @@ pub fn coverage(
         at = at.plus(every);
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{BarSeries, RateSeries};
+    use crate::num::{Price, Quantity, Rate};
+
+    fn id(text: &str) -> SeriesId {
+        text.parse().unwrap()
+    }
+
+    fn hour(hour: i64) -> Timestamp {
+        Timestamp::EPOCH.plus(Span::from_hours(hour))
+    }
+
+    fn bars(name: &str, opened: impl IntoIterator<Item = i64>) -> BarSeries {
+        let opened_at: Vec<_> = opened.into_iter().map(hour).collect();
+        let prices = vec![Price::literal("1"); opened_at.len()];
+        BarSeries {
+            id: id(name),
+            length: Span::HOUR,
+            open: prices.clone(),
+            high: prices.clone(),
+            low: prices.clone(),
+            close: prices,
+            volume: vec![Quantity::ZERO; opened_at.len()],
+            opened_at,
+        }
+    }
+
+    fn rates(name: &str, hours: &[i64]) -> RateSeries {
+        RateSeries {
+            id: id(name),
+            at: hours.iter().copied().map(hour).collect(),
+            rate: vec![Rate::ZERO; hours.len()],
+        }
+    }
+
+    fn market(bar_series: Vec<BarSeries>, rate_series: Vec<RateSeries>) -> MarketData {
+        let mut data = MarketData::new("test", true);
+        for series in bar_series {
+            data.add_bars(series).unwrap();
+        }
+        for series in rate_series {
+            data.add_rates(series).unwrap();
+        }
+        data
+    }
+
+    fn gap(series: &str, (first, last): (i64, i64), missing: u64, treatment: GapTreatment) -> Gap {
+        Gap {
+            series: id(series),
+            first: hour(first),
+            last: hour(last),
+            missing,
+            treatment,
+        }
+    }
+
+    #[test]
+    fn whole_series_has_no_gaps_and_the_range_excludes_its_start() {
+        let data = market(vec![bars("perp.okx.BTCUSDT", 0..10)], vec![]);
+        let policy = ViewPolicy::default();
+        let found = coverage(
+            &data,
+            &policy,
+            id("perp.okx.BTCUSDT"),
+            Span::HOUR,
+            (hour(0), hour(10)),
+        );
+        assert_eq!((found.expected, found.present), (10, 10));
+        assert_eq!(found.gaps, []);
+    }
+
+    #[test]
+    fn gap_is_named_by_when_its_values_would_have_been_known() {
+        let data = market(vec![bars("perp.okx.BTCUSDT", [0, 1, 2, 5, 6, 8])], vec![]);
+        let policy = ViewPolicy::default();
+        let series = "perp.okx.BTCUSDT";
+        let found = coverage(&data, &policy, id(series), Span::HOUR, (hour(0), hour(11)));
+        assert_eq!((found.expected, found.present), (11, 6));
+        let held = GapTreatment::Held;
+        assert_eq!(
+            found.gaps,
+            [
+                gap(series, (4, 5), 2, held),
+                gap(series, (8, 8), 1, held),
+                gap(series, (10, 11), 2, held),
+            ]
+        );
+    }
+
+    #[test]
+    fn proxy_fills_its_part_and_the_gap_is_split_there() {
+        let (own, other) = ("perp.okx.BTCUSDT", "perp.bybit.BTCUSDT");
+        let data = market(vec![bars(own, [0, 5]), bars(other, [0, 2, 3])], vec![]);
+        let mut policy = ViewPolicy::default();
+        policy.proxies.insert(id(own), id(other));
+        let found = coverage(&data, &policy, id(own), Span::HOUR, (hour(0), hour(6)));
+        assert_eq!(found.present, 2);
+        assert_eq!(
+            found.gaps,
+            [
+                gap(own, (2, 2), 1, GapTreatment::Held),
+                gap(own, (3, 4), 2, GapTreatment::Proxied(id(other))),
+                gap(own, (5, 5), 1, GapTreatment::Held),
+            ]
+        );
+    }
+
+    #[test]
+    fn series_that_is_not_there_is_one_gap_its_proxy_may_fill() {
+        let (own, other) = ("perp.okx.BTCUSDT", "perp.bybit.BTCUSDT");
+        let data = market(vec![bars(other, 0..4)], vec![]);
+        let mut policy = ViewPolicy::default();
+        let range = (hour(0), hour(4));
+        let found = coverage(&data, &policy, id(own), Span::HOUR, range);
+        assert_eq!(found.gaps, [gap(own, (1, 4), 4, GapTreatment::Held)]);
+        policy.proxies.insert(id(own), id(other));
+        let found = coverage(&data, &policy, id(own), Span::HOUR, range);
+        let proxied = GapTreatment::Proxied(id(other));
+        assert_eq!(found.gaps, [gap(own, (1, 4), 4, proxied)]);
+    }
+
+    #[test]
+    fn missing_funding_instants_are_unbooked_and_known_at_their_own_instant() {
+        let series = "funding.okx.BTCUSDT";
+        let data = market(vec![], vec![rates(series, &[0, 8, 32])]);
+        let policy = ViewPolicy::default();
+        let interval = Span::from_hours(8);
+        let found = coverage(&data, &policy, id(series), interval, (hour(3), hour(32)));
+        assert_eq!((found.expected, found.present), (4, 2));
+        assert_eq!(
+            found.gaps,
+            [gap(series, (16, 24), 2, GapTreatment::Unbooked)]
+        );
+    }
+
+    #[test]
+    fn values_off_the_grid_do_not_count() {
+        let series = "funding.okx.BTCUSDT";
+        let data = market(vec![], vec![rates(series, &[4, 8, 9, 16])]);
+        let policy = ViewPolicy::default();
+        let interval = Span::from_hours(8);
+        let found = coverage(&data, &policy, id(series), interval, (hour(0), hour(16)));
+        assert_eq!((found.expected, found.present), (2, 2));
+    }
+
+    #[test]
+    fn empty_range_expects_nothing() {
+        let data = market(vec![bars("perp.okx.BTCUSDT", 0..10)], vec![]);
+        let policy = ViewPolicy::default();
+        let series = id("perp.okx.BTCUSDT");
+        let range = (hour(5), hour(5));
+        assert_eq!(
+            coverage(&data, &policy, series, Span::HOUR, range).expected,
+            0
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn prop_walk_agrees_with_looking_every_value_up(
+            own in proptest::collection::btree_set(0_i64..60, 0..40),
+            other in proptest::collection::btree_set(0_i64..60, 0..40),
+            from in 0_i64..40,
+            length in 0_i64..40,
+            every in 1_i64..5,
+        ) {
+            let (name, proxy) = ("perp.okx.BTCUSDT", "perp.bybit.BTCUSDT");
+            let data = market(
+                vec![bars(name, own.iter().copied()), bars(proxy, other.iter().copied())],
+                vec![],
+            );
+            let mut policy = ViewPolicy::default();
+            policy.proxies.insert(id(name), id(proxy));
+            let range = (hour(from), hour(from + length));
+            let found = coverage(&data, &policy, id(name), Span::from_hours(every), range);
+            let due: Vec<_> = (from + 1..=from + length).filter(|at| at % every == 0).collect();
+            let present = due.iter().filter(|at| own.contains(&(**at - 1))).count();
+            let proxied = due
+                .iter()
+                .filter(|at| !own.contains(&(**at - 1)) && other.contains(&(**at - 1)))
+                .count();
+            let filled: u64 = found
+                .gaps
+                .iter()
+                .filter(|gap| gap.treatment == GapTreatment::Proxied(id(proxy)))
+                .map(|gap| gap.missing)
+                .sum();
+            let missing: u64 = found.gaps.iter().map(|gap| gap.missing).sum();
+            proptest::prop_assert_eq!(found.expected, due.len() as u64);
+            proptest::prop_assert_eq!(found.present, present as u64);
+            proptest::prop_assert_eq!(filled, proxied as u64);
+            proptest::prop_assert_eq!(missing, found.expected - found.present);
+        }
+    }
 }
