@@ -97,13 +97,14 @@ impl BasisEnvironment {
     /// Every environment.
     pub const ALL: [Self; 3] = [Self::Dev, Self::Staging, Self::Prod];
 
-    /// The environment that `BASIS_ENVIRONMENT` names; dev when it is not set.
+    /// The environment that `BASIS_ENVIRONMENT` names; dev when it is not set or empty.
     ///
     /// # Errors
-    /// [`EnvironmentError`] for any other value, the empty one included.
+    /// [`EnvironmentError`] for any other value.
     pub fn read(variables: &Variables) -> Result<Self, EnvironmentError> {
         variables
             .get(ENVIRONMENT_VARIABLE)
+            .filter(|value| !value.expose().is_empty())
             .map_or(Ok(Self::default()), |value| value.expose().parse())
     }
 
@@ -413,7 +414,8 @@ mod tests {
             BasisEnvironment::read(&with("prod")),
             Ok(BasisEnvironment::Prod)
         );
-        for value in ["", "PROD", "production", "test"] {
+        assert_eq!(BasisEnvironment::read(&with("")), Ok(BasisEnvironment::Dev));
+        for value in [" ", "PROD", "production", "test"] {
             let e = BasisEnvironment::read(&with(value))
                 .unwrap_err()
                 .to_string();
@@ -422,6 +424,37 @@ mod tests {
                 "{e}"
             );
         }
+    }
+
+    #[test]
+    fn the_documentation_lists_exactly_the_variables_there_are() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/environment.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut known: Vec<_> = SETS
+            .iter()
+            .flat_map(|set| set.variables)
+            .map(|(_, suffix)| format!("BASIS_<ENV>__{suffix}"))
+            .collect();
+        known.extend(
+            [
+                ENVIRONMENT_VARIABLE,
+                "BASIS_EXECUTION_MODE",
+                "BASIS_LOG_LEVEL",
+                "BASIS_DATA_DIR",
+                crate::factory::TIMEOUT_VARIABLE,
+                crate::factory::MAX_RETRIES_VARIABLE,
+            ]
+            .map(str::to_owned),
+        );
+        known.sort_unstable();
+        let mut listed: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| name.starts_with("BASIS_") || name.starts_with("EXECUTION_"))
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(listed, known);
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! Attempts, their time limit and the waits between them.
 //!
-//! Only for creating interfaces, which is free to repeat. Orders have their own rules.
+//! Only for creating interfaces: that sends no order, so it is free to repeat, and an attempt that
+//! is out of time may be dropped. Orders have their own rules.
 
 use std::future::Future;
 

@@ -98,7 +98,7 @@ impl FactorySettings {
     }
 }
 
-/// The whole number in the variable `name`, if it is set and within `bounds`.
+/// The whole number in the variable `name`, if it is set, not empty, and within `bounds`.
 fn variable(
     variables: &Variables,
     name: &str,
@@ -106,6 +106,9 @@ fn variable(
     problems: &Problems,
 ) -> Option<i64> {
     let text = variables.get(name)?.expose().to_owned();
+    if text.is_empty() {
+        return None;
+    }
     let mut layer = Node::empty_map(Location::new("environment", 0));
     layer.set_path(name, Node::text(text, Location::new("environment", 0)));
     Reader::new(&layer, "", problems).within(name, bounds)
@@ -169,6 +172,17 @@ mod tests {
         assert_eq!(
             (settings.timeout().seconds(), settings.max_retries()),
             (40, 5)
+        );
+    }
+
+    #[test]
+    fn an_empty_variable_is_not_set() {
+        let environment = variables(&[(TIMEOUT_VARIABLE, ""), (MAX_RETRIES_VARIABLE, "")]);
+        let (settings, problems) = read(&root(&[("run.yaml", "timeout", "7")]), &environment);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(
+            (settings.timeout().seconds(), settings.max_retries()),
+            (7, 3)
         );
     }
 

@@ -1,5 +1,6 @@
 //! Live only: modes, credentials, and networks that must fit the environment.
 
+use basis_core::executor::PollOnce;
 use basis_core::health::HealthState;
 
 use super::*;
@@ -125,16 +126,28 @@ fn a_backtest_only_driver_says_what_works() {
 }
 
 #[test]
-fn settings_come_before_credentials() {
-    let mut bench = live(BasisEnvironment::Dev, &[]);
-    assert_eq!(
-        bench.create("okx", "size 0").err().unwrap().code,
-        Code::VenueInvalid
-    );
-    assert_eq!(
-        bench.create("okx", "size 1").err().unwrap().code,
-        Code::CredentialsInvalid
-    );
+fn checks_run_in_the_documented_order() {
+    // Everything is wrong each time, but for what the earlier rows have put right.
+    for (venue, has_dependencies, settings, reason) in [
+        ("papr", false, "size 0", "unknown_venue"),
+        ("paper", false, "size 0", "mode"),
+        ("okx", false, "size 0", "dependencies"),
+        ("okx", true, "size 0", "settings"),
+        ("okx", true, "size 1", "missing"),
+    ] {
+        let mut bench = live(BasisEnvironment::Dev, &[]);
+        let dependencies = if has_dependencies {
+            bench.dependencies()
+        } else {
+            Dependencies::default()
+        };
+        let section = section(settings);
+        let future = bench
+            .factory
+            .create_interface(venue, Some(&section), Some(dependencies));
+        let e = run(&mut PollOnce, future).unwrap().err().unwrap();
+        assert_eq!(e.reason, Some(reason), "{e}");
+    }
 }
 
 #[test]
