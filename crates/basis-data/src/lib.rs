@@ -8,12 +8,19 @@
 //! data is labeled synthetic. Reads only below the given directory, writes nothing, prints nothing.
 
 pub mod catalogue;
+pub mod check;
 pub mod csv;
 pub mod load;
+pub mod render;
 pub mod synthetic;
 
 pub use catalogue::{Catalogue, IgnoredFile, SeriesFile};
+pub use check::{
+    DataReport, DateRange, GapRange, ModeGaps, ModeRange, ModeRequirement, SeriesReport, check,
+    runnable,
+};
 pub use load::{LoadProgress, LoadRequest, LoadedData, load};
+pub use render::render;
 pub use synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 
 /// A directory for one test, removed when dropped.

@@ -1,0 +1,708 @@
+//! What a data directory holds, where it has holes, and which modes can run on it.
+//!
+//! Times in a [`SeriesReport`] are those of the file (opening times of bars, funding instants);
+//! times in a [`ModeRange`] are instants of a run, as `--from` and `--to` take them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use basis_core::error::ComponentError;
+use basis_core::num::Fixed18;
+use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+use serde::{Serialize, Serializer};
+
+use crate::catalogue::{Catalogue, IgnoredFile, SeriesFile};
+use crate::csv::{Problems, parse_bars, parse_rates, read};
+
+/// How many malformed lines of a file a report spells out.
+const SHOWN_PER_FILE: usize = 20;
+
+/// What [`check`] found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DataReport {
+    /// The directory.
+    pub directory: String,
+    /// Every series file, sorted by series.
+    pub series: Vec<SeriesReport>,
+    /// Files that are not read, and why.
+    pub ignored: Vec<IgnoredFile>,
+}
+
+/// What one file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeriesReport {
+    /// The series, written `kind.venue.symbol`.
+    #[serde(serialize_with = "as_text")]
+    pub series: SeriesId,
+    /// The file, relative to the directory.
+    pub path: String,
+    /// Bar length, or the funding interval, in seconds.
+    pub interval_seconds: i64,
+    /// Well-formed rows.
+    pub rows: u64,
+    /// The first row's time; none without rows.
+    pub first: Option<Timestamp>,
+    /// The last row's time; none without rows.
+    pub last: Option<Timestamp>,
+    /// Values missing between first and last.
+    pub missing: u64,
+    /// Where they are missing.
+    pub gaps: Vec<GapRange>,
+    /// Malformed lines, the first 20 of them; a run refuses a file that has any.
+    pub problems: Vec<String>,
+    /// How many malformed lines there are.
+    pub problem_count: u64,
+    /// What is worth knowing but refuses nothing.
+    pub notes: Vec<String>,
+}
+
+/// Consecutive missing values of a series, in the file's own times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct GapRange {
+    /// Time of the first missing value.
+    pub first: Timestamp,
+    /// Time of the last missing value.
+    pub last: Timestamp,
+    /// How many are missing.
+    pub missing: u64,
+}
+
+/// The series a mode needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModeRequirement {
+    /// The mode.
+    pub mode: String,
+    /// Every series it reads with its default configuration.
+    pub needed: Vec<SeriesId>,
+    /// Series that fill another's gaps, or stand in for it when it is not there.
+    pub proxies: BTreeMap<SeriesId, SeriesId>,
+}
+
+/// Over which instants a mode can run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModeRange {
+    /// The mode.
+    pub mode: String,
+    /// Every range in which nothing it needs is missing, in order of time, of at least a day.
+    pub without_gaps: Vec<DateRange>,
+    /// The range it can run over with `data.gaps=hold`.
+    pub holding: Option<DateRange>,
+    /// What is missing in that range, proxies applied: held marks and unbooked funding.
+    pub missing: Vec<ModeGaps>,
+    /// Why it cannot run at all, empty when it can.
+    pub blocked_by: Vec<String>,
+}
+
+/// Values of one series missing in a mode's range.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModeGaps {
+    /// The series.
+    #[serde(serialize_with = "as_text")]
+    pub series: SeriesId,
+    /// How many values no proxy fills.
+    pub missing: u64,
+}
+
+/// Instants from which and to which a run can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DateRange {
+    /// The earliest start; values known after it are there.
+    pub from: Timestamp,
+    /// The latest end.
+    pub to: Timestamp,
+}
+
+fn as_text<S: Serializer>(id: &SeriesId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+/// Reads every series file below `dir` and reports what it holds. Malformed lines are reported,
+/// not errors.
+///
+/// # Errors
+/// `DATA-005` as [`Catalogue::scan`].
+pub fn check(dir: &Path) -> Result<DataReport, ComponentError> {
+    let catalogue = Catalogue::scan(dir)?;
+    let mut series: Vec<_> = catalogue.files.iter().map(check_file).collect();
+    for (file, report) in catalogue.files.iter().zip(&mut series) {
+        if let Err(e) = catalogue.find(file.id) {
+            report.problem_count += 1;
+            report.problems.push(e.message);
+        }
+    }
+    Ok(DataReport {
+        directory: dir.display().to_string(),
+        series,
+        ignored: catalogue.ignored,
+    })
+}
+
+fn check_file(file: &SeriesFile) -> SeriesReport {
+    let bytes = match read(&file.path) {
+        Ok(bytes) => bytes,
+        Err(e) => return file_report(file, &[], vec![e.message], 1, Vec::new()),
+    };
+    let (times, problems, open_end) = if file.id.kind == SeriesKind::Funding {
+        let parsed = parse_rates(&bytes, file.id, SHOWN_PER_FILE);
+        (parsed.series.at, parsed.problems, parsed.open_end)
+    } else {
+        let parsed = parse_bars(&bytes, file.id, file.interval, Fixed18::ONE, SHOWN_PER_FILE);
+        (parsed.series.opened_at, parsed.problems, parsed.open_end)
+    };
+    let mut notes = Vec::new();
+    if open_end {
+        notes.push("the last line has no line end; is the file cut off?".to_owned());
+    }
+    let off_grid = times
+        .iter()
+        .filter(|at| at.floor_to(file.interval) != **at)
+        .count();
+    if off_grid > 0 {
+        notes.push(format!(
+            "{off_grid} rows are not on the {} grid; gaps are counted on it",
+            file.interval
+        ));
+    }
+    let Problems { kept, count, .. } = problems;
+    let problems = kept.iter().map(ToString::to_string).collect();
+    file_report(file, &times, problems, count, notes)
+}
+
+fn file_report(
+    file: &SeriesFile,
+    times: &[Timestamp],
+    problems: Vec<String>,
+    problem_count: u64,
+    notes: Vec<String>,
+) -> SeriesReport {
+    let gaps = find_gaps(times, file.interval);
+    SeriesReport {
+        series: file.id,
+        path: file.name.clone(),
+        interval_seconds: file.interval.seconds(),
+        rows: u64::try_from(times.len()).unwrap_or(u64::MAX),
+        first: times.first().copied(),
+        last: times.last().copied(),
+        missing: gaps.iter().map(|gap| gap.missing).sum(),
+        gaps,
+        problems,
+        problem_count,
+        notes,
+    }
+}
+
+/// Multiples of `every` between the first and last of `times` that are not among them.
+fn find_gaps(times: &[Timestamp], every: Span) -> Vec<GapRange> {
+    let mut gaps: Vec<GapRange> = Vec::new();
+    let Some(first) = times.first() else {
+        return gaps;
+    };
+    let mut due = first.floor_to(every);
+    if due < *first {
+        due = due.plus(every);
+    }
+    for at in times {
+        if *at < due {
+            continue;
+        }
+        let until = at.floor_to(every);
+        // Whether the row itself is on the grid or between two of its instants.
+        let last = if until == *at { at.minus(every) } else { until };
+        if last >= due {
+            let steps = last.since(due).nanos() / every.nanos();
+            gaps.push(GapRange {
+                first: due,
+                last,
+                missing: u64::try_from(steps).unwrap_or_default() + 1,
+            });
+        }
+        due = until.plus(every);
+    }
+    gaps
+}
+
+/// For each mode: where it can run without gaps, where with `data.gaps=hold`, and what is missing.
+///
+/// A proxy that is in the report counts as the series it stands in for.
+#[must_use]
+pub fn runnable(report: &DataReport, requirements: &[ModeRequirement]) -> Vec<ModeRange> {
+    requirements
+        .iter()
+        .map(|requirement| mode_range(report, requirement))
+        .collect()
+}
+
+fn mode_range(report: &DataReport, requirement: &ModeRequirement) -> ModeRange {
+    let mut result = ModeRange {
+        mode: requirement.mode.clone(),
+        without_gaps: Vec::new(),
+        holding: None,
+        missing: Vec::new(),
+        blocked_by: Vec::new(),
+    };
+    let mut needed = requirement.needed.clone();
+    needed.sort_unstable();
+    needed.dedup();
+    let mut sources = Vec::new();
+    for id in needed {
+        match Source::find(report, requirement, id) {
+            Ok(source) => sources.push(source),
+            Err(why) => result.blocked_by.extend(why),
+        }
+    }
+    if !result.blocked_by.is_empty() {
+        return result;
+    }
+    let Some(step) = sources.iter().map(|source| source.every).min() else {
+        return result;
+    };
+    let everything = vec![Window {
+        from: Timestamp::MIN,
+        until: Timestamp::MAX,
+    }];
+    let whole = sources.iter().fold(everything.clone(), |windows, source| {
+        intersect(&windows, &source.windows)
+    });
+    result.without_gaps = whole
+        .iter()
+        .map(|window| window.range(step))
+        .filter(|range| range.to.since(range.from) >= Span::DAY)
+        .collect();
+    let holding = sources
+        .iter()
+        .filter(|source| source.id.kind != SeriesKind::Funding)
+        .filter_map(Source::extent)
+        .fold(everything, |windows, extent| intersect(&windows, &[extent]));
+    result.holding = holding
+        .first()
+        .map(|window| window.range(step))
+        .filter(|range| range.to > range.from);
+    if let Some(range) = result.holding {
+        result.missing = sources
+            .iter()
+            .map(|source| ModeGaps {
+                series: source.id,
+                missing: source.missing_in(range),
+            })
+            .filter(|gaps| gaps.missing > 0)
+            .collect();
+    }
+    result
+}
+
+/// Run instants between which nothing is missing: a run from `from` to before `until` is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Window {
+    /// The same with its last step inside.
+    fn range(self, step: Span) -> DateRange {
+        DateRange {
+            from: self.from,
+            to: self.until.minus(Span::from_nanos(1)).floor_to(step),
+        }
+    }
+}
+
+/// One needed series, with its proxy's values where it has none itself.
+struct Source {
+    id: SeriesId,
+    every: Span,
+    /// Windows without a missing value, in order of time, disjoint.
+    windows: Vec<Window>,
+}
+
+impl Source {
+    fn find(
+        report: &DataReport,
+        requirement: &ModeRequirement,
+        id: SeriesId,
+    ) -> Result<Self, Vec<String>> {
+        let proxy = requirement.proxies.get(&id);
+        let reports: Vec<_> = std::iter::once(&id)
+            .chain(proxy)
+            .flat_map(|id| {
+                report
+                    .series
+                    .iter()
+                    .filter(move |found| found.series == *id)
+            })
+            .collect();
+        let Some(first) = reports.first() else {
+            return Err(vec![match proxy {
+                Some(proxy) => format!("{id} is not there, nor its proxy {proxy}"),
+                None => format!("{id} is not there and no proxy is named for it"),
+            }]);
+        };
+        let malformed: Vec<_> = reports
+            .iter()
+            .filter(|found| found.problem_count > 0)
+            .map(|found| format!("{} has {} problems", found.path, found.problem_count))
+            .collect();
+        if !malformed.is_empty() {
+            return Err(malformed);
+        }
+        Ok(Self {
+            id,
+            every: Span::from_seconds(first.interval_seconds),
+            windows: join(reports.iter().flat_map(|found| found.windows()).collect()),
+        })
+    }
+
+    /// From the first value to the last.
+    fn extent(&self) -> Option<Window> {
+        Some(Window {
+            from: self.windows.first()?.from,
+            until: self.windows.last()?.until,
+        })
+    }
+
+    /// How many values known in `(from, to]` are missing.
+    fn missing_in(&self, range: DateRange) -> u64 {
+        let due = |from: Timestamp, to: Timestamp| {
+            let steps = to.floor_to(self.every).since(from.floor_to(self.every));
+            u64::try_from(steps.nanos() / self.every.nanos()).unwrap_or_default()
+        };
+        let inside = Window {
+            from: range.from,
+            until: range.to.plus(Span::from_nanos(1)),
+        };
+        let there: u64 = intersect(&self.windows, &[inside])
+            .iter()
+            .map(|window| due(window.from, window.until.minus(Span::from_nanos(1))))
+            .sum();
+        due(range.from, range.to).saturating_sub(there)
+    }
+}
+
+impl SeriesReport {
+    /// Windows without a missing value, in order of time.
+    fn windows(&self) -> Vec<Window> {
+        let (Some(first), Some(last)) = (self.first, self.last) else {
+            return Vec::new();
+        };
+        let every = Span::from_seconds(self.interval_seconds);
+        // A bar is known one length after its opening time, a rate at its own instant.
+        let delay = match self.series.kind {
+            SeriesKind::Funding => Span::ZERO,
+            _ => every,
+        };
+        // A run of values is whole from the instant of the missing one before it to before that of
+        // the missing one after it.
+        let mut from = first.plus(delay).minus(every);
+        let mut windows = Vec::with_capacity(self.gaps.len() + 1);
+        for gap in &self.gaps {
+            windows.push(Window {
+                from,
+                until: gap.first.plus(delay),
+            });
+            from = gap.last.plus(delay);
+        }
+        windows.push(Window {
+            from,
+            until: last.plus(delay).plus(every),
+        });
+        windows
+    }
+}
+
+/// The windows of a series and its proxy as disjoint ones: those that overlap become one.
+fn join(mut windows: Vec<Window>) -> Vec<Window> {
+    windows.sort_unstable_by_key(|window| (window.from, window.until));
+    let mut joined: Vec<Window> = Vec::with_capacity(windows.len());
+    for window in windows {
+        match joined.last_mut() {
+            // A run may not cross the end of one at the start of the next: the value due at the
+            // common instant belongs to neither.
+            Some(last) if window.from < last.until => last.until = last.until.max(window.until),
+            _ => joined.push(window),
+        }
+    }
+    joined
+}
+
+/// What lies in both; both in order of time and disjoint.
+fn intersect(a: &[Window], b: &[Window]) -> Vec<Window> {
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    let mut result = Vec::new();
+    while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
+        let (from, until) = (x.from.max(y.from), x.until.min(y.until));
+        if from < until {
+            result.push(Window { from, until });
+        }
+        if x.until <= y.until {
+            a.next();
+        } else {
+            b.next();
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::{BAR_HEADER, RATE_HEADER};
+    use crate::scratch::{Scratch, recorded};
+    use basis_core::error::Code;
+
+    const SPOT: &str = "spot.binance.BTCUSDT";
+    const PERP: &str = "perp.okx.BTCUSDT";
+    const FUNDING: &str = "funding.okx.BTCUSDT";
+
+    fn id(text: &str) -> SeriesId {
+        text.parse().unwrap()
+    }
+
+    fn hour(hour: i64) -> Timestamp {
+        Timestamp::from_date(2024, 1, 1)
+            .unwrap()
+            .plus(Span::from_hours(hour))
+    }
+
+    fn range(from: i64, to: i64) -> DateRange {
+        DateRange {
+            from: hour(from),
+            to: hour(to),
+        }
+    }
+
+    fn bars(dir: &Scratch, name: &str, opened: impl IntoIterator<Item = i64>) {
+        let rows: String = opened
+            .into_iter()
+            .map(|at| format!("{},2,3,1,2,10\n", hour(at)))
+            .collect();
+        dir.write(name, format!("{BAR_HEADER}\n{rows}"));
+    }
+
+    fn rates(dir: &Scratch, name: &str, at: impl IntoIterator<Item = i64>) {
+        let rows: String = at
+            .into_iter()
+            .map(|at| format!("{},0.0001\n", hour(at)))
+            .collect();
+        dir.write(name, format!("{RATE_HEADER}\n{rows}"));
+    }
+
+    fn requirement(needed: &[&str], proxies: &[(&str, &str)]) -> ModeRequirement {
+        ModeRequirement {
+            mode: "btc_basis".to_owned(),
+            needed: needed.iter().map(|text| id(text)).collect(),
+            proxies: proxies.iter().map(|(a, b)| (id(a), id(b))).collect(),
+        }
+    }
+
+    fn gaps_of(report: &DataReport, series: &str) -> Vec<(String, String, u64)> {
+        let series = id(series);
+        let found = report.series.iter().find(|found| found.series == series);
+        let gaps = found.unwrap().gaps.iter();
+        gaps.map(|gap| (gap.first.to_string(), gap.last.to_string(), gap.missing))
+            .collect()
+    }
+
+    #[test]
+    fn gaps_are_ranges_with_counts_in_the_files_own_times() {
+        let dir = Scratch::new();
+        bars(&dir, "spot/binance/BTCUSDT_1h.csv", [0, 1, 4, 5, 7]);
+        rates(&dir, "funding/okx/BTCUSDT.csv", [0, 8, 32]);
+        let report = check(dir.path()).unwrap();
+        let spot = &report.series[0];
+        assert_eq!((spot.rows, spot.missing), (5, 3));
+        assert_eq!((spot.first, spot.last), (Some(hour(0)), Some(hour(7))));
+        let text = |at| hour(at).to_string();
+        let expected = [(text(2), text(3), 2), (text(6), text(6), 1)];
+        assert_eq!(gaps_of(&report, SPOT), expected);
+        assert_eq!(gaps_of(&report, FUNDING), [(text(16), text(24), 2)]);
+        assert_eq!(report.series[1].interval_seconds, 8 * 3_600);
+    }
+
+    #[test]
+    fn rates_off_the_grid_are_noted_and_do_not_hide_gaps() {
+        let dir = Scratch::new();
+        rates(&dir, "funding/okx/BTCUSDT.csv", [1, 8, 12, 17, 32]);
+        let report = check(dir.path()).unwrap();
+        let text = |at| hour(at).to_string();
+        assert_eq!(
+            gaps_of(&report, FUNDING),
+            [(text(16), text(16), 1), (text(24), text(24), 1)]
+        );
+        assert_eq!(
+            report.series[0].notes,
+            ["3 rows are not on the 8h grid; gaps are counted on it"]
+        );
+    }
+
+    #[test]
+    fn every_malformed_line_is_reported_up_to_twenty_and_counted_beyond() {
+        let dir = Scratch::new();
+        let bad = |at| format!("{},2,3,1,2,nan\n", hour(at));
+        let rows: String = (1..=25).map(bad).collect();
+        let good = format!("{},2,3,1,2,1\n", hour(0));
+        dir.write(
+            "spot/binance/BTCUSDT_1h.csv",
+            format!("{BAR_HEADER}\n{good}{rows}2024"),
+        );
+        let report = check(dir.path()).unwrap();
+        let spot = &report.series[0];
+        assert_eq!((spot.rows, spot.problem_count), (1, 26));
+        assert_eq!(spot.problems.len(), 20);
+        assert_eq!(
+            spot.problems[0],
+            "line 3, column `volume`: `nan` is not a finite number"
+        );
+        assert_eq!(spot.notes.len(), 1, "{:?}", spot.notes);
+        let modes = runnable(&report, &[requirement(&[SPOT], &[])]);
+        assert_eq!(
+            modes[0].blocked_by,
+            ["spot/binance/BTCUSDT_1h.csv has 26 problems"]
+        );
+        assert_eq!(modes[0].holding, None);
+    }
+
+    #[test]
+    fn missing_directory_is_data_005_and_two_bar_lengths_a_problem() {
+        let dir = Scratch::new();
+        let e = check(&dir.path().join("absent")).unwrap_err();
+        assert_eq!(e.code, Code::DataDirectory);
+        bars(&dir, "spot/binance/BTCUSDT_1h.csv", 0..3);
+        bars(&dir, "spot/binance/BTCUSDT_2h.csv", [0, 2]);
+        let report = check(dir.path()).unwrap();
+        for found in &report.series {
+            assert_eq!(found.problem_count, 1);
+            assert!(found.problems[0].contains("keep one bar length"));
+        }
+    }
+
+    #[test]
+    fn mode_runs_where_nothing_it_needs_is_missing() {
+        let dir = Scratch::new();
+        bars(&dir, "spot/binance/BTCUSDT_1h.csv", 0..200);
+        bars(&dir, "perp/okx/BTCUSDT_1h.csv", (10..90).chain(100..180));
+        rates(&dir, "funding/okx/BTCUSDT.csv", (0..=200).step_by(8));
+        let report = check(dir.path()).unwrap();
+        let modes = runnable(&report, &[requirement(&[SPOT, PERP, FUNDING], &[])]);
+        let mode = &modes[0];
+        // Opening at 90 is missing, so nothing is known at 91; known again at 101.
+        assert_eq!(mode.without_gaps, [range(10, 90), range(100, 180)]);
+        assert_eq!(mode.holding, Some(range(10, 180)));
+        let missing = ModeGaps {
+            series: id(PERP),
+            missing: 10,
+        };
+        assert_eq!(mode.missing, [missing]);
+        assert_eq!(mode.blocked_by, [""; 0]);
+    }
+
+    #[test]
+    fn missing_funding_splits_the_ranges_but_only_counts_when_holding() {
+        let dir = Scratch::new();
+        bars(&dir, "perp/okx/BTCUSDT_1h.csv", 0..100);
+        rates(
+            &dir,
+            "funding/okx/BTCUSDT.csv",
+            (0..=96).step_by(8).filter(|at| *at != 48),
+        );
+        let report = check(dir.path()).unwrap();
+        let modes = runnable(&report, &[requirement(&[PERP, FUNDING], &[])]);
+        let mode = &modes[0];
+        assert_eq!(mode.without_gaps, [range(0, 47), range(48, 100)]);
+        assert_eq!(mode.holding, Some(range(0, 100)));
+        let missing = ModeGaps {
+            series: id(FUNDING),
+            missing: 1,
+        };
+        assert_eq!(mode.missing, [missing]);
+    }
+
+    #[test]
+    fn proxy_fills_gaps_or_stands_in_for_a_series_that_is_not_there() {
+        let dir = Scratch::new();
+        bars(&dir, "perp/okx/BTCUSDT_1h.csv", (0..40).chain(50..100));
+        bars(&dir, "perp/bybit/BTCUSDT_1h.csv", 30..90);
+        let report = check(dir.path()).unwrap();
+        let proxies = [(PERP, "perp.bybit.BTCUSDT"), (SPOT, "perp.bybit.BTCUSDT")];
+        let modes = runnable(
+            &report,
+            &[
+                requirement(&[PERP], &proxies),
+                requirement(&[SPOT], &proxies),
+                requirement(&[SPOT], &[]),
+                requirement(&[SPOT], &[(SPOT, "spot.okx.BTCUSDT")]),
+            ],
+        );
+        assert_eq!(modes[0].without_gaps, [range(0, 100)]);
+        assert_eq!(modes[0].missing, []);
+        assert_eq!(modes[1].without_gaps, [range(30, 90)]);
+        assert_eq!(
+            modes[2].blocked_by,
+            ["spot.binance.BTCUSDT is not there and no proxy is named for it"]
+        );
+        assert_eq!(
+            modes[3].blocked_by,
+            ["spot.binance.BTCUSDT is not there, nor its proxy spot.okx.BTCUSDT"]
+        );
+    }
+
+    #[test]
+    fn report_serializes_with_text_ids_and_times() {
+        let dir = Scratch::new();
+        bars(&dir, "spot/binance/BTCUSDT_1h.csv", [0, 2]);
+        let json = serde_json::to_value(check(dir.path()).unwrap()).unwrap();
+        let spot = &json["series"][0];
+        assert_eq!(spot["series"], SPOT);
+        assert_eq!(spot["first"], "2024-01-01T00:00:00Z");
+        assert_eq!(spot["gaps"][0]["missing"], 1);
+    }
+
+    #[test]
+    fn known_gaps_of_the_recorded_data_are_found_exactly() {
+        let Some(dir) = recorded() else { return };
+        let report = check(&dir).unwrap();
+        assert!(report.series.iter().all(|found| found.problem_count == 0));
+        let missing: Vec<_> = report
+            .series
+            .iter()
+            .filter(|found| found.missing > 0)
+            .map(|found| (found.series.to_string(), found.gaps.len(), found.missing))
+            .collect();
+        let expected = [
+            ("spot.binance.BTCUSDT", 12, 276),
+            ("perp.binance.BTCUSDT", 12, 276),
+            ("perp.binance.ETHUSDT", 12, 276),
+            ("perp.okx.ETHUSDT", 2, 1_440),
+            ("funding.okx.BTCUSDT", 11, 123),
+            ("funding.okx.ETHUSDT", 11, 123),
+        ]
+        .map(|(name, gaps, missing)| (name.to_owned(), gaps, missing));
+        assert_eq!(missing, expected);
+        let binance = gaps_of(&report, SPOT);
+        assert!(binance.iter().all(|(_, _, missing)| *missing == 23));
+        let first = ("2024-02-10T01:00:00Z", "2024-02-10T23:00:00Z", 23);
+        assert_eq!(
+            binance[0],
+            (first.0.to_owned(), first.1.to_owned(), first.2)
+        );
+        let gap = |first: &str, last: &str, missing| (first.to_owned(), last.to_owned(), missing);
+        assert_eq!(
+            gaps_of(&report, "perp.okx.ETHUSDT"),
+            [
+                gap("2024-08-31T16:00:00Z", "2024-09-30T15:00:00Z", 720),
+                gap("2025-03-31T16:00:00Z", "2025-04-30T15:00:00Z", 720),
+            ]
+        );
+        let funding = gaps_of(&report, FUNDING);
+        assert_eq!(
+            funding[0],
+            gap("2024-08-01T00:00:00Z", "2024-08-31T16:00:00Z", 93)
+        );
+        assert!(funding[1..].iter().all(|(_, _, missing)| *missing == 3));
+        assert!(
+            report
+                .ignored
+                .iter()
+                .any(|file| file.path.starts_with("aave/"))
+        );
+    }
+}
