@@ -74,11 +74,11 @@ impl DataProvider for NoRules {
 }
 
 /// What a fake driver was told to do.
-pub(super) struct FakeSettings {
+struct FakeSettings {
     /// Attempts left that fail.
     failures: AtomicI64,
     failure: Failure,
-    pub(super) size: i64,
+    size: i64,
 }
 
 #[derive(Clone, Copy)]
@@ -158,12 +158,14 @@ async fn build(
     let ready = dependencies.missing().is_empty();
     Ok(Box::new(Fake {
         venue: settings.venue,
+        size: fake.size,
         dependencies: ready.then_some(dependencies),
     }))
 }
 
 struct Fake {
     venue: Venue,
+    size: i64,
     dependencies: Option<Dependencies>,
 }
 
@@ -209,8 +211,9 @@ impl ExecutionInterface for Fake {
         Ok(Vec::new())
     }
 
+    /// Shows the size it was built with, in seconds.
     fn next_event_at(&self) -> Option<Timestamp> {
-        None
+        Some(Timestamp::from_seconds(self.size))
     }
 
     async fn positions(&mut self, _: &MarketView) -> Result<Vec<Position>, VenueError> {
