@@ -1,0 +1,180 @@
+//! Holdings of every step, replayed from the ledger.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence};
+use basis_core::market::PriceState;
+use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
+use basis_core::types::{Account, Asset, Item, SeriesKind};
+use basis_engine::result::RunResult;
+
+use super::{is_par, prices_asset};
+
+/// How a holding is priced; resolved once per holding, not once per row.
+#[derive(Clone, Copy, Debug)]
+enum PriceSource {
+    Par,
+    Column(usize),
+    Unpriced,
+}
+
+/// One holding of one account as of the last line read.
+#[derive(Debug)]
+pub(super) struct Holding {
+    /// `account,item,` as a row prints it.
+    pub(super) name: Vec<u8>,
+    /// Signed units.
+    pub(super) quantity: Quantity,
+    /// Signed sum of quantity × fill price still open; zero for an asset.
+    pub(super) open_cost: Value,
+    /// Whether it is a perp position.
+    pub(super) is_position: bool,
+    source: PriceSource,
+    margin: Option<usize>,
+}
+
+/// Every holding of a run, moved forward line by line.
+#[derive(Debug)]
+pub(super) struct Holdings<'a> {
+    result: &'a RunResult,
+    read: usize,
+    /// Sorted, so that rows of a step always come in the same order.
+    by_key: BTreeMap<(Account, Item), Holding>,
+}
+
+impl<'a> Holdings<'a> {
+    pub(super) const fn new(result: &'a RunResult) -> Self {
+        Self {
+            result,
+            read: 0,
+            by_key: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the ledger up to its first `rows` lines.
+    pub(super) fn advance(&mut self, rows: usize) -> Result<(), MathError> {
+        let result = self.result;
+        for line in result.ledger.get(self.read..rows).unwrap_or_default() {
+            self.post(line)?;
+        }
+        self.read = self.read.max(rows);
+        Ok(())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Holding> {
+        self.by_key.values()
+    }
+
+    fn post(&mut self, line: &LedgerEntry) -> Result<(), MathError> {
+        let holding = self.holding(line.account, line.item);
+        holding.quantity = holding.quantity.add(line.quantity)?;
+        if holding.is_position && line.kind == EntryKind::Trade {
+            holding.open_cost = holding.open_cost.add(line.value)?;
+        }
+        if line.kind == EntryKind::RealizedPnl
+            && let Occurrence::Trade { instrument, .. } | Occurrence::Liquidation { instrument, .. } =
+                line.cause.occurrence
+        {
+            let position = self.holding(line.account, Item::Position(instrument));
+            position.open_cost = position.open_cost.add(line.value)?;
+        }
+        Ok(())
+    }
+
+    fn holding(&mut self, account: Account, item: Item) -> &mut Holding {
+        match self.by_key.entry((account, item)) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(slot) => slot.insert(Holding::new(self.result, account, item)),
+        }
+    }
+}
+
+impl Holding {
+    fn new(result: &RunResult, account: Account, item: Item) -> Self {
+        Self {
+            name: format!("{account},{item},").into_bytes(),
+            quantity: Quantity::ZERO,
+            open_cost: Value::ZERO,
+            is_position: matches!(item, Item::Position(_)),
+            source: source_of(result, account, item),
+            margin: margin_column(result, account, item),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.quantity.is_zero() && self.open_cost.is_zero()
+    }
+
+    /// Mark at `step` and where it came from; no state for an asset at par, `None` without a price.
+    pub(super) fn mark(
+        &self,
+        result: &RunResult,
+        step: usize,
+    ) -> Option<(Price, Option<PriceState>)> {
+        match self.source {
+            PriceSource::Par => Some((Price::literal("1"), None)),
+            PriceSource::Column(at) => {
+                let column = result.steps.prices.get(at)?;
+                Some((*column.mark.get(step)?, Some(*column.state.get(step)?)))
+            }
+            PriceSource::Unpriced => None,
+        }
+    }
+
+    /// Worth at `mark`: quantity × mark, less the open cost of a position.
+    pub(super) fn value(&self, mark: Price) -> Result<Value, MathError> {
+        self.quantity
+            .notional(mark, Rounding::HalfEven)?
+            .sub(self.open_cost)
+    }
+
+    /// Margin balance and maintenance margin at `step`, on the collateral row of a perp account.
+    pub(super) fn margin(&self, result: &RunResult, step: usize) -> Option<(Value, Value)> {
+        let column = result.steps.margins.get(self.margin?)?;
+        Some((
+            *column.margin_balance.get(step)?,
+            *column.maintenance_margin.get(step)?,
+        ))
+    }
+}
+
+fn source_of(result: &RunResult, account: Account, item: Item) -> PriceSource {
+    let prices = &result.steps.prices;
+    let found = match item {
+        Item::Position(key) => prices.iter().position(|p| p.series == key.series()),
+        Item::Asset(asset) if is_par(asset) => return PriceSource::Par,
+        Item::Asset(asset) => {
+            let spot = |p: &&basis_engine::result::PriceColumn| {
+                p.series.kind == SeriesKind::Spot && prices_asset(p.series.symbol, asset)
+            };
+            // In flight and in the wallet there is no market of its own: any spot of the asset.
+            let own = prices
+                .iter()
+                .position(|p| spot(&p) && p.series.venue == account.venue);
+            own.or_else(|| prices.iter().position(|p| spot(&p)))
+        }
+    };
+    found.map_or(PriceSource::Unpriced, PriceSource::Column)
+}
+
+/// The margin column shown on this row: that of the account, on its collateral.
+fn margin_column(result: &RunResult, account: Account, item: Item) -> Option<usize> {
+    let Item::Asset(asset) = item else {
+        return None;
+    };
+    let collateral = if is_par(result.share_class) {
+        result.share_class
+    } else {
+        Asset::literal("USDT")
+    };
+    (asset == collateral)
+        .then(|| {
+            result
+                .steps
+                .margins
+                .iter()
+                .position(|m| m.account == account)
+        })
+        .flatten()
+}

@@ -1,0 +1,338 @@
+//! A small result written by hand: one spot buy hedged by a short perp, one funding payment.
+
+use basis_core::event::{Component, Event, EventData};
+use basis_core::execution::{Fill, Liquidity};
+use basis_core::health::Health;
+use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence, TradeId};
+use basis_core::market::{Coverage, Gap, GapTreatment, PriceState};
+use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
+use basis_core::types::{
+    Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Label, RunId, Side, Span,
+    Symbol, Timestamp, Venue,
+};
+use basis_engine::pnl::Attribution;
+use basis_engine::result::{
+    Counts, ExecutionRow, MarginColumn, PriceColumn, RunResult, Statistics, StepColumns,
+    UnbookedFunding,
+};
+
+use super::{OutputContext, Timing};
+
+pub(super) fn context() -> OutputContext {
+    OutputContext {
+        config_yaml: "mode: \"btc_basis\"\n".to_owned(),
+        config_hash: "00ff".to_owned(),
+        run_id: RunId::from_number(7),
+        timing: Timing {
+            load_ms: 1.5,
+            run_ms: 2.5,
+            write_ms: None,
+        },
+        versions: vec![("basis", "0.1.0".to_owned())],
+    }
+}
+
+const VENUE: Venue = Venue::literal("binance");
+const USDT: Asset = Asset::literal("USDT");
+const BTC: Asset = Asset::literal("BTC");
+
+pub(super) fn instant(hour: i64) -> Timestamp {
+    Timestamp::from_date(2024, 5, 1)
+        .unwrap()
+        .plus(Span::from_hours(hour))
+}
+
+fn key(kind: InstrumentKind) -> InstrumentKey {
+    InstrumentKey::new(VENUE, kind, Symbol::literal("BTCUSDT"))
+}
+
+fn account(name: &str) -> Account {
+    Account::new(VENUE, Label::new(name).unwrap())
+}
+
+struct Lines(Vec<LedgerEntry>);
+
+impl Lines {
+    /// Numbers are quantity, value and reference price.
+    fn add(
+        &mut self,
+        hour: i64,
+        (account, item): (Account, Item),
+        numbers: (&str, &str, &str),
+        kind: EntryKind,
+        cause: (Occurrence, u8),
+    ) {
+        self.0.push(LedgerEntry {
+            at: instant(hour),
+            account,
+            item,
+            quantity: numbers.0.parse().unwrap(),
+            value: numbers.1.parse().unwrap(),
+            kind,
+            instruction: (kind == EntryKind::Trade).then_some(InstructionId(1)),
+            reference_price: numbers.2.parse().unwrap(),
+            cause: Cause::new(cause.0, cause.1),
+        });
+    }
+}
+
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of lines, one after the other"
+)]
+fn ledger() -> Vec<LedgerEntry> {
+    let (spot, usdm) = (account("spot"), account("usdm"));
+    let cash = Item::Asset(USDT);
+    let perp = Item::Position(key(InstrumentKind::Perp));
+    let outside = |number| Occurrence::External {
+        at: instant(1),
+        number,
+    };
+    let trade = |kind, id| Occurrence::Trade {
+        instrument: key(kind),
+        trade: TradeId::Number(id),
+    };
+    let (bought, sold) = (
+        trade(InstrumentKind::Spot, 1),
+        trade(InstrumentKind::Perp, 2),
+    );
+    let mut lines = Lines(Vec::new());
+    let l = &mut lines;
+    let one = |quantity: &'static str| (quantity, quantity, "1");
+    l.add(
+        1,
+        (spot, cash),
+        one("70000"),
+        EntryKind::Deposit,
+        (outside(0), 0),
+    );
+    l.add(
+        1,
+        (usdm, cash),
+        one("30000"),
+        EntryKind::Deposit,
+        (outside(1), 0),
+    );
+    l.add(
+        1,
+        (spot, Item::Asset(BTC)),
+        ("1", "60006", "60000"),
+        EntryKind::Trade,
+        (bought.clone(), 0),
+    );
+    l.add(
+        1,
+        (spot, cash),
+        ("-60006", "-60006", "1"),
+        EntryKind::Trade,
+        (bought, 1),
+    );
+    l.add(
+        1,
+        (usdm, perp),
+        ("-1", "-60044", "60050"),
+        EntryKind::Trade,
+        (sold.clone(), 0),
+    );
+    l.add(1, (usdm, cash), one("-30.022"), EntryKind::Fee, (sold, 1));
+    let funding = Occurrence::Funding {
+        venue: VENUE,
+        symbol: Symbol::literal("BTCUSDT"),
+        instant: instant(2),
+    };
+    l.add(
+        2,
+        (usdm, cash),
+        one("6.02"),
+        EntryKind::Funding,
+        (funding, 0),
+    );
+    // A third of the short is bought back at its mark.
+    let closed = trade(InstrumentKind::Perp, 3);
+    l.add(
+        2,
+        (usdm, perp),
+        ("0.25", "15050", "60200"),
+        EntryKind::Trade,
+        (closed.clone(), 0),
+    );
+    l.add(
+        2,
+        (usdm, cash),
+        one("-39"),
+        EntryKind::RealizedPnl,
+        (closed, 1),
+    );
+    lines.0
+}
+
+fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) -> ExecutionRow {
+    let fill = Fill {
+        trade: id,
+        instrument: key(kind),
+        side,
+        quantity: Quantity::literal("1"),
+        price: numbers.0.parse().unwrap(),
+        mark: numbers.1.parse().unwrap(),
+        fee_asset: USDT,
+        fee: Quantity::literal("30.022"),
+        fee_rate: Rate::literal("0.0005"),
+        liquidity: Liquidity::Taker,
+        at: instant(1),
+    };
+    ExecutionRow {
+        instruction: InstructionId(1),
+        venue: VENUE,
+        operation: "perp_trade",
+        action: "entry_full",
+        status: "settled",
+        at: instant(1),
+        fill: Some(fill),
+        transfer: None,
+    }
+}
+
+/// Two steps; equity 100,000 comes in with the first.
+#[expect(clippy::too_many_lines, reason = "one literal")]
+pub(super) fn result() -> RunResult {
+    let value = |text: &str| text.parse::<Value>().unwrap();
+    let price = |text: &str| text.parse::<Price>().unwrap();
+    let step = |price, basis, funding, slippage, fees| Attribution {
+        price: value(price),
+        basis: value(basis),
+        funding: value(funding),
+        slippage: value(slippage),
+        fees: value(fees),
+        ..Attribution::default()
+    };
+    let column = |kind, marks: [&str; 2], states: [PriceState; 2]| PriceColumn {
+        series: key(kind).series(),
+        mark: marks.map(price).to_vec(),
+        state: states.to_vec(),
+    };
+    let fresh = PriceState::Fresh;
+    let gap = |treatment| Gap {
+        series: key(InstrumentKind::Perp).series(),
+        first: instant(2),
+        last: instant(2),
+        missing: 1,
+        treatment,
+    };
+    let proxy = InstrumentKey::new(
+        Venue::literal("bybit"),
+        InstrumentKind::Perp,
+        Symbol::literal("BTCUSDT"),
+    );
+    RunResult {
+        mode: "btc_basis",
+        share_class: USDT,
+        range: (instant(0), instant(2)),
+        synthetic: false,
+        data_source: "by hand".to_owned(),
+        steps: StepColumns {
+            at: vec![instant(1), instant(2)],
+            equity_usd: vec![value("99957.978"), value("99913.998")],
+            external_flow_usd: vec![value("100000"), Value::ZERO],
+            attribution: vec![
+                step("0", "0", "0", "-12", "-30.022"),
+                step("0", "-50", "6.02", "0", "0"),
+            ],
+            net_delta: vec![Quantity::ZERO, Quantity::literal("0.25")],
+            reference: vec![price("60000"), price("60100")],
+            ledger_rows: vec![6, 9],
+            prices: vec![
+                column(InstrumentKind::Spot, ["60000", "60100"], [fresh, fresh]),
+                column(
+                    InstrumentKind::Perp,
+                    ["60050", "60200"],
+                    [fresh, PriceState::Held],
+                ),
+            ],
+            margins: vec![MarginColumn {
+                account: account("usdm"),
+                margin_balance: vec![value("29963.978"), value("29819.998")],
+                maintenance_margin: vec![value("240"), value("180.6")],
+            }],
+        },
+        ledger: ledger(),
+        executions: vec![
+            fill(
+                InstrumentKind::Spot,
+                Side::Buy,
+                ("60006", "60000"),
+                TradeId::Number(1),
+            ),
+            fill(
+                InstrumentKind::Perp,
+                Side::Sell,
+                ("60044", "60050"),
+                TradeId::Text("a,\"b\"".into()),
+            ),
+            ExecutionRow {
+                operation: "transfer",
+                fill: None,
+                transfer: Some((
+                    USDT,
+                    Quantity::literal("5"),
+                    account("spot"),
+                    Account::WALLET,
+                )),
+                ..fill(
+                    InstrumentKind::Spot,
+                    Side::Buy,
+                    ("1", "1"),
+                    TradeId::Number(0),
+                )
+            },
+        ],
+        events: vec![
+            Event::new(
+                instant(0),
+                Component::Engine,
+                EventData::StateUpdate {
+                    state: "started",
+                    detail: "a \"quoted\" word".to_owned(),
+                },
+            ),
+            Event::new(
+                instant(0),
+                Component::ExecutionInterfaceFactory,
+                EventData::InterfaceCreated {
+                    venue: VENUE,
+                    interface_class: "BinanceExecutionInterface",
+                    processing_time_ms: 3,
+                },
+            ),
+        ],
+        attribution: step("0", "-50", "6.02", "-12", "-30.022"),
+        statistics: Statistics {
+            total_return: -0.00086,
+            ..Statistics::default()
+        },
+        counts: Counts {
+            steps: 2,
+            fills: 2,
+            ..Counts::default()
+        },
+        coverage: vec![Coverage {
+            series: key(InstrumentKind::Perp).series(),
+            expected: 2,
+            present: 0,
+            gaps: vec![
+                gap(GapTreatment::Proxied(proxy.series())),
+                gap(GapTreatment::Held),
+            ],
+        }],
+        unbooked_funding: vec![UnbookedFunding {
+            series: key(InstrumentKind::Perp).funding_series(),
+            at: instant(2),
+            position: Quantity::literal("-1"),
+            exposed_notional: Quantity::literal("1")
+                .notional(price("60200"), Rounding::HalfEven)
+                .unwrap(),
+        }],
+        assumptions: vec!["1 USDT is 1 USD".to_owned()],
+        halted: None,
+        health: vec![("binance".to_owned(), Health::default())],
+    }
+}

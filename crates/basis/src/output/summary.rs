@@ -1,0 +1,276 @@
+//! `summary.json`, which is also what `--json` prints.
+
+use basis_core::health::Health;
+use basis_core::market::{Coverage, Gap, GapTreatment};
+use basis_core::num::{MathError, Price, Value};
+use basis_engine::pnl::Attribution;
+use basis_engine::result::{Counts, RunResult, UnbookedFunding};
+use serde_json::{Map, Value as Json, json};
+
+use super::{OutputContext, in_share_class, is_par};
+
+/// The summary of a run: amounts as decimal strings, statistics as numbers, keys sorted.
+#[must_use]
+pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
+    let (start, end) = equity_ends(result);
+    let class = |value: Option<Value>, reference: Option<&Price>| -> Json {
+        let amount = value.zip(class_price(result, reference));
+        text(amount.and_then(|(value, price)| in_share_class(result, value, price).ok()))
+    };
+    let reference = &result.steps.reference;
+    let statistics = result.statistics;
+    let versions: Map<_, _> = context
+        .versions
+        .iter()
+        .map(|(name, version)| ((*name).to_owned(), json!(version)))
+        .collect();
+    json!({
+        "mode": result.mode,
+        "share_class": result.share_class,
+        "from": result.range.0,
+        "to": result.range.1,
+        "synthetic": result.synthetic,
+        "data_source": result.data_source,
+        "run_id": context.run_id.as_str(),
+        "equity_start": class(start, reference.first()),
+        "equity_end": class(end, reference.last()),
+        "equity_start_usd": text(start),
+        "equity_end_usd": text(end),
+        "return": statistics.total_return,
+        "apy": statistics.apy,
+        "max_drawdown": statistics.max_drawdown,
+        "sharpe": statistics.sharpe,
+        "attribution": attribution(&result.attribution),
+        "costs": costs(&result.attribution),
+        "counts": counts(&result.counts),
+        "coverage": result.coverage.iter().map(covered).collect::<Vec<_>>(),
+        "gaps": result.coverage.iter().flat_map(|c| &c.gaps).map(gap).collect::<Vec<_>>(),
+        "proxies": proxies(&result.coverage),
+        "assumptions": assumptions(&result.assumptions),
+        "unbooked_funding": result.unbooked_funding.iter().map(unbooked).collect::<Vec<_>>(),
+        "unbooked_funding_total": exposed_total(&result.unbooked_funding),
+        "halted": result.halted,
+        "config_hash": context.config_hash,
+        "versions": versions,
+        "health": result.health.iter().map(health).collect::<Vec<_>>(),
+        "timing": {
+            "load_ms": context.timing.load_ms,
+            "run_ms": context.timing.run_ms,
+            "write_ms": context.timing.write_ms,
+        },
+    })
+}
+
+/// Equity before the first step and after the last, USD.
+///
+/// The start is what the identity of every step leaves: the end less what came from outside and what
+/// the buckets explain. When the first capital itself came within the run, it is the start.
+fn equity_ends(result: &RunResult) -> (Option<Value>, Option<Value>) {
+    let steps = &result.steps;
+    let end = steps.equity_usd.last().copied();
+    let first = || -> Result<Option<Value>, MathError> {
+        let (Some(equity), Some(flow), Some(attribution)) = (
+            steps.equity_usd.first(),
+            steps.external_flow_usd.first(),
+            steps.attribution.first(),
+        ) else {
+            return Ok(None);
+        };
+        let mut before = equity.sub(*flow)?;
+        for (_, value) in attribution.rows() {
+            before = before.sub(value)?;
+        }
+        Ok(Some(if before.is_zero() { *flow } else { before }))
+    };
+    (first().ok().flatten(), end)
+}
+
+/// One for a class at par, whatever the reference; none where there is no step.
+fn class_price(result: &RunResult, reference: Option<&Price>) -> Option<Price> {
+    if is_par(result.share_class) {
+        return Some(Price::literal("1"));
+    }
+    reference.copied()
+}
+
+fn text(value: Option<impl ToString>) -> Json {
+    value.map_or(Json::Null, |value| json!(value.to_string()))
+}
+
+fn attribution(attribution: &Attribution) -> Json {
+    attribution
+        .rows()
+        .iter()
+        .map(|(bucket, value)| ((*bucket).to_owned(), json!(value.to_string())))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// Costs are the buckets that cost, turned round: 5 means that 5 were paid.
+fn costs(attribution: &Attribution) -> Json {
+    let paid = [
+        ("fees", attribution.fees),
+        ("slippage", attribution.slippage),
+        ("gas", attribution.gas),
+        ("borrow_cost", attribution.borrow_cost),
+        ("transfer_cost", attribution.transfer_cost),
+        ("liquidation", attribution.liquidation),
+    ];
+    let total = paid
+        .iter()
+        .try_fold(Value::ZERO, |sum, (_, value)| sum.sub(*value));
+    let mut fields: Map<_, _> = paid
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), text(value.neg().ok())))
+        .collect();
+    fields.insert("total".to_owned(), text(total.ok()));
+    fields.into()
+}
+
+fn counts(counts: &Counts) -> Json {
+    json!({
+        "steps": counts.steps,
+        "orders": counts.orders,
+        "fills": counts.fills,
+        "rebalances": counts.rebalances,
+        "liquidations": counts.liquidations,
+        "transfers": counts.transfers,
+        "funding_payments": counts.funding_payments,
+        "rejections": counts.rejections,
+        "rebalances_deferred": counts.rebalances_deferred,
+    })
+}
+
+fn covered(coverage: &Coverage) -> Json {
+    json!({
+        "series": coverage.series.to_string(),
+        "expected": coverage.expected,
+        "present": coverage.present,
+    })
+}
+
+fn gap(gap: &Gap) -> Json {
+    let (treatment, proxy) = match gap.treatment {
+        GapTreatment::Proxied(proxy) => ("proxied", Some(proxy.to_string())),
+        GapTreatment::Held => ("held", None),
+        GapTreatment::Unbooked => ("unbooked", None),
+    };
+    json!({
+        "series": gap.series.to_string(),
+        "first": gap.first,
+        "last": gap.last,
+        "missing": gap.missing,
+        "treatment": treatment,
+        "proxy": proxy,
+    })
+}
+
+/// One row per series and proxy that filled anything, with how many values it filled.
+fn proxies(coverage: &[Coverage]) -> Vec<Json> {
+    let mut rows: Vec<(String, String, u64)> = Vec::new();
+    for gap in coverage.iter().flat_map(|c| &c.gaps) {
+        let GapTreatment::Proxied(proxy) = gap.treatment else {
+            continue;
+        };
+        let (series, proxy) = (gap.series.to_string(), proxy.to_string());
+        match rows
+            .iter_mut()
+            .find(|row| row.0 == series && row.1 == proxy)
+        {
+            Some(row) => row.2 += gap.missing,
+            None => rows.push((series, proxy, gap.missing)),
+        }
+    }
+    rows.into_iter()
+        .map(
+            |(series, proxy, values)| json!({ "series": series, "proxy": proxy, "values": values }),
+        )
+        .collect()
+}
+
+fn assumptions(assumptions: &[String]) -> Vec<Json> {
+    assumptions
+        .iter()
+        .map(|text| json!({ "text": text }))
+        .collect()
+}
+
+fn exposed_total(missing: &[UnbookedFunding]) -> Json {
+    let total = missing
+        .iter()
+        .try_fold(Value::ZERO, |sum, row| sum.add(row.exposed_notional));
+    text(total.ok())
+}
+
+fn unbooked(row: &UnbookedFunding) -> Json {
+    json!({
+        "series": row.series.to_string(),
+        "at": row.at,
+        "position": row.position.to_string(),
+        "exposed_notional": row.exposed_notional.to_string(),
+    })
+}
+
+fn health((name, health): &(String, Health)) -> Json {
+    let (operations, failures) = health.counts();
+    let errors: Vec<_> = health
+        .last_errors()
+        .map(|(at, code, message)| json!({ "at": at, "code": code.as_str(), "message": message }))
+        .collect();
+    json!({
+        "name": name,
+        "state": health.state().as_str(),
+        "updated_at": health.updated_at(),
+        "operations": operations,
+        "failures": failures,
+        "latency_mean_ms": health.latency_mean().nanos() / 1_000_000,
+        "last_errors": errors,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn amounts_are_text_and_statistics_numbers() {
+        let json = summary(&sample::result(), &sample::context());
+        for (path, expected) in [
+            ("/equity_start", "100000"),
+            ("/equity_end_usd", "99913.998"),
+            ("/attribution/basis", "-50"),
+            ("/attribution/residual", "0"),
+            ("/costs/fees", "30.022"),
+            ("/costs/total", "42.022"),
+            ("/from", "2024-05-01T00:00:00Z"),
+            ("/unbooked_funding_total", "60200"),
+            ("/unbooked_funding/0/series", "funding.binance.BTCUSDT"),
+            ("/gaps/0/proxy", "perp.bybit.BTCUSDT"),
+            ("/gaps/1/treatment", "held"),
+            ("/assumptions/0/text", "1 USDT is 1 USD"),
+            ("/health/0/state", "healthy"),
+        ] {
+            assert_eq!(
+                json.pointer(path).and_then(Json::as_str),
+                Some(expected),
+                "{path}"
+            );
+        }
+        assert_eq!(json.pointer("/proxies/0/values"), Some(&json!(1)));
+        assert_eq!(json.pointer("/return"), Some(&json!(-0.00086)));
+        assert_eq!(json.pointer("/timing/write_ms"), Some(&Json::Null));
+        assert_eq!(json.pointer("/sharpe"), Some(&Json::Null));
+    }
+
+    #[test]
+    fn another_share_class_is_reckoned_at_the_reference() {
+        let mut result = sample::result();
+        result.share_class = basis_core::types::Asset::literal("BTC");
+        result.steps.reference = vec![Price::literal("50000"), Price::literal("62500")];
+        let json = summary(&result, &sample::context());
+        assert_eq!(json["equity_start"], "2");
+        assert_eq!(json["equity_end"], "1.598623968");
+        assert_eq!(json["equity_end_usd"], "99913.998");
+    }
+}
