@@ -1,9 +1,7 @@
-//! What a data directory holds, where it has holes, and which modes can run on it.
+//! What a data directory holds and where it has holes.
 //!
-//! Times in a [`SeriesReport`] are those of the file (opening times of bars, funding instants);
-//! times in a [`ModeRange`] are instants of a run, as `--from` and `--to` take them.
+//! Times in a [`SeriesReport`] are those of the file: opening times of bars, funding instants.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use basis_core::error::ComponentError;
@@ -67,52 +65,7 @@ pub struct GapRange {
     pub missing: u64,
 }
 
-/// The series a mode needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ModeRequirement {
-    /// The mode.
-    pub mode: String,
-    /// Every series it reads with its default configuration.
-    pub needed: Vec<SeriesId>,
-    /// Series that fill another's gaps, or stand in for it when it is not there.
-    pub proxies: BTreeMap<SeriesId, SeriesId>,
-}
-
-/// Over which instants a mode can run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ModeRange {
-    /// The mode.
-    pub mode: String,
-    /// Every range in which nothing it needs is missing, in order of time, of at least a day.
-    pub without_gaps: Vec<DateRange>,
-    /// The range it can run over with `data.gaps=hold`.
-    pub holding: Option<DateRange>,
-    /// What is missing in that range, proxies applied: held marks and unbooked funding.
-    pub missing: Vec<ModeGaps>,
-    /// Why it cannot run at all, empty when it can.
-    pub blocked_by: Vec<String>,
-}
-
-/// Values of one series missing in a mode's range.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ModeGaps {
-    /// The series.
-    #[serde(serialize_with = "as_text")]
-    pub series: SeriesId,
-    /// How many values no proxy fills.
-    pub missing: u64,
-}
-
-/// Instants from which and to which a run can go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct DateRange {
-    /// The earliest start; values known after it are there.
-    pub from: Timestamp,
-    /// The latest end.
-    pub to: Timestamp,
-}
-
-fn as_text<S: Serializer>(id: &SeriesId, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn as_text<S: Serializer>(id: &SeriesId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
 }
 
@@ -221,227 +174,6 @@ fn find_gaps(times: &[Timestamp], every: Span) -> Vec<GapRange> {
     gaps
 }
 
-/// For each mode: where it can run without gaps, where with `data.gaps=hold`, and what is missing.
-///
-/// A proxy that is in the report counts as the series it stands in for.
-#[must_use]
-pub fn runnable(report: &DataReport, requirements: &[ModeRequirement]) -> Vec<ModeRange> {
-    requirements
-        .iter()
-        .map(|requirement| mode_range(report, requirement))
-        .collect()
-}
-
-fn mode_range(report: &DataReport, requirement: &ModeRequirement) -> ModeRange {
-    let mut result = ModeRange {
-        mode: requirement.mode.clone(),
-        without_gaps: Vec::new(),
-        holding: None,
-        missing: Vec::new(),
-        blocked_by: Vec::new(),
-    };
-    let mut needed = requirement.needed.clone();
-    needed.sort_unstable();
-    needed.dedup();
-    let mut sources = Vec::new();
-    for id in needed {
-        match Source::find(report, requirement, id) {
-            Ok(source) => sources.push(source),
-            Err(why) => result.blocked_by.extend(why),
-        }
-    }
-    if !result.blocked_by.is_empty() {
-        return result;
-    }
-    let Some(step) = sources.iter().map(|source| source.every).min() else {
-        return result;
-    };
-    let everything = vec![Window {
-        from: Timestamp::MIN,
-        until: Timestamp::MAX,
-    }];
-    let whole = sources.iter().fold(everything.clone(), |windows, source| {
-        intersect(&windows, &source.windows)
-    });
-    result.without_gaps = whole
-        .iter()
-        .map(|window| window.range(step))
-        .filter(|range| range.to.since(range.from) >= Span::DAY)
-        .collect();
-    let holding = sources
-        .iter()
-        .filter(|source| source.id.kind != SeriesKind::Funding)
-        .filter_map(Source::extent)
-        .fold(everything, |windows, extent| intersect(&windows, &[extent]));
-    result.holding = holding
-        .first()
-        .map(|window| window.range(step))
-        .filter(|range| range.to > range.from);
-    if let Some(range) = result.holding {
-        result.missing = sources
-            .iter()
-            .map(|source| ModeGaps {
-                series: source.id,
-                missing: source.missing_in(range),
-            })
-            .filter(|gaps| gaps.missing > 0)
-            .collect();
-    }
-    result
-}
-
-/// Run instants between which nothing is missing: a run from `from` to before `until` is whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Window {
-    from: Timestamp,
-    until: Timestamp,
-}
-
-impl Window {
-    /// The same with its last step inside.
-    fn range(self, step: Span) -> DateRange {
-        DateRange {
-            from: self.from,
-            to: self.until.minus(Span::from_nanos(1)).floor_to(step),
-        }
-    }
-}
-
-/// One needed series, with its proxy's values where it has none itself.
-struct Source {
-    id: SeriesId,
-    every: Span,
-    /// Windows without a missing value, in order of time, disjoint.
-    windows: Vec<Window>,
-}
-
-impl Source {
-    fn find(
-        report: &DataReport,
-        requirement: &ModeRequirement,
-        id: SeriesId,
-    ) -> Result<Self, Vec<String>> {
-        let proxy = requirement.proxies.get(&id);
-        let reports: Vec<_> = std::iter::once(&id)
-            .chain(proxy)
-            .flat_map(|id| {
-                report
-                    .series
-                    .iter()
-                    .filter(move |found| found.series == *id)
-            })
-            .collect();
-        let Some(first) = reports.first() else {
-            return Err(vec![match proxy {
-                Some(proxy) => format!("{id} is not there, nor its proxy {proxy}"),
-                None => format!("{id} is not there and no proxy is named for it"),
-            }]);
-        };
-        let malformed: Vec<_> = reports
-            .iter()
-            .filter(|found| found.problem_count > 0)
-            .map(|found| format!("{} has {} problems", found.path, found.problem_count))
-            .collect();
-        if !malformed.is_empty() {
-            return Err(malformed);
-        }
-        Ok(Self {
-            id,
-            every: Span::from_seconds(first.interval_seconds),
-            windows: join(reports.iter().flat_map(|found| found.windows()).collect()),
-        })
-    }
-
-    /// From the first value to the last.
-    fn extent(&self) -> Option<Window> {
-        Some(Window {
-            from: self.windows.first()?.from,
-            until: self.windows.last()?.until,
-        })
-    }
-
-    /// How many values known in `(from, to]` are missing.
-    fn missing_in(&self, range: DateRange) -> u64 {
-        let due = |from: Timestamp, to: Timestamp| {
-            let steps = to.floor_to(self.every).since(from.floor_to(self.every));
-            u64::try_from(steps.nanos() / self.every.nanos()).unwrap_or_default()
-        };
-        let inside = Window {
-            from: range.from,
-            until: range.to.plus(Span::from_nanos(1)),
-        };
-        let there: u64 = intersect(&self.windows, &[inside])
-            .iter()
-            .map(|window| due(window.from, window.until.minus(Span::from_nanos(1))))
-            .sum();
-        due(range.from, range.to).saturating_sub(there)
-    }
-}
-
-impl SeriesReport {
-    /// Windows without a missing value, in order of time.
-    fn windows(&self) -> Vec<Window> {
-        let (Some(first), Some(last)) = (self.first, self.last) else {
-            return Vec::new();
-        };
-        let every = Span::from_seconds(self.interval_seconds);
-        // A bar is known one length after its opening time, a rate at its own instant.
-        let delay = match self.series.kind {
-            SeriesKind::Funding => Span::ZERO,
-            _ => every,
-        };
-        // A run of values is whole from the instant of the missing one before it to before that of
-        // the missing one after it.
-        let mut from = first.plus(delay).minus(every);
-        let mut windows = Vec::with_capacity(self.gaps.len() + 1);
-        for gap in &self.gaps {
-            windows.push(Window {
-                from,
-                until: gap.first.plus(delay),
-            });
-            from = gap.last.plus(delay);
-        }
-        windows.push(Window {
-            from,
-            until: last.plus(delay).plus(every),
-        });
-        windows
-    }
-}
-
-/// The windows of a series and its proxy as disjoint ones: those that overlap become one.
-fn join(mut windows: Vec<Window>) -> Vec<Window> {
-    windows.sort_unstable_by_key(|window| (window.from, window.until));
-    let mut joined: Vec<Window> = Vec::with_capacity(windows.len());
-    for window in windows {
-        match joined.last_mut() {
-            // A run may not cross the end of one at the start of the next: the value due at the
-            // common instant belongs to neither.
-            Some(last) if window.from < last.until => last.until = last.until.max(window.until),
-            _ => joined.push(window),
-        }
-    }
-    joined
-}
-
-/// What lies in both; both in order of time and disjoint.
-fn intersect(a: &[Window], b: &[Window]) -> Vec<Window> {
-    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
-    let mut result = Vec::new();
-    while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
-        let (from, until) = (x.from.max(y.from), x.until.min(y.until));
-        if from < until {
-            result.push(Window { from, until });
-        }
-        if x.until <= y.until {
-            a.next();
-        } else {
-            b.next();
-        }
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -450,7 +182,6 @@ mod tests {
     use basis_core::error::Code;
 
     const SPOT: &str = "spot.binance.BTCUSDT";
-    const PERP: &str = "perp.okx.BTCUSDT";
     const FUNDING: &str = "funding.okx.BTCUSDT";
 
     fn id(text: &str) -> SeriesId {
@@ -461,13 +192,6 @@ mod tests {
         Timestamp::from_date(2024, 1, 1)
             .unwrap()
             .plus(Span::from_hours(hour))
-    }
-
-    fn range(from: i64, to: i64) -> DateRange {
-        DateRange {
-            from: hour(from),
-            to: hour(to),
-        }
     }
 
     fn bars(dir: &Scratch, name: &str, opened: impl IntoIterator<Item = i64>) {
@@ -484,14 +208,6 @@ mod tests {
             .map(|at| format!("{},0.0001\n", hour(at)))
             .collect();
         dir.write(name, format!("{RATE_HEADER}\n{rows}"));
-    }
-
-    fn requirement(needed: &[&str], proxies: &[(&str, &str)]) -> ModeRequirement {
-        ModeRequirement {
-            mode: "btc_basis".to_owned(),
-            needed: needed.iter().map(|text| id(text)).collect(),
-            proxies: proxies.iter().map(|(a, b)| (id(a), id(b))).collect(),
-        }
     }
 
     fn gaps_of(report: &DataReport, series: &str) -> Vec<(String, String, u64)> {
@@ -553,12 +269,6 @@ mod tests {
             "line 3, column `volume`: `nan` is not a finite number"
         );
         assert_eq!(spot.notes.len(), 1, "{:?}", spot.notes);
-        let modes = runnable(&report, &[requirement(&[SPOT], &[])]);
-        assert_eq!(
-            modes[0].blocked_by,
-            ["spot/binance/BTCUSDT_1h.csv has 26 problems"]
-        );
-        assert_eq!(modes[0].holding, None);
     }
 
     #[test]
@@ -573,76 +283,6 @@ mod tests {
             assert_eq!(found.problem_count, 1);
             assert!(found.problems[0].contains("keep one bar length"));
         }
-    }
-
-    #[test]
-    fn mode_runs_where_nothing_it_needs_is_missing() {
-        let dir = Scratch::new();
-        bars(&dir, "spot/binance/BTCUSDT_1h.csv", 0..200);
-        bars(&dir, "perp/okx/BTCUSDT_1h.csv", (10..90).chain(100..180));
-        rates(&dir, "funding/okx/BTCUSDT.csv", (0..=200).step_by(8));
-        let report = check(dir.path()).unwrap();
-        let modes = runnable(&report, &[requirement(&[SPOT, PERP, FUNDING], &[])]);
-        let mode = &modes[0];
-        // Opening at 90 is missing, so nothing is known at 91; known again at 101.
-        assert_eq!(mode.without_gaps, [range(10, 90), range(100, 180)]);
-        assert_eq!(mode.holding, Some(range(10, 180)));
-        let missing = ModeGaps {
-            series: id(PERP),
-            missing: 10,
-        };
-        assert_eq!(mode.missing, [missing]);
-        assert_eq!(mode.blocked_by, [""; 0]);
-    }
-
-    #[test]
-    fn missing_funding_splits_the_ranges_but_only_counts_when_holding() {
-        let dir = Scratch::new();
-        bars(&dir, "perp/okx/BTCUSDT_1h.csv", 0..100);
-        rates(
-            &dir,
-            "funding/okx/BTCUSDT.csv",
-            (0..=96).step_by(8).filter(|at| *at != 48),
-        );
-        let report = check(dir.path()).unwrap();
-        let modes = runnable(&report, &[requirement(&[PERP, FUNDING], &[])]);
-        let mode = &modes[0];
-        assert_eq!(mode.without_gaps, [range(0, 47), range(48, 100)]);
-        assert_eq!(mode.holding, Some(range(0, 100)));
-        let missing = ModeGaps {
-            series: id(FUNDING),
-            missing: 1,
-        };
-        assert_eq!(mode.missing, [missing]);
-    }
-
-    #[test]
-    fn proxy_fills_gaps_or_stands_in_for_a_series_that_is_not_there() {
-        let dir = Scratch::new();
-        bars(&dir, "perp/okx/BTCUSDT_1h.csv", (0..40).chain(50..100));
-        bars(&dir, "perp/bybit/BTCUSDT_1h.csv", 30..90);
-        let report = check(dir.path()).unwrap();
-        let proxies = [(PERP, "perp.bybit.BTCUSDT"), (SPOT, "perp.bybit.BTCUSDT")];
-        let modes = runnable(
-            &report,
-            &[
-                requirement(&[PERP], &proxies),
-                requirement(&[SPOT], &proxies),
-                requirement(&[SPOT], &[]),
-                requirement(&[SPOT], &[(SPOT, "spot.okx.BTCUSDT")]),
-            ],
-        );
-        assert_eq!(modes[0].without_gaps, [range(0, 100)]);
-        assert_eq!(modes[0].missing, []);
-        assert_eq!(modes[1].without_gaps, [range(30, 90)]);
-        assert_eq!(
-            modes[2].blocked_by,
-            ["spot.binance.BTCUSDT is not there and no proxy is named for it"]
-        );
-        assert_eq!(
-            modes[3].blocked_by,
-            ["spot.binance.BTCUSDT is not there, nor its proxy spot.okx.BTCUSDT"]
-        );
     }
 
     #[test]

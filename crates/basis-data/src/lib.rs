@@ -12,15 +12,14 @@ pub mod check;
 pub mod csv;
 pub mod load;
 pub mod render;
+pub mod runnable;
 pub mod synthetic;
 
 pub use catalogue::{Catalogue, IgnoredFile, SeriesFile};
-pub use check::{
-    DataReport, DateRange, GapRange, ModeGaps, ModeRange, ModeRequirement, SeriesReport, check,
-    runnable,
-};
+pub use check::{DataReport, GapRange, SeriesReport, check};
 pub use load::{LoadProgress, LoadRequest, LoadedData, load};
 pub use render::render;
+pub use runnable::{DateRange, ModeGaps, ModeRange, ModeRequirement, runnable};
 pub use synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 
 /// A directory for one test, removed when dropped.

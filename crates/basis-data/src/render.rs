@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use basis_core::types::{SeriesKind, Span, Timestamp};
 
-use crate::check::{DataReport, ModeRange, SeriesReport};
+use crate::check::{DataReport, SeriesReport};
+use crate::runnable::ModeRange;
 
 /// How many ranges without gaps are shown per mode, the longest ones.
 const RANGES_SHOWN: usize = 3;
@@ -164,7 +165,8 @@ fn mode_lines(out: &mut String, mode: &ModeRange) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{ModeRequirement, check, runnable};
+    use crate::check::check;
+    use crate::runnable::{ModeRequirement, runnable};
     use crate::scratch::Scratch;
 
     #[test]

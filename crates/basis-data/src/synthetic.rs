@@ -175,7 +175,7 @@ impl SplitMix64 {
 
     /// A number from 0 to `below - 1`; the bias is far below what anyone could notice.
     fn below(&mut self, below: u32) -> i64 {
-        i64::from(u32::try_from((self.next() >> 32) * u64::from(below) >> 32).unwrap_or_default())
+        i64::from(u32::try_from(((self.next() >> 32) * u64::from(below)) >> 32).unwrap_or_default())
     }
 }
 
