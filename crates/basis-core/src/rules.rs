@@ -252,6 +252,9 @@ impl VenueRules {
     }
 
     /// The rules in force at `at`; before the first snapshot, the first.
+    ///
+    /// # Panics
+    /// Never: [`VenueRules::read`] refuses rules without a snapshot.
     #[must_use]
     pub fn at(&self, at: Timestamp) -> &RuleSnapshot {
         self.snapshots
@@ -313,13 +316,13 @@ impl std::str::FromStr for Days {
         let full = format!("{text}T00:00:00Z");
         Timestamp::parse(&full)
             .map(Self)
-            .map_err(|_| "write a date as YYYY-MM-DD")
+            .map_err(|_reason| "write a date as YYYY-MM-DD")
     }
 }
 
 fn read_snapshot(reader: Reader<'_>, venue: Venue) -> Option<RuleSnapshot> {
     let effective_from = reader.required::<Days>("effective_from").map(|day| day.0);
-    let _ = reader.text("source");
+    note_source(&reader);
     let accounts = reader.section("accounts").and_then(|section| {
         let account = |key: &str| {
             section
@@ -415,8 +418,10 @@ fn read_fees(section: Reader<'_>) -> Fees {
 
 /// Marks the keys that only document where values come from as known.
 fn note_source(section: &Reader<'_>) {
-    let _ = section.text("source");
-    let _ = section.text("confidence");
+    for key in ["source", "confidence"] {
+        // Read and dropped: the text is for people.
+        let _documented = section.text(key);
+    }
 }
 
 fn read_transfers(section: Reader<'_>) -> TransferRules {

@@ -183,6 +183,12 @@ pub trait ExecutionInterface: Send {
     fn health(&self) -> Health;
 }
 
+impl fmt::Debug for dyn ExecutionInterface + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutionInterface").field("venue", &self.venue()).finish_non_exhaustive()
+    }
+}
+
 /// A validated section `venue_settings.<venue>`.
 #[derive(Clone)]
 pub struct VenueSettings {

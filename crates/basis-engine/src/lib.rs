@@ -1,1 +1,23 @@
-//! placeholder
+//! The engine of `basis`: one loop, one set of books, the same in backtest and live.
+//!
+//! It sees venues only as [`basis_core::venue::ExecutionInterface`], data only through
+//! [`basis_core::market::MarketView`], and time only through a clock it is given.
+
+pub mod account;
+mod config;
+mod engine;
+mod event_log;
+pub mod pnl;
+pub mod result;
+pub mod risk;
+mod setup;
+mod statistics;
+pub mod strategy;
+mod tight_loop;
+
+pub use account::SharedPositions;
+pub use config::{ExternalFlow, RiskConfig, RunConfig, RunRequest};
+pub use engine::{Engine, EngineParts, Progress};
+pub use event_log::EventLog;
+pub use result::RunResult;
+pub use setup::required_series;

@@ -1,0 +1,426 @@
+//! The ledger and its projection.
+//!
+//! **Invariants.** Holdings change only by posting a [`LedgerEntry`]; the same [`Cause`] posts once.
+//! Equity = cash + Σ quantity × mark − Σ open cost, and each step's change of it is attributed as
+//! the entries arrive, so that no bucket is ever a remainder.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::execution::Position;
+use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
+use basis_core::market::{MarketView, PriceState, SlotId};
+use basis_core::num::{Price, PriceChange, Quantity, Rounding, Value};
+use basis_core::types::{
+    Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Venue,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::pnl::Attribution;
+
+/// How items are valued.
+#[derive(Clone, Debug)]
+pub struct Pricing {
+    /// Assets the run values at 1 USD.
+    pub stable: Vec<Asset>,
+    /// The underlying.
+    pub base: Asset,
+    /// The underlying's symbol against the quote asset.
+    pub symbol: Symbol,
+    /// The reference spot series; values the underlying where a venue has no spot series.
+    pub reference: SeriesId,
+}
+
+/// One holding, its price and where the step began.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    /// Whose.
+    pub account: Account,
+    /// What.
+    pub item: Item,
+    /// Signed units.
+    pub quantity: Quantity,
+    /// Open cost of a position; zero for assets.
+    pub cost: Value,
+    /// Quantity × mark at the last valuation; the quantity itself for a stablecoin.
+    pub worth: Value,
+    price: Option<SlotId>,
+    opening: StepOpening,
+}
+
+/// A holding as it stood when the step began.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StepOpening {
+    quantity: Quantity,
+    mark: Price,
+}
+
+/// The ledger, its sums, and the attribution of the step under way.
+#[derive(Debug)]
+pub struct Books {
+    pricing: Pricing,
+    reference: SlotId,
+    reference_opening: Price,
+    holdings: Vec<Holding>,
+    index: FxHashMap<(Account, Item), usize>,
+    causes: FxHashSet<Cause>,
+    ledger: Vec<LedgerEntry>,
+    cash: Value,
+    cost: Value,
+    equity: Value,
+    equity_open: Value,
+    step: Attribution,
+    external_flow: Value,
+}
+
+/// What the end of a step found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepClose {
+    pub(crate) equity: Value,
+    pub(crate) external_flow: Value,
+    pub(crate) attribution: Attribution,
+    pub(crate) net_delta: Quantity,
+}
+
+impl Books {
+    /// Empty books.
+    ///
+    /// # Errors
+    /// EXP-001 when the view does not carry the reference series.
+    pub fn new(pricing: Pricing, view: &MarketView) -> Result<Self, ComponentError> {
+        let reference = view.slot(pricing.reference).ok_or_else(|| {
+            ComponentError::new(
+                Code::ExposureUnpriced,
+                format!(
+                    "reference_price {} is not among the run's series",
+                    pricing.reference
+                ),
+            )
+        })?;
+        Ok(Self {
+            pricing,
+            reference,
+            reference_opening: Price::ZERO,
+            holdings: Vec::new(),
+            index: FxHashMap::default(),
+            causes: FxHashSet::default(),
+            ledger: Vec::new(),
+            cash: Value::ZERO,
+            cost: Value::ZERO,
+            equity: Value::ZERO,
+            equity_open: Value::ZERO,
+            step: Attribution::default(),
+            external_flow: Value::ZERO,
+        })
+    }
+
+    /// Posts one line; `false` when its cause was posted before and nothing changed.
+    ///
+    /// # Errors
+    /// EXP-001 for an item without a price; POS-002 when an amount leaves the range.
+    pub fn post(&mut self, view: &MarketView, entry: LedgerEntry) -> Result<bool, ComponentError> {
+        if self.causes.contains(&entry.cause) {
+            return Ok(false);
+        }
+        let at = self.holding_at(view, entry.account, entry.item)?;
+        let holding = self
+            .holdings
+            .get_mut(at)
+            .expect("invariant: holding_at returns an index");
+        holding.quantity = holding.quantity.add(entry.quantity)?;
+        match (entry.item, entry.kind) {
+            (Item::Position(_), EntryKind::Trade) => {
+                holding.cost = holding.cost.add(entry.value)?;
+                self.cost = self.cost.add(entry.value)?;
+            }
+            (Item::Asset(_), _) if holding.price.is_none() => {
+                self.cash = self.cash.add(Value::new(entry.quantity.get()))?;
+            }
+            (Item::Position(_) | Item::Asset(_), _) => {}
+        }
+        let price = holding.price;
+        if entry.kind == EntryKind::RealizedPnl {
+            self.settle(&entry)?;
+        }
+        self.attribute(view, &entry, price)?;
+        self.causes.insert(entry.cause.clone());
+        self.ledger.push(entry);
+        Ok(true)
+    }
+
+    /// Moves a realised result from the open cost of its position, which its cause names.
+    fn settle(&mut self, entry: &LedgerEntry) -> Result<(), ComponentError> {
+        let instrument = instrument_of(&entry.cause.occurrence).ok_or_else(|| {
+            let message = format!("realized_pnl line {} names no instrument", entry.cause);
+            ComponentError::new(Code::PositionInvalid, message)
+        })?;
+        let result = Value::new(entry.quantity.get());
+        let key = (entry.account, Item::Position(instrument));
+        let position = self
+            .index
+            .get(&key)
+            .and_then(|&at| self.holdings.get_mut(at));
+        let Some(position) = position else {
+            let message = format!(
+                "realized_pnl of {instrument} without a position in {}",
+                entry.account
+            );
+            return Err(ComponentError::new(Code::PositionInvalid, message));
+        };
+        position.cost = position.cost.add(result)?;
+        self.cost = self.cost.add(result)?;
+        Ok(())
+    }
+
+    fn attribute(
+        &mut self,
+        view: &MarketView,
+        entry: &LedgerEntry,
+        price: Option<SlotId>,
+    ) -> Result<(), ComponentError> {
+        let step = &mut self.step;
+        let bucket = match entry.kind {
+            EntryKind::Trade => {
+                let at_mark = entry
+                    .quantity
+                    .notional(entry.reference_price, Rounding::HalfEven)?;
+                step.slippage = step.slippage.add(at_mark.sub(entry.value)?)?;
+                None
+            }
+            EntryKind::RealizedPnl | EntryKind::Transfer => None,
+            EntryKind::Deposit | EntryKind::Withdrawal => Some(&mut self.external_flow),
+            EntryKind::Fee => Some(&mut step.fees),
+            EntryKind::Funding => Some(&mut step.funding),
+            EntryKind::Interest | EntryKind::Rebase => Some(&mut step.interest),
+            EntryKind::BorrowCost => Some(&mut step.borrow_cost),
+            EntryKind::Reward => Some(&mut step.rewards),
+            EntryKind::Gas => Some(&mut step.gas),
+            EntryKind::TransferCost => Some(&mut step.transfer_cost),
+            EntryKind::Liquidation => Some(&mut step.liquidation),
+            other => {
+                let message = format!("ledger kind {other} of {} is not attributed", entry.cause);
+                return Err(ComponentError::new(Code::PnlOpen, message));
+            }
+        };
+        if let Some(bucket) = bucket {
+            *bucket = bucket.add(entry.value)?;
+        }
+        // What the mark has moved between the entry and the step's end. The reference at that moment
+        // within the bar is not recorded, so the whole drift counts as the reference's.
+        if let Some(slot) = price {
+            let mark = view.quote(slot).mark;
+            if mark != entry.reference_price {
+                let drift = entry
+                    .quantity
+                    .gain(mark.diff(entry.reference_price), Rounding::HalfEven)?;
+                self.step.price = self.step.price.add(drift)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn holding_at(
+        &mut self,
+        view: &MarketView,
+        account: Account,
+        item: Item,
+    ) -> Result<usize, ComponentError> {
+        if let Some(&at) = self.index.get(&(account, item)) {
+            return Ok(at);
+        }
+        let price = self.price_of(view, account, item)?;
+        let at = self.holdings.len();
+        self.holdings.push(Holding {
+            account,
+            item,
+            quantity: Quantity::ZERO,
+            cost: Value::ZERO,
+            worth: Value::ZERO,
+            price,
+            opening: StepOpening::default(),
+        });
+        self.index.insert((account, item), at);
+        Ok(at)
+    }
+
+    /// The slot that prices an item; `None` for what is valued at 1.
+    fn price_of(
+        &self,
+        view: &MarketView,
+        account: Account,
+        item: Item,
+    ) -> Result<Option<SlotId>, ComponentError> {
+        let unpriced = |what: String| ComponentError::new(Code::ExposureUnpriced, what);
+        match item {
+            Item::Asset(asset) if self.pricing.stable.contains(&asset) => Ok(None),
+            Item::Asset(asset) if asset == self.pricing.base => {
+                let own =
+                    InstrumentKey::new(account.venue, InstrumentKind::Spot, self.pricing.symbol);
+                Ok(Some(view.slot(own.series()).unwrap_or(self.reference)))
+            }
+            Item::Asset(asset) => Err(unpriced(format!(
+                "{asset} in {account} has no price series"
+            ))),
+            Item::Position(key) => view.slot(key.series()).map(Some).ok_or_else(|| {
+                unpriced(format!(
+                    "position {key} has no price series {}",
+                    key.series()
+                ))
+            }),
+        }
+    }
+
+    /// Values every holding at the view's marks.
+    ///
+    /// # Errors
+    /// POS-002 when a value leaves the range; EXP-001 when a held item has never had a price.
+    pub fn value(&mut self, view: &MarketView) -> Result<Value, ComponentError> {
+        let mut equity = self.cash.sub(self.cost)?;
+        for holding in &mut self.holdings {
+            holding.worth = match holding.price {
+                None => Value::new(holding.quantity.get()),
+                Some(_) if holding.quantity.is_zero() => Value::ZERO,
+                Some(slot) => {
+                    let quote = view.quote(slot);
+                    if quote.state == PriceState::Missing {
+                        let message = format!(
+                            "{} in {} has had no price by {}",
+                            holding.item,
+                            holding.account,
+                            view.now()
+                        );
+                        return Err(ComponentError::new(Code::ExposureUnpriced, message));
+                    }
+                    let worth = holding.quantity.notional(quote.mark, Rounding::HalfEven)?;
+                    equity = equity.add(worth)?;
+                    worth
+                }
+            };
+        }
+        self.equity = equity;
+        Ok(equity)
+    }
+
+    /// Ends the step: values everything, attributes the moves of marks since the last step, and
+    /// opens the next one.
+    pub(crate) fn close_step(&mut self, view: &MarketView) -> Result<StepClose, ComponentError> {
+        let before = self.equity_open;
+        let reference = view.quote(self.reference).mark;
+        let reference_move = reference.diff(self.reference_opening);
+        let mut delta_at_open = Quantity::ZERO;
+        let mut net_delta = Quantity::ZERO;
+        for holding in &mut self.holdings {
+            let Some(slot) = holding.price else { continue };
+            let mark = view.quote(slot).mark;
+            let opening = holding.opening;
+            if !opening.quantity.is_zero() {
+                delta_at_open = delta_at_open.add(opening.quantity)?;
+                let apart: PriceChange = mark.diff(opening.mark).sub(reference_move)?;
+                if !apart.is_zero() {
+                    let gain = opening.quantity.gain(apart, Rounding::HalfEven)?;
+                    self.step.basis = self.step.basis.add(gain)?;
+                }
+            }
+            net_delta = net_delta.add(holding.quantity)?;
+            holding.opening = StepOpening {
+                quantity: holding.quantity,
+                mark,
+            };
+        }
+        if !delta_at_open.is_zero() {
+            let gain = delta_at_open.gain(reference_move, Rounding::HalfEven)?;
+            self.step.price = self.step.price.add(gain)?;
+        }
+        let equity = self.value(view)?;
+        let mut attribution = std::mem::take(&mut self.step);
+        let external_flow = std::mem::take(&mut self.external_flow);
+        let explained = attribution.total()?;
+        attribution.residual = equity.sub(before)?.sub(external_flow)?.sub(explained)?;
+        self.reference_opening = reference;
+        self.equity_open = equity;
+        Ok(StepClose {
+            equity,
+            external_flow,
+            attribution,
+            net_delta,
+        })
+    }
+
+    /// Units of `item` in `account`.
+    #[must_use]
+    pub fn quantity(&self, account: Account, item: Item) -> Quantity {
+        self.holding(account, item)
+            .map(|holding| holding.quantity)
+            .unwrap_or_default()
+    }
+
+    /// The holding of `item` in `account`, if there ever was one.
+    #[must_use]
+    pub fn holding(&self, account: Account, item: Item) -> Option<&Holding> {
+        self.index
+            .get(&(account, item))
+            .and_then(|&at| self.holdings.get(at))
+    }
+
+    /// Every holding there ever was, in order of first posting.
+    #[must_use]
+    pub fn holdings(&self) -> &[Holding] {
+        &self.holdings
+    }
+
+    /// Holdings of the accounts of `venue` that are not zero.
+    pub fn positions_of(&self, venue: Venue) -> impl Iterator<Item = Position> + '_ {
+        self.positions()
+            .filter(move |position| position.account.venue == venue)
+    }
+
+    /// Every holding that is not zero.
+    pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
+        self.holdings
+            .iter()
+            .filter(|holding| !holding.quantity.is_zero())
+            .map(|holding| Position {
+                account: holding.account,
+                item: holding.item,
+                quantity: holding.quantity,
+            })
+    }
+
+    /// Equity at the last valuation, USD.
+    #[must_use]
+    pub const fn equity(&self) -> Value {
+        self.equity
+    }
+
+    /// The ledger so far.
+    #[must_use]
+    pub fn ledger(&self) -> &[LedgerEntry] {
+        &self.ledger
+    }
+
+    /// The pricing rules.
+    #[must_use]
+    pub const fn pricing(&self) -> &Pricing {
+        &self.pricing
+    }
+
+    pub(crate) fn into_ledger(self) -> Vec<LedgerEntry> {
+        self.ledger
+    }
+}
+
+impl Holding {
+    /// The slot that prices it; `None` for a stablecoin.
+    #[must_use]
+    pub const fn price(&self) -> Option<SlotId> {
+        self.price
+    }
+}
+
+/// The instrument an occurrence is about.
+fn instrument_of(occurrence: &Occurrence) -> Option<InstrumentKey> {
+    match occurrence {
+        Occurrence::Trade { instrument, .. } | Occurrence::Liquidation { instrument, .. } => {
+            Some(*instrument)
+        }
+        _ => None,
+    }
+}

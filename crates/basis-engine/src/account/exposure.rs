@@ -1,0 +1,169 @@
+//! Exposure and margin of the books at the view's marks.
+
+use std::sync::Arc;
+
+use basis_core::error::ComponentError;
+use basis_core::market::MarketView;
+use basis_core::num::{Quantity, Rate, Rounding, Value};
+use basis_core::rules::{PerpRules, RuleBook};
+use basis_core::types::{Account, InstrumentKind, Item, Timestamp};
+
+use super::books::Books;
+
+/// Margin of one perp account.
+#[derive(Clone, Debug)]
+pub struct MarginAccount {
+    /// The account.
+    pub account: Account,
+    /// Collateral plus unrealised result, in the quote asset.
+    pub margin_balance: Value,
+    /// Below this the venue liquidates.
+    pub maintenance_margin: Value,
+    /// Notional of the open positions at mark.
+    pub notional: Value,
+    /// Indices of the account's cash and positions in the books.
+    cash: Vec<usize>,
+    positions: Vec<(usize, PerpRules)>,
+}
+
+impl MarginAccount {
+    /// Maintenance margin ÷ margin balance; the venue liquidates at 1. Zero without positions, and
+    /// the largest rate when nothing is left.
+    #[must_use]
+    pub fn margin_ratio(&self) -> Rate {
+        if self.maintenance_margin.is_zero() {
+            return Rate::ZERO;
+        }
+        if !self.margin_balance.is_positive() {
+            return Rate::new(basis_core::num::Fixed18::MAX);
+        }
+        self.maintenance_margin
+            .ratio(self.margin_balance, Rounding::Up)
+            .unwrap_or(Rate::new(basis_core::num::Fixed18::MAX))
+    }
+}
+
+/// What the books are exposed to.
+#[derive(Debug)]
+pub struct Exposure {
+    rules: Arc<RuleBook>,
+    /// Net delta in base units.
+    pub net_delta: Quantity,
+    /// Sum of absolute deltas in base units.
+    pub gross_delta: Quantity,
+    /// Perp accounts in order of first use.
+    pub margins: Vec<MarginAccount>,
+    holdings_seen: usize,
+    rules_until: Timestamp,
+}
+
+impl Exposure {
+    /// No exposure yet.
+    #[must_use]
+    pub fn new(rules: Arc<RuleBook>) -> Self {
+        Self {
+            rules,
+            net_delta: Quantity::ZERO,
+            gross_delta: Quantity::ZERO,
+            margins: Vec::new(),
+            holdings_seen: 0,
+            rules_until: Timestamp::MIN,
+        }
+    }
+
+    /// Reckons delta and margins; `books` must have been valued at this view.
+    ///
+    /// # Errors
+    /// POS-002 when an amount leaves the range.
+    pub fn refresh(&mut self, books: &Books, view: &MarketView) -> Result<(), ComponentError> {
+        if books.holdings().len() != self.holdings_seen || view.now() >= self.rules_until {
+            self.rebuild(books, view.now());
+        }
+        let (mut net, mut gross) = (Quantity::ZERO, Quantity::ZERO);
+        for holding in books.holdings() {
+            if holding.price().is_some() && !holding.quantity.is_zero() {
+                net = net.add(holding.quantity)?;
+                gross = gross.add(holding.quantity.abs()?)?;
+            }
+        }
+        (self.net_delta, self.gross_delta) = (net, gross);
+        for margin in &mut self.margins {
+            margin.refresh(books, view)?;
+        }
+        Ok(())
+    }
+
+    /// Finds the accounts anew: a holding was added, or dated rules changed.
+    fn rebuild(&mut self, books: &Books, now: Timestamp) {
+        self.holdings_seen = books.holdings().len();
+        self.margins.clear();
+        self.rules_until = Timestamp::MAX;
+        for (at, holding) in books.holdings().iter().enumerate() {
+            let Item::Position(key) = holding.item else {
+                continue;
+            };
+            let Some(rules) = self.rules.venue(key.venue) else {
+                continue;
+            };
+            if let Some(change) = rules.next_change(now) {
+                self.rules_until = self.rules_until.min(change);
+            }
+            let instrument = rules.at(now).instrument(InstrumentKind::Perp, key.symbol);
+            let Some(perp) = instrument.and_then(|i| i.perp.clone()) else {
+                continue;
+            };
+            match self
+                .margins
+                .iter_mut()
+                .find(|m| m.account == holding.account)
+            {
+                Some(margin) => margin.positions.push((at, perp)),
+                None => self.margins.push(MarginAccount {
+                    account: holding.account,
+                    margin_balance: Value::ZERO,
+                    maintenance_margin: Value::ZERO,
+                    notional: Value::ZERO,
+                    cash: books
+                        .holdings()
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, h)| h.account == holding.account && h.price().is_none())
+                        .map(|(at, _)| at)
+                        .collect(),
+                    positions: vec![(at, perp)],
+                }),
+            }
+        }
+    }
+}
+
+impl MarginAccount {
+    fn refresh(&mut self, books: &Books, view: &MarketView) -> Result<(), ComponentError> {
+        let holdings = books.holdings();
+        let mut balance = Value::ZERO;
+        for cash in self.cash.iter().filter_map(|&at| holdings.get(at)) {
+            balance = balance.add(cash.worth)?;
+        }
+        let (mut maintenance, mut notional) = (Value::ZERO, Value::ZERO);
+        for (at, rules) in &self.positions {
+            let Some(position) = holdings.get(*at) else {
+                continue;
+            };
+            if position.quantity.is_zero() {
+                balance = balance.sub(position.cost)?;
+                continue;
+            }
+            balance = balance.add(position.worth)?.sub(position.cost)?;
+            notional = notional.add(position.worth.abs()?)?;
+            if let Some(slot) = position.price() {
+                let mark = view.quote(slot).mark;
+                maintenance =
+                    maintenance.add(rules.maintenance_margin(position.quantity, mark)?)?;
+            }
+        }
+        self.margin_balance = balance;
+        self.maintenance_margin = maintenance;
+        self.notional = notional;
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The books of a run: ledger, holdings, exposure.
+
+mod books;
+mod exposure;
+mod shared;
+
+pub use books::{Books, Holding, Pricing, StepOpening};
+pub use exposure::{Exposure, MarginAccount};
+pub use shared::SharedPositions;

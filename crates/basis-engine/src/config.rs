@@ -1,0 +1,389 @@
+//! The configuration of one run, read from located text.
+
+use basis_core::config::{Entry, Node, NodeValue, Problems, Reader};
+use basis_core::fixed18;
+use basis_core::market::{GapPolicy, ViewPolicy};
+use basis_core::num::{Fixed18, Quantity, Rate};
+use basis_core::plan::FailurePolicy;
+use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
+
+use crate::strategy;
+
+/// Everything one run is decided by. The same values give the same result, byte for byte.
+#[derive(Clone, Debug)]
+pub struct RunConfig {
+    /// Name of the strategy mode, one of [`strategy::MODES`].
+    pub mode: &'static str,
+    /// The currency capital is given and results are stated in.
+    pub share_class: Asset,
+    /// The underlying that is bought and hedged.
+    pub asset: Asset,
+    /// Capital at the start, in the share class, > 0.
+    pub initial_capital: Quantity,
+    /// Share of equity that stays in the wallet, 0 to 0.9.
+    pub reserve_ratio: Rate,
+    /// Relative distance of spot notional from its target that triggers a rebalance.
+    pub position_deviation_threshold: Rate,
+    /// Relative distance of a venue's margin balance from its target that triggers a transfer.
+    pub margin_deviation_threshold: Rate,
+    /// Net delta over spot quantity that triggers a rebalance.
+    pub delta_tolerance: Rate,
+    /// Least time between two rebalances; risk is exempt.
+    pub rebalance_min_interval: Span,
+    /// Smallest transfer between venues, in the share class.
+    pub min_transfer: Quantity,
+    /// Leftover base units worth less than this stay, in the share class.
+    pub dust_threshold: Quantity,
+    /// The spot series the attribution measures price moves against.
+    pub reference_price: SeriesId,
+    /// Where spot is bought.
+    pub spot_venue: Venue,
+    /// Perp notional over perp margin.
+    pub hedge_leverage: Fixed18,
+    /// Share of the hedge per venue, in the order written; sums to 1.
+    pub hedge_allocation: Vec<(Venue, Rate)>,
+    /// Exclusive start: the first step is one step later.
+    pub from: Timestamp,
+    /// Inclusive end.
+    pub to: Timestamp,
+    /// Step of the clock; bars of this length are read.
+    pub step: Span,
+    /// Gaps, proxies and ages.
+    pub view: ViewPolicy,
+    /// Limits.
+    pub risk: RiskConfig,
+    /// What happens to a block when a leg fails.
+    pub failure_policy: FailurePolicy,
+    /// Scheduled capital flows, in order of time.
+    pub flows: Vec<ExternalFlow>,
+    /// Venues to create interfaces for: the keys of `venue_settings`, in order.
+    pub venues: Vec<Venue>,
+}
+
+/// Capital that comes from (> 0) or goes (< 0) outside, in the share class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExternalFlow {
+    /// When.
+    pub at: Timestamp,
+    /// Signed amount.
+    pub amount: Quantity,
+}
+
+/// The ladder of limits. Margin ratio = maintenance margin ÷ margin balance; the venue liquidates
+/// at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RiskConfig {
+    /// From here on the event log says so.
+    pub margin_ratio_warn: Rate,
+    /// From here on nothing may add exposure.
+    pub margin_ratio_reduce_only: Rate,
+    /// From here on positions are cut until the ratio is back at `reduce_only`.
+    pub margin_ratio_deleverage: Rate,
+    /// From here on everything is closed and the strategy stops.
+    pub margin_ratio_halt: Rate,
+    /// Largest net delta over gross delta of any step before the run closes everything.
+    pub net_delta_halt: Rate,
+}
+
+/// What a run is asked to do beyond its config tree: the command line's own words.
+#[derive(Clone, Debug, Default)]
+pub struct RunRequest {
+    /// Overrides `initial_capital`.
+    pub capital: Option<Quantity>,
+    /// Exclusive start instant.
+    pub from: Option<Timestamp>,
+    /// Inclusive end instant.
+    pub to: Option<Timestamp>,
+}
+
+impl RunConfig {
+    /// Reads `root` (the merged tree of a mode); every problem is reported with its place.
+    ///
+    /// Returns `None` when a value without which there is no run is missing or wrong; the caller
+    /// must refuse whenever `problems` is not empty.
+    #[must_use]
+    pub fn read(root: &Node, request: &RunRequest, problems: &Problems) -> Option<Self> {
+        let r = Reader::new(root, "", problems);
+        let mode = r.required_text("mode").and_then(|name| {
+            let found = strategy::MODES.iter().find(|mode| mode.name == name);
+            if found.is_none() {
+                let names: Vec<_> = strategy::MODES.iter().map(|mode| mode.name).collect();
+                r.problem(
+                    "mode",
+                    format!("`{name}` is no mode; there is {}", names.join(", ")),
+                );
+            }
+            found.map(|mode| mode.name)
+        });
+        let share_class = r.required::<Asset>("share_class");
+        let asset = r.required::<Asset>("asset");
+        let initial_capital = request.capital.or_else(|| positive(&r, "initial_capital"));
+        let spot_venue = r.required::<Venue>("spot_venue");
+        let reference_price = r.required::<SeriesId>("reference_price");
+        let hedge_leverage = r.fixed(
+            "hedge_leverage",
+            fixed18!("0.05")..=fixed18!("20"),
+            Fixed18::ONE,
+        );
+        let hedge_allocation = read_allocation(&r);
+        let data = r.section("data");
+        let (step, view) = data
+            .map(read_data)
+            .unwrap_or((Span::HOUR, ViewPolicy::default()));
+        let risk = r.section("risk").map_or(RiskConfig::DEFAULT, read_risk);
+        let failure_policy = read_failure_policy(&r);
+        let flows = read_flows(&r);
+        let venues = r
+            .map("venue_settings")
+            .iter()
+            .filter_map(|e| venue_key(&r, e))
+            .collect();
+        let from = request.from.or_else(|| r.parse("from"));
+        let to = request.to.or_else(|| r.parse("to"));
+        // Sections that other parts read.
+        let _known = (
+            r.node("component_config"),
+            r.node("execution_mode"),
+            r.node("log_level"),
+        );
+        let ratio = |key, high, default: &str| {
+            Rate::new(r.fixed(key, Fixed18::ZERO..=high, Fixed18::literal(default)))
+        };
+        let amount = |key, default: i64| {
+            let most = Fixed18::from_int(1_000_000_000_000);
+            Quantity::new(r.fixed(key, Fixed18::ZERO..=most, Fixed18::from_int(default)))
+        };
+        let config = Self {
+            mode: mode.unwrap_or_default(),
+            share_class: share_class?,
+            asset: asset?,
+            initial_capital: initial_capital.unwrap_or_default(),
+            reserve_ratio: ratio("reserve_ratio", fixed18!("0.9"), "0"),
+            position_deviation_threshold: ratio(
+                "position_deviation_threshold",
+                Fixed18::ONE,
+                "0.02",
+            ),
+            margin_deviation_threshold: ratio("margin_deviation_threshold", Fixed18::ONE, "0.2"),
+            delta_tolerance: ratio("delta_tolerance", Fixed18::ONE, "0.005"),
+            rebalance_min_interval: Span::from_minutes(r.integer(
+                "rebalance_min_interval_minutes",
+                0..=525_600,
+                0,
+            )),
+            min_transfer: amount("min_transfer", 100),
+            dust_threshold: amount("dust_threshold", 10),
+            reference_price: reference_price?,
+            spot_venue: spot_venue?,
+            hedge_leverage,
+            hedge_allocation,
+            from: from.unwrap_or(Timestamp::MIN),
+            to: to.unwrap_or(Timestamp::MAX),
+            step,
+            view,
+            risk,
+            failure_policy,
+            flows,
+            venues,
+        };
+        r.finish();
+        (mode.is_some() && initial_capital.is_some()).then_some(config)
+    }
+
+    /// The symbol of the underlying against the share class's quote asset.
+    #[must_use]
+    pub fn symbol(&self) -> Symbol {
+        self.reference_price.symbol
+    }
+}
+
+impl RiskConfig {
+    /// Warn at 0.3, reduce only at 0.5, deleverage at 0.7, halt at 0.9; net delta halt at 0.25.
+    pub const DEFAULT: Self = Self {
+        margin_ratio_warn: Rate::literal("0.3"),
+        margin_ratio_reduce_only: Rate::literal("0.5"),
+        margin_ratio_deleverage: Rate::literal("0.7"),
+        margin_ratio_halt: Rate::literal("0.9"),
+        net_delta_halt: Rate::literal("0.25"),
+    };
+}
+
+fn positive(r: &Reader<'_>, key: &str) -> Option<Quantity> {
+    let value = r.required::<Quantity>(key)?;
+    if value.is_positive() {
+        return Some(value);
+    }
+    r.problem(key, format!("{value} is not above zero"));
+    None
+}
+
+fn venue_key(r: &Reader<'_>, entry: &Entry) -> Option<Venue> {
+    Venue::new(&entry.key)
+        .map_err(|e| {
+            r.problems()
+                .add(&entry.location, r.path_of("venue_settings"), e.to_string());
+        })
+        .ok()
+}
+
+fn read_allocation(r: &Reader<'_>) -> Vec<(Venue, Rate)> {
+    let mut shares = Vec::new();
+    let mut sum = Fixed18::ZERO;
+    for entry in r.map("hedge_allocation") {
+        let path = format!("hedge_allocation.{}", entry.key);
+        let report = |message: String| {
+            r.problems()
+                .add(&entry.node.location, path.clone(), message);
+        };
+        let NodeValue::Text(text) = &entry.node.value else {
+            report("expected a share between 0 and 1".to_owned());
+            continue;
+        };
+        match (Venue::new(&entry.key), text.parse::<Rate>()) {
+            (Ok(venue), Ok(share)) if !share.is_negative() && share <= Rate::ONE => {
+                sum = sum.add(share.get()).unwrap_or(Fixed18::MAX);
+                if share.is_positive() {
+                    shares.push((venue, share));
+                }
+            }
+            (Err(e), _) => report(e.to_string()),
+            (Ok(_), _) => report(format!("`{text}` is no share between 0 and 1")),
+        }
+    }
+    if sum != Fixed18::ONE {
+        r.problem(
+            "hedge_allocation",
+            format!("the shares sum to {sum}; they must sum to 1"),
+        );
+    }
+    shares
+}
+
+fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {
+    let gaps = [("refuse", GapPolicy::Refuse), ("hold", GapPolicy::Hold)];
+    let mut policy = ViewPolicy {
+        gaps: r.choice("gaps", &gaps, GapPolicy::Refuse),
+        bar_age_max: r
+            .within("bar_age_max_minutes", 1..=525_600)
+            .map(Span::from_minutes),
+        ..ViewPolicy::default()
+    };
+    let step = Span::from_minutes(r.integer("step_minutes", 1..=1_440, 60));
+    if let Some(kinds) = r.section("proxies") {
+        for kind in SeriesKind::ALL {
+            for venue in kinds.map(kind.as_str()) {
+                for symbol in venue.node.entries() {
+                    let path = format!("data.proxies.{kind}.{}.{}", venue.key, symbol.key);
+                    let own = format!("{kind}.{}.{}", venue.key, symbol.key).parse::<SeriesId>();
+                    let proxy = match &symbol.node.value {
+                        NodeValue::Text(text) => text.parse::<SeriesId>(),
+                        _ => Err("expected one series, as perp.bybit.BTCUSDT".to_owned()),
+                    };
+                    match (own, proxy) {
+                        (Ok(own), Ok(proxy)) => {
+                            policy.proxies.insert(own, proxy);
+                        }
+                        (Err(e), _) | (_, Err(e)) => {
+                            r.problems().add(&symbol.node.location, path, e);
+                        }
+                    }
+                }
+            }
+        }
+        kinds.finish();
+    }
+    r.finish();
+    (step, policy)
+}
+
+fn read_risk(r: Reader<'_>) -> RiskConfig {
+    let default = RiskConfig::DEFAULT;
+    let rate = |key: &str, default: Rate| {
+        Rate::new(r.fixed(key, Fixed18::ZERO..=fixed18!("10"), default.get()))
+    };
+    let risk = RiskConfig {
+        margin_ratio_warn: rate("margin_ratio_warn", default.margin_ratio_warn),
+        margin_ratio_reduce_only: rate(
+            "margin_ratio_reduce_only",
+            default.margin_ratio_reduce_only,
+        ),
+        margin_ratio_deleverage: rate("margin_ratio_deleverage", default.margin_ratio_deleverage),
+        margin_ratio_halt: rate("margin_ratio_halt", default.margin_ratio_halt),
+        net_delta_halt: rate("net_delta_halt", default.net_delta_halt),
+    };
+    let ladder = [
+        (
+            "margin_ratio_reduce_only",
+            risk.margin_ratio_warn,
+            risk.margin_ratio_reduce_only,
+        ),
+        (
+            "margin_ratio_deleverage",
+            risk.margin_ratio_reduce_only,
+            risk.margin_ratio_deleverage,
+        ),
+        (
+            "margin_ratio_halt",
+            risk.margin_ratio_deleverage,
+            risk.margin_ratio_halt,
+        ),
+    ];
+    for (key, lower, upper) in ladder {
+        if upper < lower {
+            r.problem(key, format!("{upper} is below the step before it, {lower}"));
+        }
+    }
+    r.finish();
+    risk
+}
+
+fn read_failure_policy(r: &Reader<'_>) -> FailurePolicy {
+    let Some(section) = r.section("execution") else {
+        return compensate(Quantity::literal("1000000"), Span::HOUR);
+    };
+    let delta: Quantity = section
+        .parse("naked_delta_max")
+        .unwrap_or(Quantity::literal("1000000"));
+    let seconds = section.integer("naked_time_max_seconds", 0..=86_400, 3_600);
+    let policies = [
+        ("halt", FailurePolicy::Halt),
+        ("continue", FailurePolicy::Continue),
+        ("compensate", compensate(delta, Span::from_seconds(seconds))),
+    ];
+    let policy = section.choice(
+        "failure_policy",
+        &policies,
+        compensate(delta, Span::from_seconds(seconds)),
+    );
+    section.finish();
+    policy
+}
+
+const fn compensate(naked_delta_max: Quantity, naked_time_max: Span) -> FailurePolicy {
+    FailurePolicy::Compensate {
+        naked_delta_max,
+        naked_time_max,
+    }
+}
+
+fn read_flows(r: &Reader<'_>) -> Vec<ExternalFlow> {
+    let mut flows = Vec::new();
+    for (key, sign) in [("deposits", 1), ("withdrawals", -1)] {
+        for (at, node) in r.list(key).iter().enumerate() {
+            let row = Reader::new(node, format!("{key}[{at}]"), r.problems());
+            let instant = row.required::<Timestamp>("at");
+            let amount = positive(&row, "amount");
+            row.finish();
+            if let (Some(at), Some(amount)) = (instant, amount) {
+                let amount = if sign < 0 {
+                    amount.neg().unwrap_or(amount)
+                } else {
+                    amount
+                };
+                flows.push(ExternalFlow { at, amount });
+            }
+        }
+    }
+    flows.sort_by_key(|flow| flow.at);
+    flows
+}

@@ -1,0 +1,675 @@
+//! The loop: one step of the clock after the other, in the order of the design.
+//!
+//! Per step: the view moves; every venue reports what happened by itself (liquidation test, funding,
+//! fills, arrivals, scheduled capital); the books are valued; risk judges; a parked plan resumes or
+//! the strategy decides; blocks run through the tight loop; the step is closed and attributed.
+//!
+//! **Invariants.** Nothing here reads a wall clock or does I/O. The same parts give the same result,
+//! byte for byte. Only this loop mutates the books.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use basis_core::clock::VirtualClock;
+use basis_core::error::{Code, ComponentError};
+use basis_core::event::{Component, Event, EventData, EventSink};
+use basis_core::execution::{VenueEvent, VenueEventKind};
+use basis_core::executor::{self, Executor};
+use basis_core::health::Health;
+use basis_core::journal::Journal;
+use basis_core::market::{Coverage, MarketData, MarketView, SlotId};
+use basis_core::num::Value;
+use basis_core::plan::{Action, Block, Plan};
+use basis_core::rules::RuleBook;
+use basis_core::transit::Transit;
+use basis_core::types::{InstructionId, Label, SeriesId, Span, Timestamp, Venue};
+use basis_core::venue::ExecutionInterface;
+
+use crate::account::{Books, Exposure, Pricing, SharedPositions};
+use crate::config::RunConfig;
+use crate::event_log::EventLog;
+use crate::pnl::Attribution;
+use crate::result::{
+    ExecutionRow, MarginColumn, PriceColumn, RunResult, StepColumns, UnbookedFunding,
+};
+use crate::risk::{RiskLevel, RiskMonitor, Verdict};
+use crate::setup;
+use crate::statistics;
+use crate::strategy::{Context, Decision, Strategy};
+use crate::tight_loop::{TightLoop, stalled};
+
+/// Longest wait for a pending step before its plan is given up.
+const PARKED_MAX: Span = Span::from_hours(7 * 24);
+
+/// Most steps a strategy pauses after a plan failed.
+const PAUSE_STEPS_MAX: u64 = 24;
+
+/// All that one run is made of.
+#[derive(Debug)]
+pub struct EngineParts {
+    /// The configuration.
+    pub config: RunConfig,
+    /// Market data, shared between runs.
+    pub data: Arc<MarketData>,
+    /// Rules of every venue, shared between runs.
+    pub rules: Arc<RuleBook>,
+    /// One interface per venue, the wallet among them.
+    pub interfaces: Vec<Box<dyn ExecutionInterface>>,
+    /// Drives the interfaces' futures.
+    pub executor: Box<dyn Executor>,
+    /// The run's time.
+    pub clock: VirtualClock,
+    /// Where intents are written first; a backtest has none.
+    pub journal: Option<Box<dyn Journal>>,
+    /// Takes events.
+    pub events: Arc<EventLog>,
+    /// Shows the books to the interfaces.
+    pub positions: Arc<SharedPositions>,
+    /// Capital on its way.
+    pub transit: Arc<Transit>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// The last step's instant.
+    pub at: Timestamp,
+}
+
+/// A plan that waits for something under way.
+#[derive(Debug)]
+struct Parked {
+    action: Action,
+    blocks: VecDeque<Block>,
+    waiting: Vec<InstructionId>,
+    since: Timestamp,
+    traded: bool,
+}
+
+/// One run, ready to go.
+#[derive(Debug)]
+pub struct Engine {
+    config: RunConfig,
+    rules: Arc<RuleBook>,
+    view: MarketView,
+    books: Books,
+    exposure: Exposure,
+    risk: RiskMonitor,
+    strategy: Box<dyn Strategy>,
+    tight: TightLoop,
+    events: Arc<EventLog>,
+    transit: Arc<Transit>,
+    parked: Option<Parked>,
+    steps: StepColumns,
+    slots: Vec<SlotId>,
+    attribution: Attribution,
+    coverage: Vec<Coverage>,
+    unbooked: Vec<UnbookedFunding>,
+    due_flows: u64,
+    halted: Option<String>,
+    entered: bool,
+    failures_in_a_row: u32,
+    pause_until: Timestamp,
+}
+
+impl Engine {
+    /// Checks that the run can start: strategy, series, gaps, dates.
+    ///
+    /// # Errors
+    /// STRAT-001, DATA-001, DATA-003, CFG-004 or EXP-001, each naming what is wrong and the way out.
+    pub fn new(parts: EngineParts) -> Result<Self, ComponentError> {
+        let EngineParts {
+            mut config,
+            data,
+            rules,
+            interfaces,
+            executor,
+            clock,
+            journal,
+            events,
+            positions,
+            transit,
+        } = parts;
+        let mode = setup::mode_of(&config)?;
+        (mode.check)(&config, &rules)?;
+        let series = (mode.required_series)(&config);
+        setup::resolve_range(&mut config, &data, &series)?;
+        let coverage = setup::coverage_of(&config, &data, &rules, &series)?;
+        let view = setup::view_of(&config, &data, &series)?;
+        let pricing = Pricing {
+            stable: vec![
+                basis_core::types::Asset::literal("USDT"),
+                basis_core::types::Asset::literal("USDC"),
+            ],
+            base: config.asset,
+            symbol: config.symbol(),
+            reference: config.reference_price,
+        };
+        let books = Books::new(pricing, &view)?;
+        setup::queue_flows(&config, &transit)?;
+        clock.advance_to(config.from);
+        let steps = setup::step_count(&config);
+        let (columns, slots) = columns_of(&view, steps);
+        let tight = TightLoop::new(
+            interfaces,
+            executor,
+            clock,
+            journal,
+            Arc::clone(&events) as Arc<dyn EventSink>,
+            positions,
+            Arc::clone(&rules),
+        );
+        Ok(Self {
+            exposure: Exposure::new(Arc::clone(&rules)),
+            risk: RiskMonitor::new(config.risk),
+            strategy: (mode.build)(&config, &rules),
+            config,
+            rules,
+            view,
+            books,
+            tight,
+            events,
+            transit,
+            parked: None,
+            steps: columns,
+            slots,
+            attribution: Attribution::default(),
+            coverage,
+            unbooked: Vec::new(),
+            due_flows: 0,
+            halted: None,
+            entered: false,
+            failures_in_a_row: 0,
+            pause_until: Timestamp::MIN,
+        })
+    }
+
+    /// Runs every step and yields the result. `progress` is called about a hundred times.
+    ///
+    /// # Errors
+    /// Whatever stops a run; the registry code says what to do.
+    pub fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
+        let steps = setup::step_count(&self.config);
+        let every = (steps / 100).max(1);
+        let mut at = self.config.from.floor_to(self.config.step);
+        for step in 1..=steps {
+            at = at.plus(self.config.step);
+            if let Err(e) = self.step(at) {
+                self.events.record(Event::error(at, Component::Engine, &e));
+                return Err(e);
+            }
+            if step % every == 0 || step == steps {
+                progress(Progress { step, steps, at });
+            }
+        }
+        self.finish()
+    }
+
+    fn step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+        self.view.advance_to(at).map_err(setup::view_failed)?;
+        self.tight.clock.advance_to(at);
+        self.happenings(at)?;
+        self.books.value(&self.view)?;
+        self.exposure.refresh(&self.books, &self.view)?;
+        let verdict = self.risk.assess(at, &self.exposure, self.events.as_ref())?;
+        let acted = match (&self.halted, verdict) {
+            (Some(_), _) | (None, Verdict::Halt) => self.halt(at)?,
+            (None, Verdict::Deleverage { account, fraction }) => {
+                self.deleverage(account.venue, fraction)?
+            }
+            (None, Verdict::Proceed) => self.pursue(at)?,
+        };
+        if acted {
+            self.books.value(&self.view)?;
+            self.exposure.refresh(&self.books, &self.view)?;
+        }
+        self.close_step(at)
+    }
+
+    /// What happened by itself: venues in the order of the run, the wallet last.
+    fn happenings(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+        self.due_flows = setup::flows_due(&self.config, at);
+        let mut touched = Vec::new();
+        for index in 0..self.tight.venues.len() {
+            let Some(slot) = self.tight.venues.get_mut(index) else {
+                break;
+            };
+            if slot.interface.next_event_at().is_none_or(|due| due > at) {
+                continue;
+            }
+            let venue = slot.venue;
+            let happened = executor::run(
+                self.tight.executor.as_mut(),
+                slot.interface.advance(&self.view),
+            )
+            .map_err(stalled)??;
+            if happened.is_empty() {
+                continue;
+            }
+            touched.push(venue);
+            for event in happened {
+                self.take_event(&event)?;
+            }
+        }
+        if touched.is_empty() {
+            return Ok(());
+        }
+        // A shipment that arrived has also left what the wallet reports as in flight.
+        touched.push(Venue::WALLET);
+        touched.sort_unstable();
+        touched.dedup();
+        self.tight.reconcile(&self.view, &self.books, &touched)
+    }
+
+    fn take_event(&mut self, event: &VenueEvent) -> Result<(), ComponentError> {
+        for entry in &event.entries {
+            self.books.post(&self.view, entry.clone())?;
+        }
+        if let (Some(id), Some(parked)) = (event.kind.settles(), &mut self.parked) {
+            parked.waiting.retain(|waiting| *waiting != id);
+        }
+        match &event.kind {
+            VenueEventKind::Funding { .. } => self.tight.counts.funding_payments += 1,
+            VenueEventKind::FundingMissing {
+                instrument,
+                position,
+                exposed_notional,
+            } => {
+                self.unbooked.push(UnbookedFunding {
+                    series: instrument.funding_series(),
+                    at: event.at,
+                    position: *position,
+                    exposed_notional: *exposed_notional,
+                });
+            }
+            VenueEventKind::Liquidation {
+                instrument,
+                position,
+                price,
+                fee,
+                margin_balance,
+                maintenance_margin,
+            } => {
+                self.tight.counts.liquidations += 1;
+                let detail = format!(
+                    "{instrument}: {position} closed at {price}, fee {fee}; margin balance \
+                     {margin_balance} against maintenance {maintenance_margin}"
+                );
+                self.venue_event(event, Label::literal("liquidation"), detail);
+            }
+            VenueEventKind::LateFill { instruction, fill } => {
+                self.tight.counts.fills += 1;
+                self.tight.executions.push(ExecutionRow {
+                    instruction: *instruction,
+                    venue: event.venue,
+                    operation: fill.instrument.kind.as_str(),
+                    action: "late_fill",
+                    status: "settled",
+                    at: event.at,
+                    fill: Some(fill.clone()),
+                    transfer: None,
+                });
+                let detail = format!(
+                    "{} {} {} at {}",
+                    fill.instrument,
+                    fill.side.as_str(),
+                    fill.quantity,
+                    fill.price
+                );
+                self.venue_event(event, Label::literal("late_fill"), detail);
+            }
+            VenueEventKind::TransferArrived {
+                instruction,
+                account,
+                asset,
+                amount,
+            } => {
+                let detail = format!("instruction {instruction}: {amount} {asset} in {account}");
+                self.venue_event(event, Label::literal("transfer_arrived"), detail);
+            }
+            VenueEventKind::Other { name, .. } => self.venue_event(event, *name, String::new()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn venue_event(&self, event: &VenueEvent, what: Label, detail: String) {
+        let data = EventData::VenueEvent {
+            venue: event.venue,
+            what,
+            detail,
+        };
+        self.events
+            .record(Event::new(event.at, Component::TightLoop, data));
+    }
+
+    /// Goes on with a parked plan, or asks the strategy. `true` when a block ran.
+    fn pursue(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+        if let Some(parked) = &self.parked {
+            if !parked.waiting.is_empty() {
+                if at.since(parked.since) > PARKED_MAX {
+                    let detail = format!("{:?} after {PARKED_MAX}", parked.waiting);
+                    self.parked = None;
+                    self.state(at, "plan_abandoned", detail);
+                }
+                return Ok(false);
+            }
+            if let Some(parked) = self.parked.take() {
+                return self.work(parked);
+            }
+        }
+        if at < self.pause_until {
+            return Ok(false);
+        }
+        let context = context(
+            &self.view,
+            &self.books,
+            &self.exposure,
+            &self.rules,
+            &self.config,
+            &self.transit,
+            self.due_flows,
+            self.risk.level() >= RiskLevel::ReduceOnly,
+        )?;
+        match self.strategy.decide(&context)? {
+            Decision::Hold => Ok(false),
+            Decision::Deferred(reason) => {
+                self.tight.counts.rebalances_deferred += 1;
+                self.state(
+                    at,
+                    "rebalance_deferred",
+                    format!("{reason}: a market has no fresh price"),
+                );
+                Ok(false)
+            }
+            Decision::Act(plan) => self.start(plan),
+        }
+    }
+
+    fn start(&mut self, plan: Plan) -> Result<bool, ComponentError> {
+        let at = self.view.now();
+        let legs = plan.blocks.iter().map(|block| block.legs.len()).sum();
+        let data = EventData::Plan {
+            action: plan.action,
+            reason: plan.reason,
+            blocks: plan.blocks.len(),
+            legs,
+        };
+        self.events
+            .record(Event::new(at, Component::StrategyManager, data));
+        let (action, blocks) = (plan.action, plan.blocks.into());
+        self.work(Parked {
+            action,
+            blocks,
+            waiting: Vec::new(),
+            since: at,
+            traded: false,
+        })
+    }
+
+    /// Runs the plan's blocks until one leaves something pending, one fails for good, or all are
+    /// done.
+    fn work(&mut self, mut plan: Parked) -> Result<bool, ComponentError> {
+        let at = self.view.now();
+        let mut failed = false;
+        while let Some(block) = plan.blocks.pop_front() {
+            let approved = match self.risk.approve(&block, &self.books) {
+                Ok(approved) => approved,
+                Err(e) => {
+                    self.events
+                        .record(Event::error(at, Component::RiskMonitor, &e));
+                    failed = true;
+                    break;
+                }
+            };
+            let outcome =
+                self.tight
+                    .run_block(&self.view, &mut self.books, &approved, plan.action)?;
+            plan.traded |= outcome.traded && !outcome.plan_ends;
+            failed |= outcome.failed;
+            if outcome.plan_ends {
+                break;
+            }
+            if !outcome.pending.is_empty() {
+                plan.waiting = outcome.pending;
+                plan.since = at;
+                self.state(at, "plan_parked", format!("waiting for {:?}", plan.waiting));
+                self.parked = Some(plan);
+                return Ok(true);
+            }
+        }
+        if plan.traded {
+            self.tight.counts.rebalances += u64::from(self.entered);
+            self.entered = true;
+        }
+        self.strategy.completed(self.due_flows, plan.traded);
+        self.back_off(at, failed);
+        Ok(true)
+    }
+
+    /// After a failure the strategy pauses 1, 2, 4 … steps, so that a permanent refusal is not
+    /// repeated at every step; a success clears the count.
+    fn back_off(&mut self, at: Timestamp, failed: bool) {
+        if !failed {
+            self.failures_in_a_row = 0;
+            return;
+        }
+        let pause = 2u64
+            .saturating_pow(self.failures_in_a_row)
+            .min(PAUSE_STEPS_MAX);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let steps = i64::try_from(pause).unwrap_or(i64::MAX);
+        self.pause_until = at
+            .plus(self.config.step.times(steps))
+            .plus(Span::from_nanos(1));
+        self.state(
+            at,
+            "strategy_paused",
+            format!("a plan failed; next decision after {pause} step(s)"),
+        );
+    }
+
+    fn deleverage(
+        &mut self,
+        venue: Venue,
+        fraction: basis_core::num::Rate,
+    ) -> Result<bool, ComponentError> {
+        let context = context(
+            &self.view,
+            &self.books,
+            &self.exposure,
+            &self.rules,
+            &self.config,
+            &self.transit,
+            self.due_flows,
+            true,
+        )?;
+        let plan = self.strategy.deleverage(&context, venue, fraction)?;
+        self.preempt(plan)
+    }
+
+    /// Closes what can be closed; at the first call also stops the strategy.
+    fn halt(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+        if self.halted.is_none() {
+            let reason = format!("risk halted the strategy at {at}");
+            self.state(at, "halted", reason.clone());
+            self.halted = Some(reason);
+        }
+        let context = context(
+            &self.view,
+            &self.books,
+            &self.exposure,
+            &self.rules,
+            &self.config,
+            &self.transit,
+            self.due_flows,
+            true,
+        )?;
+        let plan = self.strategy.exit(&context)?;
+        self.preempt(plan)
+    }
+
+    /// Risk goes first: a parked plan is dropped; its transfers arrive all the same.
+    fn preempt(&mut self, plan: Option<Plan>) -> Result<bool, ComponentError> {
+        let Some(plan) = plan else { return Ok(false) };
+        if self.parked.take().is_some() {
+            self.state(
+                self.view.now(),
+                "plan_preempted",
+                "risk acts first".to_owned(),
+            );
+        }
+        self.start(plan)
+    }
+
+    fn state(&self, at: Timestamp, state: &'static str, detail: String) {
+        let data = EventData::StateUpdate { state, detail };
+        self.events.record(Event::new(at, Component::Engine, data));
+    }
+
+    fn close_step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+        let close = self.books.close_step(&self.view)?;
+        check_residual(at, close.attribution.residual, close.equity)?;
+        self.attribution.accumulate(&close.attribution)?;
+        let steps = &mut self.steps;
+        steps.at.push(at);
+        steps.equity_usd.push(close.equity);
+        steps.external_flow_usd.push(close.external_flow);
+        steps.attribution.push(close.attribution);
+        steps.net_delta.push(close.net_delta);
+        let reference = self.view.quote_of(self.config.reference_price);
+        steps
+            .reference
+            .push(reference.map(|quote| quote.mark).unwrap_or_default());
+        let rows = u32::try_from(self.books.ledger().len()).map_err(|e| {
+            ComponentError::new(Code::OutputFailed, "the ledger has more than 2^32 lines")
+                .with_source(e)
+        })?;
+        steps.ledger_rows.push(rows);
+        for (column, slot) in steps.prices.iter_mut().zip(&self.slots) {
+            let quote = self.view.quote(*slot);
+            column.mark.push(quote.mark);
+            column.state.push(quote.state);
+        }
+        let done = steps.at.len();
+        for margin in &self.exposure.margins {
+            let known = steps
+                .margins
+                .iter()
+                .position(|column| column.account == margin.account);
+            let index = known.unwrap_or(steps.margins.len());
+            if known.is_none() {
+                let empty = vec![Value::ZERO; done - 1];
+                steps.margins.push(MarginColumn {
+                    account: margin.account,
+                    margin_balance: empty.clone(),
+                    maintenance_margin: empty,
+                });
+            }
+            if let Some(column) = steps.margins.get_mut(index) {
+                column.margin_balance.push(margin.margin_balance);
+                column.maintenance_margin.push(margin.maintenance_margin);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<RunResult, ComponentError> {
+        let statistics = statistics::of(&self.steps, self.config.step);
+        let mut counts = self.tight.counts;
+        counts.steps = self.steps.at.len() as u64;
+        let assumptions = setup::assumptions(&self.config, self.view.data());
+        let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.tight.health)];
+        for slot in &self.tight.venues {
+            health.push((slot.venue.to_string(), slot.interface.health()));
+        }
+        Ok(RunResult {
+            mode: self.config.mode,
+            share_class: self.config.share_class,
+            range: (self.config.from, self.config.to),
+            synthetic: self.view.data().is_synthetic(),
+            data_source: self.view.data().source().to_owned(),
+            steps: self.steps,
+            ledger: self.books.into_ledger(),
+            executions: self.tight.executions,
+            events: self.events.take(),
+            attribution: self.attribution,
+            statistics,
+            counts,
+            coverage: self.coverage,
+            unbooked_funding: self.unbooked,
+            assumptions,
+            halted: self.halted,
+            health,
+        })
+    }
+}
+
+/// What is left over must be rounding: products are exact to 18 decimals, so the bound is generous.
+fn check_residual(at: Timestamp, residual: Value, equity: Value) -> Result<(), ComponentError> {
+    let bound = Value::literal("0.000000001");
+    if residual.abs()? <= bound {
+        return Ok(());
+    }
+    Err(ComponentError::new(
+        Code::PnlOpen,
+        format!("residual {residual} at {at} with equity {equity} is beyond rounding ({bound})"),
+    ))
+}
+
+fn columns_of(view: &MarketView, steps: u64) -> (StepColumns, Vec<SlotId>) {
+    let capacity = usize::try_from(steps).unwrap_or_default();
+    let mut columns = StepColumns {
+        at: Vec::with_capacity(capacity),
+        equity_usd: Vec::with_capacity(capacity),
+        external_flow_usd: Vec::with_capacity(capacity),
+        attribution: Vec::with_capacity(capacity),
+        net_delta: Vec::with_capacity(capacity),
+        reference: Vec::with_capacity(capacity),
+        ledger_rows: Vec::with_capacity(capacity),
+        prices: Vec::new(),
+        margins: Vec::new(),
+    };
+    let mut slots = Vec::new();
+    let series: Vec<(SeriesId, SlotId)> = view.series().collect();
+    for (series, slot) in series {
+        slots.push(slot);
+        columns.prices.push(PriceColumn {
+            series,
+            mark: Vec::with_capacity(capacity),
+            state: Vec::with_capacity(capacity),
+        });
+    }
+    (columns, slots)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "borrows parts of the engine apart from its strategy"
+)]
+fn context<'a>(
+    view: &'a MarketView,
+    books: &'a Books,
+    exposure: &'a Exposure,
+    rules: &'a RuleBook,
+    config: &'a RunConfig,
+    transit: &Transit,
+    due_flows: u64,
+    reduce_only: bool,
+) -> Result<Context<'a>, ComponentError> {
+    let pending_withdrawal = setup::pending_withdrawal(config, transit, view.now())?;
+    Ok(Context {
+        view,
+        books,
+        exposure,
+        rules,
+        config,
+        pending_withdrawal,
+        flows_seen: due_flows,
+        reduce_only,
+    })
+}

@@ -1,0 +1,102 @@
+//! Attribution: where each step's change of equity came from.
+//!
+//! With R the reference spot price, per step: `price` = starting delta × ΔR; `basis` = Σ starting
+//! quantity × Δ(mark − R); every ledger line adds its own: a trade line quantity × reference price −
+//! value to `slippage`, any other kind its value to its bucket, and each line of a priced item its
+//! quantity × (mark at the step's end − reference price) to `price` (the part R moved since) and
+//! `basis` (the rest). No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
+//! zero to rounding.
+
+use basis_core::num::{MathError, Value};
+
+/// The buckets of a step or a run, in USD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attribution {
+    /// Net delta × move of the reference.
+    pub price: Value,
+    /// Moves of marks against the reference.
+    pub basis: Value,
+    /// Funding payments.
+    pub funding: Value,
+    /// Interest earned.
+    pub interest: Value,
+    /// Interest owed.
+    pub borrow_cost: Value,
+    /// Rewards.
+    pub rewards: Value,
+    /// Fills against the mark.
+    pub slippage: Value,
+    /// Trading fees.
+    pub fees: Value,
+    /// Gas.
+    pub gas: Value,
+    /// Cost of transfers.
+    pub transfer_cost: Value,
+    /// Liquidation fees, net of what an insurance fund covered.
+    pub liquidation: Value,
+    /// What the buckets leave unexplained.
+    pub residual: Value,
+}
+
+impl Attribution {
+    /// The sum of the buckets, the residual left out.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn total(&self) -> Result<Value, MathError> {
+        let buckets = self.rows();
+        let named = buckets.iter().take(buckets.len() - 1);
+        named
+            .map(|(_, value)| *value)
+            .try_fold(Value::ZERO, Value::add)
+    }
+
+    /// Adds another step's buckets to these.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn accumulate(&mut self, other: &Self) -> Result<(), MathError> {
+        for (bucket, value) in self.buckets_mut().into_iter().zip(other.rows()) {
+            if !value.1.is_zero() {
+                *bucket = bucket.add(value.1)?;
+            }
+        }
+        Ok(())
+    }
+
+    const fn buckets_mut(&mut self) -> [&mut Value; 12] {
+        [
+            &mut self.price,
+            &mut self.basis,
+            &mut self.funding,
+            &mut self.interest,
+            &mut self.borrow_cost,
+            &mut self.rewards,
+            &mut self.slippage,
+            &mut self.fees,
+            &mut self.gas,
+            &mut self.transfer_cost,
+            &mut self.liquidation,
+            &mut self.residual,
+        ]
+    }
+
+    /// Bucket names and values in the order of the output files; `residual` last.
+    #[must_use]
+    pub const fn rows(&self) -> [(&'static str, Value); 12] {
+        [
+            ("price", self.price),
+            ("basis", self.basis),
+            ("funding", self.funding),
+            ("interest", self.interest),
+            ("borrow_cost", self.borrow_cost),
+            ("rewards", self.rewards),
+            ("slippage", self.slippage),
+            ("fees", self.fees),
+            ("gas", self.gas),
+            ("transfer_cost", self.transfer_cost),
+            ("liquidation", self.liquidation),
+            ("residual", self.residual),
+        ]
+    }
+}

@@ -1,0 +1,166 @@
+//! What a run yields: columns and rows, no text. Writers live in the `basis` crate.
+
+use basis_core::event::Event;
+use basis_core::execution::Fill;
+use basis_core::health::Health;
+use basis_core::ledger::LedgerEntry;
+use basis_core::market::{Coverage, PriceState};
+use basis_core::num::{Price, Quantity, Value};
+use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
+
+use crate::pnl::Attribution;
+
+/// The whole result of one run.
+#[derive(Debug)]
+pub struct RunResult {
+    /// Strategy mode.
+    pub mode: &'static str,
+    /// Currency results are stated in.
+    pub share_class: Asset,
+    /// Exclusive start and inclusive end.
+    pub range: (Timestamp, Timestamp),
+    /// Whether the data was generated.
+    pub synthetic: bool,
+    /// Where the data came from.
+    pub data_source: String,
+    /// One row per step.
+    pub steps: StepColumns,
+    /// Every ledger line in posting order.
+    pub ledger: Vec<LedgerEntry>,
+    /// One row per fill, transfer or other confirmed instruction.
+    pub executions: Vec<ExecutionRow>,
+    /// Every event in order; `seq` is its index.
+    pub events: Vec<Event>,
+    /// Sum of each bucket over all steps.
+    pub attribution: Attribution,
+    /// Statistics.
+    pub statistics: Statistics,
+    /// How often things happened.
+    pub counts: Counts,
+    /// What each needed series holds of the range, with its gaps and proxies.
+    pub coverage: Vec<Coverage>,
+    /// Funding instants that booked nothing, with the notional they left exposed.
+    pub unbooked_funding: Vec<UnbookedFunding>,
+    /// What the result rests on, in sentences.
+    pub assumptions: Vec<String>,
+    /// Whether risk ended the strategy before the end of the range.
+    pub halted: Option<String>,
+    /// Health of every component and venue at the end, by name.
+    pub health: Vec<(String, Health)>,
+}
+
+/// Columns with one value per step.
+#[derive(Debug, Default)]
+pub struct StepColumns {
+    /// The step's instant.
+    pub at: Vec<Timestamp>,
+    /// Equity at the end of the step, USD.
+    pub equity_usd: Vec<Value>,
+    /// Capital that came from (> 0) or went (< 0) outside within the step, USD.
+    pub external_flow_usd: Vec<Value>,
+    /// Attribution of the step, USD.
+    pub attribution: Vec<Attribution>,
+    /// Net delta in base units of the underlying after the step.
+    pub net_delta: Vec<Quantity>,
+    /// The reference price at the step.
+    pub reference: Vec<Price>,
+    /// How many ledger lines stood at the end of the step: holdings of a step are the sum of these.
+    pub ledger_rows: Vec<u32>,
+    /// Price of every priced item per step.
+    pub prices: Vec<PriceColumn>,
+    /// Margin of every perp account per step.
+    pub margins: Vec<MarginColumn>,
+}
+
+/// The marks of one series over all steps.
+#[derive(Debug)]
+pub struct PriceColumn {
+    /// Which series.
+    pub series: SeriesId,
+    /// Mark per step.
+    pub mark: Vec<Price>,
+    /// Where each mark came from.
+    pub state: Vec<PriceState>,
+}
+
+/// Margin of one account over all steps.
+#[derive(Debug)]
+pub struct MarginColumn {
+    /// The perp account.
+    pub account: Account,
+    /// Collateral plus unrealised result.
+    pub margin_balance: Vec<Value>,
+    /// Maintenance margin.
+    pub maintenance_margin: Vec<Value>,
+}
+
+/// One confirmed instruction or late fill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionRow {
+    /// The instruction.
+    pub instruction: InstructionId,
+    /// Where.
+    pub venue: Venue,
+    /// The operation's name.
+    pub operation: &'static str,
+    /// The plan's action it belongs to.
+    pub action: &'static str,
+    /// `settled`, `open` or `pending`.
+    pub status: &'static str,
+    /// The venue's time.
+    pub at: Timestamp,
+    /// The fill, when it is one.
+    pub fill: Option<Fill>,
+    /// The moved amount, when it is a transfer: asset, units, from, to.
+    pub transfer: Option<(Asset, Quantity, Account, Account)>,
+}
+
+/// A funding instant without a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnbookedFunding {
+    /// Where and in what.
+    pub series: SeriesId,
+    /// When.
+    pub at: Timestamp,
+    /// Signed position held.
+    pub position: Quantity,
+    /// Its worth at mark, >= 0, USD.
+    pub exposed_notional: Value,
+}
+
+/// Time-weighted statistics; floats, for reading, never for books.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// Time-weighted return over the run, 0.1 = 10 %.
+    pub total_return: f64,
+    /// The same per year of 365 days, compounded.
+    pub apy: f64,
+    /// Largest fall of the time-weighted index from its peak, >= 0.
+    pub max_drawdown: f64,
+    /// Mean over standard deviation of step returns, per year, without a risk-free rate; absent
+    /// when they do not vary.
+    pub sharpe: Option<f64>,
+}
+
+/// How often things happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Steps of the clock.
+    pub steps: u64,
+    /// Orders sent.
+    pub orders: u64,
+    /// Fills confirmed.
+    pub fills: u64,
+    /// Plans that traded after the first entry.
+    pub rebalances: u64,
+    /// Positions closed by a venue.
+    pub liquidations: u64,
+    /// Transfers between venues.
+    pub transfers: u64,
+    /// Funding payments booked.
+    pub funding_payments: u64,
+    /// Legs refused by a venue.
+    pub rejections: u64,
+    /// Rebalances put off because a market was stale.
+    pub rebalances_deferred: u64,
+}

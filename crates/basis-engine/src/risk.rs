@@ -1,0 +1,237 @@
+//! Risk: watches delta and margin, and can only reduce.
+//!
+//! The ladder per perp account, by margin ratio (maintenance ÷ balance): warn → reduce only →
+//! deleverage (cut until the ratio is back at `reduce_only`) → halt (close everything, stop the
+//! strategy). Net delta beyond its limit halts too, unless the strategy can mend it first.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::event::{Component, Event, EventData, EventSink};
+use basis_core::instruction::Operation;
+use basis_core::num::{Quantity, Rate, Rounding, Value};
+use basis_core::plan::{Block, Leg};
+use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Side, Timestamp};
+
+use crate::account::{Books, Exposure};
+use crate::config::RiskConfig;
+
+/// How far up the ladder things are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RiskLevel {
+    /// Within all limits.
+    #[default]
+    Clear,
+    /// Near a limit.
+    Warn,
+    /// Nothing may add exposure.
+    ReduceOnly,
+    /// Positions are cut.
+    Deleverage,
+    /// Everything is closed.
+    Halt,
+}
+
+impl RiskLevel {
+    /// The word in the event log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Warn => "warn",
+            Self::ReduceOnly => "reduce_only",
+            Self::Deleverage => "deleverage",
+            Self::Halt => "halt",
+        }
+    }
+}
+
+/// What risk demands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Proceed,
+    /// Cut what is held through `account` by `fraction`.
+    Deleverage {
+        /// The perp account.
+        account: Account,
+        /// 0 to 1.
+        fraction: Rate,
+    },
+    /// Close everything.
+    Halt,
+}
+
+/// A block that risk has let pass; only these reach a venue.
+#[derive(Clone, Debug)]
+pub struct Approved<'a>(&'a Block);
+
+impl Approved<'_> {
+    /// The block.
+    #[must_use]
+    pub const fn block(&self) -> &Block {
+        self.0
+    }
+}
+
+/// Watches limits.
+#[derive(Debug)]
+pub struct RiskMonitor {
+    limits: RiskConfig,
+    level: RiskLevel,
+    net_delta_since: Option<Timestamp>,
+}
+
+impl RiskMonitor {
+    /// A monitor of `limits`.
+    #[must_use]
+    pub const fn new(limits: RiskConfig) -> Self {
+        Self {
+            limits,
+            level: RiskLevel::Clear,
+            net_delta_since: None,
+        }
+    }
+
+    /// The present level.
+    #[must_use]
+    pub const fn level(&self) -> RiskLevel {
+        self.level
+    }
+
+    /// Judges the present exposure and records a change of level.
+    ///
+    /// # Errors
+    /// POS-002 when a ratio leaves the range.
+    pub fn assess(
+        &mut self,
+        at: Timestamp,
+        exposure: &Exposure,
+        events: &dyn EventSink,
+    ) -> Result<Verdict, ComponentError> {
+        let limits = self.limits;
+        let mut worst: Option<(Account, Rate)> = None;
+        for margin in &exposure.margins {
+            let ratio = margin.margin_ratio();
+            if worst.is_none_or(|(_, highest)| ratio > highest) {
+                worst = Some((margin.account, ratio));
+            }
+        }
+        let (account, ratio) = worst.unwrap_or((Account::WALLET, Rate::ZERO));
+        let (mut level, limit) = if ratio >= limits.margin_ratio_halt {
+            (RiskLevel::Halt, limits.margin_ratio_halt)
+        } else if ratio >= limits.margin_ratio_deleverage {
+            (RiskLevel::Deleverage, limits.margin_ratio_deleverage)
+        } else if ratio >= limits.margin_ratio_reduce_only {
+            (RiskLevel::ReduceOnly, limits.margin_ratio_reduce_only)
+        } else if ratio >= limits.margin_ratio_warn {
+            (RiskLevel::Warn, limits.margin_ratio_warn)
+        } else {
+            (RiskLevel::Clear, limits.margin_ratio_warn)
+        };
+        let delta_halts = self.delta_halts(at, exposure)?;
+        if delta_halts {
+            level = RiskLevel::Halt;
+        }
+        if level != self.level {
+            let (measure, value, limit) = if delta_halts {
+                let net = Value::new(exposure.net_delta.get());
+                ("net_delta", net, Value::new(limits.net_delta_halt.get()))
+            } else {
+                (
+                    "margin_ratio",
+                    Value::new(ratio.get()),
+                    Value::new(limit.get()),
+                )
+            };
+            events.record(Event::new(
+                at,
+                Component::RiskMonitor,
+                EventData::Risk {
+                    level: level.as_str(),
+                    measure,
+                    value,
+                    limit,
+                    account: (!delta_halts).then_some(account),
+                },
+            ));
+            self.level = level;
+        }
+        Ok(match level {
+            RiskLevel::Halt => Verdict::Halt,
+            RiskLevel::Deleverage => {
+                // Maintenance falls in proportion to the position while the balance stays.
+                let keep = limits
+                    .margin_ratio_reduce_only
+                    .div(ratio, Rounding::Floor)?;
+                let fraction = Rate::ONE.sub(keep.min(Rate::ONE))?;
+                Verdict::Deleverage { account, fraction }
+            }
+            RiskLevel::Clear | RiskLevel::Warn | RiskLevel::ReduceOnly => Verdict::Proceed,
+        })
+    }
+
+    /// Net delta over its limit at two assessments in a row: the strategy had its step to mend it.
+    fn delta_halts(&mut self, at: Timestamp, exposure: &Exposure) -> Result<bool, ComponentError> {
+        let most = exposure
+            .gross_delta
+            .at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
+        if exposure.gross_delta.is_zero() || exposure.net_delta.abs()? <= most {
+            self.net_delta_since = None;
+            return Ok(false);
+        }
+        let since = *self.net_delta_since.get_or_insert(at);
+        Ok(since < at)
+    }
+
+    /// Lets a block pass, or says which leg adds exposure while nothing may.
+    ///
+    /// # Errors
+    /// RISK-002 naming the leg, the level and the way out.
+    pub fn approve<'a>(
+        &self,
+        block: &'a Block,
+        books: &Books,
+    ) -> Result<Approved<'a>, ComponentError> {
+        if self.level < RiskLevel::ReduceOnly {
+            return Ok(Approved(block));
+        }
+        for leg in &block.legs {
+            if adds_exposure(leg, books)? {
+                return Err(ComponentError::new(
+                    Code::RiskRefused,
+                    format!(
+                        "{} at {} adds exposure while risk is at {}; only reducing legs pass until the \
+                         margin ratio is below {}",
+                        leg.instruction.operation.kind(),
+                        leg.venue,
+                        self.level.as_str(),
+                        self.limits.margin_ratio_reduce_only
+                    ),
+                ));
+            }
+        }
+        Ok(Approved(block))
+    }
+}
+
+fn adds_exposure(leg: &Leg, books: &Books) -> Result<bool, ComponentError> {
+    match &leg.instruction.operation {
+        Operation::SpotTrade(trade) => Ok(trade.side == Side::Buy),
+        Operation::PerpTrade(trade) => {
+            if trade.reduce_only {
+                return Ok(false);
+            }
+            let key = InstrumentKey::new(leg.venue, InstrumentKind::Perp, trade.symbol);
+            let held = books
+                .positions_of(leg.venue)
+                .filter(|position| position.item == Item::Position(key))
+                .try_fold(Quantity::ZERO, |sum, position| sum.add(position.quantity))?;
+            let signed = Quantity::new(trade.quantity.get().mul_int(trade.side.sign())?);
+            Ok(held.add(signed)?.abs()? > held.abs()?)
+        }
+        Operation::Borrow(_)
+        | Operation::Swap(_)
+        | Operation::Stake(_)
+        | Operation::AddLiquidity(_) => Ok(true),
+        _ => Ok(false),
+    }
+}

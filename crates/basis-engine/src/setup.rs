@@ -1,0 +1,317 @@
+//! What is settled before the first step: series, dates, gaps, capital flows.
+
+use std::sync::Arc;
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::market::{
+    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, SeriesRequest, ViewError,
+    coverage,
+};
+use basis_core::num::Value;
+use basis_core::rules::RuleBook;
+use basis_core::transit::Transit;
+use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
+
+use crate::config::RunConfig;
+use crate::strategy::{self, ModeRow};
+
+/// Gaps named in full in a refusal; the rest are counted.
+const GAPS_SHOWN: usize = 8;
+
+pub(crate) fn mode_of(config: &RunConfig) -> Result<&'static ModeRow, ComponentError> {
+    strategy::mode(config.mode).ok_or_else(|| {
+        ComponentError::new(Code::ModeUnknown, format!("`{}` is no mode", config.mode))
+    })
+}
+
+/// Every series that the run reads: prices, funding, the reference, and the proxies of these.
+///
+/// # Errors
+/// CFG-003 for an unknown mode; STRAT-001 for a configuration that can never work.
+pub fn required_series(
+    config: &RunConfig,
+    rules: &RuleBook,
+) -> Result<Vec<SeriesId>, ComponentError> {
+    let mode = mode_of(config)?;
+    (mode.check)(config, rules)?;
+    let mut series = (mode.required_series)(config);
+    let proxies: Vec<_> = series
+        .iter()
+        .filter_map(|id| config.view.proxies.get(id))
+        .copied()
+        .collect();
+    series.extend(proxies);
+    series.sort_unstable();
+    series.dedup();
+    Ok(series)
+}
+
+fn prices(series: &[SeriesId]) -> impl Iterator<Item = SeriesId> + '_ {
+    series
+        .iter()
+        .copied()
+        .filter(|id| id.kind != SeriesKind::Funding)
+}
+
+/// First opening and last close over a series and its proxy.
+fn extent(config: &RunConfig, data: &MarketData, id: SeriesId) -> Option<(Timestamp, Timestamp)> {
+    let one = |id: SeriesId| {
+        let bars = data.bars(id)?;
+        Some((
+            *bars.opened_at.first()?,
+            bars.opened_at.last()?.plus(bars.length),
+        ))
+    };
+    let own = one(id);
+    let proxy = config.view.proxies.get(&id).and_then(|proxy| one(*proxy));
+    match (own, proxy) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Fills in dates that were not given and refuses those outside the data.
+pub(crate) fn resolve_range(
+    config: &mut RunConfig,
+    data: &MarketData,
+    series: &[SeriesId],
+) -> Result<(), ComponentError> {
+    let dates = |message: String| ComponentError::new(Code::DatesInvalid, message);
+    let mut first = Timestamp::MIN;
+    let mut last = Timestamp::MAX;
+    let mut latest = Timestamp::MIN;
+    for id in prices(series) {
+        if let Some((from, to)) = extent(config, data, id) {
+            (first, last, latest) = (first.max(from), last.min(to), latest.max(to));
+        }
+    }
+    if first == Timestamp::MIN {
+        let wanted: Vec<_> = prices(series).map(|id| id.to_string()).collect();
+        let message = format!(
+            "none of the needed price series has a row: {}",
+            wanted.join(", ")
+        );
+        return Err(ComponentError::new(Code::DataMissing, message));
+    }
+    if config.from == Timestamp::MIN {
+        config.from = first;
+    }
+    if config.to == Timestamp::MAX {
+        config.to = last;
+    }
+    if config.from >= config.to {
+        return Err(dates(format!(
+            "from {} is not before to {}",
+            config.from, config.to
+        )));
+    }
+    if config.from < first || config.to > latest {
+        return Err(dates(format!(
+            "the run from {} to {} leaves the data, whose needed prices reach from {first} to {latest}",
+            config.from, config.to
+        )));
+    }
+    if step_count(config) == 0 {
+        return Err(dates(format!(
+            "there is no step of {} between {} and {}",
+            config.step, config.from, config.to
+        )));
+    }
+    Ok(())
+}
+
+/// Steps in `(from, to]`.
+pub(crate) fn step_count(config: &RunConfig) -> u64 {
+    let span = config.to.since(config.from.floor_to(config.step)).nanos();
+    u64::try_from(span.checked_div(config.step.nanos()).unwrap_or(0)).unwrap_or(0)
+}
+
+/// Looks every needed series over and refuses gaps unless they are to be held.
+pub(crate) fn coverage_of(
+    config: &RunConfig,
+    data: &Arc<MarketData>,
+    rules: &RuleBook,
+    series: &[SeriesId],
+) -> Result<Vec<Coverage>, ComponentError> {
+    let mut found = Vec::with_capacity(series.len());
+    for &id in series {
+        let every = match id.kind {
+            SeriesKind::Funding => funding_interval(config, rules, id),
+            _ => data.bars(id).map_or(config.step, |bars| bars.length),
+        };
+        let proxied = config.view.proxies.contains_key(&id);
+        let absent = data.bars(id).is_none() && data.rates(id).is_none();
+        if absent && !proxied {
+            return Err(ComponentError::new(
+                Code::DataMissing,
+                format!(
+                    "series {id} is not in {}; add it, or name another series for it with \
+                     data.proxies.{id}=<series>",
+                    data.source()
+                ),
+            ));
+        }
+        found.push(coverage(
+            data,
+            &config.view,
+            id,
+            every,
+            (config.from, config.to),
+        ));
+    }
+    let open: Vec<&Gap> = found
+        .iter()
+        .flat_map(|coverage| &coverage.gaps)
+        .filter(|gap| !matches!(gap.treatment, GapTreatment::Proxied(_)))
+        .collect();
+    if config.view.gaps == GapPolicy::Refuse && !open.is_empty() {
+        return Err(gaps_refused(&open));
+    }
+    Ok(found)
+}
+
+fn gaps_refused(open: &[&Gap]) -> ComponentError {
+    let shown: Vec<_> = open
+        .iter()
+        .take(GAPS_SHOWN)
+        .map(|gap| {
+            format!(
+                "{}: {} missing from {} to {}",
+                gap.series, gap.missing, gap.first, gap.last
+            )
+        })
+        .collect();
+    let rest = open.len().saturating_sub(GAPS_SHOWN);
+    let more = if rest > 0 {
+        format!("; and {rest} more")
+    } else {
+        String::new()
+    };
+    ComponentError::new(
+        Code::DataGap,
+        format!("{} gap(s): {}{more}", open.len(), shown.join("; ")),
+    )
+}
+
+fn funding_interval(config: &RunConfig, rules: &RuleBook, id: SeriesId) -> Span {
+    rules
+        .venue(id.venue)
+        .and_then(|rules| {
+            rules
+                .at(config.from)
+                .instrument(InstrumentKind::Perp, id.symbol)
+        })
+        .and_then(|instrument| instrument.perp.as_ref())
+        .map_or(Span::from_hours(8), |perp| perp.funding_interval)
+}
+
+pub(crate) fn view_of(
+    config: &RunConfig,
+    data: &Arc<MarketData>,
+    series: &[SeriesId],
+) -> Result<MarketView, ComponentError> {
+    let requests: Vec<_> = prices(series)
+        .map(|id| SeriesRequest {
+            id,
+            reference: Some(config.reference_price),
+        })
+        .collect();
+    MarketView::new(Arc::clone(data), &requests, config.view.clone()).map_err(view_failed)
+}
+
+pub(crate) fn view_failed(e: ViewError) -> ComponentError {
+    let code = match e {
+        ViewError::Math(_) => Code::ArithmeticFailed,
+        _ => Code::DataMissing,
+    };
+    ComponentError::new(code, e.to_string()).with_source(e)
+}
+
+/// Queues the initial capital and the scheduled flows; the wallet takes them when they are due.
+pub(crate) fn queue_flows(config: &RunConfig, transit: &Transit) -> Result<(), ComponentError> {
+    let refused = |e: basis_core::transit::ExternalFlowError| {
+        ComponentError::new(Code::ConfigInvalid, e.to_string()).with_source(e)
+    };
+    let first = config.from.floor_to(config.step).plus(config.step);
+    transit
+        .deposit(config.share_class, config.initial_capital, first, 0)
+        .map_err(refused)?;
+    for (flow, number) in config.flows.iter().zip(1u32..) {
+        if flow.at <= config.from || flow.at > config.to {
+            return Err(ComponentError::new(
+                Code::ConfigInvalid,
+                format!(
+                    "scheduled flow of {} at {} is outside the run from {} to {}",
+                    flow.amount, flow.at, config.from, config.to
+                ),
+            ));
+        }
+        if flow.amount.is_negative() {
+            let amount = flow.amount.abs()?;
+            transit
+                .withdraw(config.share_class, amount, flow.at, number)
+                .map_err(refused)?;
+        } else {
+            transit
+                .deposit(config.share_class, flow.amount, flow.at, number)
+                .map_err(refused)?;
+        }
+    }
+    Ok(())
+}
+
+/// External flows due by `at`, the initial capital included.
+pub(crate) fn flows_due(config: &RunConfig, at: Timestamp) -> u64 {
+    1 + config.flows.iter().take_while(|flow| flow.at <= at).count() as u64
+}
+
+/// Withdrawals that are due and not paid.
+pub(crate) fn pending_withdrawal(
+    config: &RunConfig,
+    transit: &Transit,
+    now: Timestamp,
+) -> Result<Value, ComponentError> {
+    if config.flows.is_empty() {
+        return Ok(Value::ZERO);
+    }
+    let mut pending = Value::ZERO;
+    for flow in transit.external_queued() {
+        if flow.at <= now && flow.amount.is_negative() {
+            pending = pending.sub(Value::new(flow.amount.get()))?;
+        }
+    }
+    Ok(pending)
+}
+
+/// What the result rests on.
+pub(crate) fn assumptions(config: &RunConfig, data: &MarketData) -> Vec<String> {
+    let mut list = Vec::new();
+    if data.is_synthetic() {
+        list.push("the market is synthetic: generated, not recorded".to_owned());
+    }
+    list.push("1 USDT = 1 USDC = 1 USD: no peg series is read, so no peg bucket exists".to_owned());
+    list.push(format!(
+        "no mark series is recorded: the close of each perp's {} bar stands in for its mark",
+        config.step
+    ));
+    list.push(
+        "orders fill at the close of the step's bar plus the venue's slippage model".to_owned(),
+    );
+    list.push(
+        "fees, filters, margin tiers, transfer costs and delays are the dated rule snapshots copied \
+         into config.yaml, entry fee tier"
+            .to_owned(),
+    );
+    list.push(format!(
+        "moves of marks are split against {} into price and basis",
+        config.reference_price
+    ));
+    if config.view.gaps == GapPolicy::Hold {
+        list.push(
+            "in a gap the last mark moves with the reference price, no order is placed there, and a \
+             missing funding rate books nothing"
+                .to_owned(),
+        );
+    }
+    list
+}

@@ -1,0 +1,452 @@
+//! `btc_basis`: long BTC spot, short BTC perps on several venues, delta neutral; earns funding.
+//!
+//! Sizing with C = equity × (1 − reserve) and h = `hedge_leverage`: spot notional C·h/(1+h), margin
+//! C/(1+h) spread by `hedge_allocation`. Order of work at each step: sweep what has arrived into the
+//! margin accounts; mend a broken hedge by cutting the larger side; fund what the target needs and
+//! wait for it; trade to the target in one block. Rebalances when spot notional, net delta or a
+//! margin leaves its band, or after a deposit or withdrawal.
+
+use std::sync::Arc;
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
+use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
+use basis_core::rules::RuleBook;
+use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
+
+use super::funding::{moves, sweeps};
+use super::hedge::{Book, instrument, perp_leg, spot_leg};
+use super::{Context, Decision, ModeRow, Strategy};
+use crate::config::RunConfig;
+
+/// The mode's row.
+pub const MODE: ModeRow = ModeRow {
+    name: "btc_basis",
+    description: "BTC spot against short BTC perps on several exchanges; earns funding, USD neutral",
+    required_series,
+    check,
+    build,
+};
+
+#[derive(Debug, Default)]
+struct BtcBasis {
+    /// External flows that positions have been scaled to.
+    flows_scaled: u64,
+    last_traded_at: Option<Timestamp>,
+    trading_at: Option<Timestamp>,
+}
+
+fn required_series(config: &RunConfig) -> Vec<SeriesId> {
+    let symbol = config.symbol();
+    let spot =
+        basis_core::types::InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
+    let mut series = vec![config.reference_price, spot.series()];
+    for &(venue, _) in &config.hedge_allocation {
+        let perp = basis_core::types::InstrumentKey::new(venue, InstrumentKind::Perp, symbol);
+        series.extend([perp.series(), perp.funding_series()]);
+    }
+    series.sort_unstable();
+    series.dedup();
+    series
+}
+
+fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
+    Box::new(BtcBasis::default())
+}
+
+/// Every venue must list its instrument, be configured, and allow the leverage the hedge implies.
+fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
+    let refuse = |message: String| Err(ComponentError::new(Code::StrategyInfeasible, message));
+    if config.hedge_allocation.is_empty() {
+        return refuse("hedge_allocation names no venue with a share above 0".to_owned());
+    }
+    let symbol = config.symbol();
+    let spot = (config.spot_venue, InstrumentKind::Spot);
+    let perps = config
+        .hedge_allocation
+        .iter()
+        .map(|(venue, _)| (*venue, InstrumentKind::Perp));
+    for (venue, kind) in std::iter::once(spot).chain(perps) {
+        if !config.venues.contains(&venue) {
+            return refuse(format!(
+                "{venue} is needed for {kind} {symbol} but is not under venue_settings; add `venue_settings.{venue}: {{}}`"
+            ));
+        }
+        let listed = rules.venue(venue).map(|rules| rules.at(config.from));
+        let Some(instrument) = listed.and_then(|rules| rules.instrument(kind, symbol)) else {
+            return refuse(format!(
+                "{venue} lists no {kind} {symbol} on {}",
+                config.from
+            ));
+        };
+        if instrument.base != config.asset || instrument.quote != config.share_class {
+            return refuse(format!(
+                "{} trades {} against {}, not {} against {}",
+                instrument.key, instrument.base, instrument.quote, config.asset, config.share_class
+            ));
+        }
+        let bound = instrument
+            .perp
+            .as_ref()
+            .map_or(Fixed18::MAX, |perp| perp.max_leverage);
+        if config.hedge_leverage > bound {
+            return refuse(format!(
+                "hedge_leverage {} is above {bound}, the most {} allows",
+                config.hedge_leverage, instrument.key
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Strategy for BtcBasis {
+    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
+        let mut book = Book::read(context)?;
+        let sweeps = sweeps(context, &book)?;
+        if !sweeps.is_empty() {
+            return Ok(Decision::Act(plan(
+                context,
+                Action::EntryPartial,
+                "margin_arrived",
+                vec![sweeps],
+            )));
+        }
+        if let Some(mend) = self.mend_hedge(context, &book)? {
+            return Ok(mend);
+        }
+        let scale = context.flows_seen != self.flows_scaled;
+        let flat = book.is_flat();
+        if flat && scale {
+            smallest_capital(context, &book)?;
+        }
+        let Some(reason) = self.reason(context, &book, flat, scale)? else {
+            return dust(context, &book);
+        };
+        if context.reduce_only && book.spot_target > book.spot {
+            return Ok(Decision::Hold);
+        }
+        if !book.tradable {
+            return Ok(Decision::Deferred(reason));
+        }
+        let spot_need = spot_need(&book)?;
+        let exact = flat || scale;
+        let moves = moves(context, &book, spot_need, exact)?;
+        let action = action(&book, flat);
+        if !moves.external.is_empty() && (reason == "margin" || book.spot_target >= book.spot) {
+            let blocks = vec![moves.internal, moves.external];
+            return Ok(Decision::Act(plan(
+                context,
+                action,
+                "fund_accounts",
+                blocks,
+            )));
+        }
+        // A margin transfer alone, inside one venue.
+        if reason == "margin" {
+            return Ok(match moves.internal.is_empty() {
+                true => Decision::Hold,
+                false => Decision::Act(plan(context, action, reason, vec![moves.internal])),
+            });
+        }
+        let internal = moves.internal;
+        if internal.is_empty() {
+            book.aim_within_cash(context)?;
+        }
+        let legs = book.legs_to_target(context)?;
+        if !internal.is_empty() && book.spot_target > book.spot {
+            return Ok(Decision::Act(plan(
+                context,
+                action,
+                "fund_accounts",
+                vec![internal],
+            )));
+        }
+        if legs.is_empty() {
+            self.flows_scaled = context.flows_seen;
+            return dust(context, &book);
+        }
+        self.trading_at = Some(context.view.now());
+        Ok(Decision::Act(plan(context, action, reason, vec![legs])))
+    }
+
+    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
+        let mut book = Book::read(context)?;
+        book.aim(context, Quantity::ZERO)?;
+        let legs = tradable_only(context, book.legs_to_target(context)?);
+        Ok((!legs.is_empty()).then(|| reducing(Action::ExitFull, "risk", legs)))
+    }
+
+    fn deleverage(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        fraction: Rate,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let mut book = Book::read(context)?;
+        let spot = book.spot;
+        let mut cut = Quantity::ZERO;
+        for hedge in &mut book.hedges {
+            hedge.target = hedge.position.neg()?;
+            if hedge.venue == venue {
+                let lot = instrument(context, venue, InstrumentKind::Perp)?.lot_size;
+                let wanted = hedge.target.at_rate(fraction, Rounding::Ceil)?;
+                cut = wanted.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
+                hedge.target = hedge.target.sub(cut)?;
+            }
+        }
+        book.spot_target = spot.sub(cut.min(spot))?;
+        let legs = tradable_only(context, book.legs_to_target(context)?);
+        Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
+    }
+
+    fn completed(&mut self, flows_seen: u64, traded: bool) {
+        if let Some(at) = self.trading_at.take()
+            && traded
+        {
+            self.last_traded_at = Some(at);
+            self.flows_scaled = flows_seen;
+        }
+    }
+}
+
+impl BtcBasis {
+    /// Cuts the larger side when spot and shorts differ by more than the tolerance: at once, and
+    /// only ever reducing, because a liquidation or a refused leg may have left it.
+    fn mend_hedge(
+        &self,
+        context: &Context<'_>,
+        book: &Book,
+    ) -> Result<Option<Decision>, ComponentError> {
+        let short = book.short()?;
+        let naked = book.spot.sub(short)?;
+        let tolerated = book
+            .spot
+            .max(short)
+            .at_rate(context.config.delta_tolerance, Rounding::Floor)?;
+        if naked.abs()? <= tolerated {
+            return Ok(None);
+        }
+        let mut legs = Vec::new();
+        if naked.is_positive() {
+            let rules = instrument(context, context.config.spot_venue, InstrumentKind::Spot)?;
+            let size = naked.round_to_lot(rules.lot_size, Rounding::Floor)?;
+            let worth = size.notional(book.spot_price, Rounding::Floor)?;
+            if size >= rules.min_quantity && worth >= rules.min_notional {
+                legs.push(spot_leg(
+                    rules.key,
+                    Side::Sell,
+                    size.min(rules.max_market_quantity),
+                ));
+            }
+        } else {
+            let mut rest = naked.abs()?;
+            for hedge in &book.hedges {
+                let rules = instrument(context, hedge.venue, InstrumentKind::Perp)?;
+                let held = hedge.position.neg()?;
+                let size = rest
+                    .min(held)
+                    .round_to_lot(rules.lot_size, Rounding::Ceil)?
+                    .min(held);
+                if size.is_positive() && size >= rules.min_quantity {
+                    legs.push(perp_leg(rules.key, Side::Buy, size, true));
+                    rest = rest.sub(size.min(rest))?;
+                }
+            }
+        }
+        let wanted = !legs.is_empty();
+        let legs = tradable_only(context, legs);
+        Ok(match (wanted, legs.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(Decision::Deferred("delta")),
+            (true, false) => Some(Decision::Act(reducing(Action::ExitPartial, "delta", legs))),
+        })
+    }
+
+    /// Why the book should change, if it should.
+    fn reason(
+        &self,
+        context: &Context<'_>,
+        book: &Book,
+        flat: bool,
+        scale: bool,
+    ) -> Result<Option<&'static str>, ComponentError> {
+        if scale {
+            return Ok(Some(if flat { "entry" } else { "capital_flow" }));
+        }
+        if flat {
+            // Nothing open and no new capital: a halted or emptied book stays flat.
+            return Ok(None);
+        }
+        let config = context.config;
+        let rested = self
+            .last_traded_at
+            .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
+        if !rested {
+            return Ok(None);
+        }
+        let held = book.spot.notional(book.spot_price, Rounding::HalfEven)?;
+        let off = held.sub(book.notional_target)?.abs()?;
+        let band = book
+            .notional_target
+            .at_rate(config.position_deviation_threshold, Rounding::HalfEven)?;
+        if off > band {
+            return Ok(Some("position_deviation"));
+        }
+        for hedge in &book.hedges {
+            let missing = hedge.margin_target.sub(hedge.margin)?;
+            let band = hedge
+                .margin_target
+                .at_rate(config.margin_deviation_threshold, Rounding::Floor)?;
+            if missing > band && missing >= Value::new(config.min_transfer.get()) {
+                return Ok(Some("margin"));
+            }
+        }
+        let withdrawal_waits = context.pending_withdrawal.is_positive()
+            && book.wallet_target.sub(book.wallet)? >= Value::new(config.min_transfer.get());
+        Ok(withdrawal_waits.then_some("margin"))
+    }
+}
+
+/// Reducing plans keep what they can get: a refused leg must not undo the others.
+fn reducing(action: Action, reason: &'static str, legs: Vec<Leg>) -> Plan {
+    let block = Block {
+        legs,
+        failure_policy: FailurePolicy::Continue,
+    };
+    Plan {
+        action,
+        reason,
+        blocks: vec![block],
+    }
+}
+
+fn plan(
+    context: &Context<'_>,
+    action: Action,
+    reason: &'static str,
+    blocks: Vec<Vec<Leg>>,
+) -> Plan {
+    let failure_policy = context.config.failure_policy;
+    let blocks = blocks
+        .into_iter()
+        .filter(|legs| !legs.is_empty())
+        .map(|legs| Block {
+            legs,
+            failure_policy,
+        })
+        .collect();
+    Plan {
+        action,
+        reason,
+        blocks,
+    }
+}
+
+fn action(book: &Book, flat: bool) -> Action {
+    if flat {
+        Action::EntryFull
+    } else if book.spot_target.is_zero() {
+        Action::ExitFull
+    } else if book.spot_target >= book.spot {
+        Action::EntryPartial
+    } else {
+        Action::ExitPartial
+    }
+}
+
+/// What the coming purchase costs; nothing when spot is sold.
+fn spot_need(book: &Book) -> Result<Value, ComponentError> {
+    if book.spot_target <= book.spot {
+        return Ok(Value::ZERO);
+    }
+    let buy = book.spot_target.sub(book.spot)?;
+    Ok(buy.notional(book.spot_price, Rounding::Ceil)?)
+}
+
+/// Leftover base units without a hedge, above the dust threshold.
+fn dust(context: &Context<'_>, book: &Book) -> Result<Decision, ComponentError> {
+    if !book.short()?.is_zero() || !book.spot.is_positive() || !book.spot_target.is_zero() {
+        return Ok(Decision::Hold);
+    }
+    let rules = instrument(context, context.config.spot_venue, InstrumentKind::Spot)?;
+    let size = book.spot.round_to_lot(rules.lot_size, Rounding::Floor)?;
+    let worth = size.notional(book.spot_price, Rounding::Floor)?;
+    let threshold = Value::new(context.config.dust_threshold.get()).max(rules.min_notional);
+    if worth < threshold || size < rules.min_quantity {
+        return Ok(Decision::Hold);
+    }
+    if !book.tradable {
+        return Ok(Decision::Deferred("dust"));
+    }
+    let legs = vec![spot_leg(rules.key, Side::Sell, size)];
+    Ok(Decision::Act(plan(
+        context,
+        Action::SellDust,
+        "dust",
+        vec![legs],
+    )))
+}
+
+/// Refuses capital that does not reach one lot at some venue.
+fn smallest_capital(context: &Context<'_>, book: &Book) -> Result<(), ComponentError> {
+    let config = context.config;
+    let wanted = book
+        .notional_target
+        .per(book.spot_price, Rounding::Floor)
+        .unwrap_or_default();
+    if !book.spot_price.is_positive() || context.pending_withdrawal.is_positive() {
+        return Ok(());
+    }
+    for hedge in &book.hedges {
+        let rules = instrument(context, hedge.venue, InstrumentKind::Perp)?;
+        let by_notional = rules.min_notional.per(book.spot_price, Rounding::Ceil)?;
+        let smallest = rules
+            .min_quantity
+            .max(by_notional)
+            .round_to_lot(rules.lot_size, Rounding::Ceil)?;
+        if hedge.target >= smallest {
+            continue;
+        }
+        let share = wanted.at_rate(hedge.share, Rounding::Floor)?;
+        let needed = context.books.equity().get().mul_div(
+            smallest.get(),
+            share.get().max(Fixed18::from_mantissa(1)),
+            Rounding::Ceil,
+        );
+        let needed = needed
+            .and_then(|capital| capital.round_to_decimals(0, Rounding::Ceil))
+            .map_or_else(|_| "far more".to_owned(), |capital| capital.to_string());
+        return Err(ComponentError::new(
+            Code::CapitalTooSmall,
+            format!(
+                "capital {} {} gives {} a hedge of {share} {}, below its smallest order of {smallest}; \
+                 it takes about {needed} {} (or a smaller hedge_allocation elsewhere)",
+                context.books.equity(),
+                config.share_class,
+                hedge.venue,
+                config.asset,
+                config.share_class
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Drops legs whose market has no fresh price; transfers stay.
+fn tradable_only(context: &Context<'_>, legs: Vec<Leg>) -> Vec<Leg> {
+    use basis_core::instruction::Operation;
+    legs.into_iter()
+        .filter(|leg| {
+            let (kind, symbol) = match &leg.instruction.operation {
+                Operation::SpotTrade(trade) => (InstrumentKind::Spot, trade.symbol),
+                Operation::PerpTrade(trade) => (InstrumentKind::Perp, trade.symbol),
+                _ => return true,
+            };
+            let key = basis_core::types::InstrumentKey::new(leg.venue, kind, symbol);
+            context
+                .view
+                .quote_of(key.series())
+                .is_some_and(|quote| quote.state.is_tradable())
+        })
+        .collect()
+}

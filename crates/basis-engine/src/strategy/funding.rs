@@ -1,0 +1,208 @@
+//! Moving quote currency to where a hedged book needs it.
+//!
+//! Needs and surpluses are matched in a fixed order: inside a venue first, because that is at once
+//! and free; then from the wallet; then from venue to venue. What is in flight is waited for.
+
+use basis_core::error::ComponentError;
+use basis_core::num::{Quantity, Rounding, Value};
+use basis_core::plan::Leg;
+use basis_core::types::{Account, Item, Venue};
+
+use super::Context;
+use super::hedge::{Book, rules_of, transfer_leg};
+
+/// A place that wants or has quote units.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    account: Account,
+    amount: Value,
+}
+
+/// Transfers to make now, in the order of their blocks.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// Inside a venue: at once.
+    pub(super) internal: Vec<Leg>,
+    /// To another venue: to be waited for.
+    pub(super) external: Vec<Leg>,
+}
+
+/// Quote units that a venue's deposit account holds and no trade uses: they go to the perp account.
+pub(super) fn sweeps(context: &Context<'_>, book: &Book) -> Result<Vec<Leg>, ComponentError> {
+    let mut legs = Vec::new();
+    for hedge in &book.hedges {
+        let accounts = rules_of(context, hedge.venue)?.accounts;
+        if accounts.deposit == accounts.perp || accounts.deposit == accounts.spot {
+            continue;
+        }
+        let held = context
+            .books
+            .quantity(accounts.deposit, Item::Asset(book.quote));
+        if held.is_positive() {
+            legs.push(transfer_leg(
+                book.quote,
+                held,
+                accounts.deposit,
+                accounts.perp,
+            ));
+        }
+    }
+    Ok(legs)
+}
+
+/// What would bring the accounts to their targets. `exact` fills every margin; otherwise only one
+/// that has left its band. `spot_need` is what the coming spot purchase costs.
+pub(super) fn moves(
+    context: &Context<'_>,
+    book: &Book,
+    spot_need: Value,
+    exact: bool,
+) -> Result<Moves, ComponentError> {
+    let mut needs = needs(context, book, spot_need, exact)?;
+    let mut surpluses = surpluses(book, spot_need)?;
+    let minimum = Value::new(context.config.min_transfer.get());
+    let mut moves = Moves::default();
+    for same_venue in [true, false] {
+        for need in &mut needs {
+            for surplus in &mut surpluses {
+                let same = need.account.venue == surplus.account.venue;
+                if same != same_venue || need.account == surplus.account {
+                    continue;
+                }
+                let cost = if same {
+                    Value::ZERO
+                } else {
+                    send_cost(context, book, surplus)?
+                };
+                let available = surplus.amount.sub(cost)?;
+                let amount = need.amount.min(available);
+                let amount = Value::new(amount.get().round_to_decimals(2, Rounding::Floor)?);
+                if amount < minimum || !amount.is_positive() {
+                    continue;
+                }
+                need.amount = need.amount.sub(amount)?;
+                surplus.amount = available.sub(amount)?;
+                route(
+                    context,
+                    book,
+                    surplus.account,
+                    need.account,
+                    amount,
+                    &mut moves,
+                )?;
+            }
+        }
+    }
+    Ok(moves)
+}
+
+fn needs(
+    context: &Context<'_>,
+    book: &Book,
+    spot_need: Value,
+    exact: bool,
+) -> Result<Vec<Place>, ComponentError> {
+    let mut needs = Vec::with_capacity(book.hedges.len() + 2);
+    let mut push = |account, amount: Value| {
+        if amount.is_positive() {
+            needs.push(Place { account, amount });
+        }
+    };
+    // The wallet is refilled for withdrawals only: a reserve that has shrunk is no reason to pay
+    // for transfers.
+    if context.pending_withdrawal.is_positive() {
+        push(Account::WALLET, book.wallet_target.sub(book.wallet)?);
+    }
+    let band = context.config.margin_deviation_threshold;
+    for hedge in &book.hedges {
+        let missing = hedge.margin_target.sub(hedge.margin)?;
+        let tolerated = hedge.margin_target.at_rate(band, Rounding::Floor)?;
+        if exact || missing > tolerated {
+            push(hedge.account, missing);
+        }
+    }
+    push(book.spot_account, spot_need.sub(book.free_spot_cash()?)?);
+    // One account can be both spot and perp account; then its needs add up.
+    needs.sort_by_key(|need| (need.account != Account::WALLET, need.account));
+    needs.dedup_by(|later, first| {
+        let same = later.account == first.account;
+        if same {
+            first.amount = first.amount.add(later.amount).unwrap_or(first.amount);
+        }
+        same
+    });
+    Ok(needs)
+}
+
+fn surpluses(book: &Book, spot_need: Value) -> Result<Vec<Place>, ComponentError> {
+    let mut places = vec![
+        Place {
+            account: Account::WALLET,
+            amount: book.wallet.sub(book.wallet_target)?,
+        },
+        Place {
+            account: book.spot_account,
+            amount: book.free_spot_cash()?.sub(spot_need)?,
+        },
+    ];
+    for hedge in book
+        .hedges
+        .iter()
+        .filter(|hedge| hedge.account != book.spot_account)
+    {
+        let amount = hedge.margin.sub(hedge.margin_target)?;
+        places.push(Place {
+            account: hedge.account,
+            amount,
+        });
+    }
+    places.retain(|place| place.amount.is_positive());
+    Ok(places)
+}
+
+/// What leaving the venue costs on top of the amount.
+fn send_cost(context: &Context<'_>, book: &Book, from: &Place) -> Result<Value, ComponentError> {
+    let rules = rules_of(context, from.account.venue)?;
+    Ok(rules
+        .withdrawal(book.quote)
+        .map_or(Value::ZERO, |w| Value::new(w.fee.get())))
+}
+
+/// The transfers that bring `amount` from one account to another: out through the venue's deposit
+/// account, in through the other's. The last hop inside the receiving venue follows on arrival.
+fn route(
+    context: &Context<'_>,
+    book: &Book,
+    from: Account,
+    to: Account,
+    amount: Value,
+    moves: &mut Moves,
+) -> Result<(), ComponentError> {
+    let units = Quantity::new(amount.get());
+    if from.venue == to.venue {
+        moves
+            .internal
+            .push(transfer_leg(book.quote, units, from, to));
+        return Ok(());
+    }
+    let gate = |venue: Venue| rules_of(context, venue).map(|rules| rules.accounts.deposit);
+    let (out, into) = (gate(from.venue)?, gate(to.venue)?);
+    if out != from {
+        let fee = send_cost(
+            context,
+            book,
+            &Place {
+                account: from,
+                amount,
+            },
+        )?;
+        let with_fee = Quantity::new(amount.add(fee)?.get());
+        moves
+            .internal
+            .push(transfer_leg(book.quote, with_fee, from, out));
+    }
+    moves
+        .external
+        .push(transfer_leg(book.quote, units, out, into));
+    Ok(())
+}

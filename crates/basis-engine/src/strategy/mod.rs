@@ -1,0 +1,106 @@
+//! Strategies: config plus one file each, synchronous and pure.
+//!
+//! A strategy reads the view and the books and returns the next feasible [`Plan`] towards its
+//! target; it sees no venue and does no I/O. It is asked again at every step without a parked plan,
+//! so a plan holds only what can be done now, and the rest follows from the state that results.
+
+pub mod btc_basis;
+mod funding;
+mod hedge;
+
+use std::sync::Arc;
+
+use basis_core::error::ComponentError;
+use basis_core::market::MarketView;
+use basis_core::num::Value;
+use basis_core::plan::Plan;
+use basis_core::rules::RuleBook;
+use basis_core::types::{SeriesId, Venue};
+
+use crate::account::{Books, Exposure};
+use crate::config::RunConfig;
+
+/// All a strategy may read.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Market data at this instant.
+    pub view: &'a MarketView,
+    /// Holdings, valued at this instant.
+    pub books: &'a Books,
+    /// Delta and margins.
+    pub exposure: &'a Exposure,
+    /// Rules of every venue.
+    pub rules: &'a RuleBook,
+    /// The run's configuration.
+    pub config: &'a RunConfig,
+    /// Capital asked back by the schedule and not yet paid out.
+    pub pending_withdrawal: Value,
+    /// External flows so far, counted; a change means positions must be scaled.
+    pub flows_seen: u64,
+    /// Risk allows nothing that adds exposure.
+    pub reduce_only: bool,
+}
+
+/// What a strategy decided.
+#[derive(Debug)]
+pub enum Decision {
+    /// Nothing to do.
+    Hold,
+    /// Something to do, put off because a market it needs has no fresh price.
+    Deferred(&'static str),
+    /// Do this.
+    Act(Plan),
+}
+
+/// A strategy mode at work.
+pub trait Strategy: Send + std::fmt::Debug {
+    /// The next plan towards the target.
+    ///
+    /// # Errors
+    /// STRAT-001 or STRAT-002 when the target cannot be built; POS-002 out of range.
+    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError>;
+
+    /// The plan that closes everything that can be traded now; `None` when nothing is open.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError>;
+
+    /// The plan that cuts the exposure held through `venue` by `fraction` (0 to 1).
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    fn deleverage(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        fraction: basis_core::num::Rate,
+    ) -> Result<Option<Plan>, ComponentError>;
+
+    /// Tells the strategy that its last plan has traded to its end.
+    fn completed(&mut self, context_flows_seen: u64, traded: bool);
+}
+
+/// One mode that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct ModeRow {
+    /// The name users type.
+    pub name: &'static str,
+    /// One sentence.
+    pub description: &'static str,
+    /// The price series a run needs, each with the funding that goes with it.
+    pub required_series: fn(&RunConfig) -> Vec<SeriesId>,
+    /// Refuses a configuration that can never work.
+    pub check: fn(&RunConfig, &RuleBook) -> Result<(), ComponentError>,
+    /// Creates the strategy.
+    pub build: fn(&RunConfig, &Arc<RuleBook>) -> Box<dyn Strategy>,
+}
+
+/// Every mode that runs.
+pub const MODES: &[ModeRow] = &[btc_basis::MODE];
+
+/// The row of the mode `name`.
+#[must_use]
+pub fn mode(name: &str) -> Option<&'static ModeRow> {
+    MODES.iter().find(|mode| mode.name == name)
+}

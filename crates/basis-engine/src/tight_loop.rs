@@ -1,0 +1,622 @@
+//! The tight loop: execution → books → reconciliation, one block at a time.
+//!
+//! **Invariants.** Only approved blocks reach a venue. Intents are in the journal before the first
+//! leg is sent. All legs are sent before any is awaited. The next block starts only after the last
+//! one reconciled.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use basis_core::clock::{Clock, VirtualClock};
+use basis_core::error::{Code, ComponentError, VenueError};
+use basis_core::event::{Component, Difference, Event, EventData, EventSink, InstructionOutcome};
+use basis_core::execution::{Execution, ExecutionStatus, Position};
+use basis_core::executor::{self, BoxFuture, Executor, ExecutorError, Join};
+use basis_core::health::Health;
+use basis_core::instruction::{
+    Instruction, Intent, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce,
+};
+use basis_core::journal::{Journal, JournalError, Outcome};
+use basis_core::market::MarketView;
+use basis_core::num::{Quantity, Rounding};
+use basis_core::plan::{Action, FailurePolicy, Leg};
+use basis_core::rules::RuleBook;
+use basis_core::types::{Account, InstructionId, InstrumentKind, Item, Span, Venue};
+use basis_core::venue::ExecutionInterface;
+
+use crate::account::{Books, SharedPositions};
+use crate::result::{Counts, ExecutionRow};
+use crate::risk::Approved;
+
+/// One venue of the run.
+pub(crate) struct VenueSlot {
+    pub(crate) venue: Venue,
+    pub(crate) interface: Box<dyn ExecutionInterface>,
+}
+
+impl std::fmt::Debug for VenueSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VenueSlot")
+            .field("venue", &self.venue)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sends blocks, posts what comes back, and compares books with venues.
+#[derive(Debug)]
+pub(crate) struct TightLoop {
+    pub(crate) venues: Vec<VenueSlot>,
+    pub(crate) executor: Box<dyn Executor>,
+    pub(crate) clock: VirtualClock,
+    pub(crate) journal: Option<Box<dyn Journal>>,
+    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) positions: Arc<SharedPositions>,
+    pub(crate) rules: Arc<RuleBook>,
+    pub(crate) executions: Vec<ExecutionRow>,
+    pub(crate) counts: Counts,
+    pub(crate) health: Health,
+    next_instruction: u64,
+}
+
+/// How a block ended.
+#[derive(Debug, Default)]
+pub(crate) struct BlockOutcome {
+    /// Instructions under way that the plan waits for.
+    pub(crate) pending: Vec<InstructionId>,
+    /// Whether any trade filled.
+    pub(crate) traded: bool,
+    /// Whether the plan ends here.
+    pub(crate) plan_ends: bool,
+    /// Whether a leg failed.
+    pub(crate) failed: bool,
+}
+
+type LegResult = Result<Execution, VenueError>;
+
+impl TightLoop {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a run, assembled in one place"
+    )]
+    pub(crate) fn new(
+        interfaces: Vec<Box<dyn ExecutionInterface>>,
+        executor: Box<dyn Executor>,
+        clock: VirtualClock,
+        journal: Option<Box<dyn Journal>>,
+        events: Arc<dyn EventSink>,
+        positions: Arc<SharedPositions>,
+        rules: Arc<RuleBook>,
+    ) -> Self {
+        let venues = interfaces
+            .into_iter()
+            .map(|interface| VenueSlot { venue: interface.venue(), interface })
+            .collect();
+        Self {
+            venues,
+            executor,
+            clock,
+            journal,
+            events,
+            positions,
+            rules,
+            executions: Vec::new(),
+            counts: Counts::default(),
+            health: Health::default(),
+            next_instruction: 0,
+        }
+    }
+
+    fn record(&self, component: Component, data: EventData) {
+        self.events
+            .record(Event::new(self.clock.now(), component, data));
+    }
+
+    /// Runs one approved block to its end, failure policy included.
+    ///
+    /// # Errors
+    /// What stops the run: a stalled executor, an unknown outcome, a journal that cannot be written,
+    /// open delta beyond its bound, books and venue apart.
+    pub(crate) fn run_block(
+        &mut self,
+        view: &MarketView,
+        books: &mut Books,
+        approved: &Approved<'_>,
+        action: Action,
+    ) -> Result<BlockOutcome, ComponentError> {
+        let block = approved.block();
+        let started = self.clock.now();
+        let legs = self.number(&block.legs)?;
+        let results = self.send(view, &legs)?;
+        let mut outcome = self.settle(view, books, &legs, &results, action)?;
+        self.reconcile_legs(view, books, &legs)?;
+        let failed: Vec<_> = failures(&legs, &results).collect();
+        if failed.is_empty() {
+            self.health
+                .succeeded(self.clock.now(), self.clock.now().since(started));
+            return Ok(outcome);
+        }
+        outcome.failed = true;
+        for (leg, e) in &failed {
+            self.fail(leg, e);
+        }
+        let ids = failed.iter().map(|(leg, _)| leg.instruction.id).collect();
+        match block.failure_policy {
+            FailurePolicy::Continue => self.policy_event("continue", ids, Vec::new()),
+            FailurePolicy::Halt => {
+                outcome.plan_ends = true;
+                self.policy_event("halt", ids, Vec::new());
+            }
+            FailurePolicy::Compensate {
+                naked_delta_max,
+                naked_time_max,
+            } => {
+                outcome.plan_ends = true;
+                let unwinding = self.unwind(view, books, &legs, &results, ids)?;
+                let open = naked_delta(&results, &unwinding)?;
+                let took = self.clock.now().since(started);
+                if open.abs()? > naked_delta_max || took > naked_time_max {
+                    return Err(naked(open, naked_delta_max, took, naked_time_max));
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Gives every instruction its number.
+    fn number(&mut self, legs: &[Leg]) -> Result<Vec<Leg>, ComponentError> {
+        let mut numbered = legs.to_vec();
+        for leg in &mut numbered {
+            self.next_instruction = self.next_instruction.checked_add(1).ok_or_else(|| {
+                ComponentError::new(Code::LegFailed, "instruction numbers are used up")
+            })?;
+            leg.instruction.id = InstructionId(self.next_instruction);
+        }
+        Ok(numbered)
+    }
+
+    /// Writes the intents down, then sends every leg before awaiting any.
+    fn send(&mut self, view: &MarketView, legs: &[Leg]) -> Result<Vec<LegResult>, ComponentError> {
+        if let Some(journal) = &mut self.journal {
+            let decided_at = self.clock.now();
+            let intents: Vec<_> = legs
+                .iter()
+                .map(|leg| Intent {
+                    venue: leg.venue,
+                    decided_at,
+                    instruction: leg.instruction.clone(),
+                })
+                .collect();
+            journal.record_intents(&intents).map_err(journal_failed)?;
+        }
+        let mut results: Vec<Option<LegResult>> = legs.iter().map(|_| None).collect();
+        {
+            let mut by_venue: BTreeMap<Venue, Vec<(usize, &Instruction)>> = BTreeMap::new();
+            for (at, leg) in legs.iter().enumerate() {
+                by_venue
+                    .entry(leg.venue)
+                    .or_default()
+                    .push((at, &leg.instruction));
+            }
+            let mut answers: Vec<(Vec<usize>, Vec<LegResult>)> = by_venue
+                .values()
+                .map(|legs| (legs.iter().map(|(at, _)| *at).collect(), Vec::new()))
+                .collect();
+            let mut slots: BTreeMap<Venue, &mut VenueSlot> = self
+                .venues
+                .iter_mut()
+                .map(|slot| (slot.venue, slot))
+                .collect();
+            let mut tasks: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(by_venue.len());
+            for ((venue, legs), (_, answer)) in by_venue.iter().zip(&mut answers) {
+                let Some(slot) = slots.remove(venue) else {
+                    continue;
+                };
+                let instructions: Vec<&Instruction> = legs.iter().map(|(_, i)| *i).collect();
+                tasks.push(Box::pin(async move {
+                    *answer = slot.interface.execute_legs(view, &instructions).await;
+                }));
+            }
+            executor::run(self.executor.as_mut(), Join::new(tasks)).map_err(stalled)?;
+            for (at, result) in answers
+                .into_iter()
+                .flat_map(|(ats, results)| ats.into_iter().zip(results))
+            {
+                if let Some(slot) = results.get_mut(at) {
+                    *slot = Some(result);
+                }
+            }
+        }
+        let results = results
+            .into_iter()
+            .zip(legs)
+            .map(|(result, leg)| result.unwrap_or_else(|| Err(no_route(leg))))
+            .collect::<Vec<_>>();
+        if let Some(journal) = &mut self.journal {
+            let outcomes: Vec<_> = legs
+                .iter()
+                .zip(&results)
+                .map(|(leg, result)| (leg.instruction.id, journal_outcome(result)))
+                .collect();
+            journal.record_outcomes(&outcomes).map_err(journal_failed)?;
+        }
+        Ok(results)
+    }
+
+    /// Posts what the venues confirmed and stops on an unknown outcome.
+    fn settle(
+        &mut self,
+        view: &MarketView,
+        books: &mut Books,
+        legs: &[Leg],
+        results: &[LegResult],
+        action: Action,
+    ) -> Result<BlockOutcome, ComponentError> {
+        let mut outcome = BlockOutcome::default();
+        let mut unknown = None;
+        for (leg, result) in legs.iter().zip(results) {
+            let operation = leg.instruction.operation.kind();
+            let is_order = matches!(
+                leg.instruction.operation,
+                Operation::SpotTrade(_) | Operation::PerpTrade(_)
+            );
+            self.counts.orders += u64::from(is_order);
+            let summary = match result {
+                Ok(execution) => {
+                    for entry in &execution.entries {
+                        books.post(view, entry.clone())?;
+                    }
+                    outcome.traded |= !execution.fills.is_empty();
+                    self.counts.fills += execution.fills.len() as u64;
+                    if matches!(execution.status, ExecutionStatus::Pending { .. }) {
+                        outcome.pending.push(execution.instruction);
+                    }
+                    self.keep_rows(leg, execution, action);
+                    match execution.status {
+                        ExecutionStatus::Settled => InstructionOutcome::Settled,
+                        ExecutionStatus::Open => InstructionOutcome::Open,
+                        ExecutionStatus::Pending { .. } => InstructionOutcome::Pending,
+                    }
+                }
+                Err(e) => {
+                    self.counts.rejections += 1;
+                    if e.needs_reconcile() || e.is_fatal() {
+                        unknown.get_or_insert_with(|| ComponentError::from(e.clone()));
+                    }
+                    InstructionOutcome::Failed(e.code(), e.to_string())
+                }
+            };
+            let data = EventData::Instruction {
+                id: leg.instruction.id,
+                venue: leg.venue,
+                operation,
+                outcome: summary,
+            };
+            self.record(Component::TightLoop, data);
+        }
+        match unknown {
+            Some(e) => Err(e),
+            None => Ok(outcome),
+        }
+    }
+
+    fn keep_rows(&mut self, leg: &Leg, execution: &Execution, action: Action) {
+        let status = match execution.status {
+            ExecutionStatus::Settled => "settled",
+            ExecutionStatus::Open => "open",
+            ExecutionStatus::Pending { .. } => "pending",
+        };
+        let transfer = match &leg.instruction.operation {
+            Operation::Transfer(t) => {
+                self.counts.transfers += u64::from(t.from.venue != t.to.venue);
+                Some((t.asset, t.amount, t.from, t.to))
+            }
+            _ => None,
+        };
+        let row = |fill| ExecutionRow {
+            instruction: execution.instruction,
+            venue: execution.venue,
+            operation: leg.instruction.operation.kind().as_str(),
+            action: action.as_str(),
+            status,
+            at: execution.at,
+            fill,
+            transfer,
+        };
+        if execution.fills.is_empty() {
+            self.executions.push(row(None));
+        } else {
+            self.executions
+                .extend(execution.fills.iter().cloned().map(Some).map(row));
+        }
+    }
+
+    /// Compares the books with every venue a block touched; transfers touch the wallet too, which
+    /// answers for what is in flight.
+    fn reconcile_legs(
+        &mut self,
+        view: &MarketView,
+        books: &Books,
+        legs: &[Leg],
+    ) -> Result<(), ComponentError> {
+        let mut touched: Vec<Venue> = legs.iter().map(|leg| leg.venue).collect();
+        if legs
+            .iter()
+            .any(|leg| matches!(leg.instruction.operation, Operation::Transfer(_)))
+        {
+            touched.push(Venue::WALLET);
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        self.reconcile(view, books, &touched)
+    }
+
+    /// Asks `touched` venues for their positions and compares them with the books, to the unit.
+    ///
+    /// # Errors
+    /// REC-001 listing every difference; the venue's own error when it cannot be asked.
+    pub(crate) fn reconcile(
+        &mut self,
+        view: &MarketView,
+        books: &Books,
+        touched: &[Venue],
+    ) -> Result<(), ComponentError> {
+        let mut differences = Vec::new();
+        let mut compared = 0;
+        for venue in touched {
+            let Some(slot) = self.venues.iter_mut().find(|slot| slot.venue == *venue) else {
+                continue;
+            };
+            let reported = executor::run(self.executor.as_mut(), slot.interface.positions(view))
+                .map_err(stalled)??;
+            compared += reported.len();
+            compare(books, *venue, &reported, &mut differences);
+            if *venue == Venue::WALLET {
+                compare(books, Venue::IN_FLIGHT, &reported, &mut differences);
+            }
+        }
+        self.positions.publish(books.positions());
+        if differences.is_empty() {
+            self.record(
+                Component::Reconciliation,
+                EventData::Reconciliation {
+                    compared,
+                    differences,
+                },
+            );
+            return Ok(());
+        }
+        let list: Vec<_> = differences
+            .iter()
+            .map(|d| {
+                format!(
+                    "{} {}: books {}, venue {}",
+                    d.account, d.item, d.expected, d.actual
+                )
+            })
+            .collect();
+        self.record(
+            Component::Reconciliation,
+            EventData::Reconciliation {
+                compared,
+                differences,
+            },
+        );
+        Err(ComponentError::new(Code::ReconcileFailed, list.join("; ")))
+    }
+
+    fn fail(&mut self, leg: &Leg, e: &VenueError) {
+        let error = ComponentError::new(
+            Code::LegFailed,
+            format!("instruction {}: {e}", leg.instruction.id),
+        )
+        .with_source(e.clone());
+        self.health.failed(self.clock.now(), &error);
+        self.events
+            .record(Event::error(self.clock.now(), Component::TightLoop, &error));
+    }
+
+    fn policy_event(
+        &self,
+        policy: &'static str,
+        failed: Vec<InstructionId>,
+        unwinding: Vec<InstructionId>,
+    ) {
+        let data = EventData::FailurePolicyApplied {
+            policy,
+            failed,
+            unwinding,
+        };
+        self.record(Component::TightLoop, data);
+    }
+
+    /// Sends the opposite of every leg that filled, as one block of its own.
+    fn unwind(
+        &mut self,
+        view: &MarketView,
+        books: &mut Books,
+        legs: &[Leg],
+        results: &[LegResult],
+        failed: Vec<InstructionId>,
+    ) -> Result<Vec<LegResult>, ComponentError> {
+        let mut opposite = Vec::new();
+        for (leg, result) in legs.iter().zip(results) {
+            if let Ok(execution) = result
+                && let Some(reverse) = self.reverse(view, leg, execution)?
+            {
+                opposite.push(reverse);
+            }
+        }
+        let opposite = self.number(&opposite)?;
+        let ids = opposite.iter().map(|leg| leg.instruction.id).collect();
+        self.policy_event("compensate", failed, ids);
+        if opposite.is_empty() {
+            return Ok(Vec::new());
+        }
+        let results = self.send(view, &opposite)?;
+        self.settle(view, books, &opposite, &results, Action::ExitPartial)?;
+        self.reconcile_legs(view, books, &opposite)?;
+        let refused: Vec<_> = failures(&opposite, &results)
+            .map(|(leg, e)| (leg.clone(), e.clone()))
+            .collect();
+        for (leg, e) in refused {
+            self.fail(&leg, &e);
+        }
+        Ok(results)
+    }
+
+    /// The market order that undoes what `execution` filled, in whole lots and never more than what
+    /// arrived after fees; `None` when it filled nothing that can be undone.
+    fn reverse(
+        &self,
+        view: &MarketView,
+        leg: &Leg,
+        execution: &Execution,
+    ) -> Result<Option<Leg>, ComponentError> {
+        let Some(first) = execution.fills.first() else {
+            return Ok(None);
+        };
+        let key = first.instrument;
+        let mut filled = Quantity::ZERO;
+        for fill in &execution.fills {
+            filled = filled.add(fill.quantity)?;
+        }
+        let rules = self
+            .rules
+            .venue(key.venue)
+            .map(|rules| rules.at(view.now()));
+        let instrument = rules.and_then(|rules| rules.instrument(key.kind, key.symbol));
+        if let Some(instrument) = instrument {
+            for fill in execution
+                .fills
+                .iter()
+                .filter(|fill| fill.fee_asset == instrument.base)
+            {
+                filled = filled.sub(fill.fee)?;
+            }
+            filled = filled.round_to_lot(instrument.lot_size, Rounding::Floor)?;
+        }
+        if !filled.is_positive() {
+            return Ok(None);
+        }
+        let side = first.side.opposite();
+        let (symbol, quantity) = (key.symbol, filled);
+        let operation = match key.kind {
+            InstrumentKind::Spot => Operation::SpotTrade(SpotTrade {
+                symbol,
+                side,
+                quantity,
+                order_type: OrderType::Market,
+                limit_price: None,
+                time_in_force: TimeInForce::default(),
+            }),
+            _ => Operation::PerpTrade(PerpTrade {
+                symbol,
+                side,
+                quantity,
+                order_type: OrderType::Market,
+                limit_price: None,
+                time_in_force: TimeInForce::default(),
+                reduce_only: false,
+            }),
+        };
+        let instruction = Instruction {
+            id: InstructionId::default(),
+            operation,
+        };
+        Ok(Some(Leg {
+            venue: leg.venue,
+            instruction,
+        }))
+    }
+}
+
+fn failures<'a>(
+    legs: &'a [Leg],
+    results: &'a [LegResult],
+) -> impl Iterator<Item = (&'a Leg, &'a VenueError)> {
+    legs.iter()
+        .zip(results)
+        .filter_map(|(leg, result)| result.as_ref().err().map(|e| (leg, e)))
+}
+
+/// Signed base units that the block and its unwinding left, fees in base aside.
+fn naked_delta(block: &[LegResult], unwinding: &[LegResult]) -> Result<Quantity, ComponentError> {
+    let mut net = Quantity::ZERO;
+    for fill in block
+        .iter()
+        .chain(unwinding)
+        .flatten()
+        .flat_map(|execution| &execution.fills)
+    {
+        net = net.add(Quantity::new(
+            fill.quantity.get().mul_int(fill.side.sign())?,
+        ))?;
+    }
+    Ok(net)
+}
+
+fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut Vec<Difference>) {
+    let mut expected: BTreeMap<(Account, Item), Quantity> = books
+        .positions_of(venue)
+        .map(|p| ((p.account, p.item), p.quantity))
+        .collect();
+    for position in reported.iter().filter(|p| p.account.venue == venue) {
+        let (account, item, actual) = (position.account, position.item, position.quantity);
+        let expected = expected.remove(&(account, item)).unwrap_or_default();
+        if expected != actual {
+            differences.push(Difference {
+                account,
+                item,
+                expected,
+                actual,
+            });
+        }
+    }
+    differences.extend(
+        expected
+            .into_iter()
+            .map(|((account, item), expected)| Difference {
+                account,
+                item,
+                expected,
+                actual: Quantity::ZERO,
+            }),
+    );
+}
+
+fn journal_outcome(result: &LegResult) -> Outcome {
+    match result {
+        Ok(execution) => Outcome::Confirmed(execution.clone()),
+        Err(e) if e.needs_reconcile() => Outcome::Unknown(e.clone()),
+        Err(e) => Outcome::Failed(e.clone()),
+    }
+}
+
+fn no_route(leg: &Leg) -> VenueError {
+    VenueError::new(
+        leg.venue,
+        leg.instruction.operation.kind().as_str(),
+        basis_core::error::VenueErrorKind::Unsupported(format!(
+            "no answer for instruction {}: the run has no interface for {}, or it answered too few legs",
+            leg.instruction.id, leg.venue
+        )),
+    )
+}
+
+fn journal_failed(e: JournalError) -> ComponentError {
+    ComponentError::new(Code::OutcomeUnknown, e.to_string()).with_source(e)
+}
+
+pub(crate) fn stalled(e: ExecutorError) -> ComponentError {
+    ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e)
+}
+
+fn naked(open: Quantity, most: Quantity, took: Span, longest: Span) -> ComponentError {
+    ComponentError::new(
+        Code::NakedDelta,
+        format!(
+            "unwinding left {open} base units open (bound {most}) after {took} (bound {longest}); \
+             close them by hand"
+        ),
+    )
+}
