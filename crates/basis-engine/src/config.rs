@@ -104,90 +104,60 @@ impl RunConfig {
     #[must_use]
     pub fn read(root: &Node, request: &RunRequest, problems: &Problems) -> Option<Self> {
         let r = Reader::new(root, "", problems);
-        let mode = r.required_text("mode").and_then(|name| {
-            let found = strategy::MODES.iter().find(|mode| mode.name == name);
-            if found.is_none() {
-                let names: Vec<_> = strategy::MODES.iter().map(|mode| mode.name).collect();
-                r.problem(
-                    "mode",
-                    format!("`{name}` is no mode; there is {}", names.join(", ")),
-                );
-            }
-            found.map(|mode| mode.name)
-        });
+        let mode = read_mode(&r);
+        // Every key is read before anything is given up, so that all problems show at once; the
+        // stand-ins for missing values never leave this function.
         let share_class = r.required::<Asset>("share_class");
         let asset = r.required::<Asset>("asset");
-        let initial_capital = request.capital.or_else(|| positive(&r, "initial_capital"));
         let spot_venue = r.required::<Venue>("spot_venue");
-        let reference_price = r.required::<SeriesId>("reference_price");
-        let hedge_leverage = r.fixed(
-            "hedge_leverage",
-            fixed18!("0.05")..=fixed18!("20"),
-            Fixed18::ONE,
-        );
-        let hedge_allocation = read_allocation(&r);
-        let data = r.section("data");
-        let (step, view) = data
-            .map(read_data)
-            .unwrap_or((Span::HOUR, ViewPolicy::default()));
-        let risk = r.section("risk").map_or(RiskConfig::DEFAULT, read_risk);
-        let failure_policy = read_failure_policy(&r);
-        let flows = read_flows(&r);
-        let venues = r
-            .map("venue_settings")
-            .iter()
-            .filter_map(|e| venue_key(&r, e))
-            .collect();
-        let from = request.from.or_else(|| r.parse("from"));
-        let to = request.to.or_else(|| r.parse("to"));
+        let reference = r.required::<SeriesId>("reference_price");
+        let capital = positive(&r, "initial_capital");
+        let (from, to) = (r.parse("from"), r.parse("to"));
+        let (step, view) = r
+            .section("data")
+            .map_or((Span::HOUR, ViewPolicy::default()), read_data);
+        let leverage_bounds = fixed18!("0.05")..=fixed18!("20");
         // Sections that other parts read.
-        let _known = (
-            r.node("component_config"),
-            r.node("execution_mode"),
-            r.node("log_level"),
-        );
-        let ratio = |key, high, default: &str| {
-            Rate::new(r.fixed(key, Fixed18::ZERO..=high, Fixed18::literal(default)))
-        };
-        let amount = |key, default: i64| {
-            let most = Fixed18::from_int(1_000_000_000_000);
-            Quantity::new(r.fixed(key, Fixed18::ZERO..=most, Fixed18::from_int(default)))
-        };
+        for key in ["component_config", "execution_mode", "log_level", "rules"] {
+            let _read_elsewhere = r.node(key);
+        }
         let config = Self {
             mode: mode.unwrap_or_default(),
-            share_class: share_class?,
-            asset: asset?,
-            initial_capital: initial_capital.unwrap_or_default(),
-            reserve_ratio: ratio("reserve_ratio", fixed18!("0.9"), "0"),
-            position_deviation_threshold: ratio(
-                "position_deviation_threshold",
-                Fixed18::ONE,
-                "0.02",
-            ),
-            margin_deviation_threshold: ratio("margin_deviation_threshold", Fixed18::ONE, "0.2"),
-            delta_tolerance: ratio("delta_tolerance", Fixed18::ONE, "0.005"),
-            rebalance_min_interval: Span::from_minutes(r.integer(
-                "rebalance_min_interval_minutes",
-                0..=525_600,
-                0,
-            )),
-            min_transfer: amount("min_transfer", 100),
-            dust_threshold: amount("dust_threshold", 10),
-            reference_price: reference_price?,
-            spot_venue: spot_venue?,
-            hedge_leverage,
-            hedge_allocation,
-            from: from.unwrap_or(Timestamp::MIN),
-            to: to.unwrap_or(Timestamp::MAX),
+            share_class: share_class.unwrap_or(Asset::literal("USDT")),
+            asset: asset.unwrap_or(Asset::literal("BTC")),
+            initial_capital: request.capital.or(capital).unwrap_or_default(),
+            reserve_ratio: ratio(&r, "reserve_ratio", "0.9", "0"),
+            position_deviation_threshold: ratio(&r, "position_deviation_threshold", "1", "0.02"),
+            margin_deviation_threshold: ratio(&r, "margin_deviation_threshold", "1", "0.2"),
+            delta_tolerance: ratio(&r, "delta_tolerance", "1", "0.005"),
+            rebalance_min_interval: minutes(&r, "rebalance_min_interval_minutes"),
+            min_transfer: amount(&r, "min_transfer", 100),
+            dust_threshold: amount(&r, "dust_threshold", 10),
+            reference_price: reference.unwrap_or(STAND_IN),
+            spot_venue: spot_venue.unwrap_or(Venue::WALLET),
+            hedge_leverage: r.fixed("hedge_leverage", leverage_bounds, Fixed18::ONE),
+            hedge_allocation: read_allocation(&r),
+            from: request.from.or(from).unwrap_or(Timestamp::MIN),
+            to: request.to.or(to).unwrap_or(Timestamp::MAX),
             step,
             view,
-            risk,
-            failure_policy,
-            flows,
-            venues,
+            risk: r.section("risk").map_or(RiskConfig::DEFAULT, read_risk),
+            failure_policy: read_failure_policy(&r),
+            flows: read_flows(&r),
+            venues: r
+                .map("venue_settings")
+                .iter()
+                .filter_map(|e| venue_key(&r, e))
+                .collect(),
         };
         r.finish();
-        (mode.is_some() && initial_capital.is_some()).then_some(config)
+        let complete = mode.is_some()
+            && share_class.is_some()
+            && asset.is_some()
+            && spot_venue.is_some()
+            && reference.is_some()
+            && config.initial_capital.is_positive();
+        complete.then_some(config)
     }
 
     /// The symbol of the underlying against the share class's quote asset.
@@ -206,6 +176,36 @@ impl RiskConfig {
         margin_ratio_halt: Rate::literal("0.9"),
         net_delta_halt: Rate::literal("0.25"),
     };
+}
+
+/// Stands in for a missing reference series until the configuration is refused.
+const STAND_IN: SeriesId = SeriesId::new(SeriesKind::Spot, Venue::WALLET, Symbol::literal("NONE"));
+
+fn read_mode(r: &Reader<'_>) -> Option<&'static str> {
+    let name = r.required_text("mode")?;
+    let found = strategy::mode(name);
+    if found.is_none() {
+        let names: Vec<_> = strategy::MODES.iter().map(|mode| mode.name).collect();
+        r.problem(
+            "mode",
+            format!("`{name}` is no mode; there is {}", names.join(", ")),
+        );
+    }
+    found.map(|mode| mode.name)
+}
+
+fn ratio(r: &Reader<'_>, key: &str, most: &str, default: &str) -> Rate {
+    let bounds = Fixed18::ZERO..=Fixed18::literal(most);
+    Rate::new(r.fixed(key, bounds, Fixed18::literal(default)))
+}
+
+fn amount(r: &Reader<'_>, key: &str, default: i64) -> Quantity {
+    let bounds = Fixed18::ZERO..=Fixed18::from_int(1_000_000_000_000);
+    Quantity::new(r.fixed(key, bounds, Fixed18::from_int(default)))
+}
+
+fn minutes(r: &Reader<'_>, key: &str) -> Span {
+    Span::from_minutes(r.integer(key, 0..=525_600, 0))
 }
 
 fn positive(r: &Reader<'_>, key: &str) -> Option<Quantity> {
@@ -339,12 +339,12 @@ fn read_risk(r: Reader<'_>) -> RiskConfig {
 
 fn read_failure_policy(r: &Reader<'_>) -> FailurePolicy {
     let Some(section) = r.section("execution") else {
-        return compensate(Quantity::literal("1000000"), Span::HOUR);
+        return compensate(Quantity::literal("0.1"), Span::from_minutes(1));
     };
     let delta: Quantity = section
         .parse("naked_delta_max")
-        .unwrap_or(Quantity::literal("1000000"));
-    let seconds = section.integer("naked_time_max_seconds", 0..=86_400, 3_600);
+        .unwrap_or(Quantity::literal("0.1"));
+    let seconds = section.integer("naked_time_max_seconds", 0..=86_400, 60);
     let policies = [
         ("halt", FailurePolicy::Halt),
         ("continue", FailurePolicy::Continue),

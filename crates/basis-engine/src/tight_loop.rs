@@ -74,10 +74,6 @@ pub(crate) struct BlockOutcome {
 type LegResult = Result<Execution, VenueError>;
 
 impl TightLoop {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a run, assembled in one place"
-    )]
     pub(crate) fn new(
         interfaces: Vec<Box<dyn ExecutionInterface>>,
         executor: Box<dyn Executor>,
@@ -89,7 +85,10 @@ impl TightLoop {
     ) -> Self {
         let venues = interfaces
             .into_iter()
-            .map(|interface| VenueSlot { venue: interface.venue(), interface })
+            .map(|interface| VenueSlot {
+                venue: interface.venue(),
+                interface,
+            })
             .collect();
         Self {
             venues,

@@ -120,23 +120,22 @@ impl Books {
         if self.causes.contains(&entry.cause) {
             return Ok(false);
         }
-        let at = self.holding_at(view, entry.account, entry.item)?;
-        let holding = self
-            .holdings
-            .get_mut(at)
-            .expect("invariant: holding_at returns an index");
+        let holding = self.holding_mut(view, entry.account, entry.item)?;
         holding.quantity = holding.quantity.add(entry.quantity)?;
+        let (mut cash, mut cost) = (Value::ZERO, Value::ZERO);
         match (entry.item, entry.kind) {
             (Item::Position(_), EntryKind::Trade) => {
                 holding.cost = holding.cost.add(entry.value)?;
-                self.cost = self.cost.add(entry.value)?;
+                cost = entry.value;
             }
             (Item::Asset(_), _) if holding.price.is_none() => {
-                self.cash = self.cash.add(Value::new(entry.quantity.get()))?;
+                cash = Value::new(entry.quantity.get());
             }
             (Item::Position(_) | Item::Asset(_), _) => {}
         }
         let price = holding.price;
+        self.cost = self.cost.add(cost)?;
+        self.cash = self.cash.add(cash)?;
         if entry.kind == EntryKind::RealizedPnl {
             self.settle(&entry)?;
         }
@@ -217,15 +216,28 @@ impl Books {
         Ok(())
     }
 
-    fn holding_at(
+    fn holding_mut(
+        &mut self,
+        view: &MarketView,
+        account: Account,
+        item: Item,
+    ) -> Result<&mut Holding, ComponentError> {
+        let at = match self.index.get(&(account, item)) {
+            Some(&at) => at,
+            None => self.open_holding(view, account, item)?,
+        };
+        self.holdings.get_mut(at).ok_or_else(|| {
+            let message = format!("{item} in {account} has an index without a holding");
+            ComponentError::new(Code::PositionInvalid, message)
+        })
+    }
+
+    fn open_holding(
         &mut self,
         view: &MarketView,
         account: Account,
         item: Item,
     ) -> Result<usize, ComponentError> {
-        if let Some(&at) = self.index.get(&(account, item)) {
-            return Ok(at);
-        }
         let price = self.price_of(view, account, item)?;
         let at = self.holdings.len();
         self.holdings.push(Holding {
