@@ -1,1 +1,159 @@
-fn main() {}
+//! The developer's commands. `cargo xtask test` is everything that CI runs.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program"
+)]
+
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "cargo xtask COMMAND
+
+  test    everything CI runs: set-up, format, lints, tests, doc tests, docs, the README's run
+  check   format and lints only
+  tidy    rules of the house that no compiler knows
+  bench   the benchmarks with their baselines, in release
+";
+
+fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let done = match command.as_str() {
+        "test" => test(),
+        "check" => check(),
+        "tidy" => tidy::run(&root()),
+        "bench" => bench(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("xtask {command}: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+fn test() -> Result<(), String> {
+    set_up()?;
+    check()?;
+    if has("cargo-nextest", "--version") {
+        run(
+            "cargo",
+            &[
+                "nextest",
+                "run",
+                "--workspace",
+                "--locked",
+                "--no-fail-fast",
+            ],
+        )?;
+        run(
+            "cargo",
+            &["test", "--workspace", "--doc", "--locked", "--quiet"],
+        )?;
+    } else {
+        run(
+            "cargo",
+            &["test", "--workspace", "--locked", "--no-fail-fast"],
+        )?;
+    }
+    run_with(
+        "cargo",
+        &["doc", "--workspace", "--no-deps", "--locked"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )?;
+    readme_run()
+}
+
+fn check() -> Result<(), String> {
+    tidy::run(&root())?;
+    run("cargo", &["fmt", "--all", "--check"])?;
+    run(
+        "cargo",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )
+}
+
+/// The first of the README's two commands, in a folder of its own.
+fn readme_run() -> Result<(), String> {
+    let out = root().join("target/readme-run");
+    if out.exists() {
+        std::fs::remove_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+    }
+    let out = out.to_string_lossy().into_owned();
+    run(
+        "cargo",
+        &[
+            "run",
+            "--release",
+            "--locked",
+            "--",
+            "backtest",
+            "btc_basis",
+            "--out",
+            &out,
+        ],
+    )
+}
+
+fn bench() -> Result<(), String> {
+    run("cargo", &["bench", "--workspace", "--locked"])
+}
+
+/// What the tests need and a bare machine may lack: a Python for the outside auditor.
+fn set_up() -> Result<(), String> {
+    if has("python3", "--version") {
+        return Ok(());
+    }
+    println!("python3 is missing; installing it for the auditor");
+    run("apt-get", &["update"])?;
+    run("apt-get", &["install", "-y", "python3"])
+}
+
+fn has(program: &str, argument: &str) -> bool {
+    Command::new(program)
+        .arg(argument)
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    run_with(program, arguments, &[])
+}
+
+fn run_with(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+    let line = format!("{program} {}", arguments.join(" "));
+    println!("$ {line}");
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(root())
+        .status()
+        .map_err(|e| format!("{line}: {e}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{line}` failed with {status}"))
+    }
+}
