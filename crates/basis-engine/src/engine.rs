@@ -117,29 +117,37 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Checks that the run can start: strategy, series, gaps, dates.
+    /// A run of the strategy that `config.mode` names.
     ///
     /// # Errors
-    /// STRAT-001, DATA-001, DATA-003, CFG-004 or EXP-001, each naming what is wrong and the way out.
+    /// As [`Engine::with_strategy`]; CFG-003 for an unknown mode, STRAT-001 for a configuration that
+    /// can never work.
     pub fn new(parts: EngineParts) -> Result<Self, ComponentError> {
+        let mode = setup::mode_of(&parts.config)?;
+        (mode.check)(&parts.config, &parts.rules)?;
+        let series = (mode.required_series)(&parts.config);
+        let strategy = (mode.build)(&parts.config, &parts.rules);
+        Self::with_strategy(parts, &series, strategy)
+    }
+
+    /// A run of any strategy over the price and funding series it needs.
+    ///
+    /// # Errors
+    /// DATA-001, DATA-003, CFG-001, CFG-004 or EXP-001, each naming what is wrong and the way out.
+    pub fn with_strategy(
+        parts: EngineParts,
+        series: &[SeriesId],
+        strategy: Box<dyn Strategy>,
+    ) -> Result<Self, ComponentError> {
         let EngineParts {
             mut config,
             data,
             rules,
-            interfaces,
-            executor,
-            clock,
-            journal,
-            events,
-            positions,
-            transit,
+            ..
         } = parts;
-        let mode = setup::mode_of(&config)?;
-        (mode.check)(&config, &rules)?;
-        let series = (mode.required_series)(&config);
-        setup::resolve_range(&mut config, &data, &series)?;
-        let coverage = setup::coverage_of(&config, &data, &rules, &series)?;
-        let view = setup::view_of(&config, &data, &series)?;
+        setup::resolve_range(&mut config, &data, series)?;
+        let coverage = setup::coverage_of(&config, &data, &rules, series)?;
+        let view = setup::view_of(&config, &data, series)?;
         let pricing = Pricing {
             stable: vec![
                 basis_core::types::Asset::literal("USDT"),
@@ -150,30 +158,30 @@ impl Engine {
             reference: config.reference_price,
         };
         let books = Books::new(pricing, &view)?;
-        setup::queue_flows(&config, &transit)?;
-        clock.advance_to(config.from);
+        setup::queue_flows(&config, &parts.transit)?;
+        parts.clock.advance_to(config.from);
         let steps = setup::step_count(&config);
         let (columns, slots) = columns_of(&view, steps);
         let tight = TightLoop::new(
-            interfaces,
-            executor,
-            clock,
-            journal,
-            Arc::clone(&events) as Arc<dyn EventSink>,
-            positions,
+            parts.interfaces,
+            parts.executor,
+            parts.clock,
+            parts.journal,
+            Arc::clone(&parts.events) as Arc<dyn EventSink>,
+            parts.positions,
             Arc::clone(&rules),
         );
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: RiskMonitor::new(config.risk),
-            strategy: (mode.build)(&config, &rules),
+            strategy,
             config,
             rules,
             view,
             books,
             tight,
-            events,
-            transit,
+            events: parts.events,
+            transit: parts.transit,
             parked: None,
             steps: columns,
             slots,

@@ -77,8 +77,9 @@ pub trait Strategy: Send + std::fmt::Debug {
         fraction: basis_core::num::Rate,
     ) -> Result<Option<Plan>, ComponentError>;
 
-    /// Tells the strategy that its last plan has traded to its end.
-    fn completed(&mut self, context_flows_seen: u64, traded: bool);
+    /// Tells the strategy that its last plan has come to its end: whether it traded without a leg
+    /// being undone, and how many external flows were due by then.
+    fn completed(&mut self, flows_seen: u64, traded: bool);
 }
 
 /// One mode that runs.
