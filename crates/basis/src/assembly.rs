@@ -1,0 +1,376 @@
+//! From a resolved configuration and market data to a running engine.
+//!
+//! **Invariants.** No I/O, no environment, no globals: any number of threads may run on one
+//! [`MarketData`], and the same setup on the same data gives the same result. What belongs to a run
+//! (clock, books, event log, amounts in flight, interfaces) is made here, anew for each.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use basis_core::clock::VirtualClock;
+use basis_core::config::{Location, Node, NodeValue, Problem};
+use basis_core::error::{Code, ComponentError};
+use basis_core::executor::{PollOnce, VirtualTime, run};
+use basis_core::market::MarketData;
+use basis_core::rules::RuleBook;
+use basis_core::transit::Transit;
+use basis_core::types::{Timestamp, Venue};
+use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
+use basis_engine::{
+    Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions,
+};
+use basis_venues::credentials::{BasisEnvironment, Variables};
+use basis_venues::factory::{
+    CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs, FactorySettings,
+};
+use basis_venues::registry::Registry;
+use sha2::{Digest, Sha256};
+
+use crate::config::rules::Rules;
+use crate::config::yaml;
+
+/// A resolved configuration: everything a run is decided by, but the data.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    run: RunConfig,
+    rules: Rules,
+    book: Arc<RuleBook>,
+    factory: FactorySettings,
+    tree: Node,
+    config_yaml: String,
+    config_hash: String,
+}
+
+impl Setup {
+    /// From the merged tree (without the section `rules`) and what was read from it.
+    #[must_use]
+    pub fn new(tree: Node, run: RunConfig, rules: Rules, factory: FactorySettings) -> Self {
+        let book = Arc::new(rules.book.clone());
+        let empty = String::new();
+        let mut setup = Self {
+            run,
+            rules,
+            book,
+            factory,
+            tree,
+            config_yaml: empty.clone(),
+            config_hash: empty,
+        };
+        setup.seal();
+        setup
+    }
+
+    /// The same over `(from, to]`.
+    #[must_use]
+    pub fn with_range(mut self, from: Timestamp, to: Timestamp) -> Self {
+        self.run.from = from;
+        self.run.to = to;
+        for (key, at) in [("from", from), ("to", to)] {
+            let place = Location::new("the data", 0);
+            self.tree.set_path(key, Node::text(at.to_string(), place));
+        }
+        self.seal();
+        self
+    }
+
+    /// Emits the resolved configuration and hashes it.
+    fn seal(&mut self) {
+        let mut tree = self.tree.clone();
+        // A backtest is a backtest whatever the environment says.
+        tree.set_path(
+            "execution_mode",
+            Node::text("backtest", Location::new("resolved", 0)),
+        );
+        tree.set_path(
+            "rules",
+            Node {
+                value: NodeValue::Null,
+                location: tree.location.clone(),
+            },
+        );
+        tree.set_path("rules", self.rules.in_force(self.run.from, self.run.to));
+        self.config_yaml = yaml::to_yaml(&tree);
+        self.config_hash = Sha256::digest(self.config_yaml.as_bytes()).iter().fold(
+            String::with_capacity(64),
+            |mut hex, byte| {
+                write!(hex, "{byte:02x}").unwrap_or_default();
+                hex
+            },
+        );
+    }
+
+    /// The typed configuration.
+    #[must_use]
+    pub const fn run(&self) -> &RunConfig {
+        &self.run
+    }
+
+    /// The rules of every venue of the run.
+    #[must_use]
+    pub const fn rules(&self) -> &Arc<RuleBook> {
+        &self.book
+    }
+
+    /// How interfaces are created.
+    #[must_use]
+    pub const fn factory(&self) -> &FactorySettings {
+        &self.factory
+    }
+
+    /// The section `venue_settings`.
+    #[must_use]
+    pub fn venue_settings(&self) -> Node {
+        let empty = || Node::empty_map(self.tree.location.clone());
+        self.tree
+            .get("venue_settings")
+            .cloned()
+            .unwrap_or_else(empty)
+    }
+
+    /// The resolved configuration with the rules in force, in the subset of YAML that
+    /// [`yaml::to_yaml`] documents. Given as `--config`, it runs the same again.
+    #[must_use]
+    pub fn config_yaml(&self) -> &str {
+        &self.config_yaml
+    }
+
+    /// SHA-256 of [`Setup::config_yaml`], hexadecimal.
+    #[must_use]
+    pub fn config_hash(&self) -> &str {
+        &self.config_hash
+    }
+
+    /// The venues without which the mode cannot run.
+    #[must_use]
+    pub fn needed_venues(&self) -> Vec<Venue> {
+        let mut venues = vec![Venue::WALLET, self.run.spot_venue];
+        for (venue, _) in &self.run.hedge_allocation {
+            if !venues.contains(venue) {
+                venues.push(*venue);
+            }
+        }
+        venues
+    }
+}
+
+/// The handles that the interfaces of one run share.
+#[derive(Debug)]
+pub struct World {
+    /// The run's time.
+    pub clock: VirtualClock,
+    /// What happened.
+    pub events: Arc<EventLog>,
+    /// The books, as interfaces may read them.
+    pub positions: Arc<SharedPositions>,
+    /// Amounts in flight.
+    pub transit: Arc<Transit>,
+    /// The rules.
+    pub rules: Arc<RuleBook>,
+}
+
+impl World {
+    /// An empty world at `at`.
+    #[must_use]
+    pub fn new(at: Timestamp, rules: Arc<RuleBook>) -> Self {
+        Self {
+            clock: VirtualClock::new(at),
+            events: EventLog::new(),
+            positions: SharedPositions::new(),
+            transit: Arc::new(Transit::default()),
+            rules,
+        }
+    }
+
+    /// What an interface is handed.
+    #[must_use]
+    pub fn dependencies(&self) -> Dependencies {
+        Dependencies {
+            position_reader: Some(Arc::clone(&self.positions) as _),
+            event_sink: Some(Arc::clone(&self.events) as _),
+            data_provider: Some(Arc::clone(&self.rules) as _),
+            clock: Some(Arc::new(self.clock.clone())),
+            transport: None,
+            transit: Some(Arc::clone(&self.transit)),
+        }
+    }
+
+    /// A backtest factory in this world. It knows no credential.
+    #[must_use]
+    pub fn factory(
+        &self,
+        registry: &Registry,
+        settings: FactorySettings,
+        config_hash: &str,
+    ) -> ExecutionInterfaceFactory {
+        ExecutionInterfaceFactory::new(FactoryInputs {
+            registry: registry.clone(),
+            settings,
+            mode: ExecutionMode::Backtest,
+            environment: BasisEnvironment::default(),
+            variables: Variables::default(),
+            clock: Arc::new(self.clock.clone()),
+            events: Arc::clone(&self.events) as _,
+            config_hash: config_hash.to_owned(),
+        })
+    }
+
+    /// Creates every interface of `venue_settings`, and the wallet when it is not listed there.
+    ///
+    /// # Errors
+    /// EXEC-003 when a driver's future can make no progress.
+    pub fn create_interfaces(
+        &self,
+        registry: &Registry,
+        setup: &Setup,
+    ) -> Result<CreatedInterfaces, ComponentError> {
+        let mut factory = self.factory(registry, *setup.factory(), setup.config_hash());
+        let mut settings = setup.venue_settings();
+        if settings.get(Venue::WALLET.as_str()).is_none() {
+            let place = Location::new("built-in defaults", 0);
+            settings.set_path(Venue::WALLET.as_str(), Node::empty_map(place));
+        }
+        let mut executor = VirtualTime::new(self.clock.clone());
+        let creation = factory.create_all_interfaces(&settings, Some(self.dependencies()));
+        run(&mut executor, creation).map_err(stalled)
+    }
+}
+
+fn stalled(e: basis_core::executor::ExecutorError) -> ComponentError {
+    ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e)
+}
+
+/// A run that is ready to start.
+pub struct Prepared {
+    engine: Engine,
+    warnings: Vec<Problem>,
+    unavailable: Vec<(Venue, ComponentError)>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("warnings", &self.warnings)
+            .field("unavailable", &self.unavailable)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Prepared {
+    /// Settings that were not understood and for which the default stands (lenient validation).
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Venues that could not be created and that the mode does not need.
+    #[must_use]
+    pub fn unavailable(&self) -> &[(Venue, ComponentError)] {
+        &self.unavailable
+    }
+
+    /// Runs to the end, telling `progress` about a hundred times how far it is.
+    ///
+    /// # Errors
+    /// Whatever stops the engine; CRITICAL ones want a restart.
+    pub fn run(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
+        self.engine.run(progress)
+    }
+}
+
+/// Makes the interfaces and the engine of one run.
+///
+/// # Errors
+/// When a venue the mode needs cannot be created (naming all of them at once), and whatever
+/// [`Engine::new`] refuses.
+pub fn prepare(
+    data: &Arc<MarketData>,
+    setup: &Setup,
+    registry: &Registry,
+) -> Result<Prepared, ComponentError> {
+    let world = World::new(setup.run.from, Arc::clone(&setup.book));
+    let CreatedInterfaces {
+        interfaces,
+        failures,
+        warnings,
+    } = world.create_interfaces(registry, setup)?;
+    let unavailable = require_needed(setup, &interfaces, failures)?;
+    let engine = Engine::new(EngineParts {
+        config: setup.run.clone(),
+        data: Arc::clone(data),
+        rules: world.rules,
+        interfaces,
+        executor: Box::new(PollOnce),
+        clock: world.clock,
+        journal: None,
+        events: world.events,
+        positions: world.positions,
+        transit: world.transit,
+    })?;
+    Ok(Prepared {
+        engine,
+        warnings,
+        unavailable,
+    })
+}
+
+/// Runs one backtest from start to end.
+///
+/// # Errors
+/// As [`prepare`] and [`Prepared::run`].
+pub fn run_backtest(
+    data: &Arc<MarketData>,
+    setup: &Setup,
+    registry: &Registry,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<RunResult, ComponentError> {
+    prepare(data, setup, registry)?.run(progress)
+}
+
+/// Refuses when a needed venue is missing; the failures nobody needs come back.
+///
+/// # Errors
+/// One error that names every needed venue that failed, under the code of the first.
+pub fn require_needed(
+    setup: &Setup,
+    interfaces: &[Box<dyn ExecutionInterface>],
+    failures: Vec<(Venue, ComponentError)>,
+) -> Result<Vec<(Venue, ComponentError)>, ComponentError> {
+    let needed = setup.needed_venues();
+    let (fatal, unneeded): (Vec<_>, Vec<_>) = failures
+        .into_iter()
+        .partition(|(venue, _)| needed.contains(venue));
+    let mut missing: Vec<ComponentError> = fatal.into_iter().map(|(_, e)| e).collect();
+    for venue in needed {
+        let created = interfaces
+            .iter()
+            .any(|interface| interface.venue() == venue);
+        let failed = missing.iter().any(|e| e.message.contains(venue.as_str()));
+        if !created && !failed {
+            let message =
+                format!("{venue}: the mode needs it, but venue_settings does not list it");
+            missing.push(ComponentError::new(Code::NoRoute, message));
+        }
+    }
+    match together(missing) {
+        Some(e) => Err(e),
+        None => Ok(unneeded),
+    }
+}
+
+/// Several failures as one, under the code of the first.
+#[must_use]
+pub fn together(mut failures: Vec<ComponentError>) -> Option<ComponentError> {
+    if failures.len() < 2 {
+        return failures.pop();
+    }
+    let lines: String = failures
+        .iter()
+        .map(|e| format!("\n  {} {}", e.code, e.message))
+        .collect();
+    let count = failures.len();
+    let first = failures.into_iter().next()?;
+    let mut all = ComponentError::new(first.code, format!("{count} venues failed:{lines}"));
+    all.reason = first.reason;
+    Some(all)
+}

@@ -1,0 +1,169 @@
+//! `basis backtest`: one mode over one range of data.
+
+use std::path::{Path, PathBuf};
+
+use basis_core::error::ComponentError;
+use basis_core::types::RunId;
+use basis_core::venue::ExecutionMode;
+use cpu_time::ThreadTime;
+
+use super::errors::Failure;
+use super::market::Source;
+use super::{ConfigArguments, Session, progress, report};
+use crate::assembly;
+use crate::assembly::Setup;
+use crate::config::layers::{self, LogLevel, Request};
+use crate::output::{self, OutputContext, Timing};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The strategy mode, as `btc_basis`.
+    mode: String,
+    /// Directory of recorded data. Default: `BASIS_DATA_DIR`, else a built-in synthetic market.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// First day, or the exclusive start instant. Default: what the data covers.
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Last day (all of it), or the inclusive end instant.
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// Capital at the start, in the share class.
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    capital: Option<String>,
+    /// Directory to write the run to; must not exist or be empty. Default: runs/MODE-TIME, and
+    /// nothing with --json.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
+    let source = Source::choose(arguments.data.as_deref(), session);
+    session.warn_of_environment();
+    let request = Request {
+        capital: arguments.capital.as_deref(),
+        from: arguments.from.as_deref(),
+        to: arguments.to.as_deref(),
+        ..arguments.config.request(&arguments.mode)
+    };
+    let resolved = layers::resolve(&request, &session.environment, &session.registry)?;
+    session.level.set(resolved.log_level);
+    if resolved.execution_mode == ExecutionMode::Live {
+        session.warn("execution_mode is live, but this is `basis backtest`: nothing is traded");
+    }
+    let started = WallClock::now();
+    let out = output_directory(arguments, session, &started)?;
+    let (data, setup) = source.prepare(resolved.setup, session.quiet)?;
+    let load_ms = started.elapsed_ms();
+
+    let prepared = assembly::prepare(&data, &setup, &session.registry)?;
+    for warning in prepared.warnings() {
+        session.warn(&warning.to_string());
+    }
+    for (_, e) in prepared.unavailable() {
+        session.warn(&format!("{e} (the mode does not need this venue)"));
+    }
+    let bar = progress::bar("running", session.quiet);
+    let cpu = ThreadTime::now();
+    let result = prepared
+        .run(&mut |progress| {
+            bar.set_length(progress.steps);
+            bar.set_position(progress.step);
+            bar.set_message(progress.at.to_string());
+        })
+        .map_err(Failure::running)?;
+    let run_ms = cpu.elapsed().as_secs_f64() * 1_000.0;
+    bar.finish_and_clear();
+
+    let timing = Timing {
+        load_ms,
+        run_ms,
+        write_ms: None,
+    };
+    let mut context = context(&setup, &started, timing);
+    if let Some(out) = &out {
+        let written = output::write_run(out, &result, &context).map_err(Failure::running)?;
+        context.timing.write_ms = Some(written.write_ms);
+        session.note(LogLevel::Info, &format!("written: {}", out.display()));
+    }
+    let summary = output::summary(&result, &context);
+    if session.json {
+        session.print_json(&summary)
+    } else {
+        session.print(&report::human(&summary, out.as_deref()))
+    }
+}
+
+/// Where the run goes, checked before anything is reckoned.
+fn output_directory(
+    arguments: &Arguments,
+    session: &Session,
+    started: &WallClock,
+) -> Result<Option<PathBuf>, ComponentError> {
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None if session.json => return Ok(None),
+        None => free_name(&format!("runs/{}-{}", arguments.mode, started.compact())),
+    };
+    output::check_out_dir(&out)?;
+    Ok(Some(out))
+}
+
+/// `name`, or `name-2` and so on when several runs start within a second.
+fn free_name(name: &str) -> PathBuf {
+    let numbered = (2..1_000).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned())
+        .chain(numbered)
+        .map(PathBuf::from)
+        .find(|path| !Path::new(path).exists())
+        .unwrap_or_else(|| PathBuf::from(name))
+}
+
+fn context(setup: &Setup, started: &WallClock, timing: Timing) -> OutputContext {
+    OutputContext {
+        config_yaml: setup.config_yaml().to_owned(),
+        config_hash: setup.config_hash().to_owned(),
+        run_id: started.run_id(),
+        timing,
+        versions: vec![("basis", env!("CARGO_PKG_VERSION").to_owned())],
+    }
+}
+
+/// The wall clock: for names of directories and for measuring, never for results.
+struct WallClock {
+    since_epoch: std::time::Duration,
+    instant: std::time::Instant,
+}
+
+impl WallClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "names the run and measures it; decides nothing"
+    )]
+    fn now() -> Self {
+        Self {
+            since_epoch: std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default(),
+            instant: std::time::Instant::now(),
+        }
+    }
+
+    fn elapsed_ms(&self) -> f64 {
+        self.instant.elapsed().as_secs_f64() * 1_000.0
+    }
+
+    /// `20240501T083000Z`.
+    fn compact(&self) -> String {
+        let seconds = i64::try_from(self.since_epoch.as_secs()).unwrap_or(i64::MAX);
+        let text = basis_core::types::Timestamp::from_seconds(seconds).to_string();
+        text.replace(['-', ':'], "")
+    }
+
+    fn run_id(&self) -> RunId {
+        let micros = u64::try_from(self.since_epoch.as_micros()).unwrap_or(u64::MAX);
+        RunId::from_number(micros ^ (u64::from(std::process::id()) << 20))
+    }
+}

@@ -1,0 +1,69 @@
+//! `basis data`: what a directory of market data holds.
+
+use std::path::PathBuf;
+
+use basis_core::error::{Code, ComponentError};
+use basis_data::{DataReport, ModeRequirement};
+use basis_engine::required_series;
+use serde_json::json;
+
+use super::Session;
+use super::errors::Failure;
+use crate::config::embedded;
+use crate::config::layers::{self, Request};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List series, holes and malformed lines, and the dates each mode can run over.
+    Check {
+        /// The directory.
+        dir: PathBuf,
+    },
+}
+
+pub(super) fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    let Command::Check { dir } = command;
+    let report = basis_data::check(dir)?;
+    let requirements = requirements(session)?;
+    let modes = basis_data::runnable(&report, &requirements);
+    if session.json {
+        session.print_json(&json!({ "data": report, "modes": modes }))?;
+    } else {
+        session.print(&basis_data::render(&report, &modes))?;
+    }
+    malformed(&report).map_or(Ok(()), |e| Err(Failure::running(e)))
+}
+
+/// What each mode reads with its default configuration.
+fn requirements(session: &Session) -> Result<Vec<ModeRequirement>, ComponentError> {
+    embedded::MODES
+        .iter()
+        .map(|mode| {
+            let request = Request {
+                mode: mode.name,
+                ..Request::default()
+            };
+            let setup = layers::resolve(&request, &session.environment, &session.registry)?.setup;
+            Ok(ModeRequirement {
+                mode: mode.name.to_owned(),
+                needed: required_series(setup.run(), setup.rules())?,
+                proxies: setup.run().view.proxies.clone(),
+            })
+        })
+        .collect()
+}
+
+/// A directory with malformed lines fails its check.
+fn malformed(report: &DataReport) -> Option<ComponentError> {
+    let bad: Vec<_> = report
+        .series
+        .iter()
+        .filter(|series| series.problem_count > 0)
+        .collect();
+    let lines: u64 = bad.iter().map(|series| series.problem_count).sum();
+    let names: Vec<_> = bad.iter().map(|series| series.path.as_str()).collect();
+    (!bad.is_empty()).then(|| {
+        let message = format!("{lines} malformed lines in {}", names.join(", "));
+        ComponentError::new(Code::DataMalformed, message)
+    })
+}

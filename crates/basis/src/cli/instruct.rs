@@ -1,0 +1,344 @@
+//! `basis instruct`: one instruction on a fresh simulated venue.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use basis_core::config::{Location, Node, Problems, nearest};
+use basis_core::error::{Code, ComponentError};
+use basis_core::execution::{Execution, ExecutionStatus, Fill};
+use basis_core::executor::{PollOnce, VirtualTime, run as drive};
+use basis_core::instruction::{Instruction, OperationKind};
+use basis_core::ledger::LedgerEntry;
+use basis_core::market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
+use basis_core::num::Quantity;
+use basis_core::rules::{RuleBook, VenueRules};
+use basis_core::types::{
+    Asset, InstructionId, Label, SeriesId, SeriesKind, Span, Timestamp, Venue,
+};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueDriver};
+use basis_venues::factory::FactorySettings;
+use serde_json::{Value as Json, json};
+
+use super::errors::Failure;
+use super::market::{Source, covered};
+use super::{Session, schema};
+use crate::assembly::World;
+use crate::config::dates::{self, End};
+use crate::config::{embedded, listed, read_file, yaml};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The venue to address.
+    #[arg(long)]
+    venue: String,
+    /// How to execute; this version simulates.
+    #[arg(long, default_value = "backtest", value_parser = ["backtest", "live"])]
+    mode: String,
+    /// Rules of the venue to use instead of the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// When: a date (its midnight) or an instant. Default: the end of the data.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Directory of recorded data. Default: `BASIS_DATA_DIR`, else a built-in synthetic market.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What an account holds before, as `spot:USDT=10000`; may be repeated.
+    #[arg(long = "balance", value_name = "ACCOUNT:ASSET=QTY")]
+    balances: Vec<String>,
+    /// Print the JSON Schema of the instructions the venue takes, and execute nothing.
+    #[arg(long)]
+    schema: bool,
+    /// The instruction as JSON; `-` reads it from stdin.
+    #[arg(
+        value_name = "JSON|-",
+        required_unless_present = "schema",
+        allow_hyphen_values = true
+    )]
+    instruction: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
+    let driver = *session.registry.require(&arguments.venue)?;
+    if arguments.schema {
+        return session.print_json(&schema::instructions(driver.operations));
+    }
+    if arguments.mode == "live" {
+        let message = "live trading is not part of this version; --mode backtest executes the \
+                       instruction on a simulated venue";
+        return Err(ComponentError::new(Code::CreationFailed, message)
+            .with_reason("mode")
+            .into());
+    }
+    let text = match arguments.instruction.as_deref() {
+        Some("-") | None => read_stdin()?,
+        Some(text) => text.to_owned(),
+    };
+    let instruction = parse(&text, &driver)?;
+    let source = Source::choose(arguments.data.as_deref(), session);
+    let rules = rules_of(driver.venue, arguments.rules.as_deref())?;
+    let balances = balances(&arguments.balances, driver.venue)?;
+    let (view, at, synthetic) = market(&source, &rules, driver.venue, arguments, session)?;
+    let world = World::new(at, Arc::new(rules));
+    let mut interface = create(&world, &driver, &balances, session)?;
+    let outcome = drive(
+        &mut PollOnce,
+        interface.execute_instruction(&view, &instruction),
+    )
+    .map_err(|e| ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e))
+    .map_err(Failure::running)?;
+    let execution = outcome.map_err(|e| Failure::running(e.into()))?;
+    session.print_json(&as_json(&execution, at, synthetic))
+}
+
+fn read_stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .read_to_string(&mut text)
+        .map_err(|e| Failure::usage(format!("the instruction cannot be read from stdin: {e}")))?;
+    Ok(text)
+}
+
+/// The instruction, if it is one that the venue takes.
+fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError> {
+    let invalid = |message: String| ComponentError::new(Code::InstructionInvalid, message);
+    let json: Json =
+        serde_json::from_str(text).map_err(|e| invalid(format!("no JSON: {e}")).with_source(e))?;
+    let known: Vec<_> = schema::ALL.iter().map(|kind| kind.as_str()).collect();
+    let fields = json.as_object().ok_or_else(|| {
+        invalid("expected an object with one operation, as {\"spot_trade\": {...}}".to_owned())
+    })?;
+    for key in fields.keys() {
+        if key != "id" && !known.contains(&key.as_str()) {
+            let near = nearest(key, known.iter().copied())
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            let takes = names(driver.operations);
+            return Err(invalid(format!(
+                "unknown operation `{key}`{near} ({} takes {takes})",
+                driver.venue
+            )));
+        }
+    }
+    let operations = fields.keys().filter(|key| *key != "id").count();
+    if operations != 1 {
+        return Err(invalid(format!(
+            "an instruction holds one operation, this has {operations}"
+        )));
+    }
+    let mut instruction: Instruction =
+        serde_json::from_value(json).map_err(|e| invalid(e.to_string()).with_source(e))?;
+    if instruction.id == InstructionId::default() {
+        instruction.id = InstructionId(1);
+    }
+    let kind = instruction.operation.kind();
+    if !driver.operations.contains(&kind) {
+        let takes = names(driver.operations);
+        return Err(invalid(format!(
+            "{} does not execute {kind}; it takes {takes}",
+            driver.venue
+        )));
+    }
+    Ok(instruction)
+}
+
+fn names(operations: &[OperationKind]) -> String {
+    let names: Vec<_> = operations.iter().map(|kind| kind.as_str()).collect();
+    names.join(", ")
+}
+
+/// The rules of the venue and of the wallet, which knows the decimals of every asset.
+fn rules_of(venue: Venue, file: Option<&Path>) -> Result<RuleBook, ComponentError> {
+    let problems = Problems::new();
+    let mut all = Vec::new();
+    for wanted in [venue, Venue::WALLET] {
+        let tree = match (
+            file.filter(|_| wanted == venue),
+            embedded::venue(wanted.as_str()),
+        ) {
+            (Some(file), _) => read_file(file)?,
+            (None, Some(builtin)) => yaml::parse(builtin.text, builtin.source)
+                .map_err(|list| listed(Code::ConfigFile, builtin.source, &list))?,
+            (None, None) => continue,
+        };
+        if let Some(rules) = VenueRules::read(&tree, &problems) {
+            if rules.venue != wanted {
+                let message = format!("these are the rules of {}, not of {wanted}", rules.venue);
+                problems.add(&tree.location, "venue", message);
+            }
+            all.push(rules);
+        }
+        if venue == Venue::WALLET {
+            break;
+        }
+    }
+    let problems = problems.into_sorted();
+    if problems.is_empty() {
+        return Ok(RuleBook::new(all));
+    }
+    Err(listed(Code::ConfigInvalid, "the rules", &problems))
+}
+
+/// The section `initial_balances` that `--balance` asks for.
+fn balances(texts: &[String], venue: Venue) -> Result<Node, ComponentError> {
+    let mut section = Node::empty_map(Location::new("--balance", 0));
+    for text in texts {
+        let refuse = |what: &str| {
+            let message =
+                format!("--balance {text}: {what}; write ACCOUNT:ASSET=QTY, as spot:USDT=10000");
+            ComponentError::new(Code::Usage, message)
+        };
+        let (place, quantity) = text
+            .split_once('=')
+            .ok_or_else(|| refuse("there is no `=`"))?;
+        let (account, asset) = place
+            .split_once(':')
+            .ok_or_else(|| refuse("there is no `:`"))?;
+        let prefix = format!("{venue}.");
+        let account = account.strip_prefix(&prefix).unwrap_or(account);
+        let account = Label::new(account).map_err(|e| refuse(&e.to_string()))?;
+        let asset = Asset::new(asset).map_err(|e| refuse(&e.to_string()))?;
+        let quantity = Quantity::from_str(quantity).map_err(|e| refuse(&e.to_string()))?;
+        let path = format!("initial_balances.{account}.{asset}");
+        section.set_path(
+            &path,
+            Node::text(quantity.to_string(), Location::new("--balance", 0)),
+        );
+    }
+    Ok(section)
+}
+
+/// A view of everything the venue lists, at the asked instant.
+fn market(
+    source: &Source,
+    rules: &RuleBook,
+    venue: Venue,
+    arguments: &Arguments,
+    session: &Session,
+) -> Result<(MarketView, Timestamp, bool), ComponentError> {
+    let mut ids = Vec::new();
+    for snapshot in rules
+        .venue(venue)
+        .map(|rules| rules.snapshots())
+        .unwrap_or_default()
+    {
+        for instrument in &snapshot.instruments {
+            ids.push(instrument.key.series());
+            if instrument.perp.is_some() {
+                ids.push(instrument.key.funding_series());
+            }
+        }
+    }
+    let data = source.load(ids.clone(), rules, session.quiet)?;
+    ids.retain(|id| id.kind != SeriesKind::Funding && data.bars(*id).is_some());
+    ids.sort_unstable();
+    ids.dedup();
+    let at = instant(arguments.at.as_deref(), &ids, &data)?;
+    let requests: Vec<_> = ids
+        .iter()
+        .map(|id| SeriesRequest {
+            id: *id,
+            reference: None,
+        })
+        .collect();
+    let synthetic = data.is_synthetic();
+    let view = MarketView::new(data, &requests, ViewPolicy::default());
+    let unusable = |e: basis_core::market::ViewError| {
+        ComponentError::new(Code::DataMissing, e.to_string()).with_source(e)
+    };
+    let mut view = view.map_err(unusable)?;
+    // The step before, so that the bar that ends now is the view's newest step.
+    view.advance_to(at.minus(Span::HOUR)).map_err(unusable)?;
+    view.advance_to(at).map_err(unusable)?;
+    Ok((view, at, synthetic))
+}
+
+fn instant(
+    text: Option<&str>,
+    ids: &[SeriesId],
+    data: &MarketData,
+) -> Result<Timestamp, ComponentError> {
+    if let Some(text) = text {
+        return dates::parse(text, End::From).ok_or_else(|| {
+            let message =
+                format!("--at: `{text}` is no date; write 2024-05-01 or 2024-05-01T08:00:00Z");
+            ComponentError::new(Code::DatesInvalid, message)
+        });
+    }
+    let ends = ids.iter().filter_map(|id| {
+        covered(&[*id], data, &std::collections::BTreeMap::new()).map(|(_, to)| to)
+    });
+    ends.min().ok_or_else(|| {
+        let message = "the data has no price of this venue; name a time with --at, or give --data";
+        ComponentError::new(Code::DataMissing, message)
+    })
+}
+
+fn create(
+    world: &World,
+    driver: &VenueDriver,
+    balances: &Node,
+    session: &Session,
+) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+    if !driver.modes.contains(&ExecutionMode::Backtest) {
+        let message = format!("{}: no simulated venue in this version", driver.venue);
+        return Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"));
+    }
+    let mut factory = world.factory(&session.registry, FactorySettings::default(), "");
+    let dependencies = Some(world.dependencies());
+    let creation = factory.create_interface(driver.venue.as_str(), Some(balances), dependencies);
+    drive(&mut VirtualTime::new(world.clock.clone()), creation)
+        .map_err(|e| ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e))?
+}
+
+fn as_json(execution: &Execution, at: Timestamp, synthetic: bool) -> Json {
+    let (status, until) = match execution.status {
+        ExecutionStatus::Settled => ("settled", None),
+        ExecutionStatus::Open => ("open", None),
+        ExecutionStatus::Pending { until } => ("pending", until),
+    };
+    json!({
+        "venue": execution.venue,
+        "instruction_id": execution.instruction,
+        "status": status,
+        "until": until,
+        "at": at,
+        "synthetic": synthetic,
+        "venue_reference": execution.venue_reference,
+        "fills": execution.fills.iter().map(fill).collect::<Vec<_>>(),
+        "entries": execution.entries.iter().map(entry).collect::<Vec<_>>(),
+    })
+}
+
+fn fill(fill: &Fill) -> Json {
+    json!({
+        "trade_id": fill.trade.to_string(),
+        "instrument": fill.instrument.to_string(),
+        "side": fill.side.as_str(),
+        "quantity": fill.quantity.to_string(),
+        "price": fill.price.to_string(),
+        "mark": fill.mark.to_string(),
+        "fee_asset": fill.fee_asset,
+        "fee": fill.fee.to_string(),
+        "fee_rate": fill.fee_rate.to_string(),
+        "liquidity": fill.liquidity.as_str(),
+        "at": fill.at,
+    })
+}
+
+fn entry(entry: &LedgerEntry) -> Json {
+    json!({
+        "at": entry.at,
+        "account": entry.account.to_string(),
+        "item": entry.item.to_string(),
+        "quantity": entry.quantity.to_string(),
+        "value": entry.value.to_string(),
+        "kind": entry.kind.as_str(),
+        "instruction_id": entry.instruction,
+        "reference_price": entry.reference_price.to_string(),
+        "cause": entry.cause.to_string(),
+    })
+}

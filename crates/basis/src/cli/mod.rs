@@ -1,0 +1,225 @@
+//! The command line.
+//!
+//! stdout is the result, stderr everything else; `--json` changes the form of both, not the content.
+//! Exit codes: 0 ok, 1 the run failed, 2 usage, configuration or start-up, 75 a CRITICAL failure while
+//! running (a supervisor restarts).
+
+mod backtest;
+mod check;
+mod data;
+mod errors;
+mod explain;
+mod instruct;
+mod market;
+mod progress;
+mod report;
+mod schema;
+mod venues;
+
+use std::cell::Cell;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use basis_core::error::ComponentError;
+use basis_venues::registry::Registry;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::environment::{Environment, LOG_LEVEL};
+use crate::config::layers::{LogLevel, Request};
+use errors::Failure;
+
+/// Delta-neutral and yield strategies across venues through one execution interface.
+#[derive(Debug, Parser)]
+#[command(
+    name = "basis",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 the run failed, 2 usage, configuration or start-up, \
+                        75 a critical failure while running."
+)]
+struct Cli {
+    /// Print results and errors as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// No notes and no progress on stderr.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a mode on recorded data, or on the built-in synthetic market.
+    Backtest(backtest::Arguments),
+    /// List the venues and what each can do.
+    Venues,
+    /// Check that a mode (all of them without MODE) is configured soundly and can be created.
+    Check(check::Arguments),
+    /// Execute one instruction on a fresh simulated venue and print what it confirmed.
+    Instruct(instruct::Arguments),
+    /// Look at market data.
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Explain an error code; without CODE list them all.
+    Explain(explain::Arguments),
+}
+
+/// Where configuration comes from beside the mode's own file.
+#[derive(Debug, Default, Args)]
+struct ConfigArguments {
+    /// Lay this YAML file over the mode's own.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one value, over file and environment; may be repeated.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    sets: Vec<String>,
+}
+
+impl ConfigArguments {
+    fn request<'a>(&'a self, mode: &'a str) -> Request<'a> {
+        Request {
+            mode,
+            file: self.config.as_deref(),
+            sets: &self.sets,
+            ..Request::default()
+        }
+    }
+}
+
+/// What every command works with.
+#[derive(Debug)]
+struct Session {
+    registry: Registry,
+    environment: Environment,
+    json: bool,
+    quiet: bool,
+    level: Cell<LogLevel>,
+}
+
+impl Session {
+    /// Prints the result, or a part of it.
+    fn print(&self, text: &str) -> Result<(), Failure> {
+        let written = std::io::stdout().lock().write_all(text.as_bytes());
+        match written {
+            // Whoever closed the pipe has read enough.
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(e) => Err(Failure::running(
+                ComponentError::new(
+                    basis_core::error::Code::OutputFailed,
+                    format!("the result cannot be written to stdout: {e}"),
+                )
+                .with_source(e),
+            )),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Prints a result as JSON.
+    fn print_json(&self, value: &serde_json::Value) -> Result<(), Failure> {
+        self.print(&format!("{value:#}\n"))
+    }
+
+    /// Tells the user something that is no result.
+    fn note(&self, level: LogLevel, text: &str) {
+        if !self.quiet && level >= self.level.get() {
+            say(text);
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        self.note(LogLevel::Warning, &format!("warning: {text}"));
+    }
+
+    fn warn_of_environment(&self) {
+        for warning in self.environment.warnings() {
+            self.warn(warning);
+        }
+    }
+}
+
+/// A line on stderr.
+fn say(text: &str) {
+    writeln!(std::io::stderr().lock(), "{text}").unwrap_or_default();
+}
+
+/// Runs the command line of this process with `registry` and returns the exit code.
+#[must_use]
+pub fn run(registry: Registry) -> i32 {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e, json),
+    };
+    match execute(cli, registry) {
+        Ok(()) => errors::OK,
+        Err(failure) => {
+            errors::report(&failure.error, json);
+            failure.exit
+        }
+    }
+}
+
+/// Help and version are results; anything else clap has to say is a failure.
+fn usage(e: &clap::Error, json: bool) -> i32 {
+    if json && e.use_stderr() {
+        let text = e.render().to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        errors::report(&Failure::usage(text).error, true);
+    } else {
+        e.print().unwrap_or_default();
+    }
+    if e.use_stderr() {
+        errors::USAGE
+    } else {
+        errors::OK
+    }
+}
+
+fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
+    let environment = Environment::read(Path::new(""), &registry)?;
+    let level = environment
+        .setting(LOG_LEVEL)
+        .and_then(|text| LogLevel::ALL.iter().find(|(name, _)| *name == text))
+        .map_or(LogLevel::default(), |(_, level)| *level);
+    let Cli {
+        json,
+        quiet,
+        command,
+    } = cli;
+    let session = Session {
+        registry,
+        environment,
+        json,
+        quiet,
+        level: Cell::new(level),
+    };
+    if !matches!(command, Command::Backtest(_)) {
+        // A backtest says first what data it runs on.
+        session.warn_of_environment();
+    }
+    match command {
+        Command::Backtest(arguments) => backtest::run(&arguments, &session),
+        Command::Venues => venues::run(&session),
+        Command::Check(arguments) => check::run(&arguments, &session),
+        Command::Instruct(arguments) => instruct::run(&arguments, &session),
+        Command::Data(command) => data::run(&command, &session),
+        Command::Explain(arguments) => explain::run(&arguments, &session),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

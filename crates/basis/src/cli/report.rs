@@ -1,0 +1,229 @@
+//! The summary of a run as a table for a human: the same numbers as `--json`, in the same units.
+
+use std::path::Path;
+
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde_json::Value as Json;
+
+/// Rows of a list that a human is shown; the files hold them all.
+const SHOWN_MAX: usize = 10;
+
+/// An empty table.
+pub(super) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(100);
+    if !header.is_empty() {
+        table.set_header(header);
+    }
+    table
+}
+
+/// The summary as text; `out` is where the run directory is.
+pub(super) fn human(summary: &Json, out: Option<&Path>) -> String {
+    let word = |key: &str| text(&summary[key]);
+    let synthetic = if summary["synthetic"] == true {
+        "  [SYNTHETIC DATA]"
+    } else {
+        ""
+    };
+    let mut parts = vec![
+        format!(
+            "{}  {} to {}{synthetic}",
+            word("mode"),
+            word("from"),
+            word("to")
+        ),
+        headline(summary),
+        attribution(summary),
+        counts(summary),
+    ];
+    if let Some(halted) = summary["halted"].as_str() {
+        parts.push(format!("HALTED: {halted}"));
+    }
+    parts.extend(list("gaps", &summary["gaps"], gap));
+    parts.extend(list("proxies", &summary["proxies"], |row| {
+        let (series, proxy) = (text(&row["series"]), text(&row["proxy"]));
+        format!("{series}: {} values from {proxy}", text(&row["values"]))
+    }));
+    parts.extend(list(
+        "funding not booked (no rate recorded)",
+        &summary["unbooked_funding"],
+        |row| {
+            let (series, at) = (text(&row["series"]), text(&row["at"]));
+            format!(
+                "{series} at {at}: {} USD exposed",
+                money(&row["exposed_notional"])
+            )
+        },
+    ));
+    parts.extend(list("assumptions", &summary["assumptions"], |row| {
+        text(&row["text"])
+    }));
+    if let Some(out) = out {
+        parts.push(format!("run directory: {}", out.display()));
+    }
+    format!("{}\n", parts.join("\n\n"))
+}
+
+fn headline(summary: &Json) -> String {
+    let class = text(&summary["share_class"]);
+    let mut rows = table(&[]);
+    let rows_of = [
+        (
+            format!("equity at the start, {class}"),
+            money(&summary["equity_start"]),
+        ),
+        (
+            format!("equity at the end, {class}"),
+            money(&summary["equity_end"]),
+        ),
+        ("return".to_owned(), percent(&summary["return"])),
+        ("APY".to_owned(), percent(&summary["apy"])),
+        (
+            "largest drawdown".to_owned(),
+            percent(&summary["max_drawdown"]),
+        ),
+        ("Sharpe".to_owned(), decimal(&summary["sharpe"])),
+        ("costs, USD".to_owned(), money(&summary["costs"]["total"])),
+    ];
+    for (name, value) in rows_of {
+        rows.add_row([name, value]);
+    }
+    right(&mut rows);
+    rows.to_string()
+}
+
+fn attribution(summary: &Json) -> String {
+    let mut rows = table(&["attribution", "USD"]);
+    let buckets = [
+        "price",
+        "basis",
+        "funding",
+        "interest",
+        "borrow_cost",
+        "rewards",
+        "slippage",
+        "fees",
+        "gas",
+        "transfer_cost",
+        "liquidation",
+    ];
+    let all = &summary["attribution"];
+    for bucket in buckets {
+        if text(&all[bucket]) != "0" {
+            rows.add_row([bucket, &money(&all[bucket])]);
+        }
+    }
+    // In full: it proves that the others explain everything.
+    rows.add_row(["residual", &text(&all["residual"])]);
+    right(&mut rows);
+    rows.to_string()
+}
+
+fn counts(summary: &Json) -> String {
+    let Some(counts) = summary["counts"].as_object() else {
+        return String::new();
+    };
+    let parts: Vec<_> = counts
+        .iter()
+        .map(|(name, count)| format!("{} {}", text(count), name.replace('_', " ")))
+        .collect();
+    format!("counts: {}", parts.join(", "))
+}
+
+fn gap(row: &Json) -> String {
+    let (series, missing) = (text(&row["series"]), text(&row["missing"]));
+    let (first, last) = (text(&row["first"]), text(&row["last"]));
+    format!(
+        "{series}: {missing} missing from {first} to {last}, {}",
+        text(&row["treatment"])
+    )
+}
+
+fn list(title: &str, rows: &Json, line: impl Fn(&Json) -> String) -> Option<String> {
+    let rows = rows.as_array().filter(|rows| !rows.is_empty())?;
+    let mut text = format!("{title}:");
+    for row in rows.iter().take(SHOWN_MAX) {
+        text.push_str("\n  ");
+        text.push_str(&line(row));
+    }
+    if rows.len() > SHOWN_MAX {
+        text.push_str(&format!(
+            "\n  and {} more in summary.json",
+            rows.len() - SHOWN_MAX
+        ));
+    }
+    Some(text)
+}
+
+fn right(table: &mut Table) {
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+/// A string as it is, anything else as JSON; nothing for nothing.
+fn text(value: &Json) -> String {
+    match value {
+        Json::Null => "-".to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A decimal string to the cent, cut and not rounded: the files hold every digit.
+fn money(value: &Json) -> String {
+    let text = text(value);
+    match text.split_once('.') {
+        Some((whole, fraction)) => {
+            let cents: String = fraction.chars().chain("00".chars()).take(2).collect();
+            format!("{whole}.{cents}")
+        }
+        None if text == "-" => text,
+        None => format!("{text}.00"),
+    }
+}
+
+fn percent(value: &Json) -> String {
+    value
+        .as_f64()
+        .map_or_else(|| "-".to_owned(), |ratio| format!("{:.4} %", ratio * 100.0))
+}
+
+fn decimal(value: &Json) -> String {
+    value
+        .as_f64()
+        .map_or_else(|| "-".to_owned(), |number| format!("{number:.2}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn amounts_are_cut_to_the_cent() {
+        for (value, shown) in [
+            (json!("1.239999"), "1.23"),
+            (json!("-0.5"), "-0.50"),
+            (json!("7"), "7.00"),
+            (Json::Null, "-"),
+        ] {
+            assert_eq!(money(&value), shown);
+        }
+    }
+
+    #[test]
+    fn long_lists_say_how_much_more_there_is() {
+        let rows: Vec<_> = (0..12)
+            .map(|at| json!({ "text": format!("row {at}") }))
+            .collect();
+        let shown = list("assumptions", &json!(rows), |row| text(&row["text"])).unwrap();
+        assert!(shown.ends_with("and 2 more in summary.json"), "{shown}");
+        assert_eq!(list("gaps", &json!([]), |_| String::new()), None);
+    }
+}
