@@ -4,6 +4,11 @@
 //! **Invariants.** The environment is never read here: variables arrive as
 //! [`credentials::Variables`]. Time comes from the injected clock. A credential is never printed.
 
+pub mod binance;
+pub mod bybit;
+pub mod cex;
 pub mod credentials;
 pub mod factory;
+pub mod okx;
 pub mod registry;
+pub mod wallet;

@@ -1,0 +1,81 @@
+//! Binance: spot and USD-M perpetuals.
+//!
+//! In backtests it is the [simulated exchange](crate::cex) under Binance's rules
+//! (`configs/venues/binance.yaml`) and refusal codes. Spot and perps keep separate accounts
+//! (`spot`, `usdm`); USD-M waives its minimum notional for reduce-only orders.
+//!
+//! Codes: Binance API error lists of spot and USD-M.
+
+use basis_core::error::ComponentError;
+use basis_core::executor::BoxFuture;
+use basis_core::types::Venue;
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use crate::cex::{self, CexProfile, RefusalCodes};
+use crate::credentials;
+
+/// Names and refusal codes of Binance.
+pub const PROFILE: CexProfile = CexProfile {
+    venue: Venue::literal("binance"),
+    class_name: "BinanceExecutionInterface",
+    spot: RefusalCodes {
+        unknown_symbol: "-1121",
+        no_quantity: "-1013",
+        lot_size: "-1013",
+        quantity_min: "-1013",
+        quantity_max: "-1013",
+        tick_size: "-1013",
+        notional_min: "-1013",
+        funds: "-2010",
+        reduce_only: "-1106",
+        position_limit: "-2010",
+        leverage: "-1106",
+        no_order: "-2011",
+        post_only: Some("-2010"),
+        fill_or_kill: None,
+    },
+    perp: RefusalCodes {
+        unknown_symbol: "-1121",
+        no_quantity: "-4003",
+        lot_size: "-1111",
+        quantity_min: "-4004",
+        quantity_max: "-4005",
+        tick_size: "-4014",
+        notional_min: "-4164",
+        funds: "-2019",
+        reduce_only: "-2022",
+        position_limit: "-2027",
+        leverage: "-4028",
+        no_order: "-2011",
+        post_only: Some("-5022"),
+        fill_or_kill: Some("-5021"),
+    },
+    post_only_reason: "the post-only order would immediately match and take",
+    reduce_only_skips_notional: true,
+};
+
+/// The row of Binance in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: PROFILE.venue,
+    venue_type: VenueType::Cex,
+    class_name: PROFILE.class_name,
+    module: module_path!(),
+    description: "Binance spot and perpetual trading",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::BINANCE,
+    modes: &[ExecutionMode::Backtest],
+    operations: cex::OPERATIONS,
+    listed: true,
+    parse_settings: cex::parse_settings,
+    build,
+};
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    cex::build(&PROFILE, settings, mode, dependencies)
+}

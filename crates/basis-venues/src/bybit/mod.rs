@@ -1,0 +1,82 @@
+//! Bybit: spot and linear perpetuals in one unified account.
+//!
+//! In backtests it is the [simulated exchange](crate::cex) under Bybit's rules
+//! (`configs/venues/bybit.yaml`) and refusal codes. Spot, collateral and deposits share the account
+//! `unified`; of its assets only USDT counts as collateral here, which is stricter than Bybit.
+//!
+//! Codes: Bybit v5 error list. A post-only order that would take is accepted and then canceled by
+//! Bybit; here it is refused with Bybit's reason.
+
+use basis_core::error::ComponentError;
+use basis_core::executor::BoxFuture;
+use basis_core::types::Venue;
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use crate::cex::{self, CexProfile, RefusalCodes};
+use crate::credentials;
+
+/// Names and refusal codes of Bybit.
+pub const PROFILE: CexProfile = CexProfile {
+    venue: Venue::literal("bybit"),
+    class_name: "BybitExecutionInterface",
+    spot: RefusalCodes {
+        unknown_symbol: "170121",
+        no_quantity: "170130",
+        lot_size: "170137",
+        quantity_min: "170136",
+        quantity_max: "170124",
+        tick_size: "170134",
+        notional_min: "170140",
+        funds: "170131",
+        reduce_only: "110017",
+        position_limit: "170131",
+        leverage: "110013",
+        no_order: "170213",
+        post_only: None,
+        fill_or_kill: None,
+    },
+    perp: RefusalCodes {
+        unknown_symbol: "10001",
+        no_quantity: "10001",
+        lot_size: "10001",
+        quantity_min: "10001",
+        quantity_max: "10001",
+        tick_size: "10001",
+        notional_min: "110094",
+        funds: "110007",
+        reduce_only: "110017",
+        position_limit: "110090",
+        leverage: "110013",
+        no_order: "110001",
+        post_only: None,
+        fill_or_kill: None,
+    },
+    post_only_reason: "canceled by the venue: EC_PostOnlyWillTakeLiquidity",
+    reduce_only_skips_notional: false,
+};
+
+/// The row of Bybit in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: PROFILE.venue,
+    venue_type: VenueType::Cex,
+    class_name: PROFILE.class_name,
+    module: module_path!(),
+    description: "Bybit spot and perpetual trading",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::BYBIT,
+    modes: &[ExecutionMode::Backtest],
+    operations: cex::OPERATIONS,
+    listed: true,
+    parse_settings: cex::parse_settings,
+    build,
+};
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    cex::build(&PROFILE, settings, mode, dependencies)
+}

@@ -1,0 +1,422 @@
+//! The simulated centralised exchange behind Binance, Bybit and OKX in backtests: spot, linear
+//! perps on cross margin, funding, liquidation, resting limit orders, transfers.
+//!
+//! It is the venue's rules ([`basis_core::rules`]) applied to the prices of the view. It is not an
+//! order book: a taking order fills whole at the mark plus slippage, a resting one whole at its
+//! limit when a later bar trades strictly through it. One interface reads one view.
+//!
+//! **Invariants.** Every holding is the sum of reported ledger lines (initial balances of the
+//! settings apart). A refused instruction changes nothing. Spot and transfer balances never fall
+//! below zero; the cash of the perp account may, while unrealised results cover it. The ids of
+//! fills count up from 1, so two runs agree.
+//!
+//! Where it is stricter or simpler than a venue: perps settle in USDT, and only USDT is collateral,
+//! also in unified accounts; when several positions are liquidated at once each closes at its own
+//! worst price of the bar; reduce-only orders are cut to the position at every venue.
+
+mod advance;
+mod books;
+mod filters;
+mod liquidation;
+mod margin;
+mod orders;
+mod pricing;
+mod profile;
+mod refusal;
+mod settings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod transfer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use basis_core::error::{Code, ComponentError, VenueError, VenueErrorKind};
+use basis_core::execution::{Execution, Position, VenueEvent};
+use basis_core::executor::BoxFuture;
+use basis_core::health::Health;
+use basis_core::instruction::{Instruction, Operation, OperationKind};
+use basis_core::ledger::LedgerEntry;
+use basis_core::market::MarketView;
+use basis_core::num::{Fixed18, Quantity};
+use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
+use basis_core::transit::Transit;
+use basis_core::types::{Account, Asset, InstrumentKey, Span, Symbol, Timestamp, Venue};
+use basis_core::venue::{
+    Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, VenueSettings,
+};
+
+use self::advance::Watch;
+use self::books::Books;
+use self::margin::Margin;
+use self::refusal::Refusal;
+
+pub use self::profile::{CexProfile, RefusalCodes};
+pub use self::settings::{CexSettings, InitialBalance, Slippage};
+
+pub(crate) use self::books::{Holdings, Lines, dollar_price};
+pub(crate) use self::refusal::Refusal as TransferRefusal;
+pub(crate) use self::settings::{parse_settings, read_balances, read_common};
+pub(crate) use self::transfer::{arrival, departure, route};
+
+/// What perps settle in, and the only collateral.
+pub(crate) const SETTLEMENT: Asset = Asset::literal("USDT");
+
+/// Operations of a simulated exchange. Orders cannot be amended yet.
+pub const OPERATIONS: &[OperationKind] = &[
+    OperationKind::SpotTrade,
+    OperationKind::PerpTrade,
+    OperationKind::CancelOrder,
+    OperationKind::SetLeverage,
+    OperationKind::Transfer,
+];
+
+/// A simulated exchange.
+#[derive(Debug)]
+pub struct SimulatedCex {
+    profile: &'static CexProfile,
+    settings: CexSettings,
+    world: Option<World>,
+    books: Books,
+    health: Health,
+    /// The instant of the last [`ExecutionInterface::advance`], or of the first instruction.
+    advanced_to: Option<Timestamp>,
+    next_trade: u64,
+    watch: Watch,
+}
+
+/// The dependencies it works with.
+#[derive(Clone, Debug)]
+struct World {
+    rules: Arc<VenueRules>,
+    data: Arc<dyn DataProvider>,
+    transit: Option<Arc<Transit>>,
+}
+
+/// What one call looks at.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    view: &'a MarketView,
+    rules: &'a VenueRules,
+    snapshot: &'a RuleSnapshot,
+    data: &'a dyn DataProvider,
+    transit: Option<&'a Transit>,
+}
+
+impl World {
+    fn context<'a>(&'a self, view: &'a MarketView) -> Context<'a> {
+        Context {
+            view,
+            rules: &self.rules,
+            snapshot: self.rules.at(view.now()),
+            data: &*self.data,
+            transit: self.transit.as_deref(),
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    fn decimals(&self, asset: Asset) -> Result<u32, Refusal> {
+        self.data.decimals(asset).ok_or_else(|| {
+            Refusal::invalid(format!(
+                "the decimals of {asset} are in no rules file; add it under `assets`"
+            ))
+        })
+    }
+
+    fn transit(&self) -> Result<&'a Transit, Refusal> {
+        self.transit
+            .ok_or_else(|| Refusal::new(VenueErrorKind::NotReady))
+    }
+
+    /// The rules of an instrument we hold: those in force, else the newest that know it.
+    fn held_rules(&self, key: InstrumentKey) -> Result<&'a InstrumentRules, Refusal> {
+        let newest = || self.rules.snapshots().iter().rev();
+        self.snapshot
+            .instrument(key.kind, key.symbol)
+            .or_else(|| newest().find_map(|s| s.instrument(key.kind, key.symbol)))
+            .ok_or_else(|| Refusal::invalid(format!("{key} is in no rule snapshot")))
+    }
+}
+
+impl SimulatedCex {
+    /// An exchange without dependencies; until they are set every instruction is refused.
+    #[must_use]
+    pub fn new(profile: &'static CexProfile, settings: CexSettings) -> Self {
+        let mut books = Books::default();
+        for balance in &settings.initial_balances {
+            let account = Account::new(profile.venue, balance.account);
+            // Sums of settings cannot leave the range: each is far below it.
+            let added = books.cash.add(account, balance.asset, balance.quantity);
+            debug_assert!(added.is_ok(), "invariant: initial balances are in range");
+        }
+        Self {
+            profile,
+            settings,
+            world: None,
+            books,
+            health: Health::default(),
+            advanced_to: None,
+            next_trade: 1,
+            watch: Watch::default(),
+        }
+    }
+
+    /// Its name in lists and logs.
+    #[must_use]
+    pub const fn class_name(&self) -> &'static str {
+        self.profile.class_name
+    }
+
+    /// Executes one instruction; what [`ExecutionInterface::execute_instruction`] wraps.
+    ///
+    /// # Errors
+    /// [`VenueError`], after which nothing has changed.
+    pub fn execute(
+        &mut self,
+        view: &MarketView,
+        instruction: &Instruction,
+    ) -> Result<Execution, VenueError> {
+        let now = view.now();
+        match self.dispatch(view, instruction) {
+            Ok(execution) => {
+                self.health.succeeded(now, Span::ZERO);
+                Ok(execution)
+            }
+            Err(refusal) => {
+                let operation = instruction.operation.kind().as_str();
+                let e = VenueError::new(self.profile.venue, operation, *refusal.0);
+                self.health.failed(now, &ComponentError::from(e.clone()));
+                Err(e)
+            }
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        view: &MarketView,
+        instruction: &Instruction,
+    ) -> Result<Execution, Refusal> {
+        let Some(world) = self.world.clone() else {
+            return Err(Refusal::new(VenueErrorKind::NotReady));
+        };
+        let cx = world.context(view);
+        let _ = self.advanced_to.get_or_insert(view.now());
+        let id = instruction.id;
+        match &instruction.operation {
+            Operation::SpotTrade(trade) => self.spot_trade(&cx, id, trade),
+            Operation::PerpTrade(trade) => self.perp_trade(&cx, id, trade),
+            Operation::CancelOrder(cancel) => self.cancel_order(&cx, id, cancel),
+            Operation::SetLeverage(set) => self.set_leverage(&cx, id, set),
+            Operation::Transfer(transfer) => self.transfer(&cx, id, transfer),
+            other => Err(unsupported(self.profile.venue, other.kind())),
+        }
+    }
+
+    /// Posts lines to the cash they concern.
+    fn commit(&mut self, entries: &[LedgerEntry]) -> Result<(), Refusal> {
+        self.books.cash.post(self.profile.venue, entries)?;
+        self.watch = Watch::default();
+        Ok(())
+    }
+
+    fn leverage(&self, symbol: Symbol) -> Fixed18 {
+        self.books
+            .leverage
+            .get(&symbol)
+            .copied()
+            .unwrap_or(self.settings.leverage)
+    }
+
+    /// Balance and initial margin of the perp account at marks, `without` one instrument.
+    fn margin(
+        &self,
+        cx: &Context<'_>,
+        cash: Quantity,
+        without: Option<InstrumentKey>,
+    ) -> Result<Margin, Refusal> {
+        let mut margin = Margin::of_cash(cash);
+        for open in &self.books.positions {
+            if Some(open.key) == without {
+                continue;
+            }
+            let rules = cx.held_rules(open.key)?;
+            let mark = cx.view.quote(open.slot).mark;
+            let leverage = self.leverage(open.key.symbol);
+            margin.add(rules, &open.position, mark, Some(leverage))?;
+        }
+        Ok(margin)
+    }
+
+    /// What may leave an account: cash that neither orders nor margin bind.
+    fn free(&self, cx: &Context<'_>, account: Account, asset: Asset) -> Result<Quantity, Refusal> {
+        let cash = self.books.cash.get(account, asset);
+        let mut free = cash;
+        if asset == SETTLEMENT
+            && account == cx.snapshot.accounts.perp
+            && !self.books.positions.is_empty()
+        {
+            let available = self.margin(cx, cash, None)?.available()?;
+            free = free.min(Quantity::new(available.get()));
+        }
+        Ok(free.sub(self.books.reserved(account, asset)?)?)
+    }
+
+    fn venue_error(&self, operation: &'static str, refusal: Refusal) -> VenueError {
+        VenueError::new(self.profile.venue, operation, *refusal.0)
+    }
+}
+
+/// The refusal of an operation that a venue does not have.
+pub(crate) fn unsupported(venue: Venue, operation: OperationKind) -> Refusal {
+    Refusal::new(VenueErrorKind::Unsupported(format!(
+        "{venue} has no {operation}"
+    )))
+}
+
+#[async_trait]
+impl ExecutionInterface for SimulatedCex {
+    fn venue(&self) -> Venue {
+        self.profile.venue
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            operations: OPERATIONS.to_vec(),
+        }
+    }
+
+    fn set_dependencies(&mut self, dependencies: Dependencies) {
+        self.world = None;
+        if !dependencies.missing().is_empty() {
+            return;
+        }
+        let Some(data) = dependencies.data_provider else {
+            return;
+        };
+        let rules = data.rules(self.profile.venue);
+        self.world = rules.map(|rules| World {
+            rules,
+            data,
+            transit: dependencies.transit,
+        });
+        self.watch = Watch::default();
+    }
+
+    async fn execute_instruction(
+        &mut self,
+        view: &MarketView,
+        instruction: &Instruction,
+    ) -> Result<Execution, VenueError> {
+        self.execute(view, instruction)
+    }
+
+    async fn advance(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, VenueError> {
+        self.advance_to(view)
+            .map_err(|refusal| self.venue_error("advance", refusal))
+    }
+
+    fn next_event_at(&self) -> Option<Timestamp> {
+        if !self.books.positions.is_empty() || !self.books.orders.is_empty() {
+            return Some(Timestamp::MIN);
+        }
+        let transit = self.world.as_ref()?.transit.as_ref()?;
+        transit.next_arrival(self.profile.venue)
+    }
+
+    async fn positions(&mut self, view: &MarketView) -> Result<Vec<Position>, VenueError> {
+        let perp = self
+            .world
+            .as_ref()
+            .map(|world| world.rules.at(view.now()).accounts.perp);
+        Ok(self.books.holdings(perp))
+    }
+
+    fn health(&self) -> Health {
+        self.health.clone()
+    }
+}
+
+/// Creates a simulated exchange; what the drivers' rows call.
+pub(crate) fn build<'a>(
+    profile: &'static CexProfile,
+    settings: &'a VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'a, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    Box::pin(async move {
+        backtest_only(profile.venue, mode)?;
+        let parsed = settings.parsed::<CexSettings>().cloned();
+        let parsed = parsed.unwrap_or_default();
+        let rules = dependencies
+            .data_provider
+            .as_ref()
+            .map(|data| data.rules(profile.venue));
+        if let Some(None) = rules {
+            return Err(no_rules(profile.venue));
+        }
+        if let Some(Some(rules)) = rules {
+            check_accounts(profile.venue, &rules, &parsed.initial_balances)?;
+        }
+        let mut venue = SimulatedCex::new(profile, parsed);
+        venue.set_dependencies(dependencies);
+        Ok(Box::new(venue) as Box<dyn ExecutionInterface>)
+    })
+}
+
+/// Refuses live trading, which the simulation cannot do.
+pub(crate) fn backtest_only(venue: Venue, mode: ExecutionMode) -> Result<(), ComponentError> {
+    match mode {
+        ExecutionMode::Backtest => Ok(()),
+        ExecutionMode::Live => Err(ComponentError::new(
+            Code::CreationFailed,
+            format!("{venue} has no live interface in this build; run a backtest"),
+        )
+        .with_reason("live_unavailable")),
+    }
+}
+
+pub(crate) fn no_rules(venue: Venue) -> ComponentError {
+    ComponentError::new(
+        Code::CreationFailed,
+        format!("{venue} has no rules: add configs/venues/{venue}.yaml or name a file of rules"),
+    )
+    .with_reason("rules_missing")
+}
+
+/// Initial balances must name accounts of the rules.
+pub(crate) fn check_accounts(
+    venue: Venue,
+    rules: &VenueRules,
+    balances: &[InitialBalance],
+) -> Result<(), ComponentError> {
+    for balance in balances {
+        let known = rules.snapshots().iter().any(|snapshot| {
+            let accounts = snapshot.accounts;
+            [accounts.deposit, accounts.spot, accounts.perp]
+                .iter()
+                .any(|account| account.name == balance.account)
+        });
+        if !known {
+            return Err(ComponentError::new(
+                Code::ConfigInvalid,
+                format!(
+                    "venue_settings.{venue}.initial_balances.{}: {venue} has no such account; its \
+                     rules name {}",
+                    balance.account,
+                    rules
+                        .snapshots()
+                        .first()
+                        .map_or_else(String::new, |s| format!(
+                            "{}, {} and {}",
+                            s.accounts.deposit.name, s.accounts.spot.name, s.accounts.perp.name
+                        ))
+                ),
+            ));
+        }
+    }
+    Ok(())
+}

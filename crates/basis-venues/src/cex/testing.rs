@@ -1,0 +1,484 @@
+//! A desk for tests: one simulated exchange, hourly bars in code, a ledger that is checked.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use basis_core::config::{Entry, Location, Node, NodeValue, Problems};
+use basis_core::error::{VenueError, VenueErrorKind};
+use basis_core::event::{Event, EventSink};
+use basis_core::execution::{Execution, Position, VenueEvent};
+use basis_core::instruction::{
+    Instruction, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce, Transfer,
+};
+use basis_core::ledger::LedgerEntry;
+use basis_core::market::{
+    BarSeries, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy,
+};
+use basis_core::num::{Price, Quantity, Rate};
+use basis_core::rules::{RuleBook, VenueRules};
+use basis_core::transit::Transit;
+use basis_core::types::{
+    Account, Asset, InstructionId, Item, Label, SeriesId, SeriesKind, Side, Span, Symbol,
+    Timestamp, Venue,
+};
+use basis_core::venue::{Dependencies, ExecutionInterface, PositionReader};
+use serde_json::{Value as Json, json};
+
+use super::{CexProfile, CexSettings, InitialBalance, SimulatedCex, Slippage};
+
+/// Midnight of 1 January 2024, the opening of the first bar.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_704_067_200);
+
+pub(crate) const BTC: Symbol = Symbol::literal("BTCUSDT");
+pub(crate) const ETH: Symbol = Symbol::literal("ETHUSDT");
+pub(crate) const USDT: Asset = Asset::literal("USDT");
+const HOURS: usize = 60;
+
+pub(crate) fn q(text: &str) -> Quantity {
+    text.parse().unwrap()
+}
+
+pub(crate) fn p(text: &str) -> Price {
+    text.parse().unwrap()
+}
+
+/// Polls once, as a backtest does.
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut context = TaskContext::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a simulated venue's future was pending"),
+    }
+}
+
+#[derive(Debug)]
+struct NoBooks;
+
+impl PositionReader for NoBooks {
+    fn quantity(&self, _: Account, _: Item) -> Quantity {
+        Quantity::ZERO
+    }
+    fn positions(&self) -> Vec<Position> {
+        Vec::new()
+    }
+}
+
+#[derive(Debug)]
+struct NoEvents;
+
+impl EventSink for NoEvents {
+    fn record(&self, _: Event) {}
+}
+
+fn node(json: &Json) -> Node {
+    let location = Location::new("rules in code", 0);
+    let value = match json {
+        Json::Null => NodeValue::Null,
+        Json::String(text) => NodeValue::Text(text.clone()),
+        Json::Array(items) => NodeValue::List(items.iter().map(node).collect()),
+        Json::Object(map) => {
+            let entry = |(key, value): (&String, &Json)| Entry {
+                key: key.clone(),
+                location: location.clone(),
+                node: node(value),
+            };
+            NodeValue::Map(map.iter().map(entry).collect())
+        }
+        other => NodeValue::Text(other.to_string()),
+    };
+    Node { value, location }
+}
+
+pub(crate) fn read_rules(json: &Json) -> VenueRules {
+    let problems = Problems::new();
+    let rules = VenueRules::read(&node(json), &problems);
+    assert_eq!(problems.into_sorted(), []);
+    rules.unwrap()
+}
+
+fn perp(symbol: &str, contracts: bool) -> Json {
+    let base = &symbol[..3];
+    let (size, lot) = if contracts {
+        ("0.01", "1")
+    } else {
+        ("1", "0.001")
+    };
+    json!({
+        "kind": "perp", "symbol": symbol, "venue_symbol": symbol, "base": base, "quote": "USDT",
+        "tick_size": "0.1", "lot_size": lot, "min_quantity": lot, "max_quantity": if contracts { "100000" } else { "1000" },
+        "max_market_quantity": if contracts { "12000" } else { "120" }, "min_notional": if contracts { "0" } else { "100" },
+        "contract_size": size, "quantity_unit": if contracts { "contracts" } else { "base" },
+        "funding": { "interval_hours": "8", "anchor_hour_utc": "0" },
+        "max_leverage": "100", "liquidation_fee_bps": "50",
+        "tier_method": "deduction", "tier_unit": "notional",
+        "tiers": [
+            { "up_to": "50000", "initial_margin_rate": "0.01",
+              "maintenance_margin_rate": "0.004", "deduction": "0", "max_leverage": "100" },
+            { "up_to": "500000", "initial_margin_rate": "0.02",
+              "maintenance_margin_rate": "0.005", "deduction": "50", "max_leverage": "50" },
+        ],
+    })
+}
+
+/// Rules of one venue with accounts as the real one names them.
+pub(crate) fn rules(venue: &str) -> VenueRules {
+    let (deposit, spot, margin) = match venue {
+        "binance" => ("spot", "spot", "usdm"),
+        "bybit" => ("unified", "unified", "unified"),
+        "okx" => ("funding", "trading", "trading"),
+        _ => ("main", "main", "main"),
+    };
+    let spot_market = json!({
+        "kind": "spot", "symbol": "BTCUSDT", "venue_symbol": "BTCUSDT", "base": "BTC",
+        "quote": "USDT", "tick_size": "0.01", "lot_size": "0.00001", "min_quantity": "0.0001",
+        "max_quantity": "9000", "max_market_quantity": "90", "min_notional": "5",
+    });
+    let contracts = venue == "okx";
+    let instruments = match venue {
+        "wallet" => json!([]),
+        _ => json!([
+            spot_market,
+            perp("BTCUSDT", contracts),
+            perp("ETHUSDT", contracts)
+        ]),
+    };
+    read_rules(&json!({
+        "venue": venue,
+        "snapshots": [{
+            "effective_from": "2024-01-01",
+            "accounts": { "deposit": deposit, "spot": spot, "perp": margin },
+            "fees": {
+                "spot": { "maker_bps": "8", "taker_bps": "10" },
+                "perp": { "maker_bps": "2", "taker_bps": "5" },
+                "spot_buy_fee_asset": if venue == "bybit" { "quote" } else { "base" },
+            },
+            "instruments": instruments,
+            "transfers": {
+                "internal": {
+                    "delay_seconds": if venue == "okx" { "60" } else { "0" }, "fee": "0"
+                },
+                "withdrawals": [{
+                    "asset": "USDT", "network": "ethereum", "fee": "4", "minimum": "16",
+                    "decimals": "6", "delay_seconds": "1200",
+                }],
+            },
+            "assets": [
+                { "asset": "USDT", "decimals": "6" },
+                { "asset": "BTC", "decimals": "8" },
+                { "asset": "ETH", "decimals": "8" },
+            ],
+        }],
+    }))
+}
+
+/// Hourly bars of one market; flat but for the bars named.
+#[derive(Clone)]
+pub(crate) struct Bars {
+    rows: Vec<[Price; 4]>,
+    present: Vec<bool>,
+}
+
+impl Bars {
+    pub(crate) fn flat(price: &str) -> Self {
+        Self {
+            rows: vec![[p(price); 4]; HOURS],
+            present: vec![true; HOURS],
+        }
+    }
+
+    /// The bar that closes at `hour`: open, high, low, close; later bars are flat at its close.
+    pub(crate) fn bar(mut self, hour: usize, prices: [&str; 4]) -> Self {
+        self.rows[hour - 1] = prices.map(p);
+        for row in &mut self.rows[hour..] {
+            *row = [p(prices[3]); 4];
+        }
+        self
+    }
+
+    /// No bar closes at `hour`.
+    pub(crate) fn gap(mut self, hour: usize) -> Self {
+        self.present[hour - 1] = false;
+        self
+    }
+
+    fn series(&self, id: SeriesId) -> BarSeries {
+        let rows: Vec<_> = (0..).zip(&self.rows).zip(&self.present).collect();
+        let rows: Vec<_> = rows.iter().filter(|row| *row.1).map(|row| row.0).collect();
+        let column = |at: usize| rows.iter().map(|row| row.1[at]).collect();
+        BarSeries {
+            id,
+            length: Span::from_hours(1),
+            opened_at: rows
+                .iter()
+                .map(|row| START.plus(Span::from_hours(row.0)))
+                .collect(),
+            open: column(0),
+            high: column(1),
+            low: column(2),
+            close: column(3),
+            volume: vec![q("100"); rows.len()],
+        }
+    }
+}
+
+pub(crate) fn view(venues: &[Venue], btc: &Bars, rates: &[(i64, &str)]) -> MarketView {
+    let mut data = MarketData::new("in code", true);
+    let mut requests = Vec::new();
+    for &venue in venues {
+        for (kind, symbol, bars) in [
+            (SeriesKind::Spot, BTC, btc),
+            (SeriesKind::Perp, BTC, btc),
+            (SeriesKind::Perp, ETH, &Bars::flat("2000")),
+        ] {
+            let id = SeriesId::new(kind, venue, symbol);
+            data.add_bars(bars.series(id)).unwrap();
+            let reference = None;
+            requests.push(SeriesRequest { id, reference });
+        }
+        for symbol in [BTC, ETH] {
+            let at = rates.iter().map(|r| START.plus(Span::from_hours(r.0)));
+            data.add_rates(RateSeries {
+                id: SeriesId::new(SeriesKind::Funding, venue, symbol),
+                at: at.collect(),
+                rate: rates.iter().map(|r| r.1.parse::<Rate>().unwrap()).collect(),
+            })
+            .unwrap();
+        }
+    }
+    let mut view = MarketView::new(Arc::new(data), &requests, ViewPolicy::default()).unwrap();
+    view.advance_to(START.plus(Span::from_hours(1))).unwrap();
+    view
+}
+
+pub(crate) fn dependencies(venues: &[&str], transit: &Arc<Transit>) -> Dependencies {
+    let book = RuleBook::new(venues.iter().map(|venue| rules(venue)));
+    Dependencies {
+        position_reader: Some(Arc::new(NoBooks)),
+        event_sink: Some(Arc::new(NoEvents)),
+        data_provider: Some(Arc::new(book)),
+        transit: Some(Arc::clone(transit)),
+        ..Dependencies::default()
+    }
+}
+
+/// One venue, its view, and every line it has reported.
+pub(crate) struct Desk {
+    pub(crate) venue: SimulatedCex,
+    pub(crate) view: MarketView,
+    pub(crate) transit: Arc<Transit>,
+    pub(crate) ledger: Vec<LedgerEntry>,
+    initial: Vec<(Account, Asset, Quantity)>,
+    next: u64,
+}
+
+impl Desk {
+    /// A venue with `balances` (account, asset, quantity), without slippage, leverage 5, at hour 1.
+    pub(crate) fn new(
+        profile: &'static CexProfile,
+        bars: &Bars,
+        rates: &[(i64, &str)],
+        balances: &[(&str, &str, &str)],
+    ) -> Self {
+        let initial_balances: Vec<_> = balances
+            .iter()
+            .map(|(account, asset, quantity)| InitialBalance {
+                account: Label::new(account).unwrap(),
+                asset: Asset::new(asset).unwrap(),
+                quantity: q(quantity),
+            })
+            .collect();
+        let initial = initial_balances
+            .iter()
+            .map(|b| (Account::new(profile.venue, b.account), b.asset, b.quantity))
+            .collect();
+        let settings = CexSettings {
+            slippage: Slippage::None,
+            initial_balances,
+            ..CexSettings::default()
+        };
+        let mut venue = SimulatedCex::new(profile, settings);
+        let transit = Arc::new(Transit::default());
+        venue.set_dependencies(dependencies(&[profile.venue.as_str(), "wallet"], &transit));
+        Self {
+            venue,
+            view: view(&[profile.venue], bars, rates),
+            transit,
+            ledger: Vec::new(),
+            initial,
+            next: 1,
+        }
+    }
+
+    pub(crate) fn slippage(mut self, slippage: Slippage) -> Self {
+        self.venue.settings.slippage = slippage;
+        self
+    }
+
+    pub(crate) fn account(&self, name: &str) -> Account {
+        Account::new(self.venue.profile.venue, Label::new(name).unwrap())
+    }
+
+    /// Moves to `hour` and collects what happened.
+    pub(crate) fn to(&mut self, hour: i64) -> Vec<VenueEvent> {
+        self.view
+            .advance_to(START.plus(Span::from_hours(hour)))
+            .unwrap();
+        let events = ready(self.venue.advance(&self.view)).unwrap();
+        for event in &events {
+            self.ledger.extend(event.entries.iter().cloned());
+        }
+        self.check();
+        events
+    }
+
+    pub(crate) fn run(&mut self, operation: Operation) -> Result<Execution, VenueError> {
+        let id = InstructionId(self.next);
+        self.next += 1;
+        let instruction = Instruction { id, operation };
+        let result = ready(self.venue.execute_instruction(&self.view, &instruction));
+        if let Ok(execution) = &result {
+            self.ledger.extend(execution.entries.iter().cloned());
+        }
+        self.check();
+        result
+    }
+
+    pub(crate) fn perp(&mut self, side: Side, quantity: &str) -> Result<Execution, VenueError> {
+        self.run(perp_market(BTC, side, quantity))
+    }
+
+    /// The code and text of a refusal.
+    pub(crate) fn refused(&mut self, operation: Operation) -> (Option<&'static str>, String) {
+        let before = self.holdings();
+        let e = self.run(operation).unwrap_err();
+        assert_eq!(before, self.holdings(), "a refusal changes nothing");
+        match e.kind {
+            VenueErrorKind::Rejected { reason, venue_code } => (venue_code, reason.to_string()),
+            other => (None, other.to_string()),
+        }
+    }
+
+    pub(crate) fn holdings(&mut self) -> Vec<Position> {
+        ready(self.venue.positions(&self.view)).unwrap()
+    }
+
+    pub(crate) fn held(&mut self, account: &str, asset: &str) -> Quantity {
+        let item = Item::Asset(Asset::new(asset).unwrap());
+        let account = self.account(account);
+        let holdings = self.holdings();
+        let row = holdings
+            .iter()
+            .find(|row| row.account == account && row.item == item);
+        row.map_or(Quantity::ZERO, |row| row.quantity)
+    }
+
+    /// The sum of initial balances and ledger lines is what the venue holds, transit included.
+    fn check(&mut self) {
+        let mut sums: BTreeMap<(Account, Item), Quantity> = BTreeMap::new();
+        let mut add = |key, quantity: Quantity| {
+            let sum = sums.entry(key).or_insert(Quantity::ZERO);
+            *sum = sum.add(quantity).unwrap();
+        };
+        for (account, asset, quantity) in &self.initial {
+            add((*account, Item::Asset(*asset)), *quantity);
+        }
+        for entry in &self.ledger {
+            add((entry.account, entry.item), entry.quantity);
+        }
+        let mut causes: Vec<_> = self.ledger.iter().map(|entry| &entry.cause).collect();
+        let count = causes.len();
+        causes.sort();
+        causes.dedup();
+        assert_eq!(causes.len(), count, "causes are unique");
+        let mut held: BTreeMap<_, _> = self
+            .holdings()
+            .iter()
+            .map(|row| ((row.account, row.item), row.quantity))
+            .collect();
+        for shipment in self.transit.in_flight() {
+            let key = (Account::IN_FLIGHT, Item::Asset(shipment.asset));
+            let sum = held.entry(key).or_insert(Quantity::ZERO);
+            *sum = sum.add(shipment.amount).unwrap();
+        }
+        sums.retain(|_, sum| !sum.is_zero());
+        assert_eq!(sums, held, "holdings are the sum of the ledger");
+    }
+}
+
+pub(crate) fn perp_market(symbol: Symbol, side: Side, quantity: &str) -> Operation {
+    Operation::PerpTrade(PerpTrade {
+        symbol,
+        side,
+        quantity: q(quantity),
+        order_type: OrderType::Market,
+        limit_price: None,
+        time_in_force: TimeInForce::Gtc,
+        reduce_only: false,
+    })
+}
+
+pub(crate) fn reduce_only(side: Side, quantity: &str) -> Operation {
+    match perp_market(BTC, side, quantity) {
+        Operation::PerpTrade(trade) => Operation::PerpTrade(PerpTrade {
+            reduce_only: true,
+            ..trade
+        }),
+        other => other,
+    }
+}
+
+pub(crate) fn perp_limit(
+    side: Side,
+    quantity: &str,
+    limit: &str,
+    time_in_force: TimeInForce,
+) -> Operation {
+    Operation::PerpTrade(PerpTrade {
+        symbol: BTC,
+        side,
+        quantity: q(quantity),
+        order_type: OrderType::Limit,
+        limit_price: Some(p(limit)),
+        time_in_force,
+        reduce_only: false,
+    })
+}
+
+pub(crate) fn spot_market(side: Side, quantity: &str) -> Operation {
+    Operation::SpotTrade(SpotTrade {
+        symbol: BTC,
+        side,
+        quantity: q(quantity),
+        order_type: OrderType::Market,
+        limit_price: None,
+        time_in_force: TimeInForce::Gtc,
+    })
+}
+
+pub(crate) fn spot_limit(
+    side: Side,
+    quantity: &str,
+    limit: &str,
+    time_in_force: TimeInForce,
+) -> Operation {
+    Operation::SpotTrade(SpotTrade {
+        symbol: BTC,
+        side,
+        quantity: q(quantity),
+        order_type: OrderType::Limit,
+        limit_price: Some(p(limit)),
+        time_in_force,
+    })
+}
+
+pub(crate) fn transfer(asset: &str, amount: &str, from: Account, to: Account) -> Operation {
+    Operation::Transfer(Transfer {
+        asset: Asset::new(asset).unwrap(),
+        amount: q(amount),
+        from,
+        to,
+    })
+}

@@ -1,0 +1,261 @@
+//! Funding, liquidation, resting orders.
+
+use basis_core::execution::{ExecutionStatus, Liquidity, VenueEvent, VenueEventKind};
+use basis_core::instruction::{CancelOrder, Operation, TimeInForce};
+use basis_core::ledger::EntryKind;
+use basis_core::num::{Price, Quantity, Value};
+use basis_core::types::{InstructionId, Side, Timestamp};
+use basis_core::venue::ExecutionInterface;
+
+use crate::cex::testing::*;
+use crate::{binance, bybit};
+
+fn margin(usdt: &str, bars: &Bars, rates: &[(i64, &str)]) -> Desk {
+    Desk::new(&binance::PROFILE, bars, rates, &[("usdm", "USDT", usdt)])
+}
+
+fn amounts(events: &[VenueEvent]) -> Vec<Quantity> {
+    let amount = |event: &VenueEvent| match &event.kind {
+        VenueEventKind::Funding { amount, .. } => Some(*amount),
+        _ => None,
+    };
+    events.iter().filter_map(amount).collect()
+}
+
+#[test]
+fn longs_pay_and_shorts_receive_a_positive_rate() {
+    let bars = Bars::flat("50000");
+    let rates = [(8, "0.0001"), (16, "-0.0002")];
+    for (side, first, second) in [(Side::Sell, "5", "-10"), (Side::Buy, "-5", "10")] {
+        let mut desk = margin("20000", &bars, &rates);
+        desk.perp(side, "1").unwrap();
+        assert_eq!(desk.to(7), []);
+        let events = desk.to(8);
+        assert_eq!(amounts(&events), [q(first)]);
+        assert_eq!(events[0].entries[0].kind, EntryKind::Funding);
+        assert_eq!(desk.to(9), [], "paid once");
+        assert_eq!(amounts(&desk.to(16)), [q(second)]);
+    }
+}
+
+#[test]
+fn an_entry_at_the_instant_does_not_collect_its_funding() {
+    let mut desk = margin(
+        "20000",
+        &Bars::flat("50000"),
+        &[(8, "0.0001"), (16, "0.0001")],
+    );
+    desk.to(8);
+    desk.perp(Side::Sell, "1").unwrap();
+    assert_eq!(desk.to(9), []);
+    assert_eq!(desk.to(16).len(), 1);
+}
+
+#[test]
+fn one_step_over_several_instants_settles_each() {
+    let rates = [(8, "0.0001"), (16, "0.0003"), (24, "0.0002")];
+    let mut desk = margin("20000", &Bars::flat("50000"), &rates);
+    desk.perp(Side::Sell, "1").unwrap();
+    let events = desk.to(30);
+    assert_eq!(amounts(&events), ["5", "15", "10"].map(q));
+    assert!(events.windows(2).all(|pair| pair[0].at < pair[1].at));
+}
+
+#[test]
+fn a_missing_rate_books_nothing_and_names_the_exposure() {
+    let mut desk = margin("20000", &Bars::flat("50000"), &[]);
+    desk.perp(Side::Sell, "0.5").unwrap();
+    let events = desk.to(8);
+    assert_eq!(events.len(), 1);
+    assert!(events[0].entries.is_empty());
+    assert!(matches!(
+        events[0].kind,
+        VenueEventKind::FundingMissing { exposed_notional, .. }
+            if exposed_notional == Value::literal("25000")
+    ));
+}
+
+fn liquidation(events: &[VenueEvent]) -> (Price, Quantity, Vec<(EntryKind, Quantity)>) {
+    let [event] = events else {
+        panic!("one event: {events:?}")
+    };
+    let VenueEventKind::Liquidation { price, fee, .. } = event.kind else {
+        panic!("a liquidation: {event:?}")
+    };
+    let lines = event.entries.iter().map(|e| (e.kind, e.quantity));
+    assert_eq!(event.entries[0].reference_price, price);
+    (price, fee, lines.collect())
+}
+
+#[test]
+fn a_short_is_closed_where_margin_meets_maintenance_within_the_bar() {
+    // 1 BTC short at 50,000 with 20,000 − 25 of cash; tier 2: rate 0.005, deduction 50.
+    // p = (19,975 + 50,000 + 50) ÷ 1.005 = 69,676.62; up to the tick 69,676.7.
+    let bars = Bars::flat("50000").bar(2, ["50000", "70000", "49000", "51000"]);
+    let mut desk = margin("20000", &bars, &[]);
+    desk.perp(Side::Sell, "1").unwrap();
+    let (price, fee, lines) = liquidation(&desk.to(2));
+    assert_eq!(price, p("69676.7"));
+    // 0.5 % of 69,676.7 is 348.3835; 19,975 − 19,676.7 leaves 298.3.
+    assert_eq!(fee, q("298.3"), "at most what is left");
+    assert_eq!(
+        lines,
+        [
+            (EntryKind::Trade, q("1")),
+            (EntryKind::RealizedPnl, q("-19676.7")),
+            (EntryKind::Liquidation, q("-298.3")),
+        ]
+    );
+    assert_eq!(desk.holdings(), []);
+    assert_eq!(desk.venue.next_event_at(), None);
+}
+
+#[test]
+fn a_long_below_its_price_at_the_open_is_closed_at_the_open_and_the_fund_covers_the_rest() {
+    let bars = Bars::flat("50000").bar(2, ["35000", "36000", "34000", "36000"]);
+    let mut desk = margin("10100", &bars, &[]);
+    desk.perp(Side::Buy, "1").unwrap();
+    let (price, fee, lines) = liquidation(&desk.to(2));
+    assert_eq!((price, fee), (p("35000"), q("0")));
+    // 10,100 − 25 − 15,000 = −4,925.
+    assert_eq!(
+        lines,
+        [
+            (EntryKind::Trade, q("-1")),
+            (EntryKind::RealizedPnl, q("-15000")),
+            (EntryKind::Liquidation, q("4925")),
+        ]
+    );
+    assert_eq!(desk.holdings(), []);
+}
+
+#[test]
+fn funding_can_take_the_account_below_maintenance_at_the_close() {
+    // Margin at 50,000: 10,100 − 25 = 10,075 against 200 of maintenance; a 20 % rate takes 10,000.
+    let mut desk = margin("10100", &Bars::flat("50000"), &[(8, "0.2")]);
+    desk.perp(Side::Buy, "1").unwrap();
+    let events = desk.to(8);
+    assert_eq!(amounts(&events), [q("-10000")]);
+    let (price, fee, _) = liquidation(&events[1..]);
+    assert_eq!((price, fee), (p("50000"), q("75")));
+    assert_eq!(desk.holdings(), []);
+}
+
+#[test]
+fn an_account_above_maintenance_survives_the_extreme() {
+    let bars = Bars::flat("50000").bar(2, ["50000", "69676.6", "49000", "51000"]);
+    let mut desk = margin("20000", &bars, &[]);
+    desk.perp(Side::Sell, "1").unwrap();
+    assert_eq!(desk.to(2), []);
+    assert_eq!(desk.to(3), []);
+}
+
+#[test]
+fn a_position_opened_at_the_close_is_not_tested_against_that_bar() {
+    let bars = Bars::flat("50000").bar(2, ["50000", "90000", "49000", "50000"]);
+    let mut desk = margin("20000", &bars, &[]);
+    desk.to(2);
+    desk.perp(Side::Sell, "1").unwrap();
+    assert_eq!(desk.to(3), []);
+}
+
+#[test]
+fn several_positions_all_close_at_their_worst_prices() {
+    let bars = Bars::flat("50000").bar(2, ["50000", "60000", "50000", "55000"]);
+    let mut desk = margin("10200", &bars, &[]);
+    desk.perp(Side::Sell, "1").unwrap();
+    desk.run(perp_market(ETH, Side::Buy, "0.1")).unwrap();
+    desk.run(perp_limit(Side::Buy, "0.01", "40000", TimeInForce::Gtc))
+        .unwrap();
+    let events = desk.to(2);
+    assert_eq!(desk.to(3), []);
+    let kinds: Vec<_> = events.iter().map(|e| e.kind.settles()).collect();
+    // The resting order goes first, then both positions.
+    assert_eq!(kinds, [Some(InstructionId(3)), None, None]);
+    // 10,200 − 25 − 0.1 − 10,000 leaves 174.9 against 250.8 of maintenance; the fee takes it all.
+    let fees = events.iter().flat_map(|e| &e.entries);
+    let fees: Vec<_> = fees
+        .filter(|e| e.kind == EntryKind::Liquidation)
+        .map(|e| e.quantity)
+        .collect();
+    assert_eq!(fees, [q("-174.9")]);
+    assert_eq!(desk.holdings(), []);
+}
+
+#[test]
+fn a_held_price_liquidates_nobody() {
+    let bars = Bars::flat("50000")
+        .bar(2, ["50000", "69000", "50000", "69000"])
+        .gap(3);
+    let mut desk = margin("20000", &bars, &[]);
+    desk.perp(Side::Sell, "1").unwrap();
+    assert_eq!(desk.to(2), []);
+    assert_eq!(desk.to(3), []);
+    assert_eq!(desk.venue.books.positions.len(), 1);
+}
+
+#[test]
+fn a_resting_limit_fills_as_maker_once_a_later_bar_trades_through() {
+    let bars = Bars::flat("50000")
+        .bar(2, ["50000", "50000", "48000", "50000"])
+        .bar(3, ["50000", "50000", "49000", "50000"])
+        .bar(4, ["50000", "50000", "48999.9", "49500"]);
+    let mut desk = margin("20000", &bars, &[]);
+    desk.to(2);
+    let order = perp_limit(Side::Buy, "0.5", "49000", TimeInForce::PostOnly);
+    assert_eq!(desk.run(order).unwrap().status, ExecutionStatus::Open);
+    assert_eq!(desk.venue.next_event_at(), Some(Timestamp::MIN));
+    assert_eq!(desk.to(2), [], "not by the bar before it");
+    assert_eq!(desk.to(3), [], "touching is not trading through");
+    let events = desk.to(4);
+    let VenueEventKind::LateFill { instruction, fill } = &events[0].kind else {
+        panic!("{events:?}")
+    };
+    assert_eq!(*instruction, InstructionId(1));
+    assert_eq!((fill.price, fill.mark), (p("49000"), p("49500")));
+    assert_eq!(fill.liquidity, Liquidity::Maker);
+    // 24,500 at 0.02 %.
+    assert_eq!(fill.fee, q("4.9"));
+    assert!(desk.venue.books.orders.is_empty());
+}
+
+#[test]
+fn resting_orders_bind_balance_and_margin_until_canceled() {
+    let balances = [("unified", "USDT", "10000"), ("unified", "BTC", "1")];
+    let mut desk = Desk::new(&bybit::PROFILE, &Bars::flat("50000"), &[], &balances);
+    // 4,000 of the quote and a maker fee of 3.2 are bound.
+    desk.run(spot_limit(Side::Buy, "0.1", "40000", TimeInForce::Gtc))
+        .unwrap();
+    let (_, text) = desk.refused(spot_market(Side::Buy, "0.12"));
+    assert!(text.contains("6006 USDT needed, 5996.8 free"), "{text}");
+    desk.run(spot_limit(Side::Sell, "0.95", "60000", TimeInForce::Gtc))
+        .unwrap();
+    assert_eq!(
+        desk.refused(spot_market(Side::Sell, "0.1")).0,
+        Some("170131")
+    );
+    let (_, text) = desk.refused(perp_limit(Side::Sell, "0.6", "51000", TimeInForce::Gtc));
+    assert!(
+        text.contains("6126.12 USDT of initial margin needed, 5996.8"),
+        "{text}"
+    );
+    desk.run(Operation::CancelOrder(CancelOrder {
+        symbol: BTC,
+        order: InstructionId(1),
+    }))
+    .unwrap();
+    desk.run(spot_market(Side::Buy, "0.12")).unwrap();
+}
+
+#[test]
+fn a_resting_order_that_margin_no_longer_carries_is_canceled() {
+    let bars = Bars::flat("50000").bar(2, ["50000", "50500", "50000", "50500"]);
+    let mut desk = margin("10500", &bars, &[]);
+    desk.run(perp_limit(Side::Sell, "0.5", "50100", TimeInForce::Gtc))
+        .unwrap();
+    desk.run(perp_market(BTC, Side::Sell, "0.54")).unwrap();
+    let events = desk.to(2);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].kind.settles(), Some(InstructionId(1)));
+    assert!(events[0].entries.is_empty());
+}

@@ -1,0 +1,128 @@
+//! Conservation: whatever is asked, holdings are the sum of the ledger, and free cash is never
+//! negative.
+
+use basis_core::instruction::{CancelOrder, Operation, SetLeverage, TimeInForce};
+use basis_core::num::{Bps, Fixed18, Quantity};
+use basis_core::types::{InstructionId, Item, Side};
+use proptest::prelude::*;
+
+use crate::cex::testing::*;
+use crate::cex::{CexProfile, Slippage};
+use crate::{binance, bybit, okx};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Spot(bool, u32),
+    SpotLimit(bool, u32, u32),
+    Perp(bool, u32),
+    PerpLimit(bool, u32, u32),
+    Close(bool, u32),
+    Eth(bool, u32),
+    Cancel(u64),
+    Leverage(u8),
+    Move(bool, u32),
+    Hours(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let price = 400u32..600;
+    prop_oneof![
+        (any::<bool>(), 1u32..200).prop_map(|(b, n)| Step::Spot(b, n)),
+        (any::<bool>(), 1u32..200, price.clone()).prop_map(|(b, n, p)| Step::SpotLimit(b, n, p)),
+        (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Perp(b, n)),
+        (any::<bool>(), 1u32..400, price).prop_map(|(b, n, p)| Step::PerpLimit(b, n, p)),
+        (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Close(b, n)),
+        (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Eth(b, n)),
+        (1u64..40).prop_map(Step::Cancel),
+        (1u8..60).prop_map(Step::Leverage),
+        (any::<bool>(), 1u32..20_000).prop_map(|(b, n)| Step::Move(b, n)),
+        (1u8..4).prop_map(Step::Hours),
+    ]
+}
+
+const fn side(buy: bool) -> Side {
+    if buy { Side::Buy } else { Side::Sell }
+}
+
+fn operation(desk: &Desk, step: &Step, (from, to): (&str, &str)) -> Option<Operation> {
+    let centi = |n: u32| format!("{}", f64::from(n) / 100.0);
+    let hundreds = |n: u32| format!("{}", n * 100);
+    Some(match step {
+        Step::Spot(buy, n) => spot_market(side(*buy), &centi(*n)),
+        Step::SpotLimit(buy, n, price) => {
+            spot_limit(side(*buy), &centi(*n), &hundreds(*price), TimeInForce::Gtc)
+        }
+        Step::Perp(buy, n) => perp_market(BTC, side(*buy), &centi(*n)),
+        Step::PerpLimit(buy, n, price) => {
+            perp_limit(side(*buy), &centi(*n), &hundreds(*price), TimeInForce::Gtc)
+        }
+        Step::Close(buy, n) => reduce_only(side(*buy), &centi(*n)),
+        Step::Eth(buy, n) => perp_market(ETH, side(*buy), &centi(*n)),
+        Step::Cancel(order) => Operation::CancelOrder(CancelOrder {
+            symbol: BTC,
+            order: InstructionId(*order),
+        }),
+        Step::Leverage(n) => Operation::SetLeverage(SetLeverage {
+            symbol: BTC,
+            leverage: Fixed18::from_int(i64::from(*n)),
+        }),
+        Step::Move(out, amount) => {
+            let (from, to) = (desk.account(from), desk.account(to));
+            let (from, to) = if *out { (from, to) } else { (to, from) };
+            transfer("USDT", &amount.to_string(), from, to)
+        }
+        Step::Hours(_) => return None,
+    })
+}
+
+fn play(profile: &'static CexProfile, accounts: (&str, &str), steps: &[Step], closes: &[u32]) {
+    let mut bars = Bars::flat("50000");
+    for (hour, close) in (2..).zip(closes) {
+        let (close, high, low) = (close * 100, close * 100 + 1500, close * 100 - 1500);
+        let texts = [close, high, low, close].map(|price| price.to_string());
+        bars = bars.bar(hour, [&texts[0], &texts[1], &texts[2], &texts[3]]);
+    }
+    let balances: &[_] = if accounts.0 == accounts.1 {
+        &[(accounts.0, "USDT", "20000"), (accounts.0, "BTC", "1")]
+    } else {
+        &[
+            (accounts.0, "USDT", "10000"),
+            (accounts.0, "BTC", "1"),
+            (accounts.1, "USDT", "10000"),
+        ]
+    };
+    let rates = [(8, "0.0005"), (16, "-0.0007"), (24, "0.001")];
+    let mut desk =
+        Desk::new(profile, &bars, &rates, balances).slippage(Slippage::FixedBps(Bps::literal("3")));
+    let mut hour = 1;
+    for step in steps {
+        if let Step::Hours(hours) = step {
+            hour += i64::from(*hours);
+            desk.to(hour);
+        } else if let Some(operation) = operation(&desk, step, accounts) {
+            // Refused or not: the desk checks the sums after every call.
+            drop(desk.run(operation));
+        }
+        let flat = desk.venue.books.positions.is_empty();
+        for row in desk.holdings() {
+            let margin = row.account == desk.account(accounts.1);
+            if matches!(row.item, Item::Asset(_)) && (flat || !margin) {
+                assert!(row.quantity >= Quantity::ZERO, "{row:?} after {step:?}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn prop_holdings_are_the_sum_of_the_ledger(
+        steps in prop::collection::vec(step(), 1..40),
+        closes in prop::collection::vec(400u32..600, 50),
+    ) {
+        play(&binance::PROFILE, ("spot", "usdm"), &steps, &closes);
+        play(&bybit::PROFILE, ("unified", "unified"), &steps, &closes);
+        play(&okx::PROFILE, ("funding", "trading"), &steps, &closes);
+    }
+}

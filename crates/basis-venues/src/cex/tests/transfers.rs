@@ -1,0 +1,172 @@
+//! Transfers within a venue and between venues, with the wallet.
+
+use std::sync::Arc;
+
+use basis_core::execution::{ExecutionStatus, VenueEventKind};
+use basis_core::instruction::{Instruction, Operation};
+use basis_core::ledger::EntryKind;
+use basis_core::transit::Transit;
+use basis_core::types::{Account, Asset, InstructionId, Item, Label, Side, Span, Venue};
+use basis_core::venue::ExecutionInterface;
+
+use crate::cex::testing::*;
+use crate::wallet::{WalletExecutionInterface, WalletSettings};
+use crate::{binance, bybit, okx};
+
+fn account(venue: &str, name: &str) -> Account {
+    Account::new(Venue::new(venue).unwrap(), Label::new(name).unwrap())
+}
+
+#[test]
+fn an_internal_transfer_is_immediate_where_the_rules_say_so() {
+    let balances = [("spot", "USDT", "1000")];
+    let mut desk = Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &balances);
+    let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
+    let moved = desk.run(transfer("USDT", "400", spot, usdm)).unwrap();
+    assert_eq!(moved.status, ExecutionStatus::Settled);
+    let lines: Vec<_> = moved
+        .entries
+        .iter()
+        .map(|e| (e.account, e.quantity))
+        .collect();
+    assert_eq!(lines, [(spot, q("-400")), (usdm, q("400"))]);
+    let (_, text) = desk.refused(transfer("USDT", "600.000001", spot, usdm));
+    assert!(text.contains("600.000001 USDT needed, 600 free"), "{text}");
+    desk.refused(transfer("USDT", "0.0000001", spot, usdm));
+    desk.refused(transfer("USDT", "0", spot, usdm));
+    desk.refused(transfer("USDT", "1", spot, account("binance", "funding")));
+}
+
+#[test]
+fn a_delayed_internal_transfer_is_in_flight_until_it_arrives() {
+    let balances = [("funding", "USDT", "1000")];
+    let mut desk = Desk::new(&okx::PROFILE, &Bars::flat("50000"), &[], &balances);
+    let (funding, trading) = (desk.account("funding"), desk.account("trading"));
+    let moved = desk.run(transfer("USDT", "400", funding, trading)).unwrap();
+    let arrival = START.plus(Span::from_seconds(3660));
+    let until = Some(arrival);
+    assert_eq!(moved.status, ExecutionStatus::Pending { until });
+    assert_eq!(desk.held("trading", "USDT"), q("0"));
+    assert_eq!(desk.venue.next_event_at(), until);
+    let events = desk.to(2);
+    assert_eq!(events[0].at, arrival);
+    assert_eq!(events[0].kind.settles(), Some(moved.instruction));
+    assert_eq!(desk.held("trading", "USDT"), q("400"));
+}
+
+#[test]
+fn margin_that_positions_bind_cannot_leave() {
+    let balances = [("usdm", "USDT", "10035")];
+    let mut desk = Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &balances);
+    desk.perp(Side::Sell, "1").unwrap();
+    let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
+    // 10,035 − 25 of fee − 10,000 of initial margin.
+    let (_, text) = desk.refused(transfer("USDT", "10.000001", usdm, spot));
+    assert!(text.contains(" 10 free"), "{text}");
+    desk.run(transfer("USDT", "10", usdm, spot)).unwrap();
+}
+
+#[test]
+fn unrealized_gains_cannot_leave() {
+    let bars = Bars::flat("50000").bar(2, ["50000", "50000", "30000", "30000"]);
+    let balances = [("usdm", "USDT", "10100")];
+    let mut desk = Desk::new(&binance::PROFILE, &bars, &[], &balances);
+    desk.perp(Side::Sell, "1").unwrap();
+    desk.to(2);
+    let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
+    // 30,075 of balance less 6,000 of margin, but only 10,075 of cash.
+    let (_, text) = desk.refused(transfer("USDT", "20000", usdm, spot));
+    assert!(text.contains("10075 free"), "{text}");
+}
+
+#[test]
+fn a_withdrawal_leaves_from_the_deposit_account_with_its_fee_on_top() {
+    let balances = [("spot", "USDT", "1000"), ("usdm", "USDT", "1000")];
+    let mut desk = Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &balances);
+    let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
+    let out = |amount, from| transfer("USDT", amount, from, Account::WALLET);
+    let (_, text) = desk.refused(out("15", spot));
+    assert!(text.contains("below the minimum of 16"), "{text}");
+    desk.refused(out("100", usdm));
+    desk.refused(out("16.0000001", spot));
+    desk.refused(out("997", spot));
+    desk.refused(transfer("BTC", "1", spot, Account::WALLET));
+    desk.refused(transfer("USDT", "20", spot, account("wallet", "other")));
+    let sent = desk.run(out("996", spot)).unwrap();
+    let until = START.plus(Span::from_seconds(3600 + 1200));
+    assert_eq!(sent.status, ExecutionStatus::Pending { until: Some(until) });
+    let lines: Vec<_> = sent
+        .entries
+        .iter()
+        .map(|e| (e.account, e.kind, e.quantity))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (spot, EntryKind::Transfer, q("-996")),
+            (spot, EntryKind::TransferCost, q("-4")),
+            (Account::IN_FLIGHT, EntryKind::Transfer, q("996")),
+        ]
+    );
+}
+
+#[test]
+fn capital_goes_from_outside_through_the_wallet_to_a_venue_and_back() {
+    let transit = Arc::new(Transit::default());
+    let venues = ["wallet", "bybit"];
+    let mut wallet = WalletExecutionInterface::new(&WalletSettings::default());
+    wallet.set_dependencies(dependencies(&venues, &transit));
+    let mut cex = crate::cex::SimulatedCex::new(&bybit::PROFILE, Default::default());
+    cex.set_dependencies(dependencies(&venues, &transit));
+    let mut view = view(&[bybit::PROFILE.venue], &Bars::flat("50000"), &[]);
+    let hour = |hours| START.plus(Span::from_hours(hours));
+    transit.deposit(USDT, q("1000"), hour(1), 0).unwrap();
+    transit.withdraw(USDT, q("600"), hour(2), 0).unwrap();
+    assert_eq!(wallet.next_event_at(), Some(hour(1)));
+    let deposited = ready(wallet.advance(&view)).unwrap();
+    assert_eq!(deposited[0].entries[0].kind, EntryKind::Deposit);
+    let unified = account("bybit", "unified");
+    let send = |id, operation| Instruction {
+        id: InstructionId(id),
+        operation,
+    };
+    let out = send(1, transfer("USDT", "600", Account::WALLET, unified));
+    ready(wallet.execute_instruction(&view, &out)).unwrap();
+    let held = ready(wallet.positions(&view)).unwrap();
+    let quantities: Vec<_> = held.iter().map(|row| (row.account, row.quantity)).collect();
+    let flight = (Account::IN_FLIGHT, q("600"));
+    assert_eq!(quantities, [flight, (Account::WALLET, q("396"))]);
+    view.advance_to(hour(2)).unwrap();
+    let arrived = ready(cex.advance(&view)).unwrap();
+    assert!(matches!(
+        arrived[0].kind,
+        VenueEventKind::TransferArrived { .. }
+    ));
+    assert_eq!(arrived[0].at, hour(1).plus(Span::from_seconds(1200)));
+    // 600 asked, 396 there: the withdrawal waits.
+    assert_eq!(ready(wallet.advance(&view)).unwrap(), []);
+    assert_eq!(transit.external_queued().len(), 1);
+    let back = send(2, transfer("USDT", "300", unified, Account::WALLET));
+    ready(cex.execute_instruction(&view, &back)).unwrap();
+    view.advance_to(hour(3)).unwrap();
+    let events = ready(wallet.advance(&view)).unwrap();
+    let kinds: Vec<_> = events
+        .iter()
+        .flat_map(|e| &e.entries)
+        .map(|e| e.kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            EntryKind::Transfer,
+            EntryKind::Transfer,
+            EntryKind::Withdrawal
+        ]
+    );
+    let held = ready(wallet.positions(&view)).unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0].quantity, q("96"));
+    assert_eq!(held[0].item, Item::Asset(Asset::literal("USDT")));
+    let stake = send(3, Operation::Atomic(Vec::new()));
+    ready(wallet.execute_instruction(&view, &stake)).unwrap_err();
+}

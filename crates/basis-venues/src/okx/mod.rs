@@ -1,0 +1,84 @@
+//! OKX: spot and linear swaps.
+//!
+//! In backtests it is the [simulated exchange](crate::cex) under OKX's rules
+//! (`configs/venues/okx.yaml`) and refusal codes. Deposits arrive in `funding`; spot and swaps share
+//! `trading`, of whose assets only USDT counts as collateral here, which is stricter than OKX.
+//! Instructions carry base units; OKX counts swaps in contracts, so a quantity off the contract step
+//! is refused in contracts.
+//!
+//! Codes: OKX v5 error list. A post-only order that would take is accepted and then canceled by
+//! OKX; here it is refused with OKX's reason.
+
+use basis_core::error::ComponentError;
+use basis_core::executor::BoxFuture;
+use basis_core::types::Venue;
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use crate::cex::{self, CexProfile, RefusalCodes};
+use crate::credentials;
+
+/// Names and refusal codes of OKX.
+pub const PROFILE: CexProfile = CexProfile {
+    venue: Venue::literal("okx"),
+    class_name: "OKXExecutionInterface",
+    spot: RefusalCodes {
+        unknown_symbol: "51001",
+        no_quantity: "51000",
+        lot_size: "51121",
+        quantity_min: "51020",
+        quantity_max: "51005",
+        tick_size: "51000",
+        notional_min: "51020",
+        funds: "51008",
+        reduce_only: "51169",
+        position_limit: "51004",
+        leverage: "59102",
+        no_order: "51400",
+        post_only: None,
+        fill_or_kill: None,
+    },
+    perp: RefusalCodes {
+        unknown_symbol: "51001",
+        no_quantity: "51000",
+        lot_size: "51121",
+        quantity_min: "51020",
+        quantity_max: "51005",
+        tick_size: "51000",
+        notional_min: "51020",
+        funds: "51008",
+        reduce_only: "51169",
+        position_limit: "51004",
+        leverage: "59102",
+        no_order: "51400",
+        post_only: None,
+        fill_or_kill: None,
+    },
+    post_only_reason: "canceled by the venue: the post-only order would take liquidity (cancelSource 31)",
+    reduce_only_skips_notional: false,
+};
+
+/// The row of OKX in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: PROFILE.venue,
+    venue_type: VenueType::Cex,
+    class_name: PROFILE.class_name,
+    module: module_path!(),
+    description: "OKX spot and perpetual trading",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::OKX,
+    modes: &[ExecutionMode::Backtest],
+    operations: cex::OPERATIONS,
+    listed: true,
+    parse_settings: cex::parse_settings,
+    build,
+};
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    cex::build(&PROFILE, settings, mode, dependencies)
+}
