@@ -106,10 +106,17 @@ fn operation_texts<S: Serializer>(
 }
 
 impl Registry {
-    /// The drivers that come with the program.
+    /// The drivers that come with the program: the exchanges and, unlisted, the wallet.
     #[must_use]
     pub fn builtin() -> Self {
-        Self::empty()
+        Self {
+            drivers: vec![
+                crate::binance::DRIVER,
+                crate::bybit::DRIVER,
+                crate::okx::DRIVER,
+                crate::wallet::DRIVER,
+            ],
+        }
     }
 
     /// No drivers.
@@ -203,7 +210,7 @@ mod tests {
     use basis_core::types::Venue;
 
     use super::*;
-    use crate::credentials::NONE;
+    use crate::credentials::{NONE, SETS};
 
     const ROW: VenueDriver = VenueDriver {
         venue: Venue::literal("kraken"),
@@ -229,6 +236,27 @@ mod tests {
         for driver in registry.all() {
             again = again.with(*driver).unwrap();
             assert!(!driver.description.is_empty() && !driver.operations.is_empty());
+            assert_eq!(driver.modes, [ExecutionMode::Backtest]);
+        }
+        let listed: Vec<_> = registry
+            .listed()
+            .map(|driver| (driver.venue.to_string(), driver.class_name))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                ("binance".to_owned(), "BinanceExecutionInterface"),
+                ("bybit".to_owned(), "BybitExecutionInterface"),
+                ("okx".to_owned(), "OKXExecutionInterface"),
+            ]
+        );
+        assert_eq!(registry.all().count(), 4, "and the wallet");
+    }
+
+    #[test]
+    fn builtin_rows_use_the_specified_variables() {
+        for driver in Registry::builtin().all() {
+            assert!(SETS.contains(&driver.credentials), "{}", driver.venue);
         }
     }
 

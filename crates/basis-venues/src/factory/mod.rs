@@ -320,7 +320,11 @@ impl ExecutionInterfaceFactory {
         );
         let problems = Problems::new();
         let parsed = (driver.parse_settings)(&node, &problems);
-        let problems = problems.into_sorted();
+        let problems: Vec<_> = problems
+            .into_sorted()
+            .into_iter()
+            .map(|problem| outcome::with_whole_path(driver.venue, problem))
+            .collect();
         let contradictions = Problems::new();
         if self.inputs.mode == ExecutionMode::Live {
             network::check_section(driver, &node, self.inputs.environment, &contradictions);

@@ -53,6 +53,17 @@ pub(super) fn shape_problems(venue_settings: &Node) -> Vec<Problem> {
     problems.into_sorted()
 }
 
+/// A driver's parser knows only its section; its problems get the whole key path here.
+pub(super) fn with_whole_path(venue: Venue, mut problem: Problem) -> Problem {
+    let section = format!("venue_settings.{venue}");
+    if problem.path.is_empty() {
+        problem.path = section;
+    } else if !problem.path.starts_with(&section) {
+        problem.path = format!("{section}.{}", problem.path);
+    }
+    problem
+}
+
 /// `key` as a venue name, with `_` for what a name cannot hold.
 pub(super) fn label(key: &str) -> Venue {
     let text: String = key

@@ -85,13 +85,23 @@ fn strict_settings_fail_with_every_problem_and_its_place() {
     assert_eq!((e.code, e.reason), (Code::VenueInvalid, Some("settings")));
     for part in [
         "okx: 3 problems in venue settings:",
-        "m.yaml:1: venue_settings.fake.size: 11 is outside 1 to 10",
-        "m.yaml:2: venue_settings.fake.testnet: `yes`",
-        "m.yaml:3: venue_settings.fake.siez: unknown key; did you mean `size`?",
+        "m.yaml:1: venue_settings.okx.size: 11 is outside 1 to 10",
+        "m.yaml:2: venue_settings.okx.testnet: `yes`",
+        "m.yaml:3: venue_settings.okx.siez: unknown key; did you mean `size`?",
     ] {
         assert!(e.message.contains(part), "{part} in {e}");
     }
     assert!(!bench.factory.venue_validation()["okx"]);
+}
+
+#[test]
+fn a_section_that_is_a_bare_value_is_named_in_full() {
+    let mut bench = Bench::backtest();
+    let created = bench.create_all(tree("v", "okx 5").get("v").unwrap());
+    assert_eq!(
+        created.failures[0].1.message,
+        "okx: venue settings: m.yaml:1: venue_settings.okx: expected a section with keys"
+    );
 }
 
 #[test]
@@ -104,9 +114,9 @@ fn lenient_settings_warn_and_take_the_default() {
     let warnings: Vec<_> = created.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings[0],
-        "m.yaml:1: venue_settings.fake.size: 11 is outside 1 to 10"
+        "m.yaml:1: venue_settings.okx.size: 11 is outside 1 to 10"
     );
-    assert!(warnings[1].starts_with("m.yaml:2: venue_settings.fake.siez"));
+    assert!(warnings[1].starts_with("m.yaml:2: venue_settings.aave.siez"));
     assert_eq!(
         created.interfaces[0].next_event_at(),
         Some(Timestamp::from_seconds(5)),
@@ -179,6 +189,25 @@ fn the_specifications_example_loads_unchanged_in_a_backtest() {
         "{created:?}"
     );
     assert_eq!(created.interfaces.len(), 3);
+}
+
+#[test]
+fn builtin_exchanges_take_the_specifications_settings() {
+    let mut bench = Bench::backtest();
+    bench.factory.inputs.registry = Registry::builtin();
+    let lines = "testnet false\nvenue_type CEX\nrate_limits.requests_per_minute 1200";
+    for venue in ["binance", "bybit", "okx"] {
+        let section = section(lines);
+        let future = bench.factory.create_interface(venue, Some(&section), None);
+        let interface = run(&mut PollOnce, future).unwrap().unwrap();
+        assert_eq!(interface.venue().as_str(), venue);
+    }
+    let e = bench.create("binance", "testent true").err().unwrap();
+    assert!(
+        e.message
+            .contains("m.yaml:1: venue_settings.binance.testent: unknown key"),
+        "{e}"
+    );
 }
 
 #[test]

@@ -93,7 +93,7 @@ enum Failure {
 }
 
 fn parse(node: &Node, problems: &Problems) -> Arc<dyn std::any::Any + Send + Sync> {
-    let reader = Reader::new(node, "venue_settings.fake", problems);
+    let reader = Reader::new(node, "", problems);
     let choices = [
         ("retryable", Failure::Retryable),
         ("unavailable", Failure::Unavailable),
