@@ -8,9 +8,10 @@ use basis_core::num::{Rate, Rounding};
 use basis_core::types::{InstructionId, Label, SeriesId, Side, Span, Timestamp, Venue};
 
 use super::books::{Lines, ONE_DOLLAR, OpenPosition, RestingOrder};
+use super::fills::Terms;
 use super::liquidation::{Guard, TestPrice};
-use super::orders::{Terms, resting_order};
 use super::refusal::Refusal;
+use super::resting::resting_order;
 use super::transfer::arrival;
 use super::{Context, SETTLEMENT, SimulatedCex};
 
@@ -190,7 +191,7 @@ impl SimulatedCex {
         let rules = cx.held_rules(order.key)?;
         let request = resting_order(order, rules, self.codes(order.key));
         let terms = Terms {
-            quantity: self.fillable(&request)?,
+            quantity: self.reducible(&request)?,
             price: order.limit,
             mark: cx.view.quote(order.slot).mark,
             liquidity: Liquidity::Maker,

@@ -104,7 +104,7 @@ impl SimulatedCex {
         };
         let solved = liquidation_price(perp, &open.position, cash, rounding)?;
         // The margin is rounded up at the last decimal: one step aside covers that.
-        let step = Fixed18::from_mantissa(1_000_000);
+        let step = Fixed18::from_mantissa(10_000_000_000);
         let Some(price) = solved else { return Ok(None) };
         let price = if long {
             price.add(step)?

@@ -16,6 +16,7 @@
 
 mod advance;
 mod books;
+mod fills;
 mod filters;
 mod liquidation;
 mod margin;
@@ -23,6 +24,7 @@ mod orders;
 mod pricing;
 mod profile;
 mod refusal;
+mod resting;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -82,7 +84,7 @@ pub struct SimulatedCex {
     world: Option<World>,
     books: Books,
     health: Health,
-    /// The instant of the last [`ExecutionInterface::advance`], or of the first instruction.
+    /// The instant of the last [`ExecutionInterface::advance`], or of an instruction without a position.
     advanced_to: Option<Timestamp>,
     next_trade: u64,
     watch: Watch,
@@ -204,7 +206,11 @@ impl SimulatedCex {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
         let cx = world.context(view);
-        let _ = self.advanced_to.get_or_insert(view.now());
+        if self.books.positions.is_empty() {
+            // A venue without positions is not advanced at every step; what opens now must not
+            // settle funding of the time before it.
+            self.advanced_to = Some(view.now());
+        }
         let id = instruction.id;
         match &instruction.operation {
             Operation::SpotTrade(trade) => self.spot_trade(&cx, id, trade),
@@ -264,10 +270,6 @@ impl SimulatedCex {
         }
         Ok(free.sub(self.books.reserved(account, asset)?)?)
     }
-
-    fn venue_error(&self, operation: &'static str, refusal: Refusal) -> VenueError {
-        VenueError::new(self.profile.venue, operation, *refusal.0)
-    }
 }
 
 /// The refusal of an operation that a venue does not have.
@@ -315,8 +317,12 @@ impl ExecutionInterface for SimulatedCex {
     }
 
     async fn advance(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, VenueError> {
-        self.advance_to(view)
-            .map_err(|refusal| self.venue_error("advance", refusal))
+        self.advance_to(view).map_err(|refusal| {
+            let e = VenueError::new(self.profile.venue, "advance", *refusal.0);
+            let failure = ComponentError::from(e.clone());
+            self.health.failed(view.now(), &failure);
+            e
+        })
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {

@@ -4,7 +4,7 @@ use basis_core::execution::{ExecutionStatus, Liquidity, VenueEvent, VenueEventKi
 use basis_core::instruction::{CancelOrder, Operation, TimeInForce};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Price, Quantity, Value};
-use basis_core::types::{InstructionId, Side, Timestamp};
+use basis_core::types::{InstructionId, Side, Span, Timestamp};
 use basis_core::venue::ExecutionInterface;
 
 use crate::cex::testing::*;
@@ -48,6 +48,20 @@ fn an_entry_at_the_instant_does_not_collect_its_funding() {
     desk.to(8);
     desk.perp(Side::Sell, "1").unwrap();
     assert_eq!(desk.to(9), []);
+    assert_eq!(desk.to(16).len(), 1);
+}
+
+#[test]
+fn an_entry_after_a_quiet_time_does_not_collect_the_funding_of_that_time() {
+    let mut desk = margin(
+        "20000",
+        &Bars::flat("50000"),
+        &[(8, "0.0001"), (16, "0.0001")],
+    );
+    let now = START.plus(Span::from_hours(9));
+    desk.view.advance_to(now).unwrap();
+    desk.perp(Side::Sell, "1").unwrap();
+    assert_eq!(desk.to(10), []);
     assert_eq!(desk.to(16).len(), 1);
 }
 

@@ -1,0 +1,299 @@
+//! Fills: what a trade does to cash and positions, and the lines that say so.
+
+use basis_core::error::Rejection;
+use basis_core::execution::{Fill, Liquidity};
+use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
+use basis_core::market::SlotId;
+use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
+use basis_core::protocol::perp::PerpPosition;
+use basis_core::rules::{InstrumentRules, MakerTaker, PerpRules};
+use basis_core::types::{Account, Asset, Item, Side};
+
+use super::books::{Lines, ONE_DOLLAR, OpenPosition};
+use super::filters::Order;
+use super::margin::Margin;
+use super::profile::RefusalCodes;
+use super::refusal::Refusal;
+use super::{Context, SETTLEMENT, SimulatedCex};
+
+/// At what an order fills.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) quantity: Quantity,
+    pub(super) price: Price,
+    pub(super) mark: Price,
+    pub(super) liquidity: Liquidity,
+    pub(super) slot: SlotId,
+}
+
+impl SimulatedCex {
+    /// Fills at `terms` and posts the lines.
+    pub(super) fn fill(
+        &mut self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        terms: &Terms,
+    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+        if !terms.price.is_positive() {
+            return Err(Refusal::invalid(format!(
+                "{}: the mark of {} rounds to a price of zero",
+                order.rules.key, terms.mark
+            )));
+        }
+        match order.rules.perp.as_ref() {
+            Some(perp) => self.fill_perp(cx, order, perp, terms),
+            None => self.fill_spot(cx, order, terms),
+        }
+    }
+
+    pub(super) fn fill_spot(
+        &mut self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        terms: &Terms,
+    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+        let (base, quote) = (order.rules.base, order.rules.quote);
+        let (base_decimals, quote_decimals) = (cx.decimals(base)?, cx.decimals(quote)?);
+        let account = cx.snapshot.accounts.spot;
+        let fee_rate = fee_rate(cx.snapshot.fees.spot, terms.liquidity);
+        let in_base = order.side == Side::Buy && cx.snapshot.fees.spot_buy_fee_in_base;
+        let rounding = match order.side {
+            Side::Buy => Rounding::Ceil,
+            Side::Sell => Rounding::Floor,
+        };
+        let turnover = in_units(terms.quantity, terms.price, quote_decimals, rounding)?;
+        let (fee_asset, fee, fee_price) = if in_base {
+            let fee = terms.quantity.at_rate(fee_rate, Rounding::Ceil)?.get();
+            let fee = fee.round_to_decimals(base_decimals, Rounding::Ceil)?;
+            (base, Quantity::new(fee), terms.mark)
+        } else {
+            let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?.get();
+            let fee = fee.round_to_decimals(quote_decimals, Rounding::Ceil)?;
+            (quote, Quantity::new(fee), ONE_DOLLAR)
+        };
+        let (asset, needed) = match order.side {
+            Side::Buy if in_base => (quote, turnover),
+            Side::Buy => (quote, turnover.add(fee)?),
+            Side::Sell => (base, terms.quantity),
+        };
+        self.require_free(cx, account, asset, needed, order.codes.funds)?;
+        let (base_change, quote_change) = match order.side {
+            Side::Buy => (terms.quantity, turnover.neg()?),
+            Side::Sell => (terms.quantity.neg()?, turnover),
+        };
+        let worth = Value::new(quote_change.get());
+        let mut lines = self.trade_lines(cx, order);
+        let item = Item::Asset(base);
+        lines.trade(account, item, base_change, worth.neg()?, terms.mark);
+        let item = Item::Asset(quote);
+        lines.trade(account, item, quote_change, worth, ONE_DOLLAR);
+        if !fee.is_zero() {
+            lines.booked(EntryKind::Fee, (account, fee_asset), fee.neg()?, fee_price)?;
+        }
+        self.commit(&lines.entries)?;
+        let fill = self.filled(cx, order, terms, (fee_asset, fee, fee_rate));
+        Ok((fill, lines.entries))
+    }
+
+    pub(super) fn fill_perp(
+        &mut self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        perp: &PerpRules,
+        terms: &Terms,
+    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+        let key = order.rules.key;
+        let decimals = cx.decimals(SETTLEMENT)?;
+        let account = cx.snapshot.accounts.perp;
+        let fee_rate = fee_rate(cx.snapshot.fees.perp, terms.liquidity);
+        let turnover = terms.quantity.notional(terms.price, Rounding::Ceil)?;
+        let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?.get();
+        let fee = Quantity::new(fee.round_to_decimals(decimals, Rounding::Ceil)?);
+        let signed = signed(order.side, terms.quantity)?;
+        let before = self.books.position(key);
+        let change = before.fill(signed, terms.price, decimals)?;
+        let realized = Quantity::new(change.realized.get());
+        let cash = self.books.cash.get(account, SETTLEMENT).add(realized)?;
+        if opens(&before, &change.after)? {
+            self.check_position(order, perp, &change.after, terms.mark)?;
+            let margin = self.margin_with(cx, cash, order.rules, &change.after, terms.mark)?;
+            let reserved = self.books.reserved(account, SETTLEMENT)?;
+            let available = Quantity::new(margin.balance.get()).sub(reserved)?;
+            let needed = Quantity::new(margin.initial.get()).add(fee)?;
+            require_margin(needed, available, order.codes)?;
+        }
+        let mut lines = self.trade_lines(cx, order);
+        let cost = signed.notional(terms.price, Rounding::HalfEven)?;
+        lines.trade(account, Item::Position(key), signed, cost, terms.mark);
+        let cash_line = (account, SETTLEMENT);
+        if !realized.is_zero() {
+            lines.booked(EntryKind::RealizedPnl, cash_line, realized, ONE_DOLLAR)?;
+        }
+        if !fee.is_zero() {
+            lines.booked(EntryKind::Fee, cash_line, fee.neg()?, ONE_DOLLAR)?;
+        }
+        let left = cash.sub(fee)?;
+        let others = self.books.positions.iter().any(|open| open.key != key);
+        if change.after.quantity.is_zero() && !others && left.is_negative() {
+            // The venue's insurance fund covers what a flat account cannot owe.
+            lines.booked(EntryKind::Liquidation, cash_line, left.neg()?, ONE_DOLLAR)?;
+        }
+        self.commit(&lines.entries)?;
+        self.books.set_position(OpenPosition {
+            key,
+            position: change.after,
+            slot: terms.slot,
+        });
+        let fill = self.filled(cx, order, terms, (SETTLEMENT, fee, fee_rate));
+        Ok((fill, lines.entries))
+    }
+
+    pub(super) fn trade_lines(&self, cx: &Context<'_>, order: &Order<'_>) -> Lines {
+        let occurrence = Occurrence::Trade {
+            instrument: order.rules.key,
+            trade: TradeId::Number(self.next_trade),
+        };
+        Lines::new(cx.view.now(), occurrence, Some(order.instruction))
+    }
+
+    /// The fill of the trade number that its lines carry; the next trade gets the next number.
+    pub(super) fn filled(
+        &mut self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        terms: &Terms,
+        (fee_asset, fee, fee_rate): (Asset, Quantity, Rate),
+    ) -> Fill {
+        let trade = TradeId::Number(self.next_trade);
+        self.next_trade += 1;
+        Fill {
+            trade,
+            instrument: order.rules.key,
+            side: order.side,
+            quantity: terms.quantity,
+            price: terms.price,
+            mark: terms.mark,
+            fee_asset,
+            fee,
+            fee_rate,
+            liquidity: terms.liquidity,
+            at: cx.view.now(),
+        }
+    }
+
+    /// Tier and leverage bounds of a position after a trade.
+    pub(super) fn check_position(
+        &self,
+        order: &Order<'_>,
+        perp: &PerpRules,
+        after: &PerpPosition,
+        mark: Price,
+    ) -> Result<(), Refusal> {
+        let key = order.rules.key;
+        let size = after.quantity.abs()?;
+        let notional = size.notional(mark, Rounding::Ceil)?;
+        let code = order.codes.position_limit;
+        let Some(tier) = perp.tier(size, notional) else {
+            let text = format!(
+                "{key}: a position of {size} {} worth {notional} {SETTLEMENT} is above the last \
+                 margin tier; make it smaller",
+                order.rules.base
+            );
+            return Err(Refusal::other(text, code));
+        };
+        let leverage = self.leverage(key.symbol);
+        if leverage > tier.max_leverage {
+            let text = format!(
+                "{key}: leverage {leverage} is above {}, the most for a position worth {notional} \
+                 {SETTLEMENT}; set a lower leverage first",
+                tier.max_leverage
+            );
+            return Err(Refusal::other(text, code));
+        }
+        Ok(())
+    }
+
+    /// Balance and initial margin with `position` in place of what is held of that instrument.
+    pub(super) fn margin_with(
+        &self,
+        cx: &Context<'_>,
+        cash: Quantity,
+        rules: &InstrumentRules,
+        position: &PerpPosition,
+        mark: Price,
+    ) -> Result<Margin, Refusal> {
+        let mut margin = self.margin(cx, cash, Some(rules.key))?;
+        let leverage = self.leverage(rules.key.symbol);
+        margin.add(rules, position, mark, Some(leverage))?;
+        Ok(margin)
+    }
+
+    /// Refuses when less than `needed` of the asset is free.
+    pub(super) fn require_free(
+        &self,
+        cx: &Context<'_>,
+        account: Account,
+        asset: Asset,
+        needed: Quantity,
+        code: impl Into<Option<&'static str>>,
+    ) -> Result<(), Refusal> {
+        let available = self.free(cx, account, asset)?;
+        if needed > available {
+            let available = available.max(Quantity::ZERO);
+            let reason = Rejection::InsufficientBalance {
+                asset,
+                needed,
+                available,
+            };
+            return Err(Refusal::rejected(reason, code));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn require_margin(
+    needed: Quantity,
+    available: Quantity,
+    codes: &'static RefusalCodes,
+) -> Result<(), Refusal> {
+    if needed > available {
+        let reason = Rejection::InsufficientMargin {
+            asset: SETTLEMENT,
+            needed,
+            available: available.max(Quantity::ZERO),
+        };
+        return Err(Refusal::rejected(reason, codes.funds));
+    }
+    Ok(())
+}
+
+/// Whether the position after a fill binds more than the one before.
+fn opens(before: &PerpPosition, after: &PerpPosition) -> Result<bool, Refusal> {
+    let flips = before.quantity.signum() * after.quantity.signum() < 0;
+    Ok(flips || after.quantity.abs()? > before.quantity.abs()?)
+}
+
+pub(super) fn signed(side: Side, quantity: Quantity) -> Result<Quantity, Refusal> {
+    Ok(match side {
+        Side::Buy => quantity,
+        Side::Sell => quantity.neg()?,
+    })
+}
+
+const fn fee_rate(rates: MakerTaker, liquidity: Liquidity) -> Rate {
+    match liquidity {
+        Liquidity::Maker => rates.maker,
+        Liquidity::Taker => rates.taker,
+    }
+}
+
+/// Quantity × price in whole units of the quote asset.
+pub(super) fn in_units(
+    quantity: Quantity,
+    price: Price,
+    decimals: u32,
+    rounding: Rounding,
+) -> Result<Quantity, Refusal> {
+    let worth = quantity.notional(price, rounding)?.get();
+    Ok(Quantity::new(worth.round_to_decimals(decimals, rounding)?))
+}

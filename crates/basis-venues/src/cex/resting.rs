@@ -1,0 +1,195 @@
+//! Resting orders: what they bind, cancellation; and leverage.
+
+use basis_core::error::Rejection;
+use basis_core::execution::{Execution, ExecutionStatus};
+use basis_core::instruction::{CancelOrder, OrderType, SetLeverage, TimeInForce};
+use basis_core::market::SlotId;
+use basis_core::num::{Fixed18, Price, Quantity, Rounding};
+use basis_core::rules::{InstrumentRules, PerpRules};
+use basis_core::types::{Account, Asset, InstructionId, InstrumentKind, Side};
+
+use super::books::RestingOrder;
+use super::fills::{in_units, require_margin, signed};
+use super::filters::Order;
+use super::profile::RefusalCodes;
+use super::refusal::Refusal;
+use super::{Context, SETTLEMENT, SimulatedCex};
+
+impl SimulatedCex {
+    /// Puts the order into the book and binds what it needs.
+    pub(super) fn rest(
+        &mut self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        quantity: Quantity,
+        limit: Price,
+        slot: SlotId,
+    ) -> Result<Execution, Refusal> {
+        let reserved = match order.rules.perp.as_ref() {
+            None => self.reserve_spot(cx, order, quantity, limit)?,
+            Some(perp) => self.reserve_perp(cx, order, perp, quantity, limit)?,
+        };
+        self.books.orders.push(RestingOrder {
+            instruction: order.instruction,
+            key: order.rules.key,
+            side: order.side,
+            quantity,
+            limit,
+            reduce_only: order.reduce_only,
+            reserved,
+            placed_at: cx.view.now(),
+            slot,
+        });
+        Ok(self.done(cx, order.instruction, ExecutionStatus::Open))
+    }
+
+    fn reserve_spot(
+        &self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        quantity: Quantity,
+        limit: Price,
+    ) -> Result<(Account, Asset, Quantity), Refusal> {
+        let account = cx.snapshot.accounts.spot;
+        let (asset, needed) = match order.side {
+            Side::Sell => (order.rules.base, quantity),
+            Side::Buy => {
+                let quote = order.rules.quote;
+                let decimals = cx.decimals(quote)?;
+                let paid = in_units(quantity, limit, decimals, Rounding::Ceil)?;
+                let fees = &cx.snapshot.fees;
+                let needed = if fees.spot_buy_fee_in_base {
+                    paid
+                } else {
+                    let fee = paid.at_rate(fees.spot.maker, Rounding::Ceil)?.get();
+                    let fee = fee.round_to_decimals(decimals, Rounding::Ceil)?;
+                    paid.add(Quantity::new(fee))?
+                };
+                (quote, needed)
+            }
+        };
+        self.require_free(cx, account, asset, needed, order.codes.funds)?;
+        Ok((account, asset, needed))
+    }
+
+    /// Initial margin and maker fee of the part that would open.
+    fn reserve_perp(
+        &self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        perp: &PerpRules,
+        quantity: Quantity,
+        limit: Price,
+    ) -> Result<(Account, Asset, Quantity), Refusal> {
+        let account = cx.snapshot.accounts.perp;
+        let held = self.books.position(order.rules.key);
+        let signed = signed(order.side, quantity)?;
+        let opening = if held.quantity.signum() * signed.signum() >= 0 {
+            quantity
+        } else {
+            quantity.sub(held.quantity.abs()?)?.max(Quantity::ZERO)
+        };
+        if order.reduce_only || opening.is_zero() {
+            return Ok((account, SETTLEMENT, Quantity::ZERO));
+        }
+        let decimals = cx.decimals(SETTLEMENT)?;
+        let after = held.fill(signed, limit, decimals)?.after;
+        self.check_position(order, perp, &after, limit)?;
+        let leverage = self.leverage(order.rules.key.symbol);
+        let margin = perp.initial_margin(opening, limit, leverage)?;
+        let turnover = quantity.notional(limit, Rounding::Ceil)?;
+        let fee = turnover.at_rate(cx.snapshot.fees.perp.maker, Rounding::Ceil)?;
+        let needed = margin.add(fee)?.get();
+        let needed = Quantity::new(needed.round_to_decimals(decimals, Rounding::Ceil)?);
+        let cash = self.books.cash.get(account, SETTLEMENT);
+        let available = self.margin(cx, cash, None)?.available()?.get();
+        let reserved = self.books.reserved(account, SETTLEMENT)?;
+        let available = Quantity::new(available).sub(reserved)?;
+        require_margin(needed, available, order.codes)?;
+        Ok((account, SETTLEMENT, needed))
+    }
+
+    pub(super) fn cancel_order(
+        &mut self,
+        cx: &Context<'_>,
+        instruction: InstructionId,
+        cancel: &CancelOrder,
+    ) -> Result<Execution, Refusal> {
+        let found = self.books.orders.iter().position(|order| {
+            order.instruction == cancel.order && order.key.symbol == cancel.symbol
+        });
+        let Some(at) = found else {
+            let text = format!(
+                "no open order of instruction {} in {}; it filled, was canceled, or never rested",
+                cancel.order, cancel.symbol
+            );
+            return Err(Refusal::other(text, self.profile.perp.no_order));
+        };
+        self.books.orders.remove(at);
+        Ok(self.done(cx, instruction, ExecutionStatus::Settled))
+    }
+
+    pub(super) fn set_leverage(
+        &mut self,
+        cx: &Context<'_>,
+        instruction: InstructionId,
+        set: &SetLeverage,
+    ) -> Result<Execution, Refusal> {
+        let codes = &self.profile.perp;
+        let rules = self.instrument(cx, InstrumentKind::Perp, set.symbol, codes)?;
+        let Some(perp) = rules.perp.as_ref() else {
+            return Err(Refusal::invalid(format!("{} has no leverage", rules.key)));
+        };
+        let held = self.books.position(rules.key);
+        let size = held.quantity.abs()?;
+        let mark = cx
+            .view
+            .quote_of(rules.key.series())
+            .map_or(Price::ZERO, |q| q.mark);
+        let notional = size.notional(mark, Rounding::Ceil)?;
+        let tier_max = perp
+            .tier(size, notional)
+            .or(perp.tiers.last())
+            .map_or(perp.max_leverage, |tier| tier.max_leverage);
+        let max = tier_max.min(perp.max_leverage);
+        if set.leverage < Fixed18::ONE || set.leverage > max {
+            let reason = Rejection::Filter {
+                instrument: rules.key,
+                what: "leverage",
+                value: set.leverage.to_string(),
+                bound: format!("1 to {max} at a position of {size} {}", rules.base),
+            };
+            return Err(Refusal::rejected(reason, codes.leverage));
+        }
+        if !size.is_zero() {
+            let account = cx.snapshot.accounts.perp;
+            let cash = self.books.cash.get(account, SETTLEMENT);
+            let mut margin = self.margin(cx, cash, Some(rules.key))?;
+            margin.add(rules, &held, mark, Some(set.leverage))?;
+            let reserved = self.books.reserved(account, SETTLEMENT)?;
+            let available = Quantity::new(margin.balance.get()).sub(reserved)?;
+            require_margin(Quantity::new(margin.initial.get()), available, codes)?;
+        }
+        self.books.leverage.insert(set.symbol, set.leverage);
+        Ok(self.done(cx, instruction, ExecutionStatus::Settled))
+    }
+}
+
+/// The order behind a resting one, for its fill.
+pub(super) fn resting_order<'a>(
+    resting: &RestingOrder,
+    rules: &'a InstrumentRules,
+    codes: &'static RefusalCodes,
+) -> Order<'a> {
+    Order {
+        instruction: resting.instruction,
+        rules,
+        codes,
+        side: resting.side,
+        quantity: resting.quantity,
+        order_type: OrderType::Limit,
+        limit_price: Some(resting.limit),
+        time_in_force: TimeInForce::Gtc,
+        reduce_only: resting.reduce_only,
+    }
+}
