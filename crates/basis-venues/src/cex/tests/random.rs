@@ -27,16 +27,16 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let price = 400u32..600;
     prop_oneof![
-        (any::<bool>(), 1u32..200).prop_map(|(b, n)| Step::Spot(b, n)),
-        (any::<bool>(), 1u32..200, price.clone()).prop_map(|(b, n, p)| Step::SpotLimit(b, n, p)),
-        (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Perp(b, n)),
-        (any::<bool>(), 1u32..400, price).prop_map(|(b, n, p)| Step::PerpLimit(b, n, p)),
-        (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Close(b, n)),
-        (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Eth(b, n)),
-        (1u64..40).prop_map(Step::Cancel),
-        (1u8..60).prop_map(Step::Leverage),
-        (any::<bool>(), 1u32..20_000).prop_map(|(b, n)| Step::Move(b, n)),
-        (1u8..4).prop_map(Step::Hours),
+        1 => (any::<bool>(), 1u32..25).prop_map(|(b, n)| Step::Spot(b, n)),
+        1 => (any::<bool>(), 1u32..25, price.clone()).prop_map(|(b, n, p)| Step::SpotLimit(b, n, p)),
+        1 => (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Perp(b, n)),
+        1 => (any::<bool>(), 1u32..400, price).prop_map(|(b, n, p)| Step::PerpLimit(b, n, p)),
+        1 => (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Close(b, n)),
+        1 => (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Eth(b, n)),
+        1 => (1u64..40).prop_map(Step::Cancel),
+        1 => (1u8..60).prop_map(Step::Leverage),
+        1 => (any::<bool>(), 1u32..20_000).prop_map(|(b, n)| Step::Move(b, n)),
+        4 => (1u8..4).prop_map(Step::Hours),
     ]
 }
 
