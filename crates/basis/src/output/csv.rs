@@ -3,14 +3,16 @@
 //! Rows are put together by hand in one buffer per file: a year of hours has a hundred thousand rows
 //! of positions, and formatting through the standard machinery would take longer than the run.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use basis_core::error::ComponentError;
+use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
 use basis_core::market::PriceState;
-use basis_core::num::{Fixed18, Rounding};
-use basis_core::types::{Side, Timestamp};
+use basis_core::num::{Fixed18, MathError, Rounding, Value};
+use basis_core::types::{InstrumentKey, Timestamp};
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{ExecutionRow, RunResult};
 
@@ -173,6 +175,7 @@ pub(super) fn executions(directory: &Path, result: &RunResult) -> Result<u64, Co
           transfer_asset,transfer_amount,from_account,to_account",
     );
     table.end()?;
+    let slippage = slippage_of(&result.ledger)?;
     for row in &result.executions {
         table.instant(row.at);
         table.shown(&row.instruction);
@@ -180,7 +183,7 @@ pub(super) fn executions(directory: &Path, result: &RunResult) -> Result<u64, Co
         table.raw(row.operation.as_bytes());
         table.raw(row.action.as_bytes());
         table.raw(row.status.as_bytes());
-        fill_fields(&mut table, row)?;
+        fill_fields(&mut table, row, &slippage);
         match row.transfer {
             Some((asset, amount, from, to)) => {
                 table.shown(&asset);
@@ -195,29 +198,43 @@ pub(super) fn executions(directory: &Path, result: &RunResult) -> Result<u64, Co
     table.finish()
 }
 
-fn fill_fields(table: &mut Table, row: &ExecutionRow) -> Result<(), ComponentError> {
+fn fill_fields(table: &mut Table, row: &ExecutionRow, slippage: &Slippage<'_>) {
     let Some(fill) = &row.fill else {
         table.blank(11);
-        return Ok(());
+        return;
     };
-    let paid = fill.quantity.notional(fill.price, Rounding::HalfEven)?;
-    let worth = fill.quantity.notional(fill.mark, Rounding::HalfEven)?;
-    let slippage = match fill.side {
-        Side::Buy => worth.sub(paid)?,
-        Side::Sell => paid.sub(worth)?,
-    };
+    let lost = slippage.get(&(fill.instrument, &fill.trade)).copied();
     table.shown(&fill.instrument);
     table.raw(fill.side.as_str().as_bytes());
     table.number(fill.quantity.get());
     table.number(fill.price.get());
     table.number(fill.mark.get());
-    table.number(slippage.get());
+    table.number(lost.unwrap_or_default().get());
     table.number(fill.fee.get());
     table.shown(&fill.fee_asset);
     table.number(fill.fee_rate.get());
     table.raw(fill.liquidity.as_str().as_bytes());
     table.text(&fill.trade);
-    Ok(())
+}
+
+/// What each trade's ledger lines gained against their marks, by instrument and trade.
+type Slippage<'a> = BTreeMap<(InstrumentKey, &'a TradeId), Value>;
+
+/// Σ quantity × reference price − value over a trade's lines: the same sum as the bucket, so that
+/// the column adds up to it to the last digit.
+fn slippage_of(ledger: &[LedgerEntry]) -> Result<Slippage<'_>, MathError> {
+    let mut sums = Slippage::new();
+    for line in ledger.iter().filter(|line| line.kind == EntryKind::Trade) {
+        let Occurrence::Trade { instrument, trade } = &line.cause.occurrence else {
+            continue;
+        };
+        let at_mark = line
+            .quantity
+            .notional(line.reference_price, Rounding::HalfEven)?;
+        let sum = sums.entry((*instrument, trade)).or_default();
+        *sum = sum.add(at_mark)?.sub(line.value)?;
+    }
+    Ok(sums)
 }
 
 /// `positions.csv`: one row per step and holding, replayed from the ledger.
@@ -251,9 +268,7 @@ fn position_row(
     holding: &Holding,
 ) -> Result<(), ComponentError> {
     let margin = holding.margin(result, step);
-    if holding.is_empty()
-        && margin.is_none_or(|(balance, required)| balance.is_zero() && required.is_zero())
-    {
+    if holding.is_empty() && margin.is_none() {
         return Ok(());
     }
     table.row.extend_from_slice(instant);
@@ -308,7 +323,7 @@ mod tests {
         let columns = text.lines().next().unwrap().split(',').count();
         for line in text.lines() {
             // Quoted fields of these tests hold one comma each.
-            let quoted = line.matches("\"a,").count();
+            let quoted = line.matches("a,\"\"b").count();
             assert_eq!(line.split(',').count() - quoted, columns, "{line}");
         }
         text.lines().map(str::to_owned).collect()

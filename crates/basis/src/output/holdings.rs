@@ -129,13 +129,13 @@ impl Holding {
             .sub(self.open_cost)
     }
 
-    /// Margin balance and maintenance margin at `step`, on the collateral row of a perp account.
+    /// Margin balance and maintenance margin at `step`, on the collateral row of a perp account with
+    /// an open position: without one nothing is to be maintained.
     pub(super) fn margin(&self, result: &RunResult, step: usize) -> Option<(Value, Value)> {
         let column = result.steps.margins.get(self.margin?)?;
-        Some((
-            *column.margin_balance.get(step)?,
-            *column.maintenance_margin.get(step)?,
-        ))
+        let required = *column.maintenance_margin.get(step)?;
+        let balance = *column.margin_balance.get(step)?;
+        (!required.is_zero()).then_some((balance, required))
     }
 }
 

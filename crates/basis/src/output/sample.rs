@@ -46,6 +46,14 @@ fn key(kind: InstrumentKind) -> InstrumentKey {
     InstrumentKey::new(VENUE, kind, Symbol::literal("BTCUSDT"))
 }
 
+/// The second trade has a text that a CSV field must quote.
+fn trade_id(number: u64) -> TradeId {
+    match number {
+        2 => TradeId::Text("a,\"b\"".into()),
+        number => TradeId::Number(number),
+    }
+}
+
 fn account(name: &str) -> Account {
     Account::new(VENUE, Label::new(name).unwrap())
 }
@@ -90,7 +98,7 @@ fn ledger() -> Vec<LedgerEntry> {
     };
     let trade = |kind, id| Occurrence::Trade {
         instrument: key(kind),
-        trade: TradeId::Number(id),
+        trade: trade_id(id),
     };
     let (bought, sold) = (
         trade(InstrumentKind::Spot, 1),
@@ -266,7 +274,7 @@ pub(super) fn result() -> RunResult {
                 InstrumentKind::Perp,
                 Side::Sell,
                 ("60044", "60050"),
-                TradeId::Text("a,\"b\"".into()),
+                trade_id(2),
             ),
             ExecutionRow {
                 operation: "transfer",

@@ -1,0 +1,931 @@
+#!/usr/bin/env python3
+"""Re-derives every number of a run directory from its ledger, its rules and the market data.
+
+    python3 audit.py RUN --data DIR [--json]
+
+Exit code 0: everything agrees; 1: at least one difference, each printed with file, row, what was
+expected and what was found; 2: the run directory or the data cannot be read.
+
+This program shares no code with `basis`. It reads the run directory (config.yaml, summary.json and
+the CSV files) and the recorded data, nothing else, and needs only Python 3.11. The formulas are those
+of docs/run-directory.md. Amounts are decimals of 60 digits, rounded only where the document says so.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from bisect import bisect_right
+from collections import defaultdict
+from datetime import datetime, timedelta, timezone
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, getcontext
+from pathlib import Path
+
+getcontext().prec = 60
+ZERO, ONE = Decimal(0), Decimal(1)
+DOLLARS = ("USDT", "USDC", "DAI", "USD")
+BUCKETS = ("price", "basis", "funding", "interest", "borrow_cost", "rewards", "slippage", "fees",
+           "gas", "transfer_cost", "liquidation")
+KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "interest",
+               "borrow_cost": "borrow_cost", "reward": "rewards", "gas": "gas",
+               "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
+KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
+TOLERANCE = Decimal("1e-9")  # of equity, for sums of many rounded products
+
+
+def rounded(value, decimals=18, mode=ROUND_HALF_EVEN):
+    return value.quantize(Decimal(1).scaleb(-decimals), rounding=mode)
+
+
+def to_step(value, step, mode):
+    """The multiple of `step` next to `value`."""
+    return (value / step).quantize(ONE, rounding=mode) * step
+
+
+def instant(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def iso(at):
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- config.yaml: block maps, `- ` lists, scalars as JSON strings or plain words ------------------
+
+def scalar(text):
+    if text in ("", "null", "~"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if text in ("[]", "{}"):
+        return [] if text == "[]" else {}
+    return json.loads(text) if text.startswith('"') else text
+
+
+def split_key(text):
+    """`key: rest`, or None when the line is no entry of a map."""
+    if text.startswith('"'):
+        end = json.JSONDecoder().raw_decode(text)[1]
+        key, rest = json.loads(text[:end]), text[end:]
+        return (key, rest[1:].strip()) if rest.startswith(":") else None
+    key, colon, rest = text.partition(":")
+    return (key, rest.strip()) if colon and (not rest or rest[0] == " ") else None
+
+
+def read_yaml(text):
+    lines = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        body = raw.strip()
+        if body and not body.startswith("#") and body != "---":
+            lines.append((len(raw) - len(raw.lstrip()), body, number))
+
+    def block(at, indent):
+        """The value whose lines start at `at`, indented by `indent`; and the line after it."""
+        if lines[at][1].startswith("- ") or lines[at][1] == "-":
+            items = []
+            while at < len(lines) and lines[at][0] == indent and lines[at][1][:1] == "-":
+                inner = lines[at][1][1:].strip()
+                if not inner:
+                    value, at = block(at + 1, lines[at + 1][0])
+                elif split_key(inner):
+                    # `- key: value` opens a map that goes on below, indented past the dash.
+                    column = indent + len(lines[at][1]) - len(inner)
+                    lines[at] = (column, inner, lines[at][2])
+                    value, at = block(at, column)
+                else:
+                    value, at = scalar(inner), at + 1
+                items.append(value)
+            return items, at
+        entries = {}
+        while at < len(lines) and lines[at][0] == indent:
+            pair = split_key(lines[at][1])
+            if pair is None:
+                raise ValueError(f"config.yaml line {lines[at][2]}: no `key: value`")
+            key, rest = pair
+            at += 1
+            if rest:
+                entries[key] = scalar(rest)
+            elif at < len(lines) and (lines[at][0] > indent or
+                                      lines[at][0] == indent and lines[at][1][:1] == "-"):
+                entries[key], at = block(at, lines[at][0])
+            else:
+                entries[key] = None
+        return entries, at
+
+    if not lines:
+        return {}
+    value, at = block(0, lines[0][0])
+    if at != len(lines):
+        raise ValueError(f"config.yaml line {lines[at][2]}: indentation ends no block")
+    return value
+
+
+def dig(tree, *keys, default=None):
+    for key in keys:
+        if not isinstance(tree, dict) or tree.get(key) is None:
+            return default
+        tree = tree[key]
+    return tree
+
+
+# --- rules: the snapshots under `rules` of config.yaml --------------------------------------------
+
+class Rules:
+    def __init__(self, tree):
+        self.venues = {}
+        self.decimals = {}
+        for venue, file in tree.items():
+            rows = sorted(file["snapshots"], key=lambda row: row["effective_from"])
+            self.venues[venue] = rows
+            for row in rows:
+                for asset in row.get("assets") or []:
+                    self.decimals.setdefault(asset["asset"], int(asset["decimals"]))
+
+    def at(self, venue, at):
+        """The newest snapshot in force; before the first one, the first."""
+        rows = self.venues[venue]
+        day = at.strftime("%Y-%m-%d")
+        in_force = [row for row in rows if row["effective_from"][:10] <= day]
+        return in_force[-1] if in_force else rows[0]
+
+    def fee_rate(self, venue, kind, liquidity, at):
+        return Decimal(self.at(venue, at)["fees"][kind][f"{liquidity}_bps"]) / 10000
+
+    def instrument(self, venue, kind, symbol, at):
+        """Filters in base units: what the venue counts in contracts is multiplied out."""
+        for row in self.at(venue, at)["instruments"]:
+            if (row["kind"], row["symbol"]) == (kind, symbol):
+                size = Decimal(row["contract_size"]) if kind == "perp" else ONE
+                out = dict(row)
+                for key in ("lot_size", "min_quantity", "max_quantity", "max_market_quantity"):
+                    out[key] = Decimal(row[key]) * size
+                out["tick_size"] = Decimal(row["tick_size"])
+                out["min_notional"] = Decimal(row.get("min_notional") or 0)
+                out["contract_size"] = size
+                return out
+        raise KeyError(f"config.yaml: no rules for {venue}:{kind}:{symbol}")
+
+    def maintenance(self, key, quantity, mark, at):
+        """Maintenance margin: notional x rate of its tier - deduction, each rounded up."""
+        rules = self.instrument(*key, at)
+        notional = rounded(abs(quantity) * mark, mode=ROUND_CEILING)
+        measure = notional
+        if rules.get("tier_unit") == "contracts":
+            measure = abs(quantity) / rules["contract_size"]
+        tiers = rules["tiers"]
+        tier = next((t for t in tiers if measure <= Decimal(t["up_to"])), tiers[-1])
+        gross = rounded(notional * Decimal(tier["maintenance_margin_rate"]), mode=ROUND_CEILING)
+        whole = rules.get("tier_method") == "whole"
+        return gross if whole else gross - Decimal(tier.get("deduction") or 0)
+
+
+# --- market data: bars and funding rates as recorded ----------------------------------------------
+
+class Series:
+    """Marks of one price series, step by step, as the run could know them."""
+
+    def __init__(self, market, name):
+        self.name = name
+        self.own = market.bars(name)
+        proxy = market.proxies.get(name)
+        self.proxy = market.bars(proxy) if proxy else None
+        self.anchor = None
+        self.mark, self.state = None, "missing"
+        self.high = self.low = self.volume = ZERO
+
+    def advance(self, now, age_max, reference):
+        for bars, state in ((self.own, "fresh"), (self.proxy, "proxied")):
+            newest = bars.newest(now, age_max) if bars else None
+            if newest:
+                self.mark, self.high, self.low, self.volume = newest
+                self.state = state
+                self.anchor = (self.mark, self.mark if reference is None else reference)
+                return
+        if self.anchor is None:
+            return
+        mark, then = self.anchor
+        moves = reference is not None and reference > 0 and then > 0
+        self.mark = rounded(rounded(mark * reference / then), 8) if moves else mark
+        self.state, self.volume = "held", ZERO
+        self.high = self.low = self.mark
+
+
+class Bars:
+    """A bar is known when it closes: its opening time plus its length."""
+
+    def __init__(self, path, length, volume_unit):
+        self.length, self.known_at, self.rows = length, [], []
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                self.known_at.append(instant(row["timestamp"]) + length)
+                numbers = [Decimal(row[key]) for key in ("close", "high", "low", "volume")]
+                self.rows.append((*numbers[:3], numbers[3] * volume_unit))
+
+    def newest(self, now, age_max):
+        """Close, high, low and volume of the newest bar that is known and not too old."""
+        at = bisect_right(self.known_at, now) - 1
+        if at < 0 or now - self.known_at[at] >= (age_max or self.length):
+            return None
+        return self.rows[at]
+
+
+class Market:
+    def __init__(self, directory, config, rules):
+        self.directory, self.rules, self.cache = directory, rules, {}
+        minutes = int(dig(config, "data", "step_minutes", default=60))
+        self.step = timedelta(minutes=minutes)
+        self.suffix = f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+        age = dig(config, "data", "bar_age_max_minutes")
+        self.age_max = timedelta(minutes=int(age)) if age else None
+        self.proxies = {}
+        for kind, venues in (dig(config, "data", "proxies", default={}) or {}).items():
+            for venue, symbols in (venues or {}).items():
+                for symbol, proxy in (symbols or {}).items():
+                    self.proxies[f"{kind}.{venue}.{symbol}"] = proxy
+        self.reference = Series(self, config["reference_price"])
+        self.series = {self.reference.name: self.reference}
+
+    def bars(self, name):
+        if name not in self.cache:
+            kind, venue, symbol = name.split(".")
+            path = self.directory / kind / venue / f"{symbol}_{self.suffix}.csv"
+            unit = ONE
+            if venue == "okx" and kind == "perp":  # recorded in contracts
+                unit = self.rules.instrument(venue, kind, symbol, datetime.now(timezone.utc))["contract_size"]
+            self.cache[name] = Bars(path, self.step, unit) if path.exists() else None
+        return self.cache[name]
+
+    def rate(self, venue, symbol, at):
+        """The rate settled at the instant, of the series or of its proxy; None when nobody has it."""
+        name = f"funding.{venue}.{symbol}"
+        for candidate in (name, self.proxies.get(name)):
+            rates = self.funding(candidate) if candidate else {}
+            if at in rates:
+                return rates[at]
+        return None
+
+    def funding(self, name):
+        if name not in self.cache:
+            _, venue, symbol = name.split(".")
+            path = self.directory / "funding" / venue / f"{symbol}.csv"
+            rates = {}
+            if path.exists():
+                with path.open(newline="") as file:
+                    rates = {instant(r["timestamp"]): Decimal(r["funding_rate"]) for r in csv.DictReader(file)}
+            self.cache[name] = rates
+        return self.cache[name]
+
+    def want(self, names):
+        for name in names:
+            self.series.setdefault(name, Series(self, name))
+
+    def advance(self, now):
+        self.reference.advance(now, self.age_max, None)
+        for series in self.series.values():
+            if series is not self.reference:
+                series.advance(now, self.age_max, self.reference.mark)
+
+
+# --- the run directory ----------------------------------------------------------------------------
+
+class Line:
+    """One ledger line."""
+
+    def __init__(self, number, row):
+        self.number, self.row = number, row
+        self.at = instant(row["timestamp"])
+        self.key = (row["account"], row["item"])
+        self.quantity, self.value = Decimal(row["quantity"]), Decimal(row["value_usd"])
+        self.reference, self.kind = Decimal(row["reference_price_usd"]), row["kind"]
+        self.happening = row["cause"].rpartition("#")[0]
+        word, _, rest = self.happening.partition(":")
+        self.word = word
+        # trade:venue:kind:SYMBOL:id and liquidation:venue:kind:SYMBOL:id
+        self.instrument = ":".join(rest.split(":")[:3]) if word in ("trade", "liquidation") else None
+
+
+def is_position(item):
+    return item.count(":") == 2
+
+
+class Audit:
+    def __init__(self, run, data):
+        self.run, self.differences, self.counts, self.skipped = run, [], defaultdict(int), []
+        self.config = read_yaml((run / "config.yaml").read_text())
+        self.summary = json.loads((run / "summary.json").read_text())
+        self.rules = Rules(self.config["rules"])
+        self.ledger = [Line(n, row) for n, row in self.table("ledger.csv")]
+        self.equity = [(n, instant(row["timestamp"]), row) for n, row in self.table("equity.csv")]
+        self.executions = self.table("executions.csv")
+        self.steps = [at for _, at, _ in self.equity]
+        self.market = None
+        if self.summary["synthetic"]:
+            self.skip("the market is synthetic: marks, funding rates and held prices have no files")
+        elif data is None:
+            self.skip("no --data: marks, funding rates and held prices are not checked")
+        else:
+            self.market = Market(data, self.config, self.rules)
+        self.spot_venue = self.config["spot_venue"]
+
+    def table(self, name):
+        """Rows of a CSV file with their line numbers; the header is line 1."""
+        with (self.run / name).open(newline="") as file:
+            return list(enumerate(csv.DictReader(file), 2))
+
+    def skip(self, why):
+        self.skipped.append(why)
+
+    def check(self, file, row, what, expected, found, tolerance=ZERO):
+        self.counts[file] += 1
+        if isinstance(expected, Decimal) and isinstance(found, Decimal):
+            if abs(expected - found) <= tolerance:
+                return True
+        elif expected == found:
+            return True
+        self.differences.append({"file": file, "row": row, "what": what,
+                                 "expected": str(expected), "found": str(found)})
+        return False
+
+    def series_of(self, key):
+        """The price series of a holding; None for what the run values at 1."""
+        account, item = key
+        if item in DOLLARS:
+            return None
+        if is_position(item):
+            venue, kind, symbol = item.split(":")
+            return f"{kind}.{venue}.{symbol}"
+        reference = self.config["reference_price"]
+        venue = account.split(".")[0]
+        return f"spot.{venue}.{reference.split('.')[2]}" if venue == self.spot_venue else reference
+
+    # -- (a) the ledger by itself ------------------------------------------------------------------
+
+    def audit_ledger(self):
+        causes, held = {}, defaultdict(Decimal)
+        legs = defaultdict(Decimal)
+        step = 0
+        self.step_of = []
+        for index, line in enumerate(self.ledger):
+            row = line.row
+            self.check("ledger.csv", line.number, "seq", index, int(row["seq"]))
+            self.check("ledger.csv", line.number, "cause is unique", None, causes.get(row["cause"]))
+            causes[row["cause"]] = f"also on row {line.number}"
+            self.check("ledger.csv", line.number, "kind is known", True, line.kind in KINDS)
+            while step < len(self.steps) and self.steps[step] < line.at:
+                step += 1
+            self.step_of.append(step)
+            if line.kind != "trade":
+                worth = rounded(line.quantity * line.reference)
+                self.check("ledger.csv", line.number, "value = quantity x reference price", worth, line.value)
+            elif line.instrument and line.instrument.split(":")[1] == "spot":
+                legs[line.happening, line.number - int(row["cause"].rpartition("#")[2])] += line.value
+            item = row["item"]
+            if item in self.rules.decimals:
+                unit = Decimal(1).scaleb(-self.rules.decimals[item])
+                self.check("ledger.csv", line.number, "quantity in units of the asset", ZERO, line.quantity % unit)
+            if item in DOLLARS:
+                self.check("ledger.csv", line.number, "reference price of a dollar", ONE, line.reference)
+            held[line.key] += line.quantity
+            last = index + 1 == len(self.ledger) or self.ledger[index + 1].happening != line.happening
+            if last and not is_position(item):
+                self.check("ledger.csv", line.number, f"{item} in {row['account']} is not below zero",
+                           True, held[line.key] >= 0)
+        for (happening, first), total in legs.items():
+            self.check("ledger.csv", first, f"legs of {happening} cancel out", ZERO, total)
+        self.check("ledger.csv", len(self.ledger) + 1, "every line lies within the run", True,
+                   not self.step_of or self.step_of[-1] < len(self.steps))
+
+    # -- the replay: everything that needs holdings at a step ---------------------------------------
+
+    def replay(self):
+        """Walks the steps; checks positions.csv, equity.csv, funding and fills on the way."""
+        self.held, self.cost = defaultdict(Decimal), defaultdict(Decimal)
+        self.fills = self.fills_by_cause()
+        self.unbooked = {(r["series"], r["at"]): r for r in self.summary["unbooked_funding"]}
+        positions = defaultdict(dict)
+        for number, row in self.table("positions.csv"):
+            where = positions[row["timestamp"]]
+            self.check("positions.csv", number, "one row per holding", False, (row["account"], row["item"]) in where)
+            where[row["account"], row["item"]] = (number, row)
+        if self.market:
+            self.market.want(name for name in {self.series_of(line.key) for line in self.ledger} if name)
+        opening, before, next_line = None, ZERO, 0
+        self.totals = defaultdict(Decimal)
+        for index, (number, now, row) in enumerate(self.equity):
+            if self.market:
+                self.market.advance(now)
+            self.now, self.index = now, index
+            buckets = defaultdict(Decimal)
+            self.expect_funding(now)
+            while next_line < len(self.ledger) and self.step_of[next_line] <= index:
+                next_line = self.post_happening(next_line, buckets)
+            self.report_unbooked()
+            equity = self.audit_positions(now, positions.pop(iso(now), {}))
+            opening = self.audit_equity(number, row, equity, before, opening, buckets)
+            before = equity
+        for stamp, rows in positions.items():
+            self.check("positions.csv", min(n for n, _ in rows.values()), f"{stamp} is a step", True, False)
+
+    def mark(self, key):
+        name = self.series_of(key)
+        return ONE if name is None else self.market.series[name].mark
+
+    def post_happening(self, first, buckets):
+        """Posts the lines of one happening, checked against what should have happened."""
+        lines = [self.ledger[first]]
+        for line in self.ledger[first + 1:first + 8]:
+            if line.happening != lines[0].happening:
+                break
+            lines.append(line)
+        word = lines[0].word
+        if word == "trade":
+            self.audit_trade(lines)
+        elif word == "funding":
+            self.audit_funding(lines)
+        elif word == "liquidation":
+            self.audit_liquidation(lines)
+        for line in lines:
+            self.held[line.key] += line.quantity
+            if is_position(line.key[1]) and line.kind == "trade":
+                self.cost[line.key] += line.value
+            if line.kind == "realized_pnl":
+                self.cost[line.key[0], line.instrument] += line.value
+            if line.kind == "trade":
+                buckets["slippage"] += rounded(line.quantity * line.reference) - line.value
+            elif line.kind in KIND_BUCKET:
+                buckets[KIND_BUCKET[line.kind]] += line.value
+            elif line.kind in ("deposit", "withdrawal"):
+                buckets["external_flow"] += line.value
+            if self.market:
+                # What the mark has moved since the line, within the step.
+                buckets["price"] += rounded(line.quantity * (self.mark(line.key) - line.reference))
+        return first + len(lines)
+
+    # -- (b) funding -------------------------------------------------------------------------------
+
+    def expect_funding(self, now):
+        """Instants in (the step before, now] at which a position is held settle funding."""
+        self.due = {}
+        self.held_before = dict(self.held)
+        since = self.steps[self.index - 1] if self.index else now
+        for (account, item), quantity in self.held.items():
+            if not is_position(item) or quantity == 0:
+                continue
+            venue, kind, symbol = item.split(":")
+            section = self.rules.instrument(venue, kind, symbol, now).get("funding") or {}
+            interval = int(section.get("interval_hours", 8)) * 3600
+            anchor = int(section.get("anchor_hour_utc", 0)) * 3600
+            at = (int(since.timestamp()) - anchor) // interval * interval + anchor + interval
+            while at <= now.timestamp():
+                when = datetime.fromtimestamp(at, timezone.utc)
+                self.due[venue, symbol, iso(when)] = (account, item)
+                at += interval
+
+    def audit_funding(self, lines):
+        line = lines[0]
+        _, venue, symbol, stamp = line.happening.split(":", 3)
+        name = (venue, symbol, stamp)
+        if not self.check("ledger.csv", line.number, "a position was held at the funding instant",
+                          True, name in self.due) or not self.market:
+            self.due.pop(name, None)
+            return
+        account, item = self.due.pop(name)
+        when = instant(stamp)
+        rate = self.market.rate(venue, symbol, when)
+        if not self.check("ledger.csv", line.number, "a rate is recorded", True, rate is not None):
+            return
+        notional = rounded(self.held[account, item] * self.mark((account, item)))
+        amount = rounded(-rounded(notional * rate), self.rules.decimals["USDT"], ROUND_FLOOR)
+        self.check("ledger.csv", line.number, "funding = -(position x mark x rate)", amount, line.quantity)
+        self.check("ledger.csv", line.number, "account", account, line.key[0])
+        self.check("ledger.csv", line.number, "instant", when, line.at)
+        self.check("ledger.csv", line.number, "lines of the settlement", 1, len(lines))
+
+    def report_unbooked(self):
+        """What was due and not booked must be in the summary, with what it left exposed."""
+        for (venue, symbol, stamp), key in self.due.items():
+            found = self.unbooked.pop((f"funding.{venue}.{symbol}", stamp), None)
+            what = f"funding of {venue} {symbol} at {stamp} is booked or listed as unbooked"
+            if not self.check("summary.json", "unbooked_funding", what, True, found is not None):
+                continue
+            self.check("summary.json", "unbooked_funding", f"position at {stamp}", self.held_before[key], Decimal(found["position"]))
+            if self.market:
+                rate = self.market.rate(venue, symbol, instant(stamp))
+                self.check("summary.json", "unbooked_funding", f"no rate at {stamp}", None, rate)
+                worth = rounded(abs(self.held_before[key]) * self.mark(key))
+                self.check("summary.json", "unbooked_funding", f"notional at {stamp}", worth, Decimal(found["exposed_notional"]))
+
+    # -- (c) fills, fees, filters --------------------------------------------------------------------
+
+    def fills_by_cause(self):
+        fills = {}
+        for number, row in self.executions:
+            if row["instrument"]:
+                cause = f"trade:{row['instrument']}:{row['trade_id']}"
+                self.check("executions.csv", number, "trade id is unique", False, cause in fills)
+                fills[cause] = (number, row)
+        return fills
+
+    def audit_trade(self, lines):
+        """The lines of a fill follow from the fill; the fill follows from market and rules."""
+        first = lines[0]
+        fill = self.fills.pop(first.happening, None)
+        if not self.check("ledger.csv", first.number, f"{first.happening} is in executions.csv", True, fill is not None):
+            return
+        number, row = fill
+        venue, kind, symbol = row["instrument"].split(":")
+        rules = self.rules.instrument(venue, kind, symbol, first.at)
+        sign = 1 if row["side"] == "buy" else -1
+        quantity, price, mark = (Decimal(row[c]) for c in ("quantity_base", "price_quote", "mark_price_quote"))
+        self.check("executions.csv", number, "instant", first.at, instant(row["timestamp"]))
+        self.audit_price(number, row, rules, sign, quantity, price, mark)
+        rate = self.rules.fee_rate(venue, kind, row["liquidity"], first.at)
+        self.check("executions.csv", number, f"{row['liquidity']} fee rate of {venue} {kind}", rate, Decimal(row["fee_rate"]))
+        make = self.spot_lines if kind == "spot" else self.perp_lines
+        expected, fee, fee_asset = make(venue, row["instrument"], rules, sign * quantity, price, mark, rate, first.at)
+        self.check("executions.csv", number, "fee asset", fee_asset, row["fee_asset"])
+        self.check("executions.csv", number, "fee = turnover x rate, rounded up", fee, Decimal(row["fee"]))
+        self.compare(lines, expected, row["instruction_id"])
+        slippage = sum((rounded(line.quantity * line.reference) - line.value
+                        for line in lines if line.kind == "trade"), ZERO)
+        self.check("executions.csv", number, "slippage", slippage, Decimal(row["slippage_usd"]))
+
+    def audit_price(self, number, row, rules, sign, quantity, price, mark):
+        """Filters, and the price from mark, slippage model and tick."""
+        what = f"{row['side']} {row['instrument']}"
+        self.check("executions.csv", number, f"{what}: multiple of the lot", ZERO, quantity % rules["lot_size"])
+        self.check("executions.csv", number, f"{what}: at least the minimum", True, quantity >= rules["min_quantity"])
+        self.check("executions.csv", number, f"{what}: at most the maximum", True, quantity <= rules["max_quantity"])
+        self.check("executions.csv", number, f"{what}: multiple of the tick", ZERO, price % rules["tick_size"])
+        venue, kind, symbol = row["instrument"].split(":")
+        closes = sign * self.held[self.account(venue, "perp"), row["instrument"]] < 0
+        if not (kind == "perp" and closes):  # exchanges waive the floor for what only closes
+            self.check("executions.csv", number, f"{what}: notional at least the minimum", True,
+                       quantity * mark >= rules["min_notional"])
+        if not self.market:
+            return
+        series = self.market.series[f"{kind}.{venue}.{symbol}"]
+        self.check("executions.csv", number, f"{what}: mark", series.mark, mark)
+        self.check("executions.csv", number, f"{what}: no order on a held mark", True, series.state in ("fresh", "proxied"))
+        if row["liquidity"] == "maker":
+            through = series.low < price if sign > 0 else series.high > price
+            self.check("executions.csv", number, f"{what}: the bar traded through the limit", True, through)
+            return
+        settings = dig(self.config, "venue_settings", venue, default={})
+        model = settings.get("slippage") or "fixed_bps"
+        bps = ZERO
+        if model == "fixed_bps":
+            bps = Decimal(settings.get("slippage_bps") or 1)
+        elif model == "sqrt_impact":
+            bps = Decimal(settings.get("impact_max_bps") or 500)
+            if series.volume > 0:
+                share = rounded(quantity / series.volume, mode=ROUND_CEILING).sqrt()
+                impact = Decimal(settings.get("impact_bps") or 10) * rounded(share, mode=ROUND_FLOOR)
+                bps = min(bps, rounded(impact, mode=ROUND_CEILING))
+        against = ROUND_CEILING if sign > 0 else ROUND_FLOOR
+        expected = to_step(rounded(mark * (1 + sign * bps / 10000), mode=against), rules["tick_size"], against)
+        self.check("executions.csv", number, f"{what}: price = mark with {model} slippage, on the tick", expected, price)
+
+    def account(self, venue, use):
+        accounts = self.rules.at(venue, self.now)["accounts"]
+        return f"{venue}.{accounts.get(use) or accounts['deposit']}"
+
+    def spot_lines(self, venue, _, rules, signed, price, mark, rate, at):
+        base, quote = rules["base"], rules["quote"]
+        account = self.account(venue, "spot")
+        mode = ROUND_CEILING if signed > 0 else ROUND_FLOOR
+        turnover = rounded(rounded(abs(signed) * price, mode=mode), self.rules.decimals[quote], mode)
+        paid = turnover if signed > 0 else -turnover
+        in_base = signed > 0 and (self.rules.at(venue, at)["fees"].get("spot_buy_fee_asset") or "base") == "base"
+        asset, amount, reference = (base, signed, mark) if in_base else (quote, turnover, ONE)
+        fee = rounded(rounded(amount * rate, mode=ROUND_CEILING), self.rules.decimals[asset], ROUND_CEILING)
+        lines = [(account, base, signed, paid, "trade", mark), (account, quote, -paid, -paid, "trade", ONE)]
+        if fee:
+            lines.append((account, asset, -fee, rounded(-fee * reference), "fee", reference))
+        return lines, fee, asset
+
+    def perp_lines(self, venue, item, rules, signed, price, mark, rate, at):
+        quote = rules["quote"]
+        account = self.account(venue, "perp")
+        decimals = self.rules.decimals[quote]
+        turnover = rounded(abs(signed) * price, mode=ROUND_CEILING)
+        fee = rounded(rounded(turnover * rate, mode=ROUND_CEILING), decimals, ROUND_CEILING)
+        lines = [(account, item, signed, rounded(signed * price), "trade", mark)]
+        realized = self.realized(account, item, signed, price, decimals)
+        if realized:
+            lines.append((account, quote, realized, realized, "realized_pnl", ONE))
+        if fee:
+            lines.append((account, quote, -fee, -fee, "fee", ONE))
+        return lines, fee, quote
+
+    def realized(self, account, item, signed, price, decimals):
+        """Result of the part that closes: price less average cost, rounded down, against us."""
+        held, cost = self.held[account, item], self.cost[account, item]
+        if held * signed >= 0:
+            return ZERO
+        after = held + signed
+        crosses = after * held < 0
+        opened = rounded(after * price) if crosses else ZERO
+        kept = ZERO if crosses or after == 0 else rounded(cost * after / held)
+        return rounded(kept + opened - cost - rounded(signed * price), decimals, ROUND_FLOOR)
+
+    def compare(self, lines, expected, instruction):
+        names = ("account", "item", "quantity", "value_usd", "kind", "reference_price_usd")
+        for line, want in zip(lines, expected):
+            found = (*line.key, line.quantity, line.value, line.kind, line.reference)
+            for name, a, b in zip(names, want, found):
+                self.check("ledger.csv", line.number, f"{name} of {line.happening}", a, b)
+            self.check("ledger.csv", line.number, "instruction_id", instruction, line.row["instruction_id"])
+        # An account that a close leaves flat and below zero is made good by the insurance fund.
+        extra = lines[len(expected):]
+        made_good = len(extra) == 1 and extra[0].kind == "liquidation" and extra[0].quantity > 0
+        self.check("ledger.csv", lines[-1].number, f"number of lines of {lines[0].happening}",
+                   len(expected) + (1 if made_good else 0), len(lines))
+
+    def audit_liquidation(self, lines):
+        """A forced close: the whole position, at a price of the bar, with the fee of the rules."""
+        first = lines[0]
+        account, item = first.key
+        self.due = {name: key for name, key in self.due.items() if key != first.key}
+        venue, kind, symbol = item.split(":")
+        rules = self.rules.instrument(venue, kind, symbol, first.at)
+        price = first.reference
+        decimals = self.rules.decimals[rules["quote"]]
+        self.check("ledger.csv", first.number, "a liquidation closes the position", -self.held[first.key], first.quantity)
+        self.check("ledger.csv", first.number, "value", rounded(first.quantity * price), first.value)
+        realized = self.realized(account, item, first.quantity, price, decimals)
+        booked = sum((line.quantity for line in lines if line.kind == "realized_pnl"), ZERO)
+        self.check("ledger.csv", first.number, "realized result", realized, booked)
+        full = rounded(rounded(abs(first.quantity) * price, mode=ROUND_CEILING)
+                       * Decimal(rules["liquidation_fee_bps"]) / 10000, decimals, ROUND_CEILING)
+        fee = -sum((line.quantity for line in lines if line.kind == "liquidation" and line.quantity < 0), ZERO)
+        self.check("ledger.csv", first.number, "liquidation fee is at most that of the rules", True, fee <= full)
+        if self.market:
+            series = self.market.series[self.series_of(first.key)]
+            low, high = series.low - rules["tick_size"], series.high + rules["tick_size"]
+            self.check("ledger.csv", first.number, "closing price lies in the bar", True, low <= price <= high)
+
+    # -- positions.csv and margins -------------------------------------------------------------------
+
+    def audit_positions(self, now, rows):
+        """Holdings, marks and margins of the step; returns equity, or None without marks."""
+        file, equity = "positions.csv", ZERO
+        expected = {key: q for key, q in self.held.items() if q or self.cost[key]}
+        balance, needed = defaultdict(Decimal), defaultdict(Decimal)
+        for key, quantity in expected.items():
+            account, item = key
+            if key not in rows:
+                self.check(file, "-", f"{iso(now)} {account} {item}", quantity, "no row")
+            number, row = rows.get(key, ("-", {}))
+            mark = self.mark(key) if self.market else Decimal(row.get("mark_price_usd") or 0)
+            value = rounded(quantity * mark) - self.cost[key]
+            equity += value
+            if item in DOLLARS or is_position(item):
+                balance[account] += value
+            if is_position(item):
+                needed[account] += self.rules.maintenance(item.split(":"), quantity, mark, now)
+            if not row:
+                continue
+            self.check(file, number, f"quantity of {item} in {account}", quantity, Decimal(row["quantity"]))
+            self.check(file, number, f"mark of {item}", mark, Decimal(row["mark_price_usd"] or 0))
+            self.check(file, number, f"value of {item} in {account}", value, Decimal(row["value_usd"] or 0))
+            state = "par" if item in DOLLARS else self.market and self.market.series[self.series_of(key)].state
+            if state:
+                self.check(file, number, f"state of the mark of {item}", state, row["mark_state"])
+            cost = Decimal(row["open_cost_usd"]) if row["open_cost_usd"] else ZERO
+            self.check(file, number, f"open cost of {item}", self.cost[key], cost)
+        shown = set()
+        for key, (number, row) in rows.items():
+            if row["margin_balance_usd"]:
+                account = key[0]
+                shown.add(account)
+                self.check(file, number, f"margin balance of {account}", balance[account], Decimal(row["margin_balance_usd"]))
+                self.check(file, number, f"maintenance margin of {account}", needed[account], Decimal(row["maintenance_margin_usd"]))
+            if key not in expected and (key[0] not in needed or Decimal(row["quantity"])):
+                self.check(file, number, f"{key[1]} in {key[0]}", "no row", row["quantity"])
+        self.check(file, "-", f"{iso(now)} accounts with a margin", sorted(needed), sorted(shown))
+        for account, margin in needed.items():
+            self.check(file, "-", f"{iso(now)} {account} stands above its maintenance margin", True, balance[account] > margin)
+        return equity
+
+    # -- (d) equity and (e) attribution --------------------------------------------------------------
+
+    def audit_equity(self, number, row, equity, before, opening, buckets):
+        file = "equity.csv"
+        self.check(file, number, "equity = sum of holdings at their marks", equity, Decimal(row["equity_usd"]))
+        flow = buckets.pop("external_flow", ZERO)
+        self.check(file, number, "external flow", flow, Decimal(row["external_flow_usd"]))
+        share = equity
+        reference = Decimal(row["reference_price_usd"])
+        if self.config["share_class"] not in DOLLARS:
+            share = rounded(equity / reference)
+        self.check(file, number, "equity in the share class", share, Decimal(row["equity_share_class"]))
+        delta = sum((q for key, q in self.held.items() if self.series_of(key)), ZERO)
+        self.check(file, number, "net delta", delta, Decimal(row["net_delta_base"]))
+        exact = list(BUCKETS)
+        if self.market:
+            self.check(file, number, "reference price", self.market.reference.mark, reference)
+            if opening:
+                self.market_moves(opening, buckets)
+        else:
+            exact = [b for b in BUCKETS if b not in ("price", "basis")]
+            for bucket in ("price", "basis"):
+                buckets[bucket] = Decimal(row[bucket])
+        for bucket in exact:
+            self.check(file, number, f"bucket {bucket}", buckets[bucket], Decimal(row[bucket]))
+        for bucket in BUCKETS:
+            self.totals[bucket] += Decimal(row[bucket])
+        residual = equity - before - flow - sum((buckets[b] for b in BUCKETS), ZERO)
+        self.totals["residual"] += Decimal(row["residual"])
+        self.check(file, number, "residual", residual, Decimal(row["residual"]))
+        self.check(file, number, "residual is rounding", ZERO, residual, TOLERANCE * max(abs(equity), ONE))
+        if self.market:
+            marks = {key: (q, self.mark(key)) for key, q in self.held.items() if q and self.series_of(key)}
+            return marks, self.market.reference.mark
+        return None
+
+    def market_moves(self, opening, buckets):
+        """price = delta at the start x move of the reference; basis = what marks moved beyond it."""
+        marks, reference = opening
+        move = self.market.reference.mark - reference
+        buckets["price"] += rounded(sum((q for q, _ in marks.values()), ZERO) * move)
+        for key, (quantity, mark) in marks.items():
+            buckets["basis"] += rounded(quantity * (self.mark(key) - mark - move))
+
+    # -- (f) transfers -------------------------------------------------------------------------------
+
+    def audit_transfers(self):
+        """What left arrives, whole and in time; nothing is lost on the way."""
+        orders = {row["instruction_id"]: (n, row) for n, row in self.executions if row["transfer_asset"]}
+        out, back = defaultdict(list), defaultdict(list)
+        for line in self.ledger:
+            if line.word in ("transfer_out", "transfer_in"):
+                number = line.happening.partition(":")[2]
+                (out if line.word == "transfer_out" else back)[number].append(line)
+        for number, row in orders.values():
+            self.check("executions.csv", number, "a transfer leaves its account", True, row["instruction_id"] in out)
+        flying, end = defaultdict(Decimal), self.steps[-1]
+        for ident, lines in out.items():
+            first, known = lines[0], orders.get(ident)
+            if not self.check("ledger.csv", first.number, f"transfer {ident} is in executions.csv", True, known is not None):
+                continue
+            row = known[1]
+            asset, amount = row["transfer_asset"], Decimal(row["transfer_amount"])
+            source, target = row["from_account"], row["to_account"]
+            fee, delay = self.route(known[0], source, target, asset, amount, first.at)
+            arrival = back.pop(ident, [])
+            at_once = source.split(".")[0] == target.split(".")[0] and not delay
+            landing = target if at_once else "in_flight.main"
+            price = first.reference
+            expected = [(source, asset, -amount, rounded(-amount * price), "transfer", price)]
+            if fee:
+                expected.append((source, asset, -fee, rounded(-fee * price), "transfer_cost", price))
+            expected.append((landing, asset, amount, rounded(amount * price), "transfer", price))
+            self.compare(lines, expected, ident)
+            if at_once:
+                self.check("ledger.csv", first.number, f"transfer {ident} arrives once", 0, len(arrival))
+                continue
+            due = first.at + delay
+            if due > end:
+                self.check("ledger.csv", first.number, f"transfer {ident} is still in flight", 0, len(arrival))
+                flying[asset] += amount
+                continue
+            if not self.check("ledger.csv", first.number, f"transfer {ident} arrives by {iso(due)}", True, bool(arrival)):
+                continue
+            price = arrival[0].reference
+            self.check("ledger.csv", arrival[0].number, f"arrival of transfer {ident}", due, arrival[0].at)
+            self.compare(arrival, [("in_flight.main", asset, -amount, rounded(-amount * price), "transfer", price),
+                                   (target, asset, amount, rounded(amount * price), "transfer", price)], ident)
+        for ident, lines in back.items():
+            self.check("ledger.csv", lines[0].number, f"transfer {ident} that arrives has left", True, False)
+        for (account, item), quantity in self.held.items():
+            if account == "in_flight.main":
+                self.check("ledger.csv", "end", f"{item} in flight", flying[item], quantity)
+
+    def route(self, number, source, target, asset, amount, at):
+        """Fee and delay of a transfer by the rules of the sending venue."""
+        venue, rules = source.split(".")[0], self.rules.at(source.split(".")[0], at)
+        moves = rules["transfers"]
+        if venue == target.split(".")[0]:
+            internal = moves.get("internal") or {}
+            return Decimal(internal.get("fee") or 0), timedelta(seconds=int(internal.get("delay_seconds") or 0))
+        row = next((w for w in moves["withdrawals"] if w["asset"] == asset), None)
+        if not self.check("executions.csv", number, f"{asset} can leave {venue}", True, row is not None):
+            return ZERO, timedelta(0)
+        self.check("executions.csv", number, "amount is at least the minimum", True, amount >= Decimal(row["minimum"]))
+        self.check("executions.csv", number, "amount has the decimals allowed", ZERO,
+                   amount % Decimal(1).scaleb(-int(row["decimals"])))
+        for venue, place in ((venue, source), (target.split(".")[0], target)):
+            gate = f"{venue}.{self.rules.at(venue, at)['accounts']['deposit']}"
+            self.check("executions.csv", number, f"account for money over the border of {venue}", gate, place)
+        return Decimal(row["fee"]), timedelta(seconds=int(row["delay_seconds"]))
+
+    # -- (g) the summary -----------------------------------------------------------------------------
+
+    def audit_summary(self):
+        s, file = self.summary, "summary.json"
+        rows = [row for _, _, row in self.equity]
+        equity = [Decimal(row["equity_usd"]) for row in rows]
+        flows = [Decimal(row["external_flow_usd"]) for row in rows]
+        self.check(file, "equity_end_usd", "last equity", equity[-1], Decimal(s["equity_end_usd"]))
+        self.check(file, "equity_start_usd", "first capital", flows[0], Decimal(s["equity_start_usd"]))
+        self.check(file, "equity_start_usd", "initial_capital of config.yaml",
+                   Decimal(self.config["initial_capital"]) if self.config["share_class"] in DOLLARS else flows[0],
+                   Decimal(s["equity_start_usd"]))
+        self.check(file, "equity_end", "last equity, share class", Decimal(rows[-1]["equity_share_class"]), Decimal(s["equity_end"]))
+        for bucket in (*BUCKETS, "residual"):
+            self.check(file, f"attribution.{bucket}", "sum over the steps", self.totals[bucket], Decimal(s["attribution"][bucket]))
+        costs = {name: -self.totals[name] for name in ("fees", "slippage", "gas", "borrow_cost", "transfer_cost", "liquidation")}
+        for name, cost in (*costs.items(), ("total", sum(costs.values(), ZERO))):
+            self.check(file, f"costs.{name}", "buckets that cost, turned round", cost, Decimal(s["costs"][name]))
+        happenings = {line.happening: line.word for line in self.ledger}
+        count = lambda word: sum(1 for w in happenings.values() if w == word)
+        counted = {"steps": len(rows), "fills": sum(1 for _, r in self.executions if r["instrument"]),
+                   "liquidations": count("liquidation"), "funding_payments": count("funding"),
+                   "transfers": sum(1 for _, r in self.executions if r["transfer_asset"] and
+                                    r["from_account"].split(".")[0] != r["to_account"].split(".")[0])}
+        for name, value in counted.items():
+            self.check(file, f"counts.{name}", "counted in the files", value, s["counts"][name])
+        self.check(file, "unbooked_funding", "rows that no instant explains", [], sorted(map(str, self.unbooked)))
+        total = sum((Decimal(r["exposed_notional"]) for r in s["unbooked_funding"]), ZERO)
+        self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
+        self.check("executions.csv", "-", "fills without ledger lines", [], sorted(self.fills))
+        self.audit_statistics(equity, flows)
+
+    def audit_statistics(self, equity, flows):
+        """Time-weighted: capital arrives after the move of its step and before its trades."""
+        index = peak = ONE
+        drawdown, before, earned = ZERO, ZERO, []
+        for value, flow in zip(equity, flows):
+            start, end = (before, value - flow) if before > 0 else (flow, value)
+            before = value
+            if start <= 0:
+                continue
+            earned.append(end / start - 1)
+            index *= end / start
+            peak = max(peak, index)
+            drawdown = max(drawdown, 1 - index / peak)
+        years = Decimal(len(earned)) * self.step_seconds() / (365 * 86400)
+        apy = float(index) ** (1 / float(years)) - 1 if years > 0 and index > 0 else 0.0
+        near = Decimal("1e-9")
+        for name, value in (("return", index - 1), ("max_drawdown", drawdown), ("apy", Decimal(apy))):
+            self.check("summary.json", name, "time-weighted", value, Decimal(repr(self.summary[name])), near * (1 + abs(value)))
+        if len(earned) > 1 and self.summary["sharpe"] is not None:
+            mean = sum(earned, ZERO) / len(earned)
+            variance = sum(((e - mean) ** 2 for e in earned), ZERO) / (len(earned) - 1)
+            per_year = Decimal(365 * 86400) / self.step_seconds()
+            sharpe = mean / variance.sqrt() * per_year.sqrt()
+            self.check("summary.json", "sharpe", "mean over deviation, per year", sharpe,
+                       Decimal(repr(self.summary["sharpe"])), Decimal("1e-6") * (1 + abs(sharpe)))
+
+    def step_seconds(self):
+        return int(dig(self.config, "data", "step_minutes", default=60)) * 60
+
+    def audit_clock(self):
+        step = timedelta(seconds=self.step_seconds())
+        start, end = instant(self.summary["from"]), instant(self.summary["to"])
+        offset = start.timestamp() % step.total_seconds()
+        expected = start - timedelta(seconds=offset) + step
+        for number, at, _ in self.equity:
+            if not self.check("equity.csv", number, "one row per step", iso(expected), iso(at)):
+                break
+            expected += step
+        self.check("equity.csv", "end", "the run ends within a step of `to`", True, self.steps[-1] <= end < expected)
+
+    def audit(self):
+        self.audit_clock()
+        self.audit_ledger()
+        self.replay()
+        self.audit_transfers()
+        self.audit_summary()
+        return self.differences
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Re-derives every number of a run directory.")
+    parser.add_argument("run", type=Path, help="the run directory")
+    parser.add_argument("--data", type=Path, help="the data directory the run was made from")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    arguments = parser.parse_args()
+    try:
+        audit = Audit(arguments.run, arguments.data)
+        differences = audit.audit()
+    except (OSError, KeyError, ValueError, ArithmeticError, TypeError, AttributeError, IndexError) as e:
+        print(f"audit: cannot read {arguments.run}: {type(e).__name__}: {e}", file=sys.stderr)
+        return 2
+    if arguments.json:
+        print(json.dumps({"checks": audit.counts, "skipped": audit.skipped, "differences": differences}, indent=2))
+    else:
+        for text in audit.skipped:
+            print(f"SKIPPED: {text}")
+        for d in differences[:200]:
+            print(f"{d['file']} row {d['row']}: {d['what']}: expected {d['expected']}, found {d['found']}")
+        if len(differences) > 200:
+            print(f"… and {len(differences) - 200} more")
+        done = ", ".join(f"{n} in {file}" for file, n in sorted(audit.counts.items()))
+        print(f"{len(differences)} differences in {sum(audit.counts.values())} checks ({done})")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

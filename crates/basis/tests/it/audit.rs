@@ -1,0 +1,303 @@
+//! The outside auditor over whole runs: it agrees with them, it agrees again on a second run, and it
+//! finds a single changed digit.
+//!
+//! The auditor is a Python program that shares no code with the product. These tests need `python3`
+//! and the recorded data beside the checkout (or in `BASIS_SHARED_DIR`); without either they say so
+//! and pass.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests: a failure is a failed test, and a skip must be loud"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+const TABLES: [&str; 5] = [
+    "config.yaml",
+    "equity.csv",
+    "executions.csv",
+    "ledger.csv",
+    "positions.csv",
+];
+const FUNDING_PROXY: &str = "data.proxies.funding.okx.BTCUSDT=funding.bybit.BTCUSDT";
+
+/// The recorded data, when it and Python are there.
+fn data_directory() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let shared = std::env::var_os("BASIS_SHARED_DIR").map_or_else(beside, PathBuf::from);
+    let data = shared.join("data");
+    if !data.is_dir() {
+        eprintln!("SKIPPED: no recorded data in {}", data.display());
+        return None;
+    }
+    python().then_some(data)
+}
+
+fn python() -> bool {
+    let found = Command::new("python3").arg("--version").output().is_ok();
+    if !found {
+        eprintln!("SKIPPED: no python3 to run the auditor with");
+    }
+    found
+}
+
+/// A directory of this test process that does not exist yet.
+fn fresh(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("audit-{name}"));
+    drop(fs::remove_dir_all(&path));
+    path
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs btc_basis from 2024-05-01 to `to`, with the missing OKX prices taken from Bybit.
+fn backtest(data: &Path, name: &str, to: &str, settings: &[&str]) -> PathBuf {
+    let out = fresh(name);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
+    command.args(["backtest", "btc_basis", "--from", "2024-05-01", "--to", to]);
+    command.args(["--capital", "1000000", "--set", "data.gaps=hold"]);
+    command.args(["--set", "data.proxies.perp.okx.BTCUSDT=perp.bybit.BTCUSDT"]);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    let done = command
+        .arg("--data")
+        .arg(data)
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    out
+}
+
+fn audit(run: &Path, data: Option<&Path>) -> Output {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/audit.py");
+    let mut command = Command::new("python3");
+    command.arg("-B").arg(program).arg(run);
+    if let Some(data) = data {
+        command.arg("--data").arg(data);
+    }
+    command.output().unwrap()
+}
+
+fn assert_agrees(run: &Path, data: Option<&Path>) -> String {
+    let done = audit(run, data);
+    let report = text(&done.stdout);
+    assert_eq!(
+        done.status.code(),
+        Some(0),
+        "{report}{}",
+        text(&done.stderr)
+    );
+    report
+}
+
+/// Two months, long enough for gaps, rebalances and transfers; made once for all tampering tests.
+fn short_run(data: &Path) -> &'static Path {
+    static RUN: OnceLock<PathBuf> = OnceLock::new();
+    RUN.get_or_init(|| backtest(data, "short", "2024-06-30", &[]))
+}
+
+/// Changes one digit of `column` in the first row that `matches` and returns its line number.
+fn tamper(file: &Path, column: &str, matches: impl Fn(&str) -> bool) -> usize {
+    let table = fs::read_to_string(file).unwrap();
+    let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
+    let at = lines[0].split(',').position(|name| name == column).unwrap();
+    let row = (1..lines.len()).find(|&row| matches(&lines[row])).unwrap();
+    let mut fields: Vec<String> = lines[row].split(',').map(str::to_owned).collect();
+    let digit = fields[at].rfind(|c: char| c.is_ascii_digit()).unwrap();
+    let other = if fields[at][digit..].starts_with('1') {
+        "2"
+    } else {
+        "1"
+    };
+    fields[at].replace_range(digit..=digit, other);
+    lines[row] = fields.join(",");
+    fs::write(file, lines.join("\n") + "\n").unwrap();
+    row + 1
+}
+
+/// The auditor over a copy of the short run with one digit changed; it must name the row.
+fn assert_found(name: &str, file: &str, column: &str, matches: impl Fn(&str) -> bool) {
+    let Some(data) = data_directory() else { return };
+    let run = fresh(name);
+    fs::create_dir_all(&run).unwrap();
+    for table in TABLES.iter().chain(&["summary.json"]) {
+        fs::copy(short_run(&data).join(table), run.join(table)).unwrap();
+    }
+    let row = tamper(&run.join(file), column, matches);
+    let done = audit(&run, Some(&data));
+    let report = text(&done.stdout);
+    assert_eq!(
+        done.status.code(),
+        Some(1),
+        "{report}{}",
+        text(&done.stderr)
+    );
+    let place = format!("{file} row {row}:");
+    assert!(report.contains(&place), "no `{place}` in\n{report}");
+}
+
+fn json(run: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap()
+}
+
+/// Every line of the event log, without what differs between two runs.
+fn events(run: &Path) -> Vec<String> {
+    let mut files: Vec<_> = fs::read_dir(run.join("events"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let mut lines = Vec::new();
+    for file in files {
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event["run_id"] = serde_json::Value::Null;
+            event["data"]["processing_time_ms"] = serde_json::Value::Null;
+            lines.push(event.to_string());
+        }
+    }
+    lines
+}
+
+#[test]
+fn thirteen_months_agree_with_the_auditor_and_with_a_second_run() {
+    let Some(data) = data_directory() else { return };
+    let first = backtest(&data, "year-1", "2025-05-31", &[]);
+    assert_agrees(&first, Some(&data));
+    let second = backtest(&data, "year-2", "2025-05-31", &[]);
+    for table in TABLES {
+        let same = fs::read(first.join(table)).unwrap() == fs::read(second.join(table)).unwrap();
+        assert!(same, "{table} differs between two runs");
+    }
+    assert_eq!(events(&first), events(&second));
+    let (mut one, mut two) = (json(&first), json(&second));
+    for summary in [&mut one, &mut two] {
+        summary["run_id"] = serde_json::Value::Null;
+        summary["timing"] = serde_json::Value::Null;
+    }
+    assert_eq!(one, two);
+}
+
+#[test]
+fn with_a_proxy_for_missing_funding_only_the_end_of_the_data_stays_unbooked() {
+    let Some(data) = data_directory() else { return };
+    let run = backtest(&data, "proxy", "2025-05-31", &[FUNDING_PROXY]);
+    assert_agrees(&run, Some(&data));
+    // The files end eight hours before the run does.
+    for row in json(&run)["unbooked_funding"].as_array().unwrap() {
+        assert_eq!(row["at"], "2025-06-01T00:00:00Z", "{row}");
+    }
+}
+
+#[test]
+fn other_fill_models_and_liquidations_agree() {
+    let Some(data) = data_directory() else { return };
+    let mut settings: Vec<String> = ["binance", "bybit", "okx"]
+        .iter()
+        .flat_map(|venue| {
+            [
+                format!("venue_settings.{venue}.slippage=sqrt_impact"),
+                format!("venue_settings.{venue}.leverage=50"),
+            ]
+        })
+        .collect();
+    // Out of the way, so that the venue and not the risk monitor closes positions.
+    for limit in ["halt", "deleverage", "reduce_only", "warn"] {
+        settings.push(format!("risk.margin_ratio_{limit}=9"));
+    }
+    settings.push("risk.net_delta_halt=10".to_owned());
+    settings.push("hedge_leverage=18".to_owned());
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let run = backtest(&data, "leveraged", "2025-05-31", &settings);
+    assert_agrees(&run, Some(&data));
+    let liquidations = json(&run)["counts"]["liquidations"].as_u64().unwrap();
+    assert!(
+        liquidations > 0,
+        "the run should lose positions to its venues"
+    );
+}
+
+#[test]
+fn a_synthetic_run_is_audited_as_far_as_its_files_go_and_says_so() {
+    if !python() {
+        return;
+    }
+    let out = fresh("synthetic");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
+    command.args(["backtest", "btc_basis", "--out"]).arg(&out);
+    let done = command.env_remove("BASIS_DATA_DIR").output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(assert_agrees(&out, None).contains("SKIPPED: the market is synthetic"));
+}
+
+#[test]
+fn a_changed_trade_in_the_ledger_is_found() {
+    assert_found("ledger", "ledger.csv", "quantity", |row| {
+        row.contains(",trade,")
+    });
+}
+
+#[test]
+fn a_changed_funding_payment_is_found() {
+    assert_found("funding", "ledger.csv", "quantity", |row| {
+        row.contains(",funding,")
+    });
+}
+
+#[test]
+fn a_changed_transfer_is_found() {
+    assert_found("transfer", "ledger.csv", "quantity", |row| {
+        row.contains(",transfer_cost,")
+    });
+}
+
+#[test]
+fn a_changed_fee_is_found() {
+    assert_found("fee", "executions.csv", "fee", |row| {
+        row.contains(",perp_trade,")
+    });
+}
+
+#[test]
+fn a_changed_fill_price_is_found() {
+    assert_found("price", "executions.csv", "price_quote", |row| {
+        row.contains(",spot_trade,")
+    });
+}
+
+#[test]
+fn a_changed_equity_is_found() {
+    assert_found("equity", "equity.csv", "equity_usd", |row| {
+        row.contains("2024-05-20T10:")
+    });
+}
+
+#[test]
+fn a_changed_bucket_is_found() {
+    assert_found("bucket", "equity.csv", "basis", |row| {
+        row.contains("2024-05-20T10:")
+    });
+}
+
+#[test]
+fn a_changed_position_is_found() {
+    let row = |row: &str| row.contains("2024-06-01T00:00:00Z,okx.trading,okx:perp:BTCUSDT");
+    assert_found("position", "positions.csv", "quantity", row);
+}
+
+#[test]
+fn a_held_mark_that_was_made_up_is_found() {
+    assert_found("held", "positions.csv", "mark_price_usd", |row| {
+        row.contains(",held,")
+    });
+}
