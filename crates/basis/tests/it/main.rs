@@ -1,0 +1,14 @@
+//! Tests that cross crates: the built binary as a user meets it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail as loudly as the tests"
+)]
+
+mod audit;
+mod backtest;
+mod commands;
+mod configuration;
+mod instruct;
+mod runner;
+mod tight_loop;
+mod world;
