@@ -57,7 +57,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Runs btc_basis from 2024-05-01 to `to`, with the missing OKX prices taken from Bybit.
+/// Runs `btc_basis` from 2024-05-01 to `to`, with the missing OKX prices taken from Bybit.
 fn backtest(data: &Path, name: &str, to: &str, settings: &[&str]) -> PathBuf {
     let out = fresh(name);
     let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
