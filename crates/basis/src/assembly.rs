@@ -15,7 +15,7 @@ use basis_core::executor::{PollOnce, VirtualTime, run};
 use basis_core::market::MarketData;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{Timestamp, Venue};
+use basis_core::types::{SeriesId, Timestamp, Venue};
 use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
 use basis_engine::{
     Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions,
@@ -139,6 +139,28 @@ impl Setup {
     #[must_use]
     pub fn config_hash(&self) -> &str {
         &self.config_hash
+    }
+
+    /// Every series the run reads: prices, funding, the reference, and the proxies of these.
+    ///
+    /// # Errors
+    /// STRAT-001 for a configuration that can never work.
+    pub fn required_series(&self) -> Result<Vec<SeriesId>, ComponentError> {
+        let mut run = self.run.clone();
+        if run.from == Timestamp::MIN {
+            // Without a start the newest rules say what a venue lists.
+            let venues = self
+                .rules
+                .trees
+                .iter()
+                .filter_map(|(venue, _)| self.book.venue(*venue));
+            let newest = venues
+                .flat_map(|rules| rules.snapshots())
+                .map(|s| s.effective_from)
+                .max();
+            run.from = newest.unwrap_or(run.from);
+        }
+        basis_engine::required_series(&run, &self.book)
     }
 
     /// The venues without which the mode cannot run.
@@ -312,6 +334,16 @@ pub fn prepare(
         warnings,
         unavailable,
     })
+}
+
+/// Whether every venue the mode needs can be created; needs no data.
+///
+/// # Errors
+/// As [`require_needed`].
+pub fn check_venues(setup: &Setup, registry: &Registry) -> Result<(), ComponentError> {
+    let world = World::new(Timestamp::EPOCH, Arc::clone(&setup.book));
+    let created = world.create_interfaces(registry, setup)?;
+    require_needed(setup, &created.interfaces, created.failures).map(|_| ())
 }
 
 /// Runs one backtest from start to end.

@@ -41,18 +41,21 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let source = Source::choose(arguments.data.as_deref(), session);
-    session.warn_of_environment();
     let request = Request {
         capital: arguments.capital.as_deref(),
         from: arguments.from.as_deref(),
         to: arguments.to.as_deref(),
         ..arguments.config.request(&arguments.mode)
     };
-    let resolved = layers::resolve(&request, &session.environment, &session.registry)?;
+    let resolved = layers::resolve(&request, &session.environment, &session.registry)
+        .inspect_err(|_| session.warn_of_environment())?;
     session.level.set(resolved.log_level);
+    source.announce(session);
+    session.warn_of_environment();
     if resolved.execution_mode == ExecutionMode::Live {
         session.warn("execution_mode is live, but this is `basis backtest`: nothing is traded");
     }
+    assembly::check_venues(&resolved.setup, &session.registry)?;
     let started = WallClock::now();
     let out = output_directory(arguments, session, &started)?;
     let (data, setup) = source.prepare(resolved.setup, session.quiet)?;
@@ -86,7 +89,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     if let Some(out) = &out {
         let written = output::write_run(out, &result, &context).map_err(Failure::running)?;
         context.timing.write_ms = Some(written.write_ms);
-        session.note(LogLevel::Info, &format!("written: {}", out.display()));
+        session.note(LogLevel::Info, &format!("written to {}", out.display()));
     }
     let summary = output::summary(&result, &context);
     if session.json {

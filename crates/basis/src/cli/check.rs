@@ -11,7 +11,6 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::executor::{VirtualTime, run as drive};
 use basis_core::types::{Timestamp, Venue};
 use basis_core::venue::{ExecutionMode, VenueDriver};
-use basis_engine::required_series;
 use basis_venues::credentials::BasisEnvironment;
 use basis_venues::factory::{CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs};
 use basis_venues::registry::Registry;
@@ -23,7 +22,7 @@ use super::report::table;
 use super::{ConfigArguments, Session};
 use crate::assembly::{Setup, World, require_needed, together};
 use crate::config::embedded;
-use crate::config::layers::{self, LogLevel};
+use crate::config::layers;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -87,7 +86,6 @@ fn check(mode: &str, arguments: &Arguments, session: &Session) -> Result<Finding
         None => resolved.execution_mode,
     };
     let setup = resolved.setup;
-    let series = required_series(setup.run(), setup.rules())?;
     let created = match execution {
         ExecutionMode::Backtest => {
             let world = World::new(Timestamp::EPOCH, Arc::clone(setup.rules()));
@@ -96,22 +94,12 @@ fn check(mode: &str, arguments: &Arguments, session: &Session) -> Result<Finding
         ExecutionMode::Live => create_live(&setup, session)?,
     };
     for warning in &created.warnings {
-        session.note(LogLevel::Warning, &format!("warning: {warning}"));
+        session.warn(&warning.to_string());
     }
-    Ok(finding(
-        &setup,
-        execution,
-        series.iter().map(ToString::to_string).collect(),
-        created,
-    ))
+    Ok(finding(&setup, execution, created))
 }
 
-fn finding(
-    setup: &Setup,
-    execution: ExecutionMode,
-    series: Vec<String>,
-    created: CreatedInterfaces,
-) -> Finding {
+fn finding(setup: &Setup, execution: ExecutionMode, created: CreatedInterfaces) -> Finding {
     let CreatedInterfaces {
         interfaces,
         failures,
@@ -130,6 +118,12 @@ fn finding(
             together(wrong).or_else(|| not_offered.into_iter().next())
         }
     };
+    // A strategy that cannot be built is worth knowing only once its venues are in order.
+    let (series, infeasible) = match setup.required_series() {
+        Ok(series) => (series.iter().map(ToString::to_string).collect(), None),
+        Err(e) => (Vec::new(), Some(e)),
+    };
+    let failure = failure.or(infeasible);
     Finding {
         mode: setup.run().mode.to_owned(),
         execution,

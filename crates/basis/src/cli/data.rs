@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use basis_core::error::{Code, ComponentError};
 use basis_data::{DataReport, ModeRequirement};
-use basis_engine::required_series;
 use serde_json::json;
 
-use super::Session;
 use super::errors::Failure;
+use super::{ConfigArguments, Session};
 use crate::config::embedded;
-use crate::config::layers::{self, Request};
+use crate::config::layers;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -18,13 +17,15 @@ pub(super) enum Command {
     Check {
         /// The directory.
         dir: PathBuf,
+        #[command(flatten)]
+        config: ConfigArguments,
     },
 }
 
 pub(super) fn run(command: &Command, session: &Session) -> Result<(), Failure> {
-    let Command::Check { dir } = command;
+    let Command::Check { dir, config } = command;
     let report = basis_data::check(dir)?;
-    let requirements = requirements(session)?;
+    let requirements = requirements(config, session)?;
     let modes = basis_data::runnable(&report, &requirements);
     if session.json {
         session.print_json(&json!({ "data": report, "modes": modes }))?;
@@ -34,19 +35,19 @@ pub(super) fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     malformed(&report).map_or(Ok(()), |e| Err(Failure::running(e)))
 }
 
-/// What each mode reads with its default configuration.
-fn requirements(session: &Session) -> Result<Vec<ModeRequirement>, ComponentError> {
+/// What each mode reads.
+fn requirements(
+    config: &ConfigArguments,
+    session: &Session,
+) -> Result<Vec<ModeRequirement>, ComponentError> {
     embedded::MODES
         .iter()
         .map(|mode| {
-            let request = Request {
-                mode: mode.name,
-                ..Request::default()
-            };
+            let request = config.request(mode.name);
             let setup = layers::resolve(&request, &session.environment, &session.registry)?.setup;
             Ok(ModeRequirement {
                 mode: mode.name.to_owned(),
-                needed: required_series(setup.run(), setup.rules())?,
+                needed: setup.required_series()?,
                 proxies: setup.run().view.proxies.clone(),
             })
         })

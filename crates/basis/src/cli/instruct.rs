@@ -77,9 +77,11 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         Some(text) => text.to_owned(),
     };
     let instruction = parse(&text, &driver)?;
-    let source = Source::choose(arguments.data.as_deref(), session);
     let rules = rules_of(driver.venue, arguments.rules.as_deref())?;
-    let balances = balances(&arguments.balances, driver.venue)?;
+    let balances = balances(&arguments.balances, driver.venue, &rules)?;
+    let source = Source::choose(arguments.data.as_deref(), session);
+    source.announce(session);
+    session.warn_of_environment();
     let (view, at, synthetic) = market(&source, &rules, driver.venue, arguments, session)?;
     let world = World::new(at, Arc::new(rules));
     let mut interface = create(&world, &driver, &balances, session)?;
@@ -183,7 +185,24 @@ fn rules_of(venue: Venue, file: Option<&Path>) -> Result<RuleBook, ComponentErro
 }
 
 /// The section `initial_balances` that `--balance` asks for.
-fn balances(texts: &[String], venue: Venue) -> Result<Node, ComponentError> {
+fn balances(texts: &[String], venue: Venue, rules: &RuleBook) -> Result<Node, ComponentError> {
+    let snapshots = rules
+        .venue(venue)
+        .map(|rules| rules.snapshots())
+        .unwrap_or_default();
+    let mut accounts: Vec<_> = snapshots
+        .iter()
+        .flat_map(|snapshot| {
+            [
+                snapshot.accounts.deposit,
+                snapshot.accounts.spot,
+                snapshot.accounts.perp,
+            ]
+        })
+        .map(|account| account.name)
+        .collect();
+    accounts.sort_unstable();
+    accounts.dedup();
     let mut section = Node::empty_map(Location::new("--balance", 0));
     for text in texts {
         let refuse = |what: &str| {
@@ -200,6 +219,13 @@ fn balances(texts: &[String], venue: Venue) -> Result<Node, ComponentError> {
         let prefix = format!("{venue}.");
         let account = account.strip_prefix(&prefix).unwrap_or(account);
         let account = Label::new(account).map_err(|e| refuse(&e.to_string()))?;
+        if !accounts.is_empty() && !accounts.contains(&account) {
+            let names: Vec<_> = accounts.iter().map(Label::as_str).collect();
+            let names = names.join(", ");
+            return Err(refuse(&format!(
+                "{venue} has no account `{account}` ({names})"
+            )));
+        }
         let asset = Asset::new(asset).map_err(|e| refuse(&e.to_string()))?;
         let quantity = Quantity::from_str(quantity).map_err(|e| refuse(&e.to_string()))?;
         let path = format!("initial_balances.{account}.{asset}");

@@ -10,10 +10,9 @@ use basis_core::num::Fixed18;
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
 use basis_data::{LoadRequest, SyntheticSpec};
-use basis_engine::required_series;
 
+use super::Session;
 use super::progress;
-use super::{Session, say};
 use crate::assembly::Setup;
 use crate::config::environment::DATA_DIR;
 
@@ -25,18 +24,21 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// `--data`, else `BASIS_DATA_DIR`, else the synthetic market, which is announced at once.
+    /// `--data`, else `BASIS_DATA_DIR`, else the synthetic market.
     pub(super) fn choose(data: Option<&Path>, session: &Session) -> Self {
         let named = session.environment.setting(DATA_DIR).map(PathBuf::from);
-        match data.map(Path::to_owned).or(named) {
-            Some(directory) => Self::Directory(directory),
-            None => {
-                say(
-                    "note: SYNTHETIC market data (built in; give --data DIR or BASIS_DATA_DIR for \
-                     recorded data)",
-                );
-                Self::Synthetic
-            }
+        data.map(Path::to_owned)
+            .or(named)
+            .map_or(Self::Synthetic, Self::Directory)
+    }
+
+    /// Says that the market is synthetic, whatever the log level: before anything else is said.
+    pub(super) fn announce(&self, session: &Session) {
+        if matches!(self, Self::Synthetic) {
+            session.say(
+                "note",
+                "SYNTHETIC market data (built in); give --data DIR or BASIS_DATA_DIR for recorded data",
+            );
         }
     }
 
@@ -78,7 +80,7 @@ impl Source {
         setup: Setup,
         quiet: bool,
     ) -> Result<(Arc<MarketData>, Setup), ComponentError> {
-        let needed = required_series(setup.run(), setup.rules())?;
+        let needed = setup.required_series()?;
         let data = self.load(needed.clone(), setup.rules(), quiet)?;
         self.require(&needed, &data, &setup)?;
         let setup = with_dates(setup, &needed, &data)?;
@@ -100,9 +102,11 @@ impl Source {
         });
         let lines: Vec<_> = absent
             .map(|id| {
+                // The likeliest stand-in: the twin with the most rows.
                 let twin = present
                     .iter()
-                    .find(|other| other.kind == id.kind && other.symbol == id.symbol);
+                    .filter(|other| other.kind == id.kind && other.symbol == id.symbol)
+                    .max_by_key(|other| rows(data, **other));
                 let proxy = twin
                     .map(|twin| format!(", or name a proxy: --set data.proxies.{id}={twin}"))
                     .unwrap_or_default();
@@ -138,6 +142,12 @@ impl Source {
             .join(name);
         format!("file {}", path.display())
     }
+}
+
+fn rows(data: &MarketData, id: SeriesId) -> usize {
+    let bars = data.bars(id).map(|series| series.opened_at.len());
+    bars.or_else(|| data.rates(id).map(|series| series.at.len()))
+        .unwrap_or_default()
 }
 
 /// The bar length as file names have it.

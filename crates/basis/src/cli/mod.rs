@@ -126,12 +126,27 @@ impl Session {
     /// Tells the user something that is no result.
     fn note(&self, level: LogLevel, text: &str) {
         if !self.quiet && level >= self.level.get() {
-            say(text);
+            let kind = if level >= LogLevel::Warning {
+                "warning"
+            } else {
+                "note"
+            };
+            self.say(kind, text);
         }
     }
 
     fn warn(&self, text: &str) {
-        self.note(LogLevel::Warning, &format!("warning: {text}"));
+        self.note(LogLevel::Warning, text);
+    }
+
+    /// A line on stderr; with `--json` an object with one field.
+    fn say(&self, kind: &str, text: &str) {
+        let line = if self.json {
+            serde_json::json!({ kind: text }).to_string()
+        } else {
+            format!("{kind}: {text}")
+        };
+        writeln!(std::io::stderr().lock(), "{line}").unwrap_or_default();
     }
 
     fn warn_of_environment(&self) {
@@ -139,11 +154,6 @@ impl Session {
             self.warn(warning);
         }
     }
-}
-
-/// A line on stderr.
-fn say(text: &str) {
-    writeln!(std::io::stderr().lock(), "{text}").unwrap_or_default();
 }
 
 /// Runs the command line of this process with `registry` and returns the exit code.
@@ -198,8 +208,8 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
         quiet,
         level: Cell::new(level),
     };
-    if !matches!(command, Command::Backtest(_)) {
-        // A backtest says first what data it runs on.
+    if !matches!(command, Command::Backtest(_) | Command::Instruct(_)) {
+        // Those two say first what data they run on.
         session.warn_of_environment();
     }
     match command {

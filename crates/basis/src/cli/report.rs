@@ -1,5 +1,6 @@
 //! The summary of a run as a table for a human: the same numbers as `--json`, in the same units.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
@@ -43,25 +44,22 @@ pub(super) fn human(summary: &Json, out: Option<&Path>) -> String {
     if let Some(halted) = summary["halted"].as_str() {
         parts.push(format!("HALTED: {halted}"));
     }
-    parts.extend(list("gaps", &summary["gaps"], gap));
-    parts.extend(list("proxies", &summary["proxies"], |row| {
-        let (series, proxy) = (text(&row["series"]), text(&row["proxy"]));
-        format!("{series}: {} values from {proxy}", text(&row["values"]))
-    }));
+    parts.extend(list("gaps", &gaps(&summary["gaps"])));
     parts.extend(list(
-        "funding not booked (no rate recorded)",
-        &summary["unbooked_funding"],
-        |row| {
-            let (series, at) = (text(&row["series"]), text(&row["at"]));
-            format!(
-                "{series} at {at}: {} USD exposed",
-                money(&row["exposed_notional"])
-            )
-        },
+        "proxies",
+        &rows(&summary["proxies"], |row| {
+            let (series, proxy) = (text(&row["series"]), text(&row["proxy"]));
+            format!("{series}: {} values from {proxy}", text(&row["values"]))
+        }),
     ));
-    parts.extend(list("assumptions", &summary["assumptions"], |row| {
-        text(&row["text"])
-    }));
+    parts.extend(list(
+        "funding not booked, no rate recorded",
+        &unbooked(summary),
+    ));
+    parts.extend(list(
+        "assumptions",
+        &rows(&summary["assumptions"], |row| text(&row["text"])),
+    ));
     if let Some(out) = out {
         parts.push(format!("run directory: {}", out.display()));
     }
@@ -70,6 +68,7 @@ pub(super) fn human(summary: &Json, out: Option<&Path>) -> String {
 
 fn headline(summary: &Json) -> String {
     let class = text(&summary["share_class"]);
+    let costs = &summary["costs"];
     let mut rows = table(&[]);
     let rows_of = [
         (
@@ -87,7 +86,7 @@ fn headline(summary: &Json) -> String {
             percent(&summary["max_drawdown"]),
         ),
         ("Sharpe".to_owned(), decimal(&summary["sharpe"])),
-        ("costs, USD".to_owned(), money(&summary["costs"]["total"])),
+        ("costs, USD".to_owned(), money(&costs["total"])),
     ];
     for (name, value) in rows_of {
         rows.add_row([name, value]);
@@ -134,29 +133,55 @@ fn counts(summary: &Json) -> String {
     format!("counts: {}", parts.join(", "))
 }
 
-fn gap(row: &Json) -> String {
-    let (series, missing) = (text(&row["series"]), text(&row["missing"]));
-    let (first, last) = (text(&row["first"]), text(&row["last"]));
-    format!(
-        "{series}: {missing} missing from {first} to {last}, {}",
-        text(&row["treatment"])
-    )
+/// One line per series and treatment: how many gaps, how many values, and where they lie.
+fn gaps(gaps: &Json) -> Vec<String> {
+    let mut groups: BTreeMap<(String, String), (u64, u64, String, String)> = BTreeMap::new();
+    for gap in gaps.as_array().into_iter().flatten() {
+        let key = (text(&gap["series"]), text(&gap["treatment"]));
+        let (first, last) = (text(&gap["first"]), text(&gap["last"]));
+        let group = groups.entry(key).or_insert((0, 0, first, String::new()));
+        group.0 += 1;
+        group.1 += gap["missing"].as_u64().unwrap_or_default();
+        group.3 = last;
+    }
+    groups
+        .into_iter()
+        .map(|((series, treatment), (count, missing, first, last))| {
+            let noun = if count == 1 { "gap" } else { "gaps" };
+            format!("{series}: {missing} values {treatment}, {count} {noun} from {first} to {last}")
+        })
+        .collect()
 }
 
-fn list(title: &str, rows: &Json, line: impl Fn(&Json) -> String) -> Option<String> {
-    let rows = rows.as_array().filter(|rows| !rows.is_empty())?;
-    let mut text = format!("{title}:");
-    for row in rows.iter().take(SHOWN_MAX) {
-        text.push_str("\n  ");
-        text.push_str(&line(row));
+/// One line per series: how many settlements.
+fn unbooked(summary: &Json) -> Vec<String> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for row in summary["unbooked_funding"].as_array().into_iter().flatten() {
+        *counts.entry(text(&row["series"])).or_default() += 1;
     }
-    if rows.len() > SHOWN_MAX {
+    counts
+        .into_iter()
+        .map(|(series, count)| format!("{series}: {count} settlements while a position was open"))
+        .collect()
+}
+
+fn rows(rows: &Json, line: impl Fn(&Json) -> String) -> Vec<String> {
+    rows.as_array().into_iter().flatten().map(line).collect()
+}
+
+fn list(title: &str, lines: &[String]) -> Option<String> {
+    let mut text = format!("{title}:");
+    for line in lines.iter().take(SHOWN_MAX) {
+        text.push_str("\n  ");
+        text.push_str(line);
+    }
+    if lines.len() > SHOWN_MAX {
         text.push_str(&format!(
             "\n  and {} more in summary.json",
-            rows.len() - SHOWN_MAX
+            lines.len() - SHOWN_MAX
         ));
     }
-    Some(text)
+    (!lines.is_empty()).then_some(text)
 }
 
 fn right(table: &mut Table) {
@@ -219,11 +244,9 @@ mod tests {
 
     #[test]
     fn long_lists_say_how_much_more_there_is() {
-        let rows: Vec<_> = (0..12)
-            .map(|at| json!({ "text": format!("row {at}") }))
-            .collect();
-        let shown = list("assumptions", &json!(rows), |row| text(&row["text"])).unwrap();
+        let lines: Vec<_> = (0..12).map(|at| format!("line {at}")).collect();
+        let shown = list("assumptions", &lines).unwrap();
         assert!(shown.ends_with("and 2 more in summary.json"), "{shown}");
-        assert_eq!(list("gaps", &json!([]), |_| String::new()), None);
+        assert_eq!(list("gaps", &[]), None);
     }
 }

@@ -114,7 +114,7 @@ fn decimals() -> Json {
     json!({ "type": "array", "items": reference("decimal") })
 }
 
-fn object(fields: Vec<Field>) -> Json {
+fn object(fields: &[Field]) -> Json {
     let required: Vec<_> = fields
         .iter()
         .filter(|(_, _, required)| *required)
@@ -198,7 +198,7 @@ fn payload(kind: OperationKind) -> Json {
             });
         }
     };
-    object(fields)
+    object(&fields)
 }
 
 fn trade(perp: bool) -> Vec<Field> {

@@ -43,12 +43,7 @@ impl Environment {
     pub fn read(directory: &Path, registry: &Registry) -> Result<Self, ComponentError> {
         let mut pairs = read_env_file(&directory.join(".env"))?;
         let mut warnings = Vec::new();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that reads the environment"
-        )]
-        let process = std::env::vars_os();
-        for (name, value) in process {
+        for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str() else { continue };
             match value.into_string() {
                 Ok(value) => {
@@ -75,7 +70,11 @@ impl Environment {
             .keys()
             .filter(|name| is_ours(name) && !known.contains(name))
             .map(|name| {
-                let near = nearest(name, known.iter().map(String::as_str))
+                // Without the prefix that all of them share, or everything resembles everything.
+                let stem = |name: &str| name.strip_prefix("BASIS_").unwrap_or(name).to_owned();
+                let stems: Vec<_> = known.iter().map(|name| stem(name)).collect();
+                let near = nearest(&stem(name), stems.iter().map(String::as_str))
+                    .and_then(|near| known.iter().find(|name| stem(name) == near))
                     .map(|near| format!("; did you mean {near}?"))
                     .unwrap_or_default();
                 format!("environment: {name} is not known and is ignored{near}")

@@ -81,15 +81,13 @@ pub fn resolve(
         }
     }
     dates::normalize(&mut root)?;
-    read(root, mode.name, environment, registry, &problems)
-        .ok_or(())
-        .or_else(|()| {
-            Err(listed(
-                Code::ConfigInvalid,
-                "the configuration",
-                &problems.into_sorted(),
-            ))
-        })
+    read(root, mode.name, environment, registry, &problems).ok_or_else(|| {
+        listed(
+            Code::ConfigInvalid,
+            "the configuration",
+            &problems.into_sorted(),
+        )
+    })
 }
 
 /// The settings that the environment may override.
@@ -204,7 +202,7 @@ fn take(root: &mut Node, key: &str) -> Option<Node> {
 /// The factory is the only component with settings; any other section there is a slip.
 fn check_component_config(root: &Node, problems: &Problems) {
     if let Some(section) = Reader::new(root, "", problems).section("component_config") {
-        let _ = section.node("execution_interface_factory");
+        let _known = section.node("execution_interface_factory");
         section.finish();
     }
 }

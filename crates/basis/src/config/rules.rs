@@ -52,7 +52,7 @@ pub fn read_files(
                 let node = read_file(&base.join(path))?;
                 match node.get("venue").map(|node| &node.value) {
                     Some(NodeValue::Text(venue)) => {
-                        entries.push(entry(venue, node.clone(), &place))
+                        entries.push(entry(venue, node.clone(), &place));
                     }
                     _ => problems.add(
                         &node.location,
@@ -161,7 +161,7 @@ impl Rules {
     #[must_use]
     pub fn in_force(&self, from: Timestamp, to: Timestamp) -> Node {
         let place = Location::new("resolved", 0);
-        let mut section = Node::empty_map(place.clone());
+        let mut section = Node::empty_map(place);
         for (venue, tree) in &self.trees {
             let mut tree = tree.clone();
             if let NodeValue::Map(entries) = &mut tree.value
@@ -214,9 +214,7 @@ mod tests {
         let days = |from: &str, to: &str| {
             let mut kept = all.clone();
             keep_in_force(&mut kept, from.parse().unwrap(), to.parse().unwrap());
-            kept.iter()
-                .map(|node| yaml::to_yaml(node))
-                .collect::<String>()
+            kept.iter().map(yaml::to_yaml).collect::<String>()
         };
         assert_eq!(
             days("2024-05-01T00:00:00Z", "2024-06-01T00:00:00Z"),
@@ -238,7 +236,7 @@ mod tests {
             "rules:\n  binance: {venue: bybit, snapshots: []}\n  kraken: {venue: kraken}\n";
         let root = yaml::parse(source, "c.yaml").unwrap();
         let problems = Problems::new();
-        let _ = resolve(&root, &[Venue::literal("binance")], &problems);
+        let _rules = resolve(&root, &[Venue::literal("binance")], &problems);
         let texts: Vec<_> = problems
             .into_sorted()
             .iter()

@@ -1,0 +1,152 @@
+//! `basis backtest` from the command line to the directory it leaves.
+
+use std::fs;
+
+use crate::runner::Scratch;
+
+const TWO_DAYS: &str = "backtest btc_basis --from 2024-01-01 --to 2024-01-02";
+
+#[test]
+fn a_run_without_data_is_labelled_synthetic_everywhere() {
+    let dir = Scratch::new();
+    let text = dir.basis(TWO_DAYS);
+    assert_eq!(text.code, 0, "{text:?}");
+    assert!(
+        text.err.lines().next().unwrap().contains("SYNTHETIC"),
+        "{}",
+        text.err
+    );
+    assert!(text.out.contains("[SYNTHETIC DATA]"), "{}", text.out);
+    let runs: Vec<_> = fs::read_dir(dir.path().join("runs")).unwrap().collect();
+    assert_eq!(runs.len(), 1);
+    let run = runs[0].as_ref().unwrap();
+    assert!(run.file_name().to_str().unwrap().starts_with("btc_basis-2"));
+    let summary = fs::read_to_string(run.path().join("summary.json")).unwrap();
+    assert!(summary.contains("\"synthetic\": true"), "{summary}");
+    let name = run.file_name();
+    assert!(
+        text.out.contains(name.to_str().unwrap()),
+        "says where it is"
+    );
+}
+
+#[test]
+fn json_alone_writes_nothing_and_with_out_it_writes() {
+    let dir = Scratch::new();
+    let summary = dir.basis(&format!("{TWO_DAYS} --json")).json();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    for key in [
+        "mode",
+        "share_class",
+        "from",
+        "to",
+        "synthetic",
+        "equity_start",
+        "equity_end",
+        "return",
+        "apy",
+        "max_drawdown",
+        "sharpe",
+        "attribution",
+        "costs",
+        "counts",
+        "gaps",
+        "proxies",
+        "assumptions",
+        "config_hash",
+        "versions",
+        "timing",
+    ] {
+        assert!(summary.get(key).is_some(), "{key}");
+    }
+    assert_eq!(summary["synthetic"], true);
+    assert_eq!(summary["attribution"]["residual"], "0");
+    assert!(summary["timing"]["run_ms"].as_f64().unwrap() > 0.0);
+    assert!(summary["timing"]["write_ms"].is_null());
+    let both = dir
+        .basis(&format!("{TWO_DAYS} --json --out deep/er"))
+        .json();
+    assert!(both["timing"]["write_ms"].is_number());
+    assert!(dir.path().join("deep/er/ledger.csv").is_file());
+    assert_eq!(both["config_hash"], summary["config_hash"]);
+}
+
+#[test]
+fn output_directories_that_cannot_be_used_are_refused_before_the_run() {
+    let dir = Scratch::new();
+    dir.write("full/file.txt", "mine");
+    dir.basis(&format!("{TWO_DAYS} --out full"))
+        .fails(2, &["error[EVT-001]", "full"]);
+    assert_eq!(
+        fs::read_to_string(dir.path().join("full/file.txt")).unwrap(),
+        "mine"
+    );
+    dir.write("file", "mine");
+    dir.basis(&format!("{TWO_DAYS} --out file"))
+        .fails(2, &["error[EVT-001]"]);
+    dir.basis(&format!("{TWO_DAYS} --out file/below"))
+        .fails(2, &["error[EVT-001]"]);
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    let empty = dir.basis(&format!("{TWO_DAYS} --out empty"));
+    assert_eq!(empty.code, 0, "{empty:?}");
+}
+
+#[test]
+fn two_runs_give_the_same_result() {
+    let dir = Scratch::new();
+    for out in ["a", "b"] {
+        assert_eq!(dir.basis(&format!("{TWO_DAYS} --out {out}")).code, 0);
+    }
+    for file in [
+        "ledger.csv",
+        "equity.csv",
+        "positions.csv",
+        "executions.csv",
+        "config.yaml",
+    ] {
+        let read = |out: &str| fs::read(dir.path().join(out).join(file)).unwrap();
+        assert!(read("a") == read("b"), "{file}");
+    }
+}
+
+#[test]
+fn quiet_runs_still_say_that_the_market_is_synthetic() {
+    let dir = Scratch::new();
+    let quiet = dir.basis(&format!("{TWO_DAYS} --json --quiet"));
+    assert_eq!(quiet.err.lines().count(), 1, "{}", quiet.err);
+    assert!(quiet.err.contains("SYNTHETIC"));
+}
+
+#[test]
+fn capital_below_one_lot_or_below_zero_is_refused() {
+    let dir = Scratch::new();
+    dir.basis(&format!("{TWO_DAYS} --capital -5")).fails(
+        2,
+        &[
+            "error[CFG-001]",
+            "--capital: initial_capital: -5 is not above zero",
+        ],
+    );
+    let small = dir.basis(&format!("{TWO_DAYS} --capital 1 --json"));
+    assert!(small.code == 1 || small.code == 2, "{small:?}");
+    assert!(small.err.contains("STRAT-002"), "{}", small.err);
+}
+
+#[test]
+fn missing_series_name_the_file_and_a_proxy() {
+    let dir = Scratch::new();
+    let bars = "timestamp,open,high,low,close,volume\n2024-01-01T00:00:00Z,1,2,1,2,5\n";
+    dir.write("data/spot/bybit/BTCUSDT_1h.csv", bars);
+    dir.write("data/perp/bybit/BTCUSDT_1h.csv", bars);
+    dir.basis("backtest btc_basis --data data --json").fails(
+        2,
+        &[
+            "DATA-001",
+            "perp.okx.BTCUSDT: no file data/perp/okx/BTCUSDT_1h.csv",
+            "--set data.proxies.perp.okx.BTCUSDT=perp.bybit.BTCUSDT",
+            "funding.binance.BTCUSDT: no file data/funding/binance/BTCUSDT.csv",
+        ],
+    );
+    dir.basis("backtest btc_basis --data nowhere")
+        .fails(2, &["error[DATA-005]", "nowhere"]);
+}

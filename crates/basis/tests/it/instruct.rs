@@ -1,0 +1,130 @@
+//! `basis instruct`: one instruction, its execution and its ledger lines.
+
+use crate::runner::{Outcome, Scratch};
+
+const BUY: &str =
+    r#"{"spot_trade":{"symbol":"BTCUSDT","side":"buy","quantity":"0.01","order_type":"market"}}"#;
+
+fn instruct(venue: &str, more: &[&str], instruction: &str) -> Outcome {
+    let dir = Scratch::new();
+    dir.run(
+        &[&["instruct", "--venue", venue], more, &[instruction]].concat(),
+        &[],
+    )
+}
+
+#[test]
+fn a_spot_buy_settles_with_balanced_entries() {
+    let outcome = instruct("binance", &["--balance", "spot:USDT=1000"], BUY);
+    let result = outcome.json();
+    assert_eq!(result["status"], "settled");
+    assert_eq!(result["synthetic"], true);
+    assert!(outcome.err.contains("SYNTHETIC"));
+    let fill = &result["fills"][0];
+    assert_eq!(fill["quantity"], "0.01");
+    let kinds: Vec<_> = result["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["kind"].clone())
+        .collect();
+    assert_eq!(kinds, ["trade", "trade", "fee"]);
+}
+
+#[test]
+fn the_same_instruction_twice_gives_the_same_answer() {
+    let once = || {
+        instruct(
+            "bybit",
+            &["--balance", "bybit.unified:USDT=1000", "--at", "2024-02-01"],
+            BUY,
+        )
+        .out
+    };
+    assert_eq!(once(), once());
+    assert!(once().contains("2024-02-01T00:00:00Z"));
+}
+
+#[test]
+fn a_refusal_is_the_venues_own_and_fails_the_run() {
+    instruct("binance", &[], BUY).fails(1, &["error[EXI-001]", "insufficient balance", "0 free"]);
+}
+
+#[test]
+fn what_is_no_instruction_of_the_venue_is_refused_with_the_way_out() {
+    for (instruction, text) in [
+        ("{", "no JSON"),
+        ("[]", "expected an object"),
+        ("{}", "holds one operation, this has 0"),
+        (r#"{"spot_trad":{}}"#, "did you mean `spot_trade`?"),
+        (
+            r#"{"stake":{"asset_in":"ETH","asset_out":"weETH","amount":"all"}}"#,
+            "does not execute stake",
+        ),
+        (&BUY.replace("\"0.01\"", "0.01"), "quote the number"),
+        (
+            &BUY.replace("market", "iceberg"),
+            "unknown variant `iceberg`",
+        ),
+        (&BUY.replace("side", "sied"), "unknown field `sied`"),
+    ] {
+        instruct("binance", &[], instruction).fails(2, &["error[EXI-006]", text]);
+    }
+}
+
+#[test]
+fn slips_of_the_command_line_are_usage_errors() {
+    instruct("binanse", &[], BUY).fails(2, &["error[EIF-002]", "did you mean `binance`?"]);
+    instruct("binance", &["--balance", "spot:USDT"], BUY).fails(2, &["CFG-005", "there is no `=`"]);
+    instruct("binance", &["--balance", "spt:USDT=1"], BUY)
+        .fails(2, &["CFG-005", "binance has no account `spt`"]);
+    instruct("binance", &["--balance", "spot:USDT=x"], BUY).fails(2, &["CFG-005"]);
+    instruct("binance", &["--at", "noon"], BUY).fails(2, &["CFG-004", "`noon` is no date"]);
+    instruct("binance", &["--mode", "live"], BUY)
+        .fails(2, &["EIF-001", "live trading is not part"]);
+    instruct("binance", &["--rules", "nowhere.yaml"], BUY).fails(2, &["CFG-002", "nowhere.yaml"]);
+}
+
+#[test]
+fn the_schema_is_restricted_to_the_venue() {
+    let dir = Scratch::new();
+    let schema = dir.basis("instruct --venue okx --schema").json();
+    let operations: Vec<_> = schema["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variant| variant["required"][0].as_str().unwrap().to_owned())
+        .collect();
+    let venues = dir.basis("venues --json").json();
+    let okx = venues
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|venue| venue["venue"] == "okx")
+        .unwrap();
+    assert_eq!(serde_json::json!(operations), okx["capabilities"]);
+}
+
+#[test]
+fn rules_from_a_file_are_used() {
+    let dir = Scratch::new();
+    let rules = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../configs/venues/binance.yaml"
+    );
+    let text = std::fs::read_to_string(rules).unwrap();
+    let path = dir.write(
+        "mine.yaml",
+        &text.replace("taker_bps: 10", "taker_bps: 100"),
+    );
+    let file = path.to_str().unwrap();
+    let result = instruct(
+        "binance",
+        &["--balance", "spot:USDT=1000", "--rules", file],
+        BUY,
+    )
+    .json();
+    assert_eq!(result["fills"][0]["fee_rate"], "0.01");
+    instruct("okx", &["--rules", file], BUY)
+        .fails(2, &["these are the rules of binance, not of okx"]);
+}
