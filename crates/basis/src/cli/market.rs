@@ -9,6 +9,7 @@ use basis_core::market::MarketData;
 use basis_core::num::Fixed18;
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
+use basis_data::catalogue::FUNDING_INTERVAL;
 use basis_data::{LoadRequest, SyntheticSpec};
 
 use super::Session;
@@ -201,6 +202,24 @@ pub(super) fn covered(
     range
 }
 
+/// The end of prices, or one step earlier when a settlement of that very instant is the only one that
+/// has not been recorded: nobody asked for it.
+fn last_whole(last: Timestamp, setup: &Setup, needed: &[SeriesId], data: &MarketData) -> Timestamp {
+    let is_cut = |id: &SeriesId| {
+        data.rates(*id).is_some_and(|rates| {
+            rates
+                .at
+                .last()
+                .is_some_and(|newest| newest.plus(FUNDING_INTERVAL) == last)
+        })
+    };
+    if needed.iter().any(is_cut) {
+        last.minus(setup.run().step)
+    } else {
+        last
+    }
+}
+
 fn with_dates(
     setup: Setup,
     needed: &[SeriesId],
@@ -217,7 +236,7 @@ fn with_dates(
         asked_from
     };
     let to = if asked_to == Timestamp::MAX {
-        last
+        last_whole(last, &setup, needed, data)
     } else {
         asked_to
     };

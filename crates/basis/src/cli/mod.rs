@@ -20,7 +20,7 @@ use std::cell::Cell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
 use basis_venues::registry::Registry;
 use clap::{Args, Parser, Subcommand};
 
@@ -109,7 +109,7 @@ impl Session {
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             Err(e) => Err(Failure::running(
                 ComponentError::new(
-                    basis_core::error::Code::OutputFailed,
+                    Code::OutputFailed,
                     format!("the result cannot be written to stdout: {e}"),
                 )
                 .with_source(e),
@@ -192,10 +192,15 @@ fn usage(e: &clap::Error, json: bool) -> i32 {
 
 fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
     let environment = Environment::read(Path::new(""), &registry)?;
-    let level = environment
-        .setting(LOG_LEVEL)
-        .and_then(|text| LogLevel::ALL.iter().find(|(name, _)| *name == text))
-        .map_or(LogLevel::default(), |(_, level)| *level);
+    let level = log_level(&environment)
+        // Commands with a configuration report it there, with everything else that is wrong.
+        .or_else(|e| {
+            if command_has_config(&cli.command) {
+                Ok(LogLevel::Info)
+            } else {
+                Err(e)
+            }
+        })?;
     let Cli {
         json,
         quiet,
@@ -220,6 +225,28 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
         Command::Data(command) => data::run(&command, &session),
         Command::Explain(arguments) => explain::run(&arguments, &session),
     }
+}
+
+fn command_has_config(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Backtest(_) | Command::Check(_) | Command::Data(_)
+    )
+}
+
+fn log_level(environment: &Environment) -> Result<LogLevel, ComponentError> {
+    let Some(text) = environment.setting(LOG_LEVEL) else {
+        return Ok(LogLevel::default());
+    };
+    let found = LogLevel::ALL.iter().find(|(name, _)| *name == text);
+    found.map(|(_, level)| *level).ok_or_else(|| {
+        let names: Vec<_> = LogLevel::ALL.iter().map(|(name, _)| *name).collect();
+        let message = format!(
+            "environment {LOG_LEVEL}: `{text}` is none of {}",
+            names.join(", ")
+        );
+        ComponentError::new(Code::ConfigInvalid, message)
+    })
 }
 
 #[cfg(test)]

@@ -147,8 +147,8 @@ fn gaps(gaps: &Json) -> Vec<String> {
     groups
         .into_iter()
         .map(|((series, treatment), (count, missing, first, last))| {
-            let noun = if count == 1 { "gap" } else { "gaps" };
-            format!("{series}: {missing} values {treatment}, {count} {noun} from {first} to {last}")
+            let (missing, count) = (number(missing, "value"), number(count, "gap"));
+            format!("{series}: {missing} {treatment}, {count} from {first} to {last}")
         })
         .collect()
 }
@@ -161,8 +161,19 @@ fn unbooked(summary: &Json) -> Vec<String> {
     }
     counts
         .into_iter()
-        .map(|(series, count)| format!("{series}: {count} settlements while a position was open"))
+        .map(|(series, count)| {
+            format!(
+                "{series}: {} with a position open",
+                number(count, "settlement")
+            )
+        })
         .collect()
+}
+
+/// A count with its noun.
+fn number(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 fn rows(rows: &Json, line: impl Fn(&Json) -> String) -> Vec<String> {

@@ -1,6 +1,12 @@
 //! `basis backtest` from the command line to the directory it leaves.
 
 use std::fs;
+use std::sync::Arc;
+
+use basis::assembly::run_backtest;
+use basis::config::environment::Environment;
+use basis::config::layers::{Request, resolve};
+use basis::venues::registry::Registry;
 
 use crate::runner::Scratch;
 
@@ -149,4 +155,72 @@ fn missing_series_name_the_file_and_a_proxy() {
     );
     dir.basis("backtest btc_basis --data nowhere")
         .fails(2, &["error[DATA-005]", "nowhere"]);
+}
+
+#[test]
+fn eight_threads_on_one_market_give_the_same_result() {
+    let registry = Registry::builtin();
+    let sets = vec!["from=2024-01-01".to_owned(), "to=2024-01-10".to_owned()];
+    let request = Request {
+        mode: "btc_basis",
+        sets: &sets,
+        ..Request::default()
+    };
+    let setup = resolve(&request, &Environment::default(), &registry)
+        .unwrap()
+        .setup;
+    let data = Arc::new(basis::data::synthetic(
+        &basis::data::SyntheticSpec::default(),
+    ));
+    let run = || {
+        let result = run_backtest(&data, &setup, &registry, &mut |_| {}).unwrap();
+        (result.ledger, result.events, result.steps.equity_usd)
+    };
+    let first = run();
+    assert!(!first.0.is_empty());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(run)).collect();
+        for thread in threads {
+            assert!(thread.join().unwrap() == first);
+        }
+    });
+}
+
+#[test]
+fn default_dates_end_before_a_settlement_nobody_has_recorded() {
+    let dir = Scratch::new();
+    let header = "timestamp,open,high,low,close,volume\n";
+    let bars: String = (0..48)
+        .map(|hour| {
+            format!(
+                "2024-01-{:02}T{:02}:00:00Z,60000,60000,60000,60000,100\n",
+                1 + hour / 24,
+                hour % 24
+            )
+        })
+        .collect();
+    let rates: String = (0..6)
+        .map(|at| {
+            format!(
+                "2024-01-{:02}T{:02}:00:00Z,0.0001\n",
+                1 + at / 3,
+                at % 3 * 8
+            )
+        })
+        .collect();
+    for venue in ["binance", "bybit", "okx"] {
+        for kind in ["spot", "perp"] {
+            dir.write(
+                &format!("data/{kind}/{venue}/BTCUSDT_1h.csv"),
+                &format!("{header}{bars}"),
+            );
+        }
+        let path = format!("data/funding/{venue}/BTCUSDT.csv");
+        dir.write(&path, &format!("timestamp,funding_rate\n{rates}"));
+    }
+    let summary = dir.basis("backtest btc_basis --data data --json").json();
+    assert_eq!(summary["from"], "2024-01-01T00:00:00Z");
+    assert_eq!(summary["to"], "2024-01-02T23:00:00Z");
+    assert_eq!(summary["synthetic"], false);
+    assert_eq!(summary["gaps"].as_array().unwrap().len(), 0, "{summary}");
 }

@@ -177,6 +177,10 @@ fn the_environment_stands_between_file_and_set() {
     );
     dir.run(&["check", "btc_basis"], &[("BASIS_LOG_LEVEL", "LOUD")])
         .fails(2, &["environment BASIS_LOG_LEVEL: log_level: `LOUD`"]);
+    dir.run(&["venues"], &[("BASIS_LOG_LEVEL", "LOUD")]).fails(
+        2,
+        &["environment BASIS_LOG_LEVEL: `LOUD` is none of DEBUG, INFO, WARNING, ERROR"],
+    );
 }
 
 #[test]

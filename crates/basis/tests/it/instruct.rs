@@ -128,3 +128,19 @@ fn rules_from_a_file_are_used() {
     instruct("okx", &["--rules", file], BUY)
         .fails(2, &["these are the rules of binance, not of okx"]);
 }
+
+#[test]
+fn an_instruction_is_read_from_stdin() {
+    let dir = Scratch::new();
+    let arguments = [
+        "instruct",
+        "--venue",
+        "binance",
+        "--balance",
+        "spot:USDT=1000",
+        "-",
+    ];
+    assert_eq!(dir.feed(&arguments, BUY).json()["status"], "settled");
+    dir.feed(&arguments, "")
+        .fails(2, &["error[EXI-006]", "no JSON"]);
+}
