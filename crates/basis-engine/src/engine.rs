@@ -41,6 +41,9 @@ use crate::tight_loop::{TightLoop, stalled};
 /// Longest wait for a pending step before its plan is given up.
 const PARKED_MAX: Span = Span::from_hours(7 * 24);
 
+/// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
+const DECISIONS_PER_STEP_MAX: usize = 4;
+
 /// Most steps a strategy pauses after a plan failed.
 const PAUSE_STEPS_MAX: u64 = 24;
 
@@ -370,9 +373,24 @@ impl Engine {
                 return self.work(parked);
             }
         }
-        if at < self.pause_until {
-            return Ok(false);
+        let mut acted = false;
+        for _ in 0..DECISIONS_PER_STEP_MAX {
+            if at < self.pause_until || !self.decide(at)? {
+                break;
+            }
+            acted = true;
+            if self.parked.is_some() {
+                break;
+            }
+            // What has just been done shows in the next decision of the same step.
+            self.books.value(&self.view)?;
+            self.exposure.refresh(&self.books, &self.view)?;
         }
+        Ok(acted)
+    }
+
+    /// Asks the strategy once; `true` when a plan was started.
+    fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
         let context = context(
             &self.view,
             &self.books,
@@ -387,11 +405,8 @@ impl Engine {
             Decision::Hold => Ok(false),
             Decision::Deferred(reason) => {
                 self.tight.counts.rebalances_deferred += 1;
-                self.state(
-                    at,
-                    "rebalance_deferred",
-                    format!("{reason}: a market has no fresh price"),
-                );
+                let detail = format!("{reason}: a market has no fresh price");
+                self.state(at, "rebalance_deferred", detail);
                 Ok(false)
             }
             Decision::Act(plan) => self.start(plan),

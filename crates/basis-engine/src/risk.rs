@@ -110,6 +110,12 @@ impl RiskMonitor {
         let limits = self.limits;
         let mut worst: Option<(Account, Rate)> = None;
         for margin in &exposure.margins {
+            // The ratio takes a division; far below the first limit a product tells.
+            let near = limits.margin_ratio_warn;
+            let tolerated = margin.margin_balance.at_rate(near, Rounding::Floor)?;
+            if margin.margin_balance.is_positive() && margin.maintenance_margin < tolerated {
+                continue;
+            }
             let ratio = margin.margin_ratio();
             if worst.is_none_or(|(_, highest)| ratio > highest) {
                 worst = Some((margin.account, ratio));

@@ -21,7 +21,7 @@ use basis_core::market::MarketView;
 use basis_core::num::{Quantity, Rounding};
 use basis_core::plan::{Action, FailurePolicy, Leg};
 use basis_core::rules::RuleBook;
-use basis_core::types::{Account, InstructionId, InstrumentKind, Item, Span, Venue};
+use basis_core::types::{InstructionId, InstrumentKind, Span, Venue};
 use basis_core::venue::ExecutionInterface;
 
 use crate::account::{Books, SharedPositions};
@@ -554,14 +554,12 @@ fn naked_delta(block: &[LegResult], unwinding: &[LegResult]) -> Result<Quantity,
     Ok(net)
 }
 
+/// Every holding of `venue` that books or venue know of, where they differ. A venue holds a handful
+/// of items, so looking each up beats building maps.
 fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut Vec<Difference>) {
-    let mut expected: BTreeMap<(Account, Item), Quantity> = books
-        .positions_of(venue)
-        .map(|p| ((p.account, p.item), p.quantity))
-        .collect();
     for position in reported.iter().filter(|p| p.account.venue == venue) {
         let (account, item, actual) = (position.account, position.item, position.quantity);
-        let expected = expected.remove(&(account, item)).unwrap_or_default();
+        let expected = books.quantity(account, item);
         if expected != actual {
             differences.push(Difference {
                 account,
@@ -571,16 +569,20 @@ fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut
             });
         }
     }
-    differences.extend(
-        expected
-            .into_iter()
-            .map(|((account, item), expected)| Difference {
+    for held in books.positions_of(venue) {
+        let known = reported
+            .iter()
+            .any(|p| p.account == held.account && p.item == held.item);
+        if !known {
+            let (account, item, expected) = (held.account, held.item, held.quantity);
+            differences.push(Difference {
                 account,
                 item,
                 expected,
                 actual: Quantity::ZERO,
-            }),
-    );
+            });
+        }
+    }
 }
 
 fn journal_outcome(result: &LegResult) -> Outcome {

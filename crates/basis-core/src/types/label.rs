@@ -1,6 +1,8 @@
 //! Short inline text: copied, compared and hashed without touching the heap.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,11 +13,12 @@ const CAPACITY: usize = 23;
 /// Short ASCII text of 1 to 23 bytes out of `A-Z a-z 0-9 _ - / : +`, held inline.
 ///
 /// Every open identifier (venue, asset, symbol, account name) is one, so that ledger entries and
-/// market keys are `Copy` and never allocate in the loop.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// market keys are `Copy` and never allocate in the loop. Equality, order and hash work on three
+/// words instead of a text: maps keyed by venues and symbols are read at every step.
+#[derive(Clone, Copy)]
 pub struct Label {
-    bytes: [u8; CAPACITY],
-    length: u8,
+    /// The text, padded with zeros; the last byte is the length.
+    chunks: [[u8; 8]; 3],
 }
 
 /// Why a text is no label.
@@ -78,26 +81,65 @@ impl Label {
             !source.is_empty() && source.len() <= CAPACITY,
             "invariant: 1 to 23 bytes"
         );
-        let mut bytes = [0; CAPACITY];
+        let mut chunks = [[0; 8]; 3];
         let mut at = 0;
         while at < source.len() {
-            bytes[at] = source[at];
+            chunks[at / 8][at % 8] = source[at];
             at += 1;
         }
-        Self {
-            bytes,
-            length: source.len() as u8,
-        }
+        chunks[2][7] = source.len() as u8;
+        Self { chunks }
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        let [_, _, [.., length]] = self.chunks;
         let used = self
-            .bytes
-            .get(..usize::from(self.length))
+            .chunks
+            .as_flattened()
+            .get(..usize::from(length))
             .unwrap_or_default();
         std::str::from_utf8(used).unwrap_or_default()
+    }
+
+    /// The bytes as big-endian words: their order is the order of the texts, because no text holds a
+    /// zero.
+    const fn words(&self) -> [u64; 3] {
+        let [first, second, third] = self.chunks;
+        [
+            u64::from_be_bytes(first),
+            u64::from_be_bytes(second),
+            u64::from_be_bytes(third),
+        ]
+    }
+}
+
+impl PartialEq for Label {
+    fn eq(&self, other: &Self) -> bool {
+        self.words() == other.words()
+    }
+}
+
+impl Eq for Label {}
+
+impl PartialOrd for Label {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Label {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.words().cmp(&other.words())
+    }
+}
+
+impl Hash for Label {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for word in self.words() {
+            state.write_u64(word);
+        }
     }
 }
 
@@ -142,6 +184,20 @@ mod tests {
         let a = Label::new("BTC-USDT-SWAP").unwrap();
         assert_eq!(a.as_str(), "BTC-USDT-SWAP");
         assert!(Label::literal("BTC") < Label::literal("BTD"));
+        let mut words = [
+            "okx",
+            "b",
+            "binance",
+            "binance2",
+            "BTCUSDT",
+            "BTCUSD",
+            "abcdefgh",
+            "abcdefghi",
+        ];
+        let mut labels = words.map(Label::literal);
+        words.sort_unstable();
+        labels.sort_unstable();
+        assert_eq!(labels.map(|label| label.as_str().to_owned()), words);
         assert_eq!(std::mem::size_of::<Label>(), 24);
     }
 

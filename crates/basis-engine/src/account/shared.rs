@@ -1,6 +1,5 @@
 //! A read-only copy of the holdings for interfaces, refreshed after every reconciled block.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use basis_core::execution::Position;
@@ -11,7 +10,7 @@ use basis_core::venue::PositionReader;
 /// Holdings as of the last reconciliation.
 #[derive(Debug, Default)]
 pub struct SharedPositions {
-    holdings: RwLock<BTreeMap<(Account, Item), Quantity>>,
+    holdings: RwLock<Vec<Position>>,
 }
 
 impl SharedPositions {
@@ -21,34 +20,33 @@ impl SharedPositions {
         Arc::default()
     }
 
-    /// Replaces the copy.
+    /// Replaces the copy, in the room it has.
     pub(crate) fn publish(&self, holdings: impl Iterator<Item = Position>) {
-        let fresh = holdings
-            .filter(|position| !position.quantity.is_zero())
-            .map(|position| ((position.account, position.item), position.quantity))
-            .collect();
-        *self
+        let mut copy = self
             .holdings
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = fresh;
+            .unwrap_or_else(PoisonError::into_inner);
+        copy.clear();
+        copy.extend(holdings);
     }
 }
 
 impl PositionReader for SharedPositions {
     fn quantity(&self, account: Account, item: Item) -> Quantity {
         let holdings = self.holdings.read().unwrap_or_else(PoisonError::into_inner);
-        holdings.get(&(account, item)).copied().unwrap_or_default()
+        let held = holdings
+            .iter()
+            .find(|held| held.account == account && held.item == item);
+        held.map(|held| held.quantity).unwrap_or_default()
     }
 
     fn positions(&self) -> Vec<Position> {
-        let holdings = self.holdings.read().unwrap_or_else(PoisonError::into_inner);
-        holdings
-            .iter()
-            .map(|(&(account, item), &quantity)| Position {
-                account,
-                item,
-                quantity,
-            })
-            .collect()
+        let mut copy = self
+            .holdings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        copy.sort_unstable_by_key(|held| (held.account, held.item));
+        copy
     }
 }

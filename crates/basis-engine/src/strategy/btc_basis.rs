@@ -15,7 +15,7 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 
 use super::funding::{moves, sweeps};
-use super::hedge::{Book, instrument, perp_leg, spot_leg};
+use super::hedge::{Book, Layout, perp_leg, spot_leg};
 use super::{Context, Decision, ModeRow, Strategy};
 use crate::config::RunConfig;
 
@@ -34,6 +34,7 @@ struct BtcBasis {
     flows_scaled: u64,
     last_traded_at: Option<Timestamp>,
     trading_at: Option<Timestamp>,
+    layout: Option<Layout>,
 }
 
 fn required_series(config: &RunConfig) -> Vec<SeriesId> {
@@ -101,7 +102,65 @@ fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
 
 impl Strategy for BtcBasis {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        let mut book = Book::read(context)?;
+        // Taken out while the book borrows it, so that nothing is copied at every step.
+        let mut layout = self.layout.take();
+        let decision = match Layout::current(&mut layout, context) {
+            Ok(layout) => self.decide_with(context, layout),
+            Err(e) => Err(e),
+        };
+        self.layout = layout;
+        decision
+    }
+
+    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let mut book = Book::read(context, layout)?;
+        book.aim(Quantity::ZERO)?;
+        let legs = tradable_only(context, book.legs_to_target()?);
+        Ok((!legs.is_empty()).then(|| reducing(Action::ExitFull, "risk", legs)))
+    }
+
+    fn deleverage(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        fraction: Rate,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let mut book = Book::read(context, layout)?;
+        let spot = book.spot;
+        let mut cut = Quantity::ZERO;
+        for hedge in &mut book.hedges {
+            hedge.target = hedge.position.neg()?;
+            if hedge.venue == venue {
+                let lot = hedge.rules.lot_size;
+                let wanted = hedge.target.at_rate(fraction, Rounding::Ceil)?;
+                cut = wanted.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
+                hedge.target = hedge.target.sub(cut)?;
+            }
+        }
+        book.spot_target = spot.sub(cut.min(spot))?;
+        let legs = tradable_only(context, book.legs_to_target()?);
+        Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
+    }
+
+    fn completed(&mut self, flows_seen: u64, traded: bool) {
+        if let Some(at) = self.trading_at.take()
+            && traded
+        {
+            self.last_traded_at = Some(at);
+            self.flows_scaled = flows_seen;
+        }
+    }
+}
+
+impl BtcBasis {
+    fn decide_with(
+        &mut self,
+        context: &Context<'_>,
+        layout: &Layout,
+    ) -> Result<Decision, ComponentError> {
+        let mut book = Book::read(context, layout)?;
         let sweeps = sweeps(context, &book)?;
         if !sweeps.is_empty() {
             return Ok(Decision::Act(plan(
@@ -150,9 +209,9 @@ impl Strategy for BtcBasis {
         }
         let internal = moves.internal;
         if internal.is_empty() {
-            book.aim_within_cash(context)?;
+            book.aim_within_cash()?;
         }
-        let legs = book.legs_to_target(context)?;
+        let legs = book.legs_to_target()?;
         if !internal.is_empty() && book.spot_target > book.spot {
             return Ok(Decision::Act(plan(
                 context,
@@ -169,53 +228,12 @@ impl Strategy for BtcBasis {
         Ok(Decision::Act(plan(context, action, reason, vec![legs])))
     }
 
-    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        let mut book = Book::read(context)?;
-        book.aim(context, Quantity::ZERO)?;
-        let legs = tradable_only(context, book.legs_to_target(context)?);
-        Ok((!legs.is_empty()).then(|| reducing(Action::ExitFull, "risk", legs)))
-    }
-
-    fn deleverage(
-        &mut self,
-        context: &Context<'_>,
-        venue: Venue,
-        fraction: Rate,
-    ) -> Result<Option<Plan>, ComponentError> {
-        let mut book = Book::read(context)?;
-        let spot = book.spot;
-        let mut cut = Quantity::ZERO;
-        for hedge in &mut book.hedges {
-            hedge.target = hedge.position.neg()?;
-            if hedge.venue == venue {
-                let lot = instrument(context, venue, InstrumentKind::Perp)?.lot_size;
-                let wanted = hedge.target.at_rate(fraction, Rounding::Ceil)?;
-                cut = wanted.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
-                hedge.target = hedge.target.sub(cut)?;
-            }
-        }
-        book.spot_target = spot.sub(cut.min(spot))?;
-        let legs = tradable_only(context, book.legs_to_target(context)?);
-        Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
-    }
-
-    fn completed(&mut self, flows_seen: u64, traded: bool) {
-        if let Some(at) = self.trading_at.take()
-            && traded
-        {
-            self.last_traded_at = Some(at);
-            self.flows_scaled = flows_seen;
-        }
-    }
-}
-
-impl BtcBasis {
     /// Cuts the larger side when spot and shorts differ by more than the tolerance: at once, and
     /// only ever reducing, because a liquidation or a refused leg may have left it.
     fn mend_hedge(
         &self,
         context: &Context<'_>,
-        book: &Book,
+        book: &Book<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let short = book.short()?;
         let naked = book.spot.sub(short)?;
@@ -228,7 +246,7 @@ impl BtcBasis {
         }
         let mut legs = Vec::new();
         if naked.is_positive() {
-            let rules = instrument(context, context.config.spot_venue, InstrumentKind::Spot)?;
+            let rules = book.layout().spot();
             let size = naked.round_to_lot(rules.lot_size, Rounding::Floor)?;
             let worth = size.notional(book.spot_price, Rounding::Floor)?;
             if size >= rules.min_quantity && worth >= rules.min_notional {
@@ -241,7 +259,7 @@ impl BtcBasis {
         } else {
             let mut rest = naked.abs()?;
             for hedge in &book.hedges {
-                let rules = instrument(context, hedge.venue, InstrumentKind::Perp)?;
+                let rules = hedge.rules;
                 let held = hedge.position.neg()?;
                 let size = rest
                     .min(held)
@@ -266,7 +284,7 @@ impl BtcBasis {
     fn reason(
         &self,
         context: &Context<'_>,
-        book: &Book,
+        book: &Book<'_>,
         flat: bool,
         scale: bool,
     ) -> Result<Option<&'static str>, ComponentError> {
@@ -342,7 +360,7 @@ fn plan(
     }
 }
 
-fn action(book: &Book, flat: bool) -> Action {
+fn action(book: &Book<'_>, flat: bool) -> Action {
     if flat {
         Action::EntryFull
     } else if book.spot_target.is_zero() {
@@ -355,7 +373,7 @@ fn action(book: &Book, flat: bool) -> Action {
 }
 
 /// What the coming purchase costs; nothing when spot is sold.
-fn spot_need(book: &Book) -> Result<Value, ComponentError> {
+fn spot_need(book: &Book<'_>) -> Result<Value, ComponentError> {
     if book.spot_target <= book.spot {
         return Ok(Value::ZERO);
     }
@@ -364,11 +382,11 @@ fn spot_need(book: &Book) -> Result<Value, ComponentError> {
 }
 
 /// Leftover base units without a hedge, above the dust threshold.
-fn dust(context: &Context<'_>, book: &Book) -> Result<Decision, ComponentError> {
+fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentError> {
     if !book.short()?.is_zero() || !book.spot.is_positive() || !book.spot_target.is_zero() {
         return Ok(Decision::Hold);
     }
-    let rules = instrument(context, context.config.spot_venue, InstrumentKind::Spot)?;
+    let rules = book.layout().spot();
     let size = book.spot.round_to_lot(rules.lot_size, Rounding::Floor)?;
     let worth = size.notional(book.spot_price, Rounding::Floor)?;
     let threshold = Value::new(context.config.dust_threshold.get()).max(rules.min_notional);
@@ -388,7 +406,7 @@ fn dust(context: &Context<'_>, book: &Book) -> Result<Decision, ComponentError> 
 }
 
 /// Refuses capital that does not reach one lot at some venue.
-fn smallest_capital(context: &Context<'_>, book: &Book) -> Result<(), ComponentError> {
+fn smallest_capital(context: &Context<'_>, book: &Book<'_>) -> Result<(), ComponentError> {
     let config = context.config;
     let wanted = book
         .notional_target
@@ -398,7 +416,7 @@ fn smallest_capital(context: &Context<'_>, book: &Book) -> Result<(), ComponentE
         return Ok(());
     }
     for hedge in &book.hedges {
-        let rules = instrument(context, hedge.venue, InstrumentKind::Perp)?;
+        let rules = hedge.rules;
         let by_notional = rules.min_notional.per(book.spot_price, Rounding::Ceil)?;
         let smallest = rules
             .min_quantity

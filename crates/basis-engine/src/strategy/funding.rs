@@ -28,10 +28,10 @@ pub(super) struct Moves {
 }
 
 /// Quote units that a venue's deposit account holds and no trade uses: they go to the perp account.
-pub(super) fn sweeps(context: &Context<'_>, book: &Book) -> Result<Vec<Leg>, ComponentError> {
+pub(super) fn sweeps(context: &Context<'_>, book: &Book<'_>) -> Result<Vec<Leg>, ComponentError> {
     let mut legs = Vec::new();
     for hedge in &book.hedges {
-        let accounts = rules_of(context, hedge.venue)?.accounts;
+        let accounts = hedge.accounts;
         if accounts.deposit == accounts.perp || accounts.deposit == accounts.spot {
             continue;
         }
@@ -54,7 +54,7 @@ pub(super) fn sweeps(context: &Context<'_>, book: &Book) -> Result<Vec<Leg>, Com
 /// that has left its band. `spot_need` is what the coming spot purchase costs.
 pub(super) fn moves(
     context: &Context<'_>,
-    book: &Book,
+    book: &Book<'_>,
     spot_need: Value,
     exact: bool,
 ) -> Result<Moves, ComponentError> {
@@ -98,7 +98,7 @@ pub(super) fn moves(
 
 fn needs(
     context: &Context<'_>,
-    book: &Book,
+    book: &Book<'_>,
     spot_need: Value,
     exact: bool,
 ) -> Result<Vec<Place>, ComponentError> {
@@ -134,7 +134,7 @@ fn needs(
     Ok(needs)
 }
 
-fn surpluses(book: &Book, spot_need: Value) -> Result<Vec<Place>, ComponentError> {
+fn surpluses(book: &Book<'_>, spot_need: Value) -> Result<Vec<Place>, ComponentError> {
     let mut places = vec![
         Place {
             account: Account::WALLET,
@@ -161,7 +161,11 @@ fn surpluses(book: &Book, spot_need: Value) -> Result<Vec<Place>, ComponentError
 }
 
 /// What leaving the venue costs on top of the amount.
-fn send_cost(context: &Context<'_>, book: &Book, from: &Place) -> Result<Value, ComponentError> {
+fn send_cost(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    from: &Place,
+) -> Result<Value, ComponentError> {
     let rules = rules_of(context, from.account.venue)?;
     Ok(rules
         .withdrawal(book.quote)
@@ -172,7 +176,7 @@ fn send_cost(context: &Context<'_>, book: &Book, from: &Place) -> Result<Value, 
 /// account, in through the other's. The last hop inside the receiving venue follows on arrival.
 fn route(
     context: &Context<'_>,
-    book: &Book,
+    book: &Book<'_>,
     from: Account,
     to: Account,
     amount: Value,

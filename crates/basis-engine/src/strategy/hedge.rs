@@ -5,11 +5,12 @@ use basis_core::fixed18;
 use basis_core::instruction::{
     Instruction, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce,
 };
+use basis_core::market::SlotId;
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
-use basis_core::rules::{InstrumentRules, RuleSnapshot};
+use basis_core::rules::{Accounts, InstrumentRules, MakerTaker, RuleSnapshot};
 use basis_core::types::{
-    Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Side, Venue,
+    Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Side, Timestamp, Venue,
 };
 
 use super::Context;
@@ -20,10 +21,33 @@ const SPLIT_MAX: usize = 20;
 /// Room left below the free spot balance for the price to have moved against a market buy.
 const SPOT_BUFFER: Rate = Rate::literal("0.001");
 
+/// What of the rules a hedged book needs, looked up once and again when dated rules change.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    spot: InstrumentRules,
+    spot_slot: Option<SlotId>,
+    spot_accounts: Accounts,
+    spot_fees: MakerTaker,
+    spot_buy_fee_in_base: bool,
+    hedges: Vec<HedgeLayout>,
+    valid_until: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct HedgeLayout {
+    rules: InstrumentRules,
+    slot: Option<SlotId>,
+    accounts: Accounts,
+    share: Rate,
+}
+
 /// One hedge venue as it stands and as it should.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hedge {
+pub(super) struct Hedge<'a> {
     pub(super) venue: Venue,
+    pub(super) rules: &'a InstrumentRules,
+    pub(super) accounts: Accounts,
+    /// The perp account.
     pub(super) account: Account,
     pub(super) share: Rate,
     /// Signed base units held, short < 0.
@@ -38,7 +62,8 @@ pub(super) struct Hedge {
 
 /// The whole book as it stands and as it should.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct Book<'a> {
+    layout: &'a Layout,
     pub(super) quote: Asset,
     pub(super) spot_account: Account,
     /// Base units held at the spot venue.
@@ -54,9 +79,70 @@ pub(super) struct Book {
     pub(super) wallet: Value,
     /// Quote units that stay in the wallet, pending withdrawals included.
     pub(super) wallet_target: Value,
-    pub(super) hedges: Vec<Hedge>,
+    pub(super) hedges: Vec<Hedge<'a>>,
     /// Every price the book trades on is fresh.
     pub(super) tradable: bool,
+}
+
+impl Layout {
+    /// Keeps `cached` while the rules it was read from are in force, else reads it anew.
+    pub(super) fn current<'c>(
+        cached: &'c mut Option<Self>,
+        context: &Context<'_>,
+    ) -> Result<&'c Self, ComponentError> {
+        let stale = cached
+            .as_ref()
+            .is_none_or(|layout| context.view.now() >= layout.valid_until);
+        if stale {
+            *cached = Some(Self::read(context)?);
+        }
+        cached
+            .as_ref()
+            .ok_or_else(|| ComponentError::new(Code::StrategyInfeasible, "the hedge has no layout"))
+    }
+
+    fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
+        let config = context.config;
+        let now = context.view.now();
+        let mut valid_until = Timestamp::MAX;
+        let mut changes = |venue: Venue| {
+            let change = context
+                .rules
+                .venue(venue)
+                .and_then(|rules| rules.next_change(now));
+            valid_until = valid_until.min(change.unwrap_or(Timestamp::MAX));
+        };
+        changes(config.spot_venue);
+        let spot = instrument(context, config.spot_venue, InstrumentKind::Spot)?.clone();
+        let venue = rules_of(context, config.spot_venue)?;
+        let mut hedges = Vec::with_capacity(config.hedge_allocation.len());
+        for &(venue, share) in &config.hedge_allocation {
+            changes(venue);
+            let rules = instrument(context, venue, InstrumentKind::Perp)?.clone();
+            let accounts = rules_of(context, venue)?.accounts;
+            let slot = context.view.slot(rules.key.series());
+            hedges.push(HedgeLayout {
+                rules,
+                slot,
+                accounts,
+                share,
+            });
+        }
+        Ok(Self {
+            spot_slot: context.view.slot(spot.key.series()),
+            spot,
+            spot_accounts: venue.accounts,
+            spot_fees: venue.fees.spot,
+            spot_buy_fee_in_base: venue.fees.spot_buy_fee_in_base,
+            hedges,
+            valid_until,
+        })
+    }
+
+    /// Rules of the spot leg.
+    pub(super) const fn spot(&self) -> &InstrumentRules {
+        &self.spot
+    }
 }
 
 /// The rules of an instrument now in force.
@@ -88,14 +174,13 @@ pub(super) fn instrument<'a>(
         })
 }
 
-impl Book {
+impl<'a> Book<'a> {
     /// Reads the book and sizes its target; a capital of nothing gives a target of nothing.
-    pub(super) fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
+    pub(super) fn read(context: &Context<'_>, layout: &'a Layout) -> Result<Self, ComponentError> {
         let config = context.config;
         let books = context.books;
-        let spot_rules = instrument(context, config.spot_venue, InstrumentKind::Spot)?;
-        let spot_account = rules_of(context, config.spot_venue)?.accounts.spot;
-        let spot_quote = context.view.quote_of(spot_rules.key.series());
+        let spot_account = layout.spot_accounts.spot;
+        let spot_quote = layout.spot_slot.map(|slot| context.view.quote(slot));
         let spot_price = spot_quote.map(|quote| quote.mark).unwrap_or_default();
         let mut tradable = spot_quote.is_some_and(|quote| quote.state.is_tradable());
         let cash = |account: Account| {
@@ -105,11 +190,10 @@ impl Book {
                     .get(),
             )
         };
-        let mut hedges = Vec::with_capacity(config.hedge_allocation.len());
-        for &(venue, share) in &config.hedge_allocation {
-            let perp = instrument(context, venue, InstrumentKind::Perp)?;
-            let account = rules_of(context, venue)?.accounts.perp;
-            let quote = context.view.quote_of(perp.key.series());
+        let mut hedges = Vec::with_capacity(layout.hedges.len());
+        for hedge in &layout.hedges {
+            let account = hedge.accounts.perp;
+            let quote = hedge.slot.map(|slot| context.view.quote(slot));
             tradable &= quote.is_some_and(|quote| quote.state.is_tradable());
             let margin = context
                 .exposure
@@ -117,16 +201,19 @@ impl Book {
                 .iter()
                 .find(|m| m.account == account);
             hedges.push(Hedge {
-                venue,
+                venue: account.venue,
+                rules: &hedge.rules,
+                accounts: hedge.accounts,
                 account,
-                share,
-                position: books.quantity(account, Item::Position(perp.key)),
+                share: hedge.share,
+                position: books.quantity(account, Item::Position(hedge.rules.key)),
                 target: Quantity::ZERO,
                 margin: margin.map_or_else(|| cash(account), |m| m.margin_balance),
                 margin_target: Value::ZERO,
             });
         }
         let mut book = Self {
+            layout,
             quote: config.share_class,
             spot_account,
             spot: books.quantity(spot_account, Item::Asset(config.asset)),
@@ -166,18 +253,14 @@ impl Book {
         for hedge in &mut self.hedges {
             hedge.margin_target = margin.at_rate(hedge.share, Rounding::Floor)?;
         }
-        self.aim(context, wanted)
+        self.aim(wanted)
     }
 
     /// Spreads `wanted` base units over the hedge venues in whole lots; spot follows their sum.
-    pub(super) fn aim(
-        &mut self,
-        context: &Context<'_>,
-        wanted: Quantity,
-    ) -> Result<(), ComponentError> {
+    pub(super) fn aim(&mut self, wanted: Quantity) -> Result<(), ComponentError> {
         let mut sum = Quantity::ZERO;
         for hedge in &mut self.hedges {
-            let lot = instrument(context, hedge.venue, InstrumentKind::Perp)?.lot_size;
+            let lot = hedge.rules.lot_size;
             let share = wanted.at_rate(hedge.share, Rounding::Floor)?;
             hedge.target = share.round_to_lot(lot, Rounding::Floor)?;
             sum = sum.add(hedge.target)?;
@@ -187,15 +270,14 @@ impl Book {
     }
 
     /// Aims at no more spot than the free balance of the spot account buys.
-    pub(super) fn aim_within_cash(&mut self, context: &Context<'_>) -> Result<(), ComponentError> {
+    pub(super) fn aim_within_cash(&mut self) -> Result<(), ComponentError> {
         if self.spot_target <= self.spot {
             return Ok(());
         }
         let price = self
             .spot_price
             .at_rate(Rate::ONE.add(SPOT_BUFFER)?, Rounding::Ceil)?;
-        let rules = rules_of(context, context.config.spot_venue)?;
-        let kept = Rate::ONE.sub(rules.fees.spot.taker)?;
+        let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
         let cash = self.free_spot_cash()?;
         let affordable = if cash.is_positive() {
             cash.per(price, Rounding::Floor)?
@@ -205,10 +287,15 @@ impl Book {
         };
         let reach = self.spot.add(affordable)?;
         if reach < self.spot_target {
-            self.aim(context, reach)
+            self.aim(reach)
         } else {
             Ok(())
         }
+    }
+
+    /// The rules the book was read with.
+    pub(super) const fn layout(&self) -> &'a Layout {
+        self.layout
     }
 
     /// Quote units of the spot account that no margin target claims.
@@ -242,10 +329,10 @@ impl Book {
     }
 
     /// The legs from the position held to the target: the spot leg, then the perps.
-    pub(super) fn legs_to_target(&self, context: &Context<'_>) -> Result<Vec<Leg>, ComponentError> {
-        let mut legs = self.spot_legs(context)?;
+    pub(super) fn legs_to_target(&self) -> Result<Vec<Leg>, ComponentError> {
+        let mut legs = self.spot_legs()?;
         for hedge in &self.hedges {
-            let rules = instrument(context, hedge.venue, InstrumentKind::Perp)?;
+            let rules = hedge.rules;
             let change = hedge.target.neg()?.sub(hedge.position)?;
             let side = if change.is_negative() {
                 Side::Sell
@@ -265,10 +352,8 @@ impl Book {
     }
 
     /// Buys enough that the target arrives after a fee taken in base, or sells the excess.
-    fn spot_legs(&self, context: &Context<'_>) -> Result<Vec<Leg>, ComponentError> {
-        let venue = context.config.spot_venue;
-        let rules = instrument(context, venue, InstrumentKind::Spot)?;
-        let fees = rules_of(context, venue)?.fees;
+    fn spot_legs(&self) -> Result<Vec<Leg>, ComponentError> {
+        let rules = &self.layout.spot;
         let change = self.spot_target.sub(self.spot)?;
         let (side, size) = if change.is_negative() {
             (
@@ -277,8 +362,9 @@ impl Book {
                     .abs()?
                     .round_to_lot(rules.lot_size, Rounding::Floor)?,
             )
-        } else if fees.spot_buy_fee_in_base {
-            let gross = change.div_rate(Rate::ONE.sub(fees.spot.taker)?, Rounding::Ceil)?;
+        } else if self.layout.spot_buy_fee_in_base {
+            let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
+            let gross = change.div_rate(kept, Rounding::Ceil)?;
             (
                 Side::Buy,
                 gross.round_to_lot(rules.lot_size, Rounding::Ceil)?,
