@@ -362,7 +362,7 @@ pub fn run_backtest(
 /// Refuses when a needed venue is missing; the failures nobody needs come back.
 ///
 /// # Errors
-/// One error that names every needed venue that failed, under the code of the first.
+/// One error that names every needed venue that failed, under the code of the gravest.
 pub fn require_needed(
     setup: &Setup,
     interfaces: &[Box<dyn ExecutionInterface>],
@@ -390,19 +390,43 @@ pub fn require_needed(
     }
 }
 
-/// Several failures as one, under the code of the first.
+/// Several failures as one, under the code of the gravest.
 #[must_use]
 pub fn together(mut failures: Vec<ComponentError>) -> Option<ComponentError> {
     if failures.len() < 2 {
         return failures.pop();
     }
+    failures.sort_by_key(|e| std::cmp::Reverse(e.severity()));
     let lines: String = failures
         .iter()
         .map(|e| format!("\n  {} {}", e.code, e.message))
         .collect();
     let count = failures.len();
     let first = failures.into_iter().next()?;
-    let mut all = ComponentError::new(first.code, format!("{count} venues failed:{lines}"));
+    let mut all = ComponentError::new(first.code, format!("{count} failures:{lines}"));
     all.reason = first.reason;
     Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_failures_stand_under_the_gravest_code() {
+        let high = ComponentError::new(Code::VenueInvalid, "okx: settings");
+        let critical =
+            ComponentError::new(Code::CredentialsInvalid, "bybit: not set").with_reason("missing");
+        let all = together(vec![high.clone(), critical]).unwrap();
+        assert_eq!(
+            (all.code, all.reason),
+            (Code::CredentialsInvalid, Some("missing"))
+        );
+        assert_eq!(
+            all.message,
+            "2 failures:\n  EIF-003 bybit: not set\n  EIF-002 okx: settings"
+        );
+        assert_eq!(together(vec![high]).unwrap().message, "okx: settings");
+        assert!(together(Vec::new()).is_none());
+    }
 }

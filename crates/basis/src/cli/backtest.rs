@@ -80,6 +80,9 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let run_ms = cpu.elapsed().as_secs_f64() * 1_000.0;
     bar.finish_and_clear();
 
+    if let Some(halted) = &result.halted {
+        session.warn(&format!("the strategy was halted: {halted}"));
+    }
     let timing = Timing {
         load_ms,
         run_ms,

@@ -63,8 +63,12 @@ pub fn resolve(
         let mut layer = read_file(path)?;
         let base = path.parent().unwrap_or(Path::new(""));
         rules::read_files(&mut layer, base, &problems)?;
-        if layer.value != NodeValue::Null {
-            root.overlay(layer);
+        match layer.value {
+            NodeValue::Map(_) => root.overlay(layer),
+            NodeValue::Null => {}
+            NodeValue::Text(_) | NodeValue::List(_) => {
+                problems.add(&layer.location, "(the file)", "expected keys with values");
+            }
         }
     }
     root.overlay(environment_layer(environment));

@@ -559,3 +559,65 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod property_tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place() -> Location {
+        Location::new("", 0)
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[-+.0-9eE_x]{0,8}",
+            "(true|false|null|~|yes|- a|a: b|# c|\\{|\\[|&a|\\*a|!t| lead|trail )",
+        ]
+    }
+
+    fn tree() -> impl Strategy<Value = Node> {
+        let leaf = prop_oneof![Just(NodeValue::Null), text().prop_map(NodeValue::Text),];
+        let value = leaf.prop_recursive(4, 40, 5, |inner| {
+            let node = || {
+                inner.clone().prop_map(|value| Node {
+                    value,
+                    location: place(),
+                })
+            };
+            prop_oneof![
+                prop::collection::vec(node(), 0..5).prop_map(NodeValue::List),
+                prop::collection::btree_map(text(), node(), 0..5).prop_map(|map| {
+                    let entry = |(key, node)| Entry {
+                        key,
+                        location: place(),
+                        node,
+                    };
+                    NodeValue::Map(map.into_iter().map(entry).collect())
+                }),
+            ]
+        });
+        value.prop_map(|value| Node {
+            value,
+            location: place(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn prop_what_is_written_reads_back(node in tree()) {
+            let written = to_yaml(&node);
+            let read = parse(&written, "x");
+            prop_assert!(read.is_ok(), "{written}\n{read:?}");
+            prop_assert_eq!(to_yaml(&read.unwrap()), written);
+        }
+
+        #[test]
+        fn prop_no_text_makes_the_reader_panic(text in any::<String>()) {
+            let read = parse(&text, "x");
+            prop_assert!(read.map_or_else(|problems| !problems.is_empty(), |_| true));
+        }
+    }
+}

@@ -76,6 +76,16 @@ fn files_that_cannot_be_read_say_where() {
             "twice.yaml:2: reserve_ratio: this key stands twice",
         ],
     );
+    dir.write("list.yaml", "- reserve_ratio\n");
+    dir.basis("backtest btc_basis --config list.yaml").fails(
+        2,
+        &[
+            "error[CFG-001]",
+            "list.yaml:1: (the file): expected keys with values",
+        ],
+    );
+    dir.write("empty.yaml", "# nothing\n");
+    assert_eq!(dir.basis("check btc_basis --config empty.yaml").code, 0);
     dir.write("other.yaml", "mode: eth_basis\n");
     dir.basis("backtest btc_basis --config other.yaml").fails(
         2,
