@@ -226,7 +226,8 @@ fn adds_exposure(leg: &Leg, books: &Books) -> Result<bool, ComponentError> {
             if trade.reduce_only {
                 return Ok(false);
             }
-            let key = InstrumentKey::new(leg.venue, InstrumentKind::Perp, trade.symbol);
+            let key = InstrumentKey::new(leg.venue, InstrumentKind::Perp, trade.symbol)
+                .sided(trade.position_side);
             let held = books
                 .positions_of(leg.venue)
                 .filter(|position| position.item == Item::Position(key))

@@ -4,7 +4,6 @@
 //! leg is sent. All legs are sent before any is awaited. The next block starts only after the last
 //! one reconciled.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basis_core::clock::{Clock, VirtualClock};
@@ -189,39 +188,32 @@ impl TightLoop {
         }
         let mut results: Vec<Option<LegResult>> = legs.iter().map(|_| None).collect();
         {
-            let mut by_venue: BTreeMap<Venue, Vec<(usize, &Instruction)>> = BTreeMap::new();
-            for (at, leg) in legs.iter().enumerate() {
-                by_venue
-                    .entry(leg.venue)
-                    .or_default()
-                    .push((at, &leg.instruction));
-            }
-            let mut answers: Vec<(Vec<usize>, Vec<LegResult>)> = by_venue
-                .values()
-                .map(|legs| (legs.iter().map(|(at, _)| *at).collect(), Vec::new()))
-                .collect();
-            let mut slots: BTreeMap<Venue, &mut VenueSlot> = self
+            // One task per venue, in the order of the run; a venue's legs keep their order.
+            let mut answers: Vec<(Vec<usize>, Vec<LegResult>)> = self
                 .venues
-                .iter_mut()
-                .map(|slot| (slot.venue, slot))
+                .iter()
+                .map(|slot| (positions_at(legs, slot.venue), Vec::new()))
                 .collect();
-            let mut tasks: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(by_venue.len());
-            for ((venue, legs), (_, answer)) in by_venue.iter().zip(&mut answers) {
-                let Some(slot) = slots.remove(venue) else {
+            let mut tasks: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(self.venues.len());
+            for (slot, (positions, answer)) in self.venues.iter_mut().zip(&mut answers) {
+                if positions.is_empty() {
                     continue;
-                };
-                let instructions: Vec<&Instruction> = legs.iter().map(|(_, i)| *i).collect();
+                }
+                let instructions: Vec<&Instruction> = positions
+                    .iter()
+                    .filter_map(|&at| legs.get(at))
+                    .map(|leg| &leg.instruction)
+                    .collect();
                 tasks.push(Box::pin(async move {
                     *answer = slot.interface.execute_legs(view, &instructions).await;
                 }));
             }
             executor::run(self.executor.as_mut(), Join::new(tasks)).map_err(stalled)?;
-            for (at, result) in answers
-                .into_iter()
-                .flat_map(|(ats, results)| ats.into_iter().zip(results))
-            {
-                if let Some(slot) = results.get_mut(at) {
-                    *slot = Some(result);
+            for (positions, answer) in answers {
+                for (at, result) in positions.into_iter().zip(answer) {
+                    if let Some(slot) = results.get_mut(at) {
+                        *slot = Some(result);
+                    }
                 }
             }
         }
@@ -516,6 +508,7 @@ impl TightLoop {
                 limit_price: None,
                 time_in_force: TimeInForce::default(),
                 reduce_only: false,
+                position_side: key.kind.position_side(),
             }),
         };
         let instruction = Instruction {
@@ -552,6 +545,14 @@ fn naked_delta(block: &[LegResult], unwinding: &[LegResult]) -> Result<Quantity,
         ))?;
     }
     Ok(net)
+}
+
+fn positions_at(legs: &[Leg], venue: Venue) -> Vec<usize> {
+    legs.iter()
+        .enumerate()
+        .filter(|(_, leg)| leg.venue == venue)
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// Every holding of `venue` that books or venue know of, where they differ. A venue holds a handful

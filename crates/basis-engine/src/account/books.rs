@@ -10,7 +10,7 @@ use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
 use basis_core::market::{MarketView, PriceState, SlotId};
 use basis_core::num::{Price, PriceChange, Quantity, Rounding, Value};
 use basis_core::types::{
-    Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Venue,
+    Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Timestamp, Venue,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -67,6 +67,8 @@ pub struct Books {
     cost: Value,
     equity: Value,
     equity_open: Value,
+    /// When `equity` and every `worth` were last reckoned; `None` after a line was posted.
+    valued_at: Option<Timestamp>,
     step: Attribution,
     external_flow: Value,
 }
@@ -107,6 +109,7 @@ impl Books {
             cost: Value::ZERO,
             equity: Value::ZERO,
             equity_open: Value::ZERO,
+            valued_at: None,
             step: Attribution::default(),
             external_flow: Value::ZERO,
         })
@@ -120,6 +123,7 @@ impl Books {
         if self.causes.contains(&entry.cause) {
             return Ok(false);
         }
+        self.valued_at = None;
         let holding = self.holding_mut(view, entry.account, entry.item)?;
         holding.quantity = holding.quantity.add(entry.quantity)?;
         let (mut cash, mut cost) = (Value::ZERO, Value::ZERO);
@@ -285,6 +289,9 @@ impl Books {
     /// # Errors
     /// POS-002 when a value leaves the range; EXP-001 when a held item has never had a price.
     pub fn value(&mut self, view: &MarketView) -> Result<Value, ComponentError> {
+        if self.valued_at == Some(view.now()) {
+            return Ok(self.equity);
+        }
         let mut equity = self.cash.sub(self.cost)?;
         for holding in &mut self.holdings {
             holding.worth = match holding.price {
@@ -308,6 +315,7 @@ impl Books {
             };
         }
         self.equity = equity;
+        self.valued_at = Some(view.now());
         Ok(equity)
     }
 
@@ -354,6 +362,21 @@ impl Books {
             attribution,
             net_delta,
         })
+    }
+
+    /// The index of a holding, stable for the run; `None` while there never was one.
+    #[must_use]
+    pub fn position_of(&self, account: Account, item: Item) -> Option<usize> {
+        self.index.get(&(account, item)).copied()
+    }
+
+    /// Units at an index of [`Books::position_of`].
+    #[must_use]
+    pub fn quantity_at(&self, index: Option<usize>) -> Quantity {
+        index
+            .and_then(|index| self.holdings.get(index))
+            .map(|holding| holding.quantity)
+            .unwrap_or_default()
     }
 
     /// Units of `item` in `account`.

@@ -161,7 +161,7 @@ impl BtcBasis {
         layout: &Layout,
     ) -> Result<Decision, ComponentError> {
         let mut book = Book::read(context, layout)?;
-        let sweeps = sweeps(context, &book)?;
+        let sweeps = sweeps(&book);
         if !sweeps.is_empty() {
             return Ok(Decision::Act(plan(
                 context,
@@ -176,11 +176,13 @@ impl BtcBasis {
         let scale = context.flows_seen != self.flows_scaled;
         let flat = book.is_flat();
         if flat && scale {
+            book.aim_at_target()?;
             smallest_capital(context, &book)?;
         }
         let Some(reason) = self.reason(context, &book, flat, scale)? else {
             return dust(context, &book);
         };
+        book.aim_at_target()?;
         if context.reduce_only && book.spot_target > book.spot {
             return Ok(Decision::Hold);
         }
@@ -383,7 +385,7 @@ fn spot_need(book: &Book<'_>) -> Result<Value, ComponentError> {
 
 /// Leftover base units without a hedge, above the dust threshold.
 fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentError> {
-    if !book.short()?.is_zero() || !book.spot.is_positive() || !book.spot_target.is_zero() {
+    if !book.short()?.is_zero() || !book.spot.is_positive() || !book.notional_target.is_zero() {
         return Ok(Decision::Hold);
     }
     let rules = book.layout().spot();

@@ -6,7 +6,7 @@
 use basis_core::error::ComponentError;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Leg;
-use basis_core::types::{Account, Item, Venue};
+use basis_core::types::{Account, Venue};
 
 use super::Context;
 use super::hedge::{Book, rules_of, transfer_leg};
@@ -28,16 +28,14 @@ pub(super) struct Moves {
 }
 
 /// Quote units that a venue's deposit account holds and no trade uses: they go to the perp account.
-pub(super) fn sweeps(context: &Context<'_>, book: &Book<'_>) -> Result<Vec<Leg>, ComponentError> {
+pub(super) fn sweeps(book: &Book<'_>) -> Vec<Leg> {
     let mut legs = Vec::new();
     for hedge in &book.hedges {
         let accounts = hedge.accounts;
         if accounts.deposit == accounts.perp || accounts.deposit == accounts.spot {
             continue;
         }
-        let held = context
-            .books
-            .quantity(accounts.deposit, Item::Asset(book.quote));
+        let held = hedge.deposited;
         if held.is_positive() {
             legs.push(transfer_leg(
                 book.quote,
@@ -47,7 +45,7 @@ pub(super) fn sweeps(context: &Context<'_>, book: &Book<'_>) -> Result<Vec<Leg>,
             ));
         }
     }
-    Ok(legs)
+    legs
 }
 
 /// What would bring the accounts to their targets. `exact` fills every margin; otherwise only one

@@ -31,6 +31,13 @@ pub(super) struct Layout {
     spot_buy_fee_in_base: bool,
     hedges: Vec<HedgeLayout>,
     valid_until: Timestamp,
+    /// Holdings there were when the indices were looked up; a new one makes them stale.
+    holdings: usize,
+    spot_at: Option<usize>,
+    spot_cash_at: Option<usize>,
+    wallet_at: Option<usize>,
+    /// h / (1 + h): the part of the capital that is spot.
+    spot_share: Rate,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +46,9 @@ struct HedgeLayout {
     slot: Option<SlotId>,
     accounts: Accounts,
     share: Rate,
+    position_at: Option<usize>,
+    cash_at: Option<usize>,
+    deposit_at: Option<usize>,
 }
 
 /// One hedge venue as it stands and as it should.
@@ -52,7 +62,9 @@ pub(super) struct Hedge<'a> {
     pub(super) share: Rate,
     /// Signed base units held, short < 0.
     pub(super) position: Quantity,
-    /// Short base units wanted, >= 0.
+    /// Quote units in the venue's deposit account.
+    pub(super) deposited: Quantity,
+    /// Short base units wanted, >= 0; zero until [`Book::aim_at_target`].
     pub(super) target: Quantity,
     /// Collateral plus unrealised result.
     pub(super) margin: Value,
@@ -68,7 +80,7 @@ pub(super) struct Book<'a> {
     pub(super) spot_account: Account,
     /// Base units held at the spot venue.
     pub(super) spot: Quantity,
-    /// Base units wanted there: what the shorts come to.
+    /// Base units wanted there: what the shorts come to; zero until [`Book::aim_at_target`].
     pub(super) spot_target: Quantity,
     pub(super) spot_price: Price,
     /// Spot notional wanted before lots are rounded.
@@ -90,9 +102,10 @@ impl Layout {
         cached: &'c mut Option<Self>,
         context: &Context<'_>,
     ) -> Result<&'c Self, ComponentError> {
+        let (now, holdings) = (context.view.now(), context.books.holdings().len());
         let stale = cached
             .as_ref()
-            .is_none_or(|layout| context.view.now() >= layout.valid_until);
+            .is_none_or(|layout| now >= layout.valid_until || holdings != layout.holdings);
         if stale {
             *cached = Some(Self::read(context)?);
         }
@@ -115,6 +128,7 @@ impl Layout {
         changes(config.spot_venue);
         let spot = instrument(context, config.spot_venue, InstrumentKind::Spot)?.clone();
         let venue = rules_of(context, config.spot_venue)?;
+        let at = |account, item| context.books.position_of(account, item);
         let mut hedges = Vec::with_capacity(config.hedge_allocation.len());
         for &(venue, share) in &config.hedge_allocation {
             changes(venue);
@@ -122,13 +136,22 @@ impl Layout {
             let accounts = rules_of(context, venue)?.accounts;
             let slot = context.view.slot(rules.key.series());
             hedges.push(HedgeLayout {
+                position_at: at(accounts.perp, Item::Position(rules.key)),
+                cash_at: at(accounts.perp, Item::Asset(config.share_class)),
+                deposit_at: at(accounts.deposit, Item::Asset(config.share_class)),
                 rules,
                 slot,
                 accounts,
                 share,
             });
         }
+        let h = config.hedge_leverage;
         Ok(Self {
+            holdings: context.books.holdings().len(),
+            spot_at: at(venue.accounts.spot, Item::Asset(config.asset)),
+            spot_cash_at: at(venue.accounts.spot, Item::Asset(config.share_class)),
+            wallet_at: at(Account::WALLET, Item::Asset(config.share_class)),
+            spot_share: Rate::new(h.div(h.add(Fixed18::ONE)?, Rounding::Floor)?),
             spot_slot: context.view.slot(spot.key.series()),
             spot,
             spot_accounts: venue.accounts,
@@ -183,13 +206,7 @@ impl<'a> Book<'a> {
         let spot_quote = layout.spot_slot.map(|slot| context.view.quote(slot));
         let spot_price = spot_quote.map(|quote| quote.mark).unwrap_or_default();
         let mut tradable = spot_quote.is_some_and(|quote| quote.state.is_tradable());
-        let cash = |account: Account| {
-            Value::new(
-                books
-                    .quantity(account, Item::Asset(config.share_class))
-                    .get(),
-            )
-        };
+        let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
         let mut hedges = Vec::with_capacity(layout.hedges.len());
         for hedge in &layout.hedges {
             let account = hedge.accounts.perp;
@@ -206,9 +223,10 @@ impl<'a> Book<'a> {
                 accounts: hedge.accounts,
                 account,
                 share: hedge.share,
-                position: books.quantity(account, Item::Position(hedge.rules.key)),
+                position: books.quantity_at(hedge.position_at),
+                deposited: books.quantity_at(hedge.deposit_at),
                 target: Quantity::ZERO,
-                margin: margin.map_or_else(|| cash(account), |m| m.margin_balance),
+                margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
                 margin_target: Value::ZERO,
             });
         }
@@ -216,12 +234,12 @@ impl<'a> Book<'a> {
             layout,
             quote: config.share_class,
             spot_account,
-            spot: books.quantity(spot_account, Item::Asset(config.asset)),
+            spot: books.quantity_at(layout.spot_at),
             spot_target: Quantity::ZERO,
             spot_price,
             notional_target: Value::ZERO,
-            spot_cash: cash(spot_account),
-            wallet: cash(Account::WALLET),
+            spot_cash: cash(layout.spot_cash_at),
+            wallet: cash(layout.wallet_at),
             wallet_target: Value::ZERO,
             hedges,
             tradable,
@@ -241,19 +259,21 @@ impl<'a> Book<'a> {
         let reserve = equity.at_rate(config.reserve_ratio, Rounding::Ceil)?;
         self.wallet_target = reserve.add(context.pending_withdrawal)?;
         let capital = equity.sub(reserve)?;
-        let h = config.hedge_leverage;
-        let notional = Value::new(capital.get().mul_div(
-            h,
-            h.add(Fixed18::ONE)?,
-            Rounding::Floor,
-        )?);
-        let margin = capital.sub(notional)?;
-        self.notional_target = notional;
-        let wanted = notional.per(self.spot_price, Rounding::Floor)?;
+        self.notional_target = capital.at_rate(self.layout.spot_share, Rounding::Floor)?;
+        let margin = capital.sub(self.notional_target)?;
         for hedge in &mut self.hedges {
             hedge.margin_target = margin.at_rate(hedge.share, Rounding::Floor)?;
         }
-        self.aim(wanted)
+        Ok(())
+    }
+
+    /// Turns the notional target into whole lots; left out of [`Book::read`] because most steps only
+    /// look whether anything is out of its band.
+    pub(super) fn aim_at_target(&mut self) -> Result<(), ComponentError> {
+        if !self.spot_price.is_positive() {
+            return Ok(());
+        }
+        self.aim(self.notional_target.per(self.spot_price, Rounding::Floor)?)
     }
 
     /// Spreads `wanted` base units over the hedge venues in whole lots; spot follows their sum.
@@ -452,6 +472,7 @@ pub(super) fn perp_leg(
             limit_price: None,
             time_in_force: TimeInForce::default(),
             reduce_only,
+            position_side: None,
         }),
     )
 }
