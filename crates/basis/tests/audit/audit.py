@@ -13,6 +13,7 @@ of docs/run-directory.md. Amounts are decimals of 60 digits, rounded only where 
 
 import argparse
 import csv
+import hashlib
 import json
 import sys
 from bisect import bisect_right
@@ -30,6 +31,7 @@ KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "reb
                "borrow_cost": "borrow_cost", "reward": "rewards", "gas": "gas",
                "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
 KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
+ACTIONS = ("entry_full", "entry_partial", "exit_full", "exit_partial", "sell_dust", "late_fill")
 TOLERANCE = Decimal("1e-9")  # of equity, for sums of many rounded products
 
 
@@ -43,6 +45,8 @@ def to_step(value, step, mode):
 
 
 def instant(text):
+    if text[10:11] != "T" or text[-1:] != "Z":
+        raise ValueError(f"`{text}` is no UTC instant")
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
@@ -274,6 +278,15 @@ class Market:
                     rates = {instant(r["timestamp"]): Decimal(r["funding_rate"]) for r in csv.DictReader(file)}
             self.cache[name] = rates
         return self.cache[name]
+
+    def instants(self, name):
+        """When the values of a series became known."""
+        if name is None:
+            return set()
+        if name.startswith("funding."):
+            return set(self.funding(name))
+        bars = self.bars(name)
+        return set(bars.known_at) if bars else set()
 
     def want(self, names):
         for name in names:
@@ -518,9 +531,21 @@ class Audit:
     # -- (c) fills, fees, filters --------------------------------------------------------------------
 
     def fills_by_cause(self):
-        fills = {}
+        fills, file = {}, "executions.csv"
         for number, row in self.executions:
+            self.check(file, number, "action is known", True, row["action"] in ACTIONS)
+            self.check(file, number, "status is known", True, row["status"] in ("settled", "open", "pending"))
+            if row["transfer_asset"]:
+                self.check(file, number, "operation", "transfer", row["operation"])
+                self.check(file, number, "venue", row["from_account"].split(".")[0], row["venue"])
             if row["instrument"]:
+                venue, kind, _ = row["instrument"].split(":")
+                late = row["action"] == "late_fill"
+                self.check(file, number, "venue", venue, row["venue"])
+                self.check(file, number, "operation", kind if late else f"{kind}_trade", row["operation"])
+                self.check(file, number, "side is known", True, row["side"] in ("buy", "sell"))
+                if not self.check(file, number, "liquidity is known", True, row["liquidity"] in ("maker", "taker")):
+                    continue
                 cause = f"trade:{row['instrument']}:{row['trade_id']}"
                 self.check("executions.csv", number, "trade id is unique", False, cause in fills)
                 fills[cause] = (number, row)
@@ -772,10 +797,15 @@ class Audit:
             row = known[1]
             asset, amount = row["transfer_asset"], Decimal(row["transfer_amount"])
             source, target = row["from_account"], row["to_account"]
+            venues = {account.split(".")[0] for account in (source, target)}
+            if not self.check("executions.csv", known[0], "both venues have rules", True, venues <= set(self.rules.venues)):
+                continue
             fee, delay = self.route(known[0], source, target, asset, amount, first.at)
+            self.check("executions.csv", known[0], "instant", first.at, instant(row["timestamp"]))
             arrival = back.pop(ident, [])
             at_once = source.split(".")[0] == target.split(".")[0] and not delay
             landing = target if at_once else "in_flight.main"
+            self.check("executions.csv", known[0], "status", "settled" if at_once else "pending", row["status"])
             price = first.reference
             expected = [(source, asset, -amount, rounded(-amount * price), "transfer", price)]
             if fee:
@@ -832,6 +862,16 @@ class Audit:
         self.check(file, "equity_start_usd", "initial_capital of config.yaml",
                    Decimal(self.config["initial_capital"]) if self.config["share_class"] in DOLLARS else flows[0],
                    Decimal(s["equity_start_usd"]))
+        first = flows[0]
+        if self.config["share_class"] not in DOLLARS:
+            first = rounded(first / Decimal(rows[0]["reference_price_usd"]))
+        self.check(file, "equity_start", "first capital, share class", first, Decimal(s["equity_start"]))
+        for key in ("mode", "share_class"):
+            self.check(file, key, "as in config.yaml", self.config[key], s[key])
+        for key in ("from", "to"):
+            self.check(file, key, "as in config.yaml", self.config.get(key) or s[key], s[key])
+        resolved = hashlib.sha256((self.run / "config.yaml").read_bytes()).hexdigest()
+        self.check(file, "config_hash", "SHA-256 of config.yaml", resolved, s["config_hash"])
         self.check(file, "equity_end", "last equity, share class", Decimal(rows[-1]["equity_share_class"]), Decimal(s["equity_end"]))
         for bucket in (*BUCKETS, "residual"):
             self.check(file, f"attribution.{bucket}", "sum over the steps", self.totals[bucket], Decimal(s["attribution"][bucket]))
@@ -844,6 +884,7 @@ class Audit:
                    "liquidations": count("liquidation"), "funding_payments": count("funding"),
                    "transfers": sum(1 for _, r in self.executions if r["transfer_asset"] and
                                     r["from_account"].split(".")[0] != r["to_account"].split(".")[0])}
+        counted |= self.count_orders()
         for name, value in counted.items():
             self.check(file, f"counts.{name}", "counted in the files", value, s["counts"][name])
         self.check(file, "unbooked_funding", "rows that no instant explains", [], sorted(map(str, self.unbooked)))
@@ -851,6 +892,60 @@ class Audit:
         self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
         self.check("executions.csv", "-", "fills without ledger lines", [], sorted(self.fills))
         self.audit_statistics(equity, flows)
+
+    def count_orders(self):
+        """Orders and refused legs, from the events of the instructions."""
+        path = self.run / "events" / "tight_loop_events.jsonl"
+        if not path.exists():
+            self.skip("no events/tight_loop_events.jsonl: counts.orders and counts.rejections are not checked")
+            return {}
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        sent = [e["data"] for e in events if e["event_type"] == "instruction"]
+        return {"orders": sum(1 for d in sent if d["operation"] in ("spot_trade", "perp_trade")),
+                "rejections": sum(1 for d in sent if d["outcome"] == "failed")}
+
+    def audit_coverage(self):
+        """What each series holds of the dates: its gaps, and what stands in for them."""
+        if not self.market:
+            return
+        start, end = instant(self.summary["from"]), instant(self.summary["to"])
+        stated = {row["series"] for row in self.summary["coverage"]}
+        used = {self.config["reference_price"]} | {self.series_of(line.key) for line in self.ledger} - {None}
+        used |= {name.replace("perp.", "funding.", 1) for name in used if name.startswith("perp.")}
+        self.check("summary.json", "coverage", "every series used is covered", [], sorted(used - stated))
+        coverage, gaps, proxies = [], [], {}
+        for series in (row["series"] for row in self.summary["coverage"]):
+            kind, venue, symbol = series.split(".")
+            every, proxy = self.market.step, self.market.proxies.get(series)
+            if kind == "funding":
+                section = self.rules.instrument(venue, "perp", symbol, start).get("funding") or {}
+                every = timedelta(hours=int(section.get("interval_hours", 8)))
+            own, other = self.market.instants(series), self.market.instants(proxy)
+            at = start - timedelta(seconds=start.timestamp() % every.total_seconds()) + every
+            row, last = {"series": series, "expected": 0, "present": 0}, None
+            while at <= end:
+                row["expected"] += 1
+                if at in own:
+                    row["present"] += 1
+                else:
+                    filled = at in other
+                    how = "proxied" if filled else "unbooked" if kind == "funding" else "held"
+                    if last and last["treatment"] == how and instant(last["last"]) + every == at:
+                        last |= {"last": iso(at), "missing": last["missing"] + 1}
+                    else:
+                        last = {"series": series, "first": iso(at), "last": iso(at), "missing": 1,
+                                "treatment": how, "proxy": proxy if filled else None}
+                        gaps.append(last)
+                    if filled:
+                        proxies[series, proxy] = proxies.get((series, proxy), 0) + 1
+                at += every
+            coverage.append(row)
+        used = [{"series": a, "proxy": b, "values": n} for (a, b), n in proxies.items()]
+        for key, expected in (("coverage", coverage), ("gaps", gaps), ("proxies", used)):
+            found = self.summary[key]
+            self.check("summary.json", key, "number of rows", len(expected), len(found))
+            for at, (want, got) in enumerate(zip(expected, found)):
+                self.check("summary.json", f"{key}[{at}]", "re-derived from the data", want, got)
 
     def audit_statistics(self, equity, flows):
         """Time-weighted: capital arrives after the move of its step and before its trades."""
@@ -898,6 +993,7 @@ class Audit:
         self.replay()
         self.audit_transfers()
         self.audit_summary()
+        self.audit_coverage()
         return self.differences
 
 

@@ -301,3 +301,28 @@ fn a_held_mark_that_was_made_up_is_found() {
         row.contains(",held,")
     });
 }
+
+#[test]
+fn a_gap_left_out_of_the_summary_is_found() {
+    let Some(data) = data_directory() else { return };
+    let run = fresh("gap");
+    fs::create_dir_all(&run).unwrap();
+    for table in TABLES {
+        fs::copy(short_run(&data).join(table), run.join(table)).unwrap();
+    }
+    let mut summary = json(short_run(&data));
+    summary["gaps"].as_array_mut().unwrap().remove(0);
+    fs::write(run.join("summary.json"), summary.to_string()).unwrap();
+    let done = audit(&run, Some(&data));
+    let report = text(&done.stdout);
+    assert_eq!(
+        done.status.code(),
+        Some(1),
+        "{report}{}",
+        text(&done.stderr)
+    );
+    assert!(
+        report.contains("summary.json row gaps: number of rows"),
+        "{report}"
+    );
+}
