@@ -6,10 +6,10 @@
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use basis_core::clock::VirtualClock;
-use basis_core::config::{Location, Node, NodeValue, Problem};
+use basis_core::config::{Location, Node, Problem};
 use basis_core::error::{Code, ComponentError};
 use basis_core::executor::{PollOnce, VirtualTime, run};
 use basis_core::market::MarketData;
@@ -34,31 +34,36 @@ use crate::config::yaml;
 #[derive(Clone, Debug)]
 pub struct Setup {
     run: RunConfig,
-    rules: Rules,
-    book: Arc<RuleBook>,
+    rules: Arc<Rules>,
     factory: FactorySettings,
     tree: Node,
-    config_yaml: String,
-    config_hash: String,
+    sealed: OnceLock<Sealed>,
+}
+
+/// The resolved configuration as text, made when it is first asked for.
+#[derive(Clone, Debug)]
+struct Sealed {
+    yaml: String,
+    hash: String,
 }
 
 impl Setup {
-    /// From the merged tree (without the section `rules`) and what was read from it.
+    /// From the merged tree (without the section `rules`) and what was read from it. Setups may
+    /// share their rules.
     #[must_use]
-    pub fn new(tree: Node, run: RunConfig, rules: Rules, factory: FactorySettings) -> Self {
-        let book = Arc::new(rules.book.clone());
-        let empty = String::new();
-        let mut setup = Self {
+    pub fn new(
+        tree: Node,
+        run: RunConfig,
+        rules: impl Into<Arc<Rules>>,
+        factory: FactorySettings,
+    ) -> Self {
+        Self {
             run,
-            rules,
-            book,
+            rules: rules.into(),
             factory,
             tree,
-            config_yaml: empty.clone(),
-            config_hash: empty,
-        };
-        setup.seal();
-        setup
+            sealed: OnceLock::new(),
+        }
     }
 
     /// The same over `(from, to]`.
@@ -70,34 +75,30 @@ impl Setup {
             let place = Location::new("the data", 0);
             self.tree.set_path(key, Node::text(at.to_string(), place));
         }
-        self.seal();
+        self.sealed = OnceLock::new();
         self
     }
 
     /// Emits the resolved configuration and hashes it.
-    fn seal(&mut self) {
-        let mut tree = self.tree.clone();
-        // A backtest is a backtest whatever the environment says.
-        tree.set_path(
-            "execution_mode",
-            Node::text("backtest", Location::new("resolved", 0)),
-        );
-        tree.set_path(
-            "rules",
-            Node {
-                value: NodeValue::Null,
-                location: tree.location.clone(),
-            },
-        );
-        tree.set_path("rules", self.rules.in_force(self.run.from, self.run.to));
-        self.config_yaml = yaml::to_yaml(&tree);
-        self.config_hash = Sha256::digest(self.config_yaml.as_bytes()).iter().fold(
-            String::with_capacity(64),
-            |mut hex, byte| {
-                write!(hex, "{byte:02x}").unwrap_or_default();
-                hex
-            },
-        );
+    fn sealed(&self) -> &Sealed {
+        self.sealed.get_or_init(|| {
+            let mut tree = self.tree.clone();
+            // A backtest is a backtest whatever the environment says.
+            tree.set_path(
+                "execution_mode",
+                Node::text("backtest", Location::new("resolved", 0)),
+            );
+            let mut yaml = yaml::to_yaml(&tree);
+            yaml.push_str(&self.rules.yaml_in_force(self.run.from, self.run.to));
+            let hash = Sha256::digest(yaml.as_bytes()).iter().fold(
+                String::with_capacity(64),
+                |mut hex, byte| {
+                    write!(hex, "{byte:02x}").unwrap_or_default();
+                    hex
+                },
+            );
+            Sealed { yaml, hash }
+        })
     }
 
     /// The typed configuration.
@@ -108,8 +109,8 @@ impl Setup {
 
     /// The rules of every venue of the run.
     #[must_use]
-    pub const fn rules(&self) -> &Arc<RuleBook> {
-        &self.book
+    pub fn rules(&self) -> &Arc<RuleBook> {
+        &self.rules.book
     }
 
     /// How interfaces are created.
@@ -132,13 +133,13 @@ impl Setup {
     /// [`yaml::to_yaml`] documents. Given as `--config`, it runs the same again.
     #[must_use]
     pub fn config_yaml(&self) -> &str {
-        &self.config_yaml
+        &self.sealed().yaml
     }
 
     /// SHA-256 of [`Setup::config_yaml`], hexadecimal.
     #[must_use]
     pub fn config_hash(&self) -> &str {
-        &self.config_hash
+        &self.sealed().hash
     }
 
     /// Every series the run reads: prices, funding, the reference, and the proxies of these.
@@ -153,14 +154,14 @@ impl Setup {
                 .rules
                 .trees
                 .iter()
-                .filter_map(|(venue, _)| self.book.venue(*venue));
+                .filter_map(|(venue, _)| self.rules.book.venue(*venue));
             let newest = venues
                 .flat_map(|rules| rules.snapshots())
                 .map(|s| s.effective_from)
                 .max();
             run.from = newest.unwrap_or(run.from);
         }
-        basis_engine::required_series(&run, &self.book)
+        basis_engine::required_series(&run, &self.rules.book)
     }
 
     /// The venues without which the mode cannot run.
@@ -246,7 +247,17 @@ impl World {
         registry: &Registry,
         setup: &Setup,
     ) -> Result<CreatedInterfaces, ComponentError> {
-        let mut factory = self.factory(registry, *setup.factory(), setup.config_hash());
+        self.create_under(registry, setup, setup.config_hash())
+    }
+
+    /// The same under a hash that is known, or that nobody will see.
+    fn create_under(
+        &self,
+        registry: &Registry,
+        setup: &Setup,
+        config_hash: &str,
+    ) -> Result<CreatedInterfaces, ComponentError> {
+        let mut factory = self.factory(registry, *setup.factory(), config_hash);
         let mut settings = setup.venue_settings();
         if settings.get(Venue::WALLET.as_str()).is_none() {
             let place = Location::new("built-in defaults", 0);
@@ -310,7 +321,7 @@ pub fn prepare(
     setup: &Setup,
     registry: &Registry,
 ) -> Result<Prepared, ComponentError> {
-    let world = World::new(setup.run.from, Arc::clone(&setup.book));
+    let world = World::new(setup.run.from, Arc::clone(&setup.rules.book));
     let CreatedInterfaces {
         interfaces,
         failures,
@@ -341,8 +352,9 @@ pub fn prepare(
 /// # Errors
 /// As [`require_needed`].
 pub fn check_venues(setup: &Setup, registry: &Registry) -> Result<(), ComponentError> {
-    let world = World::new(Timestamp::EPOCH, Arc::clone(&setup.book));
-    let created = world.create_interfaces(registry, setup)?;
+    let world = World::new(Timestamp::EPOCH, Arc::clone(&setup.rules.book));
+    // What is created here is dropped here, and its events with it.
+    let created = world.create_under(registry, setup, "")?;
     require_needed(setup, &created.interfaces, created.failures).map(|_| ())
 }
 

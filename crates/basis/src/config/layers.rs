@@ -1,8 +1,9 @@
 //! The layers of a configuration, and the checks of what they make together.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use basis_core::config::{Location, Node, NodeValue, Problems, Reader};
+use basis_core::config::{Location, Node, NodeValue, Problem, Problems, Reader};
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::Venue;
 use basis_core::venue::ExecutionMode;
@@ -11,7 +12,8 @@ use basis_venues::factory::FactorySettings;
 use basis_venues::registry::Registry;
 
 use super::environment::{EXECUTION_MODE, Environment, LOG_LEVEL};
-use super::{dates, embedded, listed, read_file, rules, yaml};
+use super::rules::{self, Rules};
+use super::{dates, embedded, listed, read_file, yaml};
 use crate::assembly::Setup;
 
 /// The source of values given with `--set`; the factory ranks them by it.
@@ -55,43 +57,178 @@ pub fn resolve(
     environment: &Environment,
     registry: &Registry,
 ) -> Result<Resolved, ComponentError> {
-    let mode = embedded::mode(request.mode)?;
-    let problems = Problems::new();
-    let mut root = yaml::parse(mode.text, mode.source)
-        .map_err(|list| listed(Code::ConfigFile, mode.source, &list))?;
-    if let Some(path) = request.file {
-        let mut layer = read_file(path)?;
-        let base = path.parent().unwrap_or(Path::new(""));
-        rules::read_files(&mut layer, base, &problems)?;
-        match layer.value {
-            NodeValue::Map(_) => root.overlay(layer),
-            NodeValue::Null => {}
-            NodeValue::Text(_) | NodeValue::List(_) => {
-                problems.add(&layer.location, "(the file)", "expected keys with values");
+    Template::new(request, environment, registry)?.resolve(&[])
+}
+
+/// All layers laid over each other, unchecked: what the variants of a sweep have in common.
+#[derive(Debug)]
+pub struct Template<'a> {
+    mode: &'static str,
+    root: Node,
+    problems: Vec<Problem>,
+    environment: &'a Environment,
+    registry: &'a Registry,
+    /// The sound rules of venues whose rules no layer gives, so that they are read once.
+    builtin_rules: Mutex<Vec<(Vec<Venue>, Arc<Rules>)>>,
+}
+
+impl<'a> Template<'a> {
+    /// Reads and lays all layers; what their values mean is not looked at.
+    ///
+    /// # Errors
+    /// CFG-003 for an unknown mode, CFG-002 for a file that cannot be read, CFG-005 for a `--set`
+    /// without `=` and CFG-001 for one that is no YAML.
+    pub fn new(
+        request: &Request<'_>,
+        environment: &'a Environment,
+        registry: &'a Registry,
+    ) -> Result<Self, ComponentError> {
+        let mode = embedded::mode(request.mode)?;
+        let problems = Problems::new();
+        let mut root = yaml::parse(mode.text, mode.source)
+            .map_err(|list| listed(Code::ConfigFile, mode.source, &list))?;
+        if let Some(path) = request.file {
+            let mut layer = read_file(path)?;
+            let base = path.parent().unwrap_or(Path::new(""));
+            rules::read_files(&mut layer, base, &problems)?;
+            match layer.value {
+                NodeValue::Map(_) => root.overlay(layer),
+                NodeValue::Null => {}
+                NodeValue::Text(_) | NodeValue::List(_) => {
+                    problems.add(&layer.location, "(the file)", "expected keys with values");
+                }
             }
         }
-    }
-    root.overlay(environment_layer(environment));
-    for text in request.sets {
-        root.overlay(set_layer(text, &problems)?);
-    }
-    for (flag, key, value) in [
-        ("--capital", "initial_capital", request.capital),
-        ("--from", "from", request.from),
-        ("--to", "to", request.to),
-    ] {
-        if let Some(value) = value {
-            root.set_path(key, Node::text(value, Location::new(flag, 0)));
+        root.overlay(environment_layer(environment));
+        for text in request.sets {
+            root.overlay(set_layer(text, SET, &problems)?);
         }
+        for (flag, key, value) in [
+            ("--capital", "initial_capital", request.capital),
+            ("--from", "from", request.from),
+            ("--to", "to", request.to),
+        ] {
+            if let Some(value) = value {
+                root.set_path(key, Node::text(value, Location::new(flag, 0)));
+            }
+        }
+        Ok(Self {
+            mode: mode.name,
+            root,
+            problems: problems.into_sorted(),
+            environment,
+            registry,
+            builtin_rules: Mutex::default(),
+        })
     }
-    dates::normalize(&mut root)?;
-    read(root, mode.name, environment, registry, &problems).ok_or_else(|| {
-        listed(
-            Code::ConfigInvalid,
-            "the configuration",
-            &problems.into_sorted(),
-        )
-    })
+
+    /// The layers in YAML, as far as they go.
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        yaml::to_yaml(&self.root)
+    }
+
+    /// A layer that sets one key, written `key.path=value` behind the option `option`.
+    ///
+    /// # Errors
+    /// CFG-005 without `=`, CFG-002 for a file of rules that cannot be read, CFG-001 when the value
+    /// is not usable.
+    pub fn layer(option: &str, text: &str) -> Result<Node, ComponentError> {
+        let problems = Problems::new();
+        let layer = set_layer(text, option, &problems)?;
+        let problems = problems.into_sorted();
+        if problems.is_empty() {
+            return Ok(layer);
+        }
+        let what = format!("{option} {text}");
+        Err(listed(Code::ConfigInvalid, &what, &problems))
+    }
+
+    /// Lays `layers` on top, in order, and checks the result.
+    ///
+    /// # Errors
+    /// CFG-004 for unusable dates and CFG-001 with every problem of the values.
+    pub fn resolve(&self, layers: &[&Node]) -> Result<Resolved, ComponentError> {
+        let mut root = self.root.clone();
+        for layer in layers {
+            root.overlay((*layer).clone());
+        }
+        dates::normalize(&mut root)?;
+        let problems = Problems::new();
+        for problem in &self.problems {
+            problems.add(&problem.location, &*problem.path, &*problem.message);
+        }
+        self.read(root, &problems).ok_or_else(|| {
+            listed(
+                Code::ConfigInvalid,
+                "the configuration",
+                &problems.into_sorted(),
+            )
+        })
+    }
+
+    /// The typed configuration; `None` when there are problems.
+    fn read(&self, mut root: Node, problems: &Problems) -> Option<Resolved> {
+        let mode = self.mode;
+        if let Some(node) = root.get("mode")
+            && node.value != NodeValue::Text(mode.to_owned())
+        {
+            let message =
+                format!("this configuration is not for the mode `{mode}` that was asked for");
+            problems.add(&node.location, "mode", message);
+            return None;
+        }
+        let reader = Reader::new(&root, "", problems);
+        let modes = [
+            ("backtest", ExecutionMode::Backtest),
+            ("live", ExecutionMode::Live),
+        ];
+        let execution_mode = reader.choice("execution_mode", &modes, ExecutionMode::Backtest);
+        let log_level = reader.choice("log_level", &LogLevel::ALL, LogLevel::Info);
+        drop(reader);
+        let factory = FactorySettings::read(&root, problems, self.environment.variables());
+        check_component_config(&root, problems);
+        let rules_section = take(&mut root, "rules");
+        let run = RunConfig::read(&root, &RunRequest::default(), problems);
+        let venues = venues_of(&root);
+        check_venues(&root, &venues, self.registry, problems);
+        let rules = self.rules(rules_section, &with_wallet(&venues), problems);
+        if !problems.is_empty() {
+            return None;
+        }
+        take(&mut root, "log_level");
+        Some(Resolved {
+            setup: Setup::new(root, run?, rules, factory),
+            execution_mode,
+            log_level,
+        })
+    }
+
+    fn rules(&self, section: Option<Node>, venues: &[Venue], problems: &Problems) -> Arc<Rules> {
+        let section = section.filter(|section| !section.entries().is_empty());
+        if let Some(section) = section {
+            let mut with_rules = Node::empty_map(section.location.clone());
+            with_rules.set_path("rules", section);
+            return Arc::new(rules::resolve(&with_rules, venues, problems));
+        }
+        let mut known = self
+            .builtin_rules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, rules)) = known.iter().find(|(of, _)| of == venues) {
+            return Arc::clone(rules);
+        }
+        let own = Problems::new();
+        let nothing = Node::empty_map(Location::new("embedded", 0));
+        let rules = Arc::new(rules::resolve(&nothing, venues, &own));
+        if own.is_empty() {
+            known.push((venues.to_vec(), Arc::clone(&rules)));
+        }
+        for problem in own.into_sorted() {
+            problems.add(&problem.location, problem.path, problem.message);
+        }
+        rules
+    }
 }
 
 /// The settings that the environment may override.
@@ -106,9 +243,9 @@ fn environment_layer(environment: &Environment) -> Node {
     layer
 }
 
-fn set_layer(text: &str, problems: &Problems) -> Result<Node, ComponentError> {
+fn set_layer(text: &str, option: &str, problems: &Problems) -> Result<Node, ComponentError> {
     let usage = |what: &str| {
-        let message = format!("--set {text}: {what}; write --set key.path=value");
+        let message = format!("{option} {text}: {what}; write {option} key.path=value");
         ComponentError::new(Code::Usage, message)
     };
     let (path, value) = text
@@ -117,57 +254,12 @@ fn set_layer(text: &str, problems: &Problems) -> Result<Node, ComponentError> {
     if path.split('.').any(str::is_empty) {
         return Err(usage("the key path has an empty part"));
     }
-    let value = yaml::parse_value(value, SET)
-        .map_err(|list| listed(Code::ConfigInvalid, &format!("--set {path}"), &list))?;
-    let mut layer = Node::empty_map(Location::new(SET, 0));
+    let value = yaml::parse_value(value, option)
+        .map_err(|list| listed(Code::ConfigInvalid, &format!("{option} {path}"), &list))?;
+    let mut layer = Node::empty_map(Location::new(option, 0));
     layer.set_path(path, value);
     rules::read_files(&mut layer, Path::new(""), problems)?;
     Ok(layer)
-}
-
-/// The typed configuration; `None` when there are problems.
-fn read(
-    mut root: Node,
-    mode: &str,
-    environment: &Environment,
-    registry: &Registry,
-    problems: &Problems,
-) -> Option<Resolved> {
-    if let Some(node) = root.get("mode")
-        && node.value != NodeValue::Text(mode.to_owned())
-    {
-        let message = format!("this configuration is not for the mode `{mode}` that was asked for");
-        problems.add(&node.location, "mode", message);
-        return None;
-    }
-    let reader = Reader::new(&root, "", problems);
-    let modes = [
-        ("backtest", ExecutionMode::Backtest),
-        ("live", ExecutionMode::Live),
-    ];
-    let execution_mode = reader.choice("execution_mode", &modes, ExecutionMode::Backtest);
-    let log_level = reader.choice("log_level", &LogLevel::ALL, LogLevel::Info);
-    drop(reader);
-    let factory = FactorySettings::read(&root, problems, environment.variables());
-    check_component_config(&root, problems);
-    let rules_section = take(&mut root, "rules");
-    let run = RunConfig::read(&root, &RunRequest::default(), problems);
-    let venues = venues_of(&root);
-    check_venues(&root, &venues, registry, problems);
-    let mut with_rules = Node::empty_map(root.location.clone());
-    if let Some(section) = rules_section {
-        with_rules.set_path("rules", section);
-    }
-    let rules = rules::resolve(&with_rules, &with_wallet(&venues), problems);
-    if !problems.is_empty() {
-        return None;
-    }
-    take(&mut root, "log_level");
-    Some(Resolved {
-        setup: Setup::new(root, run?, rules, factory),
-        execution_mode,
-        log_level,
-    })
 }
 
 /// What of the program's notes reaches stderr.

@@ -5,6 +5,7 @@
 //! themselves, so that it can be run again anywhere.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use basis_core::config::{Entry, Location, Node, NodeValue, Problems};
 use basis_core::error::ComponentError;
@@ -19,7 +20,16 @@ pub struct Rules {
     /// One tree per venue, by name.
     pub trees: Vec<(Venue, Node)>,
     /// The same, read.
-    pub book: RuleBook,
+    pub book: Arc<RuleBook>,
+    emitted: Arc<Mutex<Option<Emitted>>>,
+}
+
+/// The text of the snapshots in force within a range: variants of a run share both.
+#[derive(Debug)]
+struct Emitted {
+    from: Timestamp,
+    to: Timestamp,
+    yaml: Arc<str>,
 }
 
 /// Replaces every file named under `rules` in `layer` by what it holds. Paths are relative to
@@ -139,7 +149,8 @@ pub fn resolve(root: &Node, venues: &[Venue], problems: &Problems) -> Rules {
     }
     Rules {
         trees,
-        book: RuleBook::new(read),
+        book: Arc::new(RuleBook::new(read)),
+        emitted: Arc::default(),
     }
 }
 
@@ -173,6 +184,27 @@ impl Rules {
             section.set_path(venue.as_str(), tree);
         }
         section
+    }
+
+    /// [`Rules::in_force`] as the last key of a configuration, in YAML.
+    #[must_use]
+    pub fn yaml_in_force(&self, from: Timestamp, to: Timestamp) -> Arc<str> {
+        let lock = || self.emitted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(emitted) = &*lock()
+            && (emitted.from, emitted.to) == (from, to)
+        {
+            return Arc::clone(&emitted.yaml);
+        }
+        let section = self.in_force(from, to);
+        let mut root = Node::empty_map(section.location.clone());
+        root.set_path("rules", section);
+        let yaml: Arc<str> = yaml::to_yaml(&root).into();
+        *lock() = Some(Emitted {
+            from,
+            to,
+            yaml: Arc::clone(&yaml),
+        });
+        yaml
     }
 }
 
