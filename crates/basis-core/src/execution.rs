@@ -138,7 +138,7 @@ pub enum VenueEventKind {
     Liquidation {
         /// Of which perp.
         instrument: InstrumentKey,
-        /// Signed base units held before.
+        /// Signed base units closed: all that was held, unless the venue reduces in steps.
         position: Quantity,
         /// The price it was closed at.
         price: Price,

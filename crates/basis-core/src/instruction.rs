@@ -8,7 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::num::{Fixed18, Price, Quantity};
-use crate::types::{Account, Asset, InstructionId, Label, Side, Symbol, Timestamp, Venue};
+use crate::types::{
+    Account, Asset, InstructionId, Label, PositionSide, Side, Symbol, Timestamp, Venue,
+};
 
 /// One request to one venue, with the number that makes it unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +142,33 @@ pub struct PerpTrade {
     /// Only ever brings the position nearer to zero.
     #[serde(default)]
     pub reduce_only: bool,
+    /// Which of the two positions of hedge mode is meant; required there, refused in one-way mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_side: Option<PositionSide>,
+}
+
+/// Whether positions share the account's collateral or keep their own.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MarginMode {
+    /// All of the account's free collateral stands for every position.
+    #[default]
+    Cross,
+    /// Each position stands on the margin put aside for it.
+    Isolated,
+}
+
+impl MarginMode {
+    /// `cross` or `isolated`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cross => "cross",
+            Self::Isolated => "isolated",
+        }
+    }
 }
 
 /// Cancels the order that an earlier instruction opened.
@@ -176,6 +205,10 @@ pub struct SetLeverage {
     pub symbol: Symbol,
     /// Notional per unit of initial margin, >= 1, at most the venue's bound.
     pub leverage: Fixed18,
+    /// Changes the margin mode with it; absent leaves it. One value for the whole account where the
+    /// venue has it so (Bybit).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin_mode: Option<MarginMode>,
 }
 
 /// A swap of an exact input.

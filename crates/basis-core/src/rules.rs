@@ -281,13 +281,39 @@ impl VenueRules {
     }
 }
 
+impl VenueRules {
+    /// The first settlement of the perpetual `symbol` after `at`: each instant is one of the
+    /// snapshot in force at that instant, so a change of interval neither skips nor doubles one.
+    /// `None` when no snapshot from `at` on lists it.
+    #[must_use]
+    pub fn next_funding(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
+        let mut after = at;
+        loop {
+            // The instant looked for lies after `after`; the snapshot of the next tick rules it.
+            let from = after.plus(Span::from_nanos(1));
+            let change = self.next_change(from);
+            let listed = self.at(from).instrument(InstrumentKind::Perp, symbol);
+            let next = listed
+                .and_then(|i| i.perp.as_ref())
+                .map(|perp| perp.next_funding(after));
+            match (next, change) {
+                (Some(next), Some(change)) if next >= change => {}
+                (Some(next), _) => return Some(next),
+                (None, None) => return None,
+                (None, Some(_)) => {}
+            }
+            after = change?.minus(Span::from_nanos(1));
+        }
+    }
+}
+
 impl RuleSnapshot {
-    /// The rules of `symbol` as `kind`.
+    /// The rules of `symbol` as `kind`; either side of a perpetual has those of the perpetual.
     #[must_use]
     pub fn instrument(&self, kind: InstrumentKind, symbol: Symbol) -> Option<&InstrumentRules> {
         self.instruments
             .iter()
-            .find(|i| i.key.kind == kind && i.key.symbol == symbol)
+            .find(|i| i.key.kind == kind.contract() && i.key.symbol == symbol)
     }
 
     /// How `asset` leaves the venue; the first network listed.
@@ -483,7 +509,7 @@ fn read_instrument(reader: Reader<'_>, venue: Venue) -> Option<InstrumentRules> 
     let min_notional = reader.parse::<Value>("min_notional").unwrap_or_default();
     let perp = match kind {
         InstrumentKind::Perp => Some(read_perp(&reader)),
-        InstrumentKind::Spot => None,
+        _ => None,
     };
     for (key, positive) in [
         ("tick_size", tick_size.is_none_or(|p| p.is_positive())),

@@ -120,6 +120,52 @@ impl PerpPosition {
 }
 
 impl PerpRules {
+    /// The price at which `wallet` plus the position's unrealised result meets its maintenance
+    /// margin: wallet + q·p − c = |q|·p·r − d, so p = (c − wallet − d) ÷ (q − |q|·r), with rate r
+    /// and deduction d of the tier that the position falls into at p.
+    ///
+    /// Isolated: `wallet` is the position's own margin. Cross: the account's cash less what other
+    /// positions keep isolated, less their maintenance, plus their unrealised result; this is
+    /// Binance's published formula (facts sheet §2.10), and Bybit's and OKX's without closing fees.
+    ///
+    /// Not positive: no price reaches it. `None` when no tier holds its own solution, which happens
+    /// only with tables whose margin jumps at a bound.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range, or for a flat position.
+    pub fn liquidation_price(
+        &self,
+        position: &PerpPosition,
+        wallet: Value,
+        rounding: Rounding,
+    ) -> Result<Option<Fixed18>, MathError> {
+        let size = position.quantity.abs()?.get();
+        let last = self.tiers.last().map(|tier| tier.up_to);
+        let mut below = None;
+        for tier in &self.tiers {
+            let deduction = match self.tier_method {
+                TierMethod::Deduction => tier.deduction,
+                TierMethod::Whole => Value::ZERO,
+            };
+            let numerator = position.cost.sub(wallet)?.sub(deduction)?.get();
+            let margin = size.mul(tier.maintenance_margin_rate.get(), Rounding::HalfEven)?;
+            let denominator = position.quantity.get().sub(margin)?;
+            let price = numerator.div(denominator, rounding)?;
+            let measure = match self.tier_unit {
+                TierUnit::Notional if price.is_positive() => size.mul(price, Rounding::Ceil)?,
+                TierUnit::Notional => Fixed18::ZERO,
+                TierUnit::Base => size,
+            };
+            let above_floor = below.is_none_or(|floor| measure > floor);
+            let within = measure <= tier.up_to || Some(tier.up_to) == last;
+            if above_floor && within {
+                return Ok(Some(price));
+            }
+            below = Some(tier.up_to);
+        }
+        Ok(None)
+    }
+
     /// The tier of a position of `size` base units (>= 0) worth `notional`; `None` above the last.
     #[must_use]
     pub fn tier(&self, size: Quantity, notional: Value) -> Option<&MarginTier> {

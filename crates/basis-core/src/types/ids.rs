@@ -130,15 +130,39 @@ pub enum InstrumentKind {
     Spot,
     /// A linear perpetual future, margined and settled in the quote asset.
     Perp,
+    /// The long position of a perpetual in hedge mode. The contract is [`Self::Perp`]: its rules,
+    /// prices and funding are the perpetual's, only position, trades and open cost are its own.
+    PerpLong,
+    /// The short position of a perpetual in hedge mode; as [`Self::PerpLong`].
+    PerpShort,
 }
 
 impl InstrumentKind {
-    /// `spot` or `perp`.
+    /// `spot` or `perp`, also for one side of a perpetual.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Spot => "spot",
-            Self::Perp => "perp",
+            Self::Perp | Self::PerpLong | Self::PerpShort => "perp",
+        }
+    }
+
+    /// The contract that is traded: [`Self::Perp`] for either of its sides.
+    #[must_use]
+    pub const fn contract(self) -> Self {
+        match self {
+            Self::Spot => Self::Spot,
+            Self::Perp | Self::PerpLong | Self::PerpShort => Self::Perp,
+        }
+    }
+
+    /// Which side of a hedge-mode perpetual this is; `None` for everything else.
+    #[must_use]
+    pub const fn position_side(self) -> Option<PositionSide> {
+        match self {
+            Self::Spot | Self::Perp => None,
+            Self::PerpLong => Some(PositionSide::Long),
+            Self::PerpShort => Some(PositionSide::Short),
         }
     }
 
@@ -147,7 +171,7 @@ impl InstrumentKind {
     pub const fn series(self) -> SeriesKind {
         match self {
             Self::Spot => SeriesKind::Spot,
-            Self::Perp => SeriesKind::Perp,
+            Self::Perp | Self::PerpLong | Self::PerpShort => SeriesKind::Perp,
         }
     }
 }
@@ -158,7 +182,38 @@ impl fmt::Display for InstrumentKind {
     }
 }
 
-/// One instrument of one venue, written `venue:kind:symbol`.
+/// One of the two positions that hedge mode keeps in one perpetual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PositionSide {
+    /// Never below zero.
+    Long,
+    /// Never above zero.
+    Short,
+}
+
+impl PositionSide {
+    /// `long` or `short`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Long => "long",
+            Self::Short => "short",
+        }
+    }
+
+    /// The order side that opens it.
+    #[must_use]
+    pub const fn opens_with(self) -> Side {
+        match self {
+            Self::Long => Side::Buy,
+            Self::Short => Side::Sell,
+        }
+    }
+}
+
+/// One instrument of one venue, written `venue:kind:symbol`; a side of a perpetual in hedge mode is
+/// `venue:perp:symbol:long`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstrumentKey {
     /// The venue that lists it.
@@ -178,6 +233,17 @@ impl InstrumentKey {
             kind,
             symbol,
         }
+    }
+
+    /// One side of this perpetual in hedge mode; the instrument itself without a side.
+    #[must_use]
+    pub const fn sided(self, side: Option<PositionSide>) -> Self {
+        let kind = match side {
+            None => self.kind,
+            Some(PositionSide::Long) => InstrumentKind::PerpLong,
+            Some(PositionSide::Short) => InstrumentKind::PerpShort,
+        };
+        Self { kind, ..self }
     }
 
     /// The series that holds this instrument's own prices.
@@ -203,7 +269,11 @@ impl InstrumentKey {
 
 impl fmt::Display for InstrumentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.venue, self.kind, self.symbol)
+        write!(f, "{}:{}:{}", self.venue, self.kind, self.symbol)?;
+        match self.kind.position_side() {
+            Some(side) => write!(f, ":{}", side.as_str()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -453,6 +523,22 @@ mod tests {
         let longest = ClientOrderId::derive(RunId::from_number(u64::MAX), InstructionId(u64::MAX));
         assert!(longest.as_str().len() <= 32, "{longest}");
         assert!(longest.as_str().chars().all(|c| c.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn a_side_of_a_perpetual_has_its_own_text_and_the_perpetual_s_series() {
+        let perp = InstrumentKey::new(
+            Venue::literal("binance"),
+            InstrumentKind::Perp,
+            Symbol::literal("BTCUSDT"),
+        );
+        let long = perp.sided(Some(PositionSide::Long));
+        assert_eq!(long.to_string(), "binance:perp:BTCUSDT:long");
+        assert_eq!(perp.sided(None), perp);
+        assert_ne!(long, perp);
+        assert_eq!(long.series(), perp.series());
+        assert_eq!(long.funding_series(), perp.funding_series());
+        assert_eq!(long.kind.contract(), InstrumentKind::Perp);
     }
 
     #[test]

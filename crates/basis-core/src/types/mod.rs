@@ -10,8 +10,8 @@ mod label;
 mod time;
 
 pub use ids::{
-    Account, Asset, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, Item, RunId,
-    SeriesId, SeriesKind, Side, Symbol, Venue,
+    Account, Asset, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, Item,
+    PositionSide, RunId, SeriesId, SeriesKind, Side, Symbol, Venue,
 };
 pub use label::{Label, LabelError};
 pub use time::{Span, Timestamp, TimestampError};

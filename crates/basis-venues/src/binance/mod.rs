@@ -13,7 +13,7 @@ use basis_core::venue::{
     Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
 };
 
-use crate::cex::{self, CexProfile, RefusalCodes};
+use crate::cex::{self, CexProfile, ModeCodes, PartialLiquidation, RefusalCodes};
 use crate::credentials;
 
 /// Names and refusal codes of Binance.
@@ -54,6 +54,22 @@ pub const PROFILE: CexProfile = CexProfile {
     },
     post_only_reason: "the post-only order would immediately match and take",
     reduce_only_skips_notional: true,
+    modes: ModeCodes {
+        position_side: "-4061",
+        hedge_reduce_only: Some("-1106"),
+        margin_mode_positions: "-4048",
+        margin_mode_orders: "-4047",
+        isolated_leverage: Some("-4161"),
+        leverage_funds: "-2028",
+        no_amend: "-2013",
+        amend_incomplete: "-1102",
+        spot_amend: Some("-2038"),
+        withdrawal: None,
+    },
+    margin_mode_of_account: false,
+    amend_whole: true,
+    amend_cancels_post_only: true,
+    partial_liquidation: PartialLiquidation::OneOrder,
 };
 
 /// The row of Binance in the driver table.

@@ -14,7 +14,7 @@ use basis_core::venue::{
     Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
 };
 
-use crate::cex::{self, CexProfile, RefusalCodes};
+use crate::cex::{self, CexProfile, ModeCodes, PartialLiquidation, RefusalCodes};
 use crate::credentials;
 
 /// Names and refusal codes of Bybit.
@@ -55,6 +55,22 @@ pub const PROFILE: CexProfile = CexProfile {
     },
     post_only_reason: "canceled by the venue: EC_PostOnlyWillTakeLiquidity",
     reduce_only_skips_notional: false,
+    modes: ModeCodes {
+        position_side: "10001",
+        hedge_reduce_only: None,
+        margin_mode_positions: "3400045",
+        margin_mode_orders: "3400045",
+        isolated_leverage: None,
+        leverage_funds: "110012",
+        no_amend: "110001",
+        amend_incomplete: "10001",
+        spot_amend: None,
+        withdrawal: None,
+    },
+    margin_mode_of_account: true,
+    amend_whole: false,
+    amend_cancels_post_only: true,
+    partial_liquidation: PartialLiquidation::OneOrder,
 };
 
 /// The row of Bybit in the driver table.

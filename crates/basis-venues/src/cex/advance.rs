@@ -5,7 +5,9 @@ use basis_core::execution::{Liquidity, VenueEvent, VenueEventKind};
 use basis_core::ledger::{EntryKind, Occurrence};
 use basis_core::market::{FundingLookup, MarketView};
 use basis_core::num::{Rate, Rounding};
-use basis_core::types::{InstructionId, Label, SeriesId, Side, Span, Timestamp, Venue};
+use basis_core::types::{
+    InstructionId, Label, PositionSide, SeriesId, Side, Span, Timestamp, Venue,
+};
 
 use super::books::{Lines, ONE_DOLLAR, OpenPosition, RestingOrder};
 use super::fills::Terms;
@@ -62,10 +64,14 @@ impl SimulatedCex {
         since: Timestamp,
         events: &mut Vec<VenueEvent>,
     ) -> Result<(), Refusal> {
+        events.append(&mut self.notices);
         if !self.books.positions.is_empty() {
             self.test_liquidation(cx, TestPrice::Extreme, events)?;
             self.settle_funding(cx, since, events)?;
             self.test_liquidation(cx, TestPrice::Close, events)?;
+        }
+        if self.may_owe() {
+            self.charge_interest(cx, since, events)?;
         }
         if !self.books.orders.is_empty() {
             self.fill_resting(cx, events)?;
@@ -73,7 +79,10 @@ impl SimulatedCex {
         if let Some(transit) = cx.transit {
             let venue = self.profile.venue;
             for shipment in transit.collect(venue, cx.view.now()) {
-                let event = arrival(venue, cx.view, &shipment)?;
+                let event = match self.returned(cx, &shipment)? {
+                    Some(event) => event,
+                    None => arrival(venue, cx.view, &shipment)?,
+                };
                 self.commit(&event.entries)?;
                 events.push(event);
             }
@@ -104,6 +113,9 @@ impl SimulatedCex {
         for (instant, open) in due {
             let event = self.settle(cx, &open, instant)?;
             self.commit(&event.entries)?;
+            if let VenueEventKind::Funding { amount, .. } = event.kind {
+                self.books.move_margin(open.key, amount)?;
+            }
             events.push(event);
         }
         let next = self.books.positions.iter();
@@ -146,7 +158,9 @@ impl SimulatedCex {
             symbol: open.key.symbol,
             instant,
         };
-        let mut lines = Lines::new(instant, occurrence, None);
+        // Both sides of a perpetual settle at once: one occurrence, a line each.
+        let line = u8::from(open.key.kind.position_side() == Some(PositionSide::Short));
+        let mut lines = Lines::new(instant, occurrence, None).numbered_from(line);
         let cash = (cx.snapshot.accounts.perp, SETTLEMENT);
         lines.booked(EntryKind::Funding, cash, amount, ONE_DOLLAR)?;
         Ok(VenueEvent {
@@ -211,10 +225,11 @@ impl SimulatedCex {
 }
 
 fn next_funding(cx: &Context<'_>, open: &OpenPosition, after: Timestamp) -> Option<Timestamp> {
-    let rules = cx.rules.at(after);
-    let rules = rules.instrument(open.key.kind, open.key.symbol);
-    let rules = rules.or_else(|| cx.held_rules(open.key).ok())?;
-    rules.perp.as_ref().map(|perp| perp.next_funding(after))
+    // Delisted: the rules that were in force last.
+    let held = || cx.held_rules(open.key).ok()?.perp.as_ref();
+    cx.rules
+        .next_funding(open.key.symbol, after)
+        .or_else(|| Some(held()?.next_funding(after)))
 }
 
 /// Whether a bar that opened when the order was there, or later, went strictly beyond its limit.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use basis_core::execution::Position;
+use basis_core::instruction::MarginMode;
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
 use basis_core::market::{MarketView, SlotId};
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
@@ -94,6 +95,12 @@ impl Holdings {
         Ok(())
     }
 
+    /// What one account holds.
+    pub(crate) fn of(&self, account: Account) -> impl Iterator<Item = (Asset, Quantity)> {
+        let rows = self.rows.iter().filter(move |row| row.0.0 == account);
+        rows.map(|row| (row.0.1, row.1))
+    }
+
     pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
         self.rows
             .iter()
@@ -111,6 +118,7 @@ pub(crate) struct Lines {
     at: Timestamp,
     occurrence: Occurrence,
     instruction: Option<InstructionId>,
+    first: u8,
     pub(crate) entries: Vec<LedgerEntry>,
 }
 
@@ -124,8 +132,15 @@ impl Lines {
             at,
             occurrence,
             instruction,
+            first: 0,
             entries: Vec::new(),
         }
+    }
+
+    /// Numbers lines from `first` on: for an occurrence that others report lines of, too.
+    pub(crate) const fn numbered_from(mut self, first: u8) -> Self {
+        self.first = first;
+        self
     }
 
     /// A trade line: `value` is what was paid (> 0) or received (< 0) for `quantity`.
@@ -174,6 +189,7 @@ impl Lines {
         reference_price: Price,
     ) {
         let line = u8::try_from(self.entries.len()).unwrap_or(u8::MAX);
+        let line = line.saturating_add(self.first);
         self.entries.push(LedgerEntry {
             at: self.at,
             account,
@@ -194,6 +210,8 @@ pub(crate) struct OpenPosition {
     pub(crate) key: InstrumentKey,
     pub(crate) position: PerpPosition,
     pub(crate) slot: SlotId,
+    /// The part of the account's cash that stands for this position alone; `None` in cross mode.
+    pub(crate) margin: Option<Quantity>,
 }
 
 impl OpenPosition {
@@ -211,6 +229,7 @@ pub(crate) struct RestingOrder {
     pub(crate) quantity: Quantity,
     pub(crate) limit: Price,
     pub(crate) reduce_only: bool,
+    pub(crate) post_only: bool,
     /// What it binds until it fills or goes.
     pub(crate) reserved: (Account, Asset, Quantity),
     pub(crate) placed_at: Timestamp,
@@ -226,6 +245,8 @@ pub(crate) struct Books {
     /// In the order they were placed.
     pub(crate) orders: Vec<RestingOrder>,
     pub(crate) leverage: BTreeMap<Symbol, Fixed18>,
+    /// Where it is not that of the settings.
+    pub(crate) margin_modes: BTreeMap<Symbol, MarginMode>,
 }
 
 impl Books {
@@ -237,11 +258,35 @@ impl Books {
             .try_fold(Quantity::ZERO, |sum, order| sum.add(order.reserved.2))
     }
 
+    pub(crate) fn open(&self, key: InstrumentKey) -> Option<OpenPosition> {
+        self.positions.iter().find(|open| open.key == key).copied()
+    }
+
     pub(crate) fn position(&self, key: InstrumentKey) -> PerpPosition {
+        self.open(key)
+            .map_or_else(PerpPosition::default, |open| open.position)
+    }
+
+    /// What isolated positions keep of the account's cash, `without` one of them.
+    pub(crate) fn isolated(&self, without: Option<InstrumentKey>) -> Result<Quantity, MathError> {
         self.positions
             .iter()
-            .find(|open| open.key == key)
-            .map_or_else(PerpPosition::default, |open| open.position)
+            .filter(|open| Some(open.key) != without)
+            .filter_map(|open| open.margin)
+            .try_fold(Quantity::ZERO, Quantity::add)
+    }
+
+    /// Moves the margin of an isolated position; nothing in cross mode.
+    pub(crate) fn move_margin(
+        &mut self,
+        key: InstrumentKey,
+        change: Quantity,
+    ) -> Result<(), MathError> {
+        let open = self.positions.iter_mut().find(|open| open.key == key);
+        if let Some(margin) = open.and_then(|open| open.margin.as_mut()) {
+            *margin = margin.add(change)?;
+        }
+        Ok(())
     }
 
     /// Replaces a position; a flat one goes.

@@ -2,17 +2,17 @@
 
 use basis_core::error::Rejection;
 use basis_core::execution::{Fill, Liquidity};
+use basis_core::instruction::MarginMode;
 use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
 use basis_core::market::SlotId;
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::protocol::perp::PerpPosition;
-use basis_core::rules::{InstrumentRules, MakerTaker, PerpRules};
+use basis_core::rules::{MakerTaker, PerpRules};
 use basis_core::types::{Account, Asset, Item, Side};
 
 use super::books::{Lines, ONE_DOLLAR, OpenPosition};
 use super::filters::Order;
 use super::margin::Margin;
-use super::profile::RefusalCodes;
 use super::refusal::Refusal;
 use super::{Context, SETTLEMENT, SimulatedCex};
 
@@ -76,7 +76,7 @@ impl SimulatedCex {
             Side::Buy => (quote, turnover.add(fee)?),
             Side::Sell => (base, terms.quantity),
         };
-        self.require_free(cx, account, asset, needed, order.codes.funds)?;
+        self.require_spot(cx, account, asset, needed, (order, terms))?;
         let (base_change, quote_change) = match order.side {
             Side::Buy => (terms.quantity, turnover.neg()?),
             Side::Sell => (terms.quantity.neg()?, turnover),
@@ -102,7 +102,7 @@ impl SimulatedCex {
         perp: &PerpRules,
         terms: &Terms,
     ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
-        let key = order.rules.key;
+        let key = order.key;
         let decimals = cx.decimals(SETTLEMENT)?;
         let account = cx.snapshot.accounts.perp;
         let fee_rate = fee_rate(cx.snapshot.fees.perp, terms.liquidity);
@@ -110,17 +110,19 @@ impl SimulatedCex {
         let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?.get();
         let fee = Quantity::new(fee.round_to_decimals(decimals, Rounding::Ceil)?);
         let signed = signed(order.side, terms.quantity)?;
-        let before = self.books.position(key);
+        let open = self.books.open(key);
+        let before = open.map(|open| open.position).unwrap_or_default();
         let change = before.fill(signed, terms.price, decimals)?;
+        let own = self.own_margin(order, perp, open, &change.after, (terms, decimals))?;
         let realized = Quantity::new(change.realized.get());
         let cash = self.books.cash.get(account, SETTLEMENT).add(realized)?;
         if opens(&before, &change.after)? {
             self.check_position(order, perp, &change.after, terms.mark)?;
-            let margin = self.margin_with(cx, cash, order.rules, &change.after, terms.mark)?;
+            let margin = self.margin_with(cx, cash, order, &change.after, terms.mark, own)?;
             let reserved = self.books.reserved(account, SETTLEMENT)?;
             let available = Quantity::new(margin.balance.get()).sub(reserved)?;
             let needed = Quantity::new(margin.initial.get()).add(fee)?;
-            require_margin(needed, available, order.codes)?;
+            require_margin(needed, available, order.codes.funds)?;
         }
         let mut lines = self.trade_lines(cx, order);
         let cost = signed.notional(terms.price, Rounding::HalfEven)?;
@@ -132,17 +134,29 @@ impl SimulatedCex {
         if !fee.is_zero() {
             lines.booked(EntryKind::Fee, cash_line, fee.neg()?, ONE_DOLLAR)?;
         }
-        let left = cash.sub(fee)?;
-        let others = self.books.positions.iter().any(|open| open.key != key);
-        if change.after.quantity.is_zero() && !others && left.is_negative() {
-            // The venue's insurance fund covers what a flat account cannot owe.
-            lines.booked(EntryKind::Liquidation, cash_line, left.neg()?, ONE_DOLLAR)?;
+        let mut own = own;
+        let lends = self.may_owe() && account == cx.snapshot.accounts.spot;
+        let left = cash.sub(fee)?.sub(self.books.isolated(Some(key))?)?;
+        let left = left.sub(own.unwrap_or_default())?;
+        let crossed = |open: &OpenPosition| open.key != key && open.margin.is_none();
+        let others = self.books.positions.iter().any(crossed);
+        if left.is_negative() && !others {
+            match own.as_mut() {
+                // What the free cash cannot pay, the position's own margin does.
+                Some(own) => *own = own.add(left)?,
+                // The venue's insurance fund covers what a flat account cannot owe.
+                None if change.after.quantity.is_zero() && !lends => {
+                    lines.booked(EntryKind::Liquidation, cash_line, left.neg()?, ONE_DOLLAR)?;
+                }
+                None => {}
+            }
         }
         self.commit(&lines.entries)?;
         self.books.set_position(OpenPosition {
             key,
             position: change.after,
             slot: terms.slot,
+            margin: own,
         });
         let fill = self.filled(cx, order, terms, (SETTLEMENT, fee, fee_rate));
         Ok((fill, lines.entries))
@@ -150,7 +164,7 @@ impl SimulatedCex {
 
     pub(super) fn trade_lines(&self, cx: &Context<'_>, order: &Order<'_>) -> Lines {
         let occurrence = Occurrence::Trade {
-            instrument: order.rules.key,
+            instrument: order.key,
             trade: TradeId::Number(self.next_trade),
         };
         Lines::new(cx.view.now(), occurrence, Some(order.instruction))
@@ -168,7 +182,7 @@ impl SimulatedCex {
         self.next_trade += 1;
         Fill {
             trade,
-            instrument: order.rules.key,
+            instrument: order.key,
             side: order.side,
             quantity: terms.quantity,
             price: terms.price,
@@ -213,18 +227,61 @@ impl SimulatedCex {
         Ok(())
     }
 
-    /// Balance and initial margin with `position` in place of what is held of that instrument.
-    pub(super) fn margin_with(
+    /// The margin set aside for a position after a fill: of what is kept its share, rounded up,
+    /// and initial margin at the fill price for what is opened. `None` in cross mode.
+    fn own_margin(
+        &self,
+        order: &Order<'_>,
+        perp: &PerpRules,
+        before: Option<OpenPosition>,
+        after: &PerpPosition,
+        (terms, decimals): (&Terms, u32),
+    ) -> Result<Option<Quantity>, Refusal> {
+        let symbol = order.key.symbol;
+        if self.margin_mode(symbol) == MarginMode::Cross || after.quantity.is_zero() {
+            return Ok(None);
+        }
+        let held = before
+            .map(|open| open.position.quantity)
+            .unwrap_or_default();
+        let (size, was) = (after.quantity.abs()?, held.abs()?);
+        let flips = held.signum() * after.quantity.signum() < 0;
+        let margin = before.and_then(|open| open.margin).unwrap_or_default();
+        let (kept, opened) = if flips {
+            (Quantity::ZERO, size)
+        } else if size >= was {
+            (margin, size.sub(was)?)
+        } else {
+            let kept = margin
+                .get()
+                .mul_div(size.get(), was.get(), Rounding::Ceil)?;
+            let kept = kept.round_to_decimals(decimals, Rounding::Ceil)?;
+            (Quantity::new(kept), Quantity::ZERO)
+        };
+        let added = perp.initial_margin(opened, terms.price, self.leverage(symbol))?;
+        let added = added.get().round_to_decimals(decimals, Rounding::Ceil)?;
+        Ok(Some(kept.add(Quantity::new(added))?))
+    }
+
+    /// Balance and initial margin with `position`, on its `own` margin when isolated, in place of
+    /// what is held of that instrument.
+    fn margin_with(
         &self,
         cx: &Context<'_>,
         cash: Quantity,
-        rules: &InstrumentRules,
+        order: &Order<'_>,
         position: &PerpPosition,
         mark: Price,
+        own: Option<Quantity>,
     ) -> Result<Margin, Refusal> {
-        let mut margin = self.margin(cx, cash, Some(rules.key))?;
-        let leverage = self.leverage(rules.key.symbol);
-        margin.add(rules, position, mark, Some(leverage))?;
+        let mut margin = self.margin(cx, cash, Some(order.key))?;
+        match own {
+            Some(own) => margin.initial = margin.initial.add(Value::new(own.get()))?,
+            None => {
+                let leverage = self.leverage(order.key.symbol);
+                margin.add(order.rules, position, mark, Some(leverage))?;
+            }
+        }
         Ok(margin)
     }
 
@@ -254,7 +311,7 @@ impl SimulatedCex {
 pub(super) fn require_margin(
     needed: Quantity,
     available: Quantity,
-    codes: &'static RefusalCodes,
+    code: &'static str,
 ) -> Result<(), Refusal> {
     if needed > available {
         let reason = Rejection::InsufficientMargin {
@@ -262,7 +319,7 @@ pub(super) fn require_margin(
             needed,
             available: available.max(Quantity::ZERO),
         };
-        return Err(Refusal::rejected(reason, codes.funds));
+        return Err(Refusal::rejected(reason, code));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use basis_core::error::Rejection;
 use basis_core::instruction::{OrderType, TimeInForce};
 use basis_core::num::{Price, Quantity, Rounding};
 use basis_core::rules::InstrumentRules;
-use basis_core::types::{InstructionId, Side};
+use basis_core::types::{InstructionId, InstrumentKey, Side};
 
 use super::profile::{CexProfile, RefusalCodes};
 use super::refusal::Refusal;
@@ -14,6 +14,8 @@ use super::refusal::Refusal;
 pub(crate) struct Order<'a> {
     pub(crate) instruction: InstructionId,
     pub(crate) rules: &'a InstrumentRules,
+    /// The position it trades: that of the rules, or one side of it in hedge mode.
+    pub(crate) key: InstrumentKey,
     pub(crate) codes: &'static RefusalCodes,
     pub(crate) side: Side,
     /// Base units.

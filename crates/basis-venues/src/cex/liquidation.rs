@@ -1,14 +1,21 @@
-//! Forced closing of a cross account.
+//! Forced closing: of one isolated position, or of all cross positions of the account.
+//!
+//! The order of things at every venue: the pool's open orders are canceled; if that position is in
+//! a tier to reduce from (`reduction`), a part is closed and the test repeated; else all is
+//! closed. A close happens at the price where the margin meets maintenance, and the liquidation fee
+//! is charged on what is closed, at most what is left.
 
 use basis_core::execution::{VenueEvent, VenueEventKind};
+use basis_core::instruction::MarginMode;
 use basis_core::ledger::{EntryKind, Occurrence, TradeId};
 use basis_core::market::Quote;
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
-use basis_core::types::{Account, Item, Side, Timestamp};
+use basis_core::protocol::perp::PerpPosition;
+use basis_core::types::{InstructionId, InstrumentKey, InstrumentKind, Item, Side, Timestamp};
 
 use super::advance::canceled;
 use super::books::{Lines, ONE_DOLLAR, OpenPosition};
-use super::margin::{Margin, liquidation_price};
+use super::margin::Margin;
 use super::pricing::against_us;
 use super::refusal::Refusal;
 use super::{Context, SETTLEMENT, SimulatedCex};
@@ -23,7 +30,7 @@ pub(super) enum TestPrice {
 }
 
 impl TestPrice {
-    const fn of(self, open: &OpenPosition, quote: &Quote) -> Price {
+    pub(super) const fn of(self, open: &OpenPosition, quote: &Quote) -> Price {
         match self {
             Self::Close => quote.mark,
             Self::Extreme if open.is_long() => quote.low,
@@ -52,8 +59,33 @@ impl Guard {
     }
 }
 
+/// Positions that stand on the same collateral.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// One isolated position on its own margin.
+    Isolated(InstrumentKey),
+    /// All cross positions on the free cash of the account.
+    Cross,
+}
+
+impl Pool {
+    pub(super) fn holds(self, open: &OpenPosition) -> bool {
+        match self {
+            Self::Isolated(key) => open.key == key,
+            Self::Cross => open.margin.is_none(),
+        }
+    }
+
+    const fn of(open: &OpenPosition) -> Self {
+        match open.margin {
+            Some(_) => Self::Isolated(open.key),
+            None => Self::Cross,
+        }
+    }
+}
+
 impl SimulatedCex {
-    /// Tests the account and closes every position when the margin balance is at or below the
+    /// Tests every pool of positions and liquidates those whose margin balance is at or below the
     /// maintenance margin. While every price is held nothing is tested.
     pub(super) fn test_liquidation(
         &mut self,
@@ -77,16 +109,90 @@ impl SimulatedCex {
                 return Ok(());
             }
         }
-        let cash = self.books.cash.get(cx.snapshot.accounts.perp, SETTLEMENT);
-        let mut margin = Margin::of_cash(cash);
-        for open in &self.books.positions {
-            let price = test.of(open, cx.view.quote(open.slot));
-            margin.add(cx.held_rules(open.key)?, &open.position, price, None)?;
+        let mut at = 0;
+        while let Some(open) = self.books.positions.get(at).copied() {
+            if open.margin.is_some() && traded(&open) {
+                self.test_pool(cx, test, Pool::Isolated(open.key), events)?;
+            }
+            let there = self.books.positions.get(at);
+            if there.is_some_and(|there| there.key == open.key) {
+                at += 1;
+            }
         }
-        if margin.balance <= margin.maintenance {
-            self.liquidate(cx, test, &margin, events)?;
+        let crossed = |open: &OpenPosition| open.margin.is_none() && traded(open);
+        if self.books.positions.iter().any(crossed) {
+            self.test_pool(cx, test, Pool::Cross, events)?;
         }
         Ok(())
+    }
+
+    /// Liquidates a pool in steps until its margin holds or nothing is left.
+    fn test_pool(
+        &mut self,
+        cx: &Context<'_>,
+        test: TestPrice,
+        pool: Pool,
+        events: &mut Vec<VenueEvent>,
+    ) -> Result<(), Refusal> {
+        let mut canceled = false;
+        loop {
+            let margin = self.pool_margin(cx, test, pool, None)?;
+            let held = self.books.positions.iter().any(|open| pool.holds(open));
+            if !held || margin.balance > margin.maintenance {
+                return Ok(());
+            }
+            if !canceled {
+                self.cancel_margin_orders(cx, pool, events);
+                canceled = true;
+            }
+            match self.reduction(cx, test, pool)? {
+                Some(cut) => {
+                    let (closing, price) = (cut.closing, cut.price);
+                    let fee = liquidation_fee(cx, &cut.open, closing, price)?;
+                    let forced = self.close(cx, &cut.open, closing, price, fee, None)?;
+                    self.report(
+                        cx,
+                        &cut.open,
+                        (closing, price, fee),
+                        &margin,
+                        forced,
+                        events,
+                    )?;
+                }
+                None => return self.close_pool(cx, test, pool, &margin, events),
+            }
+        }
+    }
+
+    /// Cash that stands for a pool.
+    pub(super) fn wallet(&self, cx: &Context<'_>, pool: Pool) -> Result<Quantity, Refusal> {
+        let account = cx.snapshot.accounts.perp;
+        let cash = || self.books.cash.get(account, SETTLEMENT);
+        Ok(match pool {
+            Pool::Cross => cash().sub(self.books.isolated(None)?)?,
+            Pool::Isolated(key) => {
+                let open = self.books.open(key);
+                open.and_then(|open| open.margin).unwrap_or_default()
+            }
+        })
+    }
+
+    /// Balance and maintenance of a pool at the test's prices, `without` one position.
+    pub(super) fn pool_margin(
+        &self,
+        cx: &Context<'_>,
+        test: TestPrice,
+        pool: Pool,
+        without: Option<InstrumentKey>,
+    ) -> Result<Margin, Refusal> {
+        let mut margin = Margin::of_cash(self.wallet(cx, pool)?);
+        for open in &self.books.positions {
+            if pool.holds(open) && Some(open.key) != without {
+                let price = test.of(open, cx.view.quote(open.slot));
+                margin.add(cx.held_rules(open.key)?, &open.position, price, None)?;
+            }
+        }
+        Ok(margin)
     }
 
     /// The guard of the only position; rounded so that it never claims too much.
@@ -95,14 +201,14 @@ impl SimulatedCex {
         let Some(perp) = rules.perp.as_ref() else {
             return Ok(None);
         };
-        let cash = self.books.cash.get(cx.snapshot.accounts.perp, SETTLEMENT);
+        let wallet = Value::new(self.wallet(cx, Pool::of(open))?.get());
         let long = open.is_long();
         let rounding = if long {
             Rounding::Ceil
         } else {
             Rounding::Floor
         };
-        let solved = liquidation_price(perp, &open.position, cash, rounding)?;
+        let solved = perp.liquidation_price(&open.position, wallet, rounding)?;
         // The margin is rounded up at the last decimal: one step aside covers that.
         let step = Fixed18::from_mantissa(10_000_000_000);
         let Some(price) = solved else { return Ok(None) };
@@ -119,64 +225,89 @@ impl SimulatedCex {
         }))
     }
 
-    fn liquidate(
+    /// Closes everything in a pool; what the fee leaves stays in the account, and the venue's
+    /// insurance fund covers what a pool cannot owe.
+    fn close_pool(
         &mut self,
         cx: &Context<'_>,
         test: TestPrice,
+        pool: Pool,
         margin: &Margin,
         events: &mut Vec<VenueEvent>,
     ) -> Result<(), Refusal> {
-        let (now, venue) = (cx.view.now(), self.profile.venue);
-        let account = cx.snapshot.accounts.perp;
-        self.cancel_margin_orders(account, now, events);
-        let open = std::mem::take(&mut self.books.positions);
+        let held = self.books.positions.iter();
+        let open: Vec<_> = held.filter(|open| pool.holds(open)).copied().collect();
         let alone = open.len() == 1;
-        let cash = self.books.cash.get(account, SETTLEMENT);
+        let mut wallet = self.wallet(cx, pool)?;
         let mut closes = Vec::with_capacity(open.len());
-        let mut left = Value::new(cash.get());
+        let mut left = Value::new(wallet.get());
         for position in &open {
-            let price = closing_price(cx, test, position, cash, alone)?;
+            let price = closing_price(cx, test, position, wallet, alone)?;
             left = left.add(position.position.unrealized(price)?)?;
             closes.push(price);
         }
         let count = open.len();
         for (at, (position, price)) in open.into_iter().zip(closes).enumerate() {
-            let fee = liquidation_fee(cx, &position, price, left)?;
+            let closing = position.position.quantity.neg()?;
+            let fee = liquidation_fee(cx, &position, closing, price)?;
+            let fee = capped(cx, fee, left)?;
             left = left.sub(Value::new(fee.get()))?;
-            let last = at + 1 == count;
-            let lines = self.close(cx, &position, price, fee, last)?;
-            self.commit(&lines.entries)?;
-            events.push(VenueEvent {
-                venue,
-                at: now,
-                kind: VenueEventKind::Liquidation {
-                    instrument: position.key,
-                    position: position.position.quantity,
-                    price,
-                    fee,
-                    margin_balance: margin.balance,
-                    maintenance_margin: margin.maintenance,
-                },
-                entries: lines.entries,
-            });
+            let rest = (at + 1 == count).then_some(wallet);
+            let forced = self.close(cx, &position, closing, price, fee, rest)?;
+            wallet = wallet.add(forced.realized)?.sub(fee)?;
+            self.report(cx, &position, (closing, price, fee), margin, forced, events)?;
         }
         Ok(())
     }
 
-    /// The lines of one forced close; the last one brings an account below zero back to it.
+    /// Posts a forced close and reports it.
+    fn report(
+        &mut self,
+        cx: &Context<'_>,
+        open: &OpenPosition,
+        (closing, price, fee): (Quantity, Price, Quantity),
+        margin: &Margin,
+        forced: Forced,
+        events: &mut Vec<VenueEvent>,
+    ) -> Result<(), Refusal> {
+        self.commit(&forced.lines.entries)?;
+        let change = forced.realized.sub(fee)?;
+        self.books.set_position(OpenPosition {
+            position: forced.after,
+            margin: open.margin.map(|margin| margin.add(change)).transpose()?,
+            ..*open
+        });
+        events.push(VenueEvent {
+            venue: self.profile.venue,
+            at: cx.view.now(),
+            kind: VenueEventKind::Liquidation {
+                instrument: open.key,
+                position: closing.neg()?,
+                price,
+                fee,
+                margin_balance: margin.balance,
+                maintenance_margin: margin.maintenance,
+            },
+            entries: forced.lines.entries,
+        });
+        Ok(())
+    }
+
+    /// The lines of one forced close; with the pool's wallet before it, the last one brings a pool
+    /// below zero back to it.
     fn close(
         &mut self,
         cx: &Context<'_>,
         open: &OpenPosition,
+        closing: Quantity,
         price: Price,
         fee: Quantity,
-        last: bool,
-    ) -> Result<Lines, Refusal> {
+        wallet: Option<Quantity>,
+    ) -> Result<Forced, Refusal> {
         let account = cx.snapshot.accounts.perp;
-        let closing = open.position.quantity.neg()?;
         let decimals = cx.decimals(SETTLEMENT)?;
-        let realized = open.position.fill(closing, price, decimals)?.realized;
-        let realized = Quantity::new(realized.get());
+        let change = open.position.fill(closing, price, decimals)?;
+        let realized = Quantity::new(change.realized.get());
         let occurrence = Occurrence::Liquidation {
             instrument: open.key,
             trade: TradeId::Number(self.next_trade),
@@ -192,39 +323,54 @@ impl SimulatedCex {
         if !fee.is_zero() {
             lines.booked(EntryKind::Liquidation, cash_line, fee.neg()?, ONE_DOLLAR)?;
         }
-        let cash = self.books.cash.get(account, SETTLEMENT);
-        let after = cash.add(realized)?.sub(fee)?;
-        if last && after.is_negative() {
-            lines.booked(EntryKind::Liquidation, cash_line, after.neg()?, ONE_DOLLAR)?;
+        if let Some(wallet) = wallet {
+            let after = wallet.add(realized)?.sub(fee)?;
+            if after.is_negative() {
+                lines.booked(EntryKind::Liquidation, cash_line, after.neg()?, ONE_DOLLAR)?;
+            }
         }
-        Ok(lines)
+        Ok(Forced {
+            lines,
+            realized,
+            after: change.after,
+        })
     }
 
-    fn cancel_margin_orders(
-        &mut self,
-        account: Account,
-        now: Timestamp,
-        events: &mut Vec<VenueEvent>,
-    ) {
-        let venue = self.profile.venue;
-        self.books.orders.retain(|order| {
-            let margined = order.reserved.0 == account && order.key.kind.as_str() == "perp";
-            if margined {
-                events.push(canceled(venue, now, order.instruction));
-            }
-            !margined
-        });
+    /// Takes the perp orders of a pool out of the book: an isolated position's, or all that are not
+    /// for an isolated one.
+    fn cancel_margin_orders(&mut self, cx: &Context<'_>, pool: Pool, events: &mut Vec<VenueEvent>) {
+        let (now, venue) = (cx.view.now(), self.profile.venue);
+        let isolated = |key: InstrumentKey| self.margin_mode(key.symbol) == MarginMode::Isolated;
+        let orders = self.books.orders.iter();
+        let perps = orders.filter(|order| order.key.kind.contract() == InstrumentKind::Perp);
+        let gone: Vec<InstructionId> = perps
+            .filter(|order| match pool {
+                Pool::Isolated(key) => order.key == key,
+                Pool::Cross => !isolated(order.key),
+            })
+            .map(|order| order.instruction)
+            .collect();
+        let orders = &mut self.books.orders;
+        orders.retain(|order| !gone.contains(&order.instruction));
+        events.extend(gone.into_iter().map(|id| canceled(venue, now, id)));
     }
+}
+
+/// What a forced close does.
+struct Forced {
+    lines: Lines,
+    realized: Quantity,
+    after: PerpPosition,
 }
 
 /// Where the venue closes: one position at the price that meets its maintenance margin, or at the
 /// bar's open when that was beyond it already; several at their worst prices; at the close test at
 /// the mark. Rounded to the tick against us.
-fn closing_price(
+pub(super) fn closing_price(
     cx: &Context<'_>,
     test: TestPrice,
     open: &OpenPosition,
-    cash: Quantity,
+    wallet: Quantity,
     alone: bool,
 ) -> Result<Price, Refusal> {
     let rules = cx.held_rules(open.key)?;
@@ -246,7 +392,8 @@ fn closing_price(
     let Some(perp) = rules.perp.as_ref() else {
         return Ok(tick(worst)?);
     };
-    let solved = liquidation_price(perp, &open.position, cash, against_us(side))?;
+    let wallet = Value::new(wallet.get());
+    let solved = perp.liquidation_price(&open.position, wallet, against_us(side))?;
     let price = match solved.map(Price::positive) {
         Some(Ok(price)) if long => price.min(quote.open).max(worst),
         Some(Ok(price)) => price.max(quote.open).min(worst),
@@ -256,23 +403,26 @@ fn closing_price(
     Ok(tick(price)?)
 }
 
-/// The fee on notional, at most what is left of the account.
-fn liquidation_fee(
+/// The fee on the notional that is closed.
+pub(super) fn liquidation_fee(
     cx: &Context<'_>,
     open: &OpenPosition,
+    closing: Quantity,
     price: Price,
-    left: Value,
 ) -> Result<Quantity, Refusal> {
     let rules = cx.held_rules(open.key)?;
-    let decimals = cx.decimals(SETTLEMENT)?;
     let Some(perp) = rules.perp.as_ref() else {
         return Ok(Quantity::ZERO);
     };
-    let size = open.position.quantity.abs()?;
-    let notional = size.notional(price, Rounding::Ceil)?;
+    let notional = closing.abs()?.notional(price, Rounding::Ceil)?;
     let fee = notional.at_bps(perp.liquidation_fee, Rounding::Ceil)?.get();
-    let fee = fee.round_to_decimals(decimals, Rounding::Ceil)?;
+    let fee = fee.round_to_decimals(cx.decimals(SETTLEMENT)?, Rounding::Ceil)?;
+    Ok(Quantity::new(fee))
+}
+
+/// A fee of at most what is left.
+fn capped(cx: &Context<'_>, fee: Quantity, left: Value) -> Result<Quantity, Refusal> {
     let left = left.max(Value::ZERO).get();
-    let left = left.round_to_decimals(decimals, Rounding::Down)?;
-    Ok(Quantity::new(fee.min(left)))
+    let left = left.round_to_decimals(cx.decimals(SETTLEMENT)?, Rounding::Down)?;
+    Ok(fee.min(Quantity::new(left)))
 }

@@ -1,13 +1,13 @@
-//! Cross margin of the perp account: balance, margins, liquidation price.
+//! Margin of the perp account or of one isolated position: balance and margins.
 //!
 //! Balance = cash + Σ unrealised result; an account is liquidated when it is at or below the
 //! maintenance margin (facts: Binance, Bybit and OKX margin documentation).
 
-use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
+use basis_core::num::{Fixed18, MathError, Price, Quantity, Value};
 use basis_core::protocol::perp::PerpPosition;
-use basis_core::rules::{InstrumentRules, PerpRules, TierMethod, TierUnit};
+use basis_core::rules::InstrumentRules;
 
-/// What a cross account has and needs, in the settlement asset.
+/// What positions on one collateral have and need, in the settlement asset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Margin {
     /// Cash plus unrealised results.
@@ -58,49 +58,10 @@ impl Margin {
     }
 }
 
-/// The price at which the balance of an account with this one position meets its maintenance
-/// margin: cash + q·p − c = |q|·p·r − d, so p = (c − cash − d) ÷ (q − |q|·r), with rate r and
-/// deduction d of the tier that |q|·p falls into.
-///
-/// Not positive: no price reaches it. `None` when no tier holds its own solution, which happens
-/// only with tables whose margin jumps at a bound.
-pub(crate) fn liquidation_price(
-    perp: &PerpRules,
-    position: &PerpPosition,
-    cash: Quantity,
-    rounding: Rounding,
-) -> Result<Option<Fixed18>, MathError> {
-    let size = position.quantity.abs()?.get();
-    let last = perp.tiers.last().map(|tier| tier.up_to);
-    let mut below = None;
-    for tier in &perp.tiers {
-        let deduction = match perp.tier_method {
-            TierMethod::Deduction => tier.deduction,
-            TierMethod::Whole => Value::ZERO,
-        };
-        let numerator = position.cost.get().sub(cash.get())?.sub(deduction.get())?;
-        let margin = size.mul(tier.maintenance_margin_rate.get(), Rounding::HalfEven)?;
-        let denominator = position.quantity.get().sub(margin)?;
-        let price = numerator.div(denominator, rounding)?;
-        let measure = match perp.tier_unit {
-            TierUnit::Notional if price.is_positive() => size.mul(price, Rounding::Ceil)?,
-            TierUnit::Notional => Fixed18::ZERO,
-            TierUnit::Base => size,
-        };
-        let above_floor = below.is_none_or(|floor| measure > floor);
-        let within = measure <= tier.up_to || Some(tier.up_to) == last;
-        if above_floor && within {
-            return Ok(Some(price));
-        }
-        below = Some(tier.up_to);
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
-    use basis_core::num::{Bps, Rate};
-    use basis_core::rules::MarginTier;
+    use basis_core::num::{Bps, Rate, Rounding};
+    use basis_core::rules::{MarginTier, PerpRules, TierMethod, TierUnit};
     use basis_core::types::Span;
 
     use super::*;
@@ -138,7 +99,8 @@ mod tests {
                 cost: cost.parse().unwrap(),
             };
             let cash: Quantity = cash.parse().unwrap();
-            let price = liquidation_price(&perp(), &position, cash, Rounding::HalfEven)
+            let price = perp()
+                .liquidation_price(&position, Value::new(cash.get()), Rounding::HalfEven)
                 .unwrap()
                 .unwrap();
             let price = Price::new(price).unwrap();
@@ -162,12 +124,8 @@ mod tests {
             quantity: Quantity::literal("1"),
             cost: Value::literal("50000"),
         };
-        let price = liquidation_price(
-            &perp(),
-            &position,
-            Quantity::literal("50001"),
-            Rounding::HalfEven,
-        );
+        let wallet = Value::literal("50001");
+        let price = perp().liquidation_price(&position, wallet, Rounding::HalfEven);
         assert!(!price.unwrap().unwrap().is_positive());
     }
 }

@@ -1,5 +1,6 @@
 //! The simulated centralised exchange behind Binance, Bybit and OKX in backtests: spot, linear
-//! perps on cross margin, funding, liquidation, resting limit orders, transfers.
+//! perps on cross or isolated margin in one-way or hedge mode, funding, liquidation in steps,
+//! resting limit orders, borrowing on spot margin, transfers that may fail.
 //!
 //! It is the venue's rules ([`basis_core::rules`]) applied to the prices of the view. It is not an
 //! order book: a taking order fills whole at the mark plus slippage, a resting one whole at its
@@ -7,22 +8,27 @@
 //!
 //! **Invariants.** Every holding is the sum of reported ledger lines (initial balances of the
 //! settings apart). A refused instruction changes nothing. Spot and transfer balances never fall
-//! below zero; the cash of the perp account may, while unrealised results cover it. The ids of
-//! fills count up from 1, so two runs agree.
+//! below zero without `spot_margin`; the cash of the perp account may, while unrealised results
+//! cover it. Isolated margin is a part of the perp account's cash set aside, not another holding.
+//! The ids of fills count up from 1, so two runs agree.
 //!
 //! Where it is stricter or simpler than a venue: perps settle in USDT, and only USDT is collateral,
 //! also in unified accounts; when several positions are liquidated at once each closes at its own
 //! worst price of the bar; reduce-only orders are cut to the position at every venue.
 
 mod advance;
+mod amend;
 mod books;
+mod borrow;
 mod fills;
 mod filters;
+mod leverage;
 mod liquidation;
 mod margin;
 mod orders;
 mod pricing;
 mod profile;
+mod reduction;
 mod refusal;
 mod resting;
 mod settings;
@@ -40,13 +46,15 @@ use basis_core::error::{Code, ComponentError, VenueError, VenueErrorKind};
 use basis_core::execution::{Execution, Position, VenueEvent};
 use basis_core::executor::BoxFuture;
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, Operation, OperationKind};
+use basis_core::instruction::{Instruction, MarginMode, Operation, OperationKind};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, Quantity};
 use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
 use basis_core::transit::Transit;
-use basis_core::types::{Account, Asset, InstrumentKey, Span, Symbol, Timestamp, Venue};
+use basis_core::types::{
+    Account, Asset, InstructionId, InstrumentKey, Span, Symbol, Timestamp, Venue,
+};
 use basis_core::venue::{
     Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, VenueSettings,
 };
@@ -56,8 +64,11 @@ use self::books::Books;
 use self::margin::Margin;
 use self::refusal::Refusal;
 
-pub use self::profile::{CexProfile, RefusalCodes};
-pub use self::settings::{CexSettings, InitialBalance, Slippage};
+pub use self::profile::{CexProfile, ModeCodes, PartialLiquidation, RefusalCodes};
+pub use self::settings::{
+    CexSettings, FailingTransfer, FailureStage, InitialBalance, PositionMode, Slippage,
+    TransferFailure,
+};
 
 pub(crate) use self::books::{Holdings, Lines, dollar_price};
 pub(crate) use self::refusal::Refusal as TransferRefusal;
@@ -67,11 +78,12 @@ pub(crate) use self::transfer::{arrival, departure, route};
 /// What perps settle in, and the only collateral.
 pub(crate) const SETTLEMENT: Asset = Asset::literal("USDT");
 
-/// Operations of a simulated exchange. Orders cannot be amended yet.
+/// Operations of a simulated exchange.
 pub const OPERATIONS: &[OperationKind] = &[
     OperationKind::SpotTrade,
     OperationKind::PerpTrade,
     OperationKind::CancelOrder,
+    OperationKind::AmendOrder,
     OperationKind::SetLeverage,
     OperationKind::Transfer,
 ];
@@ -88,6 +100,12 @@ pub struct SimulatedCex {
     advanced_to: Option<Timestamp>,
     next_trade: u64,
     watch: Watch,
+    /// Transfers that the rules allowed so far.
+    transfers: u64,
+    /// Transfers that come back, with the fee that was charged.
+    returning: Vec<(InstructionId, Quantity)>,
+    /// What an instruction caused beside its execution; reported by the next advance.
+    notices: Vec<VenueEvent>,
 }
 
 /// The dependencies it works with.
@@ -164,6 +182,9 @@ impl SimulatedCex {
             advanced_to: None,
             next_trade: 1,
             watch: Watch::default(),
+            transfers: 0,
+            returning: Vec::new(),
+            notices: Vec::new(),
         }
     }
 
@@ -206,8 +227,8 @@ impl SimulatedCex {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
         let cx = world.context(view);
-        if self.books.positions.is_empty() {
-            // A venue without positions is not advanced at every step; what opens now must not
+        if self.books.positions.is_empty() && !self.has_debts(&cx) {
+            // A venue without positions or debts is not advanced at every step; what opens now must not
             // settle funding of the time before it.
             self.advanced_to = Some(view.now());
         }
@@ -216,6 +237,7 @@ impl SimulatedCex {
             Operation::SpotTrade(trade) => self.spot_trade(&cx, id, trade),
             Operation::PerpTrade(trade) => self.perp_trade(&cx, id, trade),
             Operation::CancelOrder(cancel) => self.cancel_order(&cx, id, cancel),
+            Operation::AmendOrder(amend) => self.amend_order(&cx, id, amend),
             Operation::SetLeverage(set) => self.set_leverage(&cx, id, set),
             Operation::Transfer(transfer) => self.transfer(&cx, id, transfer),
             other => Err(unsupported(self.profile.venue, other.kind())),
@@ -237,16 +259,25 @@ impl SimulatedCex {
             .unwrap_or(self.settings.leverage)
     }
 
-    /// Balance and initial margin of the perp account at marks, `without` one instrument.
+    fn margin_mode(&self, symbol: Symbol) -> MarginMode {
+        self.books
+            .margin_modes
+            .get(&symbol)
+            .copied()
+            .unwrap_or(self.settings.margin_mode)
+    }
+
+    /// Balance and initial margin of the cross positions at marks, `without` one instrument. What
+    /// isolated positions keep is no part of it.
     fn margin(
         &self,
         cx: &Context<'_>,
         cash: Quantity,
         without: Option<InstrumentKey>,
     ) -> Result<Margin, Refusal> {
-        let mut margin = Margin::of_cash(cash);
+        let mut margin = Margin::of_cash(cash.sub(self.books.isolated(without)?)?);
         for open in &self.books.positions {
-            if Some(open.key) == without {
+            if Some(open.key) == without || open.margin.is_some() {
                 continue;
             }
             let rules = cx.held_rules(open.key)?;
@@ -326,7 +357,8 @@ impl ExecutionInterface for SimulatedCex {
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {
-        if !self.books.positions.is_empty() || !self.books.orders.is_empty() {
+        let busy = !self.books.positions.is_empty() || !self.books.orders.is_empty();
+        if busy || !self.notices.is_empty() || self.may_owe() {
             return Some(Timestamp::MIN);
         }
         let transit = self.world.as_ref()?.transit.as_ref()?;

@@ -16,7 +16,7 @@ use super::filters::Order;
 use super::pricing::{is_marketable, taking_price};
 use super::profile::RefusalCodes;
 use super::refusal::Refusal;
-use super::{Context, SETTLEMENT, SimulatedCex};
+use super::{Context, PositionMode, SETTLEMENT, SimulatedCex};
 
 impl SimulatedCex {
     pub(super) fn spot_trade(
@@ -26,9 +26,11 @@ impl SimulatedCex {
         trade: &SpotTrade,
     ) -> Result<Execution, Refusal> {
         let codes = &self.profile.spot;
+        let rules = self.instrument(cx, InstrumentKind::Spot, trade.symbol, codes)?;
         let order = Order {
             instruction,
-            rules: self.instrument(cx, InstrumentKind::Spot, trade.symbol, codes)?,
+            rules,
+            key: rules.key,
             codes,
             side: trade.side,
             quantity: trade.quantity,
@@ -47,18 +49,70 @@ impl SimulatedCex {
         trade: &PerpTrade,
     ) -> Result<Execution, Refusal> {
         let codes = &self.profile.perp;
+        let rules = self.instrument(cx, InstrumentKind::Perp, trade.symbol, codes)?;
+        let (key, closes) = self.addressed(rules, trade)?;
         let order = Order {
             instruction,
-            rules: self.instrument(cx, InstrumentKind::Perp, trade.symbol, codes)?,
+            rules,
+            key,
             codes,
             side: trade.side,
             quantity: trade.quantity,
             order_type: trade.order_type,
             limit_price: trade.limit_price,
             time_in_force: trade.time_in_force,
-            reduce_only: trade.reduce_only,
+            reduce_only: trade.reduce_only || closes,
         };
         self.submit(cx, &order)
+    }
+
+    /// The position that a perp order is for, and whether it can only close it. One-way orders may
+    /// do either; in hedge mode the position side decides.
+    fn addressed(
+        &self,
+        rules: &InstrumentRules,
+        trade: &PerpTrade,
+    ) -> Result<(InstrumentKey, bool), Refusal> {
+        let (key, modes) = (rules.key, &self.profile.modes);
+        let side = match (self.settings.position_mode, trade.position_side) {
+            (PositionMode::OneWay, None) => return Ok((key, false)),
+            (PositionMode::Hedge, Some(side)) => side,
+            (PositionMode::OneWay, Some(side)) => {
+                let text = format!(
+                    "{key}: position_side {} does not fit one-way mode; leave it out, or set \
+                     position_mode: hedge",
+                    side.as_str()
+                );
+                return Err(Refusal::other(text, modes.position_side));
+            }
+            (PositionMode::Hedge, None) => {
+                let text = format!(
+                    "{key}: hedge mode needs position_side long or short; or set position_mode: \
+                     one_way"
+                );
+                return Err(Refusal::other(text, modes.position_side));
+            }
+        };
+        if trade.reduce_only && modes.hedge_reduce_only.is_some() {
+            let text = format!(
+                "{key}: reduce_only is not sent in hedge mode; the order's side and position_side \
+                 decide"
+            );
+            return Err(Refusal::other(text, modes.hedge_reduce_only));
+        }
+        let sided = key.sided(Some(side));
+        let closes = trade.side != side.opens_with();
+        let held = self.books.position(sided).quantity;
+        let too_much = closes && trade.quantity > held.abs()?;
+        if too_much || (trade.reduce_only && !closes) {
+            let reason = Rejection::ReduceOnly {
+                instrument: sided,
+                quantity: trade.quantity,
+                position: held,
+            };
+            return Err(Refusal::rejected(reason, self.profile.perp.reduce_only));
+        }
+        Ok((sided, closes))
     }
 
     /// The rules of an instrument that can be simulated.
@@ -95,7 +149,11 @@ impl SimulatedCex {
         }
     }
 
-    fn submit(&mut self, cx: &Context<'_>, order: &Order<'_>) -> Result<Execution, Refusal> {
+    pub(super) fn submit(
+        &mut self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+    ) -> Result<Execution, Refusal> {
         order.check()?;
         let quantity = self.reducible(order)?;
         let (slot, quote) = tradable(cx, order.rules.key.series())?;
@@ -130,10 +188,10 @@ impl SimulatedCex {
         if !order.reduce_only {
             return Ok(order.quantity);
         }
-        let held = self.books.position(order.rules.key).quantity;
+        let held = self.books.position(order.key).quantity;
         let (quantity, position) = (order.quantity, held);
         if held.is_zero() || held.is_positive() == (order.side == Side::Buy) {
-            let instrument = order.rules.key;
+            let instrument = order.key;
             let reason = Rejection::ReduceOnly {
                 instrument,
                 quantity,
@@ -193,7 +251,7 @@ impl SimulatedCex {
 
     /// The codes of a product.
     pub(super) const fn codes(&self, key: InstrumentKey) -> &'static RefusalCodes {
-        match key.kind {
+        match key.kind.contract() {
             InstrumentKind::Perp => &self.profile.perp,
             _ => &self.profile.spot,
         }

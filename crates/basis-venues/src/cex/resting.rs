@@ -1,12 +1,11 @@
-//! Resting orders: what they bind, cancellation; and leverage.
+//! Resting orders: what they bind, cancellation.
 
-use basis_core::error::Rejection;
 use basis_core::execution::{Execution, ExecutionStatus};
-use basis_core::instruction::{CancelOrder, OrderType, SetLeverage, TimeInForce};
+use basis_core::instruction::{CancelOrder, OrderType, TimeInForce};
 use basis_core::market::SlotId;
-use basis_core::num::{Fixed18, Price, Quantity, Rounding};
+use basis_core::num::{Price, Quantity, Rounding};
 use basis_core::rules::{InstrumentRules, PerpRules};
-use basis_core::types::{Account, Asset, InstructionId, InstrumentKind, Side};
+use basis_core::types::{Account, Asset, InstructionId, Side};
 
 use super::books::RestingOrder;
 use super::fills::{in_units, require_margin, signed};
@@ -31,11 +30,12 @@ impl SimulatedCex {
         };
         self.books.orders.push(RestingOrder {
             instruction: order.instruction,
-            key: order.rules.key,
+            key: order.key,
             side: order.side,
             quantity,
             limit,
             reduce_only: order.reduce_only,
+            post_only: order.time_in_force == TimeInForce::PostOnly,
             reserved,
             placed_at: cx.view.now(),
             slot,
@@ -82,7 +82,7 @@ impl SimulatedCex {
         limit: Price,
     ) -> Result<(Account, Asset, Quantity), Refusal> {
         let account = cx.snapshot.accounts.perp;
-        let held = self.books.position(order.rules.key);
+        let held = self.books.position(order.key);
         let signed = signed(order.side, quantity)?;
         let opening = if held.quantity.signum() * signed.signum() >= 0 {
             quantity
@@ -105,7 +105,7 @@ impl SimulatedCex {
         let available = self.margin(cx, cash, None)?.available()?.get();
         let reserved = self.books.reserved(account, SETTLEMENT)?;
         let available = Quantity::new(available).sub(reserved)?;
-        require_margin(needed, available, order.codes)?;
+        require_margin(needed, available, order.codes.funds)?;
         Ok((account, SETTLEMENT, needed))
     }
 
@@ -128,51 +128,6 @@ impl SimulatedCex {
         self.books.orders.remove(at);
         Ok(self.done(cx, instruction, ExecutionStatus::Settled))
     }
-
-    pub(super) fn set_leverage(
-        &mut self,
-        cx: &Context<'_>,
-        instruction: InstructionId,
-        set: &SetLeverage,
-    ) -> Result<Execution, Refusal> {
-        let codes = &self.profile.perp;
-        let rules = self.instrument(cx, InstrumentKind::Perp, set.symbol, codes)?;
-        let Some(perp) = rules.perp.as_ref() else {
-            return Err(Refusal::invalid(format!("{} has no leverage", rules.key)));
-        };
-        let held = self.books.position(rules.key);
-        let size = held.quantity.abs()?;
-        let mark = cx
-            .view
-            .quote_of(rules.key.series())
-            .map_or(Price::ZERO, |q| q.mark);
-        let notional = size.notional(mark, Rounding::Ceil)?;
-        let tier_max = perp
-            .tier(size, notional)
-            .or(perp.tiers.last())
-            .map_or(perp.max_leverage, |tier| tier.max_leverage);
-        let max = tier_max.min(perp.max_leverage);
-        if set.leverage < Fixed18::ONE || set.leverage > max {
-            let reason = Rejection::Filter {
-                instrument: rules.key,
-                what: "leverage",
-                value: set.leverage.to_string(),
-                bound: format!("1 to {max} at a position of {size} {}", rules.base),
-            };
-            return Err(Refusal::rejected(reason, codes.leverage));
-        }
-        if !size.is_zero() {
-            let account = cx.snapshot.accounts.perp;
-            let cash = self.books.cash.get(account, SETTLEMENT);
-            let mut margin = self.margin(cx, cash, Some(rules.key))?;
-            margin.add(rules, &held, mark, Some(set.leverage))?;
-            let reserved = self.books.reserved(account, SETTLEMENT)?;
-            let available = Quantity::new(margin.balance.get()).sub(reserved)?;
-            require_margin(Quantity::new(margin.initial.get()), available, codes)?;
-        }
-        self.books.leverage.insert(set.symbol, set.leverage);
-        Ok(self.done(cx, instruction, ExecutionStatus::Settled))
-    }
 }
 
 /// The order behind a resting one, for its fill.
@@ -184,12 +139,17 @@ pub(super) fn resting_order<'a>(
     Order {
         instruction: resting.instruction,
         rules,
+        key: resting.key,
         codes,
         side: resting.side,
         quantity: resting.quantity,
         order_type: OrderType::Limit,
         limit_price: Some(resting.limit),
-        time_in_force: TimeInForce::Gtc,
+        time_in_force: if resting.post_only {
+            TimeInForce::PostOnly
+        } else {
+            TimeInForce::Gtc
+        },
         reduce_only: resting.reduce_only,
     }
 }

@@ -4,8 +4,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use basis_core::config::{Node, NodeValue, Problems, Reader};
-use basis_core::num::{Bps, Fixed18, Quantity};
-use basis_core::types::{Asset, Label};
+use basis_core::instruction::MarginMode;
+use basis_core::num::{Bps, Fixed18, Quantity, Rate};
+use basis_core::types::{Asset, InstructionId, Label};
 use basis_core::venue::VenueType;
 
 /// How far a taking order's price is from the mark.
@@ -35,6 +36,43 @@ pub struct InitialBalance {
     pub quantity: Quantity,
 }
 
+/// How many positions a perp has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PositionMode {
+    /// One, long or short.
+    #[default]
+    OneWay,
+    /// A long and a short one side by side.
+    Hedge,
+}
+
+/// Which transfer fails, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransferFailure {
+    /// Which one.
+    pub transfer: FailingTransfer,
+    /// How.
+    pub stage: FailureStage,
+}
+
+/// A transfer out of an account of the venue, by instruction or by count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailingTransfer {
+    /// That of this instruction.
+    Instruction(InstructionId),
+    /// The nth that the venue's rules allow, from 1.
+    Nth(u64),
+}
+
+/// How far a failing transfer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureStage {
+    /// The venue refuses it; nothing moves.
+    Rejected,
+    /// It leaves, and comes back to its sender after the delay, the fee with it.
+    Returned,
+}
+
 /// Settings of a simulated exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CexSettings {
@@ -42,6 +80,18 @@ pub struct CexSettings {
     pub slippage: Slippage,
     /// Notional per unit of initial margin of perps until `SetLeverage`, 1–125.
     pub leverage: Fixed18,
+    /// Whether perp positions share collateral, until `SetLeverage` says otherwise.
+    pub margin_mode: MarginMode,
+    /// Whether a perp has one position or a long and a short one.
+    pub position_mode: PositionMode,
+    /// Whether spot trades may borrow what they sell or pay with.
+    pub spot_margin: bool,
+    /// What can be borrowed, and at what simple rate per hour.
+    pub borrow: Vec<(Asset, Rate)>,
+    /// Worth of assets per unit of own worth up to which spot trades may borrow, 1–10.
+    pub spot_margin_leverage: Fixed18,
+    /// Transfers that fail on purpose.
+    pub transfer_failures: Vec<TransferFailure>,
     /// Holdings without ledger lines: for single instructions and tests.
     pub initial_balances: Vec<InitialBalance>,
     /// Whether the venue's test network is meant; live only.
@@ -57,6 +107,12 @@ impl Default for CexSettings {
         Self {
             slippage: Slippage::FixedBps(Bps::new(Fixed18::ONE)),
             leverage: Fixed18::from_int(5),
+            margin_mode: MarginMode::Cross,
+            position_mode: PositionMode::OneWay,
+            spot_margin: false,
+            borrow: Vec::new(),
+            spot_margin_leverage: Fixed18::from_int(3),
+            transfer_failures: Vec::new(),
             initial_balances: Vec::new(),
             testnet: false,
             network: None,
@@ -78,10 +134,34 @@ impl CexSettings {
             Fixed18::from_int(5),
         );
         let initial_balances = read_balances(&reader);
+        let margin_modes = [
+            ("cross", MarginMode::Cross),
+            ("isolated", MarginMode::Isolated),
+        ];
+        let margin_mode = reader.choice("margin_mode", &margin_modes, MarginMode::Cross);
+        let position_modes = [
+            ("one_way", PositionMode::OneWay),
+            ("hedge", PositionMode::Hedge),
+        ];
+        let position_mode = reader.choice("position_mode", &position_modes, PositionMode::OneWay);
+        let spot_margin = reader.boolean("spot_margin", false);
+        let borrow = read_borrow(&reader);
+        let spot_margin_leverage = reader.fixed(
+            "spot_margin_leverage",
+            Fixed18::ONE..=Fixed18::from_int(10),
+            Fixed18::from_int(3),
+        );
+        let transfer_failures = read_transfer_failures(&reader);
         reader.finish();
         Self {
             slippage,
             leverage,
+            margin_mode,
+            position_mode,
+            spot_margin,
+            borrow,
+            spot_margin_leverage,
+            transfer_failures,
             initial_balances,
             testnet: common.testnet,
             network: common.network,
@@ -170,6 +250,50 @@ fn read_slippage(reader: &Reader<'_>) -> Slippage {
         Model::Fixed => Slippage::FixedBps(fixed),
         Model::Impact => Slippage::SqrtImpact { impact, max },
     }
+}
+
+/// Reads `borrow`: a list of `{asset, hourly_rate}`.
+fn read_borrow(reader: &Reader<'_>) -> Vec<(Asset, Rate)> {
+    let mut rates = Vec::new();
+    for (node, at) in reader.list("borrow").iter().zip(0..) {
+        let path = reader.path_of(&format!("borrow[{at}]"));
+        let row = Reader::new(node, path, reader.problems());
+        let asset = row.required::<Asset>("asset");
+        let rate = row.within("hourly_rate", Fixed18::ZERO..=Fixed18::ONE);
+        if rate.is_none() {
+            row.problem("hourly_rate", "is required, a fraction from 0 to 1");
+        }
+        row.finish();
+        rates.extend(asset.zip(rate.map(Rate::new)));
+    }
+    rates
+}
+
+/// Reads `transfer_failures`: a list of `{nth or instruction, stage}`.
+fn read_transfer_failures(reader: &Reader<'_>) -> Vec<TransferFailure> {
+    let mut failures = Vec::new();
+    for (node, at) in reader.list("transfer_failures").iter().zip(0..) {
+        let path = reader.path_of(&format!("transfer_failures[{at}]"));
+        let row = Reader::new(node, path, reader.problems());
+        let number = |key: &str| row.within(key, 1..=i64::MAX);
+        let number = |key: &str| number(key).and_then(|n| u64::try_from(n).ok());
+        let transfer = match (number("nth"), number("instruction")) {
+            (Some(nth), None) => Some(FailingTransfer::Nth(nth)),
+            (None, Some(id)) => Some(FailingTransfer::Instruction(InstructionId(id))),
+            _ => {
+                row.problem("nth", "give either nth or instruction, a number from 1");
+                None
+            }
+        };
+        let stages = [
+            ("rejected", FailureStage::Rejected),
+            ("returned", FailureStage::Returned),
+        ];
+        let stage = row.choice("stage", &stages, FailureStage::Rejected);
+        row.finish();
+        failures.extend(transfer.map(|transfer| TransferFailure { transfer, stage }));
+    }
+    failures
 }
 
 /// Reads `initial_balances`: account → asset → quantity.

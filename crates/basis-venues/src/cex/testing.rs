@@ -417,6 +417,7 @@ pub(crate) fn perp_market(symbol: Symbol, side: Side, quantity: &str) -> Operati
         limit_price: None,
         time_in_force: TimeInForce::Gtc,
         reduce_only: false,
+        position_side: None,
     })
 }
 
@@ -444,6 +445,7 @@ pub(crate) fn perp_limit(
         limit_price: Some(p(limit)),
         time_in_force,
         reduce_only: false,
+        position_side: None,
     })
 }
 

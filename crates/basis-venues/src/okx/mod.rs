@@ -16,7 +16,7 @@ use basis_core::venue::{
     Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
 };
 
-use crate::cex::{self, CexProfile, RefusalCodes};
+use crate::cex::{self, CexProfile, ModeCodes, PartialLiquidation, RefusalCodes};
 use crate::credentials;
 
 /// Names and refusal codes of OKX.
@@ -57,6 +57,22 @@ pub const PROFILE: CexProfile = CexProfile {
     },
     post_only_reason: "canceled by the venue: the post-only order would take liquidity (cancelSource 31)",
     reduce_only_skips_notional: false,
+    modes: ModeCodes {
+        position_side: "51000",
+        hedge_reduce_only: None,
+        margin_mode_positions: "59000",
+        margin_mode_orders: "59000",
+        isolated_leverage: None,
+        leverage_funds: "59108",
+        no_amend: "51503",
+        amend_incomplete: "51000",
+        spot_amend: None,
+        withdrawal: None,
+    },
+    margin_mode_of_account: false,
+    amend_whole: false,
+    amend_cancels_post_only: true,
+    partial_liquidation: PartialLiquidation::TwoTiers,
 };
 
 /// The row of OKX in the driver table.

@@ -110,6 +110,10 @@ fn one_of(words: &[&str]) -> Json {
     json!({ "enum": words })
 }
 
+fn nullable(words: &[&str]) -> Json {
+    json!({ "oneOf": [one_of(words), { "type": "null" }] })
+}
+
 fn decimals() -> Json {
     json!({ "type": "array", "items": reference("decimal") })
 }
@@ -146,7 +150,14 @@ fn payload(kind: OperationKind) -> Json {
             ("quantity", optional("decimal"), false),
             ("limit_price", optional("decimal"), false),
         ],
-        Kind::SetLeverage => vec![("symbol", name(), true), ("leverage", decimal(), true)],
+        Kind::SetLeverage => {
+            let margin_mode = nullable(&["cross", "isolated"]);
+            vec![
+                ("symbol", name(), true),
+                ("leverage", decimal(), true),
+                ("margin_mode", margin_mode, false),
+            ]
+        }
         Kind::Swap => vec![
             ("pool", name(), true),
             ("asset_in", name(), true),
@@ -216,6 +227,7 @@ fn trade(perp: bool) -> Vec<Field> {
     ];
     if perp {
         fields.push(("reduce_only", json!({ "type": "boolean" }), false));
+        fields.push(("position_side", nullable(&["long", "short"]), false));
     }
     fields
 }
@@ -236,6 +248,7 @@ mod tests {
             });
             if perp {
                 order["reduce_only"] = json!(true);
+                order["position_side"] = json!("long");
             }
             order
         };
@@ -256,7 +269,7 @@ mod tests {
             ),
             (
                 Kind::SetLeverage,
-                json!({ "symbol": "BTCUSDT", "leverage": "3" }),
+                json!({ "symbol": "BTCUSDT", "leverage": "3", "margin_mode": "isolated" }),
             ),
             (
                 Kind::Swap,

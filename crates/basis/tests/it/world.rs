@@ -632,6 +632,7 @@ pub(crate) fn order(venue: Venue, side: Side, quantity: &str) -> Leg {
             limit_price,
             time_in_force,
             reduce_only: false,
+            position_side: None,
         })
     };
     Leg {

@@ -65,6 +65,7 @@ fn operation(desk: &Desk, step: &Step, (from, to): (&str, &str)) -> Option<Opera
         Step::Leverage(n) => Operation::SetLeverage(SetLeverage {
             symbol: BTC,
             leverage: Fixed18::from_int(i64::from(*n)),
+            margin_mode: None,
         }),
         Step::Move(out, amount) => {
             let (from, to) = (desk.account(from), desk.account(to));

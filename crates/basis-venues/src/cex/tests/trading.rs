@@ -171,6 +171,7 @@ fn leverage_decides_what_a_margin_carries() {
         Operation::SetLeverage(SetLeverage {
             symbol: BTC,
             leverage: leverage.parse::<Fixed18>().unwrap(),
+            margin_mode: None,
         })
     };
     assert_eq!(desk.refused(leverage("101")).0, Some("-4028"));
@@ -178,7 +179,7 @@ fn leverage_decides_what_a_margin_carries() {
     desk.run(leverage("10")).unwrap();
     desk.perp(Side::Sell, "0.1").unwrap();
     let (code, _) = desk.refused(leverage("2"));
-    assert_eq!(code, Some("-2019"), "2,500 of margin is not there");
+    assert_eq!(code, Some("-2028"), "2,500 of margin is not there");
 }
 
 #[test]
