@@ -100,7 +100,8 @@ fn check_file(file: &SeriesFile) -> SeriesReport {
         (parsed.series.at, parsed.problems, parsed.open_end)
     } else {
         let parsed = parse_bars(&bytes, file.id, file.interval, Fixed18::ONE, SHOWN_PER_FILE);
-        (parsed.series.opened_at, parsed.problems, parsed.open_end)
+        let times = parsed.series.bars().map(|bar| bar.opened_at).collect();
+        (times, parsed.problems, parsed.open_end)
     };
     let mut notes = Vec::new();
     if open_end {

@@ -12,7 +12,7 @@ use std::io;
 use std::path::Path;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::{BarSeries, RateSeries};
+use basis_core::market::{BarSeries, BarSeriesBuilder, RateSeries};
 use basis_core::num::{Fixed18, ParseError, Price, Quantity, Rate, Rounding};
 use basis_core::types::{SeriesId, Span, Timestamp};
 
@@ -191,16 +191,7 @@ pub(crate) fn parse_bars(
 ) -> Parsed<BarSeries> {
     // A line of bars has 50 characters or more.
     let rows = bytes.len() / 50;
-    let mut series = BarSeries {
-        id,
-        length,
-        opened_at: Vec::with_capacity(rows),
-        open: Vec::with_capacity(rows),
-        high: Vec::with_capacity(rows),
-        low: Vec::with_capacity(rows),
-        close: Vec::with_capacity(rows),
-        volume: Vec::with_capacity(rows),
-    };
+    let mut series = BarSeriesBuilder::new(id, length, rows);
     let mut file = Rows::new(bytes, BAR_HEADER, limit);
     while let Some((line, fields)) = file.next_row::<6>() {
         let [timestamp, open, high, low, close, volume] = fields;
@@ -238,22 +229,17 @@ pub(crate) fn parse_bars(
             problems.add(line, Some(column), text, what);
             continue;
         }
-        if series
-            .opened_at
-            .last()
-            .is_some_and(|last| *last >= opened_at)
-        {
+        // A row before the last good one is a problem already counted.
+        if series.last_opened().is_some_and(|last| last >= opened_at) {
             continue;
         }
-        series.opened_at.push(opened_at);
-        series.open.push(open_price);
-        series.high.push(high_price);
-        series.low.push(low_price);
-        series.close.push(close_price);
-        series.volume.push(volume);
+        let prices = [open_price, high_price, low_price, close_price];
+        if let Err(e) = series.push(opened_at, prices, volume) {
+            problems.add(line, None, timestamp, e.to_string());
+        }
     }
     Parsed {
-        series,
+        series: series.finish(),
         problems: file.problems,
         open_end: file.open_end,
     }
@@ -504,12 +490,12 @@ mod tests {
         );
         let bars = load_bars(&path, spot(), Fixed18::ONE).unwrap();
         assert_eq!(bars.length, Span::HOUR);
-        assert_eq!(bars.opened_at, [Timestamp::from_date(2024, 1, 1).unwrap()]);
-        assert_eq!(bars.open, [Price::literal("42283.58")]);
-        assert_eq!(bars.high, [Price::literal("42500")]);
-        assert_eq!(bars.low, [Price::literal("42261.02")]);
-        assert_eq!(bars.close, [Price::literal("42475.23")]);
-        assert_eq!(bars.volume, [Quantity::literal("547874.5999999999")]);
+        assert_eq!(bars.opened_at(0), Timestamp::from_date(2024, 1, 1));
+        assert_eq!(bars.open(0), Some(Price::literal("42283.58")));
+        assert_eq!(bars.high(0), Some(Price::literal("42500")));
+        assert_eq!(bars.low(0), Some(Price::literal("42261.02")));
+        assert_eq!(bars.close(0), Some(Price::literal("42475.23")));
+        assert_eq!(bars.volume(0), Some(Quantity::literal("547874.5999999999")));
 
         let path = dir.write(
             "X.csv",
@@ -532,7 +518,8 @@ mod tests {
         let path = dir.write("X_1h.csv", text);
         let bars = load_bars(&path, spot(), Fixed18::literal("0.1")).unwrap();
         let expected = [Quantity::literal("54787.46"), Quantity::ZERO];
-        assert_eq!(bars.volume, expected);
+        let volumes: Vec<_> = bars.bars().map(|bar| bar.volume).collect();
+        assert_eq!(volumes, expected);
     }
 
     #[test]

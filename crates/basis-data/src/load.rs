@@ -262,7 +262,7 @@ mod tests {
         let absent = [id("spot.bybit.BTCUSDT"), id("funding.bybit.BTCUSDT")];
         assert_eq!(loaded.absent, absent);
         let bars = loaded.data.bars(id("perp.okx.BTCUSDT")).unwrap();
-        assert_eq!(bars.volume[0].to_string(), "0.05");
+        assert_eq!(bars.volume(0).unwrap().to_string(), "0.05");
         assert!(!loaded.data.is_synthetic());
         assert_eq!(loaded.data.source(), dir.path().display().to_string());
         let progress = progress.into_inner();
@@ -331,8 +331,8 @@ mod tests {
         assert_eq!(loaded.absent, []);
         assert_eq!(loaded.data.ids().count(), 14);
         let bars = loaded.data.bars(id("spot.binance.BTCUSDT")).unwrap();
-        assert_eq!(bars.opened_at.len(), 12_132);
-        assert_eq!(bars.close.last().unwrap().to_string(), "104591.88");
+        assert_eq!(bars.len(), 12_132);
+        assert_eq!(bars.close(12_131).unwrap().to_string(), "104591.88");
         let rates = loaded.data.rates(id("funding.binance.BTCUSDT")).unwrap();
         assert_eq!(rates.rate.last().unwrap().to_string(), "0.00004687");
     }

@@ -57,10 +57,7 @@ fn prices(series: &[SeriesId]) -> impl Iterator<Item = SeriesId> + '_ {
 fn extent(config: &RunConfig, data: &MarketData, id: SeriesId) -> Option<(Timestamp, Timestamp)> {
     let one = |id: SeriesId| {
         let bars = data.bars(id)?;
-        Some((
-            *bars.opened_at.first()?,
-            bars.opened_at.last()?.plus(bars.length),
-        ))
+        Some((bars.first_opened()?, bars.last_opened()?.plus(bars.length)))
     };
     let own = one(id);
     let proxy = config.view.proxies.get(&id).and_then(|proxy| one(*proxy));

@@ -1,6 +1,6 @@
 //! Where series have holes within a range, found before a run starts.
 
-use super::series::MarketData;
+use super::series::{BarSeries, MarketData};
 use super::view::ViewPolicy;
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 
@@ -45,38 +45,51 @@ pub struct Coverage {
 
 /// The instants at which a series' values became known, walked once from early to late.
 struct Walk<'a> {
-    /// What is left of the recorded times.
-    times: &'a [Timestamp],
-    /// From a recorded time to the instant its value is known.
-    delay: Span,
+    times: Times<'a>,
+    /// The first row whose value was not known at the instant last asked.
+    next: usize,
+}
+
+/// Where the instants stand.
+enum Times<'a> {
+    Bars(&'a BarSeries),
+    Rates(&'a [Timestamp]),
+    Absent,
 }
 
 impl<'a> Walk<'a> {
     /// The values of `id` known after `from`; none when the series is not there.
     fn new(data: &'a MarketData, id: SeriesId, from: Timestamp) -> Self {
-        let (times, delay): (&[Timestamp], Span) = match id.kind {
-            SeriesKind::Funding => data
-                .rates(id)
-                .map_or((&[], Span::ZERO), |rates| (&rates.at, Span::ZERO)),
-            SeriesKind::Spot | SeriesKind::Perp => data
-                .bars(id)
-                .map_or((&[], Span::ZERO), |bars| (&bars.opened_at, bars.length)),
+        let (times, next) = match id.kind {
+            SeriesKind::Funding => data.rates(id).map_or((Times::Absent, 0), |rates| {
+                let next = rates.at.partition_point(|time| *time <= from);
+                (Times::Rates(&rates.at), next)
+            }),
+            SeriesKind::Spot | SeriesKind::Perp => {
+                data.bars(id).map_or((Times::Absent, 0), |bars| {
+                    (Times::Bars(bars), bars.closed_by(from))
+                })
+            }
         };
-        let first = times.partition_point(|time| time.plus(delay) <= from);
-        Self {
-            times: times.get(first..).unwrap_or_default(),
-            delay,
+        Self { times, next }
+    }
+
+    /// When the next value became known.
+    fn known_at(&self) -> Option<Timestamp> {
+        match self.times {
+            Times::Bars(bars) => Some(bars.opened_at(self.next)?.plus(bars.length)),
+            Times::Rates(at) => at.get(self.next).copied(),
+            Times::Absent => None,
         }
     }
 
     /// Whether a value became known exactly `at`, which is not before the last instant asked.
     fn has(&mut self, at: Timestamp) -> bool {
-        while let [time, rest @ ..] = self.times {
-            let known_at = time.plus(self.delay);
+        while let Some(known_at) = self.known_at() {
             if known_at >= at {
                 return known_at == at;
             }
-            self.times = rest;
+            self.next += 1;
         }
         false
     }
@@ -154,7 +167,7 @@ pub fn coverage(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::{BarSeries, RateSeries};
+    use crate::market::{BarColumns, RateSeries};
     use crate::num::{Price, Quantity, Rate};
 
     fn id(text: &str) -> SeriesId {
@@ -165,10 +178,10 @@ mod tests {
         Timestamp::EPOCH.plus(Span::from_hours(hour))
     }
 
-    fn bars(name: &str, opened: impl IntoIterator<Item = i64>) -> BarSeries {
+    fn bars(name: &str, opened: impl IntoIterator<Item = i64>) -> BarColumns {
         let opened_at: Vec<_> = opened.into_iter().map(hour).collect();
         let prices = vec![Price::literal("1"); opened_at.len()];
-        BarSeries {
+        BarColumns {
             id: id(name),
             length: Span::HOUR,
             open: prices.clone(),
@@ -188,7 +201,7 @@ mod tests {
         }
     }
 
-    fn market(bar_series: Vec<BarSeries>, rate_series: Vec<RateSeries>) -> MarketData {
+    fn market(bar_series: Vec<BarColumns>, rate_series: Vec<RateSeries>) -> MarketData {
         let mut data = MarketData::new("test", true);
         for series in bar_series {
             data.add_bars(series).unwrap();

@@ -3,12 +3,15 @@
 //! [`MarketData`] holds columns; [`MarketView`] is what everybody reads: a value exists in it from
 //! the instant it could have been known until its maximum age, never earlier and never later.
 
+mod columns;
 mod coverage;
 mod series;
 mod view;
 
 pub use coverage::{Coverage, Gap, GapTreatment, coverage};
-pub use series::{BarSeries, MarketData, RateSeries, SeriesError};
+pub use series::{
+    Bar, BarColumns, BarSeries, BarSeriesBuilder, MarketData, RateSeries, SeriesError,
+};
 pub use view::{
     FundingLookup, GapPolicy, MarketView, PriceState, Quote, SeriesRequest, SlotId, ViewError,
     ViewPolicy,

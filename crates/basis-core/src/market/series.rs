@@ -1,17 +1,52 @@
 //! Columns of one series, checked once when they are built.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::num::{Price, Quantity, Rate};
+use super::columns::{NumberColumn, TimeColumn};
+use crate::num::{Fixed18, Price, Quantity, Rate};
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 
-/// Price bars of one instrument, one column per field, sorted by opening time.
+/// Price bars of one instrument, sorted by opening time; made by [`BarSeriesBuilder`] or from
+/// [`BarColumns`], and whole: every row has been checked.
 #[derive(Clone, Debug)]
 pub struct BarSeries {
     /// Which series.
     pub id: SeriesId,
     /// Length of a bar; a bar is known at its opening time plus this.
+    pub length: Span,
+    opened_at: TimeColumn,
+    open: NumberColumn,
+    high: NumberColumn,
+    low: NumberColumn,
+    close: NumberColumn,
+    volume: NumberColumn,
+}
+
+/// One row of a [`BarSeries`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bar {
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// First price, quote per base unit.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Last price.
+    pub close: Price,
+    /// Volume in base units (a venue that counts contracts is converted when the data is loaded).
+    pub volume: Quantity,
+}
+
+/// The columns of a [`BarSeries`] as plain vectors, for markets made in code.
+#[derive(Clone, Debug)]
+pub struct BarColumns {
+    /// Which series.
+    pub id: SeriesId,
+    /// Length of a bar.
     pub length: Span,
     /// Opening times, strictly ascending.
     pub opened_at: Vec<Timestamp>,
@@ -23,7 +58,7 @@ pub struct BarSeries {
     pub low: Vec<Price>,
     /// Last price.
     pub close: Vec<Price>,
-    /// Volume in base units (a venue that counts contracts is converted when the data is loaded).
+    /// Volume in base units.
     pub volume: Vec<Quantity>,
 }
 
@@ -101,53 +136,236 @@ fn check_order(id: SeriesId, at: &[Timestamp]) -> Result<(), SeriesError> {
     Ok(())
 }
 
-impl BarSeries {
-    /// Checks lengths, order, prices above zero, and that `low <= open, close <= high`.
+impl From<Infallible> for SeriesError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Puts a [`BarSeries`] together row by row, in the narrow form from the start.
+#[derive(Clone, Debug)]
+pub struct BarSeriesBuilder {
+    series: BarSeries,
+}
+
+impl BarSeriesBuilder {
+    /// A series without a row, with room for `rows`.
+    #[must_use]
+    pub fn new(id: SeriesId, length: Span, rows: usize) -> Self {
+        let column = || NumberColumn::with_capacity(rows);
+        Self {
+            series: BarSeries {
+                id,
+                length,
+                opened_at: TimeColumn::with_capacity(length, rows),
+                open: column(),
+                high: column(),
+                low: column(),
+                close: column(),
+                volume: column(),
+            },
+        }
+    }
+
+    /// Adds a row.
     ///
     /// # Errors
-    /// The first [`SeriesError`] found.
-    pub fn check(&self) -> Result<(), SeriesError> {
-        let expected = self.opened_at.len();
-        let columns = [
-            ("open", self.open.len()),
-            ("high", self.high.len()),
-            ("low", self.low.len()),
-            ("close", self.close.len()),
-            ("volume", self.volume.len()),
+    /// [`SeriesError`] when it does not come after the row before it, its low is not above zero, or
+    /// open or close lie outside low and high; the row is not added then.
+    pub fn push(
+        &mut self,
+        opened_at: Timestamp,
+        [open, high, low, close]: [Price; 4],
+        volume: Quantity,
+    ) -> Result<(), SeriesError> {
+        let series = &mut self.series;
+        let (id, row) = (series.id, series.len());
+        if series.last_opened().is_some_and(|last| opened_at <= last) {
+            return Err(SeriesError::Order {
+                id,
+                row,
+                at: opened_at,
+            });
+        }
+        let bar = |what: String| SeriesError::Bar {
+            id,
+            row,
+            at: opened_at,
+            what,
+        };
+        if low <= Price::ZERO {
+            return Err(bar(format!("low {low} is not above zero")));
+        }
+        if open.min(close) < low || open.max(close) > high {
+            return Err(bar(format!(
+                "open {open} and close {close} are not within low {low} and high {high}"
+            )));
+        }
+        series.opened_at.push(opened_at);
+        series.open.push(open.get());
+        series.high.push(high.get());
+        series.low.push(low.get());
+        series.close.push(close.get());
+        series.volume.push(volume.get());
+        Ok(())
+    }
+
+    /// The last opening time pushed; none without rows.
+    #[must_use]
+    pub fn last_opened(&self) -> Option<Timestamp> {
+        self.series.last_opened()
+    }
+
+    /// The series, without spare room.
+    #[must_use]
+    pub fn finish(self) -> BarSeries {
+        let mut series = self.series;
+        series.opened_at.shrink();
+        for column in [
+            &mut series.open,
+            &mut series.high,
+            &mut series.low,
+            &mut series.close,
+            &mut series.volume,
+        ] {
+            column.shrink();
+        }
+        series
+    }
+}
+
+impl TryFrom<BarColumns> for BarSeries {
+    type Error = SeriesError;
+
+    /// Checks lengths, order, prices above zero, and that `low <= open, close <= high`; the first
+    /// [`SeriesError`] found is the answer.
+    fn try_from(columns: BarColumns) -> Result<Self, SeriesError> {
+        let expected = columns.opened_at.len();
+        let lengths = [
+            ("open", columns.open.len()),
+            ("high", columns.high.len()),
+            ("low", columns.low.len()),
+            ("close", columns.close.len()),
+            ("volume", columns.volume.len()),
         ];
-        for (column, found) in columns {
+        for (column, found) in lengths {
             if found != expected {
                 return Err(SeriesError::Length {
-                    id: self.id,
+                    id: columns.id,
                     column,
                     found,
                     expected,
                 });
             }
         }
-        check_order(self.id, &self.opened_at)?;
-        let prices = self
-            .open
-            .iter()
-            .zip(&self.high)
-            .zip(self.low.iter().zip(&self.close));
-        for (row, (((open, high), (low, close)), at)) in prices.zip(&self.opened_at).enumerate() {
-            let bar = |what: String| SeriesError::Bar {
-                id: self.id,
-                row,
-                at: *at,
-                what,
-            };
-            if *low <= Price::ZERO {
-                return Err(bar(format!("low {low} is not above zero")));
-            }
-            if open.min(close) < low || open.max(close) > high {
-                return Err(bar(format!(
-                    "open {open} and close {close} are not within low {low} and high {high}"
-                )));
-            }
+        let mut builder = BarSeriesBuilder::new(columns.id, columns.length, expected);
+        let prices = columns.open.into_iter().zip(columns.high);
+        let prices = prices.zip(columns.low.into_iter().zip(columns.close));
+        let rows = columns.opened_at.into_iter().zip(columns.volume);
+        for ((at, volume), ((open, high), (low, close))) in rows.zip(prices) {
+            builder.push(at, [open, high, low, close], volume)?;
         }
-        Ok(())
+        Ok(builder.finish())
+    }
+}
+
+/// The price of a column that only prices entered.
+#[inline]
+fn price(number: Fixed18) -> Price {
+    Price::new(number).expect("invariant: only prices were pushed")
+}
+
+impl BarSeries {
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.opened_at.len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When the bar of `row` opened.
+    #[inline]
+    #[must_use]
+    pub fn opened_at(&self, row: usize) -> Option<Timestamp> {
+        self.opened_at.get(row)
+    }
+
+    /// First price of the bar of `row`, quote per base unit.
+    #[inline]
+    #[must_use]
+    pub fn open(&self, row: usize) -> Option<Price> {
+        self.open.get(row).map(price)
+    }
+
+    /// Highest price of the bar of `row`.
+    #[inline]
+    #[must_use]
+    pub fn high(&self, row: usize) -> Option<Price> {
+        self.high.get(row).map(price)
+    }
+
+    /// Lowest price of the bar of `row`.
+    #[inline]
+    #[must_use]
+    pub fn low(&self, row: usize) -> Option<Price> {
+        self.low.get(row).map(price)
+    }
+
+    /// Last price of the bar of `row`.
+    #[inline]
+    #[must_use]
+    pub fn close(&self, row: usize) -> Option<Price> {
+        self.close.get(row).map(price)
+    }
+
+    /// Volume of the bar of `row` in base units.
+    #[inline]
+    #[must_use]
+    pub fn volume(&self, row: usize) -> Option<Quantity> {
+        self.volume.get(row).map(Quantity::new)
+    }
+
+    /// The bar of `row`.
+    #[must_use]
+    pub fn bar(&self, row: usize) -> Option<Bar> {
+        Some(Bar {
+            opened_at: self.opened_at(row)?,
+            open: self.open(row)?,
+            high: self.high(row)?,
+            low: self.low(row)?,
+            close: self.close(row)?,
+            volume: self.volume(row)?,
+        })
+    }
+
+    /// Every bar, from early to late.
+    pub fn bars(&self) -> impl Iterator<Item = Bar> + '_ {
+        (0..self.len()).map_while(|row| self.bar(row))
+    }
+
+    /// When the first bar opened; none without rows.
+    #[must_use]
+    pub fn first_opened(&self) -> Option<Timestamp> {
+        self.opened_at(0)
+    }
+
+    /// When the last bar opened; none without rows.
+    #[must_use]
+    pub fn last_opened(&self) -> Option<Timestamp> {
+        self.opened_at(self.len().checked_sub(1)?)
+    }
+
+    /// How many bars are closed at `now`.
+    #[must_use]
+    pub fn closed_by(&self, now: Timestamp) -> usize {
+        let length = self.length;
+        self.opened_at
+            .partition_point(|opened| opened.plus(length) <= now)
     }
 }
 
@@ -174,9 +392,14 @@ impl MarketData {
     /// Adds price bars.
     ///
     /// # Errors
-    /// [`SeriesError`] when they fail [`BarSeries::check`], are of another kind, or are there
-    /// already.
-    pub fn add_bars(&mut self, series: BarSeries) -> Result<(), SeriesError> {
+    /// [`SeriesError`] when [`BarColumns`] are no series, when they are of another kind, or when
+    /// they are there already.
+    pub fn add_bars<S>(&mut self, series: S) -> Result<(), SeriesError>
+    where
+        S: TryInto<BarSeries>,
+        SeriesError: From<S::Error>,
+    {
+        let series: BarSeries = series.try_into()?;
         let id = series.id;
         if !matches!(id.kind, SeriesKind::Spot | SeriesKind::Perp) {
             return Err(SeriesError::Kind {
@@ -184,7 +407,6 @@ impl MarketData {
                 what: "is not a kind with price bars",
             });
         }
-        series.check()?;
         match self.bars.insert(id, Arc::new(series)) {
             None => Ok(()),
             Some(_) => Err(SeriesError::Kind {

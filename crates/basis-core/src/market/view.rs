@@ -160,27 +160,23 @@ pub struct MarketView {
 impl Cursor {
     /// Passes over every bar closed by `now` but the newest, as if the view began there.
     fn skip_to(&mut self, now: Timestamp) {
-        let length = self.series.length;
-        let closed = self
-            .series
-            .opened_at
-            .partition_point(|opened| opened.plus(length) <= now);
-        self.visible = closed.saturating_sub(1);
+        self.visible = self.series.closed_by(now).saturating_sub(1);
     }
 
     /// Makes the bars closed by `now` visible; first price, highest and lowest of the new ones.
     fn advance(&mut self, now: Timestamp) -> Option<(Price, Price, Price)> {
         let series = &*self.series;
         let mut extremes: Option<(Price, Price, Price)> = None;
-        while let (Some(opened), Some(&open), Some(&high), Some(&low)) = (
-            series.opened_at.get(self.visible),
-            series.open.get(self.visible),
-            series.high.get(self.visible),
-            series.low.get(self.visible),
-        ) {
+        while let Some(opened) = series.opened_at(self.visible) {
             if opened.plus(series.length) > now {
                 break;
             }
+            let row = self.visible;
+            let (Some(open), Some(high), Some(low)) =
+                (series.open(row), series.high(row), series.low(row))
+            else {
+                break;
+            };
             extremes = Some(match extremes {
                 Some((first, h, l)) => (first, h.max(high), l.min(low)),
                 None => (open, high, low),
@@ -197,16 +193,12 @@ impl Cursor {
         age_max: Option<Span>,
     ) -> Option<(Price, Quantity, Timestamp)> {
         let at = self.visible.checked_sub(1)?;
-        let known_at = self.series.opened_at.get(at)?.plus(self.series.length);
+        let known_at = self.series.opened_at(at)?.plus(self.series.length);
         let age_max = age_max.unwrap_or(self.series.length);
         if now.since(known_at) >= age_max {
             return None;
         }
-        Some((
-            *self.series.close.get(at)?,
-            *self.series.volume.get(at)?,
-            known_at,
-        ))
+        Some((self.series.close(at)?, self.series.volume(at)?, known_at))
     }
 }
 
@@ -475,6 +467,7 @@ impl Price {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::BarColumns;
     use crate::num::Rate;
     use proptest::prelude::*;
 
@@ -497,9 +490,9 @@ mod tests {
     }
 
     /// Bars of `(opening hour, close)`: open one below, high five above, low five below the close.
-    fn bars(name: &str, rows: &[(i64, i64)]) -> BarSeries {
+    fn bars(name: &str, rows: &[(i64, i64)]) -> BarColumns {
         let column = |shift: i64| rows.iter().map(|(_, close)| units(close + shift)).collect();
-        BarSeries {
+        BarColumns {
             id: id(name),
             length: Span::HOUR,
             opened_at: rows.iter().map(|(opened, _)| hour(*opened)).collect(),
@@ -519,7 +512,7 @@ mod tests {
         }
     }
 
-    fn market(bar_series: Vec<BarSeries>, rate_series: Vec<RateSeries>) -> Arc<MarketData> {
+    fn market(bar_series: Vec<BarColumns>, rate_series: Vec<RateSeries>) -> Arc<MarketData> {
         let mut data = MarketData::new("test", true);
         for series in bar_series {
             data.add_bars(series).unwrap();

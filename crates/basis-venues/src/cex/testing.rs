@@ -15,7 +15,7 @@ use basis_core::instruction::{
 };
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
-    BarSeries, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy,
+    BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy,
 };
 use basis_core::num::{Price, Quantity, Rate};
 use basis_core::rules::{RuleBook, VenueRules};
@@ -204,11 +204,11 @@ impl Bars {
         self
     }
 
-    fn series(&self, id: SeriesId) -> BarSeries {
+    fn series(&self, id: SeriesId) -> BarColumns {
         let rows: Vec<_> = (0..).zip(&self.rows).zip(&self.present).collect();
         let rows: Vec<_> = rows.iter().filter(|row| *row.1).map(|row| row.0).collect();
         let column = |at: usize| rows.iter().map(|row| row.1[at]).collect();
-        BarSeries {
+        BarColumns {
             id,
             length: Span::from_hours(1),
             opened_at: rows

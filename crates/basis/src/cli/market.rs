@@ -146,7 +146,7 @@ impl Source {
 }
 
 fn rows(data: &MarketData, id: SeriesId) -> usize {
-    let bars = data.bars(id).map(|series| series.opened_at.len());
+    let bars = data.bars(id).map(|series| series.len());
     bars.or_else(|| data.rates(id).map(|series| series.at.len()))
         .unwrap_or_default()
 }
@@ -185,10 +185,7 @@ pub(super) fn covered(
 ) -> Option<(Timestamp, Timestamp)> {
     let ends = |id: SeriesId| -> Option<(Timestamp, Timestamp)> {
         let bars = data.bars(id)?;
-        Some((
-            *bars.opened_at.first()?,
-            bars.opened_at.last()?.plus(bars.length),
-        ))
+        Some((bars.first_opened()?, bars.last_opened()?.plus(bars.length)))
     };
     let mut range: Option<(Timestamp, Timestamp)> = None;
     for id in needed.iter().filter(|id| id.kind != SeriesKind::Funding) {

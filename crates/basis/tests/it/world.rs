@@ -22,7 +22,7 @@ use basis::core::instruction::{
 };
 use basis::core::journal::Journal;
 use basis::core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence, TradeId};
-use basis::core::market::{BarSeries, MarketData, MarketView, RateSeries};
+use basis::core::market::{BarColumns, MarketData, MarketView, RateSeries};
 use basis::core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis::core::plan::{Leg, Plan};
 use basis::core::protocol::perp::PerpPosition;
@@ -736,7 +736,7 @@ fn market(closes: &[(&'static str, &'static str)]) -> Arc<MarketData> {
             .iter()
             .map(|pair| p(if pick == 0 { pair.0 } else { pair.1 }))
             .collect();
-        data.add_bars(BarSeries {
+        data.add_bars(BarColumns {
             id,
             length: Span::HOUR,
             opened_at: opened_at.clone(),
