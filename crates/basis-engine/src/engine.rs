@@ -18,7 +18,7 @@ use basis_core::executor::{self, Executor};
 use basis_core::health::Health;
 use basis_core::journal::Journal;
 use basis_core::market::{Coverage, MarketData, MarketView, SlotId};
-use basis_core::num::Value;
+use basis_core::num::{Price, Value};
 use basis_core::plan::{Action, Block, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
@@ -109,6 +109,7 @@ pub struct Engine {
     parked: Option<Parked>,
     steps: StepColumns,
     slots: Vec<SlotId>,
+    reference: SlotId,
     attribution: Attribution,
     coverage: Vec<Coverage>,
     unbooked: Vec<UnbookedFunding>,
@@ -161,6 +162,7 @@ impl Engine {
             reference: config.reference_price,
         };
         let books = Books::new(pricing, &view)?;
+        let reference = books.reference();
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
         let steps = setup::step_count(&config);
@@ -176,7 +178,7 @@ impl Engine {
         );
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
-            risk: RiskMonitor::new(config.risk),
+            risk: RiskMonitor::new(config.risk, Value::new(config.dust_threshold.get())),
             strategy,
             config,
             rules,
@@ -188,6 +190,7 @@ impl Engine {
             parked: None,
             steps: columns,
             slots,
+            reference,
             attribution: Attribution::default(),
             coverage,
             unbooked: Vec::new(),
@@ -226,7 +229,10 @@ impl Engine {
         self.happenings(at)?;
         self.books.value(&self.view)?;
         self.exposure.refresh(&self.books, &self.view)?;
-        let verdict = self.risk.assess(at, &self.exposure, self.events.as_ref())?;
+        let reference = self.reference_mark();
+        let verdict = self
+            .risk
+            .assess(at, &self.exposure, reference, self.events.as_ref())?;
         let acted = match (&self.halted, verdict) {
             (Some(_), _) | (None, Verdict::Halt) => self.halt(at)?,
             (None, Verdict::Deleverage { account, fraction }) => {
@@ -263,23 +269,26 @@ impl Engine {
             }
             touched.push(venue);
             for event in happened {
-                self.take_event(&event)?;
+                // What arrived has also left what the wallet reports as in flight.
+                if matches!(event.kind, VenueEventKind::TransferArrived { .. }) {
+                    touched.push(Venue::WALLET);
+                }
+                self.take_event(event)?;
             }
         }
         if touched.is_empty() {
             return Ok(());
         }
-        // A shipment that arrived has also left what the wallet reports as in flight.
-        touched.push(Venue::WALLET);
         touched.sort_unstable();
         touched.dedup();
         self.tight.reconcile(&self.view, &self.books, &touched)
     }
 
-    fn take_event(&mut self, event: &VenueEvent) -> Result<(), ComponentError> {
-        for entry in &event.entries {
-            self.books.post(&self.view, entry.clone())?;
+    fn take_event(&mut self, mut event: VenueEvent) -> Result<(), ComponentError> {
+        for entry in event.entries.drain(..) {
+            self.books.post(&self.view, entry)?;
         }
+        let event = &event;
         if let (Some(id), Some(parked)) = (event.kind.settles(), &mut self.parked) {
             parked.waiting.retain(|waiting| *waiting != id);
         }
@@ -554,9 +563,14 @@ impl Engine {
         self.events.record(Event::new(at, Component::Engine, data));
     }
 
+    fn reference_mark(&self) -> Price {
+        self.view.quote(self.reference).mark
+    }
+
     fn close_step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         let close = self.books.close_step(&self.view)?;
         check_residual(at, close.attribution.residual, close.equity)?;
+        let reference = self.reference_mark();
         self.attribution.accumulate(&close.attribution)?;
         let steps = &mut self.steps;
         steps.at.push(at);
@@ -564,10 +578,7 @@ impl Engine {
         steps.external_flow_usd.push(close.external_flow);
         steps.attribution.push(close.attribution);
         steps.net_delta.push(close.net_delta);
-        let reference = self.view.quote_of(self.config.reference_price);
-        steps
-            .reference
-            .push(reference.map(|quote| quote.mark).unwrap_or_default());
+        steps.reference.push(reference);
         let rows = u32::try_from(self.books.ledger().len()).map_err(|e| {
             ComponentError::new(Code::OutputFailed, "the ledger has more than 2^32 lines")
                 .with_source(e)

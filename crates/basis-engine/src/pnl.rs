@@ -3,8 +3,8 @@
 //! With R the reference spot price, per step: `price` = starting delta × ΔR; `basis` = Σ starting
 //! quantity × Δ(mark − R); every ledger line adds its own: a trade line quantity × reference price −
 //! value to `slippage`, any other kind its value to its bucket, and each line of a priced item its
-//! quantity × (mark at the step's end − reference price) to `price` (the part R moved since) and
-//! `basis` (the rest). No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
+//! quantity × (mark at the step's end − reference price) to `price`: R at a moment within a bar is not
+//! recorded, so what a mark drifts between such a moment and the step's end counts as R's. No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
 //! zero to rounding.
 
 use basis_core::num::{MathError, Value};

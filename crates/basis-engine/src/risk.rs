@@ -7,7 +7,7 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::instruction::Operation;
-use basis_core::num::{Quantity, Rate, Rounding, Value};
+use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Block, Leg};
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Side, Timestamp};
 
@@ -76,16 +76,19 @@ impl Approved<'_> {
 #[derive(Debug)]
 pub struct RiskMonitor {
     limits: RiskConfig,
+    /// Worth of exposure that is left alone.
+    dust: Value,
     level: RiskLevel,
     net_delta_since: Option<Timestamp>,
 }
 
 impl RiskMonitor {
-    /// A monitor of `limits`.
+    /// A monitor of `limits` that leaves exposure worth up to `dust` alone.
     #[must_use]
-    pub const fn new(limits: RiskConfig) -> Self {
+    pub const fn new(limits: RiskConfig, dust: Value) -> Self {
         Self {
             limits,
+            dust,
             level: RiskLevel::Clear,
             net_delta_since: None,
         }
@@ -105,6 +108,7 @@ impl RiskMonitor {
         &mut self,
         at: Timestamp,
         exposure: &Exposure,
+        reference: Price,
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
         let limits = self.limits;
@@ -133,7 +137,7 @@ impl RiskMonitor {
         } else {
             (RiskLevel::Clear, limits.margin_ratio_warn)
         };
-        let delta_halts = self.delta_halts(at, exposure)?;
+        let delta_halts = self.delta_halts(at, exposure, reference)?;
         if delta_halts {
             level = RiskLevel::Halt;
         }
@@ -176,11 +180,18 @@ impl RiskMonitor {
     }
 
     /// Net delta over its limit at two assessments in a row: the strategy had its step to mend it.
-    fn delta_halts(&mut self, at: Timestamp, exposure: &Exposure) -> Result<bool, ComponentError> {
+    /// Leftovers worth no more than dust halt nothing.
+    fn delta_halts(
+        &mut self,
+        at: Timestamp,
+        exposure: &Exposure,
+        reference: Price,
+    ) -> Result<bool, ComponentError> {
         let most = exposure
             .gross_delta
             .at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
-        if exposure.gross_delta.is_zero() || exposure.net_delta.abs()? <= most {
+        let net = exposure.net_delta.abs()?;
+        if net <= most || net.notional(reference, Rounding::Floor)? <= self.dust {
             self.net_delta_since = None;
             return Ok(false);
         }

@@ -124,8 +124,8 @@ impl TightLoop {
         let block = approved.block();
         let started = self.clock.now();
         let legs = self.number(&block.legs)?;
-        let results = self.send(view, &legs)?;
-        let mut outcome = self.settle(view, books, &legs, &results, action)?;
+        let mut results = self.send(view, &legs)?;
+        let mut outcome = self.settle(view, books, &legs, &mut results, action)?;
         self.reconcile_legs(view, books, &legs)?;
         let failed: Vec<_> = failures(&legs, &results).collect();
         if failed.is_empty() {
@@ -239,12 +239,12 @@ impl TightLoop {
         view: &MarketView,
         books: &mut Books,
         legs: &[Leg],
-        results: &[LegResult],
+        results: &mut [LegResult],
         action: Action,
     ) -> Result<BlockOutcome, ComponentError> {
         let mut outcome = BlockOutcome::default();
         let mut unknown = None;
-        for (leg, result) in legs.iter().zip(results) {
+        for (leg, result) in legs.iter().zip(results.iter_mut()) {
             let operation = leg.instruction.operation.kind();
             let is_order = matches!(
                 leg.instruction.operation,
@@ -253,8 +253,8 @@ impl TightLoop {
             self.counts.orders += u64::from(is_order);
             let summary = match result {
                 Ok(execution) => {
-                    for entry in &execution.entries {
-                        books.post(view, entry.clone())?;
+                    for entry in execution.entries.drain(..) {
+                        books.post(view, entry)?;
                     }
                     outcome.traded |= !execution.fills.is_empty();
                     self.counts.fills += execution.fills.len() as u64;
@@ -443,8 +443,8 @@ impl TightLoop {
         if opposite.is_empty() {
             return Ok(Vec::new());
         }
-        let results = self.send(view, &opposite)?;
-        self.settle(view, books, &opposite, &results, Action::ExitPartial)?;
+        let mut results = self.send(view, &opposite)?;
+        self.settle(view, books, &opposite, &mut results, Action::ExitPartial)?;
         self.reconcile_legs(view, books, &opposite)?;
         let refused: Vec<_> = failures(&opposite, &results)
             .map(|(leg, e)| (leg.clone(), e.clone()))
@@ -556,12 +556,16 @@ fn positions_at(legs: &[Leg], venue: Venue) -> Vec<usize> {
 }
 
 /// Every holding of `venue` that books or venue know of, where they differ. A venue holds a handful
-/// of items, so looking each up beats building maps.
+/// of items, so scanning beats building maps.
 fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut Vec<Difference>) {
-    for position in reported.iter().filter(|p| p.account.venue == venue) {
-        let (account, item, actual) = (position.account, position.item, position.quantity);
-        let expected = books.quantity(account, item);
-        if expected != actual {
+    let mut matched = 0;
+    for held in books.positions_of(venue) {
+        let same = |p: &&Position| p.item == held.item && p.account == held.account;
+        let actual = reported.iter().find(same).map(|p| p.quantity);
+        matched += usize::from(actual.is_some());
+        if actual != Some(held.quantity) {
+            let (account, item, expected) = (held.account, held.item, held.quantity);
+            let actual = actual.unwrap_or_default();
             differences.push(Difference {
                 account,
                 item,
@@ -570,17 +574,18 @@ fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut
             });
         }
     }
-    for held in books.positions_of(venue) {
-        let known = reported
-            .iter()
-            .any(|p| p.account == held.account && p.item == held.item);
-        if !known {
-            let (account, item, expected) = (held.account, held.item, held.quantity);
+    let of_venue = |p: &&Position| p.account.venue == venue && !p.quantity.is_zero();
+    if reported.iter().filter(of_venue).count() == matched {
+        return;
+    }
+    for position in reported.iter().filter(of_venue) {
+        let (account, item, actual) = (position.account, position.item, position.quantity);
+        if books.quantity(account, item).is_zero() {
             differences.push(Difference {
                 account,
                 item,
-                expected,
-                actual: Quantity::ZERO,
+                expected: Quantity::ZERO,
+                actual,
             });
         }
     }

@@ -425,6 +425,11 @@ impl Books {
         self.equity
     }
 
+    /// The slot of the reference price.
+    pub(crate) const fn reference(&self) -> SlotId {
+        self.reference
+    }
+
     /// The ledger so far.
     #[must_use]
     pub fn ledger(&self) -> &[LedgerEntry] {

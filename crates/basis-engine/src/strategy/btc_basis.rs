@@ -193,7 +193,9 @@ impl BtcBasis {
         let exact = flat || scale;
         let moves = moves(context, &book, spot_need, exact)?;
         let action = action(&book, flat);
-        if !moves.external.is_empty() && (reason == "margin" || book.spot_target >= book.spot) {
+        // What is bought must be paid for first; what is sold frees cash, so it is sold first.
+        let waits_for_cash = reason == "margin" || book.spot_target >= book.spot;
+        if waits_for_cash && !moves.is_empty() {
             let blocks = vec![moves.internal, moves.external];
             return Ok(Decision::Act(plan(
                 context,
@@ -202,32 +204,45 @@ impl BtcBasis {
                 blocks,
             )));
         }
-        // A margin transfer alone, inside one venue.
         if reason == "margin" {
-            return Ok(match moves.internal.is_empty() {
-                true => Decision::Hold,
-                false => Decision::Act(plan(context, action, reason, vec![moves.internal])),
-            });
+            return Ok(Decision::Hold);
         }
-        let internal = moves.internal;
-        if internal.is_empty() {
-            book.aim_within_cash()?;
-        }
+        book.aim_within_cash()?;
         let legs = book.legs_to_target()?;
-        if !internal.is_empty() && book.spot_target > book.spot {
-            return Ok(Decision::Act(plan(
-                context,
-                action,
-                "fund_accounts",
-                vec![internal],
-            )));
-        }
         if legs.is_empty() {
             self.flows_scaled = context.flows_seen;
             return dust(context, &book);
         }
+        Ok(Decision::Act(
+            self.trade(context, &book, action, reason, legs)?,
+        ))
+    }
+
+    /// The plan that trades to the target; the first one sets leverage before it.
+    fn trade(
+        &mut self,
+        context: &Context<'_>,
+        book: &Book<'_>,
+        action: Action,
+        reason: &'static str,
+        legs: Vec<Leg>,
+    ) -> Result<Plan, ComponentError> {
         self.trading_at = Some(context.view.now());
-        Ok(Decision::Act(plan(context, action, reason, vec![legs])))
+        let mut trade = plan(context, action, reason, vec![legs]);
+        if action == Action::EntryFull {
+            // The venues' own leverage must not bind before the hedge's does. Where a venue refuses,
+            // its default stands and the trade itself tells whether that is enough.
+            let legs = book.leverage_legs(context.config.hedge_leverage)?;
+            let failure_policy = FailurePolicy::Continue;
+            trade.blocks.insert(
+                0,
+                Block {
+                    legs,
+                    failure_policy,
+                },
+            );
+        }
+        Ok(trade)
     }
 
     /// Cuts the larger side when spot and shorts differ by more than the tolerance: at once, and

@@ -27,25 +27,24 @@ pub(super) struct Moves {
     pub(super) external: Vec<Leg>,
 }
 
+impl Moves {
+    pub(super) fn is_empty(&self) -> bool {
+        self.internal.is_empty() && self.external.is_empty()
+    }
+}
+
 /// Quote units that a venue's deposit account holds and no trade uses: they go to the perp account.
 pub(super) fn sweeps(book: &Book<'_>) -> Vec<Leg> {
-    let mut legs = Vec::new();
-    for hedge in &book.hedges {
-        let accounts = hedge.accounts;
-        if accounts.deposit == accounts.perp || accounts.deposit == accounts.spot {
-            continue;
-        }
-        let held = hedge.deposited;
-        if held.is_positive() {
-            legs.push(transfer_leg(
-                book.quote,
-                held,
-                accounts.deposit,
-                accounts.perp,
-            ));
-        }
-    }
-    legs
+    let arrived = book
+        .hedges
+        .iter()
+        .filter(|hedge| hedge.sweepable.is_positive());
+    arrived
+        .map(|hedge| {
+            let (from, to) = (hedge.accounts.deposit, hedge.accounts.perp);
+            transfer_leg(book.quote, hedge.sweepable, from, to)
+        })
+        .collect()
 }
 
 /// What would bring the accounts to their targets. `exact` fills every margin; otherwise only one

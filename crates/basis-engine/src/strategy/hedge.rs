@@ -3,7 +3,7 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::fixed18;
 use basis_core::instruction::{
-    Instruction, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce,
+    Instruction, Operation, OrderType, PerpTrade, SetLeverage, SpotTrade, TimeInForce,
 };
 use basis_core::market::SlotId;
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
@@ -17,6 +17,9 @@ use super::Context;
 
 /// Most orders one leg is split into when a venue caps market orders.
 const SPLIT_MAX: usize = 20;
+
+/// Lowest leverage the venues are set to: collateral that only sits there earns nothing.
+const LEVERAGE_MIN: Fixed18 = fixed18!("5");
 
 /// Room left below the free spot balance for the price to have moved against a market buy.
 const SPOT_BUFFER: Rate = Rate::literal("0.001");
@@ -49,6 +52,9 @@ struct HedgeLayout {
     position_at: Option<usize>,
     cash_at: Option<usize>,
     deposit_at: Option<usize>,
+    margin_at: Option<usize>,
+    /// Whether the deposit account serves nothing else, so that what arrives there is moved on.
+    sweeps: bool,
 }
 
 /// One hedge venue as it stands and as it should.
@@ -62,8 +68,8 @@ pub(super) struct Hedge<'a> {
     pub(super) share: Rate,
     /// Signed base units held, short < 0.
     pub(super) position: Quantity,
-    /// Quote units in the venue's deposit account.
-    pub(super) deposited: Quantity,
+    /// Quote units in a deposit account that serves nothing else.
+    pub(super) sweepable: Quantity,
     /// Short base units wanted, >= 0; zero until [`Book::aim_at_target`].
     pub(super) target: Quantity,
     /// Collateral plus unrealised result.
@@ -129,6 +135,7 @@ impl Layout {
         let spot = instrument(context, config.spot_venue, InstrumentKind::Spot)?.clone();
         let venue = rules_of(context, config.spot_venue)?;
         let at = |account, item| context.books.position_of(account, item);
+        let margins = &context.exposure.margins;
         let mut hedges = Vec::with_capacity(config.hedge_allocation.len());
         for &(venue, share) in &config.hedge_allocation {
             changes(venue);
@@ -139,6 +146,8 @@ impl Layout {
                 position_at: at(accounts.perp, Item::Position(rules.key)),
                 cash_at: at(accounts.perp, Item::Asset(config.share_class)),
                 deposit_at: at(accounts.deposit, Item::Asset(config.share_class)),
+                margin_at: margins.iter().position(|m| m.account == accounts.perp),
+                sweeps: accounts.deposit != accounts.perp && accounts.deposit != accounts.spot,
                 rules,
                 slot,
                 accounts,
@@ -212,11 +221,9 @@ impl<'a> Book<'a> {
             let account = hedge.accounts.perp;
             let quote = hedge.slot.map(|slot| context.view.quote(slot));
             tradable &= quote.is_some_and(|quote| quote.state.is_tradable());
-            let margin = context
-                .exposure
-                .margins
-                .iter()
-                .find(|m| m.account == account);
+            let margin = hedge
+                .margin_at
+                .and_then(|at| context.exposure.margins.get(at));
             hedges.push(Hedge {
                 venue: account.venue,
                 rules: &hedge.rules,
@@ -224,7 +231,11 @@ impl<'a> Book<'a> {
                 account,
                 share: hedge.share,
                 position: books.quantity_at(hedge.position_at),
-                deposited: books.quantity_at(hedge.deposit_at),
+                sweepable: if hedge.sweeps {
+                    books.quantity_at(hedge.deposit_at)
+                } else {
+                    Quantity::ZERO
+                },
                 target: Quantity::ZERO,
                 margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
                 margin_target: Value::ZERO,
@@ -346,6 +357,41 @@ impl<'a> Book<'a> {
                 .spot
                 .notional(self.spot_price, Rounding::Floor)
                 .is_ok_and(|worth| worth < Value::new(fixed18!("10")))
+    }
+
+    /// Sets every hedge venue's leverage to twice the hedge's, at least [`LEVERAGE_MIN`], in whole
+    /// numbers and within what the target's tier allows: half of the margin then stays free for
+    /// moves and transfers.
+    pub(super) fn leverage_legs(
+        &self,
+        hedge_leverage: Fixed18,
+    ) -> Result<Vec<Leg>, ComponentError> {
+        let wanted = hedge_leverage
+            .mul_int(2)?
+            .round_to_decimals(0, Rounding::Ceil)?;
+        let mut legs = Vec::with_capacity(self.hedges.len());
+        for hedge in &self.hedges {
+            let Some(perp) = &hedge.rules.perp else {
+                continue;
+            };
+            let notional = hedge.target.notional(self.spot_price, Rounding::Ceil)?;
+            let tier = perp.tier(hedge.target, notional);
+            let most = tier.map_or(perp.max_leverage, |tier| tier.max_leverage);
+            let most = most
+                .min(perp.max_leverage)
+                .round_to_decimals(0, Rounding::Floor)?;
+            let leverage = wanted.max(LEVERAGE_MIN).min(most);
+            let symbol = hedge.rules.key.symbol;
+            legs.push(leg(
+                hedge.venue,
+                Operation::SetLeverage(SetLeverage {
+                    symbol,
+                    leverage,
+                    margin_mode: None,
+                }),
+            ));
+        }
+        Ok(legs)
     }
 
     /// The legs from the position held to the target: the spot leg, then the perps.
