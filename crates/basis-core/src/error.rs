@@ -190,6 +190,9 @@ registry! {
     OutputFailed "EVT-002" "EventLogger" Critical
         "writing the results failed" =>
         "Check disk space and permissions; the unfinished directory has been removed.";
+    RunUnreadable "EVT-003" "EventLogger" High
+        "a run directory cannot be read" =>
+        "Give the directory of one finished run, as `basis backtest --out DIR` left it.";
     ComponentUnhealthy "HEALTH-001" "Health" Critical
         "a component is unhealthy" =>
         "The component's last errors are in the event log and in the result.";

@@ -20,6 +20,7 @@ pub mod assembly;
 pub mod cli;
 pub mod config;
 pub mod output;
+pub mod report;
 
 pub use basis_core as core;
 pub use basis_data as data;

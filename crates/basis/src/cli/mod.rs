@@ -13,6 +13,7 @@ mod instruct;
 mod market;
 mod progress;
 mod report;
+mod report_cmd;
 mod schema;
 mod venues;
 
@@ -64,6 +65,8 @@ enum Command {
     /// Look at market data.
     #[command(subcommand)]
     Data(data::Command),
+    /// Write the page of a run from its directory, or one that compares two runs.
+    Report(report_cmd::Arguments),
     /// Explain an error code; without CODE list them all.
     Explain(explain::Arguments),
 }
@@ -223,6 +226,7 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments, &session),
         Command::Instruct(arguments) => instruct::run(&arguments, &session),
         Command::Data(command) => data::run(&command, &session),
+        Command::Report(arguments) => report_cmd::run(&arguments, &session),
         Command::Explain(arguments) => explain::run(&arguments, &session),
     }
 }

@@ -8,6 +8,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_engine::result::RunResult;
 
 use super::{OutputContext, csv, events, summary};
+use crate::report::{self, RunReport};
 
 /// One file of a run directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,13 @@ pub fn write_run(
         &partial.path,
         "config.yaml",
         &context.config_yaml,
+    )?);
+    let summary_now = summary::summary(result, context);
+    let report = RunReport::with_summary(&partial.path, &summary_now)?;
+    files.push(write_text(
+        &partial.path,
+        report::FILE_NAME,
+        &report.page(),
     )?);
     let mut context = context.clone();
     let write_ms = started.elapsed().as_secs_f64() * 1_000.0;
@@ -250,6 +258,7 @@ pub(super) mod tests {
                 "executions.csv",
                 "ledger.csv",
                 "positions.csv",
+                "report.html",
                 "summary.json",
             ]
         );

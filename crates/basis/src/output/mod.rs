@@ -13,7 +13,7 @@ mod directory;
 mod events;
 mod holdings;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod summary;
 
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};

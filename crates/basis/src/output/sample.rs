@@ -18,7 +18,7 @@ use basis_engine::result::{
 
 use super::{OutputContext, Timing};
 
-pub(super) fn context() -> OutputContext {
+pub(crate) fn context() -> OutputContext {
     OutputContext {
         config_yaml: "mode: \"btc_basis\"\n".to_owned(),
         config_hash: "00ff".to_owned(),
@@ -202,7 +202,7 @@ fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) ->
 
 /// Two steps; equity 100,000 comes in with the first.
 #[expect(clippy::too_many_lines, reason = "one literal")]
-pub(super) fn result() -> RunResult {
+pub(crate) fn result() -> RunResult {
     let value = |text: &str| text.parse::<Value>().unwrap();
     let price = |text: &str| text.parse::<Price>().unwrap();
     let step = |price, basis, funding, slippage, fees| Attribution {
