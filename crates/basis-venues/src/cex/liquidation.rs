@@ -135,6 +135,7 @@ impl SimulatedCex {
         events: &mut Vec<VenueEvent>,
     ) -> Result<(), Refusal> {
         let mut canceled = false;
+        let mut last = None;
         loop {
             let margin = self.pool_margin(cx, test, pool, None)?;
             let held = self.books.positions.iter().any(|open| pool.holds(open));
@@ -145,8 +146,9 @@ impl SimulatedCex {
                 self.cancel_margin_orders(cx, pool, events);
                 canceled = true;
             }
-            match self.reduction(cx, test, pool)? {
+            match self.reduction(cx, test, pool, last)? {
                 Some(cut) => {
+                    last = Some((cut.open.key, cut.tier));
                     let (closing, price) = (cut.closing, cut.price);
                     let fee = liquidation_fee(cx, &cut.open, closing, price)?;
                     let forced = self.close(cx, &cut.open, closing, price, fee, None)?;

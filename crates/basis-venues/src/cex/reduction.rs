@@ -11,10 +11,12 @@
 //!
 //! Assumed: the forced order fills whole at the price of the test; Binance's one order ends at the
 //! highest lower bracket at which the margin holds; of several cross positions the one with the
-//! largest maintenance margin is reduced; a reduction is rounded up to the lot.
+//! largest maintenance margin is reduced; a reduction is rounded up to the lot; within one test every
+//! further reduction of a position goes to a lower tier, as the price lifts it back by slices else.
 
 use basis_core::num::{Price, Quantity, Rounding, Value};
 use basis_core::rules::{InstrumentRules, PerpRules, TierUnit};
+use basis_core::types::InstrumentKey;
 
 use super::books::OpenPosition;
 use super::liquidation::{Pool, TestPrice, closing_price, liquidation_fee};
@@ -30,15 +32,19 @@ pub(super) struct Reduction {
     /// Signed base units of the closing order.
     pub(super) closing: Quantity,
     pub(super) price: Price,
+    /// Index of the tier it ends in.
+    pub(super) tier: usize,
 }
 
 impl SimulatedCex {
-    /// The next part of a pool to close; `None` when all of it goes.
+    /// The next part of a pool to close, below the tier that its `last` reduction in this test went
+    /// to; `None` when all of it goes.
     pub(super) fn reduction(
         &self,
         cx: &Context<'_>,
         test: TestPrice,
         pool: Pool,
+        last: Option<(InstrumentKey, usize)>,
     ) -> Result<Option<Reduction>, Refusal> {
         let Some((open, alone)) = self.largest(cx, test, pool)? else {
             return Ok(None);
@@ -52,6 +58,10 @@ impl SimulatedCex {
         let size = open.position.quantity.abs()?;
         let notional = size.notional(price, Rounding::Ceil)?;
         let tier = tier_index(perp, size, notional);
+        let tier = match last {
+            Some((key, before)) if key == open.key => tier.min(before),
+            _ => tier,
+        };
         match self.profile.partial_liquidation {
             PartialLiquidation::TwoTiers => {
                 let lowest = perp.tiers.first().map(|tier| tier.maintenance_margin_rate);
@@ -140,6 +150,7 @@ fn to_tier(
         open: *open,
         closing,
         price,
+        tier: index,
     }))
 }
 

@@ -11,7 +11,8 @@ use basis_core::error::{VenueError, VenueErrorKind};
 use basis_core::event::{Event, EventSink};
 use basis_core::execution::{Execution, Position, VenueEvent};
 use basis_core::instruction::{
-    Instruction, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce, Transfer,
+    AmendOrder, Instruction, MarginMode, Operation, OrderType, PerpTrade, SetLeverage, SpotTrade,
+    TimeInForce, Transfer,
 };
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
@@ -21,8 +22,8 @@ use basis_core::num::{Price, Quantity, Rate};
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::transit::Transit;
 use basis_core::types::{
-    Account, Asset, InstructionId, Item, Label, SeriesId, SeriesKind, Side, Span, Symbol,
-    Timestamp, Venue,
+    Account, Asset, InstructionId, Item, Label, PositionSide, SeriesId, SeriesKind, Side, Span,
+    Symbol, Timestamp, Venue,
 };
 use basis_core::venue::{Dependencies, ExecutionInterface, PositionReader};
 use serde_json::{Value as Json, json};
@@ -125,6 +126,22 @@ fn perp(symbol: &str, contracts: bool) -> Json {
 
 /// Rules of one venue with accounts as the real one names them.
 pub(crate) fn rules(venue: &str) -> VenueRules {
+    rules_with(venue, |_| {})
+}
+
+/// The same with every perp changed.
+pub(crate) fn rules_with(venue: &str, change: impl Fn(&mut Json)) -> VenueRules {
+    let mut json = rules_json(venue);
+    let instruments = json["snapshots"][0]["instruments"].as_array_mut().unwrap();
+    for instrument in instruments {
+        if instrument["kind"] == "perp" {
+            change(instrument);
+        }
+    }
+    read_rules(&json)
+}
+
+pub(crate) fn rules_json(venue: &str) -> Json {
     let (deposit, spot, margin) = match venue {
         "binance" => ("spot", "spot", "usdm"),
         "bybit" => ("unified", "unified", "unified"),
@@ -145,7 +162,7 @@ pub(crate) fn rules(venue: &str) -> VenueRules {
             perp("ETHUSDT", contracts)
         ]),
     };
-    read_rules(&json!({
+    json!({
         "venue": venue,
         "snapshots": [{
             "effective_from": "2024-01-01",
@@ -171,7 +188,7 @@ pub(crate) fn rules(venue: &str) -> VenueRules {
                 { "asset": "ETH", "decimals": "8" },
             ],
         }],
-    }))
+    })
 }
 
 /// Hourly bars of one market; flat but for the bars named.
@@ -317,6 +334,20 @@ impl Desk {
         self
     }
 
+    /// Other settings than those of [`Desk::new`].
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut CexSettings)) -> Self {
+        change(&mut self.venue.settings);
+        self
+    }
+
+    /// Other rules of the venue than those of [`rules`].
+    pub(crate) fn under(mut self, own: VenueRules) -> Self {
+        let mut dependencies = dependencies(&[], &self.transit);
+        dependencies.data_provider = Some(Arc::new(RuleBook::new([own, rules("wallet")])));
+        self.venue.set_dependencies(dependencies);
+        self
+    }
+
     pub(crate) fn account(&self, name: &str) -> Account {
         Account::new(self.venue.profile.venue, Label::new(name).unwrap())
     }
@@ -418,6 +449,34 @@ pub(crate) fn perp_market(symbol: Symbol, side: Side, quantity: &str) -> Operati
         time_in_force: TimeInForce::Gtc,
         reduce_only: false,
         position_side: None,
+    })
+}
+
+/// A market order for one side of a perp in hedge mode.
+pub(crate) fn sided(position: PositionSide, side: Side, quantity: &str) -> Operation {
+    match perp_market(BTC, side, quantity) {
+        Operation::PerpTrade(trade) => Operation::PerpTrade(PerpTrade {
+            position_side: Some(position),
+            ..trade
+        }),
+        other => other,
+    }
+}
+
+pub(crate) fn set_leverage(leverage: &str, margin_mode: Option<MarginMode>) -> Operation {
+    Operation::SetLeverage(SetLeverage {
+        symbol: BTC,
+        leverage: leverage.parse().unwrap(),
+        margin_mode,
+    })
+}
+
+pub(crate) fn amend(order: u64, quantity: Option<&str>, limit: Option<&str>) -> Operation {
+    Operation::AmendOrder(AmendOrder {
+        symbol: BTC,
+        order: InstructionId(order),
+        quantity: quantity.map(q),
+        limit_price: limit.map(p),
     })
 }
 

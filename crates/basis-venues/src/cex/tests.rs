@@ -1,7 +1,15 @@
 //! Hand-computed ledgers of every behaviour, and conservation over random instructions.
 
 mod advancing;
+mod amending;
+mod borrowing;
+mod margin_binance;
+mod margin_bybit;
+mod margin_cases;
+mod margin_okx;
+mod modes;
 mod random;
+mod reducing;
 mod refusals;
 mod trading;
 mod transfers;
