@@ -39,6 +39,26 @@ pub(super) fn canceled(venue: Venue, at: Timestamp, instruction: InstructionId) 
 }
 
 impl SimulatedCex {
+    /// Whether the next advance would find anything: a bar that comes near a liquidation, a
+    /// settlement, a resting order, a debt, an arrival. What is watched is known only for one position
+    /// alone; a book of several is looked at every time.
+    pub(super) fn has_work(&self, view: &MarketView) -> bool {
+        let now = view.now();
+        let standing = !self.notices.is_empty() || !self.books.orders.is_empty() || self.may_owe();
+        let watched = match self.books.positions.as_slice() {
+            [] => true,
+            [open] => {
+                let price = TestPrice::Extreme.of(open, view.quote(open.slot));
+                self.watch.guard.is_some_and(|guard| guard.holds(price, now))
+                    && self.watch.funding_at.is_some_and(|at| now < at)
+            }
+            _ => false,
+        };
+        let transit = self.world.as_ref().and_then(|world| world.transit.as_ref());
+        let arrival = || transit.and_then(|transit| transit.next_arrival(self.profile.venue));
+        standing || !watched || arrival().is_some_and(|at| at <= now)
+    }
+
     /// Everything since the last call. A quiet step allocates nothing.
     pub(super) fn advance_to(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, Refusal> {
         let mut events = Vec::new();

@@ -10,10 +10,9 @@
 use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::ledger::{EntryKind, Occurrence};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
-use basis_core::types::{Account, Asset, Label, Side, Span, Timestamp};
+use basis_core::types::{Account, Asset, Label, Span, Timestamp};
 
 use super::books::{Lines, dollar_price};
-use super::fills::{Terms, in_units};
 use super::filters::Order;
 use super::refusal::Refusal;
 use super::{Context, SETTLEMENT, SimulatedCex};
@@ -34,15 +33,17 @@ impl SimulatedCex {
         owed.filter(|(_, quantity)| quantity.is_negative())
     }
 
-    /// Refuses a spot fill whose payment is neither free nor to be borrowed.
+    /// Refuses a spot fill whose payment is neither free nor to be borrowed. `received` is net of
+    /// the fee.
     pub(super) fn require_spot(
         &self,
         cx: &Context<'_>,
-        account: Account,
-        asset: Asset,
-        needed: Quantity,
-        (order, terms): (&Order<'_>, &Terms),
+        (asset, needed): (Asset, Quantity),
+        (gained, received): (Asset, Quantity),
+        order: &Order<'_>,
+        mark: Price,
     ) -> Result<(), Refusal> {
+        let account = cx.snapshot.accounts.spot;
         let code = order.codes.funds;
         let plain = self.require_free(cx, account, asset, needed, code);
         let listed = self.settings.borrow.iter().any(|(a, _)| *a == asset);
@@ -53,20 +54,10 @@ impl SimulatedCex {
         if plain.is_ok() || !self.may_owe() || !listed || bound {
             return plain;
         }
-        let (base, quote) = (order.rules.base, order.rules.quote);
-        let paid = in_units(
-            terms.quantity,
-            terms.price,
-            cx.decimals(quote)?,
-            Rounding::Ceil,
-        )?;
-        let (gained, received) = match order.side {
-            Side::Buy => (base, terms.quantity),
-            Side::Sell => (quote, paid),
-        };
+        let base = order.rules.base;
         let (mut own, mut owed) = (Value::ZERO, Value::ZERO);
         let mut add = |asset, quantity: Quantity, price: Price| -> Result<(), Refusal> {
-            let price = if asset == base { terms.mark } else { price };
+            let price = if asset == base { mark } else { price };
             let worth = quantity.notional(price, Rounding::Floor)?;
             own = own.add(worth)?;
             if quantity.is_negative() {

@@ -76,7 +76,12 @@ impl SimulatedCex {
             Side::Buy => (quote, turnover.add(fee)?),
             Side::Sell => (base, terms.quantity),
         };
-        self.require_spot(cx, account, asset, needed, (order, terms))?;
+        let gained = match order.side {
+            Side::Buy if in_base => (base, terms.quantity.sub(fee)?),
+            Side::Buy => (base, terms.quantity),
+            Side::Sell => (quote, turnover.sub(fee)?),
+        };
+        self.require_spot(cx, (asset, needed), gained, order, terms.mark)?;
         let (base_change, quote_change) = match order.side {
             Side::Buy => (terms.quantity, turnover.neg()?),
             Side::Sell => (terms.quantity.neg()?, turnover),

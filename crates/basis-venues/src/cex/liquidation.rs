@@ -49,7 +49,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    fn holds(&self, price: Price, now: Timestamp) -> bool {
+    pub(super) fn holds(&self, price: Price, now: Timestamp) -> bool {
         now < self.until
             && if self.long {
                 price.get() > self.price

@@ -227,9 +227,9 @@ impl SimulatedCex {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
         let cx = world.context(view);
-        if self.books.positions.is_empty() && !self.has_debts(&cx) {
-            // A venue without positions or debts is not advanced at every step; what opens now must not
-            // settle funding of the time before it.
+        if (self.books.positions.is_empty() && !self.has_debts(&cx)) || !self.has_work(view) {
+            // A venue with nothing to do is not advanced at every step; what opens now must not settle
+            // funding of the time before it.
             self.advanced_to = Some(view.now());
         }
         let id = instruction.id;
@@ -363,6 +363,10 @@ impl ExecutionInterface for SimulatedCex {
         }
         let transit = self.world.as_ref()?.transit.as_ref()?;
         transit.next_arrival(self.profile.venue)
+    }
+
+    fn is_due(&self, view: &MarketView) -> bool {
+        self.has_work(view)
     }
 
     async fn positions(&mut self, view: &MarketView) -> Result<Vec<Position>, VenueError> {

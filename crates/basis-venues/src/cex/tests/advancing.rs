@@ -89,6 +89,41 @@ fn a_missing_rate_books_nothing_and_names_the_exposure() {
     ));
 }
 
+#[test]
+fn a_changed_interval_neither_skips_nor_doubles_an_instant() {
+    // 8 h until 2 January, 4 h on that day, 1 h from 3 January on: at 8, 16, 24 (both tables name
+    // it), 28 … 48 and every hour from there.
+    let mut json = rules_json("binance");
+    let first = json["snapshots"][0].clone();
+    for (day, hours) in [("2024-01-02", "4"), ("2024-01-03", "1")] {
+        let mut later = first.clone();
+        later["effective_from"] = day.into();
+        for instrument in later["instruments"].as_array_mut().unwrap() {
+            if instrument["kind"] == "perp" {
+                instrument["funding"]["interval_hours"] = hours.into();
+            }
+        }
+        json["snapshots"].as_array_mut().unwrap().push(later);
+    }
+    let expected = [8, 16, 24, 28, 32, 36, 40, 44, 48, 49, 50];
+    let rates: Vec<(i64, &str)> = expected.iter().map(|hour| (*hour, "0.0001")).collect();
+    for step in [1, 7] {
+        let mut desk = margin("20000", &Bars::flat("50000"), &rates).under(read_rules(&json));
+        desk.perp(Side::Sell, "1").unwrap();
+        let mut hours = Vec::new();
+        for hour in (1..=50).filter(|hour| hour % step == 0 || *hour == 50) {
+            for event in desk.to(hour) {
+                assert!(
+                    matches!(event.kind, VenueEventKind::Funding { .. }),
+                    "{event:?}"
+                );
+                hours.push(event.at.since(START).seconds() / 3600);
+            }
+        }
+        assert_eq!(hours, expected, "in steps of {step} hours");
+    }
+}
+
 fn liquidation(events: &[VenueEvent]) -> (Price, Quantity, Vec<(EntryKind, Quantity)>) {
     let [event] = events else {
         panic!("one event: {events:?}")

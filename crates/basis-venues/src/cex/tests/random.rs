@@ -1,13 +1,13 @@
 //! Conservation: whatever is asked, holdings are the sum of the ledger, and free cash is never
 //! negative.
 
-use basis_core::instruction::{CancelOrder, Operation, SetLeverage, TimeInForce};
-use basis_core::num::{Bps, Fixed18, Quantity};
-use basis_core::types::{InstructionId, Item, Side};
+use basis_core::instruction::{CancelOrder, MarginMode, Operation, PerpTrade, TimeInForce};
+use basis_core::num::{Bps, Quantity};
+use basis_core::types::{InstructionId, Item, PositionSide, Side};
 use proptest::prelude::*;
 
 use crate::cex::testing::*;
-use crate::cex::{CexProfile, Slippage};
+use crate::cex::{CexProfile, PositionMode, Slippage};
 use crate::{binance, bybit, okx};
 
 #[derive(Clone, Debug)]
@@ -19,7 +19,8 @@ enum Step {
     Close(bool, u32),
     Eth(bool, u32),
     Cancel(u64),
-    Leverage(u8),
+    Amend(u64, u32, u32),
+    Leverage(u8, Option<bool>),
     Move(bool, u32),
     Hours(u8),
 }
@@ -34,7 +35,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Close(b, n)),
         1 => (any::<bool>(), 1u32..400).prop_map(|(b, n)| Step::Eth(b, n)),
         1 => (1u64..40).prop_map(Step::Cancel),
-        1 => (1u8..60).prop_map(Step::Leverage),
+        1 => (1u64..40, 1u32..400, 400u32..600).prop_map(|(o, n, p)| Step::Amend(o, n, p)),
+        1 => (1u8..60, any::<Option<bool>>()).prop_map(|(n, m)| Step::Leverage(n, m)),
         1 => (any::<bool>(), 1u32..20_000).prop_map(|(b, n)| Step::Move(b, n)),
         4 => (1u8..4).prop_map(Step::Hours),
     ]
@@ -62,11 +64,14 @@ fn operation(desk: &Desk, step: &Step, (from, to): (&str, &str)) -> Option<Opera
             symbol: BTC,
             order: InstructionId(*order),
         }),
-        Step::Leverage(n) => Operation::SetLeverage(SetLeverage {
-            symbol: BTC,
-            leverage: Fixed18::from_int(i64::from(*n)),
-            margin_mode: None,
-        }),
+        Step::Amend(order, n, price) => amend(*order, Some(&centi(*n)), Some(&hundreds(*price))),
+        Step::Leverage(n, mode) => {
+            let modes = |isolated: bool| match isolated {
+                true => MarginMode::Isolated,
+                false => MarginMode::Cross,
+            };
+            set_leverage(&n.to_string(), mode.map(modes))
+        }
         Step::Move(out, amount) => {
             let (from, to) = (desk.account(from), desk.account(to));
             let (from, to) = if *out { (from, to) } else { (to, from) };
@@ -76,7 +81,29 @@ fn operation(desk: &Desk, step: &Step, (from, to): (&str, &str)) -> Option<Opera
     })
 }
 
-fn play(profile: &'static CexProfile, accounts: (&str, &str), steps: &[Step], closes: &[u32]) {
+/// The order for the long side in odd hours, else for the short one.
+fn addressed(operation: Operation, hour: i64) -> Operation {
+    let side = match hour % 2 {
+        1 => PositionSide::Long,
+        _ => PositionSide::Short,
+    };
+    match operation {
+        Operation::PerpTrade(trade) => Operation::PerpTrade(PerpTrade {
+            position_side: Some(side),
+            reduce_only: false,
+            ..trade
+        }),
+        other => other,
+    }
+}
+
+fn play(
+    profile: &'static CexProfile,
+    accounts: (&str, &str),
+    steps: &[Step],
+    closes: &[u32],
+    hedge: bool,
+) {
     let mut bars = Bars::flat("50000");
     for (hour, close) in (2..).zip(closes) {
         let (close, high, low) = (close * 100, close * 100 + 1500, close * 100 - 1500);
@@ -95,12 +122,20 @@ fn play(profile: &'static CexProfile, accounts: (&str, &str), steps: &[Step], cl
     let rates = [(8, "0.0005"), (16, "-0.0007"), (24, "0.001")];
     let mut desk =
         Desk::new(profile, &bars, &rates, balances).slippage(Slippage::FixedBps(Bps::literal("3")));
+    if hedge {
+        desk = desk.with(|settings| settings.position_mode = PositionMode::Hedge);
+    }
     let mut hour = 1;
     for step in steps {
         if let Step::Hours(hours) = step {
             hour += i64::from(*hours);
             desk.to(hour);
         } else if let Some(operation) = operation(&desk, step, accounts) {
+            let operation = if hedge {
+                addressed(operation, hour)
+            } else {
+                operation
+            };
             // Refused or not: the desk checks the sums after every call.
             drop(desk.run(operation));
         }
@@ -121,9 +156,10 @@ proptest! {
     fn prop_holdings_are_the_sum_of_the_ledger(
         steps in prop::collection::vec(step(), 1..40),
         closes in prop::collection::vec(400u32..600, 50),
+        hedge in any::<bool>(),
     ) {
-        play(&binance::PROFILE, ("spot", "usdm"), &steps, &closes);
-        play(&bybit::PROFILE, ("unified", "unified"), &steps, &closes);
-        play(&okx::PROFILE, ("funding", "trading"), &steps, &closes);
+        play(&binance::PROFILE, ("spot", "usdm"), &steps, &closes, hedge);
+        play(&bybit::PROFILE, ("unified", "unified"), &steps, &closes, hedge);
+        play(&okx::PROFILE, ("funding", "trading"), &steps, &closes, hedge);
     }
 }

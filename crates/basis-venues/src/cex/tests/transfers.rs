@@ -10,6 +10,7 @@ use basis_core::types::{Account, Asset, InstructionId, Item, Label, Side, Span, 
 use basis_core::venue::ExecutionInterface;
 
 use crate::cex::testing::*;
+use crate::cex::{FailingTransfer, FailureStage, TransferFailure};
 use crate::wallet::{WalletExecutionInterface, WalletSettings};
 use crate::{binance, bybit, okx};
 
@@ -169,4 +170,72 @@ fn capital_goes_from_outside_through_the_wallet_to_a_venue_and_back() {
     assert_eq!(held[0].item, Item::Asset(Asset::literal("USDT")));
     let stake = send(3, Operation::Atomic(Vec::new()));
     ready(wallet.execute_instruction(&view, &stake)).unwrap_err();
+}
+
+fn failing(nth: u64, stage: FailureStage) -> Desk {
+    let balances = [("spot", "USDT", "1000")];
+    Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &balances).with(|settings| {
+        let transfer = FailingTransfer::Nth(nth);
+        settings.transfer_failures = vec![TransferFailure { transfer, stage }];
+    })
+}
+
+#[test]
+fn a_rejected_transfer_moves_nothing_and_the_next_one_goes() {
+    let mut desk = failing(1, FailureStage::Rejected);
+    let out = transfer("USDT", "100", desk.account("spot"), Account::WALLET);
+    let (_, text) = desk.refused(out.clone());
+    assert!(text.contains("rejected the transfer"), "{text}");
+    assert_eq!(desk.run(out).unwrap().entries.len(), 3);
+}
+
+#[test]
+fn a_returned_transfer_is_in_flight_and_comes_back_with_its_fee() {
+    let mut desk = failing(2, FailureStage::Returned);
+    let out = transfer("USDT", "100", desk.account("spot"), Account::WALLET);
+    desk.run(out.clone()).unwrap();
+    desk.run(out).unwrap();
+    // 1,000 less twice 100 and a fee of 4; both amounts are counted as in flight by the desk.
+    assert_eq!(desk.held("spot", "USDT"), q("792"));
+    assert_eq!(desk.transit.in_flight().len(), 2);
+    assert!(desk.venue.next_event_at().is_some());
+    let events = desk.to(2);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].kind.settles(), Some(InstructionId(2)));
+    assert_eq!(
+        events[0].at,
+        START
+            .plus(Span::from_hours(1))
+            .plus(Span::from_seconds(1200))
+    );
+    let lines: Vec<_> = events[0]
+        .entries
+        .iter()
+        .map(|e| (e.kind, e.quantity))
+        .collect();
+    let expected = [
+        (EntryKind::Transfer, q("-100")),
+        (EntryKind::Transfer, q("100")),
+        (EntryKind::TransferCost, q("4")),
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(desk.held("spot", "USDT"), q("896"));
+    assert_eq!(
+        desk.transit.in_flight().len(),
+        1,
+        "the wallet collects the first"
+    );
+}
+
+#[test]
+fn a_transfer_can_be_failed_by_the_number_of_its_instruction() {
+    let mut desk = failing(9, FailureStage::Returned).with(|settings| {
+        settings.transfer_failures[0].transfer = FailingTransfer::Instruction(InstructionId(1));
+    });
+    let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
+    let inside = desk.run(transfer("USDT", "100", spot, usdm)).unwrap();
+    assert!(matches!(inside.status, ExecutionStatus::Pending { .. }));
+    assert_eq!(desk.held("usdm", "USDT"), q("0"));
+    desk.to(2);
+    assert_eq!(desk.held("spot", "USDT"), q("1000"));
 }
