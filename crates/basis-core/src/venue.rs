@@ -173,6 +173,13 @@ pub trait ExecutionInterface: Send {
     /// An instant in the past means: at every step.
     fn next_event_at(&self) -> Option<Timestamp>;
 
+    /// Whether [`ExecutionInterface::advance`] has something to do at this view; the engine does not
+    /// ask a venue that has not. Provided: whether `next_event_at` has come. A venue that must look at
+    /// every price answers here at once, without a future.
+    fn is_due(&self, view: &MarketView) -> bool {
+        self.next_event_at().is_some_and(|due| due <= view.now())
+    }
+
     /// What the venue says we hold, amounts in flight included where it keeps them.
     ///
     /// # Errors
@@ -185,7 +192,9 @@ pub trait ExecutionInterface: Send {
 
 impl fmt::Debug for dyn ExecutionInterface + '_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExecutionInterface").field("venue", &self.venue()).finish_non_exhaustive()
+        f.debug_struct("ExecutionInterface")
+            .field("venue", &self.venue())
+            .finish_non_exhaustive()
     }
 }
 

@@ -255,7 +255,7 @@ impl Engine {
             let Some(slot) = self.tight.venues.get_mut(index) else {
                 break;
             };
-            if slot.interface.next_event_at().is_none_or(|due| due > at) {
+            if !slot.interface.is_due(&self.view) {
                 continue;
             }
             let venue = slot.venue;

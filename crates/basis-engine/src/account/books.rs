@@ -120,7 +120,7 @@ impl Books {
     /// # Errors
     /// EXP-001 for an item without a price; POS-002 when an amount leaves the range.
     pub fn post(&mut self, view: &MarketView, entry: LedgerEntry) -> Result<bool, ComponentError> {
-        if self.causes.contains(&entry.cause) {
+        if !self.causes.insert(entry.cause.clone()) {
             return Ok(false);
         }
         self.valued_at = None;
@@ -144,7 +144,6 @@ impl Books {
             self.settle(&entry)?;
         }
         self.attribute(view, &entry, price)?;
-        self.causes.insert(entry.cause.clone());
         self.ledger.push(entry);
         Ok(true)
     }

@@ -160,6 +160,9 @@ impl BtcBasis {
         context: &Context<'_>,
         layout: &Layout,
     ) -> Result<Decision, ComponentError> {
+        if context.flows_seen == self.flows_scaled && layout.is_settled(context)? {
+            return Ok(Decision::Hold);
+        }
         let mut book = Book::read(context, layout)?;
         let sweeps = sweeps(&book);
         if !sweeps.is_empty() {

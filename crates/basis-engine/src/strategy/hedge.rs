@@ -171,6 +171,48 @@ impl Layout {
         })
     }
 
+    /// Whether the book is hedged, funded and on target within every band: then there is nothing to
+    /// do, and most steps end here. `false` only means that a full look is needed.
+    pub(super) fn is_settled(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
+        let (config, books) = (context.config, context.books);
+        let Some(spot) = self.spot_at.and_then(|at| books.holdings().get(at)) else {
+            return Ok(false);
+        };
+        let mut short = Quantity::ZERO;
+        for hedge in &self.hedges {
+            if hedge.sweeps && !books.quantity_at(hedge.deposit_at).is_zero() {
+                return Ok(false);
+            }
+            short = short.sub(books.quantity_at(hedge.position_at))?;
+        }
+        let naked = spot.quantity.sub(short)?.abs()?;
+        let tolerated = short.at_rate(config.delta_tolerance, Rounding::Floor)?;
+        if !short.is_positive() || naked > tolerated || context.pending_withdrawal.is_positive() {
+            return Ok(false);
+        }
+        let equity = books.equity();
+        let capital = equity.sub(equity.at_rate(config.reserve_ratio, Rounding::Ceil)?)?;
+        let target = capital.at_rate(self.spot_share, Rounding::Floor)?;
+        let band = target.at_rate(config.position_deviation_threshold, Rounding::HalfEven)?;
+        if spot.worth.sub(target)?.abs()? > band {
+            return Ok(false);
+        }
+        let margin = capital.sub(target)?;
+        let least = Rate::ONE.sub(config.margin_deviation_threshold)?;
+        for hedge in &self.hedges {
+            let held = hedge
+                .margin_at
+                .and_then(|at| context.exposure.margins.get(at));
+            // Rounded up: on the edge of the band the full look decides.
+            let wanted = margin.at_rate(hedge.share, Rounding::Ceil)?;
+            let least = wanted.at_rate(least, Rounding::Ceil)?;
+            if held.is_none_or(|held| held.margin_balance <= least) {
+                return Ok(false);
+            }
+        }
+        Ok(target.is_positive())
+    }
+
     /// Rules of the spot leg.
     pub(super) const fn spot(&self) -> &InstrumentRules {
         &self.spot

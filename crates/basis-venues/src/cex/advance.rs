@@ -49,7 +49,9 @@ impl SimulatedCex {
             [] => true,
             [open] => {
                 let price = TestPrice::Extreme.of(open, view.quote(open.slot));
-                self.watch.guard.is_some_and(|guard| guard.holds(price, now))
+                self.watch
+                    .guard
+                    .is_some_and(|guard| guard.holds(price, now))
                     && self.watch.funding_at.is_some_and(|at| now < at)
             }
             _ => false,

@@ -11,7 +11,9 @@ use basis_core::ledger::{EntryKind, Occurrence, TradeId};
 use basis_core::market::Quote;
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
 use basis_core::protocol::perp::PerpPosition;
-use basis_core::types::{InstructionId, InstrumentKey, InstrumentKind, Item, Side, Timestamp};
+use basis_core::types::{
+    InstructionId, InstrumentKey, InstrumentKind, Item, PositionSide, Side, Timestamp,
+};
 
 use super::advance::canceled;
 use super::books::{Lines, ONE_DOLLAR, OpenPosition};
@@ -179,6 +181,33 @@ impl SimulatedCex {
         })
     }
 
+    /// At which price a position of a pool is tested. Two sides of one perp on the same collateral
+    /// meet one price: the one against their net, or the mark when they cancel out.
+    pub(super) fn test_price(
+        &self,
+        cx: &Context<'_>,
+        test: TestPrice,
+        pool: Pool,
+        open: &OpenPosition,
+    ) -> Result<Price, Refusal> {
+        let quote = cx.view.quote(open.slot);
+        let other = match (pool, open.key.kind.position_side()) {
+            (Pool::Cross, Some(PositionSide::Long)) => Some(PositionSide::Short),
+            (Pool::Cross, Some(PositionSide::Short)) => Some(PositionSide::Long),
+            _ => None,
+        };
+        let other = other.and_then(|side| self.books.open(open.key.sided(Some(side))));
+        let Some(other) = other.filter(|other| pool.holds(other)) else {
+            return Ok(test.of(open, quote));
+        };
+        let net = open.position.quantity.add(other.position.quantity)?;
+        Ok(match test {
+            TestPrice::Extreme if net.is_positive() => quote.low,
+            TestPrice::Extreme if net.is_negative() => quote.high,
+            TestPrice::Extreme | TestPrice::Close => quote.mark,
+        })
+    }
+
     /// Balance and maintenance of a pool at the test's prices, `without` one position.
     pub(super) fn pool_margin(
         &self,
@@ -190,7 +219,7 @@ impl SimulatedCex {
         let mut margin = Margin::of_cash(self.wallet(cx, pool)?);
         for open in &self.books.positions {
             if pool.holds(open) && Some(open.key) != without {
-                let price = test.of(open, cx.view.quote(open.slot));
+                let price = self.test_price(cx, test, pool, open)?;
                 margin.add(cx.held_rules(open.key)?, &open.position, price, None)?;
             }
         }
@@ -244,7 +273,8 @@ impl SimulatedCex {
         let mut closes = Vec::with_capacity(open.len());
         let mut left = Value::new(wallet.get());
         for position in &open {
-            let price = closing_price(cx, test, position, wallet, alone)?;
+            let worst = self.test_price(cx, test, pool, position)?;
+            let price = closing_price(cx, (test, worst), position, wallet, alone)?;
             left = left.add(position.position.unrealized(price)?)?;
             closes.push(price);
         }
@@ -370,7 +400,7 @@ struct Forced {
 /// the mark. Rounded to the tick against us.
 pub(super) fn closing_price(
     cx: &Context<'_>,
-    test: TestPrice,
+    (test, worst): (TestPrice, Price),
     open: &OpenPosition,
     wallet: Quantity,
     alone: bool,
@@ -387,7 +417,6 @@ pub(super) fn closing_price(
             price
         })
     };
-    let worst = test.of(open, quote);
     if test == TestPrice::Close || !alone {
         return Ok(tick(worst)?);
     }
