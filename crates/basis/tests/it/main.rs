@@ -4,11 +4,13 @@
     reason = "the helpers of tests may fail as loudly as the tests"
 )]
 
+mod accounts;
 mod audit;
 mod backtest;
 mod commands;
 mod configuration;
 mod instruct;
+mod report;
 mod runner;
 mod tight_loop;
 mod world;

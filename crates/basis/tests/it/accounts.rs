@@ -1,0 +1,203 @@
+//! Runs of `btc_basis` on markets made for the purpose: deposits and withdrawals, liquidation,
+//! leverage, dust. Hand-computed where a number stands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use basis::assembly;
+use basis::config::environment::Environment;
+use basis::config::layers::{self, Request};
+use basis::core::ledger::EntryKind;
+use basis::core::market::MarketData;
+use basis::core::num::{Fixed18, Quantity, Value};
+use basis::core::types::{Account, Item, Span, Timestamp, Venue};
+use basis::data::synthetic::{SyntheticSpec, synthetic};
+use basis::engine::RunResult;
+use basis::venues::registry::Registry;
+
+const BARS: usize = 24 * 30;
+
+fn market() -> Arc<MarketData> {
+    Arc::new(synthetic(&SyntheticSpec {
+        bars: BARS,
+        ..SyntheticSpec::default()
+    }))
+}
+
+fn run(data: &Arc<MarketData>, sets: &[&str]) -> RunResult {
+    let registry = Registry::builtin();
+    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    let request = Request {
+        mode: "btc_basis",
+        sets: &sets,
+        ..Request::default()
+    };
+    let environment = Environment::from_pairs(BTreeMap::new(), &registry);
+    let spec = SyntheticSpec::default();
+    let to = spec
+        .start
+        .plus(Span::from_hours(i64::try_from(BARS).unwrap()));
+    let resolved = layers::resolve(&request, &environment, &registry).unwrap();
+    let setup = resolved.setup.with_range(spec.start, to);
+    assembly::run_backtest(data, &setup, &registry, &mut |_| {}).unwrap()
+}
+
+fn holding(result: &RunResult, account: Account, item: Item, rows: u32) -> Quantity {
+    let rows = usize::try_from(rows).unwrap();
+    result.ledger[..rows]
+        .iter()
+        .filter(|entry| entry.account == account && entry.item == item)
+        .try_fold(Quantity::ZERO, |sum, entry| sum.add(entry.quantity))
+        .unwrap()
+}
+
+/// Base units of spot held after each step.
+fn spot_per_step(result: &RunResult) -> Vec<Quantity> {
+    let account = Account::new(Venue::literal("binance"), "spot".parse().unwrap());
+    let item = Item::Asset("BTC".parse().unwrap());
+    result
+        .steps
+        .ledger_rows
+        .iter()
+        .map(|&rows| holding(result, account, item, rows))
+        .collect()
+}
+
+fn at_step(result: &RunResult, at: Timestamp) -> usize {
+    result.steps.at.iter().position(|step| *step == at).unwrap()
+}
+
+fn close_to(value: Fixed18, wanted: Fixed18, parts_per_million: i64) -> bool {
+    let allowed = wanted.abs().unwrap().to_f64() * parts_per_million_f64(parts_per_million);
+    (value.to_f64() - wanted.to_f64()).abs() <= allowed
+}
+
+fn parts_per_million_f64(parts: i64) -> f64 {
+    Fixed18::from_ratio(parts, 1_000_000, basis::core::num::Rounding::HalfEven)
+        .unwrap()
+        .to_f64()
+}
+
+#[test]
+fn a_deposit_scales_the_position_up_and_is_no_profit() {
+    let data = market();
+    let start = SyntheticSpec::default().start;
+    let when = start.plus(Span::from_hours(240));
+    let deposit = format!("deposits=[{{ at: {when}, amount: 100000 }}]");
+    let result = run(&data, &["initial_capital=100000", &deposit]);
+    let plain = run(&data, &["initial_capital=100000"]);
+    let step = at_step(&result, when);
+    let flows: Vec<Value> = result.steps.external_flow_usd.clone();
+    assert_eq!(flows[step], Value::literal("100000"));
+    assert_eq!(
+        flows.iter().filter(|flow| !flow.is_zero()).count(),
+        2,
+        "the capital, the deposit"
+    );
+    let spot = spot_per_step(&result);
+    // The wallet's transfers take a quarter of an hour: a few steps later the position has doubled.
+    let (before, after) = (spot[step], spot[step + 4]);
+    let ratio = after
+        .get()
+        .div(before.get(), basis::core::num::Rounding::HalfEven)
+        .unwrap();
+    assert!(
+        close_to(ratio, Fixed18::from_int(2), 30_000),
+        "{before} to {after}"
+    );
+    // Time-weighted, money that comes in earns nothing by coming in.
+    let apart = (result.statistics.total_return - plain.statistics.total_return).abs();
+    assert!(
+        apart < 0.002,
+        "{} against {}",
+        result.statistics.total_return,
+        plain.statistics.total_return
+    );
+    assert!(
+        result
+            .steps
+            .attribution
+            .iter()
+            .all(|step| step.residual.is_zero())
+    );
+}
+
+#[test]
+fn a_withdrawal_is_paid_in_full_and_scales_the_position_down() {
+    let data = market();
+    let start = SyntheticSpec::default().start;
+    let when = start.plus(Span::from_hours(240));
+    let withdrawal = format!("withdrawals=[{{ at: {when}, amount: 50000 }}]");
+    let result = run(&data, &["initial_capital=100000", &withdrawal]);
+    let paid: Vec<_> = result
+        .ledger
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::Withdrawal)
+        .collect();
+    let sum = paid
+        .iter()
+        .try_fold(Quantity::ZERO, |sum, entry| sum.add(entry.quantity))
+        .unwrap();
+    assert_eq!(sum, Quantity::literal("-50000"));
+    assert!(
+        paid[0].at >= when && paid[0].at <= when.plus(Span::from_hours(12)),
+        "{}",
+        paid[0].at
+    );
+    let spot = spot_per_step(&result);
+    let step = at_step(&result, when);
+    let ratio = spot[step + 12]
+        .get()
+        .div(spot[step - 1].get(), basis::core::num::Rounding::HalfEven)
+        .unwrap();
+    assert!(close_to(ratio, "0.5".parse().unwrap(), 60_000), "{ratio}");
+    assert!(
+        result
+            .steps
+            .attribution
+            .iter()
+            .all(|step| step.residual.is_zero())
+    );
+}
+
+#[test]
+fn withdrawing_everything_leaves_a_flat_book() {
+    let data = market();
+    let start = SyntheticSpec::default().start;
+    let when = start.plus(Span::from_hours(240));
+    let withdrawal = format!("withdrawals=[{{ at: {when}, amount: 99000 }}]");
+    let result = run(&data, &["initial_capital=100000", &withdrawal]);
+    let last = result.steps.net_delta.last().unwrap();
+    assert!(last.abs().unwrap() <= Quantity::literal("0.05"), "{last}");
+    let paid = result
+        .ledger
+        .iter()
+        .any(|entry| entry.kind == EntryKind::Withdrawal);
+    assert!(paid, "the withdrawal was paid");
+}
+
+#[test]
+fn a_hedge_at_the_venues_default_leverage_is_entered() {
+    let data = market();
+    for leverage in ["hedge_leverage=5", "hedge_leverage=8"] {
+        let result = run(&data, &["initial_capital=100000", leverage]);
+        assert_eq!(result.counts.rejections, 0, "{leverage}");
+        assert!(result.counts.fills >= 4, "{leverage}");
+        assert_eq!(result.halted, None, "{leverage}");
+    }
+}
+
+#[test]
+fn eight_threads_on_one_market_agree_with_one() {
+    let data = market();
+    let alone = run(&data, &[]);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| run(&data, &[]))).collect();
+        for thread in threads {
+            let other = thread.join().unwrap();
+            assert_eq!(other.ledger, alone.ledger);
+            assert_eq!(other.steps.equity_usd, alone.steps.equity_usd);
+            assert_eq!(other.executions, alone.executions);
+        }
+    });
+}
