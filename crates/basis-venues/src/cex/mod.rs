@@ -20,6 +20,7 @@ mod advance;
 mod amend;
 mod books;
 mod borrow;
+mod closing;
 mod fills;
 mod filters;
 mod leverage;

@@ -19,7 +19,8 @@ use basis_core::rules::{InstrumentRules, PerpRules, TierUnit};
 use basis_core::types::InstrumentKey;
 
 use super::books::OpenPosition;
-use super::liquidation::{Pool, TestPrice, closing_price, liquidation_fee};
+use super::closing::{closing_price, liquidation_fee};
+use super::liquidation::{Pool, TestPrice};
 use super::margin::Margin;
 use super::profile::PartialLiquidation;
 use super::refusal::Refusal;
@@ -53,7 +54,8 @@ impl SimulatedCex {
         let Some(perp) = rules.perp.as_ref() else {
             return Ok(None);
         };
-        let price = closing_price(cx, test, &open, self.wallet(cx, pool)?, alone)?;
+        let worst = self.test_price(cx, test, pool, &open)?;
+        let price = closing_price(cx, (test, worst), &open, self.wallet(cx, pool)?, alone)?;
         let others = self.pool_margin(cx, test, pool, Some(open.key))?;
         let size = open.position.quantity.abs()?;
         let notional = size.notional(price, Rounding::Ceil)?;
@@ -99,7 +101,7 @@ impl SimulatedCex {
         for open in self.books.positions.iter().filter(|open| pool.holds(open)) {
             count += 1;
             let rules = cx.held_rules(open.key)?;
-            let price = test.of(open, cx.view.quote(open.slot));
+            let price = self.test_price(cx, test, pool, open)?;
             let mut margin = Margin::default();
             margin.add(rules, &open.position, price, None)?;
             if most.is_none_or(|(value, _)| margin.maintenance > value) {

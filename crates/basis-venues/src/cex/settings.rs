@@ -401,4 +401,70 @@ mod tests {
         assert_eq!(problems.len(), 4, "{problems:?}");
         assert!(problems.iter().any(|p| p.contains("did you mean")));
     }
+
+    fn read_json(node: &Node) -> (CexSettings, Vec<String>) {
+        let problems = Problems::new();
+        let settings = CexSettings::read(node, &problems);
+        let problems = problems.into_sorted();
+        (settings, problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn node(json: &serde_json::Value) -> Node {
+        crate::cex::testing::node(json)
+    }
+
+    #[test]
+    fn modes_loans_and_failures_are_read() {
+        let (settings, problems) = read_json(&node(&serde_json::json!({
+            "margin_mode": "isolated",
+            "position_mode": "hedge",
+            "spot_margin": "true",
+            "spot_margin_leverage": "5",
+            "borrow": [{ "asset": "BTC", "hourly_rate": "0.00002" }],
+            "transfer_failures": [
+                { "nth": "2", "stage": "returned" },
+                { "instruction": "7", "stage": "rejected" },
+            ],
+        })));
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(settings.margin_mode, MarginMode::Isolated);
+        assert_eq!(settings.position_mode, PositionMode::Hedge);
+        assert!(settings.spot_margin);
+        assert_eq!(settings.spot_margin_leverage, Fixed18::from_int(5));
+        let btc = Asset::literal("BTC");
+        assert_eq!(settings.borrow, [(btc, Rate::literal("0.00002"))]);
+        let failures = settings.transfer_failures.iter();
+        let failures: Vec<_> = failures.map(|f| (f.transfer, f.stage)).collect();
+        let expected = [
+            (FailingTransfer::Nth(2), FailureStage::Returned),
+            (
+                FailingTransfer::Instruction(InstructionId(7)),
+                FailureStage::Rejected,
+            ),
+        ];
+        assert_eq!(failures, expected);
+    }
+
+    #[test]
+    fn wrong_modes_loans_and_failures_name_their_place() {
+        let (settings, problems) = read_json(&node(&serde_json::json!({
+            "margin_mode": "crossed",
+            "position_mode": "both",
+            "borrow": [{ "asset": "BTC", "hourly_rate": "2" }],
+            "transfer_failures": [{ "nth": "1", "instruction": "1" }, { "nth": "0" }],
+        })));
+        assert_eq!(settings, CexSettings::default());
+        for place in [
+            "margin_mode",
+            "position_mode",
+            "borrow[0].hourly_rate",
+            "transfer_failures[0].nth",
+            "transfer_failures[1].nth",
+        ] {
+            assert!(
+                problems.iter().any(|p| p.contains(place)),
+                "{place}: {problems:?}"
+            );
+        }
+    }
 }

@@ -74,7 +74,7 @@ impl EventSink for NoEvents {
     fn record(&self, _: Event) {}
 }
 
-fn node(json: &Json) -> Node {
+pub(crate) fn node(json: &Json) -> Node {
     let location = Location::new("rules in code", 0);
     let value = match json {
         Json::Null => NodeValue::Null,

@@ -313,12 +313,12 @@ fn only_binance_refuses_reduce_only_in_hedge_mode() {
 fn a_cross_account_in_hedge_mode_is_liquidated_on_its_net_loss() {
     let bars = Bars::flat("50000").bar(2, ["50000", "70000", "50000", "70000"]);
     let mut desk =
-        desk(0, "21000", &bars, &[]).with(|settings| settings.position_mode = PositionMode::Hedge);
+        desk(0, "20100", &bars, &[]).with(|settings| settings.position_mode = PositionMode::Hedge);
     desk.run(sided(PositionSide::Long, Side::Buy, "1")).unwrap();
     desk.run(sided(PositionSide::Short, Side::Sell, "1"))
         .unwrap();
-    // The long is tested at its low, the short at its high; at the close they cancel out. 20,950
-    // less 20,000 is above 200 + 300 of maintenance.
+    // Initial margin 20,000 and fees of 50. 20,050 against twice 300 at any one price; low and high
+    // at once would take 20,000 away.
     assert_eq!(desk.to(2), []);
 }
 
