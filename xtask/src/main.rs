@@ -121,14 +121,27 @@ fn bench() -> Result<(), String> {
     run("cargo", &["bench", "--workspace", "--locked"])
 }
 
-/// What the tests need and a bare machine may lack: a Python for the outside auditor.
+/// What the tests need and a bare machine may lack: a Python for the outside auditor, a browser to
+/// open the report in.
 fn set_up() -> Result<(), String> {
-    if has("python3", "--version") {
+    let wanted = [
+        ("python3", "for the auditor"),
+        ("chromium", "to open the report in"),
+    ];
+    let missing: Vec<_> = wanted
+        .into_iter()
+        .filter(|(program, _)| !has(program, "--version"))
+        .collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    println!("python3 is missing; installing it for the auditor");
+    for (program, what_for) in &missing {
+        println!("{program} is missing; installing it {what_for}");
+    }
     run("apt-get", &["update"])?;
-    run("apt-get", &["install", "-y", "python3"])
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(missing.iter().map(|(program, _)| *program));
+    run("apt-get", &arguments)
 }
 
 fn has(program: &str, argument: &str) -> bool {

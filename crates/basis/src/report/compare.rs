@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::RunReport;
 use super::html::{self, Form, amount, data, decimal, escape, figure, table, text};
 use super::page::{day, frame, section, synthetic};
-use super::sections::{HEADLINE, Scale, sign_class, unit};
+use super::sections::{HEADLINE, Scale, is_par, sign_class, unit};
 use super::series::{Chart, Series};
 
 /// Lines of configuration that differ and are shown.
@@ -112,6 +112,10 @@ fn header(title: &str, runs: [(&str, &RunReport); 2]) -> String {
 fn headline(a: &RunReport, b: &RunReport) -> String {
     let mut rows = Vec::new();
     for row in HEADLINE {
+        // In a dollar class the dollars are the same number again.
+        if row.key == "equity_end_usd" && is_par(&a.summary) && is_par(&b.summary) {
+            continue;
+        }
         let [raw_a, raw_b] =
             [a, b].map(|run| run.summary.pointer(row.pointer).unwrap_or(&Json::Null));
         let unit = [a, b].map(|run| unit(row, &run.summary));

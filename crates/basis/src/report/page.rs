@@ -13,6 +13,8 @@ const SCRIPT: &str = include_str!("report.js");
 /// uPlot 1.6.32, MIT; see `vendor/README.md`.
 const PLOT_STYLE: &str = include_str!("vendor/uPlot.min.css");
 const PLOT_SCRIPT: &str = include_str!("vendor/uPlot.iife.min.js");
+/// Goes where the code goes, as the license asks.
+const PLOT_LICENSE: &str = include_str!("vendor/uPlot.LICENSE");
 
 pub(super) fn run(run: &RunReport) -> String {
     let summary = &run.summary;
@@ -191,7 +193,7 @@ pub(super) fn frame(title: &str, synthetic: bool, body: &str, data: &str) -> Str
          1.6.32 © 2022 Leon Sorokin, MIT license.</footer></main>\n\
          <noscript><p class=\"banner\">Charts need JavaScript; every number and table is here without \
          it.</p></noscript>\n\
-         {data}\n<script>{PLOT_SCRIPT}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+         {data}\n<script>\n/*\n{PLOT_LICENSE}*/\n{PLOT_SCRIPT}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         escape(&title),
         env!("CARGO_PKG_VERSION")
     )

@@ -49,6 +49,27 @@ struct Slot {
     mark: f64,
 }
 
+impl Slot {
+    /// Whether it is the position named `item`, or one side of it in hedge mode.
+    fn is_of(&self, item: &str) -> bool {
+        let rest = self.item.strip_prefix(item);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+
+    /// What was held before `step`.
+    const fn held_before(&self, step: u64) -> f64 {
+        if self.seen == step {
+            self.before
+        } else if self.seen + 1 == step {
+            // Without a row in this step the position was closed in it; its last mark is the
+            // nearest there is.
+            self.quantity
+        } else {
+            0.0
+        }
+    }
+}
+
 /// One perp account within a step.
 #[derive(Debug, Default)]
 struct Account {
@@ -242,22 +263,12 @@ impl Pass<'_> {
     fn settle_funding(&mut self) {
         while let Some(payment) = self.next.filter(|payment| payment.at <= self.at) {
             self.next = self.pending.next();
-            let slot = self
+            let signed: f64 = self
                 .slots
                 .iter()
-                .find(|slot| slot.item == payment.item && slot.account == payment.account);
-            let signed = slot.map_or(0.0, |slot| {
-                let held = if slot.seen == self.step {
-                    slot.before
-                } else if slot.seen + 1 == self.step {
-                    // Without a row in this step the position was closed in it; its last mark is
-                    // the nearest there is.
-                    slot.quantity
-                } else {
-                    0.0
-                };
-                held * slot.mark
-            });
+                .filter(|slot| slot.account == payment.account && slot.is_of(&payment.item))
+                .map(|slot| slot.held_before(self.step) * slot.mark)
+                .sum();
             let rate = if signed == 0.0 {
                 0.0
             } else {

@@ -96,7 +96,9 @@
   const instruments = [...new Set(data.markers.map((group) => group.label.split(" ")[0]))];
   const drawMarkers = (plot) => {
     const { ctx, bbox } = plot;
-    const size = 4.5 * devicePixelRatio;
+    const { min, max } = plot.scales.x;
+    const visible = data.markers.reduce((sum, group) => sum + (group.on ? group.t.filter((t) => t >= min && t <= max).length : 0), 0);
+    const size = (visible > 300 ? 3 : 5) * devicePixelRatio;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);

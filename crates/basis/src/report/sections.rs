@@ -56,8 +56,13 @@ pub(super) fn unit<'a>(row: &Headline, summary: &'a Json) -> &'a str {
     }
 }
 
+/// Whether the share class is a dollar.
+pub(super) fn is_par(summary: &Json) -> bool {
+    matches!(summary["share_class"].as_str(), Some("USDT" | "USDC"))
+}
+
 pub(super) fn headline(summary: &Json) -> String {
-    let is_par = matches!(summary["share_class"].as_str(), Some("USDT" | "USDC"));
+    let is_par = is_par(summary);
     let mut out = String::from("<dl class=\"headline\">");
     for row in HEADLINE {
         // In a dollar class the dollars are the same number again.

@@ -154,17 +154,36 @@ pub(super) fn ledger(directory: &Path) -> Result<Payments, ComponentError> {
         match row.bytes(3) {
             b"fee" => *entry(&mut payments.fees, row) -= row.amount(2)?,
             b"transfer_cost" | b"gas" => *entry(&mut payments.transfers, row) -= row.amount(2)?,
-            b"funding" => payments.funding.push(Payment {
-                at: row.seconds(0)?,
-                account: row.text(1).to_owned(),
-                item: funded(row.text(4)),
-                value: row.amount(2)?,
-            }),
+            b"funding" => {
+                let payment = Payment {
+                    at: row.seconds(0)?,
+                    account: row.text(1).to_owned(),
+                    item: funded(row.text(4)),
+                    value: row.amount(2)?,
+                };
+                payments.add_funding(payment);
+            }
             _ => {}
         }
     }
     payments.funding.sort_by_key(|payment| payment.at);
     Ok(payments)
+}
+
+impl Payments {
+    /// Lines of one instant and position, as of both sides in hedge mode, are one payment.
+    fn add_funding(&mut self, payment: Payment) {
+        match self.funding.last_mut() {
+            Some(last)
+                if last.at == payment.at
+                    && last.account == payment.account
+                    && last.item == payment.item =>
+            {
+                last.value += payment.value;
+            }
+            _ => self.funding.push(payment),
+        }
+    }
 }
 
 fn entry<'a>(sums: &'a mut BTreeMap<String, f64>, row: Row<'_>) -> &'a mut f64 {

@@ -12,5 +12,6 @@ mod configuration;
 mod instruct;
 mod report;
 mod runner;
+mod sweep;
 mod tight_loop;
 mod world;

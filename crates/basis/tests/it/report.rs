@@ -1,0 +1,274 @@
+//! The report as a reader meets it: opened in headless Chromium at desktop and phone width, where it
+//! looks at itself and says what it found.
+//!
+//! Without Chromium the tests fail when `CI` is set, and elsewhere say so and pass.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests: a failure is a failed test, and a skip must be loud"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use crate::runner::Scratch;
+
+const RUN: &str = "backtest btc_basis --from 2024-01-01 --to 2024-02-29 --out run";
+const DESKTOP: u32 = 1280;
+const PHONE: u32 = 390;
+
+/// Every chart of the page of one run.
+const CHARTS: [&str; 9] = [
+    "equity",
+    "drawdown",
+    "attribution",
+    "exposure",
+    "delta",
+    "margin",
+    "distance",
+    "funding",
+    "price",
+];
+
+/// Bytes a page may have.
+const SIZE_MAX: usize = 700_000;
+
+fn chromium() -> Option<&'static str> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let answers = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let found = names.into_iter().find(answers);
+    if found.is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no Chromium to open the report in; `cargo xtask test` installs it"
+        );
+        eprintln!("SKIPPED: no Chromium to open the report in");
+    }
+    found
+}
+
+/// What the page finds when it looks at itself in a frame `width` pixels wide.
+///
+/// Headless Chromium has a smallest window; a frame has not.
+fn look(browser: &str, page: &Path, width: u32) -> Json {
+    let folder = page.parent().unwrap();
+    let frame = folder.join(format!("frame-{width}.html"));
+    let name = page.file_name().unwrap().to_str().unwrap();
+    let html = format!(
+        "<!doctype html><body><iframe src=\"{name}#selfcheck\" style=\"width:{width}px;\
+         height:900px;border:0\"></iframe><script>addEventListener('message', (e) => {{ \
+         const pre = document.createElement('pre'); pre.id = 'found'; pre.textContent = e.data; \
+         document.body.append(pre); }});</script></body>"
+    );
+    fs::write(&frame, html).unwrap();
+    let profile = folder.join(format!("profile-{width}"));
+    let output = Command::new(browser)
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu"])
+        .args(["--disable-quic", "--no-first-run", "--disable-sync"])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+        ])
+        .args(["--disable-dev-shm-usage", "--timeout=60000"])
+        .args(["--virtual-time-budget=10000", "--window-size=1400,1000"])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", frame.display()))
+        .output()
+        .unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let found = dom
+        .split_once("<pre id=\"found\">")
+        .and_then(|(_, rest)| rest.split_once("</pre>"))
+        .unwrap_or_else(|| {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            panic!("the page did not report:\n{dom}\n{errors}")
+        });
+    let text = found.0.replace("&lt;", "<").replace("&gt;", ">");
+    serde_json::from_str(&text.replace("&quot;", "\"").replace("&amp;", "&")).unwrap()
+}
+
+fn is_sound(found: &Json, width: u32, charts: &[&str]) {
+    assert_eq!(found["errors"], serde_json::json!([]));
+    assert_eq!(found["inner_width"], width);
+    let wide = found["scroll_width"].as_u64().unwrap();
+    assert!(wide <= u64::from(width), "{wide} pixels in {width}");
+    let drawn: Vec<_> = found["charts"].as_array().unwrap().iter().collect();
+    let ids: Vec<_> = drawn.iter().map(|c| c["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, charts);
+    for chart in drawn {
+        assert!(chart["points"].as_u64().unwrap() > 50, "{chart}");
+        assert!(chart["ink"].as_u64().unwrap() > 500, "{chart}");
+        for series in chart["series"].as_array().unwrap() {
+            assert!(series["values"].as_u64().unwrap() > 10, "{chart}");
+        }
+    }
+}
+
+/// Every number in the page with a key is the summary's, exactly in its attribute and to the digits
+/// shown in its text.
+fn equals_summary(found: &Json, summary: &Json, prefix: &str) -> usize {
+    let values = found["values"].as_array().unwrap();
+    let mine = values.iter().filter_map(|value| {
+        let key = value["key"].as_str().unwrap();
+        key.strip_prefix(prefix).map(|key| (key, value))
+    });
+    let mut count = 0;
+    for (key, value) in mine {
+        let expected = summary.pointer(&format!("/{}", key.replace('.', "/")));
+        let expected = expected.unwrap_or_else(|| panic!("{key} is not in summary.json"));
+        let exact = match expected {
+            Json::String(text) => text.clone(),
+            Json::Null => "–".to_owned(),
+            other => other.to_string(),
+        };
+        assert_eq!(value["value"], exact.as_str(), "{key}");
+        count += 1;
+        let shown = value["shown"].as_str().unwrap();
+        let Ok(number) = exact.parse::<f64>() else {
+            assert_eq!(shown, exact, "{key}");
+            continue;
+        };
+        let digits = shown.replace(',', "").replace('\u{2212}', "-");
+        let (digits, scale) = match digits.strip_suffix(" %") {
+            Some(digits) => (digits, 100.0),
+            None => (digits.as_str(), 1.0),
+        };
+        let decimals = digits.split_once('.').map_or(0, |(_, after)| after.len());
+        let ulp = 10_f64.powi(-i32::try_from(decimals).unwrap());
+        let off = (digits.parse::<f64>().unwrap() - number * scale).abs();
+        assert!(off <= ulp, "{key}: {shown} for {exact}");
+    }
+    count
+}
+
+fn summary_of(directory: &Path) -> Json {
+    serde_json::from_str(&fs::read_to_string(directory.join("summary.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn the_page_of_a_run_is_sound_at_desktop_and_phone_width() {
+    let dir = Scratch::new();
+    let run = dir.basis(RUN);
+    assert_eq!(run.code, 0, "{run:?}");
+    let page = dir.path().join("run/report.html");
+    let summary = summary_of(&dir.path().join("run"));
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.len() < SIZE_MAX, "{} bytes", text.len());
+    assert!(text.contains("SYNTHETIC DATA"));
+    for outside in [
+        "src=\"http",
+        "href=\"http",
+        "url(http",
+        "@import",
+        "<link rel=\"style",
+    ] {
+        assert!(!text.contains(outside), "asks the network: {outside}");
+    }
+    let Some(browser) = chromium() else { return };
+    for width in [DESKTOP, PHONE] {
+        let found = look(browser, &page, width);
+        is_sound(&found, width, &CHARTS);
+        assert!(equals_summary(&found, &summary, "") >= 20);
+        for key in [
+            "return",
+            "apy",
+            "max_drawdown",
+            "sharpe",
+            "equity_end",
+            "costs.total",
+        ] {
+            let keys = found["values"].as_array().unwrap();
+            assert!(keys.iter().any(|value| value["key"] == key), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_page_that_compares_two_runs_is_sound_too() {
+    let dir = Scratch::new();
+    for (out, leverage) in [("a", "1"), ("b", "2")] {
+        let line = format!("{RUN} --set hedge_leverage={leverage}");
+        assert_eq!(
+            dir.basis(&line.replace("--out run", &format!("--out {out}")))
+                .code,
+            0
+        );
+    }
+    let report = dir.basis("report a b --out both.html --json").json();
+    assert_eq!(report["report"], "both.html");
+    for (label, out) in [("a", "a"), ("b", "b")] {
+        let summary = summary_of(&dir.path().join(out));
+        assert_eq!(report["runs"][label]["return"], summary["return"]);
+    }
+    let page = dir.path().join("both.html");
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(
+        text.contains("hedge_leverage"),
+        "names the setting that differs"
+    );
+    let Some(browser) = chromium() else { return };
+    for width in [DESKTOP, PHONE] {
+        let found = look(browser, &page, width);
+        is_sound(&found, width, &["index", "drawdown"]);
+        for (prefix, out) in [("a.", "a"), ("b.", "b")] {
+            let summary = summary_of(&dir.path().join(out));
+            assert!(equals_summary(&found, &summary, prefix) > 15);
+        }
+    }
+}
+
+#[test]
+fn the_page_sees_what_is_wrong_with_itself() {
+    let Some(browser) = chromium() else { return };
+    let dir = Scratch::new();
+    assert_eq!(dir.basis(RUN).code, 0);
+    let text = fs::read_to_string(dir.path().join("run/report.html")).unwrap();
+    let wrong = "<p style=\"width:2000px\">wide</p><script>setTimeout(() => { \
+                 console.error(\"printed\"); throw new Error(\"thrown\"); })</script></body>";
+    let page = dir.write("wrong.html", &text.replace("</body>", wrong));
+    let found = look(browser, &page, PHONE);
+    let errors = found["errors"].to_string();
+    assert!(
+        errors.contains("printed") && errors.contains("thrown"),
+        "{errors}"
+    );
+    assert!(found["scroll_width"].as_u64().unwrap() >= 2000, "{found}");
+}
+
+#[test]
+fn a_report_is_made_again_from_the_directory_alone() {
+    let dir = Scratch::new();
+    assert_eq!(dir.basis(RUN).code, 0);
+    let page = dir.path().join("run/report.html");
+    let first = fs::read(&page).unwrap();
+    fs::remove_file(&page).unwrap();
+    let again = dir.basis("report run");
+    assert_eq!((again.code, again.out.as_str()), (0, "run/report.html\n"));
+    assert!(fs::read(&page).unwrap() == first, "the same bytes");
+    assert_eq!(dir.basis("report run run").out, "compare-run-run.html\n");
+}
+
+#[test]
+fn what_is_no_run_is_refused_by_file_and_line() {
+    let dir = Scratch::new();
+    dir.basis("report nowhere")
+        .fails(2, &["error[EVT-003]", "nowhere/summary.json"]);
+    assert_eq!(dir.basis(RUN).code, 0);
+    let equity = dir.path().join("run/equity.csv");
+    let text = fs::read_to_string(&equity).unwrap();
+    let broken = text.replacen("2024-01-01T01:00:00Z", "yesterday", 1);
+    fs::write(&equity, broken).unwrap();
+    dir.basis("report run").fails(
+        2,
+        &[
+            "error[EVT-003]",
+            "equity.csv: line 2: `yesterday` is not an instant",
+        ],
+    );
+}
