@@ -643,3 +643,98 @@ impl Default for TransferRules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BTC: Symbol = Symbol::literal("BTCUSDT");
+
+    /// Snapshots of day, interval and anchor in hours; no perp for an interval of zero.
+    fn rules(snapshots: &[(i64, i64, i64)]) -> VenueRules {
+        let venue = Venue::literal("binance");
+        let account = Account::new(venue, Label::literal("usdm"));
+        let perp = |interval, anchor| PerpRules {
+            contract_size: Quantity::literal("1"),
+            counts_contracts: false,
+            funding_interval: Span::from_hours(interval),
+            funding_anchor: Span::from_hours(anchor),
+            max_leverage: Fixed18::ONE,
+            liquidation_fee: Bps::ZERO,
+            tier_method: TierMethod::Whole,
+            tier_unit: TierUnit::Base,
+            tiers: Vec::new(),
+        };
+        let instrument = |interval, anchor| InstrumentRules {
+            key: InstrumentKey::new(venue, InstrumentKind::Perp, BTC),
+            venue_symbol: Label::literal("BTCUSDT"),
+            base: Asset::literal("BTC"),
+            quote: Asset::literal("USDT"),
+            tick_size: Price::literal("0.1"),
+            lot_size: Quantity::literal("0.001"),
+            min_quantity: Quantity::literal("0.001"),
+            max_quantity: Quantity::literal("1"),
+            max_market_quantity: Quantity::literal("1"),
+            min_notional: Value::ZERO,
+            perp: Some(perp(interval, anchor)),
+        };
+        let snapshot = |&(day, interval, anchor): &(i64, i64, i64)| RuleSnapshot {
+            effective_from: at(day * 24),
+            accounts: Accounts {
+                deposit: account,
+                spot: account,
+                perp: account,
+            },
+            fees: Fees::default(),
+            instruments: (interval > 0)
+                .then(|| instrument(interval, anchor))
+                .into_iter()
+                .collect(),
+            transfers: TransferRules::default(),
+            assets: Vec::new(),
+        };
+        VenueRules {
+            venue,
+            snapshots: snapshots.iter().map(snapshot).collect(),
+        }
+    }
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_seconds(hour * 3600)
+    }
+
+    fn hours(rules: &VenueRules, from: i64, count: usize) -> Vec<i64> {
+        let next = |t: &Timestamp| rules.next_funding(BTC, *t);
+        std::iter::successors(Some(at(from)), next)
+            .skip(1)
+            .take(count)
+            .map(|instant| instant.seconds() / 3600)
+            .collect()
+    }
+
+    #[test]
+    fn settlements_follow_the_snapshot_in_force_at_each_instant() {
+        let wider = rules(&[(0, 1, 0), (1, 8, 0)]);
+        assert_eq!(hours(&wider, 21, 5), [22, 23, 24, 32, 40]);
+        let narrower = rules(&[(0, 8, 0), (1, 4, 0), (2, 1, 0)]);
+        assert_eq!(hours(&narrower, 12, 4), [16, 24, 28, 32]);
+        assert_eq!(hours(&narrower, 40, 4), [44, 48, 49, 50]);
+    }
+
+    #[test]
+    fn an_instant_beyond_the_change_is_the_next_snapshot_s_to_name() {
+        // The old table would settle at 25 next; from 24 on the new one does, at 24 first.
+        let moved = rules(&[(0, 8, 1), (1, 8, 0)]);
+        assert_eq!(hours(&moved, 9, 3), [17, 24, 32]);
+        let later = rules(&[(0, 8, 0), (1, 8, 4)]);
+        assert_eq!(hours(&later, 16, 2), [28, 36], "24 is the old table's");
+    }
+
+    #[test]
+    fn a_delisted_perp_settles_no_more_and_a_new_one_from_its_first_day() {
+        let new = rules(&[(0, 0, 0), (1, 8, 0)]);
+        assert_eq!(hours(&new, 2, 2), [24, 32]);
+        let gone = rules(&[(0, 8, 0), (1, 0, 0)]);
+        assert_eq!(hours(&gone, 2, 9), [8, 16]);
+    }
+}
