@@ -21,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod output;
 pub mod report;
+pub mod sweep;
 
 pub use basis_core as core;
 pub use basis_data as data;

@@ -118,7 +118,7 @@ fn output_directory(
 }
 
 /// `name`, or `name-2` and so on when several runs start within a second.
-fn free_name(name: &str) -> PathBuf {
+pub(super) fn free_name(name: &str) -> PathBuf {
     let numbered = (2..1_000).map(|number| format!("{name}-{number}"));
     std::iter::once(name.to_owned())
         .chain(numbered)
@@ -138,7 +138,7 @@ fn context(setup: &Setup, started: &WallClock, timing: Timing) -> OutputContext 
 }
 
 /// The wall clock: for names of directories and for measuring, never for results.
-struct WallClock {
+pub(super) struct WallClock {
     since_epoch: std::time::Duration,
     instant: std::time::Instant,
 }
@@ -148,7 +148,7 @@ impl WallClock {
         clippy::disallowed_methods,
         reason = "names the run and measures it; decides nothing"
     )]
-    fn now() -> Self {
+    pub(super) fn now() -> Self {
         Self {
             since_epoch: std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
@@ -157,12 +157,12 @@ impl WallClock {
         }
     }
 
-    fn elapsed_ms(&self) -> f64 {
+    pub(super) fn elapsed_ms(&self) -> f64 {
         self.instant.elapsed().as_secs_f64() * 1_000.0
     }
 
     /// `20240501T083000Z`.
-    fn compact(&self) -> String {
+    pub(super) fn compact(&self) -> String {
         let seconds = i64::try_from(self.since_epoch.as_secs()).unwrap_or(i64::MAX);
         let text = basis_core::types::Timestamp::from_seconds(seconds).to_string();
         text.replace(['-', ':'], "")

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 /// Everything went well.
 pub(super) const OK: i32 = 0;
 /// The run failed.
-const RUN_FAILED: i32 = 1;
+pub(super) const RUN_FAILED: i32 = 1;
 /// The command line, the configuration or the start-up is at fault.
 pub(super) const USAGE: i32 = 2;
 /// A CRITICAL failure while running; a supervisor restarts.

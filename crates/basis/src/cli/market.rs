@@ -50,13 +50,23 @@ impl Source {
         rules: &RuleBook,
         quiet: bool,
     ) -> Result<Arc<MarketData>, ComponentError> {
+        let multipliers = volume_multipliers(&ids, rules);
+        self.load_scaled(ids, multipliers, quiet)
+    }
+
+    /// The same with the base units per unit of recorded volume already known.
+    pub(super) fn load_scaled(
+        &self,
+        ids: Vec<SeriesId>,
+        volume_multipliers: BTreeMap<SeriesId, Fixed18>,
+        quiet: bool,
+    ) -> Result<Arc<MarketData>, ComponentError> {
         let directory = match self {
             Self::Synthetic => {
                 return Ok(Arc::new(basis_data::synthetic(&SyntheticSpec::default())));
             }
             Self::Directory(directory) => directory,
         };
-        let volume_multipliers = volume_multipliers(&ids, rules);
         let bar = progress::bar("loading", quiet);
         let report = |step: basis_data::LoadProgress| {
             bar.set_length(u64::try_from(step.total).unwrap_or(u64::MAX));
@@ -82,10 +92,16 @@ impl Source {
         quiet: bool,
     ) -> Result<(Arc<MarketData>, Setup), ComponentError> {
         let needed = setup.required_series()?;
-        let data = self.load(needed.clone(), setup.rules(), quiet)?;
-        self.require(&needed, &data, &setup)?;
-        let setup = with_dates(setup, &needed, &data)?;
+        let data = self.load(needed, setup.rules(), quiet)?;
+        let setup = self.fit(setup, &data)?;
         Ok((data, setup))
+    }
+
+    /// Gives `setup` its dates on loaded data: those configured, else all that its series cover.
+    pub(super) fn fit(&self, setup: Setup, data: &MarketData) -> Result<Setup, ComponentError> {
+        let needed = setup.required_series()?;
+        self.require(&needed, data, &setup)?;
+        with_dates(setup, &needed, data)
     }
 
     /// Refuses when a needed series is neither there nor replaced by one that is.
@@ -162,7 +178,10 @@ fn length_name(step: Span) -> String {
 }
 
 /// Base units per unit of recorded volume, where a venue counts contracts.
-fn volume_multipliers(ids: &[SeriesId], rules: &RuleBook) -> BTreeMap<SeriesId, Fixed18> {
+pub(super) fn volume_multipliers(
+    ids: &[SeriesId],
+    rules: &RuleBook,
+) -> BTreeMap<SeriesId, Fixed18> {
     let contract_size = |id: &SeriesId| {
         let snapshot = rules.venue(id.venue)?.at(Timestamp::MAX);
         let perp = snapshot

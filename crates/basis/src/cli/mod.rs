@@ -15,6 +15,8 @@ mod progress;
 mod report;
 mod report_cmd;
 mod schema;
+mod sweep;
+mod swept;
 mod venues;
 
 use std::cell::Cell;
@@ -56,6 +58,8 @@ struct Cli {
 enum Command {
     /// Run a mode on recorded data, or on the built-in synthetic market.
     Backtest(backtest::Arguments),
+    /// Run many variants of a mode on one data set, and rank them.
+    Sweep(sweep::Arguments),
     /// List the venues and what each can do.
     Venues,
     /// Check that a mode (all of them without MODE) is configured soundly and can be created.
@@ -216,12 +220,16 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
         quiet,
         level: Cell::new(level),
     };
-    if !matches!(command, Command::Backtest(_) | Command::Instruct(_)) {
-        // Those two say first what data they run on.
+    if !matches!(
+        command,
+        Command::Backtest(_) | Command::Sweep(_) | Command::Instruct(_)
+    ) {
+        // Those say first what data they run on.
         session.warn_of_environment();
     }
     match command {
         Command::Backtest(arguments) => backtest::run(&arguments, &session),
+        Command::Sweep(arguments) => sweep::run(&arguments, &session),
         Command::Venues => venues::run(&session),
         Command::Check(arguments) => check::run(&arguments, &session),
         Command::Instruct(arguments) => instruct::run(&arguments, &session),
@@ -234,7 +242,7 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
 fn command_has_config(command: &Command) -> bool {
     matches!(
         command,
-        Command::Backtest(_) | Command::Check(_) | Command::Data(_)
+        Command::Backtest(_) | Command::Sweep(_) | Command::Check(_) | Command::Data(_)
     )
 }
 

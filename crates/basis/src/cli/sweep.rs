@@ -1,0 +1,240 @@
+//! `basis sweep`: many variants of one mode over one loaded data set.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::market::MarketData;
+use basis_core::num::Fixed18;
+use basis_core::types::SeriesId;
+use basis_core::venue::ExecutionMode;
+use cpu_time::ProcessTime;
+use serde_json::json;
+
+use super::backtest::{WallClock, free_name};
+use super::errors::Failure;
+use super::market::{Source, volume_multipliers};
+use super::swept::{self, Swept};
+use super::{ConfigArguments, Session, progress};
+use crate::config::layers::{LogLevel, Request, Resolved, Template};
+use crate::sweep::grid::Grid;
+use crate::sweep::results;
+use crate::sweep::run::{UNITS, Variants};
+use crate::sweep::store::{Plan, Store};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The strategy mode, as `btc_basis`.
+    mode: String,
+    /// A key and its values: KEY=A,B,C or KEY=LO:HI:STEP (exact, HI included when hit); may be
+    /// repeated, and every combination is run.
+    #[arg(
+        long = "param",
+        value_name = "KEY.PATH=VALUES",
+        allow_hyphen_values = true
+    )]
+    parameters: Vec<String>,
+    /// Directory of recorded data. Default: `BASIS_DATA_DIR`, else a built-in synthetic market.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// First day, or the exclusive start instant. Default: what the data covers.
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Last day (all of it), or the inclusive end instant.
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// Capital at the start, in the share class.
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    capital: Option<String>,
+    /// Directory to write the sweep to; must not exist or be empty, but with --resume. Default:
+    /// runs/MODE-sweep-TIME, and nothing with --json.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the sweep in --out: variants that finished there are not run again.
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Threads. Default: as many as there are cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// The figure to rank by and to draw, as `sharpe` or `costs.total`.
+    #[arg(long, value_name = "FIELD", default_value = "return")]
+    rank: String,
+}
+
+/// What a variant reads.
+struct Needs {
+    series: Vec<SeriesId>,
+    multipliers: BTreeMap<SeriesId, Fixed18>,
+    log_level: LogLevel,
+    execution_mode: ExecutionMode,
+}
+
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
+    let rank = results::find_field(&arguments.rank)?;
+    let grid = Grid::parse(&arguments.parameters)?;
+    refuse_fixed(&grid, arguments)?;
+    let source = Source::choose(arguments.data.as_deref(), session);
+    let request = Request {
+        capital: arguments.capital.as_deref(),
+        from: arguments.from.as_deref(),
+        to: arguments.to.as_deref(),
+        ..arguments.config.request(&arguments.mode)
+    };
+    let template = Template::new(&request, &session.environment, &session.registry)
+        .inspect_err(|_| session.warn_of_environment())?;
+    let jobs = jobs(arguments);
+    let (mut variants, needs) =
+        Variants::check(&grid, &template, &session.registry, jobs, &needs_of)
+            .inspect_err(|_| session.warn_of_environment())?;
+    if let Some(first) = needs.first() {
+        session.level.set(first.log_level);
+    }
+    source.announce(session);
+    session.warn_of_environment();
+    if needs
+        .iter()
+        .any(|needs| needs.execution_mode == ExecutionMode::Live)
+    {
+        session.warn("execution_mode is live, but this is `basis sweep`: nothing is traded");
+    }
+    let started = WallClock::now();
+    let out = output_directory(arguments, session, &started)?;
+    let data = load(&source, needs, session)?;
+    let fit = |setup| source.fit(setup, &data);
+    variants.fit(&fit)?;
+    let load_ms = started.elapsed_ms();
+
+    let version = env!("CARGO_PKG_VERSION");
+    let plan = Plan::new(&arguments.mode, version, &template.yaml(), &grid, &data);
+    let store = out
+        .as_deref()
+        .map(|out| Store::open(out, &plan, grid.count()))
+        .transpose()?;
+    let bar = progress::estimating("sweeping", UNITS * as_u64(grid.count()), session.quiet);
+    bar.set_message(format!("of {} variants", grid.count()));
+    let (wall, cpu) = (WallClock::now(), ProcessTime::now());
+    let rows = variants
+        .run(&data, &fit, store.as_ref(), &|units| bar.inc(units))
+        .map_err(Failure::running)?;
+    let timing = json!({
+        "load_ms": load_ms,
+        "run_ms": wall.elapsed_ms(),
+        "run_cpu_ms": cpu.elapsed().as_secs_f64() * 1_000.0,
+        "jobs": jobs,
+    });
+    bar.finish_and_clear();
+
+    let swept = Swept {
+        mode: &arguments.mode,
+        grid: &grid,
+        order: results::ranking(&rows, rank),
+        rank,
+        rows,
+        plan,
+        timing,
+    };
+    swept::finish(&swept, store.as_ref(), out.as_deref(), session)
+}
+
+fn jobs(arguments: &Arguments) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.jobs.map_or_else(cores, usize::from)
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// A key that is swept cannot be fixed on the same command line.
+fn refuse_fixed(grid: &Grid, arguments: &Arguments) -> Result<(), ComponentError> {
+    let flags = [
+        ("--capital", "initial_capital", &arguments.capital),
+        ("--from", "from", &arguments.from),
+        ("--to", "to", &arguments.to),
+    ];
+    let flags = flags
+        .into_iter()
+        .filter(|(_, _, value)| value.is_some())
+        .map(|(flag, key, _)| (flag.to_owned(), key));
+    let sets = arguments.config.sets.iter().filter_map(|set| {
+        let (key, _) = set.split_once('=')?;
+        Some((format!("--set {key}"), key))
+    });
+    let twice: Vec<_> = flags
+        .chain(sets)
+        .filter(|(_, key)| {
+            grid.parameters()
+                .iter()
+                .any(|parameter| parameter.key == *key)
+        })
+        .map(|(option, key)| format!("{option} and --param {key} set the same value; keep one"))
+        .collect();
+    if twice.is_empty() {
+        return Ok(());
+    }
+    Err(ComponentError::new(Code::Usage, twice.join("\n  ")))
+}
+
+fn needs_of(resolved: &Resolved) -> Result<Needs, ComponentError> {
+    let series = resolved.setup.required_series()?;
+    Ok(Needs {
+        multipliers: volume_multipliers(&series, resolved.setup.rules()),
+        series,
+        log_level: resolved.log_level,
+        execution_mode: resolved.execution_mode,
+    })
+}
+
+/// Loads what all variants need, once.
+fn load(
+    source: &Source,
+    needs: Vec<Needs>,
+    session: &Session,
+) -> Result<Arc<MarketData>, ComponentError> {
+    let mut series = BTreeSet::new();
+    let mut multipliers: BTreeMap<SeriesId, Fixed18> = BTreeMap::new();
+    for need in needs {
+        let one = |id: &SeriesId| need.multipliers.get(id).copied().unwrap_or(Fixed18::ONE);
+        for id in need.series {
+            let multiplier = one(&id);
+            let first = *multipliers.entry(id).or_insert(multiplier);
+            if first != multiplier {
+                let message = format!(
+                    "--param rules: contracts of {id} hold {first} in one variant and {multiplier} \
+                     in another, but volumes are loaded once; sweep these rules apart"
+                );
+                return Err(ComponentError::new(Code::Usage, message));
+            }
+            series.insert(id);
+        }
+    }
+    multipliers.retain(|_, multiplier| *multiplier != Fixed18::ONE);
+    source.load_scaled(series.into_iter().collect(), multipliers, session.quiet)
+}
+
+/// Where the sweep goes, checked before anything is loaded.
+fn output_directory(
+    arguments: &Arguments,
+    session: &Session,
+    started: &WallClock,
+) -> Result<Option<PathBuf>, ComponentError> {
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None if session.json => return Ok(None),
+        None => free_name(&format!(
+            "runs/{}-sweep-{}",
+            arguments.mode,
+            started.compact()
+        )),
+    };
+    Store::check(&out, arguments.resume)?;
+    if arguments.resume && !Path::exists(&out) {
+        let note = format!("{} is not there yet: nothing to resume", out.display());
+        session.note(LogLevel::Info, &note);
+    }
+    Ok(Some(out))
+}

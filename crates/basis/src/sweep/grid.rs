@@ -1,0 +1,440 @@
+//! The grid of a sweep: parameters as a user writes them, and the variants they make.
+//!
+//! A parameter is `key.path=item,item,…`. An item is a value, or `lo:hi:step` for the exact decimals
+//! from `lo` to `hi` (inclusive when a step lands on it). Commas inside brackets and quotes belong to
+//! the value.
+//!
+//! **Invariants.** Variants are in the order written, the last parameter changing fastest, and
+//! number 1 is the first. No range passes through a float.
+
+use basis_core::config::Node;
+use basis_core::error::{Code, ComponentError};
+use basis_core::num::{Fixed18, MathError};
+
+use crate::config::layers::Template;
+
+/// Most variants of one sweep.
+pub const VARIANTS_MAX: usize = 10_000;
+
+/// What says where a value comes from.
+pub(super) const OPTION: &str = "--param";
+
+/// Keys that cannot change a result, or that are the sweep's own.
+const FIXED_KEYS: [&str; 4] = ["mode", "execution_mode", "log_level", "component_config"];
+
+/// One swept key with its values as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Dotted key path.
+    pub key: String,
+    /// The values in the order written; at least one, all different.
+    pub values: Vec<String>,
+}
+
+/// The parameters of a sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grid {
+    parameters: Vec<Parameter>,
+    count: usize,
+}
+
+impl Grid {
+    /// Reads every `key=values` of the command line.
+    ///
+    /// # Errors
+    /// CFG-005 with everything wrong at once: no `=`, no values, a repeated value, a range that is
+    /// empty or never ends, keys given twice or within each other, more than [`VARIANTS_MAX`]
+    /// variants.
+    pub fn parse(texts: &[String]) -> Result<Self, ComponentError> {
+        let mut wrong = Vec::new();
+        let mut parameters: Vec<Parameter> = Vec::new();
+        for text in texts {
+            match parameter(text) {
+                Ok(parameter) => {
+                    wrong.extend(conflict(&parameters, &parameter.key));
+                    parameters.push(parameter);
+                }
+                Err(why) => wrong.push(format!("{OPTION} {text}: {why}")),
+            }
+        }
+        if texts.is_empty() {
+            wrong.push(format!(
+                "a sweep needs at least one {OPTION} key=a,b,c or {OPTION} key=lo:hi:step"
+            ));
+        }
+        let count = parameters.iter().try_fold(1_usize, |product, parameter| {
+            product.checked_mul(parameter.values.len())
+        });
+        match count {
+            Some(count) if count <= VARIANTS_MAX => {
+                if wrong.is_empty() {
+                    return Ok(Self { parameters, count });
+                }
+            }
+            _ => {
+                let sizes: Vec<_> = parameters
+                    .iter()
+                    .map(|p| p.values.len().to_string())
+                    .collect();
+                wrong.push(format!(
+                    "{} are more than the {VARIANTS_MAX} variants of one sweep; take coarser steps, \
+                     or sweep in parts",
+                    sizes.join(" x ")
+                ));
+            }
+        }
+        Err(ComponentError::new(Code::Usage, wrong.join("\n  ")))
+    }
+
+    /// The parameters in the order written.
+    #[must_use]
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// How many variants there are, 1 to [`VARIANTS_MAX`].
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Which value of each parameter the variant at `index` (from 0) has.
+    #[must_use]
+    pub fn places(&self, index: usize) -> Vec<usize> {
+        let mut rest = index;
+        let mut places: Vec<_> = self
+            .parameters
+            .iter()
+            .rev()
+            .map(|parameter| {
+                let size = parameter.values.len().max(1);
+                let place = rest % size;
+                rest /= size;
+                place
+            })
+            .collect();
+        places.reverse();
+        places
+    }
+
+    /// The values of the variant at `index` (from 0), one per parameter.
+    #[must_use]
+    pub fn values(&self, index: usize) -> Vec<&str> {
+        let places = self.places(index);
+        let chosen = self.parameters.iter().zip(places);
+        chosen
+            .map(|(parameter, place)| parameter.values.get(place).map_or("", String::as_str))
+            .collect()
+    }
+
+    /// The variant at `index` in words: `hedge_leverage=2, reserve_ratio=0.1`.
+    #[must_use]
+    pub fn describe(&self, index: usize) -> String {
+        let keys = self.parameters.iter().map(|parameter| &parameter.key);
+        let pairs: Vec<_> = keys
+            .zip(self.values(index))
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        pairs.join(", ")
+    }
+
+    /// Every value as a layer over the configuration, per parameter.
+    ///
+    /// # Errors
+    /// CFG-001, CFG-002 or CFG-005 for values that are no YAML or name a file that is not there; the
+    /// message lists them all.
+    pub fn layers(&self) -> Result<Vec<Vec<Node>>, ComponentError> {
+        let mut failures = Vec::new();
+        let mut all = Vec::new();
+        for parameter in &self.parameters {
+            let mut layers = Vec::new();
+            for value in &parameter.values {
+                match Template::layer(OPTION, &format!("{}={value}", parameter.key)) {
+                    Ok(layer) => layers.push(layer),
+                    Err(e) => failures.push(e),
+                }
+            }
+            all.push(layers);
+        }
+        crate::assembly::together(failures).map_or(Ok(all), Err)
+    }
+}
+
+fn conflict(before: &[Parameter], key: &str) -> Option<String> {
+    let within = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    before.iter().find_map(|other| {
+        if other.key == key {
+            return Some(format!(
+                "{OPTION} {key} is given twice; write its values in one, separated by commas"
+            ));
+        }
+        (within(key, &other.key) || within(&other.key, key)).then(|| {
+            let other = &other.key;
+            format!("{OPTION} {key} and {OPTION} {other} set the same value; keep one of them")
+        })
+    })
+}
+
+fn parameter(text: &str) -> Result<Parameter, String> {
+    let (key, values) = text
+        .split_once('=')
+        .ok_or("there is no `=`; write key=a,b,c or key=lo:hi:step")?;
+    let key = key.trim();
+    if key.split('.').any(str::is_empty) {
+        return Err("the key path has an empty part".to_owned());
+    }
+    let first = key.split('.').next().unwrap_or_default();
+    if FIXED_KEYS.contains(&first) {
+        return Err(format!(
+            "`{first}` does not change results; sweep another key"
+        ));
+    }
+    if values.trim().is_empty() {
+        return Err("there is no value after `=`".to_owned());
+    }
+    let mut all: Vec<String> = Vec::new();
+    for item in items(values) {
+        if item.is_empty() {
+            return Err(
+                "there is an empty value between commas; write null for nothing".to_owned(),
+            );
+        }
+        for value in expand(item)? {
+            if all.iter().any(|other| is_same(other, &value)) {
+                return Err(format!("the value {value} is there twice"));
+            }
+            all.push(value);
+        }
+        if all.len() > VARIANTS_MAX {
+            return Err(too_many(all.len().to_string()));
+        }
+    }
+    Ok(Parameter {
+        key: key.to_owned(),
+        values: all,
+    })
+}
+
+/// Two texts of one value: the same text, or the same decimal.
+fn is_same(a: &str, b: &str) -> bool {
+    a == b || matches!((Fixed18::parse(a), Fixed18::parse(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Splits at the commas that stand outside brackets and quotes.
+fn items(text: &str) -> Vec<&str> {
+    let (mut depth, mut quote, mut start) = (0_usize, None, 0);
+    let mut items = Vec::new();
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{' | '[') => depth += 1,
+            (None, '}' | ']') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                items.push(text.get(start..at).unwrap_or_default().trim());
+                start = at + 1;
+            }
+            (None, _) => {}
+        }
+    }
+    items.push(text.get(start..).unwrap_or_default().trim());
+    items
+}
+
+/// A value as it stands, or the values of a range: what has colons and begins with a decimal.
+fn expand(item: &str) -> Result<Vec<String>, String> {
+    let parts: Vec<_> = item.split(':').map(str::trim).collect();
+    let first = parts.first().copied().unwrap_or_default();
+    if parts.len() < 2 || Fixed18::parse(first).is_err() {
+        return Ok(vec![item.to_owned()]);
+    }
+    let [lo, hi, step] = parts.as_slice() else {
+        return Err(format!("`{item}` is no range; write lo:hi:step"));
+    };
+    let number =
+        |text: &str| Fixed18::parse(text).map_err(|e| format!("`{text}` in the range {item}: {e}"));
+    range(item, number(lo)?, number(hi)?, number(step)?)
+}
+
+fn too_many(count: impl std::fmt::Display) -> String {
+    format!(
+        "{count} values are more than the {VARIANTS_MAX} variants of one sweep; take a larger step"
+    )
+}
+
+fn range(item: &str, lo: Fixed18, hi: Fixed18, step: Fixed18) -> Result<Vec<String>, String> {
+    let outside = |e: MathError| format!("the range {item} leaves the range of decimals: {e}");
+    if step.is_zero() {
+        return Err(format!(
+            "the step of {item} is 0, so the range never ends; give a step other than 0"
+        ));
+    }
+    let width = hi.sub(lo).map_err(outside)?;
+    if !width.is_zero() && width.is_negative() != step.is_negative() {
+        let (away, sign) = if step.is_negative() {
+            ("above", "positive")
+        } else {
+            ("below", "negative")
+        };
+        return Err(format!(
+            "the range {item} is empty: {hi} is {away} {lo}; give a {sign} step, or swap the ends"
+        ));
+    }
+    // Both have the sign of the step, so the quotient is the number of whole steps.
+    let steps = width.mantissa() / step.mantissa();
+    let count = usize::try_from(steps).map_or(usize::MAX, |steps| steps.saturating_add(1));
+    if count > VARIANTS_MAX {
+        return Err(too_many(steps.saturating_add(1)));
+    }
+    let mut values = Vec::with_capacity(count);
+    let mut value = lo;
+    for number in 1..=count {
+        values.push(value.to_string());
+        if number < count {
+            value = value.add(step).map_err(outside)?;
+        }
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn grid(texts: &[&str]) -> Result<Grid, String> {
+        let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();
+        Grid::parse(&texts).map_err(|e| {
+            assert_eq!(e.code, Code::Usage);
+            e.message
+        })
+    }
+
+    fn values(text: &str) -> Vec<String> {
+        grid(&[text]).unwrap().parameters()[0].values.clone()
+    }
+
+    #[test]
+    fn ranges_are_exact_and_hold_their_end_when_a_step_lands_on_it() {
+        assert_eq!(values("k=1:2:0.5"), ["1", "1.5", "2"]);
+        assert_eq!(values("k=0.1:0.35:0.1"), ["0.1", "0.2", "0.3"]);
+        assert_eq!(values("k=0.1:1:0.1").last().unwrap(), "1");
+        assert_eq!(values("k=0.1:1:0.1").len(), 10);
+        assert_eq!(values("k=2:1:-0.5"), ["2", "1.5", "1"]);
+        assert_eq!(values("k=-1:1:1"), ["-1", "0", "1"]);
+        assert_eq!(values("k=3:3:7"), ["3"]);
+        assert_eq!(values("k=9,1:2:1,x"), ["9", "1", "2", "x"]);
+    }
+
+    #[test]
+    fn values_with_commas_and_colons_of_their_own_stay_whole() {
+        assert_eq!(
+            values("a={binance: 1, okx: 0},{binance: 0.5, okx: 0.5}"),
+            ["{binance: 1, okx: 0}", "{binance: 0.5, okx: 0.5}"]
+        );
+        assert_eq!(values("a=\"x,y\",z"), ["\"x,y\"", "z"]);
+        assert_eq!(
+            values("from=2024-05-01T00:00:00Z,2024-06-01"),
+            ["2024-05-01T00:00:00Z", "2024-06-01"]
+        );
+        assert_eq!(values("a=okx:perp:BTCUSDT"), ["okx:perp:BTCUSDT"]);
+    }
+
+    #[test]
+    fn the_last_parameter_changes_fastest() {
+        let grid = grid(&["a=1,2", "b=x,y,z"]).unwrap();
+        let all: Vec<_> = (0..grid.count())
+            .map(|at| grid.values(at).concat())
+            .collect();
+        assert_eq!(all, ["1x", "1y", "1z", "2x", "2y", "2z"]);
+        assert_eq!(grid.describe(4), "a=2, b=y");
+    }
+
+    #[test]
+    fn slips_name_themselves_and_the_way_out() {
+        for (text, expected) in [
+            ("k", "there is no `=`; write key=a,b,c"),
+            ("k=", "no value after `=`"),
+            ("=1", "the key path has an empty part"),
+            ("a..b=1", "the key path has an empty part"),
+            ("k=1,,2", "an empty value between commas"),
+            ("k=1,2,1.0", "the value 1.0 is there twice"),
+            ("k=1:2:0", "the step of 1:2:0 is 0"),
+            (
+                "k=1:2:-1",
+                "the range 1:2:-1 is empty: 2 is above 1; give a positive step",
+            ),
+            (
+                "k=2:1:1",
+                "the range 2:1:1 is empty: 1 is below 2; give a negative step",
+            ),
+            ("k=1:2", "`1:2` is no range; write lo:hi:step"),
+            ("k=1:x:2", "`x` in the range 1:x:2"),
+            (
+                "k=0:10000:1",
+                "10001 values are more than the 10000 variants",
+            ),
+            (
+                "k=0:100000000000000000000:0.000000000000000001",
+                "are more than the 10000",
+            ),
+            (
+                "log_level=INFO,ERROR",
+                "`log_level` does not change results",
+            ),
+        ] {
+            let e = grid(&[text]).unwrap_err();
+            assert!(e.contains(expected), "{text}: {e}");
+            assert!(e.starts_with("--param"), "{e}");
+        }
+        assert!(grid(&[]).unwrap_err().contains("at least one --param"));
+    }
+
+    #[test]
+    fn every_slip_is_reported_at_once() {
+        let e = grid(&["a=1:2:0", "b=1", "b=2", "c.d=1", "c=2"]).unwrap_err();
+        for expected in [
+            "step of 1:2:0",
+            "--param b is given twice",
+            "--param c and --param c.d",
+        ] {
+            assert!(e.contains(expected), "{e}");
+        }
+    }
+
+    #[test]
+    fn the_bound_holds_for_the_product_of_parameters() {
+        assert_eq!(
+            grid(&["a=1:100:1", "b=1:100:1"]).unwrap().count(),
+            VARIANTS_MAX
+        );
+        let e = grid(&["a=1:100:1", "b=1:101:1"]).unwrap_err();
+        assert!(
+            e.contains("100 x 101 are more than the 10000 variants"),
+            "{e}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn prop_ranges_step_exactly_and_stay_inside(
+            lo in -1_000_000_i64..1_000_000,
+            width in 0_i64..100_000,
+            step in 50_i64..1_000,
+        ) {
+            let scale = |n: i64| Fixed18::from_ratio(n, 1_000, basis_core::num::Rounding::HalfEven).unwrap();
+            let (from, to, by) = (scale(lo), scale(lo + width), scale(step));
+            let all = range("r", from, to, by).unwrap();
+            prop_assert_eq!(i64::try_from(all.len()).unwrap(), width / step + 1);
+            for (text, at) in all.iter().zip(0..) {
+                prop_assert_eq!(Fixed18::parse(text).unwrap(), scale(lo + at * step));
+            }
+        }
+    }
+}

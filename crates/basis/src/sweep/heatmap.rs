@@ -1,0 +1,490 @@
+//! `heatmap.html`: one figure over the grid, as tables a person and a screen reader can read.
+//!
+//! Two parameters make a heat map, one makes bars, more make one heat map per combination of the
+//! others. The page is self-contained, runs no script, and says every number as text: color only
+//! repeats it.
+
+use std::fmt::Write as _;
+
+use super::grid::{Grid, Parameter};
+use super::results::{FIELDS, Field, Kind, Row, ranking};
+
+/// Most heat maps on one page.
+const TABLES_MAX: usize = 60;
+
+/// Steps of the color scale.
+const SHADES: usize = 9;
+
+/// What the page says beside the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Strategy mode.
+    pub mode: &'a str,
+    /// Whether the data was generated.
+    pub synthetic: bool,
+    /// Index in [`FIELDS`] of the figure shown.
+    pub field: usize,
+}
+
+/// The page; empty when the field is none of [`FIELDS`].
+#[must_use]
+pub fn page(about: Page<'_>, grid: &Grid, rows: &[Row]) -> String {
+    let Some(field) = FIELDS.get(about.field) else {
+        return String::new();
+    };
+    let figures = Figures::new(about.field, field, rows);
+    let title = escape(&format!(
+        "{} over {} variants of {}",
+        field.name,
+        grid.count(),
+        about.mode
+    ));
+    let mut body = format!("<h1>{title}</h1>\n");
+    if about.synthetic {
+        body.push_str(
+            "<p class=\"warn\">SYNTHETIC DATA: generated prices, no recorded market.</p>\n",
+        );
+    }
+    body.push_str(&figures.legend(grid));
+    let swept: Vec<usize> = (0..grid.parameters().len())
+        .filter(|at| {
+            grid.parameters()
+                .get(*at)
+                .is_some_and(|p| p.values.len() > 1)
+        })
+        .collect();
+    match swept.as_slice() {
+        [.., down, across] => body.push_str(&maps(&figures, grid, *down, *across)),
+        _ => body.push_str(&bars(&figures, grid)),
+    }
+    body.push_str(&failures(grid, rows));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n<style>{STYLE}{}</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
+         </body>\n</html>\n",
+        shades()
+    )
+}
+
+struct Figures<'a> {
+    at: usize,
+    field: &'a Field,
+    rows: &'a [Row],
+    bounds: Option<(f64, f64)>,
+    best: Option<usize>,
+}
+
+impl<'a> Figures<'a> {
+    fn new(at: usize, field: &'a Field, rows: &'a [Row]) -> Self {
+        let numbers = rows.iter().filter_map(|row| number(row, at));
+        let bounds = numbers.fold(None, |bounds: Option<(f64, f64)>, x| {
+            Some(bounds.map_or((x, x), |(low, high)| (low.min(x), high.max(x))))
+        });
+        let best = ranking(rows, at).first().copied();
+        Self {
+            at,
+            field,
+            rows,
+            bounds,
+            best: best.filter(|best| rows.get(*best).is_some_and(|row| number(row, at).is_some())),
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        shown(self.field, text)
+    }
+
+    /// Where `x` lies between the lowest and the highest, 0 to 1.
+    fn share(&self, x: f64) -> f64 {
+        match self.bounds {
+            Some((low, high)) if high > low => (x - low) / (high - low),
+            _ => 0.5,
+        }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of 0 to 1 picks one of nine shades"
+    )]
+    fn shade(&self, x: f64) -> usize {
+        ((self.share(x) * SHADES as f64) as usize).min(SHADES - 1)
+    }
+
+    fn legend(&self, grid: &Grid) -> String {
+        let Some((low, high)) = self.bounds else {
+            return "<p>No variant has this figure.</p>\n".to_owned();
+        };
+        let end = |x: f64| {
+            let found = self.rows.iter().find(|row| number(row, self.at) == Some(x));
+            let text = found
+                .and_then(|row| row.figure(self.at))
+                .unwrap_or_default();
+            escape(&self.text(text))
+        };
+        let scale: String = (0..SHADES)
+            .map(|shade| format!("<i class=\"q{shade}\"></i>"))
+            .collect();
+        let best = self
+            .best
+            .and_then(|at| Some((at, self.rows.get(at)?.figure(self.at)?)));
+        let best = best.map(|(at, text)| {
+            format!(
+                "<p>Best: <b>{}</b>, variant {} ({}).</p>\n",
+                escape(&self.text(text)),
+                at + 1,
+                escape(&grid.describe(at))
+            )
+        });
+        format!(
+            "{}<p class=\"scale\" aria-label=\"color scale from lowest to highest\">\
+             <span>{}</span>{scale}<span>{}</span></p>\n",
+            best.unwrap_or_default(),
+            end(low),
+            end(high)
+        )
+    }
+
+    /// The cell of one variant: figure, number of the variant, shade.
+    fn cell(&self, index: usize) -> String {
+        let Some(row) = self.rows.get(index) else {
+            return "<td class=\"none\">-</td>".to_owned();
+        };
+        if let Some((code, message)) = row.failure() {
+            let (code, message) = (escape(code), escape(message));
+            return format!(
+                "<td class=\"none\" title=\"{message}\">failed<small>{code}</small></td>"
+            );
+        }
+        let number_text = row.number;
+        let (Some(text), Some(x)) = (row.figure(self.at), number(row, self.at)) else {
+            return format!("<td class=\"none\">-<small>#{number_text}</small></td>");
+        };
+        let mut marks = format!("#{number_text}");
+        if row.status() == "halted" {
+            marks.push_str(" halted");
+        }
+        if self.best == Some(index) {
+            marks.push_str(" best");
+        }
+        let (shown, exact) = (escape(&self.text(text)), escape(text));
+        let shade = self.shade(x);
+        format!("<td class=\"q{shade}\" title=\"{exact}\">{shown}<small>{marks}</small></td>")
+    }
+}
+
+/// One table per combination of the parameters that are neither `down` nor `across`.
+fn maps(figures: &Figures<'_>, grid: &Grid, down: usize, across: usize) -> String {
+    let parameters = grid.parameters();
+    let (Some(rows_of), Some(columns_of)) = (parameters.get(down), parameters.get(across)) else {
+        return String::new();
+    };
+    // The first variant of every table: both of its parameters at their first value.
+    let starts: Vec<usize> = (0..grid.count())
+        .filter(|index| {
+            let places = grid.places(*index);
+            places.get(down) == Some(&0) && places.get(across) == Some(&0)
+        })
+        .collect();
+    let stride = |at: usize| -> usize {
+        parameters
+            .iter()
+            .skip(at + 1)
+            .map(|p| p.values.len())
+            .product()
+    };
+    let mut out = String::new();
+    for &start in starts.iter().take(TABLES_MAX) {
+        let values = grid.values(start);
+        let others: Vec<_> = parameters
+            .iter()
+            .zip(values)
+            .enumerate()
+            .filter(|(at, _)| *at != down && *at != across)
+            .map(|(_, (parameter, value))| format!("{} = {value}", parameter.key))
+            .collect();
+        let index =
+            |row: usize, column: usize| start + row * stride(down) + column * stride(across);
+        map(
+            &mut out,
+            figures,
+            (rows_of, columns_of),
+            &others.join(", "),
+            &index,
+        );
+    }
+    if starts.len() > TABLES_MAX {
+        let more = starts.len() - TABLES_MAX;
+        writeln!(
+            out,
+            "<p>{more} more tables are not shown; sweep.csv holds every variant.</p>"
+        )
+        .unwrap_or_default();
+    }
+    out
+}
+
+fn map(
+    out: &mut String,
+    figures: &Figures<'_>,
+    (rows_of, columns_of): (&Parameter, &Parameter),
+    others: &str,
+    index: &dyn Fn(usize, usize) -> usize,
+) {
+    let (down, across) = (escape(&rows_of.key), escape(&columns_of.key));
+    let with = if others.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", escape(others))
+    };
+    let heads: String = columns_of
+        .values
+        .iter()
+        .map(|value| format!("<th scope=\"col\">{}</th>", escape(value)))
+        .collect();
+    write!(
+        out,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"heat map\">\n<table>\n\
+         <caption>{} by {down} (down) and {across} (across){with}</caption>\n\
+         <thead><tr><th scope=\"col\">{down} \\ {across}</th>{heads}</tr></thead>\n<tbody>\n",
+        escape(&figures.field.name)
+    )
+    .unwrap_or_default();
+    for (row, value) in rows_of.values.iter().enumerate() {
+        let cells: String = (0..columns_of.values.len())
+            .map(|column| figures.cell(index(row, column)))
+            .collect();
+        let value = escape(value);
+        writeln!(out, "<tr><th scope=\"row\">{value}</th>{cells}</tr>").unwrap_or_default();
+    }
+    out.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+/// A row per variant with a bar from zero.
+fn bars(figures: &Figures<'_>, grid: &Grid) -> String {
+    let (low, high) = figures.bounds.unwrap_or_default();
+    let (low, high) = (low.min(0.0), high.max(0.0));
+    let width = if high > low { high - low } else { 1.0 };
+    let keys: Vec<_> = grid.parameters().iter().map(|p| escape(&p.key)).collect();
+    let mut out = format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"bars\">\n<table>\n\
+         <caption>{name} by {keys}</caption>\n<thead><tr><th scope=\"col\">{keys}</th>\
+         <th scope=\"col\">{name}</th><th scope=\"col\">from zero</th></tr></thead>\n<tbody>\n",
+        name = escape(&figures.field.name),
+        keys = keys.join(", ")
+    );
+    for (index, row) in figures.rows.iter().enumerate() {
+        let bar = number(row, figures.at).map(|x| {
+            let left = (x.min(0.0) - low) / width * 100.0;
+            let length = x.abs() / width * 100.0;
+            format!("<i style=\"margin-left:{left:.2}%;width:{length:.2}%\"></i>")
+        });
+        writeln!(
+            out,
+            "<tr><th scope=\"row\">{}</th>{}<td class=\"bar\" aria-hidden=\"true\">{}</td></tr>",
+            escape(&row.values.join(", ")),
+            figures.cell(index),
+            bar.unwrap_or_default()
+        )
+        .unwrap_or_default();
+    }
+    out.push_str("</tbody>\n</table>\n</div>\n");
+    out
+}
+
+fn failures(grid: &Grid, rows: &[Row]) -> String {
+    let items: String = rows
+        .iter()
+        .filter_map(|row| {
+            let (code, message) = row.failure()?;
+            let which = grid.describe(row.number.saturating_sub(1));
+            let (which, code, message) = (escape(&which), escape(code), escape(message));
+            let number = row.number;
+            Some(format!(
+                "<li>variant {number} ({which}): {code} {message}</li>\n"
+            ))
+        })
+        .collect();
+    if items.is_empty() {
+        return items;
+    }
+    format!("<h2>Failed variants</h2>\n<ul>\n{items}</ul>\n")
+}
+
+/// The figure as a plain number, for color, length and nothing else.
+fn number(row: &Row, at: usize) -> Option<f64> {
+    let x = row.figure(at)?.parse::<f64>().ok()?;
+    x.is_finite().then_some(x)
+}
+
+/// A figure for human eyes: ratios in percent, amounts to the cent (cut), Sharpe to two places.
+#[must_use]
+pub fn shown(field: &Field, text: &str) -> String {
+    let number = || text.parse::<f64>().unwrap_or_default();
+    match (field.kind, &*field.name) {
+        (Kind::Amount, _) => {
+            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+            let cents: String = fraction.chars().chain("00".chars()).take(2).collect();
+            format!("{whole}.{cents}")
+        }
+        (Kind::Number, "return" | "apy" | "max_drawdown") => format!("{:.4} %", number() * 100.0),
+        (Kind::Number, "sharpe") => format!("{:.2}", number()),
+        (Kind::Number, _) => text.to_owned(),
+    }
+}
+
+/// Text that is safe between tags and inside quoted attributes.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Background and text of every shade, light page then dark page; text contrast is at least 4.5.
+const LIGHT: [(&str, &str); SHADES] = [
+    ("#f1f6fc", "#111"),
+    ("#dde9f6", "#111"),
+    ("#c5daef", "#111"),
+    ("#a6c8e6", "#111"),
+    ("#82b2db", "#111"),
+    ("#6aa3d3", "#111"),
+    ("#2b6ca8", "#fff"),
+    ("#1a5690", "#fff"),
+    ("#0b3d70", "#fff"),
+];
+const DARK: [(&str, &str); SHADES] = [
+    ("#15202d", "#fff"),
+    ("#182c42", "#fff"),
+    ("#1b3a59", "#fff"),
+    ("#1f4871", "#fff"),
+    ("#24588b", "#fff"),
+    ("#2b6ca8", "#fff"),
+    ("#6aa3d3", "#111"),
+    ("#93bde0", "#111"),
+    ("#c5daef", "#111"),
+];
+
+fn shades() -> String {
+    let rules = |shades: &[(&str, &str)]| -> String {
+        let rule = |(at, (back, text)): (usize, &(&str, &str))| {
+            format!(".q{at}{{background:{back};color:{text}}}")
+        };
+        shades.iter().enumerate().map(rule).collect()
+    };
+    format!(
+        "{}@media (prefers-color-scheme:dark){{{}}}",
+        rules(&LIGHT),
+        rules(&DARK)
+    )
+}
+
+const STYLE: &str = "\
+:root{--back:#fff;--text:#1b1f24;--line:#c9d1d9;--soft:#57606a;--bar:#2b6ca8}\
+@media (prefers-color-scheme:dark){:root{--back:#0d1117;--text:#e6edf3;--line:#30363d;--soft:#9da7b3;--bar:#6aa3d3}}\
+body{margin:0;background:var(--back);color:var(--text);font:16px/1.45 system-ui,sans-serif}\
+main{max-width:72rem;margin:0 auto;padding:1rem}\
+h1{font-size:1.3rem;overflow-wrap:anywhere}h2{font-size:1.1rem}\
+.warn{border-left:.3rem solid #d29922;padding-left:.6rem;font-weight:600}\
+.scroll{overflow-x:auto;margin:1rem 0}\
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
+caption{text-align:left;padding:.4rem 0;color:var(--soft)}\
+th,td{border:1px solid var(--line);padding:.35rem .55rem;text-align:right;white-space:nowrap}\
+th{font-weight:600;background:var(--back)}\
+tbody th{position:sticky;left:0;max-width:45vw;white-space:normal;overflow-wrap:anywhere}\
+small{display:block;font-size:.72rem}\
+.none{color:var(--soft);font-style:italic}\
+.scale{display:flex;align-items:center;flex-wrap:wrap}.scale i{width:1.4rem;height:1rem}\
+.scale span{padding:0 .5rem}\
+.bar{min-width:10rem;padding:.35rem 0}.bar i{display:block;height:1rem;background:var(--bar)}";
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::find_field;
+    use super::super::results::tests::{failed, row};
+    use super::*;
+
+    fn render(parameters: &[&str], rows: &[Row]) -> String {
+        let texts: Vec<_> = parameters.iter().map(|&text| text.to_owned()).collect();
+        let about = Page {
+            mode: "btc_basis",
+            synthetic: true,
+            field: find_field("return").unwrap(),
+        };
+        page(about, &Grid::parse(&texts).unwrap(), rows)
+    }
+
+    #[test]
+    fn two_parameters_make_a_table_with_every_number_as_text() {
+        let rows = [
+            row(1, &["1", "x"], "0.01"),
+            row(2, &["1", "<y>"], "0.03"),
+            failed(3, &["2", "x"]),
+            row(4, &["2", "<y>"], "-0.02"),
+        ];
+        let html = render(&["a=1,2", "b=x,<y>"], &rows);
+        assert!(html.contains("<th scope=\"col\">&lt;y&gt;</th>"), "{html}");
+        assert!(
+            html.contains("<td class=\"q8\" title=\"0.03\">3.0000 %<small>#2 best</small></td>")
+        );
+        assert!(html.contains("<td class=\"q0\" title=\"-0.02\">-2.0000 %<small>#4</small></td>"));
+        assert!(html.contains(">failed<small>STRAT-002</small></td>"));
+        assert!(html.contains("too small, &quot;really&quot;"));
+        assert!(html.contains("SYNTHETIC") && !html.contains("<script") && !html.contains("http"));
+        assert_eq!(html.matches("<table>").count(), 1);
+    }
+
+    #[test]
+    fn one_parameter_makes_bars_and_three_make_a_table_each() {
+        let rows = [row(1, &["1"], "-1"), row(2, &["2"], "3")];
+        let html = render(&["a=1,2"], &rows);
+        assert!(html.contains("margin-left:0.00%;width:25.00%"), "{html}");
+        assert!(html.contains("margin-left:25.00%;width:75.00%"), "{html}");
+        let rows: Vec<_> = (1..=8).map(|n| row(n, &["", "", ""], "0.1")).collect();
+        let html = render(&["a=1,2", "b=1,2", "c=1,2"], &rows);
+        assert_eq!(html.matches("<table>").count(), 2);
+        for number in 1..=8 {
+            assert_eq!(
+                html.matches(&format!("<small>#{number}")).count(),
+                1,
+                "{number}"
+            );
+        }
+        assert!(html.contains("with a = 2"));
+    }
+
+    #[test]
+    fn text_stands_out_from_every_shade() {
+        let luminance = |hex: &str| {
+            let full = match hex.len() {
+                4 => hex.chars().skip(1).flat_map(|c| [c, c]).collect::<String>(),
+                _ => hex[1..].to_owned(),
+            };
+            let part = |at: usize| {
+                let x = f64::from(u8::from_str_radix(&full[at..at + 2], 16).unwrap()) / 255.0;
+                if x <= 0.03928 {
+                    x / 12.92
+                } else {
+                    ((x + 0.055) / 1.055).powf(2.4)
+                }
+            };
+            0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+        };
+        for (back, text) in LIGHT.iter().chain(&DARK) {
+            let (a, b) = (luminance(back), luminance(text));
+            let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+            assert!(contrast >= 4.5, "{text} on {back}: {contrast:.2}");
+        }
+    }
+}
