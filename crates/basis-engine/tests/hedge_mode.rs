@@ -1,5 +1,7 @@
 //! The books hold and price both sides of a perpetual that a venue keeps in hedge mode.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test")]
+
 use std::sync::Arc;
 
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence, TradeId};
