@@ -86,7 +86,9 @@ impl SimulatedCex {
         since: Timestamp,
         events: &mut Vec<VenueEvent>,
     ) -> Result<(), Refusal> {
-        events.append(&mut self.notices);
+        if !self.notices.is_empty() {
+            events.append(&mut self.notices);
+        }
         if !self.books.positions.is_empty() {
             self.test_liquidation(cx, TestPrice::Extreme, events)?;
             self.settle_funding(cx, since, events)?;

@@ -12,9 +12,11 @@
 //! cover it. Isolated margin is a part of the perp account's cash set aside, not another holding.
 //! The ids of fills count up from 1, so two runs agree.
 //!
-//! Where it is stricter or simpler than a venue: perps settle in USDT, and only USDT is collateral,
-//! also in unified accounts; when several positions are liquidated at once each closes at its own
-//! worst price of the bar; reduce-only orders are cut to the position at every venue.
+//! What is modelled of each venue, from which source, and what is not, stands in
+//! `docs/simulated-exchanges.md`. The main simplifications: perps settle in USDT, and only USDT is
+//! collateral, also in unified accounts; when several cross positions are liquidated at once each
+//! closes at its own worst price of the bar; reduce-only orders are cut to the position at every
+//! venue; orders fill whole or not at all.
 
 mod advance;
 mod amend;
