@@ -30,11 +30,12 @@ use crate::config::RunConfig;
 use crate::event_log::EventLog;
 use crate::pnl::Attribution;
 use crate::result::{
-    ExecutionRow, MarginColumn, PriceColumn, RunResult, StepColumns, UnbookedFunding,
+    ExecutionRow, MarginColumn, PriceColumn, RunResult, StepColumns, StepEnd, UnbookedFunding,
 };
 use crate::risk::{RiskLevel, RiskMonitor, Verdict};
 use crate::setup;
-use crate::statistics;
+use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
+use crate::statistics::Running;
 use crate::strategy::{Context, Decision, Strategy};
 use crate::tight_loop::{TightLoop, stalled};
 
@@ -108,6 +109,12 @@ pub struct Engine {
     transit: Arc<Transit>,
     parked: Option<Parked>,
     steps: StepColumns,
+    /// Ledger lines that went to the sink.
+    lines_taken: usize,
+    ends: Option<[StepEnd; 2]>,
+    /// Steps closed.
+    done: u64,
+    statistics: Running,
     slots: Vec<SlotId>,
     reference: SlotId,
     attribution: Attribution,
@@ -165,8 +172,7 @@ impl Engine {
         let reference = books.reference();
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
-        let steps = setup::step_count(&config);
-        let (columns, slots) = columns_of(&view, steps);
+        let (columns, slots) = columns_of(&view);
         let tight = TightLoop::new(
             parts.interfaces,
             parts.executor,
@@ -189,6 +195,10 @@ impl Engine {
             transit: parts.transit,
             parked: None,
             steps: columns,
+            lines_taken: 0,
+            ends: None,
+            done: 0,
+            statistics: Running::default(),
             slots,
             reference,
             attribution: Attribution::default(),
@@ -208,6 +218,34 @@ impl Engine {
     /// Whatever stops a run; the registry code says what to do.
     pub fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
         let steps = setup::step_count(&self.config);
+        self.steps
+            .reserve(usize::try_from(steps).unwrap_or_default());
+        self.every_step(None, progress)?;
+        self.finish()
+    }
+
+    /// The same with the steps handed to `sink` as they are closed: the result holds none of them.
+    ///
+    /// # Errors
+    /// Whatever stops a run, the sink included.
+    pub fn run_into(
+        mut self,
+        sink: &mut dyn StepSink,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RunResult, ComponentError> {
+        self.steps.reserve(CHUNK_STEPS);
+        self.every_step(Some(&mut *sink), progress)?;
+        self.hand_over(sink)?;
+        self.steps = StepColumns::default();
+        self.finish()
+    }
+
+    fn every_step(
+        &mut self,
+        mut sink: Option<&mut dyn StepSink>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), ComponentError> {
+        let steps = setup::step_count(&self.config);
         let every = (steps / 100).max(1);
         let mut at = self.config.from.floor_to(self.config.step);
         for step in 1..=steps {
@@ -219,8 +257,22 @@ impl Engine {
             if step % every == 0 || step == steps {
                 progress(Progress { step, steps, at });
             }
+            if let Some(sink) = &mut sink
+                && self.steps.at.len() >= CHUNK_STEPS
+            {
+                self.hand_over(*sink)?;
+            }
         }
-        self.finish()
+        Ok(())
+    }
+
+    /// Hands the closed steps and their ledger lines to `sink`.
+    fn hand_over(&mut self, sink: &mut dyn StepSink) -> Result<(), ComponentError> {
+        let lines = self.books.ledger();
+        let ledger = lines.get(self.lines_taken..).unwrap_or_default().to_vec();
+        self.lines_taken = lines.len();
+        let steps = self.steps.take_rows();
+        sink.take(StepChunk { steps, ledger })
     }
 
     fn step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
@@ -572,6 +624,16 @@ impl Engine {
         check_residual(at, close.attribution.residual, close.equity)?;
         let reference = self.reference_mark();
         self.attribution.accumulate(&close.attribution)?;
+        self.statistics.step(close.equity, close.external_flow);
+        let end = StepEnd {
+            equity_usd: close.equity,
+            external_flow_usd: close.external_flow,
+            attribution: close.attribution,
+            reference,
+        };
+        let first = self.ends.map_or(end, |[first, _]| first);
+        self.ends = Some([first, end]);
+        self.done += 1;
         let steps = &mut self.steps;
         steps.at.push(at);
         steps.equity_usd.push(close.equity);
@@ -613,9 +675,9 @@ impl Engine {
     }
 
     fn finish(self) -> Result<RunResult, ComponentError> {
-        let statistics = statistics::of(&self.steps, self.config.step);
+        let statistics = self.statistics.finish(self.config.step);
         let mut counts = self.tight.counts;
-        counts.steps = self.steps.at.len() as u64;
+        counts.steps = self.done;
         let assumptions = setup::assumptions(&self.config, self.view.data());
         let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.tight.health)];
         for slot in &self.tight.venues {
@@ -628,6 +690,7 @@ impl Engine {
             synthetic: self.view.data().is_synthetic(),
             data_source: self.view.data().source().to_owned(),
             steps: self.steps,
+            ends: self.ends,
             ledger: self.books.into_ledger(),
             executions: self.tight.executions,
             events: self.events.take(),
@@ -655,27 +718,16 @@ fn check_residual(at: Timestamp, residual: Value, equity: Value) -> Result<(), C
     ))
 }
 
-fn columns_of(view: &MarketView, steps: u64) -> (StepColumns, Vec<SlotId>) {
-    let capacity = usize::try_from(steps).unwrap_or_default();
-    let mut columns = StepColumns {
-        at: Vec::with_capacity(capacity),
-        equity_usd: Vec::with_capacity(capacity),
-        external_flow_usd: Vec::with_capacity(capacity),
-        attribution: Vec::with_capacity(capacity),
-        net_delta: Vec::with_capacity(capacity),
-        reference: Vec::with_capacity(capacity),
-        ledger_rows: Vec::with_capacity(capacity),
-        prices: Vec::new(),
-        margins: Vec::new(),
-    };
+fn columns_of(view: &MarketView) -> (StepColumns, Vec<SlotId>) {
+    let mut columns = StepColumns::default();
     let mut slots = Vec::new();
     let series: Vec<(SeriesId, SlotId)> = view.series().collect();
     for (series, slot) in series {
         slots.push(slot);
         columns.prices.push(PriceColumn {
             series,
-            mark: Vec::with_capacity(capacity),
-            state: Vec::with_capacity(capacity),
+            mark: Vec::new(),
+            state: Vec::new(),
         });
     }
     (columns, slots)

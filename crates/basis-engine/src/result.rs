@@ -23,8 +23,10 @@ pub struct RunResult {
     pub synthetic: bool,
     /// Where the data came from.
     pub data_source: String,
-    /// One row per step.
+    /// One row per step; none when the steps went to a sink.
     pub steps: StepColumns,
+    /// The first step and the last; absent for a run without a step.
+    pub ends: Option<[StepEnd; 2]>,
     /// Every ledger line in posting order.
     pub ledger: Vec<LedgerEntry>,
     /// One row per fill, transfer or other confirmed instruction.
@@ -49,8 +51,21 @@ pub struct RunResult {
     pub health: Vec<(String, Health)>,
 }
 
+/// What a summary needs of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct StepEnd {
+    /// Equity at the end of the step, USD.
+    pub equity_usd: Value,
+    /// Capital that came from (> 0) or went (< 0) outside within the step, USD.
+    pub external_flow_usd: Value,
+    /// Attribution of the step, USD.
+    pub attribution: Attribution,
+    /// The reference price at the step.
+    pub reference: Price,
+}
+
 /// Columns with one value per step.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StepColumns {
     /// The step's instant.
     pub at: Vec<Timestamp>,
@@ -72,8 +87,50 @@ pub struct StepColumns {
     pub margins: Vec<MarginColumn>,
 }
 
+impl StepColumns {
+    /// Makes room for `rows` more steps.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.at.reserve(rows);
+        self.equity_usd.reserve(rows);
+        self.external_flow_usd.reserve(rows);
+        self.attribution.reserve(rows);
+        self.net_delta.reserve(rows);
+        self.reference.reserve(rows);
+        self.ledger_rows.reserve(rows);
+        for column in &mut self.prices {
+            column.mark.reserve(rows);
+            column.state.reserve(rows);
+        }
+        for column in &mut self.margins {
+            column.margin_balance.reserve(rows);
+            column.maintenance_margin.reserve(rows);
+        }
+    }
+
+    /// Takes the steps out and leaves columns of the same series and accounts with as much room.
+    pub(crate) fn take_rows(&mut self) -> Self {
+        let prices = self.prices.iter().map(|column| PriceColumn {
+            series: column.series,
+            mark: Vec::new(),
+            state: Vec::new(),
+        });
+        let margins = self.margins.iter().map(|column| MarginColumn {
+            account: column.account,
+            margin_balance: Vec::new(),
+            maintenance_margin: Vec::new(),
+        });
+        let mut empty = Self {
+            prices: prices.collect(),
+            margins: margins.collect(),
+            ..Self::default()
+        };
+        empty.reserve(self.at.len());
+        std::mem::replace(self, empty)
+    }
+}
+
 /// The marks of one series over all steps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PriceColumn {
     /// Which series.
     pub series: SeriesId,
@@ -84,7 +141,7 @@ pub struct PriceColumn {
 }
 
 /// Margin of one account over all steps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MarginColumn {
     /// The perp account.
     pub account: Account,

@@ -18,7 +18,7 @@ use basis_core::transit::Transit;
 use basis_core::types::{SeriesId, Timestamp, Venue};
 use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
 use basis_engine::{
-    Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions,
+    Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions, StepSink,
 };
 use basis_venues::credentials::{BasisEnvironment, Variables};
 use basis_venues::factory::{
@@ -308,6 +308,18 @@ impl Prepared {
     /// Whatever stops the engine; CRITICAL ones want a restart.
     pub fn run(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
         self.engine.run(progress)
+    }
+
+    /// The same with the steps handed to `sink` as they are closed; the result holds none of them.
+    ///
+    /// # Errors
+    /// As [`Prepared::run`], and whatever the sink refuses.
+    pub fn run_into(
+        self,
+        sink: &mut dyn StepSink,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RunResult, ComponentError> {
+        self.engine.run_into(sink, progress)
     }
 }
 

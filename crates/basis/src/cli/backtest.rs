@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use basis_core::error::ComponentError;
 use basis_core::types::RunId;
 use basis_core::venue::ExecutionMode;
+use basis_engine::{Forget, Progress};
 use cpu_time::ThreadTime;
 
 use super::errors::Failure;
@@ -13,7 +14,7 @@ use super::{ConfigArguments, Session, progress, report};
 use crate::assembly;
 use crate::assembly::Setup;
 use crate::config::layers::{self, LogLevel, Request};
-use crate::output::{self, OutputContext, Timing};
+use crate::output::{self, OutputContext, RunWriter, Timing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -68,15 +69,20 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     for (_, e) in prepared.unavailable() {
         session.warn(&format!("{e} (the mode does not need this venue)"));
     }
+    let begin = |out: &PathBuf| RunWriter::create(out, setup.run().share_class);
+    let mut writer = out.as_ref().map(begin).transpose()?;
     let bar = progress::bar("running", session.quiet);
     let cpu = ThreadTime::now();
-    let result = prepared
-        .run(&mut |progress| {
-            bar.set_length(progress.steps);
-            bar.set_position(progress.step);
-            bar.set_message(progress.at.to_string());
-        })
-        .map_err(Failure::running)?;
+    let mut progress = |progress: Progress| {
+        bar.set_length(progress.steps);
+        bar.set_position(progress.step);
+        bar.set_message(progress.at.to_string());
+    };
+    let result = match &mut writer {
+        Some(writer) => prepared.run_into(writer, &mut progress),
+        None => prepared.run_into(&mut Forget, &mut progress),
+    }
+    .map_err(Failure::running)?;
     let run_ms = cpu.elapsed().as_secs_f64() * 1_000.0;
     bar.finish_and_clear();
 
@@ -89,8 +95,8 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         write_ms: None,
     };
     let mut context = context(&setup, &started, timing);
-    if let Some(out) = &out {
-        let written = output::write_run(out, &result, &context).map_err(Failure::running)?;
+    if let (Some(writer), Some(out)) = (writer, &out) {
+        let written = writer.finish(&result, &context).map_err(Failure::running)?;
         context.timing.write_ms = Some(written.write_ms);
         session.note(LogLevel::Info, &format!("written to {}", out.display()));
     }

@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
 use basis_engine::result::RunResult;
+use basis_engine::{StepChunk, StepSink as _};
 
-use super::{OutputContext, csv, events, summary};
+use super::csv::Table;
+use super::tables::{EXECUTIONS, LEDGER};
+use super::writer::RunWriter;
+use super::{OutputContext, events, summary, tables};
 use crate::report::{self, RunReport};
 
 /// One file of a run directory.
@@ -17,6 +21,15 @@ pub struct WrittenFile {
     pub name: String,
     /// Its size in bytes.
     pub bytes: u64,
+}
+
+impl WrittenFile {
+    pub(super) fn new(name: impl Into<String>, bytes: u64) -> Self {
+        Self {
+            name: name.into(),
+            bytes,
+        }
+    }
 }
 
 /// What was written.
@@ -37,29 +50,55 @@ pub struct WriteReport {
 /// # Errors
 /// `EVT-001` when `out` is a file or not empty, or when its parent cannot be made or written.
 pub fn check_out_dir(out: &Path) -> Result<(), ComponentError> {
-    let target = resolve(out)?;
-    let partial = Partial::create(&target)?;
+    let partial = Partial::create(out)?;
     fs::remove_dir(&partial.path).map_err(|e| unusable(&partial.path, &e.to_string()))
 }
 
-/// Writes every file of a run to `out`, which must not exist or be empty.
+/// Writes every file of a run that holds its steps to `out`, which must not exist or be empty.
 ///
 /// # Errors
 /// `EVT-001` when `out` cannot be used, `EVT-002` when writing fails half-way (nothing is left
 /// then), `POS-002` when a worth leaves the range of exact arithmetic.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "measures the writing itself; the number is reported and decides nothing"
-)]
 pub fn write_run(
     out: &Path,
     result: &RunResult,
     context: &OutputContext,
 ) -> Result<WriteReport, ComponentError> {
-    let started = std::time::Instant::now();
-    let target = resolve(out)?;
-    let mut partial = Partial::create(&target)?;
-    let mut files = write_tables(&partial.path, result, context)?;
+    let mut writer = RunWriter::create(out, result.share_class)?;
+    writer.take(StepChunk {
+        steps: result.steps.clone(),
+        ledger: result.ledger.clone(),
+    })?;
+    writer.finish(result, context)
+}
+
+/// Time taken, for the report of the writing itself; it decides nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures the writing itself; the number is reported and decides nothing"
+    )]
+    pub(super) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(super) fn elapsed_ms(self) -> f64 {
+        self.0.elapsed().as_secs_f64() * 1_000.0
+    }
+}
+
+/// Writes what follows from the tables and from the result as a whole, and moves the directory to
+/// its place.
+pub(super) fn complete(
+    mut partial: Partial,
+    mut files: Vec<WrittenFile>,
+    result: &RunResult,
+    context: &OutputContext,
+    started: Stopwatch,
+) -> Result<WriteReport, ComponentError> {
     files.push(write_text(
         &partial.path,
         "config.yaml",
@@ -73,57 +112,41 @@ pub fn write_run(
         &report.page(),
     )?);
     let mut context = context.clone();
-    let write_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let write_ms = started.elapsed_ms();
     context.timing.write_ms = Some(write_ms);
     let text = format!("{:#}\n", summary::summary(result, &context));
     files.push(write_text(&partial.path, "summary.json", &text)?);
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    partial.move_to(&target)?;
+    let directory = partial.move_to_target()?;
     Ok(WriteReport {
-        directory: target,
+        directory,
         files,
         write_ms,
     })
 }
 
-/// The large file on one thread, all others on this one.
-fn write_tables(
+/// The tables that have no row per step, and the events.
+pub(super) fn write_tables(
     directory: &Path,
     result: &RunResult,
     context: &OutputContext,
 ) -> Result<Vec<WrittenFile>, ComponentError> {
-    let file = |name: &str, bytes| WrittenFile {
-        name: name.to_owned(),
-        bytes,
-    };
-    std::thread::scope(|scope| {
-        let positions = scope.spawn(|| csv::positions(directory, result));
-        let others = || -> Result<Vec<WrittenFile>, ComponentError> {
-            let mut files = vec![
-                file("equity.csv", csv::equity(directory, result)?),
-                file("executions.csv", csv::executions(directory, result)?),
-                file("ledger.csv", csv::ledger(directory, result)?),
-            ];
-            files.extend(events::write(directory, &result.events, context.run_id)?);
-            Ok(files)
-        };
-        let others = others();
-        let positions = positions
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let mut files = others?;
-        files.push(file("positions.csv", positions?));
-        Ok(files)
-    })
+    let table = |name, columns: &[_]| Table::with_header(directory, name, columns);
+    let executions = table("executions.csv", &EXECUTIONS)?;
+    let executions = tables::executions(executions, &result.executions, &result.ledger)?;
+    let ledger = tables::ledger(table("ledger.csv", &LEDGER)?, &result.ledger)?;
+    let mut files = vec![
+        WrittenFile::new("executions.csv", executions),
+        WrittenFile::new("ledger.csv", ledger),
+    ];
+    files.extend(events::write(directory, &result.events, context.run_id)?);
+    Ok(files)
 }
 
 fn write_text(directory: &Path, name: &str, text: &str) -> Result<WrittenFile, ComponentError> {
     let path = directory.join(name);
     fs::write(&path, text).map_err(|e| failed(&path, &e))?;
-    Ok(WrittenFile {
-        name: name.to_owned(),
-        bytes: text.len() as u64,
-    })
+    Ok(WrittenFile::new(name, text.len() as u64))
 }
 
 /// `EVT-002`: writing `path` failed.
@@ -171,30 +194,35 @@ fn resolve(out: &Path) -> Result<PathBuf, ComponentError> {
 
 /// The directory beside the target that is written first; removed unless it was moved.
 #[derive(Debug)]
-struct Partial {
-    path: PathBuf,
+pub(super) struct Partial {
+    pub(super) path: PathBuf,
+    target: PathBuf,
 }
 
 impl Partial {
-    fn create(target: &Path) -> Result<Self, ComponentError> {
+    /// Beside `out`, which must not exist or be empty.
+    pub(super) fn create(out: &Path) -> Result<Self, ComponentError> {
+        let target = resolve(out)?;
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(format!(".partial-{}", std::process::id()));
         let path = target.with_file_name(name);
         // A process id comes back, in containers always: what a killed run left is ours.
         if path.exists() {
-            fs::remove_dir_all(&path).map_err(|e| unusable(target, &e.to_string()))?;
+            fs::remove_dir_all(&path).map_err(|e| unusable(&target, &e.to_string()))?;
         }
-        fs::create_dir(&path).map_err(|e| unusable(target, &e.to_string()))?;
-        Ok(Self { path })
+        fs::create_dir(&path).map_err(|e| unusable(&target, &e.to_string()))?;
+        Ok(Self { path, target })
     }
 
-    fn move_to(&mut self, target: &Path) -> Result<(), ComponentError> {
+    fn move_to_target(&mut self) -> Result<PathBuf, ComponentError> {
+        let target = &self.target;
         // Renaming over an empty directory is not portable; removing an empty one is.
         match fs::remove_dir(target) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(target, &e)),
             Ok(()) | Err(_) => {}
         }
-        fs::rename(&self.path, target).map_err(|e| failed(target, &e))
+        fs::rename(&self.path, target).map_err(|e| failed(target, &e))?;
+        Ok(target.clone())
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::csv::Table;
 use super::directory::{WrittenFile, failed};
+use super::rows::Rows as _;
 
 /// Writes `events/<component>_events.jsonl`; `seq` is the event's place in the run.
 pub(super) fn write(

@@ -7,7 +7,7 @@ use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence};
 use basis_core::market::PriceState;
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, SeriesKind};
-use basis_engine::result::RunResult;
+use basis_engine::result::StepColumns;
 
 use super::{is_par, prices_asset};
 
@@ -22,8 +22,12 @@ enum PriceSource {
 /// One holding of one account as of the last line read.
 #[derive(Debug)]
 pub(super) struct Holding {
-    /// `account,item,` as a row prints it.
-    pub(super) name: Vec<u8>,
+    account: Account,
+    item: Item,
+    /// The account as a row prints it.
+    pub(super) account_name: String,
+    /// The item as a row prints it.
+    pub(super) item_name: String,
     /// Signed units.
     pub(super) quantity: Quantity,
     /// Signed sum of quantity × fill price still open; zero for an asset.
@@ -36,29 +40,46 @@ pub(super) struct Holding {
 
 /// Every holding of a run, moved forward line by line.
 #[derive(Debug)]
-pub(super) struct Holdings<'a> {
-    result: &'a RunResult,
-    read: usize,
+pub(super) struct Holdings {
+    share_class: Asset,
+    /// Lines read since the start of the run.
+    read: u32,
     /// Sorted, so that rows of a step always come in the same order.
     by_key: BTreeMap<(Account, Item), Holding>,
 }
 
-impl<'a> Holdings<'a> {
-    pub(super) const fn new(result: &'a RunResult) -> Self {
+impl Holdings {
+    pub(super) const fn new(share_class: Asset) -> Self {
         Self {
-            result,
+            share_class,
             read: 0,
             by_key: BTreeMap::new(),
         }
     }
 
-    /// Reads the ledger up to its first `rows` lines.
-    pub(super) fn advance(&mut self, rows: usize) -> Result<(), MathError> {
-        let result = self.result;
-        for line in result.ledger.get(self.read..rows).unwrap_or_default() {
-            self.post(line)?;
+    /// Begins a chunk of steps. An account may have got its margin column only with this one; those
+    /// that were there keep their places.
+    pub(super) fn begin(&mut self, steps: &StepColumns) {
+        for holding in self.by_key.values_mut() {
+            if holding.margin.is_none() {
+                let (account, item) = (holding.account, holding.item);
+                holding.margin = margin_column(self.share_class, steps, account, item);
+            }
         }
-        self.read = self.read.max(rows);
+    }
+
+    /// Reads `lines` until `rows` have been read since the start of the run.
+    pub(super) fn advance<'a>(
+        &mut self,
+        rows: u32,
+        lines: &mut impl Iterator<Item = &'a LedgerEntry>,
+        steps: &StepColumns,
+    ) -> Result<(), MathError> {
+        while self.read < rows {
+            let Some(line) = lines.next() else { break };
+            self.post(line, steps)?;
+            self.read += 1;
+        }
         Ok(())
     }
 
@@ -66,8 +87,8 @@ impl<'a> Holdings<'a> {
         self.by_key.values()
     }
 
-    fn post(&mut self, line: &LedgerEntry) -> Result<(), MathError> {
-        let holding = self.holding(line.account, line.item);
+    fn post(&mut self, line: &LedgerEntry, steps: &StepColumns) -> Result<(), MathError> {
+        let holding = self.holding((line.account, line.item), steps);
         holding.quantity = holding.quantity.add(line.quantity)?;
         if holding.is_position && line.kind == EntryKind::Trade {
             holding.open_cost = holding.open_cost.add(line.value)?;
@@ -76,29 +97,32 @@ impl<'a> Holdings<'a> {
             && let Occurrence::Trade { instrument, .. } | Occurrence::Liquidation { instrument, .. } =
                 line.cause.occurrence
         {
-            let position = self.holding(line.account, Item::Position(instrument));
+            let position = self.holding((line.account, Item::Position(instrument)), steps);
             position.open_cost = position.open_cost.add(line.value)?;
         }
         Ok(())
     }
 
-    fn holding(&mut self, account: Account, item: Item) -> &mut Holding {
-        match self.by_key.entry((account, item)) {
+    fn holding(&mut self, key: (Account, Item), steps: &StepColumns) -> &mut Holding {
+        match self.by_key.entry(key) {
             Entry::Occupied(there) => there.into_mut(),
-            Entry::Vacant(slot) => slot.insert(Holding::new(self.result, account, item)),
+            Entry::Vacant(slot) => slot.insert(Holding::new(self.share_class, steps, key)),
         }
     }
 }
 
 impl Holding {
-    fn new(result: &RunResult, account: Account, item: Item) -> Self {
+    fn new(share_class: Asset, steps: &StepColumns, (account, item): (Account, Item)) -> Self {
         Self {
-            name: format!("{account},{item},").into_bytes(),
+            account,
+            item,
+            account_name: account.to_string(),
+            item_name: item.to_string(),
             quantity: Quantity::ZERO,
             open_cost: Value::ZERO,
             is_position: matches!(item, Item::Position(_)),
-            source: source_of(result, account, item),
-            margin: margin_column(result, account, item),
+            source: source_of(steps, account, item),
+            margin: margin_column(share_class, steps, account, item),
         }
     }
 
@@ -109,13 +133,13 @@ impl Holding {
     /// Mark at `step` and where it came from; no state for an asset at par, `None` without a price.
     pub(super) fn mark(
         &self,
-        result: &RunResult,
+        steps: &StepColumns,
         step: usize,
     ) -> Option<(Price, Option<PriceState>)> {
         match self.source {
             PriceSource::Par => Some((Price::literal("1"), None)),
             PriceSource::Column(at) => {
-                let column = result.steps.prices.get(at)?;
+                let column = steps.prices.get(at)?;
                 Some((*column.mark.get(step)?, Some(*column.state.get(step)?)))
             }
             PriceSource::Unpriced => None,
@@ -131,16 +155,16 @@ impl Holding {
 
     /// Margin balance and maintenance margin at `step`, on the collateral row of a perp account with
     /// an open position: without one nothing is to be maintained.
-    pub(super) fn margin(&self, result: &RunResult, step: usize) -> Option<(Value, Value)> {
-        let column = result.steps.margins.get(self.margin?)?;
+    pub(super) fn margin(&self, steps: &StepColumns, step: usize) -> Option<(Value, Value)> {
+        let column = steps.margins.get(self.margin?)?;
         let required = *column.maintenance_margin.get(step)?;
         let balance = *column.margin_balance.get(step)?;
         (!required.is_zero()).then_some((balance, required))
     }
 }
 
-fn source_of(result: &RunResult, account: Account, item: Item) -> PriceSource {
-    let prices = &result.steps.prices;
+fn source_of(steps: &StepColumns, account: Account, item: Item) -> PriceSource {
+    let prices = &steps.prices;
     let found = match item {
         Item::Position(key) => prices.iter().position(|p| p.series == key.series()),
         Item::Asset(asset) if is_par(asset) => return PriceSource::Par,
@@ -159,22 +183,22 @@ fn source_of(result: &RunResult, account: Account, item: Item) -> PriceSource {
 }
 
 /// The margin column shown on this row: that of the account, on its collateral.
-fn margin_column(result: &RunResult, account: Account, item: Item) -> Option<usize> {
+fn margin_column(
+    share_class: Asset,
+    steps: &StepColumns,
+    account: Account,
+    item: Item,
+) -> Option<usize> {
     let Item::Asset(asset) = item else {
         return None;
     };
-    let collateral = if is_par(result.share_class) {
-        result.share_class
+    let collateral = if is_par(share_class) {
+        share_class
     } else {
         Asset::literal("USDT")
     };
-    (asset == collateral)
-        .then(|| {
-            result
-                .steps
-                .margins
-                .iter()
-                .position(|m| m.account == account)
-        })
-        .flatten()
+    if asset != collateral {
+        return None;
+    }
+    steps.margins.iter().position(|m| m.account == account)
 }

@@ -12,16 +12,19 @@ mod csv;
 mod directory;
 mod events;
 mod holdings;
+mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
 mod summary;
+mod tables;
+mod writer;
 
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
-use basis_engine::result::RunResult;
 
 pub use directory::{WriteReport, WrittenFile, check_out_dir, write_run};
 pub use summary::summary;
+pub use writer::RunWriter;
 
 /// What the writers need beside the result.
 #[derive(Clone, Debug)]
@@ -68,11 +71,11 @@ fn prices_asset(symbol: Symbol, asset: Asset) -> bool {
 /// `value` in the share class: itself for a class at par, else divided by the reference price.
 /// Half-even at 18 decimals.
 fn in_share_class(
-    result: &RunResult,
+    share_class: Asset,
     value: Value,
     reference: Price,
 ) -> Result<Quantity, MathError> {
-    if is_par(result.share_class) {
+    if is_par(share_class) {
         return Ok(Quantity::new(value.get()));
     }
     value.per(reference, Rounding::HalfEven)

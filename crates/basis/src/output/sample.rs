@@ -12,7 +12,7 @@ use basis_core::types::{
 };
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{
-    Counts, ExecutionRow, MarginColumn, PriceColumn, RunResult, Statistics, StepColumns,
+    Counts, ExecutionRow, MarginColumn, PriceColumn, RunResult, Statistics, StepColumns, StepEnd,
     UnbookedFunding,
 };
 
@@ -231,6 +231,12 @@ pub(crate) fn result() -> RunResult {
         InstrumentKind::Perp,
         Symbol::literal("BTCUSDT"),
     );
+    let end = |equity, flow, attribution, reference| StepEnd {
+        equity_usd: value(equity),
+        external_flow_usd: value(flow),
+        attribution,
+        reference: price(reference),
+    };
     RunResult {
         mode: "btc_basis",
         share_class: USDT,
@@ -262,6 +268,20 @@ pub(crate) fn result() -> RunResult {
                 maintenance_margin: vec![value("240"), value("180.6")],
             }],
         },
+        ends: Some([
+            end(
+                "99957.978",
+                "100000",
+                step("0", "0", "0", "-12", "-30.022"),
+                "60000",
+            ),
+            end(
+                "99913.998",
+                "0",
+                step("0", "-50", "6.02", "0", "0"),
+                "60100",
+            ),
+        ]),
         ledger: ledger(),
         executions: vec![
             fill(
@@ -343,4 +363,39 @@ pub(crate) fn result() -> RunResult {
         halted: None,
         health: vec![("binance".to_owned(), Health::default())],
     }
+}
+
+/// The result's steps one at a time, each with the ledger lines posted within it.
+pub(crate) fn step_by_step(result: &RunResult) -> Vec<(StepColumns, Vec<LedgerEntry>)> {
+    let steps = &result.steps;
+    let mut posted = 0;
+    (0..steps.at.len())
+        .map(|step| {
+            let rows = steps.ledger_rows[step] as usize;
+            let lines = result.ledger[posted..rows].to_vec();
+            posted = rows;
+            let prices = steps.prices.iter().map(|column| PriceColumn {
+                series: column.series,
+                mark: vec![column.mark[step]],
+                state: vec![column.state[step]],
+            });
+            let margins = steps.margins.iter().map(|column| MarginColumn {
+                account: column.account,
+                margin_balance: vec![column.margin_balance[step]],
+                maintenance_margin: vec![column.maintenance_margin[step]],
+            });
+            let columns = StepColumns {
+                at: vec![steps.at[step]],
+                equity_usd: vec![steps.equity_usd[step]],
+                external_flow_usd: vec![steps.external_flow_usd[step]],
+                attribution: vec![steps.attribution[step]],
+                net_delta: vec![steps.net_delta[step]],
+                reference: vec![steps.reference[step]],
+                ledger_rows: vec![steps.ledger_rows[step]],
+                prices: prices.collect(),
+                margins: margins.collect(),
+            };
+            (columns, lines)
+        })
+        .collect()
 }

@@ -13,11 +13,14 @@ use super::{OutputContext, in_share_class, is_par};
 #[must_use]
 pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
     let (start, end) = equity_ends(result);
-    let class = |value: Option<Value>, reference: Option<&Price>| -> Json {
+    let [first, last] = result
+        .ends
+        .map_or([None, None], |ends| ends.map(|end| Some(end.reference)));
+    let class = |value: Option<Value>, reference: Option<Price>| -> Json {
         let amount = value.zip(class_price(result, reference));
-        text(amount.and_then(|(value, price)| in_share_class(result, value, price).ok()))
+        let share_class = result.share_class;
+        text(amount.and_then(|(value, price)| in_share_class(share_class, value, price).ok()))
     };
-    let reference = &result.steps.reference;
     let statistics = result.statistics;
     let versions: Map<_, _> = context
         .versions
@@ -32,8 +35,8 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "synthetic": result.synthetic,
         "data_source": result.data_source,
         "run_id": context.run_id.as_str(),
-        "equity_start": class(start, reference.first()),
-        "equity_end": class(end, reference.last()),
+        "equity_start": class(start, first),
+        "equity_end": class(end, last),
         "equity_start_usd": text(start),
         "equity_end_usd": text(end),
         "return": statistics.total_return,
@@ -66,31 +69,29 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
 /// The start is what the identity of every step leaves: the end less what came from outside and what
 /// the buckets explain. When the first capital itself came within the run, it is the start.
 fn equity_ends(result: &RunResult) -> (Option<Value>, Option<Value>) {
-    let steps = &result.steps;
-    let end = steps.equity_usd.last().copied();
-    let first = || -> Result<Option<Value>, MathError> {
-        let (Some(equity), Some(flow), Some(attribution)) = (
-            steps.equity_usd.first(),
-            steps.external_flow_usd.first(),
-            steps.attribution.first(),
-        ) else {
-            return Ok(None);
-        };
-        let mut before = equity.sub(*flow)?;
-        for (_, value) in attribution.rows() {
+    let Some([first, last]) = result.ends else {
+        return (None, None);
+    };
+    let start = || -> Result<Value, MathError> {
+        let mut before = first.equity_usd.sub(first.external_flow_usd)?;
+        for (_, value) in first.attribution.rows() {
             before = before.sub(value)?;
         }
-        Ok(Some(if before.is_zero() { *flow } else { before }))
+        Ok(if before.is_zero() {
+            first.external_flow_usd
+        } else {
+            before
+        })
     };
-    (first().ok().flatten(), end)
+    (start().ok(), Some(last.equity_usd))
 }
 
 /// One for a class at par, whatever the reference; none where there is no step.
-fn class_price(result: &RunResult, reference: Option<&Price>) -> Option<Price> {
+fn class_price(result: &RunResult, reference: Option<Price>) -> Option<Price> {
     if is_par(result.share_class) {
         return Some(Price::literal("1"));
     }
-    reference.copied()
+    reference
 }
 
 fn text(value: Option<impl ToString>) -> Json {
@@ -267,7 +268,9 @@ mod tests {
     fn another_share_class_is_reckoned_at_the_reference() {
         let mut result = sample::result();
         result.share_class = basis_core::types::Asset::literal("BTC");
-        result.steps.reference = vec![Price::literal("50000"), Price::literal("62500")];
+        for (end, price) in result.ends.iter_mut().flatten().zip(["50000", "62500"]) {
+            end.reference = price.parse().unwrap();
+        }
         let json = summary(&result, &sample::context());
         assert_eq!(json["equity_start"], "2");
         assert_eq!(json["equity_end"], "1.598623968");

@@ -1,0 +1,42 @@
+//! Where closed steps go while a run is under way, so that a long run need not hold them.
+
+use std::fmt;
+
+use basis_core::error::ComponentError;
+use basis_core::ledger::LedgerEntry;
+
+use crate::result::StepColumns;
+
+/// Steps handed over at a time.
+pub(crate) const CHUNK_STEPS: usize = 4_096;
+
+/// Closed steps, in order of time, and the ledger lines posted within them.
+///
+/// Price columns come in the same order in every chunk; margin columns too, and an account that gets
+/// its first margin later adds its column behind those that were there.
+#[derive(Debug)]
+pub struct StepChunk {
+    /// The steps; their `ledger_rows` count from the start of the run.
+    pub steps: StepColumns,
+    /// The lines posted since the chunk before.
+    pub ledger: Vec<LedgerEntry>,
+}
+
+/// Takes closed steps.
+pub trait StepSink: fmt::Debug {
+    /// Takes the steps closed since the call before; the last call of a run may bring few.
+    ///
+    /// # Errors
+    /// Whatever keeps the steps from being kept; it stops the run.
+    fn take(&mut self, chunk: StepChunk) -> Result<(), ComponentError>;
+}
+
+/// Forgets every step: for those who want the totals only.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Forget;
+
+impl StepSink for Forget {
+    fn take(&mut self, _: StepChunk) -> Result<(), ComponentError> {
+        Ok(())
+    }
+}
