@@ -137,8 +137,10 @@ impl Ord for Label {
 
 impl Hash for Label {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for word in self.words() {
-            state.write_u64(word);
+        // The other byte order than for comparing: multiplying hashes carry upward, and names differ
+        // at their beginning.
+        for chunk in self.chunks {
+            state.write_u64(u64::from_le_bytes(chunk));
         }
     }
 }

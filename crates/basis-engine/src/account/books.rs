@@ -4,6 +4,9 @@
 //! Equity = cash + Σ quantity × mark − Σ open cost, and each step's change of it is attributed as
 //! the entries arrive, so that no bucket is ever a remainder.
 
+use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
+
 use basis_core::error::{Code, ComponentError};
 use basis_core::execution::Position;
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
@@ -12,7 +15,7 @@ use basis_core::num::{Price, PriceChange, Quantity, Rounding, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Timestamp, Venue,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::pnl::Attribution;
 
@@ -61,7 +64,7 @@ pub struct Books {
     reference_opening: Price,
     holdings: Vec<Holding>,
     index: FxHashMap<(Account, Item), usize>,
-    causes: FxHashSet<Cause>,
+    causes: Causes,
     ledger: Vec<LedgerEntry>,
     cash: Value,
     cost: Value,
@@ -71,6 +74,34 @@ pub struct Books {
     valued_at: Option<Timestamp>,
     step: Attribution,
     external_flow: Value,
+}
+
+/// Which causes the ledger holds, by hash and line number: the causes themselves stand in the ledger.
+#[derive(Debug, Default)]
+struct Causes {
+    lines: FxHashMap<u64, usize>,
+    /// Lines whose hash another line had first.
+    collided: Vec<usize>,
+}
+
+impl Causes {
+    /// Notes `cause` as that of the ledger's next line; `false` when a line has it already.
+    fn admit(&mut self, cause: &Cause, ledger: &[LedgerEntry]) -> bool {
+        let holds = |line: &usize| ledger.get(*line).is_some_and(|entry| entry.cause == *cause);
+        match self.lines.entry(FxBuildHasher.hash_one(cause)) {
+            Entry::Vacant(free) => {
+                free.insert(ledger.len());
+                true
+            }
+            Entry::Occupied(taken) => {
+                if holds(taken.get()) || self.collided.iter().any(holds) {
+                    return false;
+                }
+                self.collided.push(ledger.len());
+                true
+            }
+        }
+    }
 }
 
 /// What the end of a step found.
@@ -103,7 +134,7 @@ impl Books {
             reference_opening: Price::ZERO,
             holdings: Vec::new(),
             index: FxHashMap::default(),
-            causes: FxHashSet::default(),
+            causes: Causes::default(),
             ledger: Vec::new(),
             cash: Value::ZERO,
             cost: Value::ZERO,
@@ -120,7 +151,7 @@ impl Books {
     /// # Errors
     /// EXP-001 for an item without a price; POS-002 when an amount leaves the range.
     pub fn post(&mut self, view: &MarketView, entry: LedgerEntry) -> Result<bool, ComponentError> {
-        if !self.causes.insert(entry.cause.clone()) {
+        if !self.causes.admit(&entry.cause, &self.ledger) {
             return Ok(false);
         }
         self.valued_at = None;
