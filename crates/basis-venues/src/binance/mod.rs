@@ -64,7 +64,6 @@ pub const PROFILE: CexProfile = CexProfile {
         no_amend: "-2013",
         amend_incomplete: "-1102",
         spot_amend: Some("-2038"),
-        withdrawal: None,
     },
     margin_mode_of_account: false,
     amend_whole: true,

@@ -65,7 +65,6 @@ pub const PROFILE: CexProfile = CexProfile {
         no_amend: "110001",
         amend_incomplete: "10001",
         spot_amend: None,
-        withdrawal: None,
     },
     margin_mode_of_account: true,
     amend_whole: false,

@@ -103,7 +103,7 @@ impl SimulatedCex {
         if let Some(transit) = cx.transit {
             let venue = self.profile.venue;
             for shipment in transit.collect(venue, cx.view.now()) {
-                let event = match self.returned(cx, &shipment)? {
+                let event = match self.failing.returned(venue, cx.view, &shipment)? {
                     Some(event) => event,
                     None => arrival(venue, cx.view, &shipment)?,
                 };

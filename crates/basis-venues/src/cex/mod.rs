@@ -23,6 +23,7 @@ mod amend;
 mod books;
 mod borrow;
 mod closing;
+mod failing;
 mod fills;
 mod filters;
 mod leverage;
@@ -55,15 +56,14 @@ use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, Quantity};
 use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
 use basis_core::transit::Transit;
-use basis_core::types::{
-    Account, Asset, InstructionId, InstrumentKey, Span, Symbol, Timestamp, Venue,
-};
+use basis_core::types::{Account, Asset, InstrumentKey, Span, Symbol, Timestamp, Venue};
 use basis_core::venue::{
     Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, VenueSettings,
 };
 
 use self::advance::Watch;
 use self::books::Books;
+use self::failing::FailingTransfers;
 use self::margin::Margin;
 use self::refusal::Refusal;
 
@@ -74,8 +74,11 @@ pub use self::settings::{
 };
 
 pub(crate) use self::books::{Holdings, Lines, dollar_price};
+pub(crate) use self::failing::FailingTransfers as Failing;
 pub(crate) use self::refusal::Refusal as TransferRefusal;
-pub(crate) use self::settings::{parse_settings, read_balances, read_common};
+pub(crate) use self::settings::{
+    parse_settings, read_balances, read_common, read_transfer_failures,
+};
 pub(crate) use self::transfer::{arrival, departure, route};
 
 /// What perps settle in, and the only collateral.
@@ -103,10 +106,7 @@ pub struct SimulatedCex {
     advanced_to: Option<Timestamp>,
     next_trade: u64,
     watch: Watch,
-    /// Transfers that the rules allowed so far.
-    transfers: u64,
-    /// Transfers that come back, with the fee that was charged.
-    returning: Vec<(InstructionId, Quantity)>,
+    failing: FailingTransfers,
     /// What an instruction caused beside its execution; reported by the next advance.
     notices: Vec<VenueEvent>,
 }
@@ -185,8 +185,7 @@ impl SimulatedCex {
             advanced_to: None,
             next_trade: 1,
             watch: Watch::default(),
-            transfers: 0,
-            returning: Vec::new(),
+            failing: FailingTransfers::default(),
             notices: Vec::new(),
         }
     }

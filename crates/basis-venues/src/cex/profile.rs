@@ -58,8 +58,6 @@ pub struct ModeCodes {
     pub amend_incomplete: &'static str,
     /// A spot amendment that the venue does not do; `None` where spot orders are amended like perps.
     pub spot_amend: Option<&'static str>,
-    /// A withdrawal that the venue rejects.
-    pub withdrawal: Option<&'static str>,
 }
 
 /// How a venue closes a position that is too large for its margin.

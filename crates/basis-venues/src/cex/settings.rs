@@ -270,7 +270,7 @@ fn read_borrow(reader: &Reader<'_>) -> Vec<(Asset, Rate)> {
 }
 
 /// Reads `transfer_failures`: a list of `{nth or instruction, stage}`.
-fn read_transfer_failures(reader: &Reader<'_>) -> Vec<TransferFailure> {
+pub(crate) fn read_transfer_failures(reader: &Reader<'_>) -> Vec<TransferFailure> {
     let mut failures = Vec::new();
     for (node, at) in reader.list("transfer_failures").iter().zip(0..) {
         let path = reader.path_of(&format!("transfer_failures[{at}]"));

@@ -11,12 +11,11 @@ use basis_core::market::MarketView;
 use basis_core::num::{MathError, Price, Quantity, Rounding};
 use basis_core::rules::{RuleSnapshot, WithdrawalRules};
 use basis_core::transit::Shipment;
-use basis_core::types::{Account, InstructionId, Label, Span, Timestamp, Venue};
+use basis_core::types::{Account, InstructionId, Span, Timestamp, Venue};
 use basis_core::venue::DataProvider;
 
 use super::books::{Lines, dollar_price};
 use super::refusal::Refusal;
-use super::settings::{FailingTransfer, FailureStage, TransferFailure};
 use super::{Context, SimulatedCex};
 
 /// A transfer that the rules allow: what it costs and how long it takes.
@@ -215,12 +214,10 @@ impl SimulatedCex {
             return Err(Refusal::other(text, None));
         }
         self.require_free(cx, transfer.from, transfer.asset, needed, None)?;
-        let failure = self.failure(instruction)?;
+        let failures = &self.settings.transfer_failures;
+        let returns = self.failing.count(failures, instruction, route.fee)?;
         let price = dollar_price(cx.view, transfer.asset, venue);
-        if failure.is_some() {
-            return self.send_back(cx, instruction, transfer, route);
-        }
-        if route.internal && route.delay == Span::ZERO {
+        if route.internal && route.delay == Span::ZERO && !returns {
             let to = transfer.to;
             let entries = departure(now, instruction, transfer, route.fee, to, price)?;
             self.commit(&entries)?;
@@ -235,7 +232,7 @@ impl SimulatedCex {
         let arrives_at = now.plus(route.delay);
         transit.send(Shipment {
             instruction,
-            to: transfer.to,
+            to: if returns { transfer.from } else { transfer.to },
             asset: transfer.asset,
             amount: transfer.amount,
             arrives_at,
@@ -244,83 +241,5 @@ impl SimulatedCex {
         let mut execution = self.done(cx, instruction, ExecutionStatus::Pending { until });
         execution.entries = entries;
         Ok(execution)
-    }
-
-    /// Counts a transfer that the rules allow; `Some` when the settings have it come back.
-    fn failure(&mut self, instruction: InstructionId) -> Result<Option<FailureStage>, Refusal> {
-        self.transfers += 1;
-        let failing = |failure: &&TransferFailure| match failure.transfer {
-            FailingTransfer::Instruction(id) => id == instruction,
-            FailingTransfer::Nth(nth) => nth == self.transfers,
-        };
-        match self.settings.transfer_failures.iter().find(failing) {
-            None => Ok(None),
-            Some(failure) if failure.stage == FailureStage::Returned => Ok(Some(failure.stage)),
-            Some(_) => Err(Refusal::other(
-                "the venue rejected the transfer (transfer_failures of its settings)",
-                self.profile.modes.withdrawal,
-            )),
-        }
-    }
-
-    /// A transfer that leaves and will come back to its sender.
-    fn send_back(
-        &mut self,
-        cx: &Context<'_>,
-        instruction: InstructionId,
-        transfer: &Transfer,
-        route: Route,
-    ) -> Result<Execution, Refusal> {
-        let now = cx.view.now();
-        let transit = cx.transit()?;
-        let price = dollar_price(cx.view, transfer.asset, self.profile.venue);
-        let flight = Account::IN_FLIGHT;
-        let entries = departure(now, instruction, transfer, route.fee, flight, price)?;
-        self.commit(&entries)?;
-        let arrives_at = now.plus(route.delay);
-        transit.send(Shipment {
-            instruction,
-            to: transfer.from,
-            asset: transfer.asset,
-            amount: transfer.amount,
-            arrives_at,
-        });
-        self.returning.push((instruction, route.fee));
-        let until = Some(arrives_at);
-        let mut execution = self.done(cx, instruction, ExecutionStatus::Pending { until });
-        execution.entries = entries;
-        Ok(execution)
-    }
-
-    /// The event of a shipment that came back, its fee refunded; `None` for any other.
-    pub(super) fn returned(
-        &mut self,
-        cx: &Context<'_>,
-        shipment: &Shipment,
-    ) -> Result<Option<VenueEvent>, Refusal> {
-        let mut pending = self.returning.iter();
-        let found = pending.position(|(id, _)| *id == shipment.instruction);
-        let Some(at) = found else { return Ok(None) };
-        let (instruction, fee) = self.returning.remove(at);
-        let venue = self.profile.venue;
-        let (to, asset) = (shipment.to, shipment.asset);
-        let price = dollar_price(cx.view, asset, venue);
-        let occurrence = Occurrence::TransferIn(instruction);
-        let mut lines = Lines::new(shipment.arrives_at, occurrence, Some(instruction));
-        let flight = (Account::IN_FLIGHT, asset);
-        lines.booked(EntryKind::Transfer, flight, shipment.amount.neg()?, price)?;
-        lines.booked(EntryKind::Transfer, (to, asset), shipment.amount, price)?;
-        if !fee.is_zero() {
-            lines.booked(EntryKind::TransferCost, (to, asset), fee, price)?;
-        }
-        Ok(Some(VenueEvent {
-            venue,
-            at: shipment.arrives_at,
-            kind: VenueEventKind::Other {
-                name: Label::literal("transfer_returned"),
-                instruction: Some(instruction),
-            },
-            entries: lines.entries,
-        }))
     }
 }

@@ -67,7 +67,6 @@ pub const PROFILE: CexProfile = CexProfile {
         no_amend: "51503",
         amend_incomplete: "51000",
         spot_amend: None,
-        withdrawal: None,
     },
     margin_mode_of_account: false,
     amend_whole: false,

@@ -31,7 +31,9 @@ use basis_core::venue::{
     VenueSettings, VenueType,
 };
 
-use crate::cex::{self, Holdings, InitialBalance, Lines, TransferRefusal as Refusal};
+use crate::cex::{
+    self, Failing, Holdings, InitialBalance, Lines, TransferFailure, TransferRefusal as Refusal,
+};
 use crate::credentials;
 
 const OPERATIONS: &[OperationKind] = &[OperationKind::Transfer];
@@ -59,6 +61,8 @@ pub struct WalletSettings {
     pub initial_balances: Vec<InitialBalance>,
     /// The network named in the section.
     pub network: Option<String>,
+    /// Sends that fail on purpose.
+    pub transfer_failures: Vec<TransferFailure>,
 }
 
 impl WalletSettings {
@@ -68,10 +72,12 @@ impl WalletSettings {
         let reader = Reader::new(node, "", problems);
         let network = cex::read_common(&reader, VenueType::OnChain).network;
         let initial_balances = cex::read_balances(&reader);
+        let transfer_failures = cex::read_transfer_failures(&reader);
         reader.finish();
         Self {
             initial_balances,
             network,
+            transfer_failures,
         }
     }
 }
@@ -105,6 +111,8 @@ fn build(
 pub struct WalletExecutionInterface {
     world: Option<World>,
     holdings: Holdings,
+    failures: Vec<TransferFailure>,
+    failing: Failing,
     health: Health,
 }
 
@@ -129,6 +137,8 @@ impl WalletExecutionInterface {
         Self {
             world: None,
             holdings,
+            failures: settings.transfer_failures.clone(),
+            failing: Failing::default(),
             health: Health::default(),
         }
     }
@@ -171,6 +181,7 @@ impl WalletExecutionInterface {
             };
             return Err(Refusal::rejected(reason, None));
         }
+        let returns = self.failing.count(&self.failures, instruction, route.fee)?;
         let price = cex::dollar_price(view, asset, Venue::WALLET);
         let flight = Account::IN_FLIGHT;
         let entries = cex::departure(now, instruction, transfer, route.fee, flight, price)?;
@@ -178,7 +189,7 @@ impl WalletExecutionInterface {
         let arrives_at = now.plus(route.delay);
         transit.send(Shipment {
             instruction,
-            to: transfer.to,
+            to: if returns { transfer.from } else { transfer.to },
             asset,
             amount: transfer.amount,
             arrives_at,
@@ -203,7 +214,10 @@ impl WalletExecutionInterface {
         };
         let now = view.now();
         for shipment in transit.collect(Venue::WALLET, now) {
-            let event = cex::arrival(Venue::WALLET, view, &shipment)?;
+            let event = match self.failing.returned(Venue::WALLET, view, &shipment)? {
+                Some(event) => event,
+                None => cex::arrival(Venue::WALLET, view, &shipment)?,
+            };
             self.holdings.post(Venue::WALLET, &event.entries)?;
             events.push(event);
         }

@@ -10,7 +10,7 @@ use basis_core::types::{Account, Asset, InstructionId, Item, Label, Side, Span, 
 use basis_core::venue::ExecutionInterface;
 
 use crate::cex::testing::*;
-use crate::cex::{FailingTransfer, FailureStage, TransferFailure};
+use crate::cex::{FailingTransfer, FailureStage, InitialBalance, TransferFailure};
 use crate::wallet::{WalletExecutionInterface, WalletSettings};
 use crate::{binance, bybit, okx};
 
@@ -238,4 +238,38 @@ fn a_transfer_can_be_failed_by_the_number_of_its_instruction() {
     assert_eq!(desk.held("usdm", "USDT"), q("0"));
     desk.to(2);
     assert_eq!(desk.held("spot", "USDT"), q("1000"));
+}
+
+#[test]
+fn a_send_of_the_wallet_can_come_back_too() {
+    let transit = Arc::new(Transit::default());
+    let settings = WalletSettings {
+        initial_balances: vec![InitialBalance {
+            account: Label::literal("main"),
+            asset: USDT,
+            quantity: q("1000"),
+        }],
+        transfer_failures: vec![TransferFailure {
+            transfer: FailingTransfer::Nth(1),
+            stage: FailureStage::Returned,
+        }],
+        ..WalletSettings::default()
+    };
+    let mut wallet = WalletExecutionInterface::new(&settings);
+    wallet.set_dependencies(dependencies(&["wallet", "bybit"], &transit));
+    let mut view = view(&[bybit::PROFILE.venue], &Bars::flat("50000"), &[]);
+    let out = Instruction {
+        id: InstructionId(1),
+        operation: transfer("USDT", "600", Account::WALLET, account("bybit", "unified")),
+    };
+    ready(wallet.execute_instruction(&view, &out)).unwrap();
+    let held = ready(wallet.positions(&view)).unwrap();
+    let quantities: Vec<_> = held.iter().map(|row| (row.account, row.quantity)).collect();
+    let expected = [(Account::IN_FLIGHT, q("600")), (Account::WALLET, q("396"))];
+    assert_eq!(quantities, expected);
+    view.advance_to(START.plus(Span::from_hours(2))).unwrap();
+    let events = ready(wallet.advance(&view)).unwrap();
+    assert_eq!(events[0].kind.settles(), Some(InstructionId(1)));
+    let held = ready(wallet.positions(&view)).unwrap();
+    assert_eq!((held.len(), held[0].quantity), (1, q("1000")));
 }
