@@ -36,6 +36,8 @@ pub(super) struct Frame<'a> {
 struct Pass {
     buckets: Vec<String>,
     sums: Vec<f64>,
+    /// The sums and their total.
+    stacked: Vec<f64>,
     before: f64,
     index: f64,
     peak: f64,
@@ -74,6 +76,7 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
     let sampler = || Sampler::new(frame.range);
     let mut pass = Pass {
         sums: vec![0.0; buckets.len()],
+        stacked: Vec::with_capacity(buckets.len() + 1),
         buckets,
         before: frame.start_usd,
         index: 100.0,
@@ -110,7 +113,10 @@ impl Pass {
             *sum += row.amount(bucket)?;
         }
         let total = self.sums.iter().sum();
-        self.attribution.push(at, total, &self.sums);
+        self.stacked.clear();
+        self.stacked.extend_from_slice(&self.sums);
+        self.stacked.push(total);
+        self.attribution.push(at, total, &self.stacked);
         let delta = row.amount(DELTA)?;
         self.delta.push(at, delta, &[delta]);
         if let Some(price) = row.number(REFERENCE)? {
@@ -218,17 +224,19 @@ fn class_chart(share_class: &str, x: &[i64], values: Vec<f64>) -> Chart {
     }
 }
 
-/// Buckets that never moved are left out.
+/// Buckets that never moved are left out; the last series is the sum.
 fn attribution_chart(sampler: Sampler, buckets: &[String]) -> Chart {
-    let (x, columns) = sampler.finish();
+    let (x, mut columns) = sampler.finish();
+    let sum = columns.pop().unwrap_or_default();
     let moved = |values: &Vec<f64>| values.iter().any(|value| value.abs() > 0.0);
-    let series = buckets
+    let mut series: Vec<Series> = buckets
         .iter()
         .zip(columns)
         .filter(|(_, values)| moved(values))
         .enumerate()
         .map(|(color, (bucket, values))| Series::new(bucket.replace('_', " "), color, values))
         .collect();
+    series.push(Series::new("sum", 7, sum));
     Chart {
         id: "attribution",
         title: "Attribution over time",

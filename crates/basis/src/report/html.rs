@@ -6,7 +6,7 @@ use basis_core::types::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::float;
-use super::series::{Chart, Kind};
+use super::series::Chart;
 use super::trades::Markers;
 
 /// Rows of the table behind a chart.
@@ -81,12 +81,12 @@ pub(super) fn money(text: &str) -> String {
     signed(&format!("{}.{cents}", grouped(whole)))
 }
 
-/// A float with `decimals`, thousands apart; a dash for none.
+/// A float cut to `decimals`, thousands apart; a dash for none.
 pub(super) fn decimal(number: f64, decimals: usize) -> String {
     if !number.is_finite() {
         return "–".to_owned();
     }
-    let text = format!("{number:.decimals$}");
+    let text = format!("{:.decimals$}", cut(number, decimals));
     match text.split_once('.') {
         Some((whole, fraction)) => signed(&format!("{}.{fraction}", grouped(whole))),
         None => signed(&grouped(&text)),
@@ -212,10 +212,8 @@ fn data_table(chart: &Chart) -> String {
         .map(|at| {
             let mut cells = vec![chart.x.get(at).map_or_else(String::new, |at| minute(*at))];
             cells.extend(chart.series.iter().map(|series| {
-                decimal(
-                    series.values.get(at).copied().unwrap_or(f64::NAN),
-                    chart.decimals,
-                )
+                let value = series.values.get(at).copied().unwrap_or(f64::NAN);
+                decimal(value, chart.decimals)
             }));
             cells
         })
@@ -286,13 +284,7 @@ fn chart_data(out: &mut String, chart: &Chart) {
                 series.dashed
             ),
         );
-        // Money over a long run: cents of a sum of thousands cannot be seen.
-        let decimals = if chart.kind == Kind::Stack {
-            1
-        } else {
-            chart.decimals
-        };
-        floats(out, &series.values, decimals);
+        floats(out, &series.values, chart.decimals);
         out.push('}');
     }
     out.push_str("]}");
@@ -312,6 +304,13 @@ fn instants(out: &mut String, instants: &[i64]) {
     out.push(']');
 }
 
+/// Cut to `decimals` as amounts are, not rounded; what a float is short of by its own error is not
+/// cut.
+fn cut(value: f64, decimals: usize) -> f64 {
+    let scale = 10_f64.powi(i32::try_from(decimals).unwrap_or(0));
+    (value * scale * (1.0 + 4.0 * f64::EPSILON)).trunc() / scale
+}
+
 fn floats(out: &mut String, values: &[f64], decimals: usize) {
     out.push('[');
     for (at, value) in values.iter().enumerate() {
@@ -320,7 +319,7 @@ fn floats(out: &mut String, values: &[f64], decimals: usize) {
         }
         if value.is_finite() {
             let start = out.len();
-            push(out, format_args!("{value:.decimals$}"));
+            push(out, format_args!("{:.decimals$}", cut(*value, decimals)));
             if decimals > 0 {
                 let trimmed = out.trim_end_matches('0').trim_end_matches('.').len();
                 out.truncate(trimmed.max(start + 1));
@@ -359,7 +358,7 @@ pub(super) fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::series::Series;
+    use super::super::series::{Kind, Series};
     use super::*;
 
     #[test]
@@ -401,6 +400,18 @@ mod tests {
             "{figure}"
         );
         assert!(figure.contains("starts at 1.50, lowest 1.50"), "{figure}");
+    }
+
+    #[test]
+    fn chart_values_are_cut_like_amounts() {
+        for (value, expected) in [
+            (101_775.569_9, "101775.56"),
+            (0.29, "0.29"),
+            (-0.999, "-0.99"),
+        ] {
+            assert_eq!(format!("{:.2}", cut(value, 2)), expected);
+        }
+        assert!(cut(f64::NAN, 2).is_nan());
     }
 
     #[test]

@@ -146,7 +146,6 @@
   const table = (chart) => {
     if (chart.a) return uPlot.join([chart.a, chart.b].map((c) => [c.x, c.series[0].values]));
     const columns = [chart.x, ...chart.series.map((s) => s.values)];
-    if (chart.kind === "stack") columns.push(chart.x.map((_, i) => chart.series.reduce((sum, s) => sum + (s.values[i] || 0), 0)));
     return columns;
   };
 
@@ -157,14 +156,15 @@
     const narrow = place.clientWidth < 480;
     const font = `${narrow ? 11 : 12}px system-ui, sans-serif`;
     const axis = { stroke: color("muted"), font, grid: { stroke: color("grid"), width: 1 }, ticks: { stroke: color("line"), width: 1, size: 4 } };
-    const lines = chart.series.map((s) => ({
-      label: s.label, index: s.color, stroke: color(s.color), width: 1.6, dash: s.dashed ? [5, 4] : undefined,
+    const shown = stack ? chart.series.slice(0, -1) : chart.series;
+    const lines = shown.map((s) => ({
+      label: s.label, index: s.color, stroke: color(s.color), width: 1.4, dash: s.dashed ? [5, 4] : undefined,
       fill: chart.kind === "area" ? color(s.color) + "2e" : stack ? color(s.color) : undefined,
       paths: stack ? () => null : undefined, spanGaps: Boolean(chart.a), points: { show: false },
       value: read(chart.decimals), dashed: s.dashed,
     }));
-    if (stack) lines.push({ label: "sum", index: 7, stroke: color("ink"), width: 1.8, points: { show: false }, value: read(chart.decimals) });
-    const bands = stack ? chart.series.map((_, i) => i + 1) : [];
+    if (stack) lines.push({ label: chart.series[chart.series.length - 1].label, index: 7, stroke: color("ink"), width: 1.8, points: { show: false }, value: read(chart.decimals) });
+    const bands = stack ? shown.map((_, i) => i + 1) : [];
     const hooks = { setScale: [(plot, key) => { if (key === "x" && !following) show(plot.scales.x.min, plot.scales.x.max, plot); }] };
     if (stack) hooks.drawAxes = [(plot) => drawBands(plot, bands)];
     if (id === "price") { hooks.draw = [drawMarkers]; hooks.setCursor = [(plot) => nearMarker(plot, record.mark)]; }
@@ -172,7 +172,7 @@
     keys.textContent = "";
     record.plot = new uPlot({
       width: place.clientWidth, height: narrow ? 230 : 300,
-      padding: [10, 8, 0, 0],
+      padding: [10, 22, 0, 0],
       tzDate: (t) => uPlot.tzDate(new Date(t * 1000), "Etc/UTC"),
       cursor: { sync: { key: "run", setSeries: false }, drag: { x: true, y: false }, points: { size: 7 },
         bind: { dblclick: () => () => show(first, last) } },
@@ -271,7 +271,9 @@
   if (charts.length) {
     const hint = document.createElement("p");
     hint.className = "hint";
-    hint.textContent = "Drag over a chart to zoom all of them, double-click to go back; click a name to hide its line. " +
+    hint.textContent = matchMedia("(pointer: coarse)").matches
+      ? "Tap a chart to read its values and a name to hide its line; the buttons at the bottom choose the time shown."
+      : "Drag over a chart to zoom all of them, double-click to go back; click a name to hide its line. " +
       "With a chart focused: ← → read values, + − zoom, 0 shows all.";
     charts[0].place.closest("section").querySelector("h2").after(hint);
     nav.hidden = spans.length < 2;

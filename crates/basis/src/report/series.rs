@@ -10,7 +10,8 @@ pub(super) enum Kind {
     Line,
     /// One line, filled down to zero.
     Area,
-    /// Bands on top of each other, what is below zero downward, with a line for their sum.
+    /// Bands on top of each other, what is below zero downward; the last series, their sum, is a
+    /// line.
     Stack,
 }
 

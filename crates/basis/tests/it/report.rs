@@ -189,6 +189,69 @@ fn the_page_of_a_run_is_sound_at_desktop_and_phone_width() {
     }
 }
 
+/// The data that the charts of a page are drawn from.
+fn chart_data(page: &str) -> Json {
+    let (_, rest) = page.split_once("id=\"data\">").unwrap();
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}
+
+fn values(charts: &Json, chart: &str, label: &str) -> Vec<f64> {
+    let series = charts["charts"][chart]["series"].as_array().unwrap();
+    let found = series.iter().find(|series| series["label"] == label);
+    let values = found.unwrap()["values"].as_array().unwrap();
+    values.iter().filter_map(Json::as_f64).collect()
+}
+
+#[test]
+fn what_the_charts_draw_agrees_with_the_summary() {
+    let dir = Scratch::new();
+    assert_eq!(dir.basis(RUN).code, 0);
+    let summary = summary_of(&dir.path().join("run"));
+    let page = fs::read_to_string(dir.path().join("run/report.html")).unwrap();
+    let charts = chart_data(&page);
+    let amount = |pointer: &str| {
+        let text = summary.pointer(pointer).unwrap().as_str().unwrap();
+        text.parse::<f64>().unwrap()
+    };
+    let last = |chart: &str, label: &str| *values(&charts, chart, label).last().unwrap();
+    let close = |a: f64, b: f64, by: f64| assert!((a - b).abs() <= by, "{a} and {b}");
+    close(last("equity", "equity"), amount("/equity_end_usd"), 0.01);
+    close(
+        last("attribution", "funding"),
+        amount("/attribution/funding"),
+        0.01,
+    );
+    let gained = amount("/equity_end_usd") - amount("/equity_start_usd");
+    close(last("attribution", "sum"), gained, 0.01);
+    let deepest = values(&charts, "drawdown", "drawdown")
+        .into_iter()
+        .fold(0.0, f64::min);
+    close(
+        -deepest,
+        summary["max_drawdown"].as_f64().unwrap() * 100.0,
+        0.0001,
+    );
+    let venues =
+        ["binance", "bybit", "okx"].map(|venue| last("funding", &format!("{venue} received")));
+    close(venues.iter().sum(), amount("/attribution/funding"), 0.03);
+    // The rates are those of the market, so a book that is held all the time earns about them.
+    for venue in ["binance", "bybit", "okx"] {
+        let (got, market) = (
+            last("funding", &format!("{venue} received")),
+            last("funding", &format!("{venue} market")),
+        );
+        close(got, market, market.abs() * 0.1);
+    }
+    let fills: u64 = charts["markers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|group| group["n"].as_array().unwrap())
+        .filter_map(Json::as_u64)
+        .sum();
+    assert_eq!(Some(fills), summary["counts"]["fills"].as_u64());
+}
+
 #[test]
 fn the_page_that_compares_two_runs_is_sound_too() {
     let dir = Scratch::new();
