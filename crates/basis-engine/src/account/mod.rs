@@ -3,6 +3,8 @@
 mod books;
 mod exposure;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use books::{Books, Holding, Pricing, StepOpening};
 pub use exposure::{Exposure, MarginAccount};
