@@ -7,6 +7,7 @@ use std::sync::Arc;
 use basis::assembly;
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
+use basis::core::event::EventData;
 use basis::core::ledger::EntryKind;
 use basis::core::market::MarketData;
 use basis::core::num::{Fixed18, Quantity, Value};
@@ -200,4 +201,55 @@ fn eight_threads_on_one_market_agree_with_one() {
             assert_eq!(other.executions, alone.executions);
         }
     });
+}
+
+#[test]
+fn the_risk_ladder_cuts_then_closes_and_stays_closed() {
+    let data = market();
+    // Around half a percent of maintenance margin is normal for this book, so limits there bite.
+    let result = run(
+        &data,
+        &[
+            "risk.margin_ratio_warn=0.004",
+            "risk.margin_ratio_reduce_only=0.0048",
+            "risk.margin_ratio_deleverage=0.005",
+            "risk.margin_ratio_halt=0.0052",
+        ],
+    );
+    let levels: Vec<&str> = result
+        .events
+        .iter()
+        .filter_map(|event| match &event.data {
+            EventData::Risk { level, .. } => Some(*level),
+            _ => None,
+        })
+        .collect();
+    assert!(levels.contains(&"deleverage"), "{levels:?}");
+    assert_eq!(
+        levels.iter().filter(|level| **level == "halt").count(),
+        1,
+        "{levels:?}"
+    );
+    assert!(result.halted.is_some());
+    let last = result.steps.ledger_rows.len() - 1;
+    assert!(
+        spot_per_step(&result)[last] < Quantity::literal("0.0001"),
+        "everything is sold"
+    );
+    let trades_after_halt = result
+        .executions
+        .iter()
+        .rev()
+        .take_while(|row| row.fill.is_some());
+    assert!(
+        trades_after_halt.count() >= 4,
+        "the exit is the last thing that traded"
+    );
+    assert!(
+        result
+            .steps
+            .attribution
+            .iter()
+            .all(|step| step.residual.is_zero())
+    );
 }
