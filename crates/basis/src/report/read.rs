@@ -94,7 +94,10 @@ impl Table {
             if read == 0 {
                 return Ok(!self.line.is_empty());
             }
-            // A line end within quotes belongs to the field.
+            // A line end within quotes belongs to the field; nearly every line has no quote.
+            if !self.line.contains(&b'"') {
+                break;
+            }
             let quotes = self.line.iter().filter(|c| **c == b'"').count();
             if quotes % 2 == 0 {
                 break;
@@ -149,8 +152,12 @@ impl<'a> Row<'a> {
 
     /// The number in the wanted column `index`; none in an empty field.
     pub(super) fn number(&self, index: usize) -> Result<Option<f64>, ComponentError> {
-        if self.bytes(index).is_empty() {
+        let bytes = self.bytes(index);
+        if bytes.is_empty() {
             return Ok(None);
+        }
+        if let Some(number) = short_decimal(bytes) {
+            return Ok(Some(number));
         }
         match self.text(index).parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Some(number)),
@@ -175,6 +182,44 @@ impl<'a> Row<'a> {
             })
     }
 }
+
+/// A plain decimal of at most 15 digits, the same float as the standard library's: digits and scale
+/// are both exact, so the one division rounds once. None for anything else.
+fn short_decimal(bytes: &[u8]) -> Option<f64> {
+    let (negative, digits) = match bytes.split_first()? {
+        (b'-', rest) => (true, rest),
+        _ => (false, bytes),
+    };
+    if digits.len() > 16 {
+        return None;
+    }
+    let (mut whole, mut seen, mut scale) = (0_u64, 0_u32, None::<u32>);
+    for c in digits {
+        match c {
+            b'0'..=b'9' => {
+                whole = whole * 10 + u64::from(c - b'0');
+                seen += 1;
+                scale = scale.map(|scale| scale + 1);
+            }
+            b'.' if scale.is_none() => scale = Some(0),
+            _ => return None,
+        }
+    }
+    if seen == 0 || seen > 15 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "below 10^15, which a float holds exactly"
+    )]
+    let number = whole as f64 / POWERS.get(scale.unwrap_or(0) as usize)?;
+    Some(if negative { -number } else { number })
+}
+
+/// Powers of ten that a float holds exactly.
+const POWERS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
 
 /// `EVT-003`: the file cannot be read as part of a run directory.
 pub(super) fn unreadable(path: &Path, why: &str) -> ComponentError {
@@ -201,6 +246,32 @@ mod tests {
         let row = table.next().unwrap().unwrap();
         assert_eq!(row.number(1).unwrap(), None);
         assert!(table.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn short_decimals_are_the_floats_of_the_standard_library() {
+        for text in [
+            "0",
+            "-0.1",
+            "104544.7",
+            "915.993028",
+            "-160825.181063",
+            "999999999999999",
+            "0.30000000000000",
+            "12345.6789012345",
+            ".5",
+            "5.",
+        ] {
+            let expected = text.parse::<f64>().unwrap();
+            assert_eq!(
+                short_decimal(text.as_bytes()).map(f64::to_bits),
+                Some(expected.to_bits()),
+                "{text}"
+            );
+        }
+        for text in ["", "-", ".", "1e5", "1.2.3", "1234567890.1234567", "x"] {
+            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]
