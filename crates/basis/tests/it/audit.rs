@@ -59,10 +59,14 @@ fn text(bytes: &[u8]) -> String {
 
 /// Runs `btc_basis` from 2024-05-01 to `to`, with the missing OKX prices taken from Bybit.
 fn backtest(data: &Path, name: &str, to: &str, settings: &[&str]) -> PathBuf {
+    backtest_with(data, name, to, "1000000", settings)
+}
+
+fn backtest_with(data: &Path, name: &str, to: &str, capital: &str, settings: &[&str]) -> PathBuf {
     let out = fresh(name);
     let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
     command.args(["backtest", "btc_basis", "--from", "2024-05-01", "--to", to]);
-    command.args(["--capital", "1000000", "--set", "data.gaps=hold"]);
+    command.args(["--capital", capital, "--set", "data.gaps=hold"]);
     command.args(["--set", "data.proxies.perp.okx.BTCUSDT=perp.bybit.BTCUSDT"]);
     for setting in settings {
         command.args(["--set", setting]);
@@ -225,6 +229,33 @@ fn other_fill_models_and_liquidations_agree() {
         liquidations > 0,
         "the run should lose positions to its venues"
     );
+}
+
+#[test]
+fn liquidations_in_steps_agree() {
+    let Some(data) = data_directory() else { return };
+    let mut settings: Vec<String> = ["warn", "reduce_only", "deleverage", "halt"]
+        .iter()
+        .map(|limit| format!("risk.margin_ratio_{limit}=9"))
+        .collect();
+    settings.push("risk.net_delta_halt=10".to_owned());
+    settings.push("hedge_leverage=18".to_owned());
+    settings.push("venue_settings.bybit.margin_mode=isolated".to_owned());
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    // So much that positions lie above the first tiers: venues reduce those before they close them.
+    let run = backtest_with(&data, "steps", "2024-08-10", "30000000", &settings);
+    assert_agrees(&run, Some(&data));
+    let liquidations = json(&run)["counts"]["liquidations"].as_u64().unwrap();
+    let ledger = std::fs::read_to_string(run.join("ledger.csv")).unwrap();
+    let closes = ledger
+        .lines()
+        .filter(|line| line.contains(",trade,") && line.contains(",liquidation:"));
+    // Instant and position: the same twice is a position that went in steps.
+    let steps: Vec<Vec<&str>> = closes
+        .map(|line| line.split(',').skip(1).take(3).collect())
+        .collect();
+    let in_steps = steps.windows(2).any(|pair| pair[0] == pair[1]);
+    assert!(in_steps, "{liquidations} liquidations, {steps:?}");
 }
 
 #[test]
