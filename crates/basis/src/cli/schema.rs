@@ -150,14 +150,7 @@ fn payload(kind: OperationKind) -> Json {
             ("quantity", optional("decimal"), false),
             ("limit_price", optional("decimal"), false),
         ],
-        Kind::SetLeverage => {
-            let margin_mode = nullable(&["cross", "isolated"]);
-            vec![
-                ("symbol", name(), true),
-                ("leverage", decimal(), true),
-                ("margin_mode", margin_mode, false),
-            ]
-        }
+        Kind::SetLeverage => leverage(),
         Kind::Swap => vec![
             ("pool", name(), true),
             ("asset_in", name(), true),
@@ -210,6 +203,14 @@ fn payload(kind: OperationKind) -> Json {
         }
     };
     object(&fields)
+}
+
+fn leverage() -> Vec<Field> {
+    vec![
+        ("symbol", reference("name"), true),
+        ("leverage", reference("decimal"), true),
+        ("margin_mode", nullable(&["cross", "isolated"]), false),
+    ]
 }
 
 fn trade(perp: bool) -> Vec<Field> {
