@@ -100,14 +100,22 @@ impl Swept<'_> {
     fn human(&self) -> String {
         let name = |at: usize| FIELDS.get(at).map_or("", |field| field.name.as_str());
         let mut columns = vec![self.rank];
-        for field in ["return", "apy", "max_drawdown", "sharpe", "costs.total"] {
+        // Over the same dates APY says what return says; it yields to a second parameter.
+        let apy = (self.grid.parameters().len() < 2).then_some("apy");
+        let others = ["return", "max_drawdown", "sharpe", "costs.total"];
+        for field in others.into_iter().chain(apy) {
             let found = FIELDS.iter().position(|other| other.name == field);
             columns.extend(found.filter(|at| *at != self.rank));
         }
+        let short = |at: usize| match name(at) {
+            "max_drawdown" => "drawdown",
+            "costs.total" => "costs",
+            other => other,
+        };
         let header: Vec<_> = ["rank", "variant"]
             .into_iter()
             .chain(short_keys(self.grid))
-            .chain(columns.iter().map(|at| name(*at)))
+            .chain(columns.iter().map(|at| short(*at)))
             .collect();
         let mut ranked = table(&header);
         let ran = self.order.iter().filter_map(|at| self.rows.get(*at));
@@ -180,12 +188,14 @@ fn tell_notes(grid: &Grid, rows: &[Row], session: &Session) {
     }
 }
 
-/// Groups indices by text, in order of text.
-fn together(pairs: impl Iterator<Item = (String, usize)>) -> BTreeMap<String, Vec<usize>> {
+/// Groups ascending indices by text, in order of their first.
+fn together(pairs: impl Iterator<Item = (String, usize)>) -> Vec<(String, Vec<usize>)> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (text, index) in pairs {
         groups.entry(text).or_default().push(index);
     }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|(_, a), (_, b)| a.first().cmp(&b.first()));
     groups
 }
 
@@ -195,15 +205,19 @@ fn failures(grid: &Grid, rows: &[Row]) -> Option<Failure> {
         Some((format!("{code} {message}"), index))
     });
     let groups = together(failed);
-    let count: usize = groups.values().map(Vec::len).sum();
+    let count: usize = groups.iter().map(|(_, indices)| indices.len()).sum();
     let first = rows.iter().find_map(|row| row.failure())?;
     let lines: String = groups
         .iter()
         .take(RANKED_MAX)
         .map(|(text, indices)| format!("\n  {text} ({})", names(grid, indices)))
         .collect();
+    let more = match groups.len().saturating_sub(RANKED_MAX) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
     let code = Code::find(first.0).unwrap_or(Code::ComponentUnhealthy);
-    let message = format!("{count} of {} variants failed:{lines}", grid.count());
+    let message = format!("{count} of {} variants failed:{lines}{more}", grid.count());
     Some(Failure {
         error: ComponentError::new(code, message),
         exit: RUN_FAILED,

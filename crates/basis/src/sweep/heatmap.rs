@@ -245,12 +245,14 @@ fn map(
         .iter()
         .map(|value| format!("<th scope=\"col\">{}</th>", escape(value)))
         .collect();
-    write!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"heat map\">\n<table>\n\
-         <caption>{} by {down} (down) and {across} (across){with}</caption>\n\
-         <thead><tr><th scope=\"col\">{down} \\ {across}</th>{heads}</tr></thead>\n<tbody>\n",
+    let label = format!(
+        "{} by {down} (down) and {across} (across){with}",
         escape(&figures.field.name)
+    );
+    open_table(out, &label);
+    writeln!(
+        out,
+        "<thead><tr><th scope=\"col\">{down} \\ {across}</th>{heads}</tr></thead>\n<tbody>"
     )
     .unwrap_or_default();
     for (row, value) in rows_of.values.iter().enumerate() {
@@ -263,19 +265,31 @@ fn map(
     out.push_str("</tbody>\n</table>\n</div>\n");
 }
 
+/// The label, which is safe HTML, and the beginning of a table that scrolls by itself.
+fn open_table(out: &mut String, label: &str) {
+    writeln!(
+        out,
+        "<h2>{label}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
+         aria-label=\"{label}\">\n<table aria-label=\"{label}\">"
+    )
+    .unwrap_or_default();
+}
+
 /// A row per variant with a bar from zero.
 fn bars(figures: &Figures<'_>, grid: &Grid) -> String {
     let (low, high) = figures.bounds.unwrap_or_default();
     let (low, high) = (low.min(0.0), high.max(0.0));
     let width = if high > low { high - low } else { 1.0 };
     let keys: Vec<_> = grid.parameters().iter().map(|p| escape(&p.key)).collect();
-    let mut out = format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"bars\">\n<table>\n\
-         <caption>{name} by {keys}</caption>\n<thead><tr><th scope=\"col\">{keys}</th>\
-         <th scope=\"col\">{name}</th><th scope=\"col\">from zero</th></tr></thead>\n<tbody>\n",
-        name = escape(&figures.field.name),
-        keys = keys.join(", ")
-    );
+    let (name, keys) = (escape(&figures.field.name), keys.join(", "));
+    let mut out = String::new();
+    open_table(&mut out, &format!("{name} by {keys}"));
+    writeln!(
+        out,
+        "<thead><tr><th scope=\"col\">{keys}</th><th scope=\"col\">{name}</th>\
+         <th scope=\"col\">from zero</th></tr></thead>\n<tbody>"
+    )
+    .unwrap_or_default();
     for (index, row) in figures.rows.iter().enumerate() {
         let bar = number(row, figures.at).map(|x| {
             let left = (x.min(0.0) - low) / width * 100.0;
@@ -395,18 +409,18 @@ const STYLE: &str = "\
 @media (prefers-color-scheme:dark){:root{--back:#0d1117;--text:#e6edf3;--line:#30363d;--soft:#9da7b3;--bar:#6aa3d3}}\
 body{margin:0;background:var(--back);color:var(--text);font:16px/1.45 system-ui,sans-serif}\
 main{max-width:72rem;margin:0 auto;padding:1rem}\
-h1{font-size:1.3rem;overflow-wrap:anywhere}h2{font-size:1.1rem}\
+h1{font-size:1.3rem;overflow-wrap:anywhere}h2{font-size:1.05rem;overflow-wrap:anywhere}\
 .warn{border-left:.3rem solid #d29922;padding-left:.6rem;font-weight:600}\
 .scroll{overflow-x:auto;margin:1rem 0}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
-caption{text-align:left;padding:.4rem 0;color:var(--soft)}\
+thead th:first-child{white-space:normal;max-width:10rem;overflow-wrap:anywhere}\
 th,td{border:1px solid var(--line);padding:.35rem .55rem;text-align:right;white-space:nowrap}\
 th{font-weight:600;background:var(--back)}\
 tbody th{position:sticky;left:0;max-width:45vw;white-space:normal;overflow-wrap:anywhere}\
 small{display:block;font-size:.72rem}\
 .none{color:var(--soft);font-style:italic}\
-.scale{display:flex;align-items:center;flex-wrap:wrap}.scale i{width:1.4rem;height:1rem}\
-.scale span{padding:0 .5rem}\
+.scale{display:flex;align-items:center}.scale i{flex:0 1 1.4rem;height:1rem}\
+.scale span{padding:0 .5rem 0 0;white-space:nowrap}.scale i+span{padding:0 0 0 .5rem}\
 .bar{min-width:10rem;padding:.35rem 0}.bar i{display:block;height:1rem;background:var(--bar)}";
 
 #[cfg(test)]
@@ -442,7 +456,7 @@ mod tests {
         assert!(html.contains(">failed<small>STRAT-002</small></td>"));
         assert!(html.contains("too small, &quot;really&quot;"));
         assert!(html.contains("SYNTHETIC") && !html.contains("<script") && !html.contains("http"));
-        assert_eq!(html.matches("<table>").count(), 1);
+        assert_eq!(html.matches("<table ").count(), 1);
     }
 
     #[test]
@@ -453,7 +467,7 @@ mod tests {
         assert!(html.contains("margin-left:25.00%;width:75.00%"), "{html}");
         let rows: Vec<_> = (1..=8).map(|n| row(n, &["", "", ""], "0.1")).collect();
         let html = render(&["a=1,2", "b=1,2", "c=1,2"], &rows);
-        assert_eq!(html.matches("<table>").count(), 2);
+        assert_eq!(html.matches("<table ").count(), 2);
         for number in 1..=8 {
             assert_eq!(
                 html.matches(&format!("<small>#{number}")).count(),

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::market::MarketData;
+use basis_core::num::{Fixed18, Price};
+use basis_core::types::{SeriesId, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::grid::Grid;
@@ -55,7 +57,7 @@ impl Plan {
         }))
     }
 
-    /// The data the sweep runs on: source, and of every series extent and rows.
+    /// The data the sweep runs on: source, and of every series extent, rows and a checksum.
     #[must_use]
     pub fn data(&self) -> &Json {
         self.part("data")
@@ -110,19 +112,56 @@ fn data_identity(data: &MarketData) -> Json {
     ids.sort_unstable();
     let series: Vec<_> = ids
         .into_iter()
-        .map(|id| {
-            let bars = data
-                .bars(id)
-                .map(|bars| (bars.len(), bars.first_opened(), bars.last_opened()));
-            let rates = || {
-                let at = &data.rates(id)?.at;
-                Some((at.len(), at.first().copied(), at.last().copied()))
-            };
-            let (rows, first, last) = bars.or_else(rates).unwrap_or_default();
-            json!({ "series": id.to_string(), "rows": rows, "first": first, "last": last })
-        })
+        .map(|id| series_identity(data, id))
         .collect();
     json!({ "source": data.source(), "synthetic": data.is_synthetic(), "series": series })
+}
+
+fn series_identity(data: &MarketData, id: SeriesId) -> Json {
+    let mut sum = Checksum::default();
+    let (mut rows, mut first, mut last) = (0_usize, None, None);
+    let mut row = |at: Timestamp, values: &[Fixed18]| {
+        rows += 1;
+        first = first.or(Some(at));
+        last = Some(at);
+        sum.add(at.nanos().into());
+        for value in values {
+            sum.add(value.mantissa());
+        }
+    };
+    if let Some(bars) = data.bars(id) {
+        for bar in bars.bars() {
+            let prices = [bar.open, bar.high, bar.low, bar.close].map(Price::get);
+            let [open, high, low, close] = prices;
+            row(bar.opened_at, &[open, high, low, close, bar.volume.get()]);
+        }
+    }
+    if let Some(rates) = data.rates(id) {
+        for (at, rate) in rates.at.iter().zip(&rates.rate) {
+            row(*at, &[rate.get()]);
+        }
+    }
+    json!({
+        "series": id.to_string(),
+        "rows": rows,
+        "first": first,
+        "last": last,
+        "checksum": format!("{:016x}", sum.0),
+    })
+}
+
+/// Tells apart data that differ by accident; no protection against malice.
+#[derive(Default)]
+struct Checksum(u64);
+
+impl Checksum {
+    fn add(&mut self, value: i128) {
+        for half in value.to_le_bytes().as_chunks::<8>().0 {
+            // The multiplier of a Fibonacci hash, 2^64 over the golden ratio.
+            let mixed = self.0.rotate_left(5) ^ u64::from_le_bytes(*half);
+            self.0 = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
 }
 
 /// The directory of one sweep.
@@ -251,6 +290,8 @@ fn failed(path: &Path, e: io::Error) -> ComponentError {
 
 #[cfg(test)]
 mod tests {
+    use basis_core::market::RateSeries;
+
     use super::super::results::tests::{failed as failed_row, row};
     use super::*;
 
@@ -258,6 +299,28 @@ mod tests {
         let path = std::env::temp_dir().join(format!("basis-sweep-{}-{name}", std::process::id()));
         drop(fs::remove_dir_all(&path));
         path
+    }
+
+    #[test]
+    fn one_changed_value_is_another_data_set() {
+        let series = "funding.okx.BTCUSDT".parse::<SeriesId>().unwrap();
+        let identity = |rate: &str| {
+            let mut data = MarketData::new("here", true);
+            let rates = RateSeries {
+                id: series,
+                at: vec![Timestamp::EPOCH, Timestamp::from_seconds(28_800)],
+                rate: vec!["0.0001".parse().unwrap(), rate.parse().unwrap()],
+            };
+            data.add_rates(rates).unwrap();
+            data_identity(&data)
+        };
+        assert_eq!(identity("0.0002"), identity("0.0002"));
+        assert_ne!(identity("0.0002"), identity("-0.0002"));
+        assert_eq!(identity("0.0002")["series"][0]["rows"], 2);
+        assert_eq!(
+            identity("0.0002")["series"][0]["last"],
+            "1970-01-01T08:00:00Z"
+        );
     }
 
     fn plan(capital: &str, parameter: &str) -> Plan {
