@@ -221,7 +221,7 @@
       const low = x.findIndex((t) => t >= plot.scales.x.min);
       const at = plot.cursor.idx == null ? low : plot.cursor.idx + move;
       const to = Math.max(0, Math.min(x.length - 1, at));
-      plot.setCursor({ left: plot.valToPos(x[to], "x"), top: plot.bbox.height / devicePixelRatio / 2 });
+      plot.setCursor({ left: plot.valToPos(x[to], "x"), top: plot.bbox.height / devicePixelRatio / 2 }, true, true);
     } else if (e.key === "+" || e.key === "=") zoom(plot, 0.6);
     else if (e.key === "-") zoom(plot, 1 / 0.6);
     else if (e.key === "0" || e.key === "Escape") show(first, last);
