@@ -374,11 +374,18 @@ fn another_sweep_is_not_resumed() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process works: the deadline only ends a test that would hang"
+)]
 fn a_killed_sweep_leaves_its_finished_variants_and_resumes_to_the_same_bytes() {
     let dir = Scratch::new();
-    let sweep = "sweep btc_basis --param reserve_ratio=0:0.85:0.05 --jobs 1 --quiet";
+    let sweep = "sweep btc_basis --param reserve_ratio=0:0.85:0.05 --to 2024-03-31 --quiet";
     let out = dir.path().join("s");
-    let arguments: Vec<_> = sweep.split_whitespace().chain(["--out", "s"]).collect();
+    let arguments: Vec<_> = sweep
+        .split_whitespace()
+        .chain(["--jobs", "1", "--out", "s"])
+        .collect();
     let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
         .args(&arguments)
         .env_clear()
@@ -409,6 +416,33 @@ fn a_killed_sweep_leaves_its_finished_variants_and_resumes_to_the_same_bytes() {
     assert_eq!(dir.basis(&format!("{sweep} --out whole")).code, 0);
     let csv = |out: &str| fs::read(dir.path().join(out).join("sweep.csv")).unwrap();
     assert!(csv("s") == csv("whole"));
+}
+
+#[test]
+fn a_sweep_too_large_to_hold_its_setups_says_the_same() {
+    let dir = Scratch::new();
+    let variants = |values: &str| {
+        let json = dir
+            .basis(&format!(
+                "sweep btc_basis --param reserve_ratio={values} --from 2024-01-01T00:00:00Z \
+                 --to 2024-01-01T03:00:00Z --json"
+            ))
+            .json();
+        json["variants"].as_array().unwrap().clone()
+    };
+    let (large, small) = (variants("0:0.5:0.0005"), variants("0,0.5"));
+    assert_eq!((large.len(), small.len()), (1_001, 2));
+    for (ours, theirs) in [(&large[0], &small[0]), (&large[1_000], &small[1])] {
+        for key in [
+            "parameters",
+            "status",
+            "config_hash",
+            "equity_end",
+            "counts",
+        ] {
+            assert_eq!(ours[key], theirs[key], "{key}");
+        }
+    }
 }
 
 #[test]
