@@ -1,6 +1,7 @@
 //! Which series a data directory holds: file names only, no contents.
 //!
-//! The layout is `spot|perp/<venue>/<SYMBOL>_<length>.csv` and `funding/<venue>/<SYMBOL>.csv`.
+//! The layout is `spot|perp/<venue>/<SYMBOL>_<length>.csv` and `funding/<venue>/<SYMBOL>.csv`; with
+//! the feature `parquet` a file may end in `.parquet` instead.
 //! Whatever else lies there is listed with a reason and left alone.
 
 use std::fs;
@@ -16,6 +17,9 @@ pub const FUNDING_INTERVAL: Span = Span::from_hours(8);
 /// The layout, as errors state it.
 pub const LAYOUT: &str =
     "spot/<venue>/<SYMBOL>_1h.csv, perp/<venue>/<SYMBOL>_1h.csv, funding/<venue>/<SYMBOL>.csv";
+
+/// How the name of a Parquet file ends.
+const PARQUET_ENDING: &str = ".parquet";
 
 /// How many levels below the directory are listed.
 const DEPTH_MAX: usize = 4;
@@ -33,6 +37,14 @@ pub struct SeriesFile {
     pub name: String,
     /// Bar length, or the funding interval.
     pub interval: Span,
+}
+
+impl SeriesFile {
+    /// Whether it is a Parquet file; else it is CSV.
+    #[must_use]
+    pub fn is_parquet(&self) -> bool {
+        self.name.ends_with(PARQUET_ENDING)
+    }
 }
 
 /// A file that is not read, and why.
@@ -146,10 +158,15 @@ impl Catalogue {
             (Some(first), Some(second)) => Err(ComponentError::new(
                 Code::DataMalformed,
                 format!(
-                    "series {id} has more than one file in {}: {} and {}; keep one bar length",
+                    "series {id} has more than one file in {}: {} and {}; keep one{}",
                     self.dir.display(),
                     first.name,
-                    second.name
+                    second.name,
+                    if first.interval == second.interval {
+                        " of them"
+                    } else {
+                        " bar length"
+                    }
                 ),
             )
             .with_reason("ambiguous")),
@@ -170,9 +187,10 @@ fn classify(parts: &[String]) -> Result<(SeriesId, Span), String> {
     let [_, venue, file] = parts else {
         return Err(format!("not at {kind}/<venue>/<file>.csv"));
     };
-    let stem = file
-        .strip_suffix(".csv")
-        .ok_or_else(|| "not a .csv file".to_owned())?;
+    let stem = match file.strip_suffix(".csv") {
+        Some(stem) => stem,
+        None => parquet_stem(file)?,
+    };
     let (symbol, interval) = if kind == SeriesKind::Funding {
         (stem, FUNDING_INTERVAL)
     } else {
@@ -182,6 +200,19 @@ fn classify(parts: &[String]) -> Result<(SeriesId, Span), String> {
     let venue = Venue::new(venue).map_err(|e| e.to_string())?;
     let symbol = Symbol::new(symbol).map_err(|e| e.to_string())?;
     Ok((SeriesId::new(kind, venue, symbol), interval))
+}
+
+/// The name of a Parquet file without its ending, where this build reads them.
+fn parquet_stem(file: &str) -> Result<&str, String> {
+    match file.strip_suffix(PARQUET_ENDING) {
+        Some(stem) if cfg!(feature = "parquet") => Ok(stem),
+        Some(_) => Err(
+            "a Parquet file, which this build does not read; build with --features parquet"
+                .to_owned(),
+        ),
+        None if cfg!(feature = "parquet") => Err("not a .csv or .parquet file".to_owned()),
+        None => Err("not a .csv file".to_owned()),
+    }
 }
 
 /// The bar length in a file's name, as in `BTCUSDT_1h.csv`.
@@ -259,9 +290,30 @@ mod tests {
                 "aave/reserves/WETH_1d.csv: not read by this version",
                 "spot/BTCUSDT_1h.csv: not at spot/<venue>/<file>.csv",
                 "spot/binance/BTCUSDT.csv: no bar length in the name; expected e.g. BTCUSDT_1h.csv",
-                "spot/binance/notes.txt: not a .csv file",
+                if cfg!(feature = "parquet") {
+                    "spot/binance/notes.txt: not a .csv or .parquet file"
+                } else {
+                    "spot/binance/notes.txt: not a .csv file"
+                },
             ]
         );
+    }
+
+    #[test]
+    fn parquet_beside_csv_is_ambiguous_or_ignored_with_the_way_out() {
+        let dir = Scratch::new();
+        dir.write("spot/binance/BTCUSDT_1m.csv", "");
+        dir.write("spot/binance/BTCUSDT_1m.parquet", "");
+        let catalogue = Catalogue::scan(dir.path()).unwrap();
+        let found = catalogue.find("spot.binance.BTCUSDT".parse().unwrap());
+        if cfg!(feature = "parquet") {
+            let message = found.unwrap_err().message;
+            assert!(message.ends_with("keep one of them"), "{message}");
+        } else {
+            assert!(found.unwrap().is_some());
+            let reason = &catalogue.ignored[0].reason;
+            assert!(reason.contains("build with --features parquet"), "{reason}");
+        }
     }
 
     #[test]

@@ -91,6 +91,10 @@ pub fn check(dir: &Path) -> Result<DataReport, ComponentError> {
 }
 
 fn check_file(file: &SeriesFile) -> SeriesReport {
+    #[cfg(feature = "parquet")]
+    if file.is_parquet() {
+        return check_parquet(file);
+    }
     let bytes = match read(&file.path) {
         Ok(bytes) => bytes,
         Err(e) => return file_report(file, &[], vec![e.message], 1, Vec::new()),
@@ -107,19 +111,42 @@ fn check_file(file: &SeriesFile) -> SeriesReport {
     if open_end {
         notes.push("the last line has no line end; is the file cut off?".to_owned());
     }
+    notes.extend(off_grid_note(file, &times));
+    let Problems { kept, count, .. } = problems;
+    let problems = kept.iter().map(ToString::to_string).collect();
+    file_report(file, &times, problems, count, notes)
+}
+
+/// The first malformed row of a Parquet file refuses the rest of it.
+#[cfg(feature = "parquet")]
+fn check_parquet(file: &SeriesFile) -> SeriesReport {
+    use crate::parquet::{load_bars, load_rates};
+    let times = if file.id.kind == SeriesKind::Funding {
+        load_rates(&file.path, file.id).map(|rates| rates.at)
+    } else {
+        load_bars(&file.path, file.id, file.interval, Fixed18::ONE)
+            .map(|bars| bars.bars().map(|bar| bar.opened_at).collect())
+    };
+    match times {
+        Ok(times) => {
+            let notes = off_grid_note(file, &times).into_iter().collect();
+            file_report(file, &times, Vec::new(), 0, notes)
+        }
+        Err(e) => file_report(file, &[], vec![e.message], 1, Vec::new()),
+    }
+}
+
+fn off_grid_note(file: &SeriesFile, times: &[Timestamp]) -> Option<String> {
     let off_grid = times
         .iter()
         .filter(|at| at.floor_to(file.interval) != **at)
         .count();
-    if off_grid > 0 {
-        notes.push(format!(
+    (off_grid > 0).then(|| {
+        format!(
             "{off_grid} rows are not on the {} grid; gaps are counted on it",
             file.interval
-        ));
-    }
-    let Problems { kept, count, .. } = problems;
-    let problems = kept.iter().map(ToString::to_string).collect();
-    file_report(file, &times, problems, count, notes)
+        )
+    })
 }
 
 fn file_report(

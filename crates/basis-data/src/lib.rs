@@ -11,6 +11,8 @@ pub mod catalogue;
 pub mod check;
 pub mod csv;
 pub mod load;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod render;
 pub mod runnable;
 pub mod synthetic;

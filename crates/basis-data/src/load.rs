@@ -167,6 +167,10 @@ fn read_all(
 }
 
 fn read_one(file: &SeriesFile, request: &LoadRequest) -> Result<Columns, ComponentError> {
+    #[cfg(feature = "parquet")]
+    if file.is_parquet() {
+        return read_parquet(file, request);
+    }
     match file.id.kind {
         SeriesKind::Funding => load_rates(&file.path, file.id).map(Columns::Rates),
         _ => {
@@ -175,6 +179,17 @@ fn read_one(file: &SeriesFile, request: &LoadRequest) -> Result<Columns, Compone
             load_bars(&file.path, file.id, multiplier).map(Columns::Bars)
         }
     }
+}
+
+#[cfg(feature = "parquet")]
+fn read_parquet(file: &SeriesFile, request: &LoadRequest) -> Result<Columns, ComponentError> {
+    use crate::parquet::{load_bars, load_rates};
+    if file.id.kind == SeriesKind::Funding {
+        return load_rates(&file.path, file.id).map(Columns::Rates);
+    }
+    let multiplier = request.volume_multipliers.get(&file.id);
+    let multiplier = multiplier.copied().unwrap_or(Fixed18::ONE);
+    load_bars(&file.path, file.id, file.interval, multiplier).map(Columns::Bars)
 }
 
 fn not_a_series(file: &SeriesFile, e: SeriesError) -> ComponentError {

@@ -14,7 +14,7 @@ use super::{ConfigArguments, Session, progress, report};
 use crate::assembly;
 use crate::assembly::Setup;
 use crate::config::layers::{self, LogLevel, Request};
-use crate::output::{self, OutputContext, RunWriter, Timing};
+use crate::output::{self, Format, OutputContext, RunWriter, Timing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -38,6 +38,25 @@ pub(super) struct Arguments {
     /// nothing with --json.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// What tables are written as: CSV, or CSV and Parquet beside it.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
+    format: TableFormat,
+}
+
+/// [`Format`] on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum TableFormat {
+    Csv,
+    Parquet,
+}
+
+impl From<TableFormat> for Format {
+    fn from(format: TableFormat) -> Self {
+        match format {
+            TableFormat::Csv => Self::Csv,
+            TableFormat::Parquet => Self::Parquet,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
@@ -57,6 +76,8 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         session.warn("execution_mode is live, but this is `basis backtest`: nothing is traded");
     }
     assembly::check_venues(&resolved.setup, &session.registry)?;
+    let format = Format::from(arguments.format);
+    format.check()?;
     let started = WallClock::now();
     let out = output_directory(arguments, session, &started)?;
     let (data, setup) = source.prepare(resolved.setup, session.quiet)?;
@@ -69,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     for (_, e) in prepared.unavailable() {
         session.warn(&format!("{e} (the mode does not need this venue)"));
     }
-    let begin = |out: &PathBuf| RunWriter::create(out, setup.run().share_class);
+    let begin = |out: &PathBuf| RunWriter::create(out, setup.run().share_class, format);
     let mut writer = out.as_ref().map(begin).transpose()?;
     let bar = progress::bar("running", session.quiet);
     let cpu = ThreadTime::now();

@@ -9,9 +9,11 @@ use basis_engine::result::RunResult;
 use basis_engine::{StepChunk, StepSink as _};
 
 use super::csv::Table;
+#[cfg(feature = "parquet")]
+use super::parquet::ParquetTable;
 use super::tables::{EXECUTIONS, LEDGER};
 use super::writer::RunWriter;
-use super::{OutputContext, events, summary, tables};
+use super::{Format, OutputContext, events, summary, tables};
 use crate::report::{self, RunReport};
 
 /// One file of a run directory.
@@ -64,7 +66,7 @@ pub fn write_run(
     result: &RunResult,
     context: &OutputContext,
 ) -> Result<WriteReport, ComponentError> {
-    let mut writer = RunWriter::create(out, result.share_class)?;
+    let mut writer = RunWriter::create(out, result.share_class, Format::Csv)?;
     writer.take(StepChunk {
         steps: result.steps.clone(),
         ledger: result.ledger.clone(),
@@ -130,6 +132,11 @@ pub(super) fn write_tables(
     directory: &Path,
     result: &RunResult,
     context: &OutputContext,
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(unused_variables, reason = "CSV is always written")
+    )]
+    format: Format,
 ) -> Result<Vec<WrittenFile>, ComponentError> {
     let table = |name, columns: &[_]| Table::with_header(directory, name, columns);
     let executions = table("executions.csv", &EXECUTIONS)?;
@@ -139,6 +146,15 @@ pub(super) fn write_tables(
         WrittenFile::new("executions.csv", executions),
         WrittenFile::new("ledger.csv", ledger),
     ];
+    #[cfg(feature = "parquet")]
+    if format == Format::Parquet {
+        let table = |name, columns: &[_]| ParquetTable::create(directory, name, columns);
+        let executions = table("executions.parquet", &EXECUTIONS)?;
+        let executions = tables::executions(executions, &result.executions, &result.ledger)?;
+        let ledger = tables::ledger(table("ledger.parquet", &LEDGER)?, &result.ledger)?;
+        files.push(WrittenFile::new("executions.parquet", executions));
+        files.push(WrittenFile::new("ledger.parquet", ledger));
+    }
     files.extend(events::write(directory, &result.events, context.run_id)?);
     Ok(files)
 }

@@ -12,6 +12,8 @@ mod csv;
 mod directory;
 mod events;
 mod holdings;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -19,12 +21,39 @@ mod summary;
 mod tables;
 mod writer;
 
+use basis_core::error::{Code, ComponentError};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
 
 pub use directory::{WriteReport, WrittenFile, check_out_dir, write_run};
 pub use summary::summary;
 pub use writer::RunWriter;
+
+/// Which files the tables of a run are written to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// CSV.
+    #[default]
+    Csv,
+    /// CSV, and Parquet beside it; needs the feature `parquet`.
+    Parquet,
+}
+
+impl Format {
+    /// Whether this build writes it.
+    ///
+    /// # Errors
+    /// `EVT-001` for Parquet in a build without the feature.
+    pub fn check(self) -> Result<(), ComponentError> {
+        if self == Self::Csv || cfg!(feature = "parquet") {
+            return Ok(());
+        }
+        Err(ComponentError::new(
+            Code::OutputUnusable,
+            "this build writes no Parquet; build it with --features parquet, or use --format csv",
+        ))
+    }
+}
 
 /// What the writers need beside the result.
 #[derive(Clone, Debug)]

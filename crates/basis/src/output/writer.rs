@@ -12,27 +12,37 @@ use basis_core::types::Asset;
 use basis_engine::result::RunResult;
 use basis_engine::{StepChunk, StepSink};
 
-use super::OutputContext;
 use super::csv::Table;
 use super::directory::{self, Partial, Stopwatch, WriteReport, WrittenFile};
+#[cfg(feature = "parquet")]
+use super::parquet::ParquetTable;
+use super::rows::{Column, Rows};
 use super::tables::{Equity, POSITIONS, Positions, equity_columns};
+use super::{Format, OutputContext};
 
 /// Chunks that wait to be written.
 const WAITING_MAX: usize = 2;
 
-/// `equity` and `positions` in every format asked for.
+/// `equity` and `positions` in one format.
 #[derive(Debug)]
-struct StepTables {
-    equity: Equity<Table>,
-    positions: Positions<Table>,
+struct StepTables<T> {
+    equity: Equity<T>,
+    positions: Positions<T>,
+    ending: &'static str,
 }
 
-impl StepTables {
-    fn create(directory: &Path, share_class: Asset) -> Result<Self, ComponentError> {
-        let table = |name, columns: &[_]| Table::with_header(directory, name, columns);
+impl<T: Rows> StepTables<T> {
+    fn create(
+        ending: &'static str,
+        share_class: Asset,
+        table: impl Fn(&str, &[Column]) -> Result<T, ComponentError>,
+    ) -> Result<Self, ComponentError> {
+        let equity = table(&format!("equity.{ending}"), &equity_columns())?;
+        let positions = table(&format!("positions.{ending}"), &POSITIONS)?;
         Ok(Self {
-            equity: Equity::new(table("equity.csv", &equity_columns())?, share_class),
-            positions: Positions::new(table("positions.csv", &POSITIONS)?, share_class),
+            equity: Equity::new(equity, share_class),
+            positions: Positions::new(positions, share_class),
+            ending,
         })
     }
 
@@ -41,11 +51,66 @@ impl StepTables {
         self.positions.write(&chunk.steps, &chunk.ledger)
     }
 
-    fn finish(self) -> Result<Vec<WrittenFile>, ComponentError> {
-        Ok(vec![
-            WrittenFile::new("equity.csv", self.equity.finish()?),
-            WrittenFile::new("positions.csv", self.positions.finish()?),
-        ])
+    fn finish(self, files: &mut Vec<WrittenFile>) -> Result<(), ComponentError> {
+        let ending = self.ending;
+        let equity = self.equity.finish()?;
+        files.push(WrittenFile::new(format!("equity.{ending}"), equity));
+        let positions = self.positions.finish()?;
+        files.push(WrittenFile::new(format!("positions.{ending}"), positions));
+        Ok(())
+    }
+}
+
+/// The tables of steps in every format asked for.
+#[derive(Debug)]
+struct Formats {
+    csv: StepTables<Table>,
+    #[cfg(feature = "parquet")]
+    parquet: Option<StepTables<ParquetTable>>,
+}
+
+impl Formats {
+    fn create(
+        directory: &Path,
+        share_class: Asset,
+        #[cfg_attr(
+            not(feature = "parquet"),
+            expect(unused_variables, reason = "CSV is always written")
+        )]
+        format: Format,
+    ) -> Result<Self, ComponentError> {
+        Ok(Self {
+            csv: StepTables::create("csv", share_class, |name, columns| {
+                Table::with_header(directory, name, columns)
+            })?,
+            #[cfg(feature = "parquet")]
+            parquet: (format == Format::Parquet)
+                .then(|| {
+                    StepTables::create("parquet", share_class, |name, columns| {
+                        ParquetTable::create(directory, name, columns)
+                    })
+                })
+                .transpose()?,
+        })
+    }
+
+    fn write(&mut self, chunk: &StepChunk) -> Result<(), ComponentError> {
+        self.csv.write(chunk)?;
+        #[cfg(feature = "parquet")]
+        if let Some(tables) = &mut self.parquet {
+            tables.write(chunk)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Written {
+        let mut files = Vec::new();
+        self.csv.finish(&mut files)?;
+        #[cfg(feature = "parquet")]
+        if let Some(tables) = self.parquet {
+            tables.finish(&mut files)?;
+        }
+        Ok(files)
     }
 }
 
@@ -56,6 +121,7 @@ type Written = Result<Vec<WrittenFile>, ComponentError>;
 pub struct RunWriter {
     steps: StepWriter,
     partial: Partial,
+    format: Format,
 }
 
 /// The thread and the way to it.
@@ -71,9 +137,10 @@ impl RunWriter {
     ///
     /// # Errors
     /// `EVT-001` when `out` cannot be used, `EVT-002` when a file cannot be made.
-    pub fn create(out: &Path, share_class: Asset) -> Result<Self, ComponentError> {
+    pub fn create(out: &Path, share_class: Asset, format: Format) -> Result<Self, ComponentError> {
+        format.check()?;
         let partial = Partial::create(out)?;
-        let tables = StepTables::create(&partial.path, share_class)?;
+        let tables = Formats::create(&partial.path, share_class, format)?;
         let (chunks, waiting) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("basis-writer".to_owned())
@@ -83,7 +150,11 @@ impl RunWriter {
             chunks: Some(chunks),
             thread: Some(thread),
         };
-        Ok(Self { steps, partial })
+        Ok(Self {
+            steps,
+            partial,
+            format,
+        })
     }
 
     /// Writes everything else and moves the directory to its place.
@@ -97,7 +168,7 @@ impl RunWriter {
         context: &OutputContext,
     ) -> Result<WriteReport, ComponentError> {
         let started = Stopwatch::start();
-        let others = directory::write_tables(&self.partial.path, result, context);
+        let others = directory::write_tables(&self.partial.path, result, context, self.format);
         let mut files = self.steps.join()?;
         files.extend(others?);
         directory::complete(self.partial, files, result, context, started)
@@ -140,7 +211,7 @@ impl Drop for StepWriter {
     }
 }
 
-fn write_all(mut tables: StepTables, waiting: &Receiver<StepChunk>) -> Written {
+fn write_all(mut tables: Formats, waiting: &Receiver<StepChunk>) -> Written {
     for chunk in waiting {
         tables.write(&chunk)?;
     }
