@@ -149,11 +149,8 @@ fn bare_loop(columns: &[Vec<f64>]) -> f64 {
 
 fn show(what: &str, figures: &mut [f64]) {
     figures.sort_by(f64::total_cmp);
-    let (least, median, most) = (
-        figures[0],
-        figures[figures.len() / 2],
-        figures[figures.len() - 1],
-    );
+    let at = |place: usize| figures.get(place).copied().unwrap_or(f64::NAN);
+    let (least, median, most) = (at(0), at(figures.len() / 2), at(figures.len() - 1));
     println!(
         "{what}: median {median:.3}, min {least:.3}, max {most:.3} ({} runs)",
         figures.len()

@@ -44,9 +44,10 @@ fn run(data: &Arc<MarketData>, sets: &[&str]) -> RunResult {
 }
 
 fn holding(result: &RunResult, account: Account, item: Item, rows: u32) -> Quantity {
-    let rows = usize::try_from(rows).unwrap();
-    result.ledger[..rows]
+    result
+        .ledger
         .iter()
+        .take(usize::try_from(rows).unwrap())
         .filter(|entry| entry.account == account && entry.item == item)
         .try_fold(Quantity::ZERO, |sum, entry| sum.add(entry.quantity))
         .unwrap()
