@@ -98,7 +98,11 @@ impl SimulatedCex {
             self.charge_interest(cx, since, events)?;
         }
         if !self.books.orders.is_empty() {
-            self.fill_resting(cx, events)?;
+            let filled = self.fill_resting(cx, events)?;
+            if filled {
+                // An order that the market ran over stands on a price that is gone.
+                self.test_liquidation(cx, TestPrice::Close, events)?;
+            }
         }
         if let Some(transit) = cx.transit {
             let venue = self.profile.venue;
@@ -202,14 +206,16 @@ impl SimulatedCex {
         })
     }
 
-    /// Fills the resting orders that a bar opened after them traded through, oldest first.
+    /// Fills the resting orders that a bar opened after them traded through, oldest first; whether
+    /// any did.
     fn fill_resting(
         &mut self,
         cx: &Context<'_>,
         events: &mut Vec<VenueEvent>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let (now, venue) = (cx.view.now(), self.profile.venue);
         let mut at = 0;
+        let mut filled = false;
         while let Some(&order) = self.books.orders.get(at) {
             if !traded_through(cx.view, &order) {
                 at += 1;
@@ -217,12 +223,15 @@ impl SimulatedCex {
             }
             self.books.orders.remove(at);
             match self.fill_one(cx, &order) {
-                Ok(event) => events.push(event),
+                Ok(event) => {
+                    events.push(event);
+                    filled = true;
+                }
                 // The venue cancels what margin, balance or position no longer carry.
                 Err(_) => events.push(canceled(venue, now, order.instruction)),
             }
         }
-        Ok(())
+        Ok(filled)
     }
 
     fn fill_one(&mut self, cx: &Context<'_>, order: &RestingOrder) -> Result<VenueEvent, Refusal> {

@@ -128,6 +128,9 @@ impl SimulatedCex {
             let available = Quantity::new(margin.balance.get()).sub(reserved)?;
             let needed = Quantity::new(margin.initial.get()).add(fee)?;
             require_margin(needed, available, order.codes.funds)?;
+            if let Some(own) = own.filter(|_| terms.liquidity == Liquidity::Taker) {
+                survives(order, &change.after, own, terms.mark)?;
+            }
         }
         let mut lines = self.trade_lines(cx, order);
         let cost = signed.notional(terms.price, Rounding::HalfEven)?;
@@ -311,6 +314,30 @@ impl SimulatedCex {
         }
         Ok(())
     }
+}
+
+/// Refuses a taking order whose isolated position would be liquidated as soon as it is open: its
+/// price is so far from the mark that its margin does not stand.
+fn survives(
+    order: &Order<'_>,
+    position: &PerpPosition,
+    own: Quantity,
+    mark: Price,
+) -> Result<(), Refusal> {
+    let mut margin = Margin::of_cash(own);
+    margin.add(order.rules, position, mark, None)?;
+    if margin.balance > margin.maintenance {
+        return Ok(());
+    }
+    let lacking = margin.maintenance.sub(margin.balance)?;
+    let needed = own.add(Quantity::new(lacking.get()))?;
+    let available = own;
+    let reason = Rejection::InsufficientMargin {
+        asset: SETTLEMENT,
+        needed,
+        available,
+    };
+    Err(Refusal::rejected(reason, order.codes.funds))
 }
 
 pub(super) fn require_margin(

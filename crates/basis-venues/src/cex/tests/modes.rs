@@ -4,11 +4,11 @@ use basis_core::error::Rejection;
 use basis_core::execution::VenueEventKind;
 use basis_core::instruction::{MarginMode, Operation, PerpTrade, TimeInForce};
 use basis_core::ledger::EntryKind;
-use basis_core::num::Quantity;
+use basis_core::num::{Bps, Quantity};
 use basis_core::types::{Item, PositionSide, Side};
 
 use crate::cex::testing::*;
-use crate::cex::{CexProfile, PositionMode};
+use crate::cex::{CexProfile, PositionMode, Slippage};
 use crate::{binance, bybit, okx};
 
 const VENUES: [(&CexProfile, &str); 3] = [
@@ -340,4 +340,32 @@ fn an_insufficient_isolated_margin_says_what_is_needed() {
             available
         }
     );
+}
+
+#[test]
+fn a_resting_order_that_the_market_ran_over_loses_its_isolated_margin() {
+    let bars = Bars::flat("50000").bar(2, ["50000", "70000", "50000", "70000"]);
+    let mut desk = isolated(0, "20000", &bars, &[]);
+    desk.run(perp_limit(Side::Sell, "1", "51000", TimeInForce::Gtc))
+        .unwrap();
+    let events = desk.to(2);
+    let [fill, forced] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert!(matches!(fill.kind, VenueEventKind::LateFill { .. }));
+    assert!(matches!(forced.kind, VenueEventKind::Liquidation { .. }));
+    // 20,000 less a maker fee of 10.2 and the margin of 10,200.
+    assert_eq!(desk.held("usdm", "USDT"), q("9789.8"));
+}
+
+#[test]
+fn a_taking_order_that_would_be_liquidated_at_once_is_refused() {
+    let mut desk = isolated(0, "20000", &Bars::flat("50000"), &[])
+        .slippage(Slippage::FixedBps(Bps::literal("200")));
+    desk.run(set_leverage("100", None)).unwrap();
+    // 1 % of margin, 2 % from the mark.
+    let (code, _) = desk.refused(perp_market(BTC, Side::Buy, "0.5"));
+    assert_eq!(code, Some("-2019"));
+    desk.run(set_leverage("20", None)).unwrap();
+    desk.perp(Side::Buy, "0.5").unwrap();
 }

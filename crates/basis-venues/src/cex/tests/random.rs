@@ -2,10 +2,11 @@
 //! negative.
 
 use basis_core::instruction::{CancelOrder, MarginMode, Operation, PerpTrade, TimeInForce};
-use basis_core::num::{Bps, Quantity};
-use basis_core::types::{InstructionId, Item, PositionSide, Side};
+use basis_core::num::{Bps, Quantity, Rate};
+use basis_core::types::{Asset, InstructionId, Item, PositionSide, Side};
 use proptest::prelude::*;
 
+use crate::cex::liquidation::{Pool, TestPrice};
 use crate::cex::testing::*;
 use crate::cex::{CexProfile, PositionMode, Slippage};
 use crate::{binance, bybit, okx};
@@ -97,12 +98,30 @@ fn addressed(operation: Operation, hour: i64) -> Operation {
     }
 }
 
+/// After a step no tradable position stands on a margin at or below maintenance.
+fn check_margins(desk: &Desk, step: &Step) {
+    let world = desk.venue.world.clone().unwrap();
+    let cx = world.context(&desk.view);
+    for open in &desk.venue.books.positions {
+        let pool = match open.margin {
+            Some(_) => Pool::Isolated(open.key),
+            None => Pool::Cross,
+        };
+        let margin = desk.venue.pool_margin(&cx, TestPrice::Close, pool, None);
+        let margin = margin.unwrap();
+        assert!(
+            margin.balance > margin.maintenance,
+            "{open:?}: {margin:?} after {step:?}"
+        );
+    }
+}
+
 fn play(
     profile: &'static CexProfile,
     accounts: (&str, &str),
     steps: &[Step],
     closes: &[u32],
-    hedge: bool,
+    (hedge, lends): (bool, bool),
 ) {
     let mut bars = Bars::flat("50000");
     for (hour, close) in (2..).zip(closes) {
@@ -125,11 +144,19 @@ fn play(
     if hedge {
         desk = desk.with(|settings| settings.position_mode = PositionMode::Hedge);
     }
+    if lends {
+        let rate = Rate::literal("0.00001");
+        desk = desk.with(|settings| {
+            settings.spot_margin = true;
+            settings.borrow = vec![(USDT, rate), (Asset::literal("BTC"), rate)];
+        });
+    }
     let mut hour = 1;
     for step in steps {
         if let Step::Hours(hours) = step {
             hour += i64::from(*hours);
             desk.to(hour);
+            check_margins(&desk, step);
         } else if let Some(operation) = operation(&desk, step, accounts) {
             let operation = if hedge {
                 addressed(operation, hour)
@@ -139,10 +166,12 @@ fn play(
             // Refused or not: the desk checks the sums after every call.
             drop(desk.run(operation));
         }
+        let isolated = desk.venue.books.isolated(None).unwrap();
+        assert!(isolated >= Quantity::ZERO, "{isolated} after {step:?}");
         let flat = desk.venue.books.positions.is_empty();
         for row in desk.holdings() {
             let margin = row.account == desk.account(accounts.1);
-            if matches!(row.item, Item::Asset(_)) && (flat || !margin) {
+            if matches!(row.item, Item::Asset(_)) && (flat || !margin) && !lends {
                 assert!(row.quantity >= Quantity::ZERO, "{row:?} after {step:?}");
             }
         }
@@ -156,10 +185,10 @@ proptest! {
     fn prop_holdings_are_the_sum_of_the_ledger(
         steps in prop::collection::vec(step(), 1..40),
         closes in prop::collection::vec(400u32..600, 50),
-        hedge in any::<bool>(),
+        modes in any::<(bool, bool)>(),
     ) {
-        play(&binance::PROFILE, ("spot", "usdm"), &steps, &closes, hedge);
-        play(&bybit::PROFILE, ("unified", "unified"), &steps, &closes, hedge);
-        play(&okx::PROFILE, ("funding", "trading"), &steps, &closes, hedge);
+        play(&binance::PROFILE, ("spot", "usdm"), &steps, &closes, modes);
+        play(&bybit::PROFILE, ("unified", "unified"), &steps, &closes, modes);
+        play(&okx::PROFILE, ("funding", "trading"), &steps, &closes, modes);
     }
 }
