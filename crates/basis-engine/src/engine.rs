@@ -631,8 +631,10 @@ impl Engine {
             attribution: close.attribution,
             reference,
         };
-        let first = self.ends.map_or(end, |[first, _]| first);
-        self.ends = Some([first, end]);
+        match &mut self.ends {
+            Some([_, last]) => *last = end,
+            None => self.ends = Some([end, end]),
+        }
         self.done += 1;
         let steps = &mut self.steps;
         steps.at.push(at);

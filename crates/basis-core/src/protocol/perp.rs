@@ -183,7 +183,14 @@ impl PerpRules {
     /// [`MathError`] out of range.
     pub fn maintenance_margin(&self, quantity: Quantity, mark: Price) -> Result<Value, MathError> {
         let size = quantity.abs()?;
-        let notional = size.notional(mark, Rounding::Ceil)?;
+        self.maintenance_of(size, size.notional(mark, Rounding::Ceil)?)
+    }
+
+    /// As [`PerpRules::maintenance_margin`], for a `size` (>= 0) whose worth at mark is known.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn maintenance_of(&self, size: Quantity, notional: Value) -> Result<Value, MathError> {
         let Some(tier) = self.tier(size, notional).or(self.tiers.last()) else {
             return Ok(Value::ZERO);
         };

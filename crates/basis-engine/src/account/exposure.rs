@@ -88,7 +88,7 @@ impl Exposure {
         }
         (self.net_delta, self.gross_delta) = (net, gross);
         for margin in &mut self.margins {
-            margin.refresh(books, view)?;
+            margin.refresh(books)?;
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Exposure {
 }
 
 impl MarginAccount {
-    fn refresh(&mut self, books: &Books, view: &MarketView) -> Result<(), ComponentError> {
+    fn refresh(&mut self, books: &Books) -> Result<(), ComponentError> {
         let holdings = books.holdings();
         let mut balance = Value::ZERO;
         for cash in self.cash.iter().filter_map(|&at| holdings.get(at)) {
@@ -154,12 +154,9 @@ impl MarginAccount {
                 continue;
             }
             balance = balance.add(position.worth)?.sub(position.cost)?;
-            notional = notional.add(position.worth.abs()?)?;
-            if let Some(slot) = position.price() {
-                let mark = view.quote(slot).mark;
-                maintenance =
-                    maintenance.add(rules.maintenance_margin(position.quantity, mark)?)?;
-            }
+            let worth = position.worth.abs()?;
+            notional = notional.add(worth)?;
+            maintenance = maintenance.add(rules.maintenance_of(position.quantity.abs()?, worth)?)?;
         }
         self.margin_balance = balance;
         self.maintenance_margin = maintenance;
