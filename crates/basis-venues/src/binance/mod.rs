@@ -4,6 +4,9 @@
 //! (`configs/venues/binance.yaml`) and refusal codes. Spot and perps keep separate accounts
 //! (`spot`, `usdm`); USD-M waives its minimum notional for reduce-only orders.
 //!
+//! Margin mode and leverage belong to a symbol; lower leverage under an isolated position is refused.
+//! A perp order is amended with quantity and price both and queues anew; a spot order only shrinks.
+//!
 //! Codes: Binance API error lists of spot and USD-M.
 
 use basis_core::error::ComponentError;

@@ -4,6 +4,9 @@
 //! (`configs/venues/bybit.yaml`) and refusal codes. Spot, collateral and deposits share the account
 //! `unified`; of its assets only USDT counts as collateral here, which is stricter than Bybit.
 //!
+//! The margin mode is one for the account. Forced closing goes to the lower tier at which the margin
+//! holds, else everything goes.
+//!
 //! Codes: Bybit v5 error list. A post-only order that would take is accepted and then canceled by
 //! Bybit; here it is refused with Bybit's reason.
 

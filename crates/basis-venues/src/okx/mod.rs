@@ -6,6 +6,9 @@
 //! Instructions carry base units; OKX counts swaps in contracts, so a quantity off the contract step
 //! is refused in contracts.
 //!
+//! Margin mode is a property of each order at OKX and of a symbol here. Forced closing goes down two
+//! tiers at a time from the third on.
+//!
 //! Codes: OKX v5 error list. A post-only order that would take is accepted and then canceled by
 //! OKX; here it is refused with OKX's reason.
 
