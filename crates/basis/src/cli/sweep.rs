@@ -20,9 +20,9 @@ use super::swept::{self, Swept};
 use super::{ConfigArguments, Session, progress};
 use crate::config::layers::{LogLevel, Request, Resolved, Template};
 use crate::sweep::grid::Grid;
-use crate::sweep::results;
 use crate::sweep::run::{UNITS, Variants};
 use crate::sweep::store::{Plan, Store};
+use crate::sweep::{fields, results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -74,7 +74,7 @@ struct Needs {
 }
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
-    let rank = results::find_field(&arguments.rank)?;
+    let rank = fields::find_field(&arguments.rank)?;
     let grid = Grid::parse(&arguments.parameters)?;
     refuse_fixed(&grid, arguments)?;
     let source = Source::choose(arguments.data.as_deref(), session);

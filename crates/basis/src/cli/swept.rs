@@ -11,9 +11,10 @@ use super::Session;
 use super::errors::{Failure, RUN_FAILED};
 use super::report::table;
 use crate::config::layers::LogLevel;
+use crate::sweep::fields::FIELDS;
 use crate::sweep::grid::Grid;
 use crate::sweep::heatmap::{self, Page, shown};
-use crate::sweep::results::{self, FIELDS, Row};
+use crate::sweep::results::{self, Row};
 use crate::sweep::run::names;
 use crate::sweep::store::{Plan, Store};
 

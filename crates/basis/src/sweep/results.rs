@@ -4,111 +4,11 @@
 //! back loses no digit.
 
 use std::cmp::Ordering;
-use std::sync::LazyLock;
 
-use basis_core::config::nearest;
-use basis_core::error::{Code, ComponentError};
-use basis_core::num::Fixed18;
-use basis_engine::pnl::Attribution;
 use serde_json::{Map, Value as Json, json};
 
+use super::fields::{FIELDS, Field, Kind};
 use super::grid::{Grid, Parameter};
-
-/// What kind of figure a field is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An exact decimal; text in JSON.
-    Amount,
-    /// A statistic or a count; a number in JSON.
-    Number,
-}
-
-/// A figure of the summary that has a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
-    /// Its place in `summary.json`, parts joined by dots.
-    pub name: String,
-    /// How it is compared and written.
-    pub kind: Kind,
-    /// Whether the smallest ranks first: drawdown, costs and counts.
-    pub least_first: bool,
-}
-
-/// Every field, in the order of the columns.
-pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
-    let amounts = [
-        "equity_start",
-        "equity_end",
-        "equity_start_usd",
-        "equity_end_usd",
-    ];
-    let statistics = ["return", "apy", "max_drawdown", "sharpe"];
-    let costs = [
-        "total",
-        "fees",
-        "slippage",
-        "gas",
-        "borrow_cost",
-        "transfer_cost",
-        "liquidation",
-    ];
-    let counts = [
-        "steps",
-        "orders",
-        "fills",
-        "rebalances",
-        "liquidations",
-        "transfers",
-        "funding_payments",
-        "rejections",
-        "rebalances_deferred",
-    ];
-    let field = |name: String, kind, least_first| Field {
-        name,
-        kind,
-        least_first,
-    };
-    let buckets = Attribution::default().rows();
-    amounts
-        .map(|name| field(name.to_owned(), Kind::Amount, false))
-        .into_iter()
-        .chain(statistics.map(|name| field(name.to_owned(), Kind::Number, name == "max_drawdown")))
-        .chain(buckets.map(|(name, _)| field(format!("attribution.{name}"), Kind::Amount, false)))
-        .chain(costs.map(|name| field(format!("costs.{name}"), Kind::Amount, true)))
-        .chain(counts.map(|name| field(format!("counts.{name}"), Kind::Number, true)))
-        .collect()
-});
-
-/// The index in [`FIELDS`] of `name`; its last part will do where only one field has it.
-///
-/// # Errors
-/// CFG-005 with the nearest field and the list of them.
-pub fn find_field(name: &str) -> Result<usize, ComponentError> {
-    if let Some(at) = FIELDS.iter().position(|field| field.name == name) {
-        return Ok(at);
-    }
-    let ends: Vec<_> = FIELDS
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| field.name.rsplit('.').next() == Some(name))
-        .collect();
-    if let [(at, _)] = ends.as_slice() {
-        return Ok(*at);
-    }
-    let names = || FIELDS.iter().map(|field| field.name.as_str());
-    let hint = if ends.is_empty() {
-        nearest(name, names()).map(|near| format!("; did you mean `{near}`?"))
-    } else {
-        let several: Vec<_> = ends.iter().map(|(_, field)| field.name.as_str()).collect();
-        Some(format!("; it could be {}", several.join(" or ")))
-    };
-    let message = format!(
-        "--rank {name}: no such field{} (fields: {})",
-        hint.unwrap_or_default(),
-        names().collect::<Vec<_>>().join(", ")
-    );
-    Err(ComponentError::new(Code::Usage, message))
-}
 
 /// What came of one variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,7 +119,7 @@ pub fn ranking(rows: &[Row], field: usize) -> Vec<usize> {
     order.sort_by(|(_, a), (_, b)| {
         let places = match (a.figure(field), b.figure(field)) {
             (Some(x), Some(y)) => {
-                let order = compare(by.kind, x, y);
+                let order = by.kind.compare(x, y);
                 if by.least_first {
                     order
                 } else {
@@ -233,16 +133,6 @@ pub fn ranking(rows: &[Row], field: usize) -> Vec<usize> {
         places.then(a.number.cmp(&b.number))
     });
     order.into_iter().map(|(at, _)| at).collect()
-}
-
-fn compare(kind: Kind, a: &str, b: &str) -> Ordering {
-    match kind {
-        Kind::Amount => Fixed18::parse(a).ok().cmp(&Fixed18::parse(b).ok()),
-        Kind::Number => {
-            let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
-            number(a).total_cmp(&number(b))
-        }
-    }
 }
 
 /// `sweep.csv`: one line per row in the order given.
@@ -399,6 +289,7 @@ pub fn kept_row(json: &Json) -> Option<Row> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::fields::find_field;
     use super::*;
 
     pub(in super::super) fn row(number: usize, values: &[&str], total_return: &str) -> Row {
@@ -462,15 +353,6 @@ pub(super) mod tests {
         }
         let rows = [costly, rows[2].clone()];
         assert_eq!(ranking(&rows, find_field("costs.total").unwrap()), [1, 0]);
-    }
-
-    #[test]
-    fn fields_are_found_by_their_end_and_slips_get_the_nearest() {
-        assert_eq!(FIELDS[find_field("orders").unwrap()].name, "counts.orders");
-        let e = find_field("fees").unwrap_err();
-        assert!(e.message.contains("attribution.fees or costs.fees"), "{e}");
-        let e = find_field("sharp").unwrap_err();
-        assert!(e.message.contains("did you mean `sharpe`?"), "{e}");
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl<'a> Variants<'a> {
                     progress(share.saturating_sub(done));
                     done = share;
                 };
-                let outcome = outcome(data, &setup, self.registry, &mut step);
+                let outcome = outcome(|| ran(data, &setup, self.registry, &mut step));
                 (hash.to_owned(), outcome)
             }
         };
@@ -199,13 +199,7 @@ fn failed(e: &ComponentError) -> Outcome {
 }
 
 /// Runs one variant; a panic is a failure of this variant alone.
-fn outcome(
-    data: &Arc<MarketData>,
-    setup: &Setup,
-    registry: &Registry,
-    step: &mut dyn FnMut(u64),
-) -> Outcome {
-    let run = || ran(data, setup, registry, step);
+fn outcome(run: impl FnOnce() -> Result<Outcome, ComponentError>) -> Outcome {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(e)) => failed(&e),
@@ -374,6 +368,15 @@ mod tests {
             assert_eq!(squares, (0..100).map(|n| n * n).collect::<Vec<_>>());
         }
         assert_eq!(each(4, 0, &|index| index), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_panic_fails_its_variant_alone() {
+        let Outcome::Failed { code, message } = outcome(|| panic!("of this test")) else {
+            panic!("it failed")
+        };
+        assert_eq!(code, "HEALTH-001");
+        assert!(message.contains("panicked"), "{message}");
     }
 
     #[test]

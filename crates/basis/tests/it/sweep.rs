@@ -12,8 +12,9 @@ use basis::core::market::MarketData;
 use basis::core::types::RunId;
 use basis::data::{SyntheticSpec, synthetic};
 use basis::output::{OutputContext, Timing, summary};
+use basis::sweep::fields::FIELDS;
 use basis::sweep::grid::Grid;
-use basis::sweep::results::{self, FIELDS, Row};
+use basis::sweep::results::{self, Row};
 use basis::sweep::run::Variants;
 use basis::venues::registry::Registry;
 
