@@ -268,6 +268,10 @@ impl Engine {
 
     /// Hands the closed steps and their ledger lines to `sink`.
     fn hand_over(&mut self, sink: &mut dyn StepSink) -> Result<(), ComponentError> {
+        if !sink.keeps() {
+            self.steps.clear();
+            return Ok(());
+        }
         let lines = self.books.ledger();
         let ledger = lines.get(self.lines_taken..).unwrap_or_default().to_vec();
         self.lines_taken = lines.len();

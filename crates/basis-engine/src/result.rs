@@ -107,6 +107,25 @@ impl StepColumns {
         }
     }
 
+    /// Drops the steps and keeps the room they had.
+    pub(crate) fn clear(&mut self) {
+        self.at.clear();
+        self.equity_usd.clear();
+        self.external_flow_usd.clear();
+        self.attribution.clear();
+        self.net_delta.clear();
+        self.reference.clear();
+        self.ledger_rows.clear();
+        for column in &mut self.prices {
+            column.mark.clear();
+            column.state.clear();
+        }
+        for column in &mut self.margins {
+            column.margin_balance.clear();
+            column.maintenance_margin.clear();
+        }
+    }
+
     /// Takes the steps out and leaves columns of the same series and accounts with as much room.
     pub(crate) fn take_rows(&mut self) -> Self {
         let prices = self.prices.iter().map(|column| PriceColumn {

@@ -7,8 +7,8 @@ use basis_core::ledger::LedgerEntry;
 
 use crate::result::StepColumns;
 
-/// Steps handed over at a time.
-pub(crate) const CHUNK_STEPS: usize = 4_096;
+/// Steps handed over at a time: few enough that their columns stay in the cache.
+pub(crate) const CHUNK_STEPS: usize = 1_024;
 
 /// Closed steps, in order of time, and the ledger lines posted within them.
 ///
@@ -29,6 +29,11 @@ pub trait StepSink: fmt::Debug {
     /// # Errors
     /// Whatever keeps the steps from being kept; it stops the run.
     fn take(&mut self, chunk: StepChunk) -> Result<(), ComponentError>;
+
+    /// Whether the steps are wanted at all; otherwise they are dropped where they stand.
+    fn keeps(&self) -> bool {
+        true
+    }
 }
 
 /// Forgets every step: for those who want the totals only.
@@ -38,5 +43,9 @@ pub struct Forget;
 impl StepSink for Forget {
     fn take(&mut self, _: StepChunk) -> Result<(), ComponentError> {
         Ok(())
+    }
+
+    fn keeps(&self) -> bool {
+        false
     }
 }

@@ -13,6 +13,7 @@ use basis_core::config::Node;
 use basis_core::error::{Code, ComponentError};
 use basis_core::market::MarketData;
 use basis_core::types::RunId;
+use basis_engine::Forget;
 use basis_venues::registry::Registry;
 
 use super::grid::Grid;
@@ -223,7 +224,7 @@ fn ran(
         .iter()
         .map(|(_, e)| format!("{e} (the mode does not need this venue)"));
     let notes = warnings.chain(unavailable).collect();
-    let result = prepared.run(&mut |progress| {
+    let result = prepared.run_into(&mut Forget, &mut |progress| {
         step(progress.step * UNITS / progress.steps.max(1));
     })?;
     // The figures come from the very summary a single run prints.
