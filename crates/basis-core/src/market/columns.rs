@@ -1,8 +1,9 @@
-//! Columns that hold exact numbers in half the room: mantissas of 64 bits over one count of
-//! decimals, and opening times as counts of bar lengths.
+//! Rows of exact numbers in half the room: mantissas of 64 bits over one count of decimals per field,
+//! and opening times as counts of bar lengths. The fields of a row lie side by side, for a view reads
+//! all of them at once.
 //!
-//! **Invariants.** What goes in comes out, to the last digit and nanosecond: a column that cannot
-//! hold a value in the narrow form becomes a wide one, it never rounds.
+//! **Invariants.** What goes in comes out, to the last digit and nanosecond: rows that cannot hold a
+//! value in the narrow form become wide ones, they never round.
 
 use crate::num::Fixed18;
 use crate::types::{Span, Timestamp};
@@ -12,84 +13,77 @@ fn units() -> impl Iterator<Item = i64> {
     (0..=Fixed18::DECIMALS).rev().map(|power| 10_i64.pow(power))
 }
 
-/// Numbers of one field.
+/// Numbers of a bar: open, high, low, close, volume.
+pub(super) const FIELDS: usize = 5;
+
+/// The numbers of every bar.
 #[derive(Clone, Debug)]
-pub(super) enum NumberColumn {
-    /// Each number is its mantissa × `unit`, in units of 1e-18.
+pub(super) enum NumberRows {
+    /// Each number is its mantissa × the unit of its field, in units of 1e-18.
     Narrow {
-        /// A power of ten, at most 1e18.
-        unit: i64,
+        /// Powers of ten, at most 1e18.
+        units: [i64; FIELDS],
         /// Mantissas.
-        mantissas: Vec<i64>,
+        rows: Vec<[i64; FIELDS]>,
     },
-    /// Numbers that share no narrow form.
-    Wide(Vec<Fixed18>),
+    /// Numbers of which some field has no common narrow form.
+    Wide(Vec<[Fixed18; FIELDS]>),
 }
 
-impl NumberColumn {
+impl NumberRows {
     pub(super) fn with_capacity(rows: usize) -> Self {
         Self::Narrow {
-            unit: 10_i64.pow(Fixed18::DECIMALS),
-            mantissas: Vec::with_capacity(rows),
+            units: [10_i64.pow(Fixed18::DECIMALS); FIELDS],
+            rows: Vec::with_capacity(rows),
         }
     }
 
     #[inline]
-    pub(super) fn get(&self, row: usize) -> Option<Fixed18> {
+    pub(super) fn get(&self, row: usize) -> Option<[Fixed18; FIELDS]> {
         match self {
-            Self::Narrow { unit, mantissas } => {
-                let mantissa = *mantissas.get(row)?;
-                Some(Fixed18::from_mantissa(
-                    i128::from(mantissa) * i128::from(*unit),
-                ))
+            Self::Narrow { units, rows } => {
+                let mut numbers = [Fixed18::ZERO; FIELDS];
+                let pairs = rows.get(row)?.iter().zip(units);
+                for (number, (mantissa, unit)) in numbers.iter_mut().zip(pairs) {
+                    *number = Fixed18::from_mantissa(i128::from(*mantissa) * i128::from(*unit));
+                }
+                Some(numbers)
             }
-            Self::Wide(numbers) => numbers.get(row).copied(),
+            Self::Wide(rows) => rows.get(row).copied(),
         }
     }
 
-    pub(super) fn push(&mut self, number: Fixed18) {
+    pub(super) fn push(&mut self, numbers: [Fixed18; FIELDS]) {
         match self {
-            Self::Wide(numbers) => numbers.push(number),
-            Self::Narrow { unit, mantissas } => match narrow(number, *unit) {
-                Some(mantissa) => mantissas.push(mantissa),
-                None => self.push_unfit(number),
+            Self::Wide(rows) => rows.push(numbers),
+            Self::Narrow { units, rows } => match narrow_row(&numbers, units) {
+                Some(row) => rows.push(row),
+                None => self.push_unfit(numbers),
             },
         }
     }
 
-    /// Refines the column until `number` fits, else widens it.
+    /// Refines the fields until `numbers` fit, else widens the rows.
     #[cold]
-    fn push_unfit(&mut self, number: Fixed18) {
-        if let Self::Narrow { unit, mantissas } = self {
-            for finer in units().filter(|finer| *finer < *unit) {
-                let Some(mantissa) = narrow(number, finer) else {
-                    continue;
-                };
-                let factor = *unit / finer;
-                let refined: Option<Vec<i64>> = mantissas
-                    .iter()
-                    .map(|mantissa| mantissa.checked_mul(factor))
-                    .collect();
-                let Some(mut refined) = refined else { break };
-                // Keeps the room that was reserved.
-                refined.reserve_exact(mantissas.capacity().saturating_sub(refined.len()));
-                refined.push(mantissa);
-                *self = Self::Narrow {
-                    unit: finer,
-                    mantissas: refined,
-                };
-                return;
-            }
+    fn push_unfit(&mut self, numbers: [Fixed18; FIELDS]) {
+        if let Self::Narrow { units, rows } = self
+            && let Some(finer) = finer_units(&numbers, units)
+            && let Some(row) = narrow_row(&numbers, &finer)
+            && refine(rows, units, &finer)
+        {
+            *units = finer;
+            rows.push(row);
+            return;
         }
-        let mut wide: Vec<Fixed18> = (0..).map_while(|row| self.get(row)).collect();
-        wide.push(number);
+        let mut wide: Vec<_> = (0..).map_while(|row| self.get(row)).collect();
+        wide.push(numbers);
         *self = Self::Wide(wide);
     }
 
     pub(super) fn shrink(&mut self) {
         match self {
-            Self::Narrow { mantissas, .. } => mantissas.shrink_to_fit(),
-            Self::Wide(numbers) => numbers.shrink_to_fit(),
+            Self::Narrow { rows, .. } => rows.shrink_to_fit(),
+            Self::Wide(rows) => rows.shrink_to_fit(),
         }
     }
 
@@ -97,6 +91,41 @@ impl NumberColumn {
     pub(super) const fn is_narrow(&self) -> bool {
         matches!(self, Self::Narrow { .. })
     }
+}
+
+fn narrow_row(numbers: &[Fixed18; FIELDS], units: &[i64; FIELDS]) -> Option<[i64; FIELDS]> {
+    let mut row = [0; FIELDS];
+    for (mantissa, (number, unit)) in row.iter_mut().zip(numbers.iter().zip(units)) {
+        *mantissa = narrow(*number, *unit)?;
+    }
+    Some(row)
+}
+
+/// For each field the coarsest unit, not above its own, that `numbers` fit.
+fn finer_units(numbers: &[Fixed18; FIELDS], own: &[i64; FIELDS]) -> Option<[i64; FIELDS]> {
+    let mut finer = *own;
+    for (unit, number) in finer.iter_mut().zip(numbers) {
+        *unit = units().find(|finer| finer <= unit && narrow(*number, *finer).is_some())?;
+    }
+    Some(finer)
+}
+
+/// Counts `rows` in `finer` units instead; `false`, and nothing done, when one leaves 64 bits.
+fn refine(rows: &mut [[i64; FIELDS]], own: &[i64; FIELDS], finer: &[i64; FIELDS]) -> bool {
+    let mut factors = [1; FIELDS];
+    for (factor, (own, finer)) in factors.iter_mut().zip(own.iter().zip(finer)) {
+        *factor = *own / *finer;
+    }
+    let fit = rows.iter().all(|row| {
+        let mut pairs = row.iter().zip(&factors);
+        pairs.all(|(mantissa, factor)| mantissa.checked_mul(*factor).is_some())
+    });
+    if fit {
+        for (mantissa, factor) in rows.iter_mut().flat_map(|row| row.iter_mut().zip(&factors)) {
+            *mantissa *= factor;
+        }
+    }
+    fit
 }
 
 /// `number` in whole `unit`s; `None` when it is no multiple of it or too large.
@@ -206,34 +235,40 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn column(numbers: &[Fixed18]) -> NumberColumn {
-        let mut column = NumberColumn::with_capacity(0);
+    /// Rows whose every field has the same number, but for their sign and the last, which is one.
+    fn rows(numbers: &[Fixed18]) -> NumberRows {
+        let mut rows = NumberRows::with_capacity(0);
         for number in numbers {
-            column.push(*number);
+            rows.push(row(*number));
         }
-        column
+        rows
+    }
+
+    fn row(number: Fixed18) -> [Fixed18; FIELDS] {
+        let negative = number.neg().unwrap();
+        [number, number, negative, negative, Fixed18::ONE]
     }
 
     #[test]
     fn recorded_prices_stay_narrow_and_exact() {
         let numbers = ["65000", "64999.5", "0.01", "104591.88", "547874.5999999999"];
         let numbers = numbers.map(|text| Fixed18::parse(text).unwrap());
-        let column = column(&numbers);
-        assert!(column.is_narrow());
-        for (row, number) in numbers.iter().enumerate() {
-            assert_eq!(column.get(row), Some(*number));
+        let rows = rows(&numbers);
+        assert!(rows.is_narrow());
+        for (at, number) in numbers.iter().enumerate() {
+            assert_eq!(rows.get(at), Some(row(*number)));
         }
-        assert_eq!(column.get(numbers.len()), None);
+        assert_eq!(rows.get(numbers.len()), None);
     }
 
     #[test]
-    fn number_that_fits_no_common_unit_widens_the_column() {
+    fn number_that_fits_no_common_unit_widens_the_rows() {
         let numbers = ["100000000000", "0.000000000000000001"];
         let numbers = numbers.map(|text| Fixed18::parse(text).unwrap());
-        let column = column(&numbers);
-        assert!(!column.is_narrow());
-        assert_eq!(column.get(0), Some(numbers[0]));
-        assert_eq!(column.get(1), Some(numbers[1]));
+        let rows = rows(&numbers);
+        assert!(!rows.is_narrow());
+        assert_eq!(rows.get(0), Some(row(numbers[0])));
+        assert_eq!(rows.get(1), Some(row(numbers[1])));
     }
 
     #[test]
@@ -257,9 +292,10 @@ mod tests {
                 .into_iter()
                 .map(|(digits, zeros)| Fixed18::from_mantissa(digits * 10_i128.pow(zeros % 30)))
                 .collect();
-            let column = column(&numbers);
-            let found: Vec<_> = (0..).map_while(|row| column.get(row)).collect();
-            prop_assert_eq!(found, numbers);
+            let rows = rows(&numbers);
+            let found: Vec<_> = (0..).map_while(|at| rows.get(at)).collect();
+            let expected: Vec<_> = numbers.into_iter().map(row).collect();
+            prop_assert_eq!(found, expected);
         }
 
         #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::columns::{NumberColumn, TimeColumn};
+use super::columns::{NumberRows, TimeColumn};
 use crate::num::{Fixed18, Price, Quantity, Rate};
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 
@@ -17,11 +17,7 @@ pub struct BarSeries {
     /// Length of a bar; a bar is known at its opening time plus this.
     pub length: Span,
     opened_at: TimeColumn,
-    open: NumberColumn,
-    high: NumberColumn,
-    low: NumberColumn,
-    close: NumberColumn,
-    volume: NumberColumn,
+    numbers: NumberRows,
 }
 
 /// One row of a [`BarSeries`].
@@ -152,17 +148,12 @@ impl BarSeriesBuilder {
     /// A series without a row, with room for `rows`.
     #[must_use]
     pub fn new(id: SeriesId, length: Span, rows: usize) -> Self {
-        let column = || NumberColumn::with_capacity(rows);
         Self {
             series: BarSeries {
                 id,
                 length,
                 opened_at: TimeColumn::with_capacity(length, rows),
-                open: column(),
-                high: column(),
-                low: column(),
-                close: column(),
-                volume: column(),
+                numbers: NumberRows::with_capacity(rows),
             },
         }
     }
@@ -202,11 +193,9 @@ impl BarSeriesBuilder {
             )));
         }
         series.opened_at.push(opened_at);
-        series.open.push(open.get());
-        series.high.push(high.get());
-        series.low.push(low.get());
-        series.close.push(close.get());
-        series.volume.push(volume.get());
+        let numbers = [open, high, low, close].map(Price::get);
+        let [open, high, low, close] = numbers;
+        series.numbers.push([open, high, low, close, volume.get()]);
         Ok(())
     }
 
@@ -221,15 +210,7 @@ impl BarSeriesBuilder {
     pub fn finish(self) -> BarSeries {
         let mut series = self.series;
         series.opened_at.shrink();
-        for column in [
-            &mut series.open,
-            &mut series.high,
-            &mut series.low,
-            &mut series.close,
-            &mut series.volume,
-        ] {
-            column.shrink();
-        }
+        series.numbers.shrink();
         series
     }
 }
@@ -296,50 +277,52 @@ impl BarSeries {
     }
 
     /// First price of the bar of `row`, quote per base unit.
-    #[inline]
     #[must_use]
     pub fn open(&self, row: usize) -> Option<Price> {
-        self.open.get(row).map(price)
+        self.numbers.get(row).map(|[open, ..]| price(open))
     }
 
     /// Highest price of the bar of `row`.
-    #[inline]
     #[must_use]
     pub fn high(&self, row: usize) -> Option<Price> {
-        self.high.get(row).map(price)
+        self.numbers.get(row).map(|[_, high, ..]| price(high))
     }
 
     /// Lowest price of the bar of `row`.
-    #[inline]
     #[must_use]
     pub fn low(&self, row: usize) -> Option<Price> {
-        self.low.get(row).map(price)
+        self.numbers.get(row).map(|[_, _, low, ..]| price(low))
     }
 
     /// Last price of the bar of `row`.
-    #[inline]
     #[must_use]
     pub fn close(&self, row: usize) -> Option<Price> {
-        self.close.get(row).map(price)
+        self.numbers
+            .get(row)
+            .map(|[_, _, _, close, _]| price(close))
     }
 
     /// Volume of the bar of `row` in base units.
-    #[inline]
     #[must_use]
     pub fn volume(&self, row: usize) -> Option<Quantity> {
-        self.volume.get(row).map(Quantity::new)
+        self.numbers
+            .get(row)
+            .map(|[_, _, _, _, volume]| Quantity::new(volume))
     }
 
     /// The bar of `row`.
+    #[inline]
     #[must_use]
     pub fn bar(&self, row: usize) -> Option<Bar> {
+        let opened_at = self.opened_at(row)?;
+        let [open, high, low, close, volume] = self.numbers.get(row)?;
         Some(Bar {
-            opened_at: self.opened_at(row)?,
-            open: self.open(row)?,
-            high: self.high(row)?,
-            low: self.low(row)?,
-            close: self.close(row)?,
-            volume: self.volume(row)?,
+            opened_at,
+            open: price(open),
+            high: price(high),
+            low: price(low),
+            close: price(close),
+            volume: Quantity::new(volume),
         })
     }
 

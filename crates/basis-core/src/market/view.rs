@@ -131,8 +131,12 @@ const HELD_MARK_DECIMALS: u32 = 8;
 #[derive(Clone, Debug)]
 struct Cursor {
     series: Arc<BarSeries>,
-    /// Bars whose close has come; the newest is `visible - 1`.
-    visible: usize,
+    /// The first row that is not visible.
+    next: usize,
+    /// When it will be known; none after the last.
+    next_at: Option<Timestamp>,
+    /// The newest visible bar: close, volume, when known.
+    newest: Option<(Price, Quantity, Timestamp)>,
 }
 
 #[derive(Clone, Debug)]
@@ -158,30 +162,41 @@ pub struct MarketView {
 }
 
 impl Cursor {
+    fn new(series: &Arc<BarSeries>) -> Self {
+        let mut cursor = Self {
+            series: Arc::clone(series),
+            next: 0,
+            next_at: None,
+            newest: None,
+        };
+        cursor.stand_at(0);
+        cursor
+    }
+
+    fn stand_at(&mut self, row: usize) {
+        self.next = row;
+        let opened_at = self.series.opened_at(row);
+        self.next_at = opened_at.map(|at| at.plus(self.series.length));
+    }
+
     /// Passes over every bar closed by `now` but the newest, as if the view began there.
     fn skip_to(&mut self, now: Timestamp) {
-        self.visible = self.series.closed_by(now).saturating_sub(1);
+        self.stand_at(self.series.closed_by(now).saturating_sub(1));
     }
 
     /// Makes the bars closed by `now` visible; first price, highest and lowest of the new ones.
     fn advance(&mut self, now: Timestamp) -> Option<(Price, Price, Price)> {
-        let series = &*self.series;
         let mut extremes: Option<(Price, Price, Price)> = None;
-        while let Some(opened) = series.opened_at(self.visible) {
-            if opened.plus(series.length) > now {
-                break;
-            }
-            let row = self.visible;
-            let (Some(open), Some(high), Some(low)) =
-                (series.open(row), series.high(row), series.low(row))
-            else {
-                break;
-            };
+        while let Some(known_at) = self.next_at
+            && known_at <= now
+            && let Some(bar) = self.series.bar(self.next)
+        {
             extremes = Some(match extremes {
-                Some((first, h, l)) => (first, h.max(high), l.min(low)),
-                None => (open, high, low),
+                Some((first, high, low)) => (first, high.max(bar.high), low.min(bar.low)),
+                None => (bar.open, bar.high, bar.low),
             });
-            self.visible += 1;
+            self.newest = Some((bar.close, bar.volume, known_at));
+            self.stand_at(self.next + 1);
         }
         extremes
     }
@@ -192,13 +207,9 @@ impl Cursor {
         now: Timestamp,
         age_max: Option<Span>,
     ) -> Option<(Price, Quantity, Timestamp)> {
-        let at = self.visible.checked_sub(1)?;
-        let known_at = self.series.opened_at(at)?.plus(self.series.length);
         let age_max = age_max.unwrap_or(self.series.length);
-        if now.since(known_at) >= age_max {
-            return None;
-        }
-        Some((self.series.close(at)?, self.series.volume(at)?, known_at))
+        self.newest
+            .filter(|(_, _, known_at)| now.since(*known_at) < age_max)
     }
 }
 
@@ -255,12 +266,7 @@ impl MarketView {
         if self.by_id.contains_key(&id) {
             return Ok(());
         }
-        let cursor = |id: SeriesId| {
-            self.data.bars(id).map(|series| Cursor {
-                series: Arc::clone(series),
-                visible: 0,
-            })
-        };
+        let cursor = |id: SeriesId| self.data.bars(id).map(Cursor::new);
         let own = cursor(id);
         let proxy = self.policy.proxies.get(&id).copied().and_then(cursor);
         if own.is_none() && proxy.is_none() {

@@ -1,6 +1,6 @@
 //! The tables of steps, written on a thread of their own while the run goes on.
 //!
-//! **Invariants.** The bytes do not depend on how the steps are cut into chunks. At most two chunks
+//! **Invariants.** The bytes do not depend on how the steps are cut into chunks. At most eight chunks
 //! wait for the thread; the run waits when it is faster than the disk.
 
 use std::path::Path;
@@ -21,7 +21,7 @@ use super::tables::{Equity, POSITIONS, Positions, equity_columns};
 use super::{Format, OutputContext};
 
 /// Chunks that wait to be written.
-const WAITING_MAX: usize = 2;
+const WAITING_MAX: usize = 8;
 
 /// `equity` and `positions` in one format.
 #[derive(Debug)]
