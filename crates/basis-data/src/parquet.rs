@@ -444,4 +444,49 @@ mod tests {
             [Rate::literal("-0.00000032"), Rate::literal("0.0001")]
         );
     }
+
+    #[test]
+    fn minutes_from_parquet_equal_those_from_csv_across_batches() {
+        use crate::{LoadRequest, check, load};
+        use std::fmt::Write as _;
+        let count = i64::try_from(BATCH_ROWS).unwrap() * 2 + 5;
+        let (mut text, mut times, mut prices) = (format!("{BAR_HEADER}\n"), vec![], vec![]);
+        for row in 0..count {
+            let (at, price) = (Timestamp::from_seconds(row * 60), 6_000_000 + row % 977);
+            let shown = format!("{}.{:02}", price / 100, price % 100);
+            writeln!(text, "{at},{shown},{shown},{shown},{shown},{price}").unwrap();
+            times.push(row * 60_000);
+            prices.push(i128::from(price));
+        }
+        let (csv, parquet) = (Scratch::new(), Scratch::new());
+        csv.write("perp/okx/BTCUSDT_1m.csv", text);
+        let at = TimestampMillisecondArray::from(times).with_timezone("UTC");
+        let mut columns: Vec<(&str, ArrayRef)> = vec![("timestamp", Arc::new(at))];
+        for name in ["open", "high", "low", "close"] {
+            columns.push((name, decimals(&prices, 2)));
+        }
+        columns.push(("volume", decimals(&prices, 0)));
+        let written = write(&parquet, columns);
+        let place = parquet.write("perp/okx/BTCUSDT_1m.parquet", "");
+        std::fs::rename(written, place).unwrap();
+        let request = LoadRequest {
+            ids: vec![id()],
+            ..LoadRequest::default()
+        };
+        let loaded = |dir: &Scratch| {
+            let loaded = load(dir.path(), &request, &|_| {}).unwrap();
+            Arc::clone(loaded.data.bars(id()).unwrap())
+        };
+        assert!(loaded(&csv).bars().eq(loaded(&parquet).bars()));
+        assert_eq!(loaded(&parquet).len(), times_len(count));
+        let report = check(parquet.path()).unwrap();
+        assert_eq!(
+            (report.series[0].rows, report.series[0].problem_count),
+            (count.unsigned_abs(), 0)
+        );
+    }
+
+    fn times_len(count: i64) -> usize {
+        usize::try_from(count).unwrap()
+    }
 }
