@@ -160,6 +160,12 @@ impl RunConfig {
         complete.then_some(config)
     }
 
+    /// Whether capital comes and goes in the asset itself: then amounts are in the asset too.
+    #[must_use]
+    pub fn is_in_kind(&self) -> bool {
+        self.share_class == self.asset
+    }
+
     /// The symbol of the underlying against the share class's quote asset.
     #[must_use]
     pub fn symbol(&self) -> Symbol {

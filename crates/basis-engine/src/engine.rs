@@ -28,6 +28,7 @@ use basis_core::venue::ExecutionInterface;
 use crate::account::{Books, Exposure, Pricing, SharedPositions};
 use crate::config::RunConfig;
 use crate::event_log::EventLog;
+use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
 use crate::result::{
     ExecutionRow, MarginColumn, PriceColumn, RunResult, StepColumns, StepEnd, UnbookedFunding,
@@ -118,6 +119,7 @@ pub struct Engine {
     slots: Vec<SlotId>,
     reference: SlotId,
     attribution: Attribution,
+    share_attribution: Option<ShareAttribution>,
     coverage: Vec<Coverage>,
     unbooked: Vec<UnbookedFunding>,
     due_flows: u64,
@@ -173,6 +175,7 @@ impl Engine {
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
         let (columns, slots) = columns_of(&view);
+        let share_attribution = config.is_in_kind().then(ShareAttribution::default);
         let tight = TightLoop::new(
             parts.interfaces,
             parts.executor,
@@ -184,7 +187,7 @@ impl Engine {
         );
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
-            risk: RiskMonitor::new(config.risk, Value::new(config.dust_threshold.get())),
+            risk: RiskMonitor::new(config.risk, setup::dust(&config)),
             strategy,
             config,
             rules,
@@ -202,6 +205,7 @@ impl Engine {
             slots,
             reference,
             attribution: Attribution::default(),
+            share_attribution,
             coverage,
             unbooked: Vec::new(),
             due_flows: 0,
@@ -286,9 +290,11 @@ impl Engine {
         self.books.value(&self.view)?;
         self.exposure.refresh(&self.books, &self.view)?;
         let reference = self.reference_mark();
+        let building = self.strategy.is_building(self.due_flows);
+        let events = self.events.as_ref();
         let verdict = self
             .risk
-            .assess(at, &self.exposure, reference, self.events.as_ref())?;
+            .assess(at, &self.exposure, reference, building, events)?;
         let acted = match (&self.halted, verdict) {
             (Some(_), _) | (None, Verdict::Halt) => self.halt(at)?,
             (None, Verdict::Deleverage { account, fraction }) => {
@@ -635,6 +641,10 @@ impl Engine {
             attribution: close.attribution,
             reference,
         };
+        if let Some(share) = &mut self.share_attribution {
+            let before = self.ends.map(|[_, last]| (last.equity_usd, last.reference));
+            share.step(at, before, &end)?;
+        }
         match &mut self.ends {
             Some([_, last]) => *last = end,
             None => self.ends = Some([end, end]),
@@ -701,6 +711,7 @@ impl Engine {
             executions: self.tight.executions,
             events: self.events.take(),
             attribution: self.attribution,
+            share_attribution: self.share_attribution,
             statistics,
             counts,
             coverage: self.coverage,

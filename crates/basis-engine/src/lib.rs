@@ -7,6 +7,7 @@ pub mod account;
 mod config;
 mod engine;
 mod event_log;
+pub mod numeraire;
 pub mod pnl;
 pub mod result;
 pub mod risk;

@@ -64,7 +64,7 @@ impl Attribution {
         Ok(())
     }
 
-    const fn buckets_mut(&mut self) -> [&mut Value; 12] {
+    pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 12] {
         [
             &mut self.price,
             &mut self.basis,

@@ -8,6 +8,7 @@ use basis_core::market::{Coverage, PriceState};
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
 
+use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
 
 /// The whole result of one run.
@@ -35,6 +36,8 @@ pub struct RunResult {
     pub events: Vec<Event>,
     /// Sum of each bucket over all steps.
     pub attribution: Attribution,
+    /// The same in the share class; absent where that is a stablecoin.
+    pub share_attribution: Option<ShareAttribution>,
     /// Statistics.
     pub statistics: Statistics,
     /// How often things happened.

@@ -72,20 +72,29 @@ impl Approved<'_> {
     }
 }
 
+/// Exposure too small to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dust {
+    /// Worth up to this, USD.
+    Worth(Value),
+    /// Up to so many base units.
+    Units(Quantity),
+}
+
 /// Watches limits.
 #[derive(Debug)]
 pub struct RiskMonitor {
     limits: RiskConfig,
-    /// Worth of exposure that is left alone.
-    dust: Value,
+    /// Exposure that is left alone.
+    dust: Dust,
     level: RiskLevel,
     net_delta_since: Option<Timestamp>,
 }
 
 impl RiskMonitor {
-    /// A monitor of `limits` that leaves exposure worth up to `dust` alone.
+    /// A monitor of `limits` that leaves exposure up to `dust` alone.
     #[must_use]
-    pub const fn new(limits: RiskConfig, dust: Value) -> Self {
+    pub const fn new(limits: RiskConfig, dust: Dust) -> Self {
         Self {
             limits,
             dust,
@@ -100,7 +109,8 @@ impl RiskMonitor {
         self.level
     }
 
-    /// Judges the present exposure and records a change of level.
+    /// Judges the present exposure and records a change of level. While the book is `building`, its
+    /// net delta is that of capital on its way and halts nothing.
     ///
     /// # Errors
     /// POS-002 when a ratio leaves the range.
@@ -109,6 +119,7 @@ impl RiskMonitor {
         at: Timestamp,
         exposure: &Exposure,
         reference: Price,
+        building: bool,
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
         let limits = self.limits;
@@ -137,7 +148,7 @@ impl RiskMonitor {
         } else {
             (RiskLevel::Clear, limits.margin_ratio_warn)
         };
-        let delta_halts = self.delta_halts(at, exposure, reference)?;
+        let delta_halts = self.delta_halts(at, exposure, reference, building)?;
         if delta_halts {
             level = RiskLevel::Halt;
         }
@@ -186,12 +197,17 @@ impl RiskMonitor {
         at: Timestamp,
         exposure: &Exposure,
         reference: Price,
+        building: bool,
     ) -> Result<bool, ComponentError> {
         let most = exposure
             .gross_delta
             .at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
         let net = exposure.net_delta.abs()?;
-        if net <= most || net.notional(reference, Rounding::Floor)? <= self.dust {
+        let is_dust = match self.dust {
+            Dust::Worth(worth) => net.notional(reference, Rounding::Floor)? <= worth,
+            Dust::Units(units) => net <= units,
+        };
+        if building || net <= most || is_dust {
             self.net_delta_since = None;
             return Ok(false);
         }

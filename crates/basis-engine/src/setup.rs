@@ -13,6 +13,7 @@ use basis_core::transit::Transit;
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
 
 use crate::config::RunConfig;
+use crate::risk::Dust;
 use crate::strategy::{self, ModeRow};
 
 /// Gaps named in full in a refusal; the rest are counted.
@@ -262,7 +263,16 @@ pub(crate) fn flows_due(config: &RunConfig, at: Timestamp) -> u64 {
     1 + config.flows.iter().take_while(|flow| flow.at <= at).count() as u64
 }
 
-/// Withdrawals that are due and not paid.
+/// The dust threshold as risk compares it.
+pub(crate) fn dust(config: &RunConfig) -> Dust {
+    if config.is_in_kind() {
+        Dust::Units(config.dust_threshold)
+    } else {
+        Dust::Worth(Value::new(config.dust_threshold.get()))
+    }
+}
+
+/// Withdrawals that are due and not paid, in the share class.
 pub(crate) fn pending_withdrawal(
     config: &RunConfig,
     transit: &Transit,

@@ -6,10 +6,10 @@
 use basis_core::error::ComponentError;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Leg;
-use basis_core::types::{Account, Venue};
+use basis_core::types::{Account, Asset, Venue};
 
 use super::Context;
-use super::hedge::{Book, rules_of, transfer_leg};
+use super::hedge::{Book, rules_of, send_cost, transfer_leg};
 
 /// A place that wants or has quote units.
 #[derive(Clone, Copy, Debug)]
@@ -33,18 +33,28 @@ impl Moves {
     }
 }
 
-/// Quote units that a venue's deposit account holds and no trade uses: they go to the perp account.
-pub(super) fn sweeps(book: &Book<'_>) -> Vec<Leg> {
+/// What a venue's deposit account holds and no trade uses: quote units go to the perp account, base
+/// units to the spot account.
+pub(super) fn sweeps(context: &Context<'_>, book: &Book<'_>) -> Vec<Leg> {
+    let mut legs = Vec::new();
+    if book.base_sweepable.is_positive() {
+        let (asset, from) = (context.config.asset, book.deposit_account());
+        legs.push(transfer_leg(
+            asset,
+            book.base_sweepable,
+            from,
+            book.spot_account,
+        ));
+    }
     let arrived = book
         .hedges
         .iter()
         .filter(|hedge| hedge.sweepable.is_positive());
-    arrived
-        .map(|hedge| {
-            let (from, to) = (hedge.accounts.deposit, hedge.accounts.perp);
-            transfer_leg(book.quote, hedge.sweepable, from, to)
-        })
-        .collect()
+    legs.extend(arrived.map(|hedge| {
+        let (from, to) = (hedge.accounts.deposit, hedge.accounts.perp);
+        transfer_leg(book.quote, hedge.sweepable, from, to)
+    }));
+    legs
 }
 
 /// What would bring the accounts to their targets. `exact` fills every margin; otherwise only one
@@ -57,7 +67,7 @@ pub(super) fn moves(
 ) -> Result<Moves, ComponentError> {
     let mut needs = needs(context, book, spot_need, exact)?;
     let mut surpluses = surpluses(book, spot_need)?;
-    let minimum = Value::new(context.config.min_transfer.get());
+    let minimum = book.min_transfer;
     let mut moves = Moves::default();
     for same_venue in [true, false] {
         for need in &mut needs {
@@ -69,7 +79,8 @@ pub(super) fn moves(
                 let cost = if same {
                     Value::ZERO
                 } else {
-                    send_cost(context, book, surplus)?
+                    let venue = surplus.account.venue;
+                    Value::new(send_cost(context, venue, book.quote)?.get())
                 };
                 let available = surplus.amount.sub(cost)?;
                 let amount = need.amount.min(available);
@@ -79,14 +90,9 @@ pub(super) fn moves(
                 }
                 need.amount = need.amount.sub(amount)?;
                 surplus.amount = available.sub(amount)?;
-                route(
-                    context,
-                    book,
-                    surplus.account,
-                    need.account,
-                    amount,
-                    &mut moves,
-                )?;
+                let (from, to) = (surplus.account, need.account);
+                let units = Quantity::new(amount.get());
+                route(context, book.quote, from, to, units, &mut moves)?;
             }
         }
     }
@@ -107,7 +113,7 @@ fn needs(
     };
     // The wallet is refilled for withdrawals only: a reserve that has shrunk is no reason to pay
     // for transfers.
-    if context.pending_withdrawal.is_positive() {
+    if context.pending_withdrawal.is_positive() && !book.in_kind {
         push(Account::WALLET, book.wallet_target.sub(book.wallet)?);
     }
     let band = context.config.margin_deviation_threshold;
@@ -157,53 +163,28 @@ fn surpluses(book: &Book<'_>, spot_need: Value) -> Result<Vec<Place>, ComponentE
     Ok(places)
 }
 
-/// What leaving the venue costs on top of the amount.
-fn send_cost(
-    context: &Context<'_>,
-    book: &Book<'_>,
-    from: &Place,
-) -> Result<Value, ComponentError> {
-    let rules = rules_of(context, from.account.venue)?;
-    Ok(rules
-        .withdrawal(book.quote)
-        .map_or(Value::ZERO, |w| Value::new(w.fee.get())))
-}
-
-/// The transfers that bring `amount` from one account to another: out through the venue's deposit
+/// The transfers that bring `units` from one account to another: out through the venue's deposit
 /// account, in through the other's. The last hop inside the receiving venue follows on arrival.
-fn route(
+pub(super) fn route(
     context: &Context<'_>,
-    book: &Book<'_>,
+    asset: Asset,
     from: Account,
     to: Account,
-    amount: Value,
+    units: Quantity,
     moves: &mut Moves,
 ) -> Result<(), ComponentError> {
-    let units = Quantity::new(amount.get());
     if from.venue == to.venue {
-        moves
-            .internal
-            .push(transfer_leg(book.quote, units, from, to));
+        moves.internal.push(transfer_leg(asset, units, from, to));
         return Ok(());
     }
     let gate = |venue: Venue| rules_of(context, venue).map(|rules| rules.accounts.deposit);
     let (out, into) = (gate(from.venue)?, gate(to.venue)?);
     if out != from {
-        let fee = send_cost(
-            context,
-            book,
-            &Place {
-                account: from,
-                amount,
-            },
-        )?;
-        let with_fee = Quantity::new(amount.add(fee)?.get());
+        let with_fee = units.add(send_cost(context, from.venue, asset)?)?;
         moves
             .internal
-            .push(transfer_leg(book.quote, with_fee, from, out));
+            .push(transfer_leg(asset, with_fee, from, out));
     }
-    moves
-        .external
-        .push(transfer_leg(book.quote, units, out, into));
+    moves.external.push(transfer_leg(asset, units, out, into));
     Ok(())
 }

@@ -14,6 +14,8 @@ use basis_core::types::{
 };
 
 use super::Context;
+use crate::account::Books;
+use crate::config::RunConfig;
 
 /// Most orders one leg is split into when a venue caps market orders.
 const SPLIT_MAX: usize = 20;
@@ -41,6 +43,17 @@ pub(super) struct Layout {
     wallet_at: Option<usize>,
     /// h / (1 + h): the part of the capital that is spot.
     spot_share: Rate,
+    /// What spot is bought with and margin is held in.
+    quote: Asset,
+    /// Whether capital comes and goes in the asset itself.
+    in_kind: bool,
+    /// Holdings of the asset outside the spot account.
+    elsewhere: Vec<usize>,
+    wallet_base_at: Option<usize>,
+    /// The asset in a deposit account that is not the spot account.
+    base_deposit_at: Option<usize>,
+    /// Sum of the hedges' lots: how far whole lots alone may move a venue from its share.
+    lots: Quantity,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +79,8 @@ pub(super) struct Hedge<'a> {
     /// The perp account.
     pub(super) account: Account,
     pub(super) share: Rate,
+    /// Whether its perp can be traded now; a stale one keeps its short.
+    pub(super) fresh: bool,
     /// Signed base units held, short < 0.
     pub(super) position: Quantity,
     /// Quote units in a deposit account that serves nothing else.
@@ -98,8 +113,24 @@ pub(super) struct Book<'a> {
     /// Quote units that stay in the wallet, pending withdrawals included.
     pub(super) wallet_target: Value,
     pub(super) hedges: Vec<Hedge<'a>>,
-    /// Every price the book trades on is fresh.
+    /// Spot and at least one perp have a fresh price.
     pub(super) tradable: bool,
+    /// Whether capital comes and goes in the asset itself.
+    pub(super) in_kind: bool,
+    /// Values amounts of an in-kind share class.
+    pub(super) reference: Price,
+    /// Base units outside the spot account less those owed to a withdrawal: hedged like spot.
+    pub(super) outside: Quantity,
+    /// Base units in the wallet.
+    pub(super) wallet_base: Quantity,
+    /// Base units that stay in the wallet, pending withdrawals included; zero unless in kind.
+    pub(super) wallet_base_target: Quantity,
+    /// Base units to bring back to the wallet for a withdrawal, the cost of sending included.
+    pub(super) ship: Quantity,
+    /// Base units that arrived in a deposit account and belong in the spot account.
+    pub(super) base_sweepable: Quantity,
+    /// Smallest transfer of quote units.
+    pub(super) min_transfer: Value,
 }
 
 impl Layout {
@@ -136,18 +167,27 @@ impl Layout {
         let venue = rules_of(context, config.spot_venue)?;
         let at = |account, item| context.books.position_of(account, item);
         let margins = &context.exposure.margins;
+        let (quote, base) = (spot.quote, Item::Asset(config.asset));
+        let spot_account = venue.accounts.spot;
+        let elsewhere = context.books.holdings().iter().enumerate();
+        let elsewhere = elsewhere
+            .filter(|(_, holding)| holding.item == base && holding.account != spot_account)
+            .map(|(at, _)| at)
+            .collect();
+        let mut lots = Quantity::ZERO;
         let mut hedges = Vec::with_capacity(config.hedge_allocation.len());
         for &(venue, share) in &config.hedge_allocation {
             changes(venue);
             let rules = instrument(context, venue, InstrumentKind::Perp)?.clone();
             let accounts = rules_of(context, venue)?.accounts;
             let slot = context.view.slot(rules.key.series());
+            lots = lots.add(rules.lot_size)?;
             hedges.push(HedgeLayout {
                 position_at: at(accounts.perp, Item::Position(rules.key)),
-                cash_at: at(accounts.perp, Item::Asset(config.share_class)),
-                deposit_at: at(accounts.deposit, Item::Asset(config.share_class)),
+                cash_at: at(accounts.perp, Item::Asset(quote)),
+                deposit_at: at(accounts.deposit, Item::Asset(quote)),
                 margin_at: margins.iter().position(|m| m.account == accounts.perp),
-                sweeps: accounts.deposit != accounts.perp && accounts.deposit != accounts.spot,
+                sweeps: accounts.deposit != accounts.perp && accounts.deposit != spot_account,
                 rules,
                 slot,
                 accounts,
@@ -157,9 +197,17 @@ impl Layout {
         let h = config.hedge_leverage;
         Ok(Self {
             holdings: context.books.holdings().len(),
-            spot_at: at(venue.accounts.spot, Item::Asset(config.asset)),
-            spot_cash_at: at(venue.accounts.spot, Item::Asset(config.share_class)),
-            wallet_at: at(Account::WALLET, Item::Asset(config.share_class)),
+            spot_at: at(spot_account, base),
+            quote,
+            in_kind: config.is_in_kind(),
+            elsewhere,
+            wallet_base_at: at(Account::WALLET, base),
+            base_deposit_at: (venue.accounts.deposit != spot_account)
+                .then(|| at(venue.accounts.deposit, base))
+                .flatten(),
+            lots,
+            spot_cash_at: at(venue.accounts.spot, Item::Asset(quote)),
+            wallet_at: at(Account::WALLET, Item::Asset(quote)),
             spot_share: Rate::new(h.div(h.add(Fixed18::ONE)?, Rounding::Floor)?),
             spot_slot: context.view.slot(spot.key.series()),
             spot,
@@ -180,12 +228,31 @@ impl Layout {
         };
         let mut short = Quantity::ZERO;
         for hedge in &self.hedges {
-            if hedge.sweeps && !books.quantity_at(hedge.deposit_at).is_zero() {
+            let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
+            if !fresh || hedge.sweeps && !books.quantity_at(hedge.deposit_at).is_zero() {
                 return Ok(false);
             }
             short = short.sub(books.quantity_at(hedge.position_at))?;
         }
-        let naked = spot.quantity.sub(short)?.abs()?;
+        for hedge in &self.hedges {
+            let held = books.quantity_at(hedge.position_at).neg()?;
+            if self.strays(
+                held,
+                short.at_rate(hedge.share, Rounding::Floor)?,
+                short,
+                config,
+            )? {
+                return Ok(false);
+            }
+        }
+        if !books.quantity_at(self.base_deposit_at).is_zero() {
+            return Ok(false);
+        }
+        let naked = spot
+            .quantity
+            .add(self.elsewhere(books)?)?
+            .sub(short)?
+            .abs()?;
         let tolerated = short.at_rate(config.delta_tolerance, Rounding::Floor)?;
         if !short.is_positive() || naked > tolerated || context.pending_withdrawal.is_positive() {
             return Ok(false);
@@ -213,10 +280,54 @@ impl Layout {
         Ok(target.is_positive())
     }
 
+    /// Base units outside the spot account.
+    fn elsewhere(&self, books: &Books) -> Result<Quantity, ComponentError> {
+        let mut sum = Quantity::ZERO;
+        for &at in &self.elsewhere {
+            sum = sum.add(books.quantity_at(Some(at)))?;
+        }
+        Ok(sum)
+    }
+
+    /// Whether a venue's short is further from its part of `short` than the band and whole lots allow.
+    pub(super) fn strays(
+        &self,
+        held: Quantity,
+        part: Quantity,
+        short: Quantity,
+        config: &RunConfig,
+    ) -> Result<bool, ComponentError> {
+        let band = short.at_rate(config.position_deviation_threshold, Rounding::Floor)?;
+        Ok(held.sub(part)?.abs()? > band.add(self.lots)?)
+    }
+
     /// Rules of the spot leg.
     pub(super) const fn spot(&self) -> &InstrumentRules {
         &self.spot
     }
+}
+
+/// Whether an order may be placed at the slot's price.
+fn is_fresh(context: &Context<'_>, slot: SlotId) -> bool {
+    context.view.quote(slot).state.is_tradable()
+}
+
+/// `share` as a part of `whole`; itself where nothing is missing.
+fn renormalized(share: Rate, whole: Rate) -> Result<Rate, ComponentError> {
+    if whole == Rate::ONE || whole.is_zero() {
+        return Ok(share);
+    }
+    Ok(Rate::new(share.get().div(whole.get(), Rounding::Floor)?))
+}
+
+/// What sending `asset` away from `venue` costs on top of the amount.
+pub(super) fn send_cost(
+    context: &Context<'_>,
+    venue: Venue,
+    asset: Asset,
+) -> Result<Quantity, ComponentError> {
+    let row = rules_of(context, venue)?.withdrawal(asset);
+    Ok(row.map_or(Quantity::ZERO, |row| Quantity::new(row.fee.get())))
 }
 
 /// The rules of an instrument now in force.
@@ -256,13 +367,13 @@ impl<'a> Book<'a> {
         let spot_account = layout.spot_accounts.spot;
         let spot_quote = layout.spot_slot.map(|slot| context.view.quote(slot));
         let spot_price = spot_quote.map(|quote| quote.mark).unwrap_or_default();
-        let mut tradable = spot_quote.is_some_and(|quote| quote.state.is_tradable());
+        let mut any_fresh = false;
         let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
         let mut hedges = Vec::with_capacity(layout.hedges.len());
         for hedge in &layout.hedges {
             let account = hedge.accounts.perp;
-            let quote = hedge.slot.map(|slot| context.view.quote(slot));
-            tradable &= quote.is_some_and(|quote| quote.state.is_tradable());
+            let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
+            any_fresh |= fresh;
             let margin = hedge
                 .margin_at
                 .and_then(|at| context.exposure.margins.get(at));
@@ -272,6 +383,7 @@ impl<'a> Book<'a> {
                 accounts: hedge.accounts,
                 account,
                 share: hedge.share,
+                fresh,
                 position: books.quantity_at(hedge.position_at),
                 sweepable: if hedge.sweeps {
                     books.quantity_at(hedge.deposit_at)
@@ -285,7 +397,7 @@ impl<'a> Book<'a> {
         }
         let mut book = Self {
             layout,
-            quote: config.share_class,
+            quote: layout.quote,
             spot_account,
             spot: books.quantity_at(layout.spot_at),
             spot_target: Quantity::ZERO,
@@ -295,8 +407,23 @@ impl<'a> Book<'a> {
             wallet: cash(layout.wallet_at),
             wallet_target: Value::ZERO,
             hedges,
-            tradable,
+            tradable: any_fresh && spot_quote.is_some_and(|quote| quote.state.is_tradable()),
+            in_kind: layout.in_kind,
+            reference: context.view.quote(books.reference()).mark,
+            outside: layout.elsewhere(books)?,
+            wallet_base: books.quantity_at(layout.wallet_base_at),
+            wallet_base_target: Quantity::ZERO,
+            ship: Quantity::ZERO,
+            base_sweepable: books.quantity_at(layout.base_deposit_at),
+            min_transfer: Value::new(config.min_transfer.get()),
         };
+        if book.in_kind {
+            let owed = Quantity::new(context.pending_withdrawal.get());
+            book.outside = book.outside.sub(owed)?;
+            book.min_transfer = config
+                .min_transfer
+                .notional(book.reference, Rounding::Ceil)?;
+        }
         book.size(context)?;
         Ok(book)
     }
@@ -304,20 +431,73 @@ impl<'a> Book<'a> {
     /// With C = equity × (1 − reserve) and h = hedge leverage: spot C·h/(1+h), margin C/(1+h).
     fn size(&mut self, context: &Context<'_>) -> Result<(), ComponentError> {
         let config = context.config;
-        let equity = context.books.equity().sub(context.pending_withdrawal)?;
-        if !equity.is_positive() || !self.spot_price.is_positive() {
-            self.wallet_target = context.pending_withdrawal;
+        let owed = context.pending_withdrawal;
+        let pending = if self.in_kind {
+            Quantity::new(owed.get()).notional(self.reference, Rounding::Ceil)?
+        } else {
+            owed
+        };
+        let equity = context.books.equity().sub(pending)?;
+        let solvent = equity.is_positive() && self.spot_price.is_positive();
+        let reserve = if solvent {
+            equity.at_rate(config.reserve_ratio, Rounding::Ceil)?
+        } else {
+            Value::ZERO
+        };
+        if self.in_kind && self.reference.is_positive() {
+            let kept = reserve.per(self.reference, Rounding::Floor)?;
+            self.wallet_base_target = kept.add(Quantity::new(owed.get()))?;
+            let missing = self.wallet_base_target.sub(self.wallet_base)?;
+            if owed.is_positive() && missing.is_positive() {
+                self.ship = missing.add(send_cost(context, config.spot_venue, config.asset)?)?;
+            }
+        } else if !self.in_kind {
+            self.wallet_target = reserve.add(pending)?;
+        }
+        if !solvent {
             return Ok(());
         }
-        let reserve = equity.at_rate(config.reserve_ratio, Rounding::Ceil)?;
-        self.wallet_target = reserve.add(context.pending_withdrawal)?;
         let capital = equity.sub(reserve)?;
         self.notional_target = capital.at_rate(self.layout.spot_share, Rounding::Floor)?;
         let margin = capital.sub(self.notional_target)?;
+        let wanted = self.notional_target.per(self.spot_price, Rounding::Floor)?;
+        let total = wanted.add(self.outside)?;
+        let (kept, fresh_share) = self.stale_part()?;
+        let kept = if total.is_positive() {
+            Rate::new(kept.get().div(total.get(), Rounding::Floor)?).min(Rate::ONE)
+        } else {
+            Rate::ZERO
+        };
         for hedge in &mut self.hedges {
-            hedge.margin_target = margin.at_rate(hedge.share, Rounding::Floor)?;
+            let share = if hedge.fresh {
+                let share = renormalized(hedge.share, fresh_share)?;
+                Rate::new(
+                    share
+                        .get()
+                        .mul(Rate::ONE.sub(kept)?.get(), Rounding::Floor)?,
+                )
+            } else if total.is_positive() {
+                let held = hedge.position.neg()?.max(Quantity::ZERO).min(total);
+                Rate::new(held.get().div(total.get(), Rounding::Floor)?)
+            } else {
+                Rate::ZERO
+            };
+            hedge.margin_target = margin.at_rate(share, Rounding::Floor)?;
         }
         Ok(())
+    }
+
+    /// Shorts of the stale venues, which stay, and the sum of the fresh ones' shares.
+    pub(super) fn stale_part(&self) -> Result<(Quantity, Rate), ComponentError> {
+        let (mut kept, mut fresh) = (Quantity::ZERO, Rate::ZERO);
+        for hedge in &self.hedges {
+            if hedge.fresh {
+                fresh = fresh.add(hedge.share)?;
+            } else {
+                kept = kept.sub(hedge.position)?;
+            }
+        }
+        Ok((kept, fresh))
     }
 
     /// Turns the notional target into whole lots; left out of [`Book::read`] because most steps only
@@ -326,20 +506,58 @@ impl<'a> Book<'a> {
         if !self.spot_price.is_positive() {
             return Ok(());
         }
-        self.aim(self.notional_target.per(self.spot_price, Rounding::Floor)?)
+        let core = self.notional_target.per(self.spot_price, Rounding::Floor)?;
+        self.aim(core.add(self.ship)?)
     }
 
-    /// Spreads `wanted` base units over the hedge venues in whole lots; spot follows their sum.
+    /// Spreads `wanted` base units of spot, and what is held outside, over the hedge venues in whole
+    /// lots; spot follows their sum.
     pub(super) fn aim(&mut self, wanted: Quantity) -> Result<(), ComponentError> {
+        let total = wanted.add(self.outside)?.max(Quantity::ZERO);
+        let (kept, fresh_share) = self.stale_part()?;
+        let rest = total.sub(kept)?.max(Quantity::ZERO);
         let mut sum = Quantity::ZERO;
         for hedge in &mut self.hedges {
-            let lot = hedge.rules.lot_size;
-            let share = wanted.at_rate(hedge.share, Rounding::Floor)?;
-            hedge.target = share.round_to_lot(lot, Rounding::Floor)?;
+            hedge.target = if hedge.fresh {
+                let share = renormalized(hedge.share, fresh_share)?;
+                let share = rest.at_rate(share, Rounding::Floor)?;
+                share.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?
+            } else {
+                hedge.position.neg()?
+            };
             sum = sum.add(hedge.target)?;
         }
-        self.spot_target = sum;
+        self.spot_target = sum.sub(self.outside)?.max(Quantity::ZERO);
         Ok(())
+    }
+
+    /// Aims at nothing at all.
+    pub(super) fn aim_flat(&mut self) {
+        for hedge in &mut self.hedges {
+            hedge.target = Quantity::ZERO;
+        }
+        self.spot_target = Quantity::ZERO;
+    }
+
+    /// Units of spot less what leaves for a withdrawal.
+    pub(super) fn core_spot(&self) -> Result<Quantity, ComponentError> {
+        Ok(self.spot.sub(self.ship)?)
+    }
+
+    /// Whether a fresh venue's short is out of its share of the hedge.
+    pub(super) fn is_misallocated(&self, config: &RunConfig) -> Result<bool, ComponentError> {
+        let short = self.short()?;
+        let (kept, fresh_share) = self.stale_part()?;
+        let rest = short.sub(kept)?;
+        for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
+            let share = renormalized(hedge.share, fresh_share)?;
+            let part = rest.at_rate(share, Rounding::Floor)?;
+            let held = hedge.position.neg()?;
+            if self.layout.strays(held, part, short, config)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Aims at no more spot than the free balance of the spot account buys.
@@ -364,6 +582,11 @@ impl<'a> Book<'a> {
         } else {
             Ok(())
         }
+    }
+
+    /// Where transfers to the spot venue arrive and from it leave.
+    pub(super) const fn deposit_account(&self) -> Account {
+        self.layout.spot_accounts.deposit
     }
 
     /// The rules the book was read with.
@@ -392,13 +615,11 @@ impl<'a> Book<'a> {
         Ok(sum)
     }
 
-    /// Whether nothing is open.
+    /// Whether nothing is open; spot that is the capital itself opens nothing.
     pub(super) fn is_flat(&self) -> bool {
+        let worth = self.spot.notional(self.spot_price, Rounding::Floor);
         self.hedges.iter().all(|hedge| hedge.position.is_zero())
-            && self
-                .spot
-                .notional(self.spot_price, Rounding::Floor)
-                .is_ok_and(|worth| worth < Value::new(fixed18!("10")))
+            && (self.in_kind || worth.is_ok_and(|worth| worth < Value::new(fixed18!("10"))))
     }
 
     /// Sets every hedge venue's leverage to twice the hedge's, at least [`LEVERAGE_MIN`], in whole
@@ -457,6 +678,17 @@ impl<'a> Book<'a> {
             }
         }
         Ok(legs)
+    }
+
+    /// Sells `size` base units of spot.
+    pub(super) fn sale(&self, size: Quantity) -> Result<Vec<Leg>, ComponentError> {
+        let rules = &self.layout.spot;
+        let size = size.round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let orders = split(size, rules, self.spot_price, false)?;
+        let legs = orders.into_iter();
+        Ok(legs
+            .map(|quantity| spot_leg(rules.key, Side::Sell, quantity))
+            .collect())
     }
 
     /// Buys enough that the target arrives after a fee taken in base, or sells the excess.

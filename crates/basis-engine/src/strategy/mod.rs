@@ -5,8 +5,11 @@
 //! so a plan holds only what can be done now, and the rest follows from the state that results.
 
 pub mod btc_basis;
+pub mod eth_basis;
 mod funding;
 mod hedge;
+mod in_kind;
+mod spot_perp;
 
 use std::sync::Arc;
 
@@ -33,7 +36,7 @@ pub struct Context<'a> {
     pub rules: &'a RuleBook,
     /// The run's configuration.
     pub config: &'a RunConfig,
-    /// Capital asked back by the schedule and not yet paid out.
+    /// Capital asked back by the schedule and not yet paid out, in the share class.
     pub pending_withdrawal: Value,
     /// External flows so far, counted; a change means positions must be scaled.
     pub flows_seen: u64,
@@ -77,6 +80,12 @@ pub trait Strategy: Send + std::fmt::Debug {
         fraction: basis_core::num::Rate,
     ) -> Result<Option<Plan>, ComponentError>;
 
+    /// Whether the book is still being built for the `flows_seen` external flows so far, with capital
+    /// that is exposed by itself: its net delta is then the capital's, not a broken hedge.
+    fn is_building(&self, _flows_seen: u64) -> bool {
+        false
+    }
+
     /// Tells the strategy that its last plan has come to its end: whether it traded without a leg
     /// being undone, and how many external flows were due by then.
     fn completed(&mut self, flows_seen: u64, traded: bool);
@@ -98,7 +107,7 @@ pub struct ModeRow {
 }
 
 /// Every mode that runs.
-pub const MODES: &[ModeRow] = &[btc_basis::MODE];
+pub const MODES: &[ModeRow] = &[btc_basis::MODE, eth_basis::MODE];
 
 /// The row of the mode `name`.
 #[must_use]

@@ -1,10 +1,19 @@
-//! `btc_basis`: long BTC spot, short BTC perps on several venues, delta neutral; earns funding.
+//! Long spot, short perps on several venues, delta neutral; earns funding. The modes `btc_basis` and
+//! `eth_basis` are this over their assets.
 //!
 //! Sizing with C = equity × (1 − reserve) and h = `hedge_leverage`: spot notional C·h/(1+h), margin
 //! C/(1+h) spread by `hedge_allocation`. Order of work at each step: sweep what has arrived into the
-//! margin accounts; mend a broken hedge by cutting the larger side; fund what the target needs and
-//! wait for it; trade to the target in one block. Rebalances when spot notional, net delta or a
-//! margin leaves its band, or after a deposit or withdrawal.
+//! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs
+//! and wait for it; trade to the target in one block. Rebalances when spot notional, net delta, a
+//! venue's share or a margin leaves its band, or after a deposit or withdrawal.
+//!
+//! **In kind.** Where the share class is the asset itself, capital arrives as the asset in the wallet:
+//! what is above the reserve goes to the spot venue, half of it is sold for margin, and only then the
+//! hedge is opened. The reserve is hedged too: shorts = spot + what is held elsewhere − what is owed
+//! to a withdrawal. Scheduled amounts, `min_transfer` and `dust_threshold` are then in the asset.
+//!
+//! **Stale hedges.** A perp without a fresh price keeps its short; the others share the rest of the
+//! target. Only a stale spot market, or none of the perps fresh, puts a rebalance off.
 
 use std::sync::Arc;
 
@@ -14,30 +23,22 @@ use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 
-use super::funding::{moves, sweeps};
+use super::funding::{Moves, moves, sweeps};
 use super::hedge::{Book, Layout, perp_leg, spot_leg};
-use super::{Context, Decision, ModeRow, Strategy};
+use super::{Context, Decision, Strategy, in_kind};
 use crate::config::RunConfig;
 
-/// The mode's row.
-pub const MODE: ModeRow = ModeRow {
-    name: "btc_basis",
-    description: "BTC spot against short BTC perps on several exchanges; earns funding, USD neutral",
-    required_series,
-    check,
-    build,
-};
-
 #[derive(Debug, Default)]
-struct BtcBasis {
+struct SpotPerp {
     /// External flows that positions have been scaled to.
     flows_scaled: u64,
     last_traded_at: Option<Timestamp>,
     trading_at: Option<Timestamp>,
     layout: Option<Layout>,
+    in_kind: bool,
 }
 
-fn required_series(config: &RunConfig) -> Vec<SeriesId> {
+pub(super) fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     let symbol = config.symbol();
     let spot =
         basis_core::types::InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
@@ -51,12 +52,15 @@ fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     series
 }
 
-fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
-    Box::new(BtcBasis::default())
+pub(super) fn build(config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
+    Box::new(SpotPerp {
+        in_kind: config.is_in_kind(),
+        ..SpotPerp::default()
+    })
 }
 
 /// Every venue must list its instrument, be configured, and allow the leverage the hedge implies.
-fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
+pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
     let refuse = |message: String| Err(ComponentError::new(Code::StrategyInfeasible, message));
     if config.hedge_allocation.is_empty() {
         return refuse("hedge_allocation names no venue with a share above 0".to_owned());
@@ -80,10 +84,16 @@ fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
                 config.from
             ));
         };
-        if instrument.base != config.asset || instrument.quote != config.share_class {
+        if instrument.base != config.asset {
             return refuse(format!(
-                "{} trades {} against {}, not {} against {}",
-                instrument.key, instrument.base, instrument.quote, config.asset, config.share_class
+                "{} trades {}, not the asset {}",
+                instrument.key, instrument.base, config.asset
+            ));
+        }
+        if !config.is_in_kind() && instrument.quote != config.share_class {
+            return refuse(format!(
+                "{} trades {} against {}; share_class must be one of the two, not {}",
+                instrument.key, instrument.base, instrument.quote, config.share_class
             ));
         }
         let bound = instrument
@@ -100,7 +110,7 @@ fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
     Ok(())
 }
 
-impl Strategy for BtcBasis {
+impl Strategy for SpotPerp {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         // Taken out while the book borrows it, so that nothing is copied at every step.
         let mut layout = self.layout.take();
@@ -115,7 +125,7 @@ impl Strategy for BtcBasis {
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
         let layout = Layout::current(&mut self.layout, context)?;
         let mut book = Book::read(context, layout)?;
-        book.aim(Quantity::ZERO)?;
+        book.aim_flat();
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitFull, "risk", legs)))
     }
@@ -144,6 +154,10 @@ impl Strategy for BtcBasis {
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
     }
 
+    fn is_building(&self, flows_seen: u64) -> bool {
+        self.in_kind && flows_seen != self.flows_scaled
+    }
+
     fn completed(&mut self, flows_seen: u64, traded: bool) {
         if let Some(at) = self.trading_at.take()
             && traded
@@ -154,7 +168,7 @@ impl Strategy for BtcBasis {
     }
 }
 
-impl BtcBasis {
+impl SpotPerp {
     fn decide_with(
         &mut self,
         context: &Context<'_>,
@@ -164,7 +178,8 @@ impl BtcBasis {
             return Ok(Decision::Hold);
         }
         let mut book = Book::read(context, layout)?;
-        let sweeps = sweeps(&book);
+        let scale = context.flows_seen != self.flows_scaled;
+        let sweeps = sweeps(context, &book);
         if !sweeps.is_empty() {
             return Ok(Decision::Act(plan(
                 context,
@@ -173,14 +188,16 @@ impl BtcBasis {
                 vec![sweeps],
             )));
         }
-        if let Some(mend) = self.mend_hedge(context, &book)? {
+        if let Some(mend) = mend_hedge(context, &book, scale)? {
             return Ok(mend);
         }
-        let scale = context.flows_seen != self.flows_scaled;
         let flat = book.is_flat();
         if flat && scale {
             book.aim_at_target()?;
             smallest_capital(context, &book)?;
+        }
+        if let Some(moves) = in_kind::ship(context, &book, scale)? {
+            return Ok(fund(context, Action::ExitPartial, moves));
         }
         let Some(reason) = self.reason(context, &book, flat, scale)? else {
             return dust(context, &book);
@@ -192,20 +209,25 @@ impl BtcBasis {
         if !book.tradable {
             return Ok(Decision::Deferred(reason));
         }
-        let spot_need = spot_need(&book)?;
-        let exact = flat || scale;
-        let moves = moves(context, &book, spot_need, exact)?;
+        // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
+        let exact =
+            (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(context, &book)?);
         let action = action(&book, flat);
+        if let Some(moves) = in_kind::bring(context, &book, flat || scale)? {
+            return Ok(fund(context, action, moves));
+        }
+        if exact && let Some(sale) = in_kind::raise_margin(context, &book)? {
+            let sale = vec![sale];
+            return Ok(Decision::Act(plan(context, action, "raise_margin", sale)));
+        }
+        let spot_need = spot_need(&book)?;
+        let moves = moves(context, &book, spot_need, exact)?;
         // What is bought must be paid for first; what is sold frees cash, so it is sold first.
-        let waits_for_cash = reason == "margin" || book.spot_target >= book.spot;
+        // In kind the sale has been made, and shorts are to be opened on what it raised.
+        let waits_for_cash =
+            reason == "margin" || book.spot_target >= book.spot || (book.in_kind && exact);
         if waits_for_cash && !moves.is_empty() {
-            let blocks = vec![moves.internal, moves.external];
-            return Ok(Decision::Act(plan(
-                context,
-                action,
-                "fund_accounts",
-                blocks,
-            )));
+            return Ok(fund(context, action, moves));
         }
         if reason == "margin" {
             return Ok(Decision::Hold);
@@ -248,58 +270,6 @@ impl BtcBasis {
         Ok(trade)
     }
 
-    /// Cuts the larger side when spot and shorts differ by more than the tolerance: at once, and
-    /// only ever reducing, because a liquidation or a refused leg may have left it.
-    fn mend_hedge(
-        &self,
-        context: &Context<'_>,
-        book: &Book<'_>,
-    ) -> Result<Option<Decision>, ComponentError> {
-        let short = book.short()?;
-        let naked = book.spot.sub(short)?;
-        let tolerated = book
-            .spot
-            .max(short)
-            .at_rate(context.config.delta_tolerance, Rounding::Floor)?;
-        if naked.abs()? <= tolerated {
-            return Ok(None);
-        }
-        let mut legs = Vec::new();
-        if naked.is_positive() {
-            let rules = book.layout().spot();
-            let size = naked.round_to_lot(rules.lot_size, Rounding::Floor)?;
-            let worth = size.notional(book.spot_price, Rounding::Floor)?;
-            if size >= rules.min_quantity && worth >= rules.min_notional {
-                legs.push(spot_leg(
-                    rules.key,
-                    Side::Sell,
-                    size.min(rules.max_market_quantity),
-                ));
-            }
-        } else {
-            let mut rest = naked.abs()?;
-            for hedge in &book.hedges {
-                let rules = hedge.rules;
-                let held = hedge.position.neg()?;
-                let size = rest
-                    .min(held)
-                    .round_to_lot(rules.lot_size, Rounding::Ceil)?
-                    .min(held);
-                if size.is_positive() && size >= rules.min_quantity {
-                    legs.push(perp_leg(rules.key, Side::Buy, size, true));
-                    rest = rest.sub(size.min(rest))?;
-                }
-            }
-        }
-        let wanted = !legs.is_empty();
-        let legs = tradable_only(context, legs);
-        Ok(match (wanted, legs.is_empty()) {
-            (false, _) => None,
-            (true, true) => Some(Decision::Deferred("delta")),
-            (true, false) => Some(Decision::Act(reducing(Action::ExitPartial, "delta", legs))),
-        })
-    }
-
     /// Why the book should change, if it should.
     fn reason(
         &self,
@@ -322,7 +292,9 @@ impl BtcBasis {
         if !rested {
             return Ok(None);
         }
-        let held = book.spot.notional(book.spot_price, Rounding::HalfEven)?;
+        let held = book
+            .core_spot()?
+            .notional(book.spot_price, Rounding::HalfEven)?;
         let off = held.sub(book.notional_target)?.abs()?;
         let band = book
             .notional_target
@@ -330,19 +302,81 @@ impl BtcBasis {
         if off > band {
             return Ok(Some("position_deviation"));
         }
+        if book.tradable && book.is_misallocated(config)? {
+            return Ok(Some("allocation"));
+        }
         for hedge in &book.hedges {
             let missing = hedge.margin_target.sub(hedge.margin)?;
             let band = hedge
                 .margin_target
                 .at_rate(config.margin_deviation_threshold, Rounding::Floor)?;
-            if missing > band && missing >= Value::new(config.min_transfer.get()) {
+            if missing > band && missing >= book.min_transfer {
                 return Ok(Some("margin"));
             }
         }
         let withdrawal_waits = context.pending_withdrawal.is_positive()
-            && book.wallet_target.sub(book.wallet)? >= Value::new(config.min_transfer.get());
+            && book.wallet_target.sub(book.wallet)? >= book.min_transfer;
         Ok(withdrawal_waits.then_some("margin"))
     }
+}
+
+/// Cuts the larger side when spot and shorts differ by more than the tolerance: at once, and
+/// only ever reducing, because a liquidation or a refused leg may have left it.
+fn mend_hedge(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    scale: bool,
+) -> Result<Option<Decision>, ComponentError> {
+    let short = book.short()?;
+    let naked = book.spot.add(book.outside)?.sub(short)?;
+    let tolerated = book
+        .spot
+        .max(short)
+        .at_rate(context.config.delta_tolerance, Rounding::Floor)?;
+    if naked.abs()? <= tolerated {
+        return Ok(None);
+    }
+    if book.in_kind && scale && naked.is_positive() {
+        // Capital that has just come in kind: the hedge of it is on its way.
+        return Ok(None);
+    }
+    let mut legs = Vec::new();
+    if naked.is_positive() {
+        let rules = book.layout().spot();
+        let size = naked
+            .min(book.spot)
+            .round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let worth = size.notional(book.spot_price, Rounding::Floor)?;
+        if size >= rules.min_quantity && worth >= rules.min_notional {
+            legs.push(spot_leg(
+                rules.key,
+                Side::Sell,
+                size.min(rules.max_market_quantity),
+            ));
+        }
+    } else {
+        let any_fresh = book.hedges.iter().any(|hedge| hedge.fresh);
+        let mut rest = naked.abs()?;
+        for hedge in book.hedges.iter().filter(|hedge| hedge.fresh || !any_fresh) {
+            let rules = hedge.rules;
+            let held = hedge.position.neg()?;
+            let size = rest
+                .min(held)
+                .round_to_lot(rules.lot_size, Rounding::Ceil)?
+                .min(held);
+            if size.is_positive() && size >= rules.min_quantity {
+                legs.push(perp_leg(rules.key, Side::Buy, size, true));
+                rest = rest.sub(size.min(rest))?;
+            }
+        }
+    }
+    let wanted = !legs.is_empty();
+    let legs = tradable_only(context, legs);
+    Ok(match (wanted, legs.is_empty()) {
+        (false, _) => None,
+        (true, true) => Some(Decision::Deferred("delta")),
+        (true, false) => Some(Decision::Act(reducing(Action::ExitPartial, "delta", legs))),
+    })
 }
 
 /// Reducing plans keep what they can get: a refused leg must not undo the others.
@@ -401,8 +435,18 @@ fn spot_need(book: &Book<'_>) -> Result<Value, ComponentError> {
     Ok(buy.notional(book.spot_price, Rounding::Ceil)?)
 }
 
+/// Transfers, those inside a venue first; the plan waits for the others.
+fn fund(context: &Context<'_>, action: Action, moves: Moves) -> Decision {
+    let blocks = vec![moves.internal, moves.external];
+    Decision::Act(plan(context, action, "fund_accounts", blocks))
+}
+
 /// Leftover base units without a hedge, above the dust threshold.
 fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentError> {
+    if book.in_kind {
+        // What is left is the capital itself.
+        return Ok(Decision::Hold);
+    }
     if !book.short()?.is_zero() || !book.spot.is_positive() || !book.notional_target.is_zero() {
         return Ok(Decision::Hold);
     }
@@ -435,6 +479,15 @@ fn smallest_capital(context: &Context<'_>, book: &Book<'_>) -> Result<(), Compon
     if !book.spot_price.is_positive() || context.pending_withdrawal.is_positive() {
         return Ok(());
     }
+    let capital = if book.in_kind {
+        let units = context
+            .books
+            .equity()
+            .per(book.reference, Rounding::Floor)?;
+        units.get().round_to_decimals(2, Rounding::Floor)?
+    } else {
+        context.books.equity().get()
+    };
     for hedge in &book.hedges {
         let rules = hedge.rules;
         let by_notional = rules.min_notional.per(book.spot_price, Rounding::Ceil)?;
@@ -442,11 +495,11 @@ fn smallest_capital(context: &Context<'_>, book: &Book<'_>) -> Result<(), Compon
             .min_quantity
             .max(by_notional)
             .round_to_lot(rules.lot_size, Rounding::Ceil)?;
-        if hedge.target >= smallest {
+        if hedge.target >= smallest || !hedge.fresh {
             continue;
         }
         let share = wanted.at_rate(hedge.share, Rounding::Floor)?;
-        let needed = context.books.equity().get().mul_div(
+        let needed = capital.mul_div(
             smallest.get(),
             share.get().max(Fixed18::from_mantissa(1)),
             Rounding::Ceil,
@@ -457,13 +510,9 @@ fn smallest_capital(context: &Context<'_>, book: &Book<'_>) -> Result<(), Compon
         return Err(ComponentError::new(
             Code::CapitalTooSmall,
             format!(
-                "capital {} {} gives {} a hedge of {share} {}, below its smallest order of {smallest}; \
+                "capital {capital} {} gives {} a hedge of {share} {}, below its smallest order of {smallest}; \
                  it takes about {needed} {} (or a smaller hedge_allocation elsewhere)",
-                context.books.equity(),
-                config.share_class,
-                hedge.venue,
-                config.asset,
-                config.share_class
+                config.share_class, hedge.venue, config.asset, config.share_class
             ),
         ));
     }

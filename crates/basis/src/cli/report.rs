@@ -111,13 +111,26 @@ fn attribution(summary: &Json) -> String {
         "liquidation",
     ];
     let all = &summary["attribution"];
-    for bucket in buckets {
-        if text(&all[bucket]) != "0" {
-            rows.add_row([bucket, &money(&all[bucket])]);
+    let class = &summary["attribution_share_class"];
+    if !class.is_object() {
+        for bucket in buckets.iter().filter(|bucket| text(&all[**bucket]) != "0") {
+            rows.add_row([*bucket, &money(&all[*bucket])]);
         }
+        // In full: it proves that the others explain everything.
+        rows.add_row(["residual", &text(&all["residual"])]);
+        right(&mut rows);
+        return rows.to_string();
     }
-    // In full: it proves that the others explain everything.
-    rows.add_row(["residual", &text(&all["residual"])]);
+    rows = table(&["attribution", "USD", &text(&summary["share_class"])]);
+    for bucket in buckets.iter().filter(|bucket| text(&all[**bucket]) != "0") {
+        rows.add_row([*bucket, &money(&all[*bucket]), &money(&class[*bucket])]);
+    }
+    rows.add_row(["numeraire", "", &money(&class["numeraire"])]);
+    rows.add_row([
+        "residual",
+        &text(&all["residual"]),
+        &text(&class["residual"]),
+    ]);
     right(&mut rows);
     rows.to_string()
 }
@@ -196,7 +209,7 @@ fn list(title: &str, lines: &[String]) -> Option<String> {
 }
 
 fn right(table: &mut Table) {
-    if let Some(column) = table.column_mut(1) {
+    for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }

@@ -25,7 +25,7 @@ macro_rules! embedded {
 }
 
 /// The strategy modes.
-pub const MODES: &[Embedded] = embedded!["modes" / "btc_basis"];
+pub const MODES: &[Embedded] = embedded!["modes" / "btc_basis", "modes" / "eth_basis"];
 
 /// The rules of venues.
 pub const VENUES: &[Embedded] = embedded![

@@ -3,6 +3,7 @@
 use basis_core::health::Health;
 use basis_core::market::{Coverage, Gap, GapTreatment};
 use basis_core::num::{MathError, Price, Value};
+use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{Counts, RunResult, UnbookedFunding};
 use serde_json::{Map, Value as Json, json};
@@ -44,6 +45,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "max_drawdown": statistics.max_drawdown,
         "sharpe": statistics.sharpe,
         "attribution": attribution(&result.attribution),
+        "attribution_share_class": result.share_attribution.as_ref().map(share_attribution),
         "costs": costs(&result.attribution),
         "counts": counts(&result.counts),
         "coverage": result.coverage.iter().map(covered).collect::<Vec<_>>(),
@@ -105,6 +107,13 @@ fn attribution(attribution: &Attribution) -> Json {
         .map(|(bucket, value)| ((*bucket).to_owned(), json!(value.to_string())))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// The same buckets in the share class, and what the move of its price did.
+fn share_attribution(share: &ShareAttribution) -> Json {
+    let mut all = attribution(&share.buckets);
+    all["numeraire"] = json!(share.numeraire.to_string());
+    all
 }
 
 /// Costs are the buckets that cost, turned round: 5 means that 5 were paid.

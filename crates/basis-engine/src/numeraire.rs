@@ -1,0 +1,113 @@
+//! Attribution in a share class that is not a dollar.
+//!
+//! With N the reference price: equity in the class is V ÷ N. Per step each bucket in USD is divided by
+//! N at the step's end, and `numeraire` = V₀ ÷ N₁ − V₀ ÷ N₀ is what the equity the step began with
+//! gained or lost in the class because N moved. No bucket is a remainder; the residual is rounding.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::num::{Price, Rounding, Value};
+use basis_core::types::Timestamp;
+
+use crate::pnl::Attribution;
+use crate::result::StepEnd;
+
+/// Buckets of a run in the share class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShareAttribution {
+    /// The buckets divided by the reference price of their step; the residual is that of the class.
+    pub buckets: Attribution,
+    /// Moves of the reference price itself.
+    pub numeraire: Value,
+}
+
+impl ShareAttribution {
+    /// Adds a step that began with `before` USD of equity at the reference price `price_before`, if
+    /// any step came before it.
+    ///
+    /// # Errors
+    /// PNL-001 when more than rounding is left over; POS-002 out of range.
+    pub(crate) fn step(
+        &mut self,
+        at: Timestamp,
+        before: Option<(Value, Price)>,
+        end: &StepEnd,
+    ) -> Result<(), ComponentError> {
+        let class = |value: Value, price: Price| -> Result<Value, ComponentError> {
+            Ok(Value::new(value.per(price, Rounding::HalfEven)?.get()))
+        };
+        let now = end.reference;
+        let equity = class(end.equity_usd, now)?;
+        let (opening, moved) = match before {
+            Some((value, price)) => {
+                let opening = class(value, price)?;
+                (opening, class(value, now)?.sub(opening)?)
+            }
+            None => (Value::ZERO, Value::ZERO),
+        };
+        let mut buckets = Attribution::default();
+        for (to, (_, value)) in buckets
+            .buckets_mut()
+            .into_iter()
+            .zip(end.attribution.rows())
+        {
+            if !value.is_zero() {
+                *to = class(value, now)?;
+            }
+        }
+        buckets.residual = equity
+            .sub(opening)?
+            .sub(class(end.external_flow_usd, now)?)?
+            .sub(buckets.total()?)?
+            .sub(moved)?;
+        let bound = Value::literal("0.000000001");
+        if buckets.residual.abs()? > bound {
+            return Err(ComponentError::new(
+                Code::PnlOpen,
+                format!(
+                    "residual {} at {at} with equity {equity} in the share class is beyond rounding \
+                     ({bound})",
+                    buckets.residual
+                ),
+            ));
+        }
+        self.numeraire = self.numeraire.add(moved)?;
+        Ok(self.buckets.accumulate(&buckets)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(equity: &str, flow: &str, funding: &str, reference: &str) -> StepEnd {
+        StepEnd {
+            equity_usd: equity.parse().unwrap(),
+            external_flow_usd: flow.parse().unwrap(),
+            attribution: Attribution {
+                funding: funding.parse().unwrap(),
+                ..Attribution::default()
+            },
+            reference: reference.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_falling_price_gives_a_dollar_book_more_of_the_class() {
+        let mut share = ShareAttribution::default();
+        let first = end("3000", "3000", "0", "3000");
+        share.step(Timestamp::MIN, None, &first).unwrap();
+        let before = Some((first.equity_usd, first.reference));
+        let second = end("3020", "0", "20", "2000");
+        share.step(Timestamp::MIN, before, &second).unwrap();
+        assert_eq!(share.numeraire, Value::literal("0.5"));
+        assert_eq!(share.buckets.funding, Value::literal("0.01"));
+        assert!(share.buckets.residual.is_zero());
+    }
+
+    #[test]
+    fn what_no_bucket_explains_stops_the_run() {
+        let mut share = ShareAttribution::default();
+        let open = end("3001", "3000", "0", "3000");
+        assert!(share.step(Timestamp::MIN, None, &open).is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! `btc_basis`: long BTC spot, short BTC perps on several venues, delta neutral; share class USDT.
+
+use super::{ModeRow, spot_perp};
+
+/// The mode's row.
+pub const MODE: ModeRow = ModeRow {
+    name: "btc_basis",
+    description: "BTC spot against short BTC perps on several exchanges; earns funding, USD neutral",
+    required_series: spot_perp::required_series,
+    check: spot_perp::check,
+    build: spot_perp::build,
+};

@@ -1,0 +1,135 @@
+//! Capital that comes and goes in the asset itself.
+//!
+//! It arrives in the wallet, the spot venue turns a part of it into margin, and a withdrawal goes back
+//! as the asset. Nothing here trades a perp.
+
+use basis_core::error::ComponentError;
+use basis_core::num::{Quantity, Rounding, Value};
+use basis_core::plan::Leg;
+use basis_core::types::{Account, Venue};
+
+use super::Context;
+use super::funding::{Moves, route};
+use super::hedge::{Book, rules_of, send_cost};
+
+/// Decimals an amount sent is cut to: no venue sends more of them.
+const SENT_DECIMALS: u32 = 8;
+
+/// Brings what the wallet holds above its target to the spot venue. `exact` brings all of it;
+/// otherwise only when the wallet has left its band.
+pub(super) fn bring(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    exact: bool,
+) -> Result<Option<Moves>, ComponentError> {
+    if !book.in_kind {
+        return Ok(None);
+    }
+    let surplus = book.wallet_base.sub(book.wallet_base_target)?;
+    let band = book
+        .wallet_base_target
+        .at_rate(context.config.margin_deviation_threshold, Rounding::Floor)?;
+    if !exact && surplus <= band {
+        return Ok(None);
+    }
+    let cost = send_cost(context, Venue::WALLET, context.config.asset)?;
+    send(
+        context,
+        Account::WALLET,
+        book.spot_account,
+        surplus.sub(cost)?,
+    )
+}
+
+/// Sends a due withdrawal back to the wallet once the spot account has all of it to spare; while the
+/// book is still being scaled down, the rest of it may have to be bought first.
+pub(super) fn ship(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    scale: bool,
+) -> Result<Option<Moves>, ComponentError> {
+    if !book.ship.is_positive() || !book.spot_price.is_positive() {
+        return Ok(None);
+    }
+    let core = book.notional_target.per(book.spot_price, Rounding::Floor)?;
+    let spare = book.spot.sub(core)?.min(book.ship);
+    if scale && spare < book.ship {
+        return Ok(None);
+    }
+    let cost = send_cost(context, book.spot_account.venue, context.config.asset)?;
+    send(
+        context,
+        book.spot_account,
+        Account::WALLET,
+        spare.sub(cost)?,
+    )
+}
+
+/// The transfer, when it is worth one.
+fn send(
+    context: &Context<'_>,
+    from: Account,
+    to: Account,
+    amount: Quantity,
+) -> Result<Option<Moves>, ComponentError> {
+    let config = context.config;
+    let amount = Quantity::new(
+        amount
+            .get()
+            .round_to_decimals(SENT_DECIMALS, Rounding::Floor)?,
+    );
+    let row = rules_of(context, from.venue)?.withdrawal(config.asset);
+    let least = row.map_or(Quantity::ZERO, |row| Quantity::new(row.minimum.get()));
+    if !amount.is_positive() || amount < least.max(config.min_transfer) {
+        return Ok(None);
+    }
+    let mut moves = Moves::default();
+    route(context, config.asset, from, to, amount, &mut moves)?;
+    Ok(Some(moves))
+}
+
+/// Sells spot above the target where the quote units in all accounts are well below what the margins
+/// need, and never more than the shorts leave unhedged.
+pub(super) fn raise_margin(
+    context: &Context<'_>,
+    book: &Book<'_>,
+) -> Result<Option<Vec<Leg>>, ComponentError> {
+    if !book.in_kind {
+        return Ok(None);
+    }
+    let shared = book.hedges.iter().any(|h| h.account == book.spot_account);
+    let mut cash = if shared { Value::ZERO } else { book.spot_cash };
+    let mut wanted = Value::ZERO;
+    for hedge in &book.hedges {
+        cash = cash.add(hedge.margin)?;
+        wanted = wanted.add(hedge.margin_target)?;
+    }
+    let missing = wanted.sub(cash)?;
+    let band = wanted.at_rate(context.config.position_deviation_threshold, Rounding::Floor)?;
+    if missing <= band {
+        return Ok(None);
+    }
+    let naked = book.spot.add(book.outside)?.sub(book.short()?)?;
+    let excess = book.spot.sub(book.spot_target)?.min(naked);
+    let size = excess.min(missing.per(book.spot_price, Rounding::Ceil)?);
+    if !size.is_positive() {
+        return Ok(None);
+    }
+    let legs = book.sale(size)?;
+    Ok((!legs.is_empty()).then_some(legs))
+}
+
+/// Whether a margin is below its target by more than the band of the positions.
+pub(super) fn is_short_of_margin(
+    context: &Context<'_>,
+    book: &Book<'_>,
+) -> Result<bool, ComponentError> {
+    for hedge in &book.hedges {
+        let band = context.config.position_deviation_threshold;
+        let band = hedge.margin_target.at_rate(band, Rounding::Floor)?;
+        if hedge.margin_target.sub(hedge.margin)? > band {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
