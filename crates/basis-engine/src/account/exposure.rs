@@ -156,7 +156,8 @@ impl MarginAccount {
             balance = balance.add(position.worth)?.sub(position.cost)?;
             let worth = position.worth.abs()?;
             notional = notional.add(worth)?;
-            maintenance = maintenance.add(rules.maintenance_of(position.quantity.abs()?, worth)?)?;
+            maintenance =
+                maintenance.add(rules.maintenance_of(position.quantity.abs()?, worth)?)?;
         }
         self.margin_balance = balance;
         self.maintenance_margin = maintenance;
