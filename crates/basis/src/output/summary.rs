@@ -111,9 +111,12 @@ fn attribution(attribution: &Attribution) -> Json {
 
 /// The same buckets in the share class, and what the move of its price did.
 fn share_attribution(share: &ShareAttribution) -> Json {
-    let mut all = attribution(&share.buckets);
-    all["numeraire"] = json!(share.numeraire.to_string());
-    all
+    let rows = share.buckets.rows();
+    rows.iter()
+        .chain(&[("numeraire", share.numeraire)])
+        .map(|(bucket, value)| ((*bucket).to_owned(), json!(value.to_string())))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// Costs are the buckets that cost, turned round: 5 means that 5 were paid.

@@ -876,6 +876,7 @@ class Audit:
         resolved = hashlib.sha256((self.run / "config.yaml").read_bytes()).hexdigest()
         self.check(file, "config_hash", "SHA-256 of config.yaml", resolved, s["config_hash"])
         self.check(file, "equity_end", "last equity, share class", Decimal(rows[-1]["equity_share_class"]), Decimal(s["equity_end"]))
+        self.audit_share_class(rows, equity, flows)
         for bucket in (*BUCKETS, "residual"):
             self.check(file, f"attribution.{bucket}", "sum over the steps", self.totals[bucket], Decimal(s["attribution"][bucket]))
         costs = {name: -self.totals[name] for name in ("fees", "slippage", "gas", "borrow_cost", "transfer_cost", "liquidation")}
@@ -895,6 +896,31 @@ class Audit:
         self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
         self.check("executions.csv", "-", "fills without ledger lines", [], sorted(self.fills))
         self.audit_statistics(equity, flows)
+
+    def audit_share_class(self, rows, equity, flows):
+        """The buckets in the share class: each over the reference price of its step, the numeraire apart."""
+        stated, file = self.summary["attribution_share_class"], "summary.json"
+        if self.config["share_class"] in DOLLARS:
+            self.check(file, "attribution_share_class", "none in dollars", None, stated)
+            return
+        totals, before, then = defaultdict(Decimal), ZERO, None
+        for (number, _, row), value, flow in zip(self.equity, equity, flows):
+            now = Decimal(row["reference_price_usd"])
+            opening = rounded(before / then) if then else ZERO
+            parts = {bucket: rounded(Decimal(row[bucket]) / now) for bucket in BUCKETS}
+            parts["numeraire"] = rounded(before / now) - opening
+            residual = rounded(value / now) - opening - rounded(flow / now) - sum(parts.values(), ZERO)
+            self.check("equity.csv", number, "residual in the share class is rounding", ZERO, residual, TOLERANCE)
+            for bucket, part in (*parts.items(), ("residual", residual)):
+                totals[bucket] += part
+            before, then = value, now
+        self.check(file, "attribution_share_class", "buckets", sorted(totals), sorted(stated))
+        for bucket, total in totals.items():
+            self.check(file, f"attribution_share_class.{bucket}", "sum over the steps", total, Decimal(stated[bucket]))
+        last = rounded(equity[-1] / Decimal(rows[-1]["reference_price_usd"]))
+        outside = sum((rounded(f / Decimal(r["reference_price_usd"])) for f, r in zip(flows, rows)), ZERO)
+        self.check(file, "attribution_share_class", "buckets and capital come to the equity",
+                   last, outside + sum(totals.values(), ZERO))
 
     def count_orders(self):
         """Orders and refused legs, from the events of the instructions."""

@@ -9,6 +9,7 @@ mod audit;
 mod backtest;
 mod commands;
 mod configuration;
+mod eth_basis;
 mod instruct;
 mod report;
 mod runner;
