@@ -19,6 +19,7 @@ mod positions;
 mod read;
 mod sections;
 mod series;
+mod share_class;
 mod trades;
 
 use std::collections::BTreeMap;

@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use super::RunReport;
 use super::html::{data, escape, figure, folded, text};
-use super::sections;
 use super::series::Chart;
 use super::trades::Markers;
+use super::{sections, share_class};
 
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
@@ -74,7 +74,9 @@ fn chart_sections(run: &RunReport) -> String {
         (
             "attribution",
             "Where it came from",
-            figure(&equity.attribution) + &sections::waterfall(&run.summary),
+            figure(&equity.attribution)
+                + &sections::waterfall(&run.summary)
+                + &share_class::attribution(&run.summary),
         ),
         (
             "exposure",
