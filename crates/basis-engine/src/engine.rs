@@ -43,6 +43,9 @@ use crate::tight_loop::{TightLoop, stalled};
 /// Longest wait for a pending step before its plan is given up.
 const PARKED_MAX: Span = Span::from_hours(7 * 24);
 
+/// Most ledger lines and events a run makes room for at its start: about one a step is usual.
+const ROOM_MAX: usize = 1 << 15;
+
 /// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
 const DECISIONS_PER_STEP_MAX: usize = 4;
 
@@ -170,13 +173,18 @@ impl Engine {
             symbol: config.symbol(),
             reference: config.reference_price,
         };
-        let books = Books::new(pricing, &view)?;
+        let mut books = Books::new(pricing, &view)?;
+        let rows = usize::try_from(setup::step_count(&config))
+            .unwrap_or_default()
+            .min(ROOM_MAX);
+        books.reserve(rows);
+        parts.events.reserve(rows);
         let reference = books.reference();
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
         let (columns, slots) = columns_of(&view);
         let share_attribution = config.is_in_kind().then(ShareAttribution::default);
-        let tight = TightLoop::new(
+        let mut tight = TightLoop::new(
             parts.interfaces,
             parts.executor,
             parts.clock,
@@ -185,6 +193,7 @@ impl Engine {
             parts.positions,
             Arc::clone(&rules),
         );
+        tight.executions.reserve(rows / 4);
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: RiskMonitor::new(config.risk, setup::dust(&config)),

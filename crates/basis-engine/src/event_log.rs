@@ -17,6 +17,14 @@ impl EventLog {
         Arc::default()
     }
 
+    /// Makes room for `events` more.
+    pub fn reserve(&self, events: usize) {
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .reserve(events);
+    }
+
     /// Takes everything recorded so far.
     #[must_use]
     pub fn take(&self) -> Vec<Event> {

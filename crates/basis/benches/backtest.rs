@@ -51,7 +51,9 @@ fn main() {
     for _ in 0..RUNS {
         let prepared = assembly::prepare(&data, &setup, &registry).unwrap();
         let started = ThreadTime::now();
-        let result = prepared.run(&mut |_| {}).unwrap();
+        let result = prepared
+            .run_into(&mut basis::engine::Forget, &mut |_| {})
+            .unwrap();
         cpu.push(started.elapsed().as_secs_f64() * 1e3);
         counts = Some(result.counts);
     }

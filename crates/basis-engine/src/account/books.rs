@@ -146,6 +146,12 @@ impl Books {
         })
     }
 
+    /// Makes room for `lines`, so that a run does not copy its ledger again and again as it grows.
+    pub fn reserve(&mut self, lines: usize) {
+        self.ledger.reserve(lines);
+        self.causes.lines.reserve(lines);
+    }
+
     /// Posts one line; `false` when its cause was posted before and nothing changed.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use basis_core::plan::Leg;
 use basis_core::types::{Account, Asset, Venue};
 
 use super::Context;
-use super::hedge::{Book, rules_of, send_cost, transfer_leg};
+use super::hedge::{Book, rules_of, send_cost};
+use super::legs::transfer_leg;
 
 /// A place that wants or has quote units.
 #[derive(Clone, Copy, Debug)]

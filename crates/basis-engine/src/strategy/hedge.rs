@@ -2,23 +2,17 @@
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::fixed18;
-use basis_core::instruction::{
-    Instruction, Operation, OrderType, PerpTrade, SetLeverage, SpotTrade, TimeInForce,
-};
+use basis_core::instruction::{Operation, SetLeverage};
 use basis_core::market::SlotId;
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
 use basis_core::rules::{Accounts, InstrumentRules, MakerTaker, RuleSnapshot};
-use basis_core::types::{
-    Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Side, Timestamp, Venue,
-};
+use basis_core::types::{Account, Asset, InstrumentKind, Item, Side, Timestamp, Venue};
 
 use super::Context;
+use super::legs::{leg, perp_leg, split, spot_leg};
 use crate::account::Books;
 use crate::config::RunConfig;
-
-/// Most orders one leg is split into when a venue caps market orders.
-const SPLIT_MAX: usize = 20;
 
 /// Lowest leverage the venues are set to: collateral that only sits there earns nothing.
 const LEVERAGE_MIN: Fixed18 = fixed18!("5");
@@ -721,90 +715,4 @@ impl<'a> Book<'a> {
             .map(|quantity| spot_leg(rules.key, side, quantity))
             .collect())
     }
-}
-
-/// Cuts `size` into orders the venue accepts; none when it is below the venue's minimum.
-fn split(
-    size: Quantity,
-    rules: &InstrumentRules,
-    price: Price,
-    reduces: bool,
-) -> Result<Vec<Quantity>, ComponentError> {
-    let worth = size.notional(price, Rounding::Floor)?;
-    if size.is_zero() || size < rules.min_quantity || (worth < rules.min_notional && !reduces) {
-        return Ok(Vec::new());
-    }
-    let cap = rules.max_market_quantity.min(rules.max_quantity);
-    let cap = cap.round_to_lot(rules.lot_size, Rounding::Floor)?;
-    let mut rest = size;
-    let mut orders = Vec::new();
-    while rest.is_positive() && orders.len() < SPLIT_MAX {
-        let order = rest.min(cap);
-        let left = rest.sub(order)?;
-        // A remainder too small to be an order of its own is left for the next rebalance.
-        if order < rules.min_quantity {
-            break;
-        }
-        orders.push(order);
-        rest = left;
-    }
-    Ok(orders)
-}
-
-fn leg(venue: Venue, operation: Operation) -> Leg {
-    // The tight loop numbers instructions when it sends them.
-    Leg {
-        venue,
-        instruction: Instruction {
-            id: InstructionId::default(),
-            operation,
-        },
-    }
-}
-
-pub(super) fn spot_leg(key: InstrumentKey, side: Side, quantity: Quantity) -> Leg {
-    leg(
-        key.venue,
-        Operation::SpotTrade(SpotTrade {
-            symbol: key.symbol,
-            side,
-            quantity,
-            order_type: OrderType::Market,
-            limit_price: None,
-            time_in_force: TimeInForce::default(),
-        }),
-    )
-}
-
-pub(super) fn perp_leg(
-    key: InstrumentKey,
-    side: Side,
-    quantity: Quantity,
-    reduce_only: bool,
-) -> Leg {
-    leg(
-        key.venue,
-        Operation::PerpTrade(PerpTrade {
-            symbol: key.symbol,
-            side,
-            quantity,
-            order_type: OrderType::Market,
-            limit_price: None,
-            time_in_force: TimeInForce::default(),
-            reduce_only,
-            position_side: None,
-        }),
-    )
-}
-
-pub(super) fn transfer_leg(asset: Asset, amount: Quantity, from: Account, to: Account) -> Leg {
-    leg(
-        from.venue,
-        Operation::Transfer(basis_core::instruction::Transfer {
-            asset,
-            amount,
-            from,
-            to,
-        }),
-    )
 }

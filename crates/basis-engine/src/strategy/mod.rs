@@ -9,6 +9,7 @@ pub mod eth_basis;
 mod funding;
 mod hedge;
 mod in_kind;
+mod legs;
 mod spot_perp;
 
 use std::sync::Arc;

@@ -24,7 +24,8 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 
 use super::funding::{Moves, moves, sweeps};
-use super::hedge::{Book, Layout, perp_leg, spot_leg};
+use super::hedge::{Book, Layout};
+use super::legs::{perp_leg, spot_leg};
 use super::{Context, Decision, Strategy, in_kind};
 use crate::config::RunConfig;
 
