@@ -46,9 +46,12 @@ fn python() -> bool {
     found
 }
 
-/// A directory of this test process that does not exist yet.
+/// A directory of the running test that does not exist yet. Tests run in threads of one process or
+/// each in its own, depending on the runner: only the test's name tells them apart in both.
 fn fresh(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("audit-{name}"));
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default().replace("::", "-");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{name}"));
     drop(fs::remove_dir_all(&path));
     path
 }
