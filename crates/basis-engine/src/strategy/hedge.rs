@@ -130,7 +130,7 @@ pub(super) struct Book<'a> {
 impl Layout {
     /// Keeps `cached` while the rules it was read from are in force, else reads it anew.
     pub(super) fn current<'c>(
-        cached: &'c mut Option<Self>,
+        cached: &'c mut Option<Box<Self>>,
         context: &Context<'_>,
     ) -> Result<&'c Self, ComponentError> {
         let (now, holdings) = (context.view.now(), context.books.holdings().len());
@@ -138,10 +138,10 @@ impl Layout {
             .as_ref()
             .is_none_or(|layout| now >= layout.valid_until || holdings != layout.holdings);
         if stale {
-            *cached = Some(Self::read(context)?);
+            *cached = Some(Box::new(Self::read(context)?));
         }
         cached
-            .as_ref()
+            .as_deref()
             .ok_or_else(|| ComponentError::new(Code::StrategyInfeasible, "the hedge has no layout"))
     }
 

@@ -35,7 +35,8 @@ struct SpotPerp {
     flows_scaled: u64,
     last_traded_at: Option<Timestamp>,
     trading_at: Option<Timestamp>,
-    layout: Option<Layout>,
+    /// Boxed: it is taken out and put back at every step.
+    layout: Option<Box<Layout>>,
     in_kind: bool,
 }
 
