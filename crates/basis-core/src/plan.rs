@@ -1,8 +1,8 @@
 //! What a strategy decides: plans of blocks of legs.
 
-use crate::instruction::Instruction;
+use crate::instruction::{Instruction, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce};
 use crate::num::Quantity;
-use crate::types::{Span, Venue};
+use crate::types::{InstructionId, InstrumentKey, InstrumentKind, Side, Span, Venue};
 
 /// One instruction addressed to one venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,49 @@ pub struct Leg {
     pub venue: Venue,
     /// What is asked of it.
     pub instruction: Instruction,
+}
+
+impl Leg {
+    /// `operation` addressed to `venue`; the tight loop numbers it when it sends it.
+    #[must_use]
+    pub fn new(venue: Venue, operation: Operation) -> Self {
+        let id = InstructionId::default();
+        Self {
+            venue,
+            instruction: Instruction { id, operation },
+        }
+    }
+
+    /// A market order for `quantity` (base units, > 0) of the instrument `key` at its venue. On a perp
+    /// it goes to the side the key names, and with `reduce_only` it only ever brings the position
+    /// nearer to zero; spot knows neither.
+    #[must_use]
+    pub fn market(key: InstrumentKey, side: Side, quantity: Quantity, reduce_only: bool) -> Self {
+        let (symbol, order_type) = (key.symbol, OrderType::Market);
+        let (limit_price, time_in_force) = (None, TimeInForce::default());
+        let operation = if key.kind == InstrumentKind::Spot {
+            Operation::SpotTrade(SpotTrade {
+                symbol,
+                side,
+                quantity,
+                order_type,
+                limit_price,
+                time_in_force,
+            })
+        } else {
+            Operation::PerpTrade(PerpTrade {
+                symbol,
+                side,
+                quantity,
+                order_type,
+                limit_price,
+                time_in_force,
+                reduce_only,
+                position_side: key.kind.position_side(),
+            })
+        };
+        Self::new(key.venue, operation)
+    }
 }
 
 /// What happens to the rest when a leg of a block fails.

@@ -469,19 +469,31 @@ impl Engine {
         Ok(acted)
     }
 
+    /// Shows the strategy what it may read and asks it something.
+    fn consult<T>(
+        &mut self,
+        reduce_only: bool,
+        ask: impl FnOnce(&mut dyn Strategy, &Context<'_>) -> Result<T, ComponentError>,
+    ) -> Result<T, ComponentError> {
+        let pending_withdrawal =
+            setup::pending_withdrawal(&self.config, &self.transit, self.view.now())?;
+        let context = Context {
+            view: &self.view,
+            books: &self.books,
+            exposure: &self.exposure,
+            rules: &self.rules,
+            config: &self.config,
+            pending_withdrawal,
+            flows_seen: self.due_flows,
+            reduce_only,
+        };
+        ask(self.strategy.as_mut(), &context)
+    }
+
     /// Asks the strategy once; `true` when a plan was started.
     fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        let context = context(
-            &self.view,
-            &self.books,
-            &self.exposure,
-            &self.rules,
-            &self.config,
-            &self.transit,
-            self.due_flows,
-            self.risk.level() >= RiskLevel::ReduceOnly,
-        )?;
-        match self.strategy.decide(&context)? {
+        let reduce_only = self.risk.level() >= RiskLevel::ReduceOnly;
+        match self.consult(reduce_only, |strategy, context| strategy.decide(context))? {
             Decision::Hold => Ok(false),
             Decision::Deferred(reason) => {
                 self.tight.counts.rebalances_deferred += 1;
@@ -581,17 +593,9 @@ impl Engine {
         venue: Venue,
         fraction: basis_core::num::Rate,
     ) -> Result<bool, ComponentError> {
-        let context = context(
-            &self.view,
-            &self.books,
-            &self.exposure,
-            &self.rules,
-            &self.config,
-            &self.transit,
-            self.due_flows,
-            true,
-        )?;
-        let plan = self.strategy.deleverage(&context, venue, fraction)?;
+        let plan = self.consult(true, |strategy, context| {
+            strategy.deleverage(context, venue, fraction)
+        })?;
         self.preempt(plan)
     }
 
@@ -602,17 +606,7 @@ impl Engine {
             self.state(at, "halted", reason.clone());
             self.halted = Some(reason);
         }
-        let context = context(
-            &self.view,
-            &self.books,
-            &self.exposure,
-            &self.rules,
-            &self.config,
-            &self.transit,
-            self.due_flows,
-            true,
-        )?;
-        let plan = self.strategy.exit(&context)?;
+        let plan = self.consult(true, |strategy, context| strategy.exit(context))?;
         self.preempt(plan)
     }
 
@@ -757,31 +751,4 @@ fn columns_of(view: &MarketView) -> (StepColumns, Vec<SlotId>) {
         });
     }
     (columns, slots)
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "borrows parts of the engine apart from its strategy"
-)]
-fn context<'a>(
-    view: &'a MarketView,
-    books: &'a Books,
-    exposure: &'a Exposure,
-    rules: &'a RuleBook,
-    config: &'a RunConfig,
-    transit: &Transit,
-    due_flows: u64,
-    reduce_only: bool,
-) -> Result<Context<'a>, ComponentError> {
-    let pending_withdrawal = setup::pending_withdrawal(config, transit, view.now())?;
-    Ok(Context {
-        view,
-        books,
-        exposure,
-        rules,
-        config,
-        pending_withdrawal,
-        flows_seen: due_flows,
-        reduce_only,
-    })
 }

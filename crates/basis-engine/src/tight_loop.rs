@@ -12,15 +12,13 @@ use basis_core::event::{Component, Difference, Event, EventData, EventSink, Inst
 use basis_core::execution::{Execution, ExecutionStatus, Position};
 use basis_core::executor::{self, BoxFuture, Executor, ExecutorError, Join};
 use basis_core::health::Health;
-use basis_core::instruction::{
-    Instruction, Intent, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce,
-};
+use basis_core::instruction::{Instruction, Intent, Operation};
 use basis_core::journal::{Journal, JournalError, Outcome};
 use basis_core::market::MarketView;
 use basis_core::num::{Quantity, Rounding};
 use basis_core::plan::{Action, FailurePolicy, Leg};
 use basis_core::rules::RuleBook;
-use basis_core::types::{InstructionId, InstrumentKind, Span, Venue};
+use basis_core::types::{InstructionId, Span, Venue};
 use basis_core::venue::ExecutionInterface;
 
 use crate::account::{Books, SharedPositions};
@@ -490,34 +488,10 @@ impl TightLoop {
             return Ok(None);
         }
         let side = first.side.opposite();
-        let (symbol, quantity) = (key.symbol, filled);
-        let operation = match key.kind {
-            InstrumentKind::Spot => Operation::SpotTrade(SpotTrade {
-                symbol,
-                side,
-                quantity,
-                order_type: OrderType::Market,
-                limit_price: None,
-                time_in_force: TimeInForce::default(),
-            }),
-            _ => Operation::PerpTrade(PerpTrade {
-                symbol,
-                side,
-                quantity,
-                order_type: OrderType::Market,
-                limit_price: None,
-                time_in_force: TimeInForce::default(),
-                reduce_only: false,
-                position_side: key.kind.position_side(),
-            }),
-        };
-        let instruction = Instruction {
-            id: InstructionId::default(),
-            operation,
-        };
+        let order = Leg::market(key, side, filled, false);
         Ok(Some(Leg {
             venue: leg.venue,
-            instruction,
+            ..order
         }))
     }
 }

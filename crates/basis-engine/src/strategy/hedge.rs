@@ -10,7 +10,7 @@ use basis_core::rules::{Accounts, InstrumentRules, MakerTaker, RuleSnapshot};
 use basis_core::types::{Account, Asset, InstrumentKind, Item, Side, Timestamp, Venue};
 
 use super::Context;
-use super::legs::{leg, perp_leg, split, spot_leg};
+use super::legs::split;
 use crate::account::Books;
 use crate::config::RunConfig;
 
@@ -639,7 +639,7 @@ impl<'a> Book<'a> {
                 .round_to_decimals(0, Rounding::Floor)?;
             let leverage = wanted.max(LEVERAGE_MIN).min(most);
             let symbol = hedge.rules.key.symbol;
-            legs.push(leg(
+            legs.push(Leg::new(
                 hedge.venue,
                 Operation::SetLeverage(SetLeverage {
                     symbol,
@@ -668,7 +668,7 @@ impl<'a> Book<'a> {
                 .abs()?
                 .round_to_lot(rules.lot_size, Rounding::Floor)?;
             for quantity in split(size, rules, self.spot_price, reduces)? {
-                legs.push(perp_leg(rules.key, side, quantity, reduces));
+                legs.push(Leg::market(rules.key, side, quantity, reduces));
             }
         }
         Ok(legs)
@@ -681,7 +681,7 @@ impl<'a> Book<'a> {
         let orders = split(size, rules, self.spot_price, false)?;
         let legs = orders.into_iter();
         Ok(legs
-            .map(|quantity| spot_leg(rules.key, Side::Sell, quantity))
+            .map(|quantity| Leg::market(rules.key, Side::Sell, quantity, false))
             .collect())
     }
 
@@ -712,7 +712,7 @@ impl<'a> Book<'a> {
         let quantities = split(size, rules, self.spot_price, false)?;
         Ok(quantities
             .into_iter()
-            .map(|quantity| spot_leg(rules.key, side, quantity))
+            .map(|quantity| Leg::market(rules.key, side, quantity, false))
             .collect())
     }
 }

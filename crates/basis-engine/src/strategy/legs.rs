@@ -1,13 +1,11 @@
 //! Legs of plans, and sizes cut into orders that a venue accepts.
 
 use basis_core::error::ComponentError;
-use basis_core::instruction::{
-    Instruction, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce, Transfer,
-};
+use basis_core::instruction::{Operation, Transfer};
 use basis_core::num::{Price, Quantity, Rounding};
 use basis_core::plan::Leg;
 use basis_core::rules::InstrumentRules;
-use basis_core::types::{Account, Asset, InstructionId, InstrumentKey, Side, Venue};
+use basis_core::types::{Account, Asset};
 
 /// Most orders one leg is split into when a venue caps market orders.
 const SPLIT_MAX: usize = 20;
@@ -40,54 +38,8 @@ pub(super) fn split(
     Ok(orders)
 }
 
-pub(super) fn leg(venue: Venue, operation: Operation) -> Leg {
-    // The tight loop numbers instructions when it sends them.
-    Leg {
-        venue,
-        instruction: Instruction {
-            id: InstructionId::default(),
-            operation,
-        },
-    }
-}
-
-pub(super) fn spot_leg(key: InstrumentKey, side: Side, quantity: Quantity) -> Leg {
-    leg(
-        key.venue,
-        Operation::SpotTrade(SpotTrade {
-            symbol: key.symbol,
-            side,
-            quantity,
-            order_type: OrderType::Market,
-            limit_price: None,
-            time_in_force: TimeInForce::default(),
-        }),
-    )
-}
-
-pub(super) fn perp_leg(
-    key: InstrumentKey,
-    side: Side,
-    quantity: Quantity,
-    reduce_only: bool,
-) -> Leg {
-    leg(
-        key.venue,
-        Operation::PerpTrade(PerpTrade {
-            symbol: key.symbol,
-            side,
-            quantity,
-            order_type: OrderType::Market,
-            limit_price: None,
-            time_in_force: TimeInForce::default(),
-            reduce_only,
-            position_side: None,
-        }),
-    )
-}
-
 pub(super) fn transfer_leg(asset: Asset, amount: Quantity, from: Account, to: Account) -> Leg {
-    leg(
+    Leg::new(
         from.venue,
         Operation::Transfer(Transfer {
             asset,

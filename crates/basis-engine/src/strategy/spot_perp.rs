@@ -25,7 +25,6 @@ use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 
 use super::funding::{Moves, moves, sweeps};
 use super::hedge::{Book, Layout};
-use super::legs::{perp_leg, spot_leg};
 use super::{Context, Decision, Strategy, in_kind};
 use crate::config::RunConfig;
 
@@ -350,10 +349,11 @@ fn mend_hedge(
             .round_to_lot(rules.lot_size, Rounding::Floor)?;
         let worth = size.notional(book.spot_price, Rounding::Floor)?;
         if size >= rules.min_quantity && worth >= rules.min_notional {
-            legs.push(spot_leg(
+            legs.push(Leg::market(
                 rules.key,
                 Side::Sell,
                 size.min(rules.max_market_quantity),
+                false,
             ));
         }
     } else {
@@ -367,7 +367,7 @@ fn mend_hedge(
                 .round_to_lot(rules.lot_size, Rounding::Ceil)?
                 .min(held);
             if size.is_positive() && size >= rules.min_quantity {
-                legs.push(perp_leg(rules.key, Side::Buy, size, true));
+                legs.push(Leg::market(rules.key, Side::Buy, size, true));
                 rest = rest.sub(size.min(rest))?;
             }
         }
@@ -462,7 +462,7 @@ fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentErr
     if !book.tradable {
         return Ok(Decision::Deferred("dust"));
     }
-    let legs = vec![spot_leg(rules.key, Side::Sell, size)];
+    let legs = vec![Leg::market(rules.key, Side::Sell, size, false)];
     Ok(Decision::Act(plan(
         context,
         Action::SellDust,

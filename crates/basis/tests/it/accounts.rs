@@ -190,21 +190,6 @@ fn a_hedge_at_the_venues_default_leverage_is_entered() {
 }
 
 #[test]
-fn eight_threads_on_one_market_agree_with_one() {
-    let data = market();
-    let alone = run(&data, &[]);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| run(&data, &[]))).collect();
-        for thread in threads {
-            let other = thread.join().unwrap();
-            assert_eq!(other.ledger, alone.ledger);
-            assert_eq!(other.steps.equity_usd, alone.steps.equity_usd);
-            assert_eq!(other.executions, alone.executions);
-        }
-    });
-}
-
-#[test]
 fn the_risk_ladder_cuts_then_closes_and_stays_closed() {
     let data = market();
     // Around half a percent of maintenance margin is normal for this book, so limits there bite.

@@ -174,7 +174,12 @@ fn eight_threads_on_one_market_give_the_same_result() {
     ));
     let run = || {
         let result = run_backtest(&data, &setup, &registry, &mut |_| {}).unwrap();
-        (result.ledger, result.events, result.steps.equity_usd)
+        (
+            result.ledger,
+            result.events,
+            result.steps.equity_usd,
+            result.executions,
+        )
     };
     let first = run();
     assert!(!first.0.is_empty());
