@@ -11,6 +11,8 @@ const CORE_TREE: &[&str] = &[
     "basis-core",
     "proc-macro2",
     "quote",
+    "ruint",
+    "ruint-macro",
     "rustc-hash",
     "serde",
     "serde_core",

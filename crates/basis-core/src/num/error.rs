@@ -19,6 +19,12 @@ pub enum MathError {
         /// The operation, for example `mul` or `quantity notional`.
         op: &'static str,
     },
+    /// The result does not fit a contract's integer.
+    #[error("overflow in {op}: the result does not fit 256 bits")]
+    Overflow256 {
+        /// The operation, for example `mul_div`.
+        op: &'static str,
+    },
     /// The divisor is zero.
     #[error("division by zero in {op}")]
     DivideByZero {

@@ -6,7 +6,8 @@
 //! kept in.
 //!
 //! It is not the arithmetic of the chain: what a contract computes is in
-//! 256-bit base units, and a ray (27 decimals) never passes through here. It
+//! 256-bit base units ([`uint256`]), and a ray (27 decimals) never passes
+//! through it. It
 //! is not for statistics either: [`Fixed18::to_f64`] is the exit, and no way
 //! leads back.
 //!
@@ -80,10 +81,12 @@ mod fixed18;
 mod property_tests;
 mod rounding;
 mod text;
+pub mod uint256;
 mod units;
 mod wide;
 
 pub use error::{MathError, ParseError};
 pub use fixed18::Fixed18;
 pub use rounding::Rounding;
+pub use uint256::U256;
 pub use units::{Bps, Price, PriceChange, Quantity, Rate, Value};

@@ -2,4 +2,9 @@
 //!
 //! The same functions serve the simulated venue, the risk monitor and live previews.
 
+pub mod aave_v3;
+pub mod curve_stableswap;
+pub mod liquid_staking;
+pub mod morpho_blue;
 pub mod perp;
+pub mod uniswap_v3;

@@ -1,0 +1,1 @@
+//! Curve StableSwap: invariant, exchange and liquidity as the pool computes them.

@@ -1,0 +1,1 @@
+//! Share arithmetic of Lido (stETH, wstETH) and EtherFi (eETH, weETH).

@@ -1,0 +1,1 @@
+//! Morpho Blue and its adaptive-curve interest rate model.

@@ -1,0 +1,1 @@
+//! Uniswap V3: ticks, prices, swaps and positions as the pool computes them.
