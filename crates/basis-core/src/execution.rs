@@ -160,6 +160,42 @@ pub enum VenueEventKind {
         /// How much.
         amount: Quantity,
     },
+    /// Balances grew or shrank by themselves: interest, interest owed, a rebase. The lines say which
+    /// and by how much.
+    Accrual,
+    /// A protocol paid out a reward.
+    Reward {
+        /// Where it can be claimed, or where it arrived.
+        account: Account,
+        /// What.
+        asset: Asset,
+        /// How much, > 0.
+        amount: Quantity,
+    },
+    /// A redemption ticket has left its queue and can be claimed.
+    TicketReady {
+        /// The instruction that joined the queue.
+        instruction: InstructionId,
+        /// What it pays.
+        asset: Asset,
+        /// How much.
+        amount: Quantity,
+    },
+    /// A lending protocol let somebody repay our debt for our collateral.
+    LendingLiquidation {
+        /// The account at the protocol.
+        account: Account,
+        /// What was taken from us.
+        collateral: Asset,
+        /// How much of it, the bonus included.
+        seized: Quantity,
+        /// What was repaid for us.
+        debt: Asset,
+        /// How much of it.
+        repaid: Quantity,
+        /// Health factor before (Aave), or LLTV × collateral ÷ debt (Morpho); below 1.
+        health_factor: Rate,
+    },
     /// A happening of a driver that is not ours, by its own name.
     Other {
         /// The driver's word for it.
@@ -174,9 +210,14 @@ impl VenueEventKind {
     #[must_use]
     pub const fn settles(&self) -> Option<InstructionId> {
         match self {
-            Self::TransferArrived { instruction, .. } => Some(*instruction),
+            Self::TransferArrived { instruction, .. } | Self::TicketReady { instruction, .. } => {
+                Some(*instruction)
+            }
             Self::Other { instruction, .. } => *instruction,
             Self::LateFill { .. }
+            | Self::Accrual
+            | Self::Reward { .. }
+            | Self::LendingLiquidation { .. }
             | Self::Funding { .. }
             | Self::FundingMissing { .. }
             | Self::Liquidation { .. } => None,
@@ -191,6 +232,32 @@ pub struct Position {
     pub account: Account,
     /// What.
     pub item: Item,
-    /// Signed units.
+    /// Signed units, scaled ones where the item is scaled.
     pub quantity: Quantity,
+    /// What they stand for now, after the protocol's own rounding; `quantity` where nothing is scaled.
+    pub units: Quantity,
+}
+
+impl Position {
+    /// A holding of an item that is not scaled.
+    #[must_use]
+    pub const fn new(account: Account, item: Item, quantity: Quantity) -> Self {
+        Self::scaled(account, item, quantity, quantity)
+    }
+
+    /// A holding of `quantity` scaled units that stand for `units`.
+    #[must_use]
+    pub const fn scaled(
+        account: Account,
+        item: Item,
+        quantity: Quantity,
+        units: Quantity,
+    ) -> Self {
+        Self {
+            account,
+            item,
+            quantity,
+            units,
+        }
+    }
 }

@@ -18,9 +18,35 @@ pub struct Instruction {
     /// Never reused; the client order id and the journal key derive from it.
     #[serde(default)]
     pub id: InstructionId,
+    /// Who executes it when it is a step of an [`Operation::Atomic`]; absent elsewhere, and in a step
+    /// that only one venue of the group can execute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venue: Option<Venue>,
     /// What to do.
     #[serde(flatten)]
     pub operation: Operation,
+}
+
+impl Instruction {
+    /// `operation` with its number, addressed by the leg that carries it.
+    #[must_use]
+    pub const fn new(id: InstructionId, operation: Operation) -> Self {
+        Self {
+            id,
+            venue: None,
+            operation,
+        }
+    }
+
+    /// A step of an [`Operation::Atomic`] that `venue` executes.
+    #[must_use]
+    pub const fn step(venue: Venue, operation: Operation) -> Self {
+        Self {
+            id: InstructionId(0),
+            venue: Some(venue),
+            operation,
+        }
+    }
 }
 
 /// The closed set of things to do.

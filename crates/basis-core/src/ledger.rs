@@ -1,7 +1,8 @@
 //! Ledger lines: the only thing that changes a holding.
 //!
 //! **Invariants.** Append-only. The unique [`Cause`] makes posting idempotent. A holding is the
-//! sum of the quantities posted to its account and item. The open cost of a perpetual position is
+//! sum of the quantities posted to its account and item, and what it stands for the sum of the units.
+//! The open cost of a perpetual position is
 //! the sum of the values of its `trade` lines plus the realised results booked against it.
 
 use std::fmt;
@@ -200,21 +201,26 @@ pub struct LedgerEntry {
     pub account: Account,
     /// What is counted.
     pub item: Item,
-    /// Signed change of the holding: a multiple of the asset's own unit, or base units of a position.
+    /// Signed change of the holding: a multiple of the asset's own unit, base units of a position, or
+    /// scaled units of a balance that grows by itself. Zero on a line of interest or of a rebase, which
+    /// changes only what the holding stands for.
     pub quantity: Quantity,
-    /// Signed worth that changed hands, in the reporting currency (USD).
+    /// Signed change of what the holding stands for: units of the asset that scaled units are worth at
+    /// the protocol, after its own rounding. The same as `quantity` for everything else.
+    pub units: Quantity,
+    /// Signed worth that changed hands, in the reporting currency (USD); what we owe counts against us.
     ///
-    /// Lines of kind `trade`: what was paid (> 0) or received (< 0) for `quantity`, that is quantity ×
-    /// fill price; the asset legs of a spot trade cancel out to the last unit, and a position line
-    /// changes the position's open cost by it. Every other line: quantity × reference price, half-even
-    /// at 18 decimals.
+    /// Lines of kind `trade`: what was paid (> 0) or received (< 0) for `units`, that is units × fill
+    /// price; the asset legs of a trade cancel out to the last unit, and a position line changes the
+    /// position's open cost by it. Every other line: units × reference price, half-even at 18 decimals,
+    /// with the sign turned for a debt.
     pub value: Value,
     /// Why.
     pub kind: EntryKind,
     /// The instruction behind it, when there is one.
     pub instruction: Option<InstructionId>,
     /// The mark of the item at that moment, in the reporting currency (1 for the stablecoins that
-    /// the run values at 1). Slippage of a trade line = quantity × reference price − value.
+    /// the run values at 1). Slippage of a trade line = units × reference price − value.
     pub reference_price: Price,
     /// Unique; posting the same cause twice does nothing.
     pub cause: Cause,

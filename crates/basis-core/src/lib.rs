@@ -5,6 +5,7 @@
 //! **Invariants.** No I/O, no clock reads, no randomness, no threads of its own. Money is exact.
 //! Nothing here knows a venue, a strategy or a file format.
 
+pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -17,10 +17,9 @@ impl Leg {
     /// `operation` addressed to `venue`; the tight loop numbers it when it sends it.
     #[must_use]
     pub fn new(venue: Venue, operation: Operation) -> Self {
-        let id = InstructionId::default();
         Self {
             venue,
-            instruction: Instruction { id, operation },
+            instruction: Instruction::new(InstructionId::default(), operation),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::config::{Node, Problems};
 use crate::error::{ComponentError, VenueError};
@@ -105,6 +106,8 @@ pub struct Dependencies {
     pub transport: Option<Arc<dyn Transport>>,
     /// Capital on its way between simulated venues; backtest only.
     pub transit: Option<Arc<Transit>>,
+    /// The chain that the on-chain interfaces share.
+    pub chain: Option<Arc<dyn Chain>>,
 }
 
 impl Dependencies {

@@ -38,7 +38,7 @@ use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
 use crate::statistics::Running;
 use crate::strategy::{Context, Decision, Strategy};
-use crate::tight_loop::{TightLoop, stalled};
+use crate::tight_loop::{TightLoop, stalled, touch};
 
 /// Longest wait for a pending step before its plan is given up.
 const PARKED_MAX: Span = Span::from_hours(7 * 24);
@@ -170,6 +170,7 @@ impl Engine {
                 basis_core::types::Asset::literal("USDC"),
             ],
             base: config.asset,
+            wrapped: Vec::new(),
             symbol: config.symbol(),
             reference: config.reference_price,
         };
@@ -338,11 +339,10 @@ impl Engine {
             if happened.is_empty() {
                 continue;
             }
-            touched.push(venue);
+            touch(&mut touched, venue);
             for event in happened {
-                // What arrived has also left what the wallet reports as in flight.
-                if matches!(event.kind, VenueEventKind::TransferArrived { .. }) {
-                    touched.push(Venue::WALLET);
+                for entry in &event.entries {
+                    touch(&mut touched, entry.account.venue);
                 }
                 self.take_event(event)?;
             }
@@ -350,9 +350,8 @@ impl Engine {
         if touched.is_empty() {
             return Ok(());
         }
-        touched.sort_unstable();
-        touched.dedup();
-        self.tight.reconcile(&self.view, &self.books, &touched)
+        self.tight
+            .reconcile_touched(&self.view, &self.books, touched)
     }
 
     fn take_event(&mut self, mut event: VenueEvent) -> Result<(), ComponentError> {

@@ -12,7 +12,7 @@ use basis_core::event::{Component, Difference, Event, EventData, EventSink, Inst
 use basis_core::execution::{Execution, ExecutionStatus, Position};
 use basis_core::executor::{self, BoxFuture, Executor, ExecutorError, Join};
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, Intent, Operation};
+use basis_core::instruction::{Instruction, Intent, Operation, OperationKind};
 use basis_core::journal::{Journal, JournalError, Outcome};
 use basis_core::market::MarketView;
 use basis_core::num::{Quantity, Rounding};
@@ -123,8 +123,9 @@ impl TightLoop {
         let started = self.clock.now();
         let legs = self.number(&block.legs)?;
         let mut results = self.send(view, &legs)?;
-        let mut outcome = self.settle(view, books, &legs, &mut results, action)?;
-        self.reconcile_legs(view, books, &legs)?;
+        let mut touched = Vec::with_capacity(legs.len() + 1);
+        let mut outcome = self.settle(view, books, &legs, &mut results, (action, &mut touched))?;
+        self.reconcile_touched(view, books, touched)?;
         let failed: Vec<_> = failures(&legs, &results).collect();
         if failed.is_empty() {
             self.health
@@ -238,11 +239,12 @@ impl TightLoop {
         books: &mut Books,
         legs: &[Leg],
         results: &mut [LegResult],
-        action: Action,
+        (action, touched): (Action, &mut Vec<Venue>),
     ) -> Result<BlockOutcome, ComponentError> {
         let mut outcome = BlockOutcome::default();
         let mut unknown = None;
         for (leg, result) in legs.iter().zip(results.iter_mut()) {
+            touch(touched, leg.venue);
             let operation = leg.instruction.operation.kind();
             let is_order = matches!(
                 leg.instruction.operation,
@@ -252,9 +254,10 @@ impl TightLoop {
             let summary = match result {
                 Ok(execution) => {
                     for entry in execution.entries.drain(..) {
+                        touch(touched, entry.account.venue);
                         books.post(view, entry)?;
                     }
-                    outcome.traded |= !execution.fills.is_empty();
+                    outcome.traded |= !execution.fills.is_empty() || changes_position(operation);
                     self.counts.fills += execution.fills.len() as u64;
                     if matches!(execution.status, ExecutionStatus::Pending { .. }) {
                         outcome.pending.push(execution.instruction);
@@ -319,23 +322,14 @@ impl TightLoop {
         }
     }
 
-    /// Compares the books with every venue a block touched; transfers touch the wallet too, which
-    /// answers for what is in flight.
-    fn reconcile_legs(
+    /// Compares the books with every venue in `touched`, each once.
+    pub(crate) fn reconcile_touched(
         &mut self,
         view: &MarketView,
         books: &Books,
-        legs: &[Leg],
+        mut touched: Vec<Venue>,
     ) -> Result<(), ComponentError> {
-        let mut touched: Vec<Venue> = legs.iter().map(|leg| leg.venue).collect();
-        if legs
-            .iter()
-            .any(|leg| matches!(leg.instruction.operation, Operation::Transfer(_)))
-        {
-            touched.push(Venue::WALLET);
-        }
         touched.sort_unstable();
-        touched.dedup();
         self.reconcile(view, books, &touched)
     }
 
@@ -442,8 +436,10 @@ impl TightLoop {
             return Ok(Vec::new());
         }
         let mut results = self.send(view, &opposite)?;
-        self.settle(view, books, &opposite, &mut results, Action::ExitPartial)?;
-        self.reconcile_legs(view, books, &opposite)?;
+        let mut touched = Vec::with_capacity(opposite.len() + 1);
+        let action = (Action::ExitPartial, &mut touched);
+        self.settle(view, books, &opposite, &mut results, action)?;
+        self.reconcile_touched(view, books, touched)?;
         let refused: Vec<_> = failures(&opposite, &results)
             .map(|(leg, e)| (leg.clone(), e.clone()))
             .collect();
@@ -531,18 +527,53 @@ fn positions_at(legs: &[Leg], venue: Venue) -> Vec<usize> {
 
 /// Every holding of `venue` that books or venue know of, where they differ. A venue holds a handful
 /// of items, so scanning beats building maps.
+/// Notes that `venue` must be compared; the wallet answers for what is in flight.
+pub(crate) fn touch(touched: &mut Vec<Venue>, venue: Venue) {
+    let venue = if venue == Venue::IN_FLIGHT {
+        Venue::WALLET
+    } else {
+        venue
+    };
+    if !touched.contains(&venue) {
+        touched.push(venue);
+    }
+}
+
+/// Whether an operation that leaves no fill moves capital into or out of a position.
+const fn changes_position(operation: OperationKind) -> bool {
+    matches!(
+        operation,
+        OperationKind::Swap
+            | OperationKind::AddLiquidity
+            | OperationKind::RemoveLiquidity
+            | OperationKind::Supply
+            | OperationKind::Withdraw
+            | OperationKind::Borrow
+            | OperationKind::Repay
+            | OperationKind::Stake
+            | OperationKind::Unstake
+            | OperationKind::Atomic
+    )
+}
+
 fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut Vec<Difference>) {
     let mut matched = 0;
     for held in books.positions_of(venue) {
         let same = |p: &&Position| p.item == held.item && p.account == held.account;
-        let actual = reported.iter().find(same).map(|p| p.quantity);
+        let actual = reported.iter().find(same);
         matched += usize::from(actual.is_some());
-        if actual != Some(held.quantity) {
-            let (account, item, expected) = (held.account, held.item, held.quantity);
-            let actual = actual.unwrap_or_default();
+        let nothing = (Quantity::ZERO, Quantity::ZERO);
+        let actual = actual.map_or(nothing, |p| (p.quantity, p.units));
+        if actual != (held.quantity, held.units) {
+            // What scaled units stand for may differ where their count does not.
+            let (expected, actual) = if actual.0 == held.quantity {
+                (held.units, actual.1)
+            } else {
+                (held.quantity, actual.0)
+            };
             differences.push(Difference {
-                account,
-                item,
+                account: held.account,
+                item: held.item,
                 expected,
                 actual,
             });

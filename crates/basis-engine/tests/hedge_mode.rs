@@ -62,6 +62,7 @@ fn line(
         account: USDM,
         item,
         quantity,
+        units: quantity,
         value: quantity.notional(price, Rounding::HalfEven).unwrap(),
         kind,
         instruction: None,
@@ -85,6 +86,7 @@ fn both_sides_are_held_apart_priced_alike_and_settled_each_on_its_own_cost() {
     let pricing = Pricing {
         stable: vec![USDT],
         base: Asset::literal("BTC"),
+        wrapped: Vec::new(),
         symbol: BTC,
         reference: SeriesId::new(SeriesKind::Spot, BINANCE, BTC),
     };

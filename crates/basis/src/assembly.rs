@@ -215,6 +215,7 @@ impl World {
             clock: Some(Arc::new(self.clock.clone())),
             transport: None,
             transit: Some(Arc::clone(&self.transit)),
+            chain: None,
         }
     }
 

@@ -11,7 +11,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::execution::Position;
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
 use basis_core::market::{MarketView, PriceState, SlotId};
-use basis_core::num::{Price, PriceChange, Quantity, Rounding, Value};
+use basis_core::num::{MathError, Price, PriceChange, Quantity, Rounding, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Timestamp, Venue,
 };
@@ -26,6 +26,9 @@ pub struct Pricing {
     pub stable: Vec<Asset>,
     /// The underlying.
     pub base: Asset,
+    /// Assets of which a unit is always worth one of the underlying: its wrapped form, and tokens
+    /// that rebase to it.
+    pub wrapped: Vec<Asset>,
     /// The underlying's symbol against the quote asset.
     pub symbol: Symbol,
     /// The reference spot series; values the underlying where a venue has no spot series.
@@ -39,11 +42,14 @@ pub struct Holding {
     pub account: Account,
     /// What.
     pub item: Item,
-    /// Signed units.
+    /// Signed units, scaled ones of an item that is scaled.
     pub quantity: Quantity,
+    /// What they stand for, without the sign of a debt.
+    pub units: Quantity,
     /// Open cost of a position; zero for assets.
     pub cost: Value,
-    /// Quantity × mark at the last valuation; the quantity itself for a stablecoin.
+    /// Units × mark at the last valuation, below zero for a debt; the units themselves for a
+    /// stablecoin.
     pub worth: Value,
     price: Option<SlotId>,
     opening: StepOpening,
@@ -52,7 +58,8 @@ pub struct Holding {
 /// A holding as it stood when the step began.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StepOpening {
-    quantity: Quantity,
+    /// With the sign of a debt.
+    units: Quantity,
     mark: Price,
 }
 
@@ -163,16 +170,13 @@ impl Books {
         self.valued_at = None;
         let holding = self.holding_mut(view, entry.account, entry.item)?;
         holding.quantity = holding.quantity.add(entry.quantity)?;
+        holding.units = holding.units.add(entry.units)?;
         let (mut cash, mut cost) = (Value::ZERO, Value::ZERO);
-        match (entry.item, entry.kind) {
-            (Item::Position(_), EntryKind::Trade) => {
-                holding.cost = holding.cost.add(entry.value)?;
-                cost = entry.value;
-            }
-            (Item::Asset(_), _) if holding.price.is_none() => {
-                cash = Value::new(entry.quantity.get());
-            }
-            (Item::Position(_) | Item::Asset(_), _) => {}
+        if holding.price.is_none() {
+            cash = Value::new(signed(entry.item, entry.units)?.get());
+        } else if entry.kind == EntryKind::Trade && matches!(entry.item, Item::Position(_)) {
+            holding.cost = holding.cost.add(entry.value)?;
+            cost = entry.value;
         }
         let price = holding.price;
         self.cost = self.cost.add(cost)?;
@@ -218,8 +222,7 @@ impl Books {
         let step = &mut self.step;
         let bucket = match entry.kind {
             EntryKind::Trade => {
-                let at_mark = entry
-                    .quantity
+                let at_mark = signed(entry.item, entry.units)?
                     .notional(entry.reference_price, Rounding::HalfEven)?;
                 step.slippage = step.slippage.add(at_mark.sub(entry.value)?)?;
                 None
@@ -247,8 +250,7 @@ impl Books {
         if let Some(slot) = price {
             let mark = view.quote(slot).mark;
             if mark != entry.reference_price {
-                let drift = entry
-                    .quantity
+                let drift = signed(entry.item, entry.units)?
                     .gain(mark.diff(entry.reference_price), Rounding::HalfEven)?;
                 self.step.price = self.step.price.add(drift)?;
             }
@@ -284,6 +286,7 @@ impl Books {
             account,
             item,
             quantity: Quantity::ZERO,
+            units: Quantity::ZERO,
             cost: Value::ZERO,
             worth: Value::ZERO,
             price,
@@ -301,23 +304,28 @@ impl Books {
         item: Item,
     ) -> Result<Option<SlotId>, ComponentError> {
         let unpriced = |what: String| ComponentError::new(Code::ExposureUnpriced, what);
-        match item {
-            Item::Asset(asset) if self.pricing.stable.contains(&asset) => Ok(None),
-            Item::Asset(asset) if asset == self.pricing.base => {
-                let own =
-                    InstrumentKey::new(account.venue, InstrumentKind::Spot, self.pricing.symbol);
-                Ok(Some(view.slot(own.series()).unwrap_or(self.reference)))
+        let asset = match item {
+            Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) => asset,
+            Item::Position(key) => {
+                return view.slot(key.series()).map(Some).ok_or_else(|| {
+                    unpriced(format!(
+                        "position {key} has no price series {}",
+                        key.series()
+                    ))
+                });
             }
-            Item::Asset(asset) => Err(unpriced(format!(
-                "{asset} in {account} has no price series"
-            ))),
-            Item::Position(key) => view.slot(key.series()).map(Some).ok_or_else(|| {
-                unpriced(format!(
-                    "position {key} has no price series {}",
-                    key.series()
-                ))
-            }),
+        };
+        let pricing = &self.pricing;
+        if pricing.stable.contains(&asset) {
+            return Ok(None);
         }
+        if asset == pricing.base || pricing.wrapped.contains(&asset) {
+            let own = InstrumentKey::new(account.venue, InstrumentKind::Spot, pricing.symbol);
+            return Ok(Some(view.slot(own.series()).unwrap_or(self.reference)));
+        }
+        Err(unpriced(format!(
+            "{asset} in {account} has no price series"
+        )))
     }
 
     /// Values every holding at the view's marks.
@@ -331,8 +339,8 @@ impl Books {
         let mut equity = self.cash.sub(self.cost)?;
         for holding in &mut self.holdings {
             holding.worth = match holding.price {
-                None => Value::new(holding.quantity.get()),
-                Some(_) if holding.quantity.is_zero() => Value::ZERO,
+                None => Value::new(holding.signed_units()?.get()),
+                Some(_) if holding.units.is_zero() => Value::ZERO,
                 Some(slot) => {
                     let quote = view.quote(slot);
                     if quote.state == PriceState::Missing {
@@ -344,7 +352,8 @@ impl Books {
                         );
                         return Err(ComponentError::new(Code::ExposureUnpriced, message));
                     }
-                    let worth = holding.quantity.notional(quote.mark, Rounding::HalfEven)?;
+                    let units = holding.signed_units()?;
+                    let worth = units.notional(quote.mark, Rounding::HalfEven)?;
                     equity = equity.add(worth)?;
                     worth
                 }
@@ -367,19 +376,17 @@ impl Books {
             let Some(slot) = holding.price else { continue };
             let mark = view.quote(slot).mark;
             let opening = holding.opening;
-            if !opening.quantity.is_zero() {
-                delta_at_open = delta_at_open.add(opening.quantity)?;
+            if !opening.units.is_zero() {
+                delta_at_open = delta_at_open.add(opening.units)?;
                 let apart: PriceChange = mark.diff(opening.mark).sub(reference_move)?;
                 if !apart.is_zero() {
-                    let gain = opening.quantity.gain(apart, Rounding::HalfEven)?;
+                    let gain = opening.units.gain(apart, Rounding::HalfEven)?;
                     self.step.basis = self.step.basis.add(gain)?;
                 }
             }
-            net_delta = net_delta.add(holding.quantity)?;
-            holding.opening = StepOpening {
-                quantity: holding.quantity,
-                mark,
-            };
+            let units = holding.signed_units()?;
+            net_delta = net_delta.add(units)?;
+            holding.opening = StepOpening { units, mark };
         }
         if !delta_at_open.is_zero() {
             let gain = delta_at_open.gain(reference_move, Rounding::HalfEven)?;
@@ -447,11 +454,14 @@ impl Books {
     pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
         self.holdings
             .iter()
-            .filter(|holding| !holding.quantity.is_zero())
-            .map(|holding| Position {
-                account: holding.account,
-                item: holding.item,
-                quantity: holding.quantity,
+            .filter(|holding| !holding.quantity.is_zero() || !holding.units.is_zero())
+            .map(|holding| {
+                Position::scaled(
+                    holding.account,
+                    holding.item,
+                    holding.quantity,
+                    holding.units,
+                )
             })
     }
 
@@ -483,7 +493,26 @@ impl Books {
     }
 }
 
+/// `units` of `item` with the sign they count with.
+#[inline]
+fn signed(item: Item, units: Quantity) -> Result<Quantity, MathError> {
+    if item.is_debt() {
+        units.neg()
+    } else {
+        Ok(units)
+    }
+}
+
 impl Holding {
+    /// What the holding stands for: above zero for what is ours, below for what we owe.
+    ///
+    /// # Errors
+    /// [`MathError`] for a debt at the very bound of the range.
+    #[inline]
+    pub fn signed_units(&self) -> Result<Quantity, MathError> {
+        signed(self.item, self.units)
+    }
+
     /// The slot that prices it; `None` for a stablecoin.
     #[must_use]
     pub const fn price(&self) -> Option<SlotId> {

@@ -81,9 +81,9 @@ impl Exposure {
         }
         let (mut net, mut gross) = (Quantity::ZERO, Quantity::ZERO);
         for holding in books.holdings() {
-            if holding.price().is_some() && !holding.quantity.is_zero() {
-                net = net.add(holding.quantity)?;
-                gross = gross.add(holding.quantity.abs()?)?;
+            if holding.price().is_some() && !holding.units.is_zero() {
+                net = net.add(holding.signed_units()?)?;
+                gross = gross.add(holding.units.abs()?)?;
             }
         }
         (self.net_delta, self.gross_delta) = (net, gross);
@@ -127,7 +127,11 @@ impl Exposure {
                         .holdings()
                         .iter()
                         .enumerate()
-                        .filter(|(_, h)| h.account == holding.account && h.price().is_none())
+                        .filter(|(_, h)| {
+                            h.account == holding.account
+                                && h.price().is_none()
+                                && matches!(h.item, Item::Asset(_))
+                        })
                         .map(|(at, _)| at)
                         .collect(),
                     positions: vec![(at, perp)],

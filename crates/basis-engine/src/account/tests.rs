@@ -62,6 +62,7 @@ fn books(view: &MarketView) -> Books {
     let pricing = Pricing {
         stable: vec![USDT],
         base: BTC,
+        wrapped: Vec::new(),
         symbol: SYMBOL,
         reference: spot(),
     };
@@ -82,6 +83,7 @@ fn line(
         account: MAIN,
         item,
         quantity: quantity.parse().unwrap(),
+        units: quantity.parse().unwrap(),
         value: value.parse().unwrap(),
         kind,
         instruction: None,

@@ -102,13 +102,9 @@ impl Holdings {
     }
 
     pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
-        self.rows
-            .iter()
-            .map(|&((account, asset), quantity)| Position {
-                account,
-                item: Item::Asset(asset),
-                quantity,
-            })
+        self.rows.iter().map(|&((account, asset), quantity)| {
+            Position::new(account, Item::Asset(asset), quantity)
+        })
     }
 }
 
@@ -195,6 +191,7 @@ impl Lines {
             account,
             item,
             quantity,
+            units: quantity,
             value,
             kind,
             instruction: self.instruction,
@@ -310,10 +307,8 @@ impl Books {
     pub(crate) fn holdings(&self, perp: Option<Account>) -> Vec<Position> {
         let mut rows: Vec<Position> = self.cash.positions().collect();
         if let Some(account) = perp {
-            rows.extend(self.positions.iter().map(|open| Position {
-                account,
-                item: Item::Position(open.key),
-                quantity: open.position.quantity,
+            rows.extend(self.positions.iter().map(|open| {
+                Position::new(account, Item::Position(open.key), open.position.quantity)
             }));
         }
         rows.sort_by_key(|row| (row.account, row.item));

@@ -368,7 +368,7 @@ impl Desk {
     pub(crate) fn run(&mut self, operation: Operation) -> Result<Execution, VenueError> {
         let id = InstructionId(self.next);
         self.next += 1;
-        let instruction = Instruction { id, operation };
+        let instruction = Instruction::new(id, operation);
         let result = ready(self.venue.execute_instruction(&self.view, &instruction));
         if let Ok(execution) = &result {
             self.ledger.extend(execution.entries.iter().cloned());

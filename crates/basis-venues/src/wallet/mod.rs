@@ -368,10 +368,8 @@ impl ExecutionInterface for WalletExecutionInterface {
             .in_flight()
             .map_err(|refusal| venue_error("positions", refusal))?;
         let mut rows: Vec<Position> = self.holdings.positions().collect();
-        rows.extend(in_flight.into_iter().map(|(asset, quantity)| Position {
-            account: Account::IN_FLIGHT,
-            item: Item::Asset(asset),
-            quantity,
+        rows.extend(in_flight.into_iter().map(|(asset, quantity)| {
+            Position::new(Account::IN_FLIGHT, Item::Asset(asset), quantity)
         }));
         rows.sort_by_key(|row| (row.account, row.item));
         Ok(rows)

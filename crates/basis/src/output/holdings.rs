@@ -167,8 +167,10 @@ fn source_of(steps: &StepColumns, account: Account, item: Item) -> PriceSource {
     let prices = &steps.prices;
     let found = match item {
         Item::Position(key) => prices.iter().position(|p| p.series == key.series()),
-        Item::Asset(asset) if is_par(asset) => return PriceSource::Par,
-        Item::Asset(asset) => {
+        Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) if is_par(asset) => {
+            return PriceSource::Par;
+        }
+        Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) => {
             let spot = |p: &&basis_engine::result::PriceColumn| {
                 p.series.kind == SeriesKind::Spot && prices_asset(p.series.symbol, asset)
             };

@@ -75,6 +75,7 @@ impl Lines {
             account,
             item,
             quantity: numbers.0.parse().unwrap(),
+            units: numbers.0.parse().unwrap(),
             value: numbers.1.parse().unwrap(),
             kind,
             instruction: (kind == EntryKind::Trade).then_some(InstructionId(1)),

@@ -17,12 +17,13 @@ use super::in_share_class;
 use super::rows::{Column, Kind, Rows};
 
 /// The columns of `ledger`.
-pub(super) const LEDGER: [Column; 10] = [
+pub(super) const LEDGER: [Column; 11] = [
     ("seq", Kind::Count),
     ("timestamp", Kind::Instant),
     ("account", Kind::Text),
     ("item", Kind::Text),
     ("quantity", Kind::Number),
+    ("units", Kind::Number),
     ("value_usd", Kind::Number),
     ("kind", Kind::Text),
     ("instruction_id", Kind::Text),
@@ -126,6 +127,7 @@ pub(super) fn ledger<T: Rows>(mut table: T, lines: &[LedgerEntry]) -> Result<u64
         table.shown(&line.account);
         table.shown(&line.item);
         table.number(line.quantity.get());
+        table.number(line.units.get());
         table.number(line.value.get());
         table.plain(line.kind.as_str());
         match line.instruction {
@@ -392,7 +394,7 @@ mod tests {
         let rows = lines("ledger.csv");
         assert_eq!(
             rows[7],
-            "6,2024-05-01T02:00:00Z,binance.usdm,USDT,6.02,6.02,funding,,1,\
+            "6,2024-05-01T02:00:00Z,binance.usdm,USDT,6.02,6.02,6.02,funding,,1,\
              funding:binance:BTCUSDT:2024-05-01T02:00:00Z#0"
         );
         assert_eq!(rows.len(), 10);

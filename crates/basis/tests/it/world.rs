@@ -333,6 +333,7 @@ impl SlowVenue {
                     account: main_account(self.venue),
                     item,
                     quantity,
+                    units: quantity,
                     value,
                     kind,
                     instruction: Some(id),
@@ -367,6 +368,7 @@ impl SlowVenue {
                     account: main_account(self.venue),
                     item: Item::Asset(USDT),
                     quantity: amount,
+                    units: amount,
                     value: Value::new(amount.get()),
                     kind: EntryKind::Funding,
                     instruction: None,
@@ -507,6 +509,7 @@ impl ExecutionInterface for SlowVenue {
                 account,
                 item: Item::Asset(shipment.asset),
                 quantity,
+                units: quantity,
                 value: Value::new(quantity.get()),
                 kind: EntryKind::Transfer,
                 instruction: Some(shipment.instruction),
@@ -542,19 +545,11 @@ impl ExecutionInterface for SlowVenue {
 
     async fn positions(&mut self, _view: &MarketView) -> Result<Vec<Position>, VenueError> {
         let account = main_account(self.venue);
-        let assets = self
-            .assets
-            .iter()
-            .map(|(&(account, asset), &quantity)| Position {
-                account,
-                item: Item::Asset(asset),
-                quantity,
-            });
-        let perps = [Position {
-            account,
-            item: Item::Position(perp()),
-            quantity: self.position.quantity,
-        }];
+        let assets = self.assets.iter().map(|(&(account, asset), &quantity)| {
+            Position::new(account, Item::Asset(asset), quantity)
+        });
+        let quantity = self.position.quantity;
+        let perps = [Position::new(account, Item::Position(perp()), quantity)];
         Ok(assets
             .chain(perps)
             .filter(|position| !position.quantity.is_zero())
@@ -637,10 +632,7 @@ pub(crate) fn order(venue: Venue, side: Side, quantity: &str) -> Leg {
     };
     Leg {
         venue,
-        instruction: Instruction {
-            id: InstructionId::default(),
-            operation,
-        },
+        instruction: Instruction::new(InstructionId::default(), operation),
     }
 }
 
@@ -653,10 +645,7 @@ pub(crate) fn send(amount: &str, to: Venue) -> Leg {
     });
     Leg {
         venue: Venue::WALLET,
-        instruction: Instruction {
-            id: InstructionId::default(),
-            operation,
-        },
+        instruction: Instruction::new(InstructionId::default(), operation),
     }
 }
 

@@ -186,10 +186,7 @@ fn leverage_decides_what_a_margin_carries() {
 fn nothing_is_executed_before_dependencies_are_set() {
     let mut desk = Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &[]);
     let mut venue = SimulatedCex::new(&binance::PROFILE, CexSettings::default());
-    let instruction = Instruction {
-        id: InstructionId(1),
-        operation: spot_market(Side::Buy, "0.1"),
-    };
+    let instruction = Instruction::new(InstructionId(1), spot_market(Side::Buy, "0.1"));
     for _ in 0..2 {
         let e = venue.execute(&desk.view, &instruction).unwrap_err();
         assert_eq!(e.kind, VenueErrorKind::NotReady);

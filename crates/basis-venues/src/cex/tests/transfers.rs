@@ -127,10 +127,7 @@ fn capital_goes_from_outside_through_the_wallet_to_a_venue_and_back() {
     let deposited = ready(wallet.advance(&view)).unwrap();
     assert_eq!(deposited[0].entries[0].kind, EntryKind::Deposit);
     let unified = account("bybit", "unified");
-    let send = |id, operation| Instruction {
-        id: InstructionId(id),
-        operation,
-    };
+    let send = |id, operation| Instruction::new(InstructionId(id), operation);
     let out = send(1, transfer("USDT", "600", Account::WALLET, unified));
     ready(wallet.execute_instruction(&view, &out)).unwrap();
     let held = ready(wallet.positions(&view)).unwrap();
@@ -258,10 +255,10 @@ fn a_send_of_the_wallet_can_come_back_too() {
     let mut wallet = WalletExecutionInterface::new(&settings);
     wallet.set_dependencies(dependencies(&["wallet", "bybit"], &transit));
     let mut view = view(&[bybit::PROFILE.venue], &Bars::flat("50000"), &[]);
-    let out = Instruction {
-        id: InstructionId(1),
-        operation: transfer("USDT", "600", Account::WALLET, account("bybit", "unified")),
-    };
+    let out = Instruction::new(
+        InstructionId(1),
+        transfer("USDT", "600", Account::WALLET, account("bybit", "unified")),
+    );
     ready(wallet.execute_instruction(&view, &out)).unwrap();
     let held = ready(wallet.positions(&view)).unwrap();
     let quantities: Vec<_> = held.iter().map(|row| (row.account, row.quantity)).collect();

@@ -18,13 +18,13 @@ fn lenient() -> Bench {
 }
 
 fn cancel() -> Instruction {
-    Instruction {
-        id: InstructionId::default(),
-        operation: Operation::CancelOrder(CancelOrder {
+    Instruction::new(
+        InstructionId::default(),
+        Operation::CancelOrder(CancelOrder {
             symbol: Symbol::literal("BTCUSDT"),
             order: InstructionId::default(),
         }),
-    }
+    )
 }
 
 #[test]
