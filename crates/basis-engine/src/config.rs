@@ -7,7 +7,8 @@ use basis_core::num::{Fixed18, Quantity, Rate};
 use basis_core::plan::FailurePolicy;
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
 
-use crate::strategy;
+use crate::chain_config::{ChainConfig, HealthLadder};
+use crate::strategy::{self, ModeRow, Uses};
 
 /// Everything one run is decided by. The same values give the same result, byte for byte.
 #[derive(Clone, Debug)]
@@ -40,8 +41,10 @@ pub struct RunConfig {
     pub spot_venue: Venue,
     /// Perp notional over perp margin.
     pub hedge_leverage: Fixed18,
-    /// Share of the hedge per venue, in the order written; sums to 1.
+    /// Share of the hedge per venue, in the order written; sums to 1. Empty in a mode without a hedge.
     pub hedge_allocation: Vec<(Venue, Rate)>,
+    /// The keys of the on-chain modes; `None` in a mode that does not touch the chain.
+    pub chain: Option<ChainConfig>,
     /// Exclusive start: the first step is one step later.
     pub from: Timestamp,
     /// Inclusive end.
@@ -83,6 +86,8 @@ pub struct RiskConfig {
     pub margin_ratio_halt: Rate,
     /// Largest net delta over gross delta of any step before the run closes everything.
     pub net_delta_halt: Rate,
+    /// Limits of a lending account.
+    pub health: HealthLadder,
 }
 
 /// What a run is asked to do beyond its config tree: the command line's own words.
@@ -105,6 +110,7 @@ impl RunConfig {
     pub fn read(root: &Node, request: &RunRequest, problems: &Problems) -> Option<Self> {
         let r = Reader::new(root, "", problems);
         let mode = read_mode(&r);
+        let uses = mode.map_or(Uses::default(), |mode| mode.uses);
         // Every key is read before anything is given up, so that all problems show at once; the
         // stand-ins for missing values never leave this function.
         let share_class = r.required::<Asset>("share_class");
@@ -122,7 +128,7 @@ impl RunConfig {
             let _read_elsewhere = r.node(key);
         }
         let config = Self {
-            mode: mode.unwrap_or_default(),
+            mode: mode.map_or("", |mode| mode.name),
             share_class: share_class.unwrap_or(Asset::literal("USDT")),
             asset: asset.unwrap_or(Asset::literal("BTC")),
             initial_capital: request.capital.or(capital).unwrap_or_default(),
@@ -135,13 +141,24 @@ impl RunConfig {
             dust_threshold: amount(&r, "dust_threshold", 10),
             reference_price: reference.unwrap_or(STAND_IN),
             spot_venue: spot_venue.unwrap_or(Venue::WALLET),
-            hedge_leverage: r.fixed("hedge_leverage", leverage_bounds, Fixed18::ONE),
-            hedge_allocation: read_allocation(&r),
+            hedge_leverage: if uses.hedge {
+                r.fixed("hedge_leverage", leverage_bounds, Fixed18::ONE)
+            } else {
+                Fixed18::ONE
+            },
+            hedge_allocation: if uses.hedge {
+                read_allocation(&r)
+            } else {
+                Vec::new()
+            },
+            chain: uses.chain.then(|| ChainConfig::read(&r)),
             from: request.from.or(from).unwrap_or(Timestamp::MIN),
             to: request.to.or(to).unwrap_or(Timestamp::MAX),
             step,
             view,
-            risk: r.section("risk").map_or(RiskConfig::DEFAULT, read_risk),
+            risk: r
+                .section("risk")
+                .map_or(RiskConfig::DEFAULT, |section| read_risk(section, uses)),
             failure_policy: read_failure_policy(&r),
             flows: read_flows(&r),
             venues: r
@@ -166,6 +183,17 @@ impl RunConfig {
         self.share_class == self.asset
     }
 
+    /// What the reference price prices: the unit that deltas are counted in.
+    #[must_use]
+    pub fn underlying(&self) -> Asset {
+        let symbol = self.reference_price.symbol;
+        let base = ["USDT", "USDC"]
+            .iter()
+            .find_map(|quote| symbol.as_str().strip_suffix(quote))
+            .and_then(|base| Asset::new(base).ok());
+        base.unwrap_or(self.asset)
+    }
+
     /// The symbol of the underlying against the share class's quote asset.
     #[must_use]
     pub fn symbol(&self) -> Symbol {
@@ -181,13 +209,14 @@ impl RiskConfig {
         margin_ratio_deleverage: Rate::literal("0.7"),
         margin_ratio_halt: Rate::literal("0.9"),
         net_delta_halt: Rate::literal("0.25"),
+        health: HealthLadder::DEFAULT,
     };
 }
 
 /// Stands in for a missing reference series until the configuration is refused.
 const STAND_IN: SeriesId = SeriesId::new(SeriesKind::Spot, Venue::WALLET, Symbol::literal("NONE"));
 
-fn read_mode(r: &Reader<'_>) -> Option<&'static str> {
+fn read_mode(r: &Reader<'_>) -> Option<&'static ModeRow> {
     let name = r.required_text("mode")?;
     let found = strategy::mode(name);
     if found.is_none() {
@@ -197,7 +226,7 @@ fn read_mode(r: &Reader<'_>) -> Option<&'static str> {
             format!("`{name}` is no mode; there is {}", names.join(", ")),
         );
     }
-    found.map(|mode| mode.name)
+    found
 }
 
 fn ratio(r: &Reader<'_>, key: &str, most: &str, default: &str) -> Rate {
@@ -302,7 +331,7 @@ fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {
     (step, policy)
 }
 
-fn read_risk(r: Reader<'_>) -> RiskConfig {
+fn read_risk(r: Reader<'_>, uses: Uses) -> RiskConfig {
     let default = RiskConfig::DEFAULT;
     let rate = |key: &str, default: Rate| {
         Rate::new(r.fixed(key, Fixed18::ZERO..=fixed18!("10"), default.get()))
@@ -316,6 +345,11 @@ fn read_risk(r: Reader<'_>) -> RiskConfig {
         margin_ratio_deleverage: rate("margin_ratio_deleverage", default.margin_ratio_deleverage),
         margin_ratio_halt: rate("margin_ratio_halt", default.margin_ratio_halt),
         net_delta_halt: rate("net_delta_halt", default.net_delta_halt),
+        health: if uses.chain {
+            HealthLadder::read(&r)
+        } else {
+            default.health
+        },
     };
     let ladder = [
         (

@@ -169,7 +169,7 @@ impl Engine {
                 basis_core::types::Asset::literal("USDT"),
                 basis_core::types::Asset::literal("USDC"),
             ],
-            base: config.asset,
+            base: config.underlying(),
             wrapped: Vec::new(),
             symbol: config.symbol(),
             reference: config.reference_price,

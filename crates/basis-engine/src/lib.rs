@@ -4,6 +4,7 @@
 //! [`basis_core::market::MarketView`], and time only through a clock it is given.
 
 pub mod account;
+pub mod chain_config;
 mod config;
 mod engine;
 mod event_log;

@@ -7,6 +7,7 @@
 pub mod binance;
 pub mod bybit;
 pub mod cex;
+pub mod chain;
 pub mod credentials;
 pub mod factory;
 pub mod okx;

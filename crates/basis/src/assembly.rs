@@ -20,6 +20,7 @@ use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
 use basis_engine::{
     Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions, StepSink,
 };
+use basis_venues::chain::SimulatedChain;
 use basis_venues::credentials::{BasisEnvironment, Variables};
 use basis_venues::factory::{
     CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs, FactorySettings,
@@ -188,6 +189,8 @@ pub struct World {
     pub positions: Arc<SharedPositions>,
     /// Amounts in flight.
     pub transit: Arc<Transit>,
+    /// The simulated chain.
+    pub chain: SimulatedChain,
     /// The rules.
     pub rules: Arc<RuleBook>,
 }
@@ -201,6 +204,7 @@ impl World {
             events: EventLog::new(),
             positions: SharedPositions::new(),
             transit: Arc::new(Transit::default()),
+            chain: SimulatedChain::default(),
             rules,
         }
     }
@@ -215,7 +219,7 @@ impl World {
             clock: Some(Arc::new(self.clock.clone())),
             transport: None,
             transit: Some(Arc::clone(&self.transit)),
-            chain: None,
+            chain: Some(Arc::new(self.chain.clone())),
         }
     }
 

@@ -1,11 +1,15 @@
 //! `btc_basis`: long BTC spot, short BTC perps on several venues, delta neutral; share class USDT.
 
-use super::{ModeRow, spot_perp};
+use super::{ModeRow, Uses, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "btc_basis",
     description: "BTC spot against short BTC perps on several exchanges; earns funding, USD neutral",
+    uses: Uses {
+        hedge: true,
+        chain: false,
+    },
     required_series: spot_perp::required_series,
     check: spot_perp::check,
     build: spot_perp::build,

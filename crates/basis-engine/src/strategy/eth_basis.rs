@@ -1,12 +1,16 @@
 //! `eth_basis`: long ETH spot, short ETH perps on several venues, delta neutral in USD; share class
 //! ETH, so that its result in ETH is mostly the numeraire.
 
-use super::{ModeRow, spot_perp};
+use super::{ModeRow, Uses, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "eth_basis",
     description: "ETH spot against short ETH perps on several exchanges; earns funding, USD neutral, capital in ETH",
+    uses: Uses {
+        hedge: true,
+        chain: false,
+    },
     required_series: spot_perp::required_series,
     check: spot_perp::check,
     build: spot_perp::build,

@@ -92,6 +92,15 @@ pub trait Strategy: Send + std::fmt::Debug {
     fn completed(&mut self, flows_seen: u64, traded: bool);
 }
 
+/// Groups of keys and venues that a mode works with beyond what all have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Perp shorts on several exchanges: `hedge_leverage`, `hedge_allocation`.
+    pub hedge: bool,
+    /// The chain: the keys of [`ChainConfig`](crate::chain_config::ChainConfig).
+    pub chain: bool,
+}
+
 /// One mode that runs.
 #[derive(Clone, Copy, Debug)]
 pub struct ModeRow {
@@ -99,6 +108,8 @@ pub struct ModeRow {
     pub name: &'static str,
     /// One sentence.
     pub description: &'static str,
+    /// Which groups of keys its configuration has.
+    pub uses: Uses,
     /// The price series a run needs, each with the funding that goes with it.
     pub required_series: fn(&RunConfig) -> Vec<SeriesId>,
     /// Refuses a configuration that can never work.

@@ -32,8 +32,9 @@ use basis_core::venue::{
 };
 
 use crate::cex::{
-    self, Failing, Holdings, InitialBalance, Lines, TransferFailure, TransferRefusal as Refusal,
+    self, Failing, InitialBalance, Lines, TransferFailure, TransferRefusal as Refusal,
 };
+use crate::chain::SimulatedChain;
 use crate::credentials;
 
 const OPERATIONS: &[OperationKind] = &[OperationKind::Transfer];
@@ -110,7 +111,8 @@ fn build(
 #[derive(Debug)]
 pub struct WalletExecutionInterface {
     world: Option<World>,
-    holdings: Holdings,
+    /// Keeps what the wallet holds; shared with the on-chain venues when the dependencies have one.
+    chain: SimulatedChain,
     failures: Vec<TransferFailure>,
     failing: Failing,
     health: Health,
@@ -127,20 +129,30 @@ impl WalletExecutionInterface {
     /// A wallet without dependencies; until they are set every instruction is refused.
     #[must_use]
     pub fn new(settings: &WalletSettings) -> Self {
-        let mut holdings = Holdings::default();
+        let chain = SimulatedChain::default();
         for balance in &settings.initial_balances {
             let account = Account::new(Venue::WALLET, balance.account);
             // Sums of settings cannot leave the range: each is far below it.
-            let added = holdings.add(account, balance.asset, balance.quantity);
+            let mut state = chain.state();
+            let added = state.wallet.add(account, balance.asset, balance.quantity);
             debug_assert!(added.is_ok(), "invariant: initial balances are in range");
         }
         Self {
             world: None,
-            holdings,
+            chain,
             failures: settings.transfer_failures.clone(),
             failing: Failing::default(),
             health: Health::default(),
         }
+    }
+
+    /// Takes what the wallet holds to the chain it shares from now on.
+    fn join(&mut self, shared: SimulatedChain) {
+        let held = std::mem::take(&mut self.chain.state().wallet);
+        if held.positions().next().is_some() {
+            shared.state().wallet = held;
+        }
+        self.chain = shared;
     }
 
     fn dispatch(
@@ -172,7 +184,7 @@ impl WalletExecutionInterface {
         };
         let asset = transfer.asset;
         let needed = transfer.amount.add(route.fee)?;
-        let available = self.holdings.get(transfer.from, asset);
+        let available = self.chain.state().wallet.get(transfer.from, asset);
         if needed > available {
             let reason = Rejection::InsufficientBalance {
                 asset,
@@ -185,7 +197,7 @@ impl WalletExecutionInterface {
         let price = cex::dollar_price(view, asset, Venue::WALLET);
         let flight = Account::IN_FLIGHT;
         let entries = cex::departure(now, instruction, transfer, route.fee, flight, price)?;
-        self.holdings.post(Venue::WALLET, &entries)?;
+        self.chain.state().wallet.post(Venue::WALLET, &entries)?;
         let arrives_at = now.plus(route.delay);
         transit.send(Shipment {
             instruction,
@@ -218,7 +230,9 @@ impl WalletExecutionInterface {
                 Some(event) => event,
                 None => cex::arrival(Venue::WALLET, view, &shipment)?,
             };
-            self.holdings.post(Venue::WALLET, &event.entries)?;
+            let mut state = self.chain.state();
+            state.wallet.post(Venue::WALLET, &event.entries)?;
+            drop(state);
             events.push(event);
         }
         let mut failure = None;
@@ -249,12 +263,8 @@ impl WalletExecutionInterface {
         flow: &ExternalFlow,
     ) -> Result<Option<VenueEvent>, Refusal> {
         let (account, asset) = (Account::WALLET, flow.asset);
-        if self
-            .holdings
-            .get(account, asset)
-            .add(flow.amount)?
-            .is_negative()
-        {
+        let held = self.chain.state().wallet.get(account, asset);
+        if held.add(flow.amount)?.is_negative() {
             return Ok(None);
         }
         let (kind, name) = if flow.amount.is_positive() {
@@ -275,7 +285,10 @@ impl WalletExecutionInterface {
         let mut lines = Lines::new(at, occurrence, None);
         let price = cex::dollar_price(view, asset, Venue::WALLET);
         lines.booked(kind, (account, asset), flow.amount, price)?;
-        self.holdings.post(Venue::WALLET, &lines.entries)?;
+        self.chain
+            .state()
+            .wallet
+            .post(Venue::WALLET, &lines.entries)?;
         Ok(Some(VenueEvent {
             venue: Venue::WALLET,
             at,
@@ -322,6 +335,9 @@ impl ExecutionInterface for WalletExecutionInterface {
         if !dependencies.missing().is_empty() {
             return;
         }
+        if let Some(shared) = SimulatedChain::of(&dependencies) {
+            self.join(shared);
+        }
         let Some(data) = dependencies.data_provider else {
             return;
         };
@@ -367,7 +383,7 @@ impl ExecutionInterface for WalletExecutionInterface {
         let in_flight = self
             .in_flight()
             .map_err(|refusal| venue_error("positions", refusal))?;
-        let mut rows: Vec<Position> = self.holdings.positions().collect();
+        let mut rows: Vec<Position> = self.chain.state().wallet.positions().collect();
         rows.extend(in_flight.into_iter().map(|(asset, quantity)| {
             Position::new(Account::IN_FLIGHT, Item::Asset(asset), quantity)
         }));

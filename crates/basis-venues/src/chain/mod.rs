@@ -1,0 +1,206 @@
+//! The simulated chain: one wallet, every protocol of the run, transactions that happen whole or not
+//! at all.
+//!
+//! An on-chain interface is a thin handle ([`OnChainInterface`]) on the chain it shares with the
+//! others. Executing an instruction is one transaction: the state is kept aside, the steps run, gas is
+//! paid in ETH from the wallet, and when anything refuses the state is put back to the last bit.
+//!
+//! It is not a virtual machine: each [`Protocol`] is its contract's arithmetic from
+//! [`basis_core::protocol`] with our position in it, moved along by the recorded data of the view.
+//! There are no blocks and no mempool; a transaction is mined at the step it is sent.
+//!
+//! **Invariants.** Wallet and protocol holdings are the sum of the reported ledger lines (initial
+//! balances of the settings apart). A refused instruction changes nothing. No wallet balance falls
+//! below zero.
+
+mod atomic;
+mod interface;
+mod protocol;
+mod transaction;
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use basis_core::chain::Chain;
+use basis_core::error::VenueErrorKind;
+use basis_core::execution::{Execution, Position, VenueEvent};
+use basis_core::instruction::{Instruction, Operation};
+use basis_core::ledger::LedgerEntry;
+use basis_core::market::MarketView;
+use basis_core::types::{Timestamp, Venue};
+use basis_core::venue::{DataProvider, Dependencies};
+
+use crate::cex::Holdings;
+
+pub(crate) use self::interface::{OnChainDriver, OnChainInterface};
+pub(crate) use self::protocol::{Protocol, Sync};
+pub(crate) use self::transaction::Transaction;
+pub(crate) use crate::cex::TransferRefusal as Refusal;
+
+/// Ethereum mainnet.
+const CHAIN_ID: u64 = 1;
+
+/// The chain of one simulated world; clones are the same chain.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatedChain {
+    state: Arc<Mutex<State>>,
+}
+
+/// All that a transaction may change.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// What the wallet holds.
+    pub(crate) wallet: Holdings,
+    /// In the order they were created.
+    pub(crate) protocols: Vec<Box<dyn Protocol>>,
+    /// Transactions so far; their hashes count up.
+    transactions: u64,
+}
+
+impl Chain for SimulatedChain {
+    fn chain_id(&self) -> u64 {
+        CHAIN_ID
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl SimulatedChain {
+    /// The chain that `dependencies` share; none when they have none, or not a simulated one.
+    pub(crate) fn of(dependencies: &Dependencies) -> Option<Self> {
+        let chain = dependencies.chain.as_ref()?;
+        chain.as_any().downcast_ref::<Self>().cloned()
+    }
+
+    /// The state, for one call.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds a protocol, or replaces the one of the same venue.
+    pub(crate) fn install(&mut self, protocol: Box<dyn Protocol>) {
+        let venue = protocol.venue();
+        match self.protocols.iter_mut().find(|p| p.venue() == venue) {
+            Some(place) => *place = protocol,
+            None => self.protocols.push(protocol),
+        }
+    }
+
+    pub(crate) fn protocol(&self, venue: Venue) -> Option<&dyn Protocol> {
+        let found = self.protocols.iter().find(|p| p.venue() == venue);
+        found.map(|protocol| &**protocol)
+    }
+
+    pub(crate) fn protocol_mut(&mut self, venue: Venue) -> Option<&mut Box<dyn Protocol>> {
+        self.protocols.iter_mut().find(|p| p.venue() == venue)
+    }
+
+    /// Moves the protocol of `venue` to the view and reports what happened by itself.
+    pub(crate) fn advance(
+        &mut self,
+        venue: Venue,
+        view: &MarketView,
+        data: &dyn DataProvider,
+    ) -> Result<Vec<VenueEvent>, Refusal> {
+        let mut events = Vec::new();
+        let context = Sync { view, data };
+        if let Some(protocol) = self.protocol_mut(venue) {
+            protocol.sync(&context, &mut events)?;
+        }
+        for event in &events {
+            self.wallet.post(Venue::WALLET, &event.entries)?;
+        }
+        Ok(events)
+    }
+
+    /// When the protocol of `venue` next has something to report.
+    pub(crate) fn next_event_at(&self, venue: Venue) -> Option<Timestamp> {
+        self.protocol(venue)?.next_event_at()
+    }
+
+    /// What we hold at the protocol of `venue`.
+    pub(crate) fn positions(&self, venue: Venue) -> Result<Vec<Position>, Refusal> {
+        let mut positions = Vec::new();
+        if let Some(protocol) = self.protocol(venue) {
+            protocol.positions(&mut positions)?;
+        }
+        positions.retain(|p| !p.quantity.is_zero() || !p.units.is_zero());
+        positions.sort_by_key(|p| (p.account, p.item));
+        Ok(positions)
+    }
+
+    /// Executes one instruction addressed to `venue` as one transaction, or changes nothing.
+    pub(crate) fn execute(
+        &mut self,
+        venue: Venue,
+        view: &MarketView,
+        data: &dyn DataProvider,
+        instruction: &Instruction,
+    ) -> Result<Execution, Refusal> {
+        let wallet = self.wallet.clone();
+        let protocols: Vec<_> = self.protocols.iter().map(|p| p.snapshot()).collect();
+        let number = self.transactions;
+        match self.attempt(venue, view, data, instruction) {
+            Ok(execution) => {
+                self.transactions = number + 1;
+                Ok(execution)
+            }
+            Err(refusal) => {
+                self.wallet = wallet;
+                self.protocols = protocols;
+                Err(refusal)
+            }
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        venue: Venue,
+        view: &MarketView,
+        data: &dyn DataProvider,
+        instruction: &Instruction,
+    ) -> Result<Execution, Refusal> {
+        let caught_up = self.catch_up(view, data)?;
+        let mut transaction = Transaction::new(
+            view,
+            data,
+            instruction.id,
+            self.transactions,
+            &mut self.wallet,
+        );
+        match &instruction.operation {
+            Operation::Atomic(steps) => {
+                atomic::execute(&mut transaction, &mut self.protocols, steps)?;
+            }
+            operation => {
+                let protocol = self.protocols.iter_mut().find(|p| p.venue() == venue);
+                let Some(protocol) = protocol else {
+                    return Err(Refusal::new(VenueErrorKind::NotReady));
+                };
+                protocol.execute(&mut transaction, operation)?;
+            }
+        }
+        transaction.finish(venue, caught_up)
+    }
+
+    /// Moves every protocol to the view, so that the transaction meets them as they are now. What they
+    /// report is part of the execution: the engine has asked the venues that hold something before.
+    fn catch_up(
+        &mut self,
+        view: &MarketView,
+        data: &dyn DataProvider,
+    ) -> Result<Vec<LedgerEntry>, Refusal> {
+        let context = Sync { view, data };
+        let mut events = Vec::new();
+        for protocol in &mut self.protocols {
+            protocol.sync(&context, &mut events)?;
+        }
+        let lines: Vec<_> = events.into_iter().flat_map(|event| event.entries).collect();
+        self.wallet.post(Venue::WALLET, &lines)?;
+        Ok(lines)
+    }
+}

@@ -1,0 +1,329 @@
+//! One transaction on the simulated chain: what it moves, what it costs, which lines it leaves.
+
+use basis_core::error::{Rejection, VenueErrorKind};
+use basis_core::execution::{Execution, ExecutionStatus};
+use basis_core::instruction::AmountOrAll;
+use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
+use basis_core::market::MarketView;
+use basis_core::num::uint256::{amount_of, units_of};
+use basis_core::num::{Price, Quantity, Rounding, U256, Value};
+use basis_core::types::{Account, Asset, InstructionId, Item, Timestamp, Venue};
+use basis_core::venue::DataProvider;
+
+use super::Refusal;
+use crate::cex::Holdings;
+
+/// Gas is paid in it.
+pub(crate) const ETH: Asset = Asset::literal("ETH");
+
+/// A transaction under way.
+///
+/// Every change of the wallet goes through here and leaves a line. Protocols change their own state
+/// and say with [`Transaction::book`] what that did to our holdings there.
+#[derive(Debug)]
+pub(crate) struct Transaction<'a> {
+    view: &'a MarketView,
+    data: &'a dyn DataProvider,
+    instruction: InstructionId,
+    hash: [u8; 32],
+    wallet: &'a mut Holdings,
+    lines: Vec<LedgerEntry>,
+    gas_units: u64,
+    status: ExecutionStatus,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(
+        view: &'a MarketView,
+        data: &'a dyn DataProvider,
+        instruction: InstructionId,
+        number: u64,
+        wallet: &'a mut Holdings,
+    ) -> Self {
+        let mut hash = [0; 32];
+        for (place, byte) in hash.iter_mut().skip(24).zip(number.to_be_bytes()) {
+            *place = byte;
+        }
+        Self {
+            view,
+            data,
+            instruction,
+            hash,
+            wallet,
+            lines: Vec::new(),
+            gas_units: 0,
+            status: ExecutionStatus::Settled,
+        }
+    }
+
+    /// Market data at this instant.
+    pub(crate) const fn view(&self) -> &'a MarketView {
+        self.view
+    }
+
+    /// This instant.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.view.now()
+    }
+
+    /// The instruction that is being executed, the whole group's within a group.
+    pub(crate) const fn instruction(&self) -> InstructionId {
+        self.instruction
+    }
+
+    /// Decimals of `asset` on the chain.
+    pub(crate) fn decimals(&self, asset: Asset) -> Result<u32, Refusal> {
+        self.data.decimals(asset).ok_or_else(|| {
+            Refusal::invalid(format!(
+                "{asset} is no known asset: its decimals are in no rules file; add it under `assets`"
+            ))
+        })
+    }
+
+    /// `amount` (> 0) in base units of `asset`.
+    ///
+    /// # Errors
+    /// A refusal for zero, less, or more digits than the asset has.
+    pub(crate) fn units(&self, asset: Asset, amount: Quantity) -> Result<U256, Refusal> {
+        if !amount.is_positive() {
+            return Err(Refusal::invalid(format!(
+                "{amount} {asset} is no amount; it must be above zero"
+            )));
+        }
+        let decimals = self.decimals(asset)?;
+        if amount.get().round_to_decimals(decimals, Rounding::Down)? != amount.get() {
+            return Err(Refusal::invalid(format!(
+                "{amount} {asset} has more than the {decimals} decimals of {asset}"
+            )));
+        }
+        Ok(units_of(amount.get(), decimals, Rounding::Down)?)
+    }
+
+    /// Base units of `asset` as an amount.
+    pub(crate) fn amount(&self, asset: Asset, units: U256) -> Result<Quantity, Refusal> {
+        let decimals = self.decimals(asset)?;
+        Ok(Quantity::new(amount_of(units, decimals, Rounding::Down)?))
+    }
+
+    /// What the wallet holds of `asset`.
+    pub(crate) fn balance(&self, asset: Asset) -> Quantity {
+        self.wallet.get(Account::WALLET, asset)
+    }
+
+    /// How much of the wallet's `asset` is meant.
+    pub(crate) fn of_wallet(&self, asset: Asset, amount: AmountOrAll) -> Quantity {
+        match amount {
+            AmountOrAll::Exactly(amount) => amount,
+            AmountOrAll::All => self.balance(asset),
+        }
+    }
+
+    /// The price the run values a unit of `asset` at, in USD.
+    ///
+    /// # Errors
+    /// A refusal naming the asset when the run reads no series that prices it.
+    pub(crate) fn price(&self, asset: Asset) -> Result<Price, Refusal> {
+        let price = crate::cex::dollar_price(self.view, asset, Venue::WALLET);
+        if price.is_zero() {
+            return Err(Refusal::invalid(format!(
+                "{asset} has no price: the run reads no series that values it"
+            )));
+        }
+        Ok(price)
+    }
+
+    /// Takes `amount` of `asset` from the wallet, for something that is worth as much.
+    ///
+    /// # Errors
+    /// A refusal when the wallet holds less.
+    pub(crate) fn pay(&mut self, asset: Asset, amount: Quantity) -> Result<(), Refusal> {
+        self.require(asset, amount)?;
+        self.wallet_line(EntryKind::Transfer, asset, amount.neg()?)
+    }
+
+    /// Gives `amount` of `asset` to the wallet, for something that was worth as much.
+    pub(crate) fn receive(&mut self, asset: Asset, amount: Quantity) -> Result<(), Refusal> {
+        self.wallet_line(EntryKind::Transfer, asset, amount)
+    }
+
+    /// Takes a cost of `kind` from the wallet.
+    ///
+    /// # Errors
+    /// A refusal when the wallet holds less.
+    pub(crate) fn charge(
+        &mut self,
+        kind: EntryKind,
+        asset: Asset,
+        amount: Quantity,
+    ) -> Result<(), Refusal> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        self.require(asset, amount)?;
+        self.wallet_line(kind, asset, amount.neg()?)
+    }
+
+    /// Exchanges `given` of the wallet for `taken`: both lines carry the worth of what was given, so
+    /// that what the exchange lost or gained against the marks shows as slippage.
+    ///
+    /// # Errors
+    /// A refusal when the wallet holds less than is given.
+    pub(crate) fn exchange(
+        &mut self,
+        (asset_in, given): (Asset, Quantity),
+        (asset_out, taken): (Asset, Quantity),
+    ) -> Result<(), Refusal> {
+        self.require(asset_in, given)?;
+        let worth = given.notional(self.price(asset_in)?, Rounding::HalfEven)?;
+        self.trade_line(
+            Account::WALLET,
+            Item::Asset(asset_in),
+            given.neg()?,
+            worth.neg()?,
+        )?;
+        self.trade_line(Account::WALLET, Item::Asset(asset_out), taken, worth)
+    }
+
+    /// One side of an exchange whose other side is not in the wallet; `worth` (signed) must cancel out
+    /// over the sides.
+    pub(crate) fn trade_line(
+        &mut self,
+        account: Account,
+        item: Item,
+        quantity: Quantity,
+        worth: Value,
+    ) -> Result<(), Refusal> {
+        let asset = asset_of(item)?;
+        let price = self.price(asset)?;
+        self.push(
+            EntryKind::Trade,
+            (account, item),
+            (quantity, quantity),
+            worth,
+            price,
+        )
+    }
+
+    /// A change of `quantity` and `units` of a holding at a protocol, worth units × price; `units`
+    /// is what the quantity stands for, positive for more debt.
+    pub(crate) fn book(
+        &mut self,
+        kind: EntryKind,
+        account: Account,
+        item: Item,
+        quantity: Quantity,
+        units: Quantity,
+    ) -> Result<(), Refusal> {
+        let price = self.price(asset_of(item)?)?;
+        let worth = units.notional(price, Rounding::HalfEven)?;
+        let worth = if item.is_debt() { worth.neg()? } else { worth };
+        self.push(kind, (account, item), (quantity, units), worth, price)
+    }
+
+    /// Adds the gas of an operation.
+    pub(crate) const fn spend_gas(&mut self, units: u64) {
+        self.gas_units = self.gas_units.saturating_add(units);
+    }
+
+    /// Replaces the gas so far: one bill for a whole group.
+    pub(super) const fn set_gas(&mut self, units: u64) {
+        self.gas_units = units;
+    }
+
+    /// The gas so far.
+    pub(super) const fn gas(&self) -> u64 {
+        self.gas_units
+    }
+
+    /// What the instruction started goes on by itself until about `until`.
+    pub(crate) const fn pending(&mut self, until: Option<Timestamp>) {
+        self.status = ExecutionStatus::Pending { until };
+    }
+
+    fn require(&self, asset: Asset, needed: Quantity) -> Result<(), Refusal> {
+        let available = self.balance(asset);
+        if needed <= available {
+            return Ok(());
+        }
+        let reason = Rejection::InsufficientBalance {
+            asset,
+            needed,
+            available,
+        };
+        Err(Refusal::rejected(reason, None))
+    }
+
+    fn wallet_line(
+        &mut self,
+        kind: EntryKind,
+        asset: Asset,
+        quantity: Quantity,
+    ) -> Result<(), Refusal> {
+        let price = self.price(asset)?;
+        let worth = quantity.notional(price, Rounding::HalfEven)?;
+        let place = (Account::WALLET, Item::Asset(asset));
+        self.push(kind, place, (quantity, quantity), worth, price)
+    }
+
+    fn push(
+        &mut self,
+        kind: EntryKind,
+        (account, item): (Account, Item),
+        (quantity, units): (Quantity, Quantity),
+        value: Value,
+        reference_price: Price,
+    ) -> Result<(), Refusal> {
+        if let Item::Asset(asset) = item
+            && account == Account::WALLET
+        {
+            self.wallet.add(account, asset, quantity)?;
+        }
+        let index = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
+        let occurrence = Occurrence::Log {
+            transaction: self.hash,
+            index,
+        };
+        self.lines.push(LedgerEntry {
+            at: self.now(),
+            account,
+            item,
+            quantity,
+            units,
+            value,
+            kind,
+            instruction: Some(self.instruction),
+            reference_price,
+            cause: Cause::new(occurrence, 0),
+        });
+        Ok(())
+    }
+
+    /// Pays the gas and reports the execution, with the lines of what protocols had to catch up first.
+    pub(super) fn finish(
+        mut self,
+        venue: Venue,
+        caught_up: Vec<LedgerEntry>,
+    ) -> Result<Execution, Refusal> {
+        let fee = self.gas_fee()?;
+        self.charge(EntryKind::Gas, ETH, fee)?;
+        let mut entries = caught_up;
+        entries.append(&mut self.lines);
+        Ok(Execution {
+            instruction: self.instruction,
+            venue,
+            status: self.status,
+            fills: Vec::new(),
+            venue_reference: None,
+            entries,
+            at: self.view.now(),
+        })
+    }
+}
+
+fn asset_of(item: Item) -> Result<Asset, Refusal> {
+    item.asset().ok_or_else(|| {
+        Refusal::new(VenueErrorKind::InvalidRequest(format!(
+            "{item} is no asset of the chain"
+        )))
+    })
+}
