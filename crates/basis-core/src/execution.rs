@@ -225,6 +225,29 @@ impl VenueEventKind {
     }
 }
 
+/// How far one lending account is from liquidation, as its protocol reckons it with its own oracle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LendingHealth {
+    /// The account at the protocol.
+    pub account: Account,
+    /// Worth of the collateral at the protocol's oracle, in the protocol's base currency (USD at Aave,
+    /// the borrowed asset at Morpho).
+    pub collateral: Value,
+    /// Worth of the debt, in the same currency.
+    pub debt: Value,
+    /// Debt over collateral at which liquidation begins, weighted over the collateral: Aave's
+    /// liquidation threshold, Morpho's LLTV.
+    pub liquidation_threshold: Rate,
+    /// Most debt over collateral that a new loan may lead to.
+    pub max_ltv: Rate,
+    /// Collateral × threshold ÷ debt; the protocol liquidates below 1. `None` without debt.
+    pub health_factor: Option<Rate>,
+    /// Yearly rate that the collateral earns at the protocol, its staking yield left out.
+    pub supply_rate: Rate,
+    /// Yearly rate that the debt costs.
+    pub borrow_rate: Rate,
+}
+
 /// What a venue says we hold, for reconciliation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {

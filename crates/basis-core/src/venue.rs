@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Node, Problems};
 use crate::error::{ComponentError, VenueError};
 use crate::event::EventSink;
-use crate::execution::{Execution, Position, VenueEvent};
+use crate::execution::{Execution, LendingHealth, Position, VenueEvent};
 use crate::executor::BoxFuture;
 use crate::health::Health;
 use crate::instruction::{Instruction, OperationKind};
@@ -188,6 +188,14 @@ pub trait ExecutionInterface: Send {
     /// # Errors
     /// [`VenueError`] when the venue cannot be asked.
     async fn positions(&mut self, view: &MarketView) -> Result<Vec<Position>, VenueError>;
+
+    /// How far the lending accounts are from liquidation, in order of account. Provided: there are none.
+    ///
+    /// # Errors
+    /// [`VenueError`] when the venue cannot be asked.
+    async fn lending(&mut self, _view: &MarketView) -> Result<Vec<LendingHealth>, VenueError> {
+        Ok(Vec::new())
+    }
 
     /// How the interface is.
     fn health(&self) -> Health;

@@ -16,6 +16,7 @@ use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::executor::{self, Executor};
 use basis_core::health::Health;
+use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
 use basis_core::market::{Coverage, MarketData, MarketView, SlotId};
 use basis_core::num::{Price, Value};
@@ -25,7 +26,7 @@ use basis_core::transit::Transit;
 use basis_core::types::{InstructionId, Label, SeriesId, Span, Timestamp, Venue};
 use basis_core::venue::ExecutionInterface;
 
-use crate::account::{Books, Exposure, Pricing, SharedPositions};
+use crate::account::{Books, Exposure, SharedPositions};
 use crate::config::RunConfig;
 use crate::event_log::EventLog;
 use crate::numeraire::ShareAttribution;
@@ -38,7 +39,7 @@ use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
 use crate::statistics::Running;
 use crate::strategy::{Context, Decision, Strategy};
-use crate::tight_loop::{TightLoop, stalled, touch};
+use crate::tight_loop::{TightLoop, VenueSlot, stalled, touch};
 
 /// Longest wait for a pending step before its plan is given up.
 const PARKED_MAX: Span = Span::from_hours(7 * 24);
@@ -120,6 +121,8 @@ pub struct Engine {
     done: u64,
     statistics: Running,
     slots: Vec<SlotId>,
+    /// Venues that lend, by their place in the tight loop.
+    lenders: Vec<usize>,
     reference: SlotId,
     attribution: Attribution,
     share_attribution: Option<ShareAttribution>,
@@ -164,17 +167,7 @@ impl Engine {
         setup::resolve_range(&mut config, &data, series)?;
         let coverage = setup::coverage_of(&config, &data, &rules, series)?;
         let view = setup::view_of(&config, &data, series)?;
-        let pricing = Pricing {
-            stable: vec![
-                basis_core::types::Asset::literal("USDT"),
-                basis_core::types::Asset::literal("USDC"),
-            ],
-            base: config.underlying(),
-            wrapped: Vec::new(),
-            symbol: config.symbol(),
-            reference: config.reference_price,
-        };
-        let mut books = Books::new(pricing, &view)?;
+        let mut books = Books::new(setup::pricing(&config), &view)?;
         let rows = usize::try_from(setup::step_count(&config))
             .unwrap_or_default()
             .min(ROOM_MAX);
@@ -195,6 +188,7 @@ impl Engine {
             Arc::clone(&rules),
         );
         tight.executions.reserve(rows / 4);
+        let lenders = lenders(&tight.venues);
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: RiskMonitor::new(config.risk, setup::dust(&config)),
@@ -213,6 +207,7 @@ impl Engine {
             done: 0,
             statistics: Running::default(),
             slots,
+            lenders,
             reference,
             attribution: Attribution::default(),
             share_attribution,
@@ -297,8 +292,7 @@ impl Engine {
         self.view.advance_to(at).map_err(setup::view_failed)?;
         self.tight.clock.advance_to(at);
         self.happenings(at)?;
-        self.books.value(&self.view)?;
-        self.exposure.refresh(&self.books, &self.view)?;
+        self.look()?;
         let reference = self.reference_mark();
         let building = self.strategy.is_building(self.due_flows);
         let events = self.events.as_ref();
@@ -313,10 +307,31 @@ impl Engine {
             (None, Verdict::Proceed) => self.pursue(at)?,
         };
         if acted {
-            self.books.value(&self.view)?;
-            self.exposure.refresh(&self.books, &self.view)?;
+            self.look()?;
         }
         self.close_step(at)
+    }
+
+    /// Values the books and reckons exposure, margins and lending accounts.
+    fn look(&mut self) -> Result<(), ComponentError> {
+        self.books.value(&self.view)?;
+        self.exposure.refresh(&self.books, &self.view)?;
+        if self.lenders.is_empty() {
+            return Ok(());
+        }
+        self.exposure.lending.clear();
+        for &index in &self.lenders {
+            let Some(slot) = self.tight.venues.get_mut(index) else {
+                continue;
+            };
+            let lending = executor::run(
+                self.tight.executor.as_mut(),
+                slot.interface.lending(&self.view),
+            )
+            .map_err(stalled)??;
+            self.exposure.lending.extend(lending);
+        }
+        Ok(())
     }
 
     /// What happened by itself: venues in the order of the run, the wallet last.
@@ -462,8 +477,7 @@ impl Engine {
                 break;
             }
             // What has just been done shows in the next decision of the same step.
-            self.books.value(&self.view)?;
-            self.exposure.refresh(&self.books, &self.view)?;
+            self.look()?;
         }
         Ok(acted)
     }
@@ -723,6 +737,19 @@ impl Engine {
             health,
         })
     }
+}
+
+/// Places of the venues at which something can be borrowed.
+fn lenders(venues: &[VenueSlot]) -> Vec<usize> {
+    let lends = |slot: &VenueSlot| {
+        let operations = slot.interface.capabilities().operations;
+        operations.contains(&OperationKind::Borrow)
+    };
+    let places = venues.iter().enumerate();
+    places
+        .filter(|(_, slot)| lends(slot))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// What is left over must be rounding: products are exact to 18 decimals, so the bound is generous.

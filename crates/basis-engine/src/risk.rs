@@ -1,8 +1,8 @@
 //! Risk: watches delta and margin, and can only reduce.
 //!
-//! The ladder per perp account, by margin ratio (maintenance ÷ balance): warn → reduce only →
-//! deleverage (cut until the ratio is back at `reduce_only`) → halt (close everything, stop the
-//! strategy). Net delta beyond its limit halts too, unless the strategy can mend it first.
+//! The ladder per perp account, by margin ratio (maintenance ÷ balance), and per lending account, by
+//! health factor: warn → reduce only → deleverage (cut until the measure is back at `reduce_only`) →
+//! halt (close everything, stop the strategy). The worst account decides. Net delta beyond its limit halts too, unless the strategy can mend it first.
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
@@ -51,9 +51,9 @@ pub enum Verdict {
     Proceed,
     /// Cut what is held through `account` by `fraction`.
     Deleverage {
-        /// The perp account.
+        /// The perp account, or the lending account.
         account: Account,
-        /// 0 to 1.
+        /// 0 to 1: of the position in a perp account, of the debt in a lending account.
         fraction: Rate,
     },
     /// Close everything.
@@ -123,45 +123,26 @@ impl RiskMonitor {
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
         let limits = self.limits;
-        let mut worst: Option<(Account, Rate)> = None;
-        for margin in &exposure.margins {
-            // The ratio takes a division; far below the first limit a product tells.
-            let near = limits.margin_ratio_warn;
-            let tolerated = margin.margin_balance.at_rate(near, Rounding::Floor)?;
-            if margin.margin_balance.is_positive() && margin.maintenance_margin < tolerated {
-                continue;
-            }
-            let ratio = margin.margin_ratio();
-            if worst.is_none_or(|(_, highest)| ratio > highest) {
-                worst = Some((margin.account, ratio));
-            }
-        }
-        let (account, ratio) = worst.unwrap_or((Account::WALLET, Rate::ZERO));
-        let (mut level, limit) = if ratio >= limits.margin_ratio_halt {
-            (RiskLevel::Halt, limits.margin_ratio_halt)
-        } else if ratio >= limits.margin_ratio_deleverage {
-            (RiskLevel::Deleverage, limits.margin_ratio_deleverage)
-        } else if ratio >= limits.margin_ratio_reduce_only {
-            (RiskLevel::ReduceOnly, limits.margin_ratio_reduce_only)
-        } else if ratio >= limits.margin_ratio_warn {
-            (RiskLevel::Warn, limits.margin_ratio_warn)
+        let margin = worst_margin(&limits, exposure)?;
+        let lending = worst_lending(&limits, exposure)?;
+        let reading = if lending.level > margin.level {
+            lending
         } else {
-            (RiskLevel::Clear, limits.margin_ratio_warn)
+            margin
         };
         let delta_halts = self.delta_halts(at, exposure, reference, building)?;
-        if delta_halts {
-            level = RiskLevel::Halt;
-        }
+        let level = if delta_halts {
+            RiskLevel::Halt
+        } else {
+            reading.level
+        };
         if level != self.level {
             let (measure, value, limit) = if delta_halts {
                 let net = Value::new(exposure.net_delta.get());
                 ("net_delta", net, Value::new(limits.net_delta_halt.get()))
             } else {
-                (
-                    "margin_ratio",
-                    Value::new(ratio.get()),
-                    Value::new(limit.get()),
-                )
+                let value = Value::new(reading.value.get());
+                (reading.measure, value, Value::new(reading.limit.get()))
             };
             events.record(Event::new(
                 at,
@@ -171,21 +152,17 @@ impl RiskMonitor {
                     measure,
                     value,
                     limit,
-                    account: (!delta_halts).then_some(account),
+                    account: (!delta_halts).then_some(reading.account),
                 },
             ));
             self.level = level;
         }
         Ok(match level {
             RiskLevel::Halt => Verdict::Halt,
-            RiskLevel::Deleverage => {
-                // Maintenance falls in proportion to the position while the balance stays.
-                let keep = limits
-                    .margin_ratio_reduce_only
-                    .div(ratio, Rounding::Floor)?;
-                let fraction = Rate::ONE.sub(keep.min(Rate::ONE))?;
-                Verdict::Deleverage { account, fraction }
-            }
+            RiskLevel::Deleverage => Verdict::Deleverage {
+                account: reading.account,
+                fraction: reading.cut,
+            },
             RiskLevel::Clear | RiskLevel::Warn | RiskLevel::ReduceOnly => Verdict::Proceed,
         })
     }
@@ -244,6 +221,106 @@ impl RiskMonitor {
         }
         Ok(Approved(block))
     }
+}
+
+/// One account's place on the ladder.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    level: RiskLevel,
+    measure: &'static str,
+    account: Account,
+    value: Rate,
+    limit: Rate,
+    /// What must be cut at [`RiskLevel::Deleverage`], 0 to 1.
+    cut: Rate,
+}
+
+/// The perp account with the highest margin ratio.
+fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
+    let mut worst: Option<(Account, Rate)> = None;
+    for margin in &exposure.margins {
+        // The ratio takes a division; far below the first limit a product tells.
+        let near = limits.margin_ratio_warn;
+        let tolerated = margin.margin_balance.at_rate(near, Rounding::Floor)?;
+        if margin.margin_balance.is_positive() && margin.maintenance_margin < tolerated {
+            continue;
+        }
+        let ratio = margin.margin_ratio();
+        if worst.is_none_or(|(_, highest)| ratio > highest) {
+            worst = Some((margin.account, ratio));
+        }
+    }
+    let (account, ratio) = worst.unwrap_or((Account::WALLET, Rate::ZERO));
+    let rungs = [
+        (RiskLevel::Halt, limits.margin_ratio_halt),
+        (RiskLevel::Deleverage, limits.margin_ratio_deleverage),
+        (RiskLevel::ReduceOnly, limits.margin_ratio_reduce_only),
+        (RiskLevel::Warn, limits.margin_ratio_warn),
+    ];
+    let reached = rungs.into_iter().find(|(_, limit)| ratio >= *limit);
+    let (level, limit) = reached.unwrap_or((RiskLevel::Clear, limits.margin_ratio_warn));
+    let mut cut = Rate::ZERO;
+    if level == RiskLevel::Deleverage {
+        // Maintenance falls in proportion to the position while the balance stays.
+        let keep = limits
+            .margin_ratio_reduce_only
+            .div(ratio, Rounding::Floor)?;
+        cut = Rate::ONE.sub(keep.min(Rate::ONE))?;
+    }
+    Ok(Reading {
+        level,
+        measure: "margin_ratio",
+        account,
+        value: ratio,
+        limit,
+        cut,
+    })
+}
+
+/// The lending account with the lowest health factor.
+fn worst_lending(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
+    let ladder = limits.health;
+    let owing = exposure.lending.iter();
+    let owing = owing.filter_map(|account| Some((account, account.health_factor?)));
+    let Some((worst, factor)) = owing.min_by_key(|(_, factor)| *factor) else {
+        return Ok(Reading {
+            level: RiskLevel::Clear,
+            measure: "health_factor",
+            account: Account::WALLET,
+            value: Rate::ZERO,
+            limit: ladder.warn,
+            cut: Rate::ZERO,
+        });
+    };
+    let rungs = [
+        (RiskLevel::Halt, ladder.halt),
+        (RiskLevel::Deleverage, ladder.deleverage),
+        (RiskLevel::ReduceOnly, ladder.reduce_only),
+        (RiskLevel::Warn, ladder.warn),
+    ];
+    let reached = rungs.into_iter().find(|(_, limit)| factor < *limit);
+    let (level, limit) = reached.unwrap_or((RiskLevel::Clear, ladder.warn));
+    let mut cut = Rate::ZERO;
+    if level == RiskLevel::Deleverage {
+        // Repaying x out of the collateral leaves (C − x) × T ÷ (D − x); that is the wanted factor F
+        // at x = (F × D − C × T) ÷ (F − T).
+        let wanted = ladder.reduce_only;
+        let covered = worst
+            .collateral
+            .at_rate(worst.liquidation_threshold, Rounding::Floor)?;
+        let missing = worst.debt.at_rate(wanted, Rounding::Ceil)?.sub(covered)?;
+        let per_unit = wanted.sub(worst.liquidation_threshold)?;
+        let repaid = Value::new(missing.get().div(per_unit.get(), Rounding::Ceil)?);
+        cut = repaid.ratio(worst.debt, Rounding::Up)?.min(Rate::ONE);
+    }
+    Ok(Reading {
+        level,
+        measure: "health_factor",
+        account: worst.account,
+        value: factor,
+        limit,
+        cut,
+    })
 }
 
 fn adds_exposure(leg: &Leg, books: &Books) -> Result<bool, ComponentError> {

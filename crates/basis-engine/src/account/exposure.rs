@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
+use basis_core::execution::LendingHealth;
 use basis_core::market::MarketView;
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::rules::{PerpRules, RuleBook};
@@ -53,6 +54,8 @@ pub struct Exposure {
     pub gross_delta: Quantity,
     /// Perp accounts in order of first use.
     pub margins: Vec<MarginAccount>,
+    /// Lending accounts by venue, as their protocols reckon them; kept by the engine.
+    pub lending: Vec<LendingHealth>,
     holdings_seen: usize,
     rules_until: Timestamp,
 }
@@ -66,6 +69,7 @@ impl Exposure {
             net_delta: Quantity::ZERO,
             gross_delta: Quantity::ZERO,
             margins: Vec::new(),
+            lending: Vec::new(),
             holdings_seen: 0,
             rules_until: Timestamp::MIN,
         }

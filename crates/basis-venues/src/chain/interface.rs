@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use basis_core::error::{Code, ComponentError, VenueError, VenueErrorKind};
-use basis_core::execution::{Execution, Position, VenueEvent};
+use basis_core::execution::{Execution, LendingHealth, Position, VenueEvent};
 use basis_core::executor::BoxFuture;
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, OperationKind};
@@ -184,6 +184,14 @@ impl ExecutionInterface for OnChainInterface {
         };
         let positions = world.chain.state().positions(self.driver.venue);
         positions.map_err(|refusal| self.error("positions", refusal))
+    }
+
+    async fn lending(&mut self, _view: &MarketView) -> Result<Vec<LendingHealth>, VenueError> {
+        let Some(world) = &self.world else {
+            return Ok(Vec::new());
+        };
+        let lending = world.chain.state().lending(self.driver.venue);
+        lending.map_err(|refusal| self.error("lending", refusal))
     }
 
     fn health(&self) -> Health {

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use basis_core::chain::Chain;
 use basis_core::error::VenueErrorKind;
-use basis_core::execution::{Execution, Position, VenueEvent};
+use basis_core::execution::{Execution, LendingHealth, Position, VenueEvent};
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::MarketView;
@@ -131,6 +131,16 @@ impl State {
         positions.retain(|p| !p.quantity.is_zero() || !p.units.is_zero());
         positions.sort_by_key(|p| (p.account, p.item));
         Ok(positions)
+    }
+
+    /// How far our lending accounts at `venue` are from liquidation.
+    pub(crate) fn lending(&self, venue: Venue) -> Result<Vec<LendingHealth>, Refusal> {
+        let mut lending = Vec::new();
+        if let Some(protocol) = self.protocol(venue) {
+            protocol.lending(&mut lending)?;
+        }
+        lending.sort_by_key(|health| health.account);
+        Ok(lending)
     }
 
     /// Executes one instruction addressed to `venue` as one transaction, or changes nothing.

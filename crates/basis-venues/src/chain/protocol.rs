@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use basis_core::execution::{Position, VenueEvent};
+use basis_core::execution::{LendingHealth, Position, VenueEvent};
 use basis_core::instruction::{FlashLoan, Operation};
 use basis_core::market::MarketView;
 use basis_core::num::Quantity;
@@ -57,6 +57,15 @@ pub(crate) trait Protocol: Send + fmt::Debug {
     /// # Errors
     /// A refusal when an amount leaves the range.
     fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal>;
+
+    /// How far our lending accounts are from liquidation at the instant of the last sync. Provided:
+    /// there are none.
+    ///
+    /// # Errors
+    /// A refusal when an amount leaves the range.
+    fn lending(&self, _lending: &mut Vec<LendingHealth>) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// Whether it executes `operation`, by kind, pool and assets: how a step of an atomic group that
     /// names no venue finds its protocol.
