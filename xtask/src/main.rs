@@ -6,6 +6,7 @@
     reason = "a command-line program"
 )]
 
+mod contracts;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ const USAGE: &str = "cargo xtask COMMAND
 
   test    everything CI runs: set-up, format, lints, tests, doc tests, docs, the README's run
   check   format and lints only
+  setup   installs what the tests need and the machine lacks
   tidy    rules of the house that no compiler knows
   bench   the benchmarks with their baselines, in release
 ";
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let done = match command.as_str() {
         "test" => test(),
         "check" => check(),
+        "setup" => set_up(),
         "tidy" => tidy::run(&root()),
         "bench" => bench(),
         _ => {
@@ -53,8 +56,8 @@ fn root() -> PathBuf {
 fn test() -> Result<(), String> {
     set_up()?;
     check()?;
-    if has("cargo-nextest", "--version") {
-        run(
+    if answers(&["cargo-nextest", "--version"]) {
+        run_with(
             "cargo",
             &[
                 "nextest",
@@ -64,6 +67,7 @@ fn test() -> Result<(), String> {
                 "--locked",
                 "--no-fail-fast",
             ],
+            contracts::REQUIRED,
         )?;
         run(
             "cargo",
@@ -77,7 +81,7 @@ fn test() -> Result<(), String> {
             ],
         )?;
     } else {
-        run(
+        run_with(
             "cargo",
             &[
                 "test",
@@ -86,6 +90,7 @@ fn test() -> Result<(), String> {
                 "--locked",
                 "--no-fail-fast",
             ],
+            contracts::REQUIRED,
         )?;
     }
     run_with(
@@ -141,31 +146,46 @@ fn bench() -> Result<(), String> {
 }
 
 /// What the tests need and a bare machine may lack: a Python for the outside auditor, a browser to
-/// open the report in.
+/// open the report in, the contracts and models that the protocols are compared with.
 fn set_up() -> Result<(), String> {
-    let wanted = [
-        ("python3", "for the auditor"),
-        ("chromium", "to open the report in"),
+    let wanted: [(&str, &[&str], &str); 5] = [
+        ("python3", &["python3", "--version"], "for the auditor"),
+        (
+            "python3-pip",
+            &["python3", "-m", "pip", "--version"],
+            "for the models",
+        ),
+        ("nodejs", &["node", "--version"], "for npm"),
+        ("npm", &["npm", "--version"], "for the contracts"),
+        (
+            "chromium",
+            &["chromium", "--version"],
+            "to open the report in",
+        ),
     ];
     let missing: Vec<_> = wanted
         .into_iter()
-        .filter(|(program, _)| !has(program, "--version"))
+        .filter(|(_, probe, _)| !answers(probe))
         .collect();
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        for (package, _, what_for) in &missing {
+            println!("{package} is missing; installing it {what_for}");
+        }
+        run("apt-get", &["update"])?;
+        let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+        arguments.extend(missing.iter().map(|(package, ..)| *package));
+        run("apt-get", &arguments)?;
     }
-    for (program, what_for) in &missing {
-        println!("{program} is missing; installing it {what_for}");
-    }
-    run("apt-get", &["update"])?;
-    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
-    arguments.extend(missing.iter().map(|(program, _)| *program));
-    run("apt-get", &arguments)
+    contracts::install(&root().join("tests/chain"))
 }
 
-fn has(program: &str, argument: &str) -> bool {
+/// Whether a command, its program first, can be run.
+fn answers(command: &[&str]) -> bool {
+    let [program, arguments @ ..] = command else {
+        return false;
+    };
     Command::new(program)
-        .arg(argument)
+        .args(arguments)
         .output()
         .is_ok_and(|output| output.status.success())
 }
