@@ -4,8 +4,10 @@
 //! contract answers is therefore its code and nothing else. It is not a node: what needs receipts,
 //! reorganisations or an RPC interface is tested elsewhere.
 
+pub mod aave;
 pub mod abi;
 pub mod artifact;
+pub mod morpho;
 pub mod random;
 pub mod token;
 pub mod uniswap;
