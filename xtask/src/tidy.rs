@@ -27,6 +27,7 @@ const CORE_TREE: &[&str] = &[
 
 /// Arrows allowed between the crates: who may depend on whom.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("basis-contracts", &[]),
     ("basis-core", &[]),
     ("basis-venues", &["basis-core"]),
     ("basis-data", &["basis-core"]),

@@ -3,7 +3,7 @@
 //! [`call`] takes the signature as Solidity prints it (`"mint(address,uint256)"`), the arguments come
 //! from [`args!`](crate::args). Nothing checks that they fit the signature: the contract does.
 
-use super::{Address, I256, U256, keccak256};
+use crate::{Address, I256, U256, keccak256};
 
 /// One argument.
 #[derive(Clone, Debug)]
@@ -65,7 +65,6 @@ pub fn encode(tokens: &[Token]) -> Vec<u8> {
             token.write(&mut head);
         }
     }
-    // `bytes` in the tail pad to whole words counted from their own start, which words precede.
     head.extend(tail);
     head
 }
@@ -81,7 +80,7 @@ pub fn call(signature: &str, tokens: &[Token]) -> Vec<u8> {
 #[macro_export]
 macro_rules! args {
     ($($value:expr),* $(,)?) => {
-        &[$($crate::evm::abi::Token::from($value)),*][..]
+        &[$($crate::abi::Token::from($value)),*][..]
     };
 }
 
@@ -178,4 +177,53 @@ pub fn mapping_slot(key: U256, slot: U256) -> U256 {
     bytes[..32].copy_from_slice(&key.to_be_bytes::<32>());
     bytes[32..].copy_from_slice(&slot.to_be_bytes::<32>());
     keccak256(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the ABI's specification: `f(uint256,uint32[],bytes10,bytes)`.
+    #[test]
+    fn arrays_and_bytes_are_encoded_as_in_the_specification() {
+        let ten = U256::from_be_slice(b"1234567890") << 176;
+        let list = vec![Token::from(0x456_u32), Token::from(0x789_u32)];
+        let data = call(
+            "f(uint256,uint32[],bytes10,bytes)",
+            args![0x123_u32, list, ten, "Hello, world!"],
+        );
+        assert_eq!(data[..4], [0x8b, 0xe6, 0x52, 0x46]);
+        let words: Vec<_> = (0..9).map(|n| word(&data[4..], n)).collect();
+        let hello = U256::from_be_slice(b"Hello, world!") << 152;
+        let small = |n: u32| U256::from(n);
+        let expected = [
+            small(0x123),
+            small(0x80),
+            ten,
+            small(0xe0),
+            small(2),
+            small(0x456),
+            small(0x789),
+            small(13),
+            hello,
+        ];
+        assert_eq!(words, expected);
+        assert_eq!(data.len(), 4 + 9 * 32);
+    }
+
+    #[test]
+    fn a_struct_is_in_place_unless_one_of_its_fields_is_dynamic() {
+        let fixed = tuple(args![1_u8, true]);
+        assert_eq!(encode(args![7_u8, fixed]).len(), 3 * 32);
+        let dynamic = encode(args![7_u8, tuple(args![1_u8, "ab"])]);
+        // 7, offset of the struct; 1, offset of the string, its length, its bytes.
+        assert_eq!(dynamic.len(), 6 * 32);
+        assert_eq!(word(&dynamic, 1), U256::from(64));
+        assert_eq!(text(&dynamic[64..], 1), "ab");
+    }
+
+    #[test]
+    fn negative_numbers_fill_the_word() {
+        assert_eq!(encode(args![-1_i32]), [0xff; 32]);
+    }
 }

@@ -1,11 +1,11 @@
 //! How a market comes to be.
 
 use super::{FUNDS, Market, Reserve, USERS};
+use crate::abi::{self, Token as Argument, call, tuple};
 use crate::args;
-use crate::evm::abi::{self, Token as Argument, call, tuple};
-use crate::evm::artifact::{Artifact, installed};
-use crate::evm::token::{self, Token};
-use crate::evm::{ADMIN, Address, Evm, U256, user};
+use crate::artifact::{Artifact, installed};
+use crate::token::{self, Token};
+use crate::{ADMIN, Address, Evm, U256, user};
 
 const NPM: &str = "node_modules/@aave/core-v3/artifacts/contracts";
 const PYTHON: &str = "python/eth_defi/abi/aave_v3";

@@ -3,6 +3,39 @@
 //! [`Evm`] is one block that can be moved in time: no mempool, no gas price, no signatures. What a
 //! contract answers is therefore its code and nothing else. It is not a node: what needs receipts,
 //! reorganisations or an RPC interface is tested elsewhere.
+//!
+//! [`uniswap`], [`aave`] and [`morpho`] are whole markets with funded users ([`user`]) and typed
+//! operations and reads; anything else is a call away ([`Evm::send`], [`Evm::view`], [`abi::call`]).
+//! A market is `None` when the packages below `tests/chain` are not installed; the test then returns.
+//!
+//! ```no_run
+//! use basis_contracts::random::Random;
+//! use basis_contracts::{I256, U256, uniswap, user};
+//!
+//! let Some(mut market) = uniswap::Market::new(18, 6) else {
+//!     return;
+//! };
+//! let pool = market.create_pool(3000, U256::ONE << 96);
+//! market.mint(pool, user(0), -600, 600, 1_000_000_000).unwrap();
+//! let mut random = Random::new(20_260_101);
+//! for _ in 0..10_000 {
+//!     market.evm.advance(12);
+//!     let amount = I256::from_raw(random.amount(100));
+//!     let limit = U256::from(4_295_128_740_u64);
+//!     let real = market.swap(pool, user(1), true, amount, limit);
+//!     // Ours with the same numbers; then `real` and `market.state(pool)` against it.
+//! }
+//! ```
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "only tests use it: it may fail as loudly as they"
+)]
 
 pub mod aave;
 pub mod abi;
@@ -121,11 +154,24 @@ pub struct Evm {
     inner: MainnetEvm<MainnetContext<InMemoryDB>>,
 }
 
+impl fmt::Debug for Evm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let block = &self.inner.ctx.block;
+        write!(f, "Evm at {} (block {})", block.timestamp, block.number)
+    }
+}
+
 /// The state of a chain, to come back to.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     database: InMemoryDB,
     block: BlockEnv,
+}
+
+impl Default for Evm {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Evm {

@@ -4,10 +4,10 @@
 //! [`payer_code`], so that a pool can call back whoever called it and be paid at once. Positions
 //! belong to the users themselves. State is read from the storage, which costs nothing.
 
-use super::abi::{Token as Argument, call, from_address, mapping_slot};
 use super::artifact::{Artifact, installed};
 use super::token::{self, Token};
 use super::{Address, Evm, I256, Output, Revert, U256, keccak256, user};
+use crate::abi::{Token as Argument, call, from_address, mapping_slot};
 use crate::args;
 
 const FACTORY: &str =
@@ -20,6 +20,7 @@ pub const USERS: u8 = 4;
 pub const FUNDS: U256 = U256::from_limbs([0, 0, 0, 1]);
 
 /// A factory with two tokens, `token0` < `token1` as pools order them.
+#[derive(Debug)]
 pub struct Market {
     /// The chain; its time is the caller's to move.
     pub evm: Evm,

@@ -75,3 +75,38 @@ impl Random {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sequence_is_the_published_one() {
+        let mut random = Random::new(1_234_567);
+        let first = [random.next(), random.next(), random.next()];
+        let published = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!(first, published);
+    }
+
+    #[test]
+    fn ranges_hold_both_of_their_ends() {
+        let mut random = Random::new(1);
+        let drawn: Vec<_> = (0..100).map(|_| random.between(-1, 1)).collect();
+        assert!([-1, 0, 1].iter().all(|n| drawn.contains(n)));
+        assert!(drawn.iter().all(|n| (-1..=1).contains(n)));
+        let high = (0..1_000).map(|_| random.uint(U256::ONE, U256::from(3)));
+        assert_eq!(high.max(), Some(U256::from(3)));
+    }
+
+    #[test]
+    fn amounts_have_all_sizes() {
+        let mut random = Random::new(2);
+        let sizes: Vec<_> = (0..2_000).map(|_| random.amount(100).bit_len()).collect();
+        assert!(sizes.contains(&0) && sizes.contains(&100));
+        assert!(sizes.iter().all(|size| *size <= 100));
+    }
+}

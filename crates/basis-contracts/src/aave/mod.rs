@@ -7,10 +7,10 @@
 
 mod deploy;
 
-use super::abi::{Token as Argument, call, from_address, mapping_slot};
-use super::token::Token;
-use super::{Address, Evm, Output, Revert, U256, user};
+use crate::abi::{Token as Argument, call, from_address, mapping_slot};
 use crate::args;
+use crate::token::Token;
+use crate::{Address, Evm, Output, Revert, U256, user};
 
 pub use deploy::{EMode, ReserveConfig, Version};
 
@@ -24,6 +24,7 @@ pub const FUNDS: U256 = U256::from_limbs([0, 1 << 46, 0, 0]);
 const VARIABLE: u8 = 2;
 
 /// A market.
+#[derive(Debug)]
 pub struct Market {
     /// The chain; its time is the caller's to move.
     pub evm: Evm,
@@ -301,7 +302,7 @@ impl Market {
     /// Its reason.
     pub fn configure(&mut self, signature: &str, tokens: &[Argument]) -> Result<Output, Revert> {
         self.evm
-            .send(super::ADMIN, self.configurator, call(signature, tokens))
+            .send(crate::ADMIN, self.configurator, call(signature, tokens))
     }
 
     /// Returns the asset of a reserve.
@@ -418,15 +419,15 @@ impl Market {
 /// Where the contracts keep their state, the same in both versions; a test holds it against the views.
 mod slots {
     /// Of the pool: `_reserves`, after the 52 slots of `VersionedInitializable`.
-    pub const RESERVES: u8 = 52;
+    pub(super) const RESERVES: u8 = 52;
     /// Of the pool: `_usersConfig`.
-    pub const USERS_CONFIG: u8 = 53;
+    pub(super) const USERS_CONFIG: u8 = 53;
     /// Of the pool: `_usersEModeCategory`.
-    pub const USERS_E_MODE: u8 = 56;
+    pub(super) const USERS_E_MODE: u8 = 56;
     /// Of the aToken: `_userState`; `_totalSupply` comes two slots later.
-    pub const A_TOKEN_USERS: u8 = 52;
+    pub(super) const A_TOKEN_USERS: u8 = 52;
     /// Of the debt token, the same.
-    pub const DEBT_TOKEN_USERS: u8 = 56;
+    pub(super) const DEBT_TOKEN_USERS: u8 = 56;
 }
 
 fn low(word: U256) -> U256 {

@@ -4,10 +4,10 @@
 //! The oracle is the package's mock, whose price can be set. Amounts are given as assets or as
 //! shares, never both, as the contract wants it. State is read from the storage.
 
-use super::abi::{self, Token as Argument, call, from_address, mapping_slot, tuple};
 use super::artifact::{Artifact, installed};
 use super::token::{self, Token};
 use super::{ADMIN, Address, Evm, Output, Revert, U256, keccak256, user};
+use crate::abi::{self, Token as Argument, call, from_address, mapping_slot, tuple};
 use crate::args;
 
 const FACTORIES: &str = "node_modules/@morpho-org/morpho-blue-bundlers/types/factories";
@@ -50,6 +50,7 @@ pub enum Irm {
 }
 
 /// Morpho with one market.
+#[derive(Debug)]
 pub struct Market {
     /// The chain; its time is the caller's to move.
     pub evm: Evm,

@@ -1,8 +1,8 @@
 //! ERC-20 tokens that anybody may mint: Aave's `MintableERC20`.
 
-use super::abi::{call, from_address, mapping_slot};
 use super::artifact::Artifact;
 use super::{Address, Evm, Revert, U256};
+use crate::abi::{call, from_address, mapping_slot};
 use crate::args;
 
 /// The package that the token comes from.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::abi::{self, Token};
 use super::{Address, Evm};
+use crate::abi::{self, Token};
 
 /// Turns absence of the packages into a failure; the test command sets it.
 const REQUIRE: &str = "BASIS_TESTS_REQUIRE_CONTRACTS";
