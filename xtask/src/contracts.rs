@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::run;
 
@@ -34,7 +35,8 @@ pub(crate) fn install(folder: &Path) -> Result<(), String> {
         stamp(&modules, &manifest)?;
     }
     let packages = folder.join("python");
-    let manifest = read(folder, &["requirements.txt"])?;
+    // One of the models is compiled for one Python.
+    let manifest = read(folder, &["requirements.txt"])? + &version("python3")?;
     if !is_current(&packages, &manifest) {
         remove(&packages)?;
         run(
@@ -68,6 +70,12 @@ fn keep_aave_only(packages: &Path) -> Result<(), String> {
     remove(&library)?;
     fs::create_dir_all(library.join("abi")).map_err(failed)?;
     fs::rename(&aside, &wanted).map_err(failed)
+}
+
+fn version(program: &str) -> Result<String, String> {
+    let output = Command::new(program).arg("--version").output();
+    let output = output.map_err(|e| format!("{program}: {e}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn is_current(installed: &Path, manifest: &str) -> bool {

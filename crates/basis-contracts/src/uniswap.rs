@@ -294,7 +294,25 @@ impl Market {
         self.evm.send(super::ADMIN, pool.address, data)
     }
 
-    /// Returns price, liquidity and fees of a pool.
+    /// Pays the protocol's fees out to the administrator, at most the two amounts; one base unit
+    /// stays behind when all is asked for.
+    ///
+    /// # Errors
+    /// The pool's reason.
+    pub fn collect_protocol(
+        &mut self,
+        pool: Pool,
+        (most0, most1): (u128, u128),
+    ) -> Result<(u128, u128), Revert> {
+        let to = crate::ADMIN;
+        let signature = "collectProtocol(address,uint128,uint128)";
+        let data = call(signature, args![to, most0, most1]);
+        let output = self.evm.send(to, pool.address, data)?;
+        Ok((output.word(0).to(), output.word(1).to()))
+    }
+
+    /// Returns price, liquidity and fees of a pool: its storage from slot 0 to slot 4, where
+    /// [`Evm::set_storage`] can put what no sequence of swaps would reach.
     pub fn state(&self, pool: Pool) -> State {
         let at = |slot: u8| self.evm.storage(pool.address, U256::from(slot));
         let fees = at(3);
@@ -501,5 +519,9 @@ mod tests {
         assert_eq!(position.fee_growth_inside0_last_x128, stored.word(1));
         assert_eq!(U256::from(position.tokens_owed0), stored.word(3));
         assert!(position.tokens_owed0 > 0);
+        let paid = market
+            .collect_protocol(pool, (u128::MAX, u128::MAX))
+            .unwrap();
+        assert_eq!(paid, (state.protocol_fees0 - 1, 0));
     }
 }

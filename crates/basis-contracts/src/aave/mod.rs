@@ -7,7 +7,7 @@
 
 mod deploy;
 
-use crate::abi::{Token as Argument, call, from_address, mapping_slot};
+use crate::abi::{Token as Argument, call, from_address, mapping_slot, tuple};
 use crate::args;
 use crate::token::Token;
 use crate::{Address, Evm, Output, Revert, U256, user};
@@ -392,6 +392,67 @@ impl Market {
         self.evm.read(self.pool, data)
     }
 
+    /// Asks a reserve's rate strategy for the liquidity rate and the variable borrow rate (ray per
+    /// year) at any debt and cash, in base units, and any reserve factor, in basis points.
+    ///
+    /// # Errors
+    /// The strategy's reason, as when debt and cash overflow together.
+    pub fn rates(
+        &mut self,
+        reserve: usize,
+        debt: U256,
+        cash: U256,
+        reserve_factor: u16,
+    ) -> Result<(U256, U256), Revert> {
+        let Reserve {
+            token, strategy, ..
+        } = self.reserves[reserve];
+        let asset = token.address;
+        let (signature, fields) = match self.version {
+            Version::V30 => {
+                // It reads the cash itself: what the last address, here nobody's, has.
+                let holder = user(202);
+                let slot = mapping_slot(from_address(holder), U256::ZERO);
+                self.evm.set_storage(asset, slot, cash);
+                (
+                    "(uint256,uint256,uint256,uint256,uint256,uint256,uint256,address,address)",
+                    tuple(args![
+                        0_u8,
+                        0_u8,
+                        0_u8,
+                        0_u8,
+                        debt,
+                        0_u8,
+                        reserve_factor,
+                        asset,
+                        holder
+                    ]),
+                )
+            }
+            Version::V32 => (
+                "(uint256,uint256,uint256,uint256,uint256,address,bool,uint256)",
+                tuple(args![
+                    0_u8,
+                    0_u8,
+                    0_u8,
+                    debt,
+                    reserve_factor,
+                    asset,
+                    true,
+                    cash
+                ]),
+            ),
+        };
+        let data = call(&format!("calculateInterestRates({signature})"), &[fields]);
+        let output = self.evm.view(strategy, data)?;
+        // 3.0 answers with the stable rate in between.
+        let variable = match self.version {
+            Version::V30 => 2,
+            Version::V32 => 1,
+        };
+        Ok((output.word(0), output.word(variable)))
+    }
+
     /// Asks the aToken for a user's balance at the block's time, in base units.
     pub fn supplied(&mut self, user: Address, reserve: usize) -> U256 {
         let token = self.reserves[reserve].a_token;
@@ -568,6 +629,11 @@ mod tests {
         if version == Version::V32 {
             assert_eq!(state.virtual_underlying, state.cash);
         }
+        let index = state.variable_borrow_index;
+        let debt = market.borrowed(borrower, USDC);
+        assert_eq!(market.normalized_debt(USDC), index);
+        let rates = market.rates(USDC, debt, state.cash, 1_000).unwrap();
+        assert_eq!(rates, (state.liquidity_rate, state.variable_borrow_rate));
         assert_eq!(state.cash, whole(80_001, 6));
         assert!(market.user_reserve(lender, USDC).is_collateral);
         assert!(market.user_reserve(borrower, USDC).is_borrowing);
