@@ -94,3 +94,29 @@ fn a_token_mints_moves_and_refuses_what_is_not_there() {
         .unwrap_err();
     assert!(refused.text().contains("exceeds balance"), "{refused:?}");
 }
+
+#[test]
+fn wrapped_ether_takes_the_native_coin() {
+    let artifact = "node_modules/canonical-weth/build/contracts/WETH9.json";
+    if !super::artifact::installed(&[artifact]) {
+        return;
+    }
+    let (mut evm, owner) = (Evm::new(), super::user(1));
+    let weth = Artifact::load(artifact).deploy(&mut evm, &[]);
+    evm.set_balance(owner, U256::from(10));
+    let deposit = call("deposit()", &[]);
+    let done = evm.send_value(owner, weth, deposit, U256::from(7)).unwrap();
+    assert_eq!(done.logs.len(), 1);
+    let balance = evm.read(weth, call("balanceOf(address)", args![owner]));
+    assert_eq!(balance, U256::from(7));
+    let before = evm.snapshot();
+    let withdraw = call("withdraw(uint256)", args![7_u8]);
+    evm.send(owner, weth, withdraw.clone()).unwrap();
+    // Old code: a refusal without a reason.
+    assert_eq!(evm.send(owner, weth, withdraw).unwrap_err(), Revert::Empty);
+    evm.restore(&before);
+    assert_eq!(
+        evm.storage(weth, mapping_slot(from_address(owner), U256::from(3))),
+        balance
+    );
+}
