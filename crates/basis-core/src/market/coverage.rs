@@ -9,7 +9,7 @@ use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 pub enum GapTreatment {
     /// The proxy fills it.
     Proxied(SeriesId),
-    /// The mark is held on the reference; no orders there.
+    /// The mark is held on the reference, a row as it was; no orders there.
     Held,
     /// A funding instant that books nothing.
     Unbooked,
@@ -53,23 +53,25 @@ struct Walk<'a> {
 /// Where the instants stand.
 enum Times<'a> {
     Bars(&'a BarSeries),
-    Rates(&'a [Timestamp]),
+    /// Values known at their own instants: funding rates and rows.
+    Instants(&'a [Timestamp]),
     Absent,
 }
 
 impl<'a> Walk<'a> {
     /// The values of `id` known after `from`; none when the series is not there.
     fn new(data: &'a MarketData, id: SeriesId, from: Timestamp) -> Self {
-        let (times, next) = match id.kind {
-            SeriesKind::Funding => data.rates(id).map_or((Times::Absent, 0), |rates| {
-                let next = rates.at.partition_point(|time| *time <= from);
-                (Times::Rates(&rates.at), next)
-            }),
-            SeriesKind::Spot | SeriesKind::Perp => {
-                data.bars(id).map_or((Times::Absent, 0), |bars| {
-                    (Times::Bars(bars), bars.closed_by(from))
-                })
+        let instants = data
+            .rates(id)
+            .map(|rates| rates.at.as_slice())
+            .or_else(|| data.row_times(id));
+        let (times, next) = match (data.bars(id), instants) {
+            (Some(bars), _) => (Times::Bars(bars), bars.closed_by(from)),
+            (None, Some(at)) => {
+                let next = at.partition_point(|time| *time <= from);
+                (Times::Instants(at), next)
             }
+            (None, None) => (Times::Absent, 0),
         };
         Self { times, next }
     }
@@ -78,7 +80,7 @@ impl<'a> Walk<'a> {
     fn known_at(&self) -> Option<Timestamp> {
         match self.times {
             Times::Bars(bars) => Some(bars.opened_at(self.next)?.plus(bars.length)),
-            Times::Rates(at) => at.get(self.next).copied(),
+            Times::Instants(at) => at.get(self.next).copied(),
             Times::Absent => None,
         }
     }
@@ -95,8 +97,52 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The first instant at which a value is due, the instant after which it must have become known, and
+/// the last one at which one is due.
+fn due(
+    policy: &ViewPolicy,
+    kind: SeriesKind,
+    every: Span,
+    (from, to): (Timestamp, Timestamp),
+) -> (Timestamp, Timestamp, Timestamp) {
+    let inside = from.floor_to(every).plus(every);
+    if kind.has_bars() || kind.is_event() {
+        return (inside, from, to);
+    }
+    // The row in force at the start, and none whose absence the slack covers until the end.
+    let first = from.floor_to(every);
+    (
+        first,
+        first.minus(Span::from_nanos(1)),
+        to.minus(policy.slack()),
+    )
+}
+
+impl Coverage {
+    /// Adds the value due `at` to the gaps.
+    fn miss(&mut self, at: Timestamp, every: Span, treatment: GapTreatment) {
+        match self.gaps.last_mut() {
+            Some(gap) if gap.treatment == treatment && gap.last.plus(every) == at => {
+                gap.last = at;
+                gap.missing += 1;
+            }
+            _ => self.gaps.push(Gap {
+                series: self.series,
+                first: at,
+                last: at,
+                missing: 1,
+                treatment,
+            }),
+        }
+    }
+}
+
 /// Looks for the values of `series` that should become known in `(from, to]`, one every `every`,
 /// on instants that are multiples of `every` since the epoch.
+///
+/// Rows that hold until the next one differ at both ends: the one in force at `from` is looked for too,
+/// and one due so late that its absence would not be felt by `to` ([`ViewPolicy::slack`]) is not.
+/// Rewards are due at no instant but their own, so nothing of them is ever missing.
 ///
 /// A gap that a proxy covers in part is split where the treatment changes. Linear in the range.
 ///
@@ -114,14 +160,16 @@ pub fn coverage(
         every > Span::ZERO,
         "invariant: a series has a positive interval"
     );
+    let (mut at, from, to) = due(policy, series.kind, every, (from, to));
     let mut own = Walk::new(data, series, from);
     let mut proxied = policy
         .proxies
         .get(&series)
         .map(|proxy| (*proxy, Walk::new(data, *proxy, from)));
-    let otherwise = match series.kind {
-        SeriesKind::Funding => GapTreatment::Unbooked,
-        SeriesKind::Spot | SeriesKind::Perp => GapTreatment::Held,
+    let otherwise = if series.kind == SeriesKind::Funding {
+        GapTreatment::Unbooked
+    } else {
+        GapTreatment::Held
     };
     let mut result = Coverage {
         series,
@@ -129,7 +177,17 @@ pub fn coverage(
         present: 0,
         gaps: Vec::new(),
     };
-    let mut at = from.floor_to(every).plus(every);
+    if matches!(
+        series.kind,
+        SeriesKind::RewardRate | SeriesKind::RewardTopUp
+    ) {
+        while own.known_at().is_some_and(|known_at| known_at <= to) {
+            own.next += 1;
+            result.expected += 1;
+            result.present += 1;
+        }
+        return result;
+    }
     while at <= to {
         result.expected += 1;
         if own.has(at) {
@@ -145,19 +203,7 @@ pub fn coverage(
                 }
                 None => otherwise,
             };
-            match result.gaps.last_mut() {
-                Some(gap) if gap.treatment == treatment && gap.last.plus(every) == at => {
-                    gap.last = at;
-                    gap.missing += 1;
-                }
-                _ => result.gaps.push(Gap {
-                    series,
-                    first: at,
-                    last: at,
-                    missing: 1,
-                    treatment,
-                }),
-            }
+            result.miss(at, every, treatment);
         }
         at = at.plus(every);
     }
@@ -220,6 +266,61 @@ mod tests {
             missing,
             treatment,
         }
+    }
+
+    #[test]
+    fn rows_need_the_one_in_force_at_the_start_and_none_that_the_slack_covers() {
+        use crate::market::rows::tests::points;
+        let oracle = "oracle.aave.WETH_USD";
+        let mut data = MarketData::new("test", true);
+        let days = [(24, 1), (48, 1), (120, 1), (144, 1)];
+        data.add_rows(points(oracle, Span::DAY, &days)).unwrap();
+        let policy = ViewPolicy::default();
+        let find = |from, to| {
+            let range = (hour(from), hour(to));
+            coverage(&data, &policy, id(oracle), Span::DAY, range)
+        };
+        let whole = find(30, 72);
+        assert_eq!(
+            (whole.expected, whole.present),
+            (2, 2),
+            "72 is not felt yet"
+        );
+        assert_eq!(whole.gaps, []);
+        let held = GapTreatment::Held;
+        assert_eq!(find(24, 73).gaps, [gap(oracle, (72, 72), 1, held)]);
+        assert_eq!(find(80, 150).gaps, [gap(oracle, (72, 96), 2, held)]);
+        assert_eq!(find(23, 30).gaps, [gap(oracle, (0, 0), 1, held)]);
+        let absent = coverage(
+            &data,
+            &policy,
+            id("gas.ethereum.gwei"),
+            Span::HOUR,
+            (hour(0), hour(3)),
+        );
+        assert_eq!((absent.expected, absent.present), (3, 0));
+    }
+
+    #[test]
+    fn rewards_are_never_missing() {
+        use crate::market::{Reward, RowSeries};
+        use crate::num::Fixed18;
+        let name = "reward_top_up.etherfi.ETHFI";
+        let reward = Reward {
+            period_start: hour(0),
+            period_end: hour(5),
+            total: Fixed18::ONE,
+            per_eth: Fixed18::ONE,
+        };
+        let at = vec![hour(10), hour(500), hour(501)];
+        let mut data = MarketData::new("test", true);
+        let series = RowSeries::new(id(name), None, at, vec![reward; 3]);
+        data.add_rows(series.unwrap()).unwrap();
+        let policy = ViewPolicy::default();
+        let range = (hour(10), hour(500));
+        let found = coverage(&data, &policy, id(name), Span::HOUR, range);
+        assert_eq!((found.expected, found.present), (1, 1));
+        assert_eq!(found.gaps, []);
     }
 
     #[test]

@@ -5,10 +5,16 @@
 
 mod columns;
 mod coverage;
+mod row_view;
+mod rows;
 mod series;
 mod view;
 
 pub use coverage::{Coverage, Gap, GapTreatment, coverage};
+pub use row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
+pub use rows::{
+    AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
+};
 pub use series::{
     Bar, BarColumns, BarSeries, BarSeriesBuilder, MarketData, RateSeries, SeriesError,
 };

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::columns::{NumberRows, TimeColumn};
+use super::rows::{AaveRiskParameters, RowStore};
 use crate::num::{Fixed18, Price, Quantity, Rate};
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 
@@ -33,7 +34,8 @@ pub struct Bar {
     pub low: Price,
     /// Last price.
     pub close: Price,
-    /// Volume in base units (a venue that counts contracts is converted when the data is loaded).
+    /// Volume in base units (a venue that counts contracts is converted when the data is loaded); in
+    /// USD for a pool ([`SeriesKind::Dex`]).
     pub volume: Quantity,
 }
 
@@ -117,7 +119,7 @@ pub enum SeriesError {
     },
 }
 
-fn check_order(id: SeriesId, at: &[Timestamp]) -> Result<(), SeriesError> {
+pub(super) fn check_order(id: SeriesId, at: &[Timestamp]) -> Result<(), SeriesError> {
     for (row, pair) in at.windows(2).enumerate() {
         if let [earlier, later] = pair
             && later <= earlier
@@ -357,6 +359,8 @@ impl BarSeries {
 pub struct MarketData {
     bars: BTreeMap<SeriesId, Arc<BarSeries>>,
     rates: BTreeMap<SeriesId, Arc<RateSeries>>,
+    pub(super) rows: RowStore,
+    pub(super) risk_parameters: Vec<AaveRiskParameters>,
     synthetic: bool,
     source: String,
 }
@@ -384,7 +388,7 @@ impl MarketData {
     {
         let series: BarSeries = series.try_into()?;
         let id = series.id;
-        if !matches!(id.kind, SeriesKind::Spot | SeriesKind::Perp) {
+        if !id.kind.has_bars() {
             return Err(SeriesError::Kind {
                 id,
                 what: "is not a kind with price bars",
@@ -446,8 +450,45 @@ impl MarketData {
     /// Every series there is, sorted.
     pub fn ids(&self) -> impl Iterator<Item = SeriesId> {
         let mut ids: Vec<_> = self.bars.keys().chain(self.rates.keys()).copied().collect();
+        ids.extend(self.rows.ids());
         ids.sort_unstable();
         ids.into_iter()
+    }
+
+    /// Whether `id` is there.
+    #[must_use]
+    pub fn contains(&self, id: SeriesId) -> bool {
+        self.bars.contains_key(&id) || self.rates.contains_key(&id) || self.rows.times(id).is_some()
+    }
+
+    /// The time from one value of `id` to the next: a bar's length, a row's interval. `None` when it
+    /// is not there, and for funding rates and rewards, whose instants are their own.
+    #[must_use]
+    pub fn interval(&self, id: SeriesId) -> Option<Span> {
+        match self.bars.get(&id) {
+            Some(bars) => Some(bars.length),
+            None => self.rows.times(id)?.1,
+        }
+    }
+
+    /// From when to when `id` has a value: from a bar's opening (the value is known one length later)
+    /// or a row's instant, to when the value after the last is due. `None` when it is not there, is
+    /// empty, or happens at instants ([`SeriesKind::is_event`]), for then nothing bounds a run.
+    #[must_use]
+    pub fn extent(&self, id: SeriesId) -> Option<(Timestamp, Timestamp)> {
+        if let Some(bars) = self.bars.get(&id) {
+            return Some((bars.first_opened()?, bars.last_opened()?.plus(bars.length)));
+        }
+        if id.kind.is_event() {
+            return None;
+        }
+        let (at, interval) = self.rows.times(id)?;
+        Some((*at.first()?, at.last()?.plus(interval.unwrap_or_default())))
+    }
+
+    /// The instants at which rows of `id` are known; `None` for bars and funding.
+    pub(super) fn row_times(&self, id: SeriesId) -> Option<&[Timestamp]> {
+        self.rows.times(id).map(|(at, _)| at)
     }
 
     /// Whether the data was generated; then every output says so.

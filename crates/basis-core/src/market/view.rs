@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::row_view::{RowEntries, may_stand_in};
 use super::series::{BarSeries, MarketData, RateSeries};
 use crate::num::{MathError, Price, Quantity, Rate, Rounding};
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
@@ -26,7 +27,8 @@ pub enum GapPolicy {
 pub struct SeriesRequest {
     /// The series.
     pub id: SeriesId,
-    /// The spot series its mark follows through a gap; `None` holds the mark flat.
+    /// The spot series its mark follows through a gap; `None` holds the mark flat. Of no meaning to a
+    /// series that is not bars.
     pub reference: Option<SeriesId>,
 }
 
@@ -39,6 +41,8 @@ pub struct ViewPolicy {
     pub proxies: BTreeMap<SeriesId, SeriesId>,
     /// How long the last bar stays visible after its close; `None`: until the next one is due.
     pub bar_age_max: Option<Span>,
+    /// How much longer than its interval a row that is no bar stays fresh; `None`: an hour.
+    pub row_slack: Option<Span>,
 }
 
 /// Index of a price series within a view.
@@ -51,14 +55,14 @@ impl SlotId {
     }
 }
 
-/// Where a price comes from.
+/// Where a price (or another value) comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PriceState {
-    /// The series' own newest bar.
+    /// The series' own newest bar or row.
     Fresh,
-    /// The proxy series' newest bar.
+    /// The proxy series' newest bar or row.
     Proxied,
-    /// The last mark × reference now ÷ reference then; no order may use it.
+    /// The last mark × reference now ÷ reference then, or a row beyond its age; no order may use it.
     Held,
     /// Nothing has been visible yet.
     Missing,
@@ -159,6 +163,7 @@ pub struct MarketView {
     /// In the order they are advanced: references first.
     slots: Vec<Slot>,
     by_id: BTreeMap<SeriesId, SlotId>,
+    pub(super) rows: RowEntries,
 }
 
 impl Cursor {
@@ -236,10 +241,16 @@ impl MarketView {
             if series == proxy {
                 return error("a series cannot be its own proxy");
             }
-            if (series.kind == SeriesKind::Funding) != (proxy.kind == SeriesKind::Funding) {
-                return error("prices and funding rates cannot stand in for each other");
+            if !may_stand_in(series.kind, proxy.kind) {
+                return error(
+                    if series.kind == SeriesKind::Funding || series.kind.has_bars() {
+                        "prices and funding rates cannot stand in for each other"
+                    } else {
+                        "a series of that kind cannot stand in for it"
+                    },
+                );
             }
-            if data.bars(proxy).is_none() && data.rates(proxy).is_none() {
+            if !data.contains(proxy) {
                 return error("is not in the data");
             }
         }
@@ -249,11 +260,17 @@ impl MarketView {
             now: Timestamp::MIN,
             slots: Vec::with_capacity(requests.len() + 1),
             by_id: BTreeMap::new(),
+            rows: RowEntries::default(),
         };
-        for reference in requests.iter().filter_map(|request| request.reference) {
+        let bars = requests.iter().filter(|request| request.id.kind.has_bars());
+        for reference in bars.filter_map(|request| request.reference) {
             view.add_slot(reference, None)?;
         }
         for request in requests {
+            if !request.id.kind.has_bars() {
+                view.add_row_slot(request.id)?;
+                continue;
+            }
             let reference = request
                 .reference
                 .filter(|reference| *reference != request.id);
@@ -304,7 +321,9 @@ impl MarketView {
     /// When `now` is before the view's instant.
     pub fn advance_to(&mut self, now: Timestamp) -> Result<(), ViewError> {
         assert!(now >= self.now, "invariant: a view never moves back");
-        if self.now == Timestamp::MIN {
+        let first = self.now == Timestamp::MIN;
+        self.rows.advance(now, first);
+        if first {
             // Prices from before the view's first instant are not part of its first step.
             for slot in &mut self.slots {
                 for cursor in slot.own.iter_mut().chain(&mut slot.proxy) {

@@ -288,20 +288,69 @@ pub enum SeriesKind {
     Perp,
     /// Funding rates, one row per settlement.
     Funding,
+    /// Price bars of an on-chain pool; the symbol ends in the pool's fee, as in `WETHUSDT_3000`.
+    Dex,
+    /// Indices, rates and totals of one Aave reserve.
+    AaveReserve,
+    /// Values of a lending market's price oracle.
+    Oracle,
+    /// ETH per liquid staking token as its protocol redeems it.
+    StakingRate,
+    /// ETH per liquid staking token in its pool.
+    StakingMarket,
+    /// Gas fees of a chain.
+    Gas,
+    /// Rewards per ETH held over a whole period, paid at its end.
+    RewardRate,
+    /// Lump sums of rewards, paid at their dates.
+    RewardTopUp,
 }
 
 impl SeriesKind {
     /// Every kind, in catalogue order.
-    pub const ALL: [Self; 3] = [Self::Spot, Self::Perp, Self::Funding];
+    pub const ALL: [Self; 11] = [
+        Self::Spot,
+        Self::Perp,
+        Self::Funding,
+        Self::Dex,
+        Self::AaveReserve,
+        Self::Oracle,
+        Self::StakingRate,
+        Self::StakingMarket,
+        Self::Gas,
+        Self::RewardRate,
+        Self::RewardTopUp,
+    ];
 
-    /// The word used in paths and config keys.
+    /// The word used in ids and config keys.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Spot => "spot",
             Self::Perp => "perp",
             Self::Funding => "funding",
+            Self::Dex => "dex",
+            Self::AaveReserve => "aave_reserve",
+            Self::Oracle => "oracle",
+            Self::StakingRate => "staking_rate",
+            Self::StakingMarket => "staking_market",
+            Self::Gas => "gas",
+            Self::RewardRate => "reward_rate",
+            Self::RewardTopUp => "reward_top_up",
         }
+    }
+
+    /// Whether the series is price bars.
+    #[must_use]
+    pub const fn has_bars(self) -> bool {
+        matches!(self, Self::Spot | Self::Perp | Self::Dex)
+    }
+
+    /// Whether a value happens at its instant and is over, as a settlement or a payment; every other
+    /// value holds until the next one.
+    #[must_use]
+    pub const fn is_event(self) -> bool {
+        matches!(self, Self::Funding | Self::RewardRate | Self::RewardTopUp)
     }
 }
 
@@ -356,7 +405,10 @@ impl FromStr for SeriesId {
         let kind = SeriesKind::ALL
             .into_iter()
             .find(|candidate| candidate.as_str() == kind)
-            .ok_or_else(|| format!("{} (kinds: spot, perp, funding)", expected()))?;
+            .ok_or_else(|| {
+                let kinds = SeriesKind::ALL.map(SeriesKind::as_str).join(", ");
+                format!("{} (kinds: {kinds})", expected())
+            })?;
         let venue = Venue::new(venue).map_err(|e| format!("{}: {e}", expected()))?;
         let symbol = Symbol::new(symbol).map_err(|e| format!("{}: {e}", expected()))?;
         Ok(Self {
@@ -585,11 +637,19 @@ mod tests {
                 .unwrap_err()
                 .contains("kind.venue.SYMBOL")
         );
+        let message = "perps.okx.BTCUSDT".parse::<SeriesId>().unwrap_err();
         assert!(
-            "perps.okx.BTCUSDT"
-                .parse::<SeriesId>()
-                .unwrap_err()
-                .contains("kinds:")
+            message.contains("(kinds: spot, perp, funding, dex,"),
+            "{message}"
         );
+        for kind in SeriesKind::ALL {
+            let id = SeriesId::new(kind, Venue::literal("aave"), Symbol::literal("weETH_ETH"));
+            assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!(
+                serde_json::to_value(kind).unwrap(),
+                kind.as_str(),
+                "one word"
+            );
+        }
     }
 }
