@@ -1,7 +1,9 @@
 //! Attribution: where each step's change of equity came from.
 //!
 //! With R the reference spot price, per step: `price` = starting delta × ΔR; `basis` = Σ starting
-//! quantity × Δ(mark − R); every ledger line adds its own: a trade line quantity × reference price −
+//! quantity × Δ(mark − R); a token valued at a rate × R has a delta of units × rate, and units × Δrate ×
+//! R at the end is `staking_yield` where the rate is its protocol's, `basis` where a pool's. Every
+//! ledger line adds its own: a trade line quantity × reference price −
 //! value to `slippage`, any other kind its value to its bucket, and each line of a priced item its
 //! quantity × (mark at the step's end − reference price) to `price`: R at a moment within a bar is not
 //! recorded, so what a mark drifts between such a moment and the step's end counts as R's. No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
@@ -22,6 +24,8 @@ pub struct Attribution {
     pub interest: Value,
     /// Interest owed.
     pub borrow_cost: Value,
+    /// Growth of liquid staking tokens against what they stake, at their protocols' rates.
+    pub staking_yield: Value,
     /// Rewards.
     pub rewards: Value,
     /// Fills against the mark.
@@ -64,13 +68,14 @@ impl Attribution {
         Ok(())
     }
 
-    pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 12] {
+    pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 13] {
         [
             &mut self.price,
             &mut self.basis,
             &mut self.funding,
             &mut self.interest,
             &mut self.borrow_cost,
+            &mut self.staking_yield,
             &mut self.rewards,
             &mut self.slippage,
             &mut self.fees,
@@ -83,13 +88,14 @@ impl Attribution {
 
     /// Bucket names and values in the order of the output files; `residual` last.
     #[must_use]
-    pub const fn rows(&self) -> [(&'static str, Value); 12] {
+    pub const fn rows(&self) -> [(&'static str, Value); 13] {
         [
             ("price", self.price),
             ("basis", self.basis),
             ("funding", self.funding),
             ("interest", self.interest),
             ("borrow_cost", self.borrow_cost),
+            ("staking_yield", self.staking_yield),
             ("rewards", self.rewards),
             ("slippage", self.slippage),
             ("fees", self.fees),

@@ -10,7 +10,7 @@ use basis_core::market::{
 use basis_core::num::Value;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{Asset, InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
+use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
 
 use crate::account::Pricing;
 use crate::config::RunConfig;
@@ -327,9 +327,7 @@ pub(crate) fn assumptions(config: &RunConfig, data: &MarketData) -> Vec<String> 
 /// What values the holdings of a run.
 pub(crate) fn pricing(config: &RunConfig) -> Pricing {
     Pricing {
-        stable: vec![Asset::literal("USDT"), Asset::literal("USDC")],
         base: config.underlying(),
-        wrapped: Vec::new(),
         symbol: config.symbol(),
         reference: config.reference_price,
     }

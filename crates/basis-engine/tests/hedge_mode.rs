@@ -84,9 +84,7 @@ fn both_sides_are_held_apart_priced_alike_and_settled_each_on_its_own_cost() {
     let mut view = view();
     view.advance_to(Timestamp::from_seconds(3600)).unwrap();
     let pricing = Pricing {
-        stable: vec![USDT],
         base: Asset::literal("BTC"),
-        wrapped: Vec::new(),
         symbol: BTC,
         reference: SeriesId::new(SeriesKind::Spot, BINANCE, BTC),
     };

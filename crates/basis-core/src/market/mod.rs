@@ -5,12 +5,14 @@
 
 mod columns;
 mod coverage;
+mod mark;
 mod row_view;
 mod rows;
 mod series;
 mod view;
 
 pub use coverage::{Coverage, Gap, GapTreatment, coverage};
+pub use mark::{Mark, RateSource};
 pub use row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
 pub use rows::{
     AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,

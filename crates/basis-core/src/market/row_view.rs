@@ -216,6 +216,15 @@ impl MarketView {
         })
     }
 
+    /// Every series of single values with its slot.
+    pub fn points(&self) -> impl Iterator<Item = (SeriesId, PointSlot)> + '_ {
+        let slots = self.rows.points.iter().zip(0u32..);
+        slots.map(|(entry, index)| {
+            let rows = PhantomData;
+            (entry.id, RowSlot { index, rows })
+        })
+    }
+
     fn entry<T: SeriesRow>(&self, slot: RowSlot<T>) -> &RowEntry<T> {
         T::entries(self)
             .get(slot.index as usize)

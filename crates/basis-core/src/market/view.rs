@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::mark::Marks;
 use super::row_view::{RowEntries, may_stand_in};
 use super::series::{BarSeries, MarketData, RateSeries};
 use crate::num::{MathError, Price, Quantity, Rate, Rounding};
@@ -164,6 +165,7 @@ pub struct MarketView {
     slots: Vec<Slot>,
     by_id: BTreeMap<SeriesId, SlotId>,
     pub(super) rows: RowEntries,
+    pub(super) marks: Marks,
 }
 
 impl Cursor {
@@ -261,6 +263,7 @@ impl MarketView {
             slots: Vec::with_capacity(requests.len() + 1),
             by_id: BTreeMap::new(),
             rows: RowEntries::default(),
+            marks: Marks::default(),
         };
         let bars = requests.iter().filter(|request| request.id.kind.has_bars());
         for reference in bars.filter_map(|request| request.reference) {
@@ -276,6 +279,7 @@ impl MarketView {
                 .filter(|reference| *reference != request.id);
             view.add_slot(request.id, reference)?;
         }
+        view.marks = Marks::of(&view);
         Ok(view)
     }
 

@@ -10,8 +10,8 @@ use std::hash::BuildHasher;
 use basis_core::error::{Code, ComponentError};
 use basis_core::execution::Position;
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
-use basis_core::market::{MarketView, PriceState, SlotId};
-use basis_core::num::{MathError, Price, PriceChange, Quantity, Rounding, Value};
+use basis_core::market::{Mark, MarketView, SlotId};
+use basis_core::num::{Fixed18, MathError, Price, PriceChange, Quantity, Rounding, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Timestamp, Venue,
 };
@@ -19,19 +19,16 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::pnl::Attribution;
 
-/// How items are valued.
-#[derive(Clone, Debug)]
+/// How items are valued: by the view's marks, but for the underlying in an account of a venue that
+/// has a spot series of its own.
+#[derive(Clone, Copy, Debug)]
 pub struct Pricing {
-    /// Assets the run values at 1 USD.
-    pub stable: Vec<Asset>,
     /// The underlying.
     pub base: Asset,
-    /// Assets of which a unit is always worth one of the underlying: its wrapped form, and tokens
-    /// that rebase to it.
-    pub wrapped: Vec<Asset>,
     /// The underlying's symbol against the quote asset.
     pub symbol: Symbol,
-    /// The reference spot series; values the underlying where a venue has no spot series.
+    /// The reference spot series; values the underlying where a venue has no spot series. The first
+    /// spot series of the view.
     pub reference: SeriesId,
 }
 
@@ -51,16 +48,53 @@ pub struct Holding {
     /// Units × mark at the last valuation, below zero for a debt; the units themselves for a
     /// stablecoin.
     pub worth: Value,
-    price: Option<SlotId>,
+    mark: Mark,
     opening: StepOpening,
 }
 
 /// A holding as it stood when the step began.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct StepOpening {
+struct StepOpening {
     /// With the sign of a debt.
     units: Quantity,
-    mark: Price,
+    /// Units of the underlying that they stood for.
+    delta: Quantity,
+    /// The underlying's mark.
+    underlying: Price,
+    /// Underlying units per unit; 1 but for a mark that is a rate.
+    rate: Fixed18,
+}
+
+impl StepOpening {
+    /// Books what the underlying moved `apart` from the reference, and what the rate grew to `rate` at
+    /// the underlying's new mark.
+    fn attribute(
+        &self,
+        step: &mut Attribution,
+        apart: PriceChange,
+        (underlying, rate, rated): (Price, Fixed18, Option<bool>),
+    ) -> Result<(), MathError> {
+        if !apart.is_zero() {
+            let gain = self.delta.gain(apart, Rounding::HalfEven)?;
+            step.basis = step.basis.add(gain)?;
+        }
+        let Some(is_yield) = rated.filter(|_| rate != self.rate) else {
+            return Ok(());
+        };
+        let grown = underlying
+            .get()
+            .mul(rate.sub(self.rate)?, Rounding::HalfEven)?;
+        let gain = self
+            .units
+            .gain(PriceChange::new(grown), Rounding::HalfEven)?;
+        let bucket = if is_yield {
+            &mut step.staking_yield
+        } else {
+            &mut step.basis
+        };
+        *bucket = bucket.add(gain)?;
+        Ok(())
+    }
 }
 
 /// The ledger, its sums, and the attribution of the step under way.
@@ -172,19 +206,19 @@ impl Books {
         holding.quantity = holding.quantity.add(entry.quantity)?;
         holding.units = holding.units.add(entry.units)?;
         let (mut cash, mut cost) = (Value::ZERO, Value::ZERO);
-        if holding.price.is_none() {
+        if holding.mark == Mark::Par {
             cash = Value::new(signed(entry.item, entry.units)?.get());
         } else if entry.kind == EntryKind::Trade && matches!(entry.item, Item::Position(_)) {
             holding.cost = holding.cost.add(entry.value)?;
             cost = entry.value;
         }
-        let price = holding.price;
+        let mark = holding.mark;
         self.cost = self.cost.add(cost)?;
         self.cash = self.cash.add(cash)?;
         if entry.kind == EntryKind::RealizedPnl {
             self.settle(&entry)?;
         }
-        self.attribute(view, &entry, price)?;
+        self.attribute(view, &entry, mark)?;
         self.ledger.push(entry);
         Ok(true)
     }
@@ -217,7 +251,7 @@ impl Books {
         &mut self,
         view: &MarketView,
         entry: &LedgerEntry,
-        price: Option<SlotId>,
+        mark: Mark,
     ) -> Result<(), ComponentError> {
         let step = &mut self.step;
         let bucket = match entry.kind {
@@ -231,7 +265,8 @@ impl Books {
             EntryKind::Deposit | EntryKind::Withdrawal => Some(&mut self.external_flow),
             EntryKind::Fee => Some(&mut step.fees),
             EntryKind::Funding => Some(&mut step.funding),
-            EntryKind::Interest | EntryKind::Rebase => Some(&mut step.interest),
+            EntryKind::Interest => Some(&mut step.interest),
+            EntryKind::Rebase => Some(&mut step.staking_yield),
             EntryKind::BorrowCost => Some(&mut step.borrow_cost),
             EntryKind::Reward => Some(&mut step.rewards),
             EntryKind::Gas => Some(&mut step.gas),
@@ -247,13 +282,13 @@ impl Books {
         }
         // What the mark has moved between the entry and the step's end. The reference at that moment
         // within the bar is not recorded, so the whole drift counts as the reference's.
-        if let Some(slot) = price {
-            let mark = view.quote(slot).mark;
-            if mark != entry.reference_price {
-                let drift = signed(entry.item, entry.units)?
-                    .gain(mark.diff(entry.reference_price), Rounding::HalfEven)?;
-                self.step.price = self.step.price.add(drift)?;
-            }
+        if mark != Mark::Par
+            && let Some(now) = view.dollars(mark)?
+            && now != entry.reference_price
+        {
+            let drift = signed(entry.item, entry.units)?
+                .gain(now.diff(entry.reference_price), Rounding::HalfEven)?;
+            self.step.price = self.step.price.add(drift)?;
         }
         Ok(())
     }
@@ -280,7 +315,7 @@ impl Books {
         account: Account,
         item: Item,
     ) -> Result<usize, ComponentError> {
-        let price = self.price_of(view, account, item)?;
+        let mark = self.mark_of(view, account, item)?;
         let at = self.holdings.len();
         self.holdings.push(Holding {
             account,
@@ -289,25 +324,25 @@ impl Books {
             units: Quantity::ZERO,
             cost: Value::ZERO,
             worth: Value::ZERO,
-            price,
+            mark,
             opening: StepOpening::default(),
         });
         self.index.insert((account, item), at);
         Ok(at)
     }
 
-    /// The slot that prices an item; `None` for what is valued at 1.
-    fn price_of(
+    /// How an item in an account is valued.
+    fn mark_of(
         &self,
         view: &MarketView,
         account: Account,
         item: Item,
-    ) -> Result<Option<SlotId>, ComponentError> {
+    ) -> Result<Mark, ComponentError> {
         let unpriced = |what: String| ComponentError::new(Code::ExposureUnpriced, what);
         let asset = match item {
             Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) => asset,
             Item::Position(key) => {
-                return view.slot(key.series()).map(Some).ok_or_else(|| {
+                return view.slot(key.series()).map(Mark::Series).ok_or_else(|| {
                     unpriced(format!(
                         "position {key} has no price series {}",
                         key.series()
@@ -315,17 +350,14 @@ impl Books {
                 });
             }
         };
-        let pricing = &self.pricing;
-        if pricing.stable.contains(&asset) {
-            return Ok(None);
+        if asset == self.pricing.base {
+            let symbol = self.pricing.symbol;
+            let own = InstrumentKey::new(account.venue, InstrumentKind::Spot, symbol);
+            let slot = view.slot(own.series()).unwrap_or(self.reference);
+            return Ok(Mark::Series(slot));
         }
-        if asset == pricing.base || pricing.wrapped.contains(&asset) {
-            let own = InstrumentKey::new(account.venue, InstrumentKind::Spot, pricing.symbol);
-            return Ok(Some(view.slot(own.series()).unwrap_or(self.reference)));
-        }
-        Err(unpriced(format!(
-            "{asset} in {account} has no price series"
-        )))
+        view.mark_of(asset)
+            .ok_or_else(|| unpriced(format!("{asset} in {account} has no price series")))
     }
 
     /// Values every holding at the view's marks.
@@ -338,22 +370,15 @@ impl Books {
         }
         let mut equity = self.cash.sub(self.cost)?;
         for holding in &mut self.holdings {
-            holding.worth = match holding.price {
-                None => Value::new(holding.signed_units()?.get()),
-                Some(_) if holding.units.is_zero() => Value::ZERO,
-                Some(slot) => {
-                    let quote = view.quote(slot);
-                    if quote.state == PriceState::Missing {
-                        let message = format!(
-                            "{} in {} has had no price by {}",
-                            holding.item,
-                            holding.account,
-                            view.now()
-                        );
-                        return Err(ComponentError::new(Code::ExposureUnpriced, message));
-                    }
+            holding.worth = match holding.mark {
+                Mark::Par => Value::new(holding.signed_units()?.get()),
+                _ if holding.units.is_zero() => Value::ZERO,
+                mark => {
+                    let price = view
+                        .dollars(mark)?
+                        .ok_or_else(|| never_priced(holding, view))?;
                     let units = holding.signed_units()?;
-                    let worth = units.notional(quote.mark, Rounding::HalfEven)?;
+                    let worth = units.notional(price, Rounding::HalfEven)?;
                     equity = equity.add(worth)?;
                     worth
                 }
@@ -373,20 +398,38 @@ impl Books {
         let mut delta_at_open = Quantity::ZERO;
         let mut net_delta = Quantity::ZERO;
         for holding in &mut self.holdings {
-            let Some(slot) = holding.price else { continue };
-            let mark = view.quote(slot).mark;
+            let (slot, rated) = match holding.mark {
+                Mark::Par => continue,
+                Mark::Series(slot) => (slot, None),
+                Mark::Rate {
+                    underlying,
+                    is_yield,
+                    ..
+                } => (underlying, Some(is_yield)),
+            };
+            let underlying = view.quote(slot).mark;
+            let rate = match rated {
+                None => Fixed18::ONE,
+                Some(_) => view.rate_of(holding.mark).unwrap_or(holding.opening.rate),
+            };
             let opening = holding.opening;
             if !opening.units.is_zero() {
-                delta_at_open = delta_at_open.add(opening.units)?;
-                let apart: PriceChange = mark.diff(opening.mark).sub(reference_move)?;
-                if !apart.is_zero() {
-                    let gain = opening.units.gain(apart, Rounding::HalfEven)?;
-                    self.step.basis = self.step.basis.add(gain)?;
-                }
+                delta_at_open = delta_at_open.add(opening.delta)?;
+                let apart = underlying.diff(opening.underlying).sub(reference_move)?;
+                opening.attribute(&mut self.step, apart, (underlying, rate, rated))?;
             }
             let units = holding.signed_units()?;
-            net_delta = net_delta.add(units)?;
-            holding.opening = StepOpening { units, mark };
+            let delta = match rated {
+                None => units,
+                Some(_) => Quantity::new(units.get().mul(rate, Rounding::HalfEven)?),
+            };
+            net_delta = net_delta.add(delta)?;
+            holding.opening = StepOpening {
+                units,
+                delta,
+                underlying,
+                rate,
+            };
         }
         if !delta_at_open.is_zero() {
             let gain = delta_at_open.gain(reference_move, Rounding::HalfEven)?;
@@ -513,11 +556,37 @@ impl Holding {
         signed(self.item, self.units)
     }
 
-    /// The slot that prices it; `None` for a stablecoin.
+    /// How it is valued.
     #[must_use]
-    pub const fn price(&self) -> Option<SlotId> {
-        self.price
+    pub const fn mark(&self) -> Mark {
+        self.mark
     }
+
+    /// Units of the underlying that the holding stands for at the view; zero for what is valued at 1.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn delta(&self, view: &MarketView) -> Result<Quantity, MathError> {
+        match self.mark {
+            Mark::Par => Ok(Quantity::ZERO),
+            Mark::Series(_) => self.signed_units(),
+            Mark::Rate { .. } => {
+                let rate = view.rate_of(self.mark).unwrap_or(Fixed18::ZERO);
+                let units = self.signed_units()?.get();
+                Ok(Quantity::new(units.mul(rate, Rounding::HalfEven)?))
+            }
+        }
+    }
+}
+
+fn never_priced(holding: &Holding, view: &MarketView) -> ComponentError {
+    let message = format!(
+        "{} in {} has had no price by {}",
+        holding.item,
+        holding.account,
+        view.now()
+    );
+    ComponentError::new(Code::ExposureUnpriced, message)
 }
 
 /// The instrument an occurrence is about.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use basis_core::error::ComponentError;
 use basis_core::execution::LendingHealth;
-use basis_core::market::MarketView;
+use basis_core::market::{Mark, MarketView};
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::rules::{PerpRules, RuleBook};
 use basis_core::types::{Account, InstrumentKind, Item, Timestamp};
@@ -85,9 +85,10 @@ impl Exposure {
         }
         let (mut net, mut gross) = (Quantity::ZERO, Quantity::ZERO);
         for holding in books.holdings() {
-            if holding.price().is_some() && !holding.units.is_zero() {
-                net = net.add(holding.signed_units()?)?;
-                gross = gross.add(holding.units.abs()?)?;
+            if holding.mark() != Mark::Par && !holding.units.is_zero() {
+                let delta = holding.delta(view)?;
+                net = net.add(delta)?;
+                gross = gross.add(delta.abs()?)?;
             }
         }
         (self.net_delta, self.gross_delta) = (net, gross);
@@ -133,7 +134,7 @@ impl Exposure {
                         .enumerate()
                         .filter(|(_, h)| {
                             h.account == holding.account
-                                && h.price().is_none()
+                                && h.mark() == Mark::Par
                                 && matches!(h.item, Item::Asset(_))
                         })
                         .map(|(at, _)| at)

@@ -6,6 +6,6 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use books::{Books, Holding, Pricing, StepOpening};
+pub use books::{Books, Holding, Pricing};
 pub use exposure::{Exposure, MarginAccount};
 pub use shared::SharedPositions;

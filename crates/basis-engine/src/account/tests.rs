@@ -60,9 +60,7 @@ fn view(spots: &[&str], perps: &[&str]) -> MarketView {
 
 fn books(view: &MarketView) -> Books {
     let pricing = Pricing {
-        stable: vec![USDT],
         base: BTC,
-        wrapped: Vec::new(),
         symbol: SYMBOL,
         reference: spot(),
     };

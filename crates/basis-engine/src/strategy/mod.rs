@@ -5,11 +5,13 @@
 //! so a plan holds only what can be done now, and the rest follows from the state that results.
 
 pub mod btc_basis;
+mod chain;
 pub mod eth_basis;
 mod funding;
 mod hedge;
 mod in_kind;
 mod legs;
+pub mod pure_lending;
 mod spot_perp;
 
 use std::sync::Arc;
@@ -119,7 +121,7 @@ pub struct ModeRow {
 }
 
 /// Every mode that runs.
-pub const MODES: &[ModeRow] = &[btc_basis::MODE, eth_basis::MODE];
+pub const MODES: &[ModeRow] = &[pure_lending::MODE, btc_basis::MODE, eth_basis::MODE];
 
 /// The row of the mode `name`.
 #[must_use]

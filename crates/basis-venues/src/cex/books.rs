@@ -12,7 +12,8 @@ use basis_core::market::{MarketView, SlotId};
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
 use basis_core::protocol::perp::PerpPosition;
 use basis_core::types::{
-    Account, Asset, InstructionId, InstrumentKey, Item, SeriesKind, Side, Symbol, Timestamp, Venue,
+    Account, Asset, InstructionId, InstrumentKey, Item, SeriesId, SeriesKind, Side, Symbol,
+    Timestamp, Venue,
 };
 
 /// The price of what the run values at one dollar.
@@ -23,24 +24,23 @@ pub(crate) fn is_dollar(asset: Asset) -> bool {
     matches!(asset.as_str(), "USDT" | "USDC" | "DAI" | "USD")
 }
 
-/// The dollar price of `asset` for lines that no trade priced: 1 for dollar tokens, else the first
-/// spot series of the view against USDT or USDC, `preferred` venue first. Zero when nobody shows
-/// one; the lines of a transfer cancel out all the same.
+/// The dollar price of `asset` for lines that no trade priced: what the view values it at, the
+/// `preferred` venue's own spot first. Zero when nobody shows one; the lines of a transfer cancel out
+/// all the same.
 pub(crate) fn dollar_price(view: &MarketView, asset: Asset, preferred: Venue) -> Price {
     if is_dollar(asset) {
         return ONE_DOLLAR;
     }
-    let symbols =
-        ["USDT", "USDC"].map(|quote| Symbol::new(&format!("{}{quote}", asset.as_str())).ok());
-    let of_asset = |symbol: Symbol| symbols.contains(&Some(symbol));
-    let spots = || {
-        view.series()
-            .filter(|(id, _)| id.kind == SeriesKind::Spot && of_asset(id.symbol))
-    };
-    spots()
-        .find(|(id, _)| id.venue == preferred)
-        .or_else(|| spots().next())
-        .map_or(Price::ZERO, |(_, slot)| view.quote(slot).mark)
+    let own = ["USDT", "USDC"].iter().find_map(|quote| {
+        let symbol = Symbol::new(&format!("{}{quote}", asset.as_str())).ok()?;
+        view.quote_of(SeriesId::new(SeriesKind::Spot, preferred, symbol))
+    });
+    if let Some(quote) = own {
+        return quote.mark;
+    }
+    let mark = view.mark_of(asset);
+    let price = mark.and_then(|mark| view.dollars(mark).ok().flatten());
+    price.unwrap_or(Price::ZERO)
 }
 
 /// Quantities of assets by account, sorted, zeros left out.

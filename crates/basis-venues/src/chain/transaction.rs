@@ -4,10 +4,12 @@ use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::execution::{Execution, ExecutionStatus};
 use basis_core::instruction::AmountOrAll;
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
-use basis_core::market::MarketView;
+use basis_core::market::{GasFees, MarketView};
 use basis_core::num::uint256::{amount_of, units_of};
-use basis_core::num::{Price, Quantity, Rounding, U256, Value};
-use basis_core::types::{Account, Asset, InstructionId, Item, Timestamp, Venue};
+use basis_core::num::{Fixed18, Price, Quantity, Rounding, U256, Value};
+use basis_core::types::{
+    Account, Asset, InstructionId, Item, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
+};
 use basis_core::venue::DataProvider;
 
 use super::Refusal;
@@ -15,6 +17,15 @@ use crate::cex::Holdings;
 
 /// Gas is paid in it.
 pub(crate) const ETH: Asset = Asset::literal("ETH");
+
+/// What the chain charges.
+const GAS_SERIES: SeriesId = SeriesId::new(
+    SeriesKind::Gas,
+    Venue::literal("ethereum"),
+    Symbol::literal("gwei"),
+);
+
+const GWEI_PER_ETH: i64 = 1_000_000_000;
 
 /// A transaction under way.
 ///
@@ -123,13 +134,15 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// A refusal naming the asset when the run reads no series that prices it.
     pub(crate) fn price(&self, asset: Asset) -> Result<Price, Refusal> {
-        let price = crate::cex::dollar_price(self.view, asset, Venue::WALLET);
-        if price.is_zero() {
-            return Err(Refusal::invalid(format!(
-                "{asset} has no price: the run reads no series that values it"
-            )));
-        }
-        Ok(price)
+        let mark = self.view.mark_of(asset);
+        let price = match mark {
+            Some(mark) => self.view.dollars(mark)?,
+            None => None,
+        };
+        price.ok_or_else(|| {
+            let text = format!("{asset} has no price: no series that the run reads values it");
+            Refusal::invalid(text)
+        })
     }
 
     /// Takes `amount` of `asset` from the wallet, for something that is worth as much.
@@ -296,6 +309,34 @@ impl<'a> Transaction<'a> {
             cause: Cause::new(occurrence, 0),
         });
         Ok(())
+    }
+
+    /// What the gas costs in ETH: units × the recorded gas price, rounded up to the wei.
+    ///
+    /// # Errors
+    /// A refusal when the run reads no gas series, or its newest value is too old.
+    fn gas_fee(&self) -> Result<Quantity, Refusal> {
+        if self.gas_units == 0 {
+            return Ok(Quantity::ZERO);
+        }
+        let Some(slot) = self.view.row_slot::<GasFees>(GAS_SERIES) else {
+            return Err(Refusal::invalid(format!(
+                "the run reads no {GAS_SERIES}, so the gas of a transaction has no price"
+            )));
+        };
+        let known = self.view.gas(slot).filter(|fees| fees.state.is_tradable());
+        let Some(fees) = known else {
+            let reason = Rejection::MarketStale {
+                series: GAS_SERIES,
+                at: self.now(),
+                age: self.view.gas(slot).map_or(Span::ZERO, |fees| fees.age),
+            };
+            return Err(Refusal::rejected(reason, None));
+        };
+        let units = Fixed18::from_int(i64::try_from(self.gas_units).unwrap_or(i64::MAX));
+        let gwei = fees.row.gas_price_gwei;
+        let fee = units.mul_div(gwei, Fixed18::from_int(GWEI_PER_ETH), Rounding::Up)?;
+        Ok(Quantity::new(fee))
     }
 
     /// Pays the gas and reports the execution, with the lines of what protocols had to catch up first.
