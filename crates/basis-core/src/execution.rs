@@ -1,5 +1,6 @@
 //! What venues report back: confirmed executions, and what happened without an instruction.
 
+use crate::error::VenueError;
 use crate::ledger::{LedgerEntry, TradeId};
 use crate::num::{Price, Quantity, Rate, Value};
 use crate::types::{
@@ -103,12 +104,20 @@ pub struct VenueEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VenueEventKind {
-    /// A resting or partly filled order filled.
+    /// A resting, partly filled or pending order filled. A pending one has then filled whole: a venue
+    /// that fills it in parts reports it as open.
     LateFill {
         /// The instruction behind the order.
         instruction: InstructionId,
         /// The fill.
         fill: Fill,
+    },
+    /// A pending order came to nothing.
+    OrderFailed {
+        /// The instruction behind the order.
+        instruction: InstructionId,
+        /// Why.
+        error: Box<VenueError>,
     },
     /// A funding settlement that was booked.
     Funding {
@@ -210,12 +219,12 @@ impl VenueEventKind {
     #[must_use]
     pub const fn settles(&self) -> Option<InstructionId> {
         match self {
-            Self::TransferArrived { instruction, .. } | Self::TicketReady { instruction, .. } => {
-                Some(*instruction)
-            }
+            Self::TransferArrived { instruction, .. }
+            | Self::TicketReady { instruction, .. }
+            | Self::LateFill { instruction, .. }
+            | Self::OrderFailed { instruction, .. } => Some(*instruction),
             Self::Other { instruction, .. } => *instruction,
-            Self::LateFill { .. }
-            | Self::Accrual
+            Self::Accrual
             | Self::Reward { .. }
             | Self::LendingLiquidation { .. }
             | Self::Funding { .. }

@@ -21,7 +21,7 @@ use crate::rules::VenueRules;
 use crate::secret::Credentials;
 use crate::transit::Transit;
 use crate::transport::Transport;
-use crate::types::{Account, Asset, Item, Timestamp, Venue};
+use crate::types::{Account, Asset, Item, Span, Timestamp, Venue};
 
 /// Whether interfaces simulate or trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,31 @@ impl VenueType {
             Self::Cex => "CEX",
             Self::Dex => "DEX",
             Self::OnChain => "OnChain",
+        }
+    }
+}
+
+/// At which price the orders that a simulated venue takes at once fill.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FillAt {
+    /// At the close of the bar that the decision saw.
+    #[default]
+    Close,
+    /// At the open of the bar after it: the fill is known only with that bar.
+    NextOpen,
+}
+
+impl FillAt {
+    /// How long after the instant of the decision an order fills at the next open: an instant of its
+    /// own, so that what was settled at the decision's instant came before it.
+    pub const NEXT_OPEN_DELAY: Span = Span::from_nanos(1);
+
+    /// `close` or `next_open`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::NextOpen => "next_open",
         }
     }
 }
@@ -108,6 +133,8 @@ pub struct Dependencies {
     pub transit: Option<Arc<Transit>>,
     /// The chain that the on-chain interfaces share.
     pub chain: Option<Arc<dyn Chain>>,
+    /// When taking orders fill; backtest only.
+    pub fill_at: FillAt,
 }
 
 impl Dependencies {

@@ -1,12 +1,13 @@
-//! What happens at the venue between two calls, in the order of the design: liquidation at the
-//! bar's extreme, funding, liquidation at the close, resting orders, arrivals.
+//! What happens at the venue between two calls, in the order of the design: orders that waited for
+//! the bar to open, liquidation at the bar's extreme, funding, liquidation at the close, resting
+//! orders, arrivals.
 
 use basis_core::execution::{Liquidity, VenueEvent, VenueEventKind};
 use basis_core::ledger::{EntryKind, Occurrence};
-use basis_core::market::{FundingLookup, MarketView};
+use basis_core::market::{FundingLookup, MarketView, SlotId};
 use basis_core::num::{Rate, Rounding};
 use basis_core::types::{
-    InstructionId, Label, PositionSide, SeriesId, Side, Span, Timestamp, Venue,
+    InstructionId, InstrumentKey, Label, PositionSide, SeriesId, Side, Span, Timestamp, Venue,
 };
 
 use super::books::{Lines, ONE_DOLLAR, OpenPosition, RestingOrder};
@@ -44,7 +45,8 @@ impl SimulatedCex {
     /// alone; a book of several is looked at every time.
     pub(super) fn has_work(&self, view: &MarketView) -> bool {
         let now = view.now();
-        let standing = !self.notices.is_empty() || !self.books.orders.is_empty() || self.may_owe();
+        let orders = !self.books.orders.is_empty() || !self.books.pending.is_empty();
+        let standing = !self.notices.is_empty() || orders || self.may_owe();
         let watched = match self.books.positions.as_slice() {
             [] => true,
             [open] => {
@@ -88,6 +90,9 @@ impl SimulatedCex {
     ) -> Result<(), Refusal> {
         if !self.notices.is_empty() {
             events.append(&mut self.notices);
+        }
+        if !self.books.pending.is_empty() {
+            self.fill_pending(cx, events)?;
         }
         if !self.books.positions.is_empty() {
             self.test_liquidation(cx, TestPrice::Extreme, events)?;
@@ -275,12 +280,28 @@ fn traded_through(view: &MarketView, order: &RestingOrder) -> bool {
     if !through || !quote.state.is_tradable() {
         return false;
     }
-    let series = order.key.series();
+    opened_since(view, order.key, order.slot, order.placed_at).is_some()
+}
+
+/// When the newest bar opened, if that was at `since` or later.
+pub(super) fn opened_since(
+    view: &MarketView,
+    key: InstrumentKey,
+    slot: SlotId,
+    since: Timestamp,
+) -> Option<Timestamp> {
+    let known_at = view.quote(slot).known_at;
+    let opened_at = known_at.minus(bar_length(view, key));
+    (opened_at >= since && known_at > since).then_some(opened_at)
+}
+
+/// Length of the bars that price an instrument.
+pub(super) fn bar_length(view: &MarketView, key: InstrumentKey) -> Span {
+    let series = key.series();
     let own = view.data().bars(series);
     let bars = own.or_else(|| {
         let proxy = view.policy().proxies.get(&series)?;
         view.data().bars(*proxy)
     });
-    let length = bars.map_or(Span::ZERO, |bars| bars.length);
-    quote.known_at.minus(length) >= order.placed_at && quote.known_at > order.placed_at
+    bars.map_or(Span::ZERO, |bars| bars.length)
 }

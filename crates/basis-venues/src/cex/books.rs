@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use basis_core::execution::Position;
-use basis_core::instruction::MarginMode;
+use basis_core::instruction::{MarginMode, TimeInForce};
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
 use basis_core::market::{MarketView, SlotId};
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
@@ -233,6 +233,25 @@ pub(crate) struct RestingOrder {
     pub(crate) slot: SlotId,
 }
 
+/// An order that has been sent and fills at the open of the next bar.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PendingOrder {
+    pub(crate) instruction: InstructionId,
+    pub(crate) key: InstrumentKey,
+    pub(crate) side: Side,
+    pub(crate) quantity: Quantity,
+    /// None for a market order.
+    pub(crate) limit: Option<Price>,
+    pub(crate) time_in_force: TimeInForce,
+    pub(crate) reduce_only: bool,
+    /// What it binds until it fills or fails.
+    pub(crate) reserved: (Account, Asset, Quantity),
+    pub(crate) placed_at: Timestamp,
+    /// Base units that the bar before the fill traded, for the slippage model.
+    pub(crate) volume: Quantity,
+    pub(crate) slot: SlotId,
+}
+
 /// Cash, positions, orders and leverage at one venue.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
@@ -241,18 +260,22 @@ pub(crate) struct Books {
     pub(crate) positions: Vec<OpenPosition>,
     /// In the order they were placed.
     pub(crate) orders: Vec<RestingOrder>,
+    /// Taking orders that wait for the next bar to open, in the order they were placed.
+    pub(crate) pending: Vec<PendingOrder>,
     pub(crate) leverage: BTreeMap<Symbol, Fixed18>,
     /// Where it is not that of the settings.
     pub(crate) margin_modes: BTreeMap<Symbol, MarginMode>,
 }
 
 impl Books {
-    /// What resting orders bind of an asset.
+    /// What orders that have not filled bind of an asset.
     pub(crate) fn reserved(&self, account: Account, asset: Asset) -> Result<Quantity, MathError> {
-        self.orders
-            .iter()
-            .filter(|order| (order.reserved.0, order.reserved.1) == (account, asset))
-            .try_fold(Quantity::ZERO, |sum, order| sum.add(order.reserved.2))
+        let resting = self.orders.iter().map(|order| order.reserved);
+        let pending = self.pending.iter().map(|order| order.reserved);
+        resting
+            .chain(pending)
+            .filter(|reserved| (reserved.0, reserved.1) == (account, asset))
+            .try_fold(Quantity::ZERO, |sum, reserved| sum.add(reserved.2))
     }
 
     pub(crate) fn open(&self, key: InstrumentKey) -> Option<OpenPosition> {

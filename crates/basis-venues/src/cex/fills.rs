@@ -1,4 +1,6 @@
 //! Fills: what a trade does to cash and positions, and the lines that say so.
+//!
+//! A fill happens at the instant of its context: now, or at the opening of the newest bar.
 
 use basis_core::error::Rejection;
 use basis_core::execution::{Fill, Liquidity};
@@ -26,6 +28,18 @@ pub(super) struct Terms {
     pub(super) slot: SlotId,
 }
 
+/// What a spot fill moves.
+pub(super) struct SpotAmounts {
+    turnover: Quantity,
+    fee: (Asset, Quantity),
+    fee_price: Price,
+    fee_rate: Rate,
+    /// What is paid, fee included where it is paid on top.
+    pub(super) paid: (Asset, Quantity),
+    /// What arrives, net of the fee.
+    pub(super) gained: (Asset, Quantity),
+}
+
 impl SimulatedCex {
     /// Fills at `terms` and posts the lines.
     pub(super) fn fill(
@@ -46,15 +60,14 @@ impl SimulatedCex {
         }
     }
 
-    pub(super) fn fill_spot(
-        &mut self,
+    /// Reckons a spot fill at `terms`.
+    pub(super) fn spot_amounts(
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &Terms,
-    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+    ) -> Result<SpotAmounts, Refusal> {
         let (base, quote) = (order.rules.base, order.rules.quote);
         let (base_decimals, quote_decimals) = (cx.decimals(base)?, cx.decimals(quote)?);
-        let account = cx.snapshot.accounts.spot;
         let fee_rate = fee_rate(cx.snapshot.fees.spot, terms.liquidity);
         let in_base = order.side == Side::Buy && cx.snapshot.fees.spot_buy_fee_in_base;
         let rounding = match order.side {
@@ -71,7 +84,7 @@ impl SimulatedCex {
             let fee = fee.round_to_decimals(quote_decimals, Rounding::Ceil)?;
             (quote, Quantity::new(fee), ONE_DOLLAR)
         };
-        let (asset, needed) = match order.side {
+        let paid = match order.side {
             Side::Buy if in_base => (quote, turnover),
             Side::Buy => (quote, turnover.add(fee)?),
             Side::Sell => (base, terms.quantity),
@@ -81,7 +94,33 @@ impl SimulatedCex {
             Side::Buy => (base, terms.quantity),
             Side::Sell => (quote, turnover.sub(fee)?),
         };
-        self.require_spot(cx, (asset, needed), gained, order, terms.mark)?;
+        Ok(SpotAmounts {
+            turnover,
+            fee: (fee_asset, fee),
+            fee_price,
+            fee_rate,
+            paid,
+            gained,
+        })
+    }
+
+    pub(super) fn fill_spot(
+        &mut self,
+        cx: &Context<'_>,
+        order: &Order<'_>,
+        terms: &Terms,
+    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+        let (base, quote) = (order.rules.base, order.rules.quote);
+        let account = cx.snapshot.accounts.spot;
+        let SpotAmounts {
+            turnover,
+            fee: (fee_asset, fee),
+            fee_price,
+            fee_rate,
+            paid,
+            gained,
+        } = Self::spot_amounts(cx, order, terms)?;
+        self.require_spot(cx, paid, gained, order, terms.mark)?;
         let (base_change, quote_change) = match order.side {
             Side::Buy => (terms.quantity, turnover.neg()?),
             Side::Sell => (terms.quantity.neg()?, turnover),
@@ -175,7 +214,7 @@ impl SimulatedCex {
             instrument: order.key,
             trade: TradeId::Number(self.next_trade),
         };
-        Lines::new(cx.view.now(), occurrence, Some(order.instruction))
+        Lines::new(cx.at, occurrence, Some(order.instruction))
     }
 
     /// The fill of the trade number that its lines carry; the next trade gets the next number.
@@ -199,7 +238,7 @@ impl SimulatedCex {
             fee,
             fee_rate,
             liquidity: terms.liquidity,
-            at: cx.view.now(),
+            at: cx.at,
         }
     }
 

@@ -91,9 +91,10 @@ impl SimulatedCex {
             );
             return Err(Refusal::other(text, modes.margin_mode_positions));
         }
-        let perps = self.books.orders.iter().filter(|order| {
-            order.key.kind.contract() == InstrumentKind::Perp
-                && (whole || order.key.symbol == symbol)
+        let resting = self.books.orders.iter().map(|order| order.key);
+        let pending = self.books.pending.iter().map(|order| order.key);
+        let perps = resting.chain(pending).filter(|key| {
+            key.kind.contract() == InstrumentKind::Perp && (whole || key.symbol == symbol)
         });
         let orders = perps.count();
         if orders > 0 {

@@ -3,8 +3,9 @@
 //! resting limit orders, borrowing on spot margin, transfers that may fail.
 //!
 //! It is the venue's rules ([`basis_core::rules`]) applied to the prices of the view. It is not an
-//! order book: a taking order fills whole at the mark plus slippage, a resting one whole at its
-//! limit when a later bar trades strictly through it. One interface reads one view.
+//! order book: a taking order fills whole at the mark plus slippage, or at the open of the next bar
+//! (`next_open`); a resting one whole at its limit when a later bar trades strictly through it. One
+//! interface reads one view.
 //!
 //! **Invariants.** Every holding is the sum of reported ledger lines (initial balances of the
 //! settings apart). A refused instruction changes nothing. Spot and transfer balances never fall
@@ -30,6 +31,7 @@ mod filters;
 mod leverage;
 mod liquidation;
 mod margin;
+mod next_open;
 mod orders;
 mod pricing;
 mod profile;
@@ -52,12 +54,12 @@ use basis_core::execution::{Execution, Position, VenueEvent};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, MarginMode, Operation, OperationKind};
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::MarketView;
-use basis_core::num::{Fixed18, Quantity};
+use basis_core::market::{MarketView, SlotId};
+use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
 use basis_core::transit::Transit;
 use basis_core::types::{Account, Asset, InstrumentKey, Span, Symbol, Timestamp, Venue};
-use basis_core::venue::{Capabilities, DataProvider, Dependencies, ExecutionInterface};
+use basis_core::venue::{Capabilities, DataProvider, Dependencies, ExecutionInterface, FillAt};
 
 use self::advance::Watch;
 use self::books::Books;
@@ -116,6 +118,7 @@ struct World {
     rules: Arc<VenueRules>,
     data: Arc<dyn DataProvider>,
     transit: Option<Arc<Transit>>,
+    fill_at: FillAt,
 }
 
 /// What one call looks at.
@@ -126,6 +129,11 @@ struct Context<'a> {
     snapshot: &'a RuleSnapshot,
     data: &'a dyn DataProvider,
     transit: Option<&'a Transit>,
+    fill_at: FillAt,
+    /// The instant at which things happen.
+    at: Timestamp,
+    /// Whether that is the opening of the newest bar, so that positions are valued there.
+    at_open: bool,
 }
 
 impl World {
@@ -136,11 +144,30 @@ impl World {
             snapshot: self.rules.at(view.now()),
             data: &*self.data,
             transit: self.transit.as_deref(),
+            fill_at: self.fill_at,
+            at: view.now(),
+            at_open: false,
         }
     }
 }
 
 impl<'a> Context<'a> {
+    /// The same at the opening of the newest bar, which was at `at`.
+    fn opening(&self, at: Timestamp) -> Self {
+        Self {
+            snapshot: self.rules.at(at),
+            at,
+            at_open: true,
+            ..*self
+        }
+    }
+
+    /// What a position is worth per unit at the instant of the call.
+    fn mark(&self, slot: SlotId) -> Price {
+        let quote = self.view.quote(slot);
+        if self.at_open { quote.open } else { quote.mark }
+    }
+
     fn decimals(&self, asset: Asset) -> Result<u32, Refusal> {
         self.data.decimals(asset).ok_or_else(|| {
             Refusal::invalid(format!(
@@ -282,7 +309,7 @@ impl SimulatedCex {
                 continue;
             }
             let rules = cx.held_rules(open.key)?;
-            let mark = cx.view.quote(open.slot).mark;
+            let mark = cx.mark(open.slot);
             let leverage = self.leverage(open.key.symbol);
             margin.add(rules, &open.position, mark, Some(leverage))?;
         }
@@ -336,6 +363,7 @@ impl ExecutionInterface for SimulatedCex {
             rules,
             data,
             transit: dependencies.transit,
+            fill_at: dependencies.fill_at,
         });
         self.watch = Watch::default();
     }
@@ -358,7 +386,9 @@ impl ExecutionInterface for SimulatedCex {
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {
-        let busy = !self.books.positions.is_empty() || !self.books.orders.is_empty();
+        let busy = !self.books.positions.is_empty()
+            || !self.books.orders.is_empty()
+            || !self.books.pending.is_empty();
         if busy || !self.notices.is_empty() || self.may_owe() {
             return Some(Timestamp::MIN);
         }

@@ -10,6 +10,8 @@ use basis_core::types::{
     InstructionId, InstrumentKey, InstrumentKind, SeriesId, Side, Symbol, Timestamp,
 };
 
+use basis_core::venue::FillAt;
+
 use super::books::is_dollar;
 use super::fills::Terms;
 use super::filters::Order;
@@ -159,7 +161,7 @@ impl SimulatedCex {
         let (slot, quote) = tradable(cx, order.rules.key.series())?;
         order.check_notional(self.profile, quote.mark)?;
         let Some(limit) = order.limit() else {
-            return self.take(cx, order, quantity, slot, &quote);
+            return self.take_or_defer(cx, order, quantity, slot, &quote);
         };
         if is_marketable(order.side, limit, quote.mark) {
             if order.time_in_force == TimeInForce::PostOnly {
@@ -168,7 +170,7 @@ impl SimulatedCex {
                     order.codes.post_only,
                 ));
             }
-            return self.take(cx, order, quantity, slot, &quote);
+            return self.take_or_defer(cx, order, quantity, slot, &quote);
         }
         match order.time_in_force {
             TimeInForce::Gtc | TimeInForce::PostOnly => self.rest(cx, order, quantity, limit, slot),
@@ -219,8 +221,8 @@ impl SimulatedCex {
         }
     }
 
-    /// Fills the whole order now, not worse than its limit.
-    fn take(
+    /// Fills the whole order now, or puts it off to the next open.
+    fn take_or_defer(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
@@ -228,6 +230,25 @@ impl SimulatedCex {
         slot: SlotId,
         quote: &Quote,
     ) -> Result<Execution, Refusal> {
+        let terms = self.taking_terms(order, quantity, slot, quote)?;
+        if cx.fill_at == FillAt::NextOpen {
+            return self.defer(cx, order, &terms, quote.volume);
+        }
+        let (fill, entries) = self.fill(cx, order, &terms)?;
+        let mut execution = self.done(cx, order.instruction, ExecutionStatus::Settled);
+        execution.fills.push(fill);
+        execution.entries = entries;
+        Ok(execution)
+    }
+
+    /// What taking the whole order at `quote` comes to, not worse than its limit.
+    pub(super) fn taking_terms(
+        &self,
+        order: &Order<'_>,
+        quantity: Quantity,
+        slot: SlotId,
+        quote: &Quote,
+    ) -> Result<Terms, Refusal> {
         let tick = order.rules.tick_size;
         let price = taking_price(self.settings.slippage, quote, order.side, quantity, tick)?;
         let price = match (order.limit(), order.side) {
@@ -235,18 +256,13 @@ impl SimulatedCex {
             (Some(limit), Side::Buy) => price.min(limit),
             (Some(limit), Side::Sell) => price.max(limit),
         };
-        let terms = Terms {
+        Ok(Terms {
             quantity,
             price,
             mark: quote.mark,
             liquidity: Liquidity::Taker,
             slot,
-        };
-        let (fill, entries) = self.fill(cx, order, &terms)?;
-        let mut execution = self.done(cx, order.instruction, ExecutionStatus::Settled);
-        execution.fills.push(fill);
-        execution.entries = entries;
-        Ok(execution)
+        })
     }
 
     /// The codes of a product.

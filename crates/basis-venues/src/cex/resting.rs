@@ -3,7 +3,7 @@
 use basis_core::execution::{Execution, ExecutionStatus};
 use basis_core::instruction::{CancelOrder, OrderType, TimeInForce};
 use basis_core::market::SlotId;
-use basis_core::num::{Price, Quantity, Rounding};
+use basis_core::num::{Price, Quantity, Rate, Rounding};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{Account, Asset, InstructionId, Side};
 
@@ -26,7 +26,10 @@ impl SimulatedCex {
     ) -> Result<Execution, Refusal> {
         let reserved = match order.rules.perp.as_ref() {
             None => self.reserve_spot(cx, order, quantity, limit)?,
-            Some(perp) => self.reserve_perp(cx, order, perp, quantity, limit)?,
+            Some(perp) => {
+                let fee = cx.snapshot.fees.perp.maker;
+                self.reserve_perp(cx, order, (perp, fee), quantity, limit)?
+            }
         };
         self.books.orders.push(RestingOrder {
             instruction: order.instruction,
@@ -72,12 +75,12 @@ impl SimulatedCex {
         Ok((account, asset, needed))
     }
 
-    /// Initial margin and maker fee of the part that would open.
-    fn reserve_perp(
+    /// Initial margin of the part that would open, and the fee on all of it.
+    pub(super) fn reserve_perp(
         &self,
         cx: &Context<'_>,
         order: &Order<'_>,
-        perp: &PerpRules,
+        (perp, fee_rate): (&PerpRules, Rate),
         quantity: Quantity,
         limit: Price,
     ) -> Result<(Account, Asset, Quantity), Refusal> {
@@ -98,7 +101,7 @@ impl SimulatedCex {
         let leverage = self.leverage(order.rules.key.symbol);
         let margin = perp.initial_margin(opening, limit, leverage)?;
         let turnover = quantity.notional(limit, Rounding::Ceil)?;
-        let fee = turnover.at_rate(cx.snapshot.fees.perp.maker, Rounding::Ceil)?;
+        let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?;
         let needed = margin.add(fee)?.get();
         let needed = Quantity::new(needed.round_to_decimals(decimals, Rounding::Ceil)?);
         let cash = self.books.cash.get(account, SETTLEMENT);

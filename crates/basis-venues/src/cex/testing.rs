@@ -25,7 +25,7 @@ use basis_core::types::{
     Account, Asset, InstructionId, Item, Label, PositionSide, SeriesId, SeriesKind, Side, Span,
     Symbol, Timestamp, Venue,
 };
-use basis_core::venue::{Dependencies, ExecutionInterface, PositionReader};
+use basis_core::venue::{Dependencies, ExecutionInterface, FillAt, PositionReader};
 use serde_json::{Value as Json, json};
 
 use super::{CexProfile, CexSettings, InitialBalance, SimulatedCex, Slippage};
@@ -337,6 +337,12 @@ impl Desk {
     /// Other settings than those of [`Desk::new`].
     pub(crate) fn with(mut self, change: impl FnOnce(&mut CexSettings)) -> Self {
         change(&mut self.venue.settings);
+        self
+    }
+
+    /// Taking orders fill at the open of the next bar.
+    pub(crate) fn at_next_open(mut self) -> Self {
+        self.venue.world.as_mut().unwrap().fill_at = FillAt::NextOpen;
         self
     }
 

@@ -8,6 +8,7 @@ mod margin_bybit;
 mod margin_cases;
 mod margin_okx;
 mod modes;
+mod next_open;
 mod random;
 mod reducing;
 mod refusals;

@@ -121,7 +121,7 @@ fn play(
     accounts: (&str, &str),
     steps: &[Step],
     closes: &[u32],
-    (hedge, lends): (bool, bool),
+    (hedge, lends, next_open): (bool, bool, bool),
 ) {
     let mut bars = Bars::flat("50000");
     for (hour, close) in (2..).zip(closes) {
@@ -143,6 +143,9 @@ fn play(
         Desk::new(profile, &bars, &rates, balances).slippage(Slippage::FixedBps(Bps::literal("3")));
     if hedge {
         desk = desk.with(|settings| settings.position_mode = PositionMode::Hedge);
+    }
+    if next_open {
+        desk = desk.at_next_open();
     }
     if lends {
         let rate = Rate::literal("0.00001");
@@ -185,7 +188,7 @@ proptest! {
     fn prop_holdings_are_the_sum_of_the_ledger(
         steps in prop::collection::vec(step(), 1..40),
         closes in prop::collection::vec(400u32..600, 50),
-        modes in any::<(bool, bool)>(),
+        modes in any::<(bool, bool, bool)>(),
     ) {
         play(&binance::PROFILE, ("spot", "usdm"), &steps, &closes, modes);
         play(&bybit::PROFILE, ("unified", "unified"), &steps, &closes, modes);
