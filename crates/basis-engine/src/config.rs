@@ -6,6 +6,7 @@ use basis_core::market::{GapPolicy, ViewPolicy};
 use basis_core::num::{Fixed18, Quantity, Rate};
 use basis_core::plan::FailurePolicy;
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
+use basis_core::venue::FillAt;
 
 use crate::chain_config::{ChainConfig, HealthLadder};
 use crate::strategy::{self, ModeRow, Uses};
@@ -39,6 +40,8 @@ pub struct RunConfig {
     pub reference_price: SeriesId,
     /// Where spot is bought.
     pub spot_venue: Venue,
+    /// When the orders of simulated venues fill.
+    pub fill_at: FillAt,
     /// Perp notional over perp margin.
     pub hedge_leverage: Fixed18,
     /// Share of the hedge per venue, in the order written; sums to 1. Empty in a mode without a hedge.
@@ -141,6 +144,7 @@ impl RunConfig {
             dust_threshold: amount(&r, "dust_threshold", 10),
             reference_price: reference.unwrap_or(STAND_IN),
             spot_venue: spot_venue.unwrap_or(Venue::WALLET),
+            fill_at: r.choice("fill_at", &FILLS, FillAt::Close),
             hedge_leverage: if uses.hedge {
                 r.fixed("hedge_leverage", leverage_bounds, Fixed18::ONE)
             } else {
@@ -212,6 +216,12 @@ impl RiskConfig {
         health: HealthLadder::DEFAULT,
     };
 }
+
+/// Words for when orders fill.
+const FILLS: [(&str, FillAt); 2] = [
+    (FillAt::Close.as_str(), FillAt::Close),
+    (FillAt::NextOpen.as_str(), FillAt::NextOpen),
+];
 
 /// Stands in for a missing reference series until the configuration is refused.
 const STAND_IN: SeriesId = SeriesId::new(SeriesKind::Spot, Venue::WALLET, Symbol::literal("NONE"));

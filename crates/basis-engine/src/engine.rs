@@ -7,7 +7,6 @@
 //! **Invariants.** Nothing here reads a wall clock or does I/O. The same parts give the same result,
 //! byte for byte. Only this loop mutates the books.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use basis_core::clock::VirtualClock;
@@ -20,20 +19,19 @@ use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
 use basis_core::market::{Coverage, MarketData, MarketView, SlotId};
 use basis_core::num::{Price, Value};
-use basis_core::plan::{Action, Block, Plan};
+use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{InstructionId, Label, SeriesId, Span, Timestamp, Venue};
+use basis_core::types::{Label, SeriesId, Span, Timestamp, Venue};
 use basis_core::venue::ExecutionInterface;
 
 use crate::account::{Books, Exposure, SharedPositions};
 use crate::config::RunConfig;
 use crate::event_log::EventLog;
 use crate::numeraire::ShareAttribution;
+use crate::parked::Parked;
 use crate::pnl::Attribution;
-use crate::result::{
-    ExecutionRow, MarginColumn, PriceColumn, RunResult, StepColumns, StepEnd, UnbookedFunding,
-};
+use crate::result::{MarginColumn, PriceColumn, RunResult, StepColumns, StepEnd, UnbookedFunding};
 use crate::risk::{RiskLevel, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
@@ -87,16 +85,6 @@ pub struct Progress {
     pub steps: u64,
     /// The last step's instant.
     pub at: Timestamp,
-}
-
-/// A plan that waits for something under way.
-#[derive(Debug)]
-struct Parked {
-    action: Action,
-    blocks: VecDeque<Block>,
-    waiting: Vec<InstructionId>,
-    since: Timestamp,
-    traded: bool,
 }
 
 /// One run, ready to go.
@@ -374,8 +362,8 @@ impl Engine {
             self.books.post(&self.view, entry)?;
         }
         let event = &event;
-        if let (Some(id), Some(parked)) = (event.kind.settles(), &mut self.parked) {
-            parked.waiting.retain(|waiting| *waiting != id);
+        if let Some(parked) = &mut self.parked {
+            parked.hear(&event.kind);
         }
         match &event.kind {
             VenueEventKind::Funding { .. } => self.tight.counts.funding_payments += 1,
@@ -407,17 +395,7 @@ impl Engine {
                 self.venue_event(event, Label::literal("liquidation"), detail);
             }
             VenueEventKind::LateFill { instruction, fill } => {
-                self.tight.counts.fills += 1;
-                self.tight.executions.push(ExecutionRow {
-                    instruction: *instruction,
-                    venue: event.venue,
-                    operation: fill.instrument.kind.as_str(),
-                    action: "late_fill",
-                    status: "settled",
-                    at: event.at,
-                    fill: Some(fill.clone()),
-                    transfer: None,
-                });
+                self.tight.keep_late_fill(event, *instruction, fill);
                 let detail = format!(
                     "{} {} {} at {}",
                     fill.instrument,
@@ -426,6 +404,10 @@ impl Engine {
                     fill.price
                 );
                 self.venue_event(event, Label::literal("late_fill"), detail);
+            }
+            VenueEventKind::OrderFailed { instruction, error } => {
+                let detail = format!("instruction {instruction}: {error}");
+                self.venue_event(event, Label::literal("order_failed"), detail);
             }
             VenueEventKind::TransferArrived {
                 instruction,
@@ -454,6 +436,7 @@ impl Engine {
 
     /// Goes on with a parked plan, or asks the strategy. `true` when a block ran.
     fn pursue(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+        let mut acted = false;
         if let Some(parked) = &self.parked {
             if !parked.waiting.is_empty() {
                 if at.since(parked.since) > PARKED_MAX {
@@ -464,10 +447,17 @@ impl Engine {
                 return Ok(false);
             }
             if let Some(parked) = self.parked.take() {
-                return self.work(parked);
+                let filled_late = parked.sent.is_some();
+                self.work(parked)?;
+                if !filled_late || self.parked.is_some() {
+                    return Ok(true);
+                }
+                // The fills are those of the step before: this one is free for the next decision.
+                acted = true;
+                self.books.value(&self.view)?;
+                self.exposure.refresh(&self.books, &self.view)?;
             }
         }
-        let mut acted = false;
         for _ in 0..DECISIONS_PER_STEP_MAX {
             if at < self.pause_until || !self.decide(at)? {
                 break;
@@ -534,36 +524,49 @@ impl Engine {
             action,
             blocks,
             waiting: Vec::new(),
+            sent: None,
             since: at,
             traded: false,
+            failed: false,
+            flows: self.due_flows,
         })
     }
 
-    /// Runs the plan's blocks until one leaves something pending, one fails for good, or all are
-    /// done.
+    /// Ends the block that was waited for, then runs the plan's blocks until one leaves something
+    /// pending, one fails for good, or all are done.
     fn work(&mut self, mut plan: Parked) -> Result<bool, ComponentError> {
         let at = self.view.now();
-        let mut failed = false;
-        while let Some(block) = plan.blocks.pop_front() {
-            let approved = match self.risk.approve(&block, &self.books) {
-                Ok(approved) => approved,
-                Err(e) => {
-                    self.events
-                        .record(Event::error(at, Component::RiskMonitor, &e));
-                    failed = true;
+        loop {
+            let outcome = if let Some(sent) = plan.sent.take() {
+                // What failed is known only now.
+                self.tight.conclude(&self.view, &mut self.books, sent, at)?
+            } else {
+                let Some(block) = plan.blocks.pop_front() else {
+                    break;
+                };
+                let approved = match self.risk.approve(&block, &self.books) {
+                    Ok(approved) => approved,
+                    Err(e) => {
+                        self.events
+                            .record(Event::error(at, Component::RiskMonitor, &e));
+                        plan.failed = true;
+                        break;
+                    }
+                };
+                self.tight
+                    .run_block(&self.view, &mut self.books, &approved, plan.action)?
+            };
+            plan.traded |= outcome.traded && !outcome.plan_ends;
+            plan.failed |= outcome.failed;
+            if outcome.plan_ends {
+                plan.blocks.clear();
+                if outcome.sent.is_none() {
                     break;
                 }
-            };
-            let outcome =
-                self.tight
-                    .run_block(&self.view, &mut self.books, &approved, plan.action)?;
-            plan.traded |= outcome.traded && !outcome.plan_ends;
-            failed |= outcome.failed;
-            if outcome.plan_ends {
-                break;
             }
             if !outcome.pending.is_empty() {
                 plan.waiting = outcome.pending;
+                plan.sent = outcome.sent;
                 plan.since = at;
                 self.state(at, "plan_parked", format!("waiting for {:?}", plan.waiting));
                 self.parked = Some(plan);
@@ -574,8 +577,8 @@ impl Engine {
             self.tight.counts.rebalances += u64::from(self.entered);
             self.entered = true;
         }
-        self.strategy.completed(self.due_flows, plan.traded);
-        self.back_off(at, failed);
+        self.strategy.completed(plan.flows, plan.traded);
+        self.back_off(at, plan.failed);
         Ok(true)
     }
 

@@ -9,6 +9,7 @@ mod config;
 mod engine;
 mod event_log;
 pub mod numeraire;
+mod parked;
 pub mod pnl;
 pub mod result;
 pub mod risk;

@@ -6,7 +6,9 @@
 //! ledger line adds its own: a trade line quantity × reference price −
 //! value to `slippage`, any other kind its value to its bucket, and each line of a priced item its
 //! quantity × (mark at the step's end − reference price) to `price`: R at a moment within a bar is not
-//! recorded, so what a mark drifts between such a moment and the step's end counts as R's. No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
+//! recorded, so what a mark drifts between such a moment and the step's end counts as R's. A fill at
+//! the open of the step's bar adds quantity × (R at the end − R at the open) to `price` and the rest of
+//! its drift to `basis`. No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
 //! zero to rounding.
 
 use basis_core::num::{MathError, Value};

@@ -11,6 +11,7 @@ use basis_core::num::Value;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
+use basis_core::venue::FillAt;
 
 use crate::account::Pricing;
 use crate::config::RunConfig;
@@ -302,9 +303,16 @@ pub(crate) fn assumptions(config: &RunConfig, data: &MarketData) -> Vec<String> 
         "no mark series is recorded: the close of each perp's {} bar stands in for its mark",
         config.step
     ));
-    list.push(
-        "orders fill at the close of the step's bar plus the venue's slippage model".to_owned(),
-    );
+    list.push(match config.fill_at {
+        FillAt::Close => {
+            "orders fill at the close of the step's bar plus the venue's slippage model".to_owned()
+        }
+        FillAt::NextOpen => {
+            "orders fill at the open of the bar after the step's, plus the venue's slippage model; \
+             what is decided at the last step does not fill"
+                .to_owned()
+        }
+    });
     list.push(
         "fees, filters, margin tiers, transfer costs and delays are the dated rule snapshots copied \
          into config.yaml, entry fee tier"

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use basis_core::clock::{Clock, VirtualClock};
 use basis_core::error::{Code, ComponentError, VenueError};
 use basis_core::event::{Component, Difference, Event, EventData, EventSink, InstructionOutcome};
-use basis_core::execution::{Execution, ExecutionStatus, Position};
+use basis_core::execution::{Execution, ExecutionStatus, Fill, Position, VenueEvent};
 use basis_core::executor::{self, BoxFuture, Executor, ExecutorError, Join};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, Intent, Operation, OperationKind};
@@ -18,10 +18,11 @@ use basis_core::market::MarketView;
 use basis_core::num::{Quantity, Rounding};
 use basis_core::plan::{Action, FailurePolicy, Leg};
 use basis_core::rules::RuleBook;
-use basis_core::types::{InstructionId, Span, Venue};
+use basis_core::types::{InstructionId, Span, Timestamp, Venue};
 use basis_core::venue::ExecutionInterface;
 
 use crate::account::{Books, SharedPositions};
+use crate::parked::{LegResult, Sent, is_order, naked_delta};
 use crate::result::{Counts, ExecutionRow};
 use crate::risk::Approved;
 
@@ -60,6 +61,8 @@ pub(crate) struct TightLoop {
 pub(crate) struct BlockOutcome {
     /// Instructions under way that the plan waits for.
     pub(crate) pending: Vec<InstructionId>,
+    /// The block itself while orders of it are among them.
+    pub(crate) sent: Option<Sent>,
     /// Whether any trade filled.
     pub(crate) traded: bool,
     /// Whether the plan ends here.
@@ -67,8 +70,6 @@ pub(crate) struct BlockOutcome {
     /// Whether a leg failed.
     pub(crate) failed: bool,
 }
-
-type LegResult = Result<Execution, VenueError>;
 
 impl TightLoop {
     pub(crate) fn new(
@@ -107,7 +108,7 @@ impl TightLoop {
             .record(Event::new(self.clock.now(), component, data));
     }
 
-    /// Runs one approved block to its end, failure policy included.
+    /// Runs one approved block to its end, failure policy included, unless orders of it fill later.
     ///
     /// # Errors
     /// What stops the run: a stalled executor, an unknown outcome, a journal that cannot be written,
@@ -124,36 +125,82 @@ impl TightLoop {
         let legs = self.number(&block.legs)?;
         let mut results = self.send(view, &legs)?;
         let mut touched = Vec::with_capacity(legs.len() + 1);
-        let mut outcome = self.settle(view, books, &legs, &mut results, (action, &mut touched))?;
+        let pending = self.settle(view, books, &legs, &mut results, (action, &mut touched))?;
         self.reconcile_touched(view, books, touched)?;
-        let failed: Vec<_> = failures(&legs, &results).collect();
-        if failed.is_empty() {
-            self.health
-                .succeeded(self.clock.now(), self.clock.now().since(started));
-            return Ok(outcome);
+        let sent = Sent {
+            legs,
+            results,
+            policy: block.failure_policy,
+            started,
+            undoes: None,
+        };
+        if sent.waits() {
+            let sent = Some(sent);
+            return Ok(BlockOutcome {
+                pending,
+                sent,
+                ..BlockOutcome::default()
+            });
         }
-        outcome.failed = true;
+        let mut outcome = self.conclude(view, books, sent, started)?;
+        outcome.pending.extend(pending);
+        Ok(outcome)
+    }
+
+    /// Ends a block whose orders have all come back: where a leg failed its policy acts. How long it
+    /// takes counts from `since`.
+    ///
+    /// # Errors
+    /// As [`TightLoop::run_block`].
+    pub(crate) fn conclude(
+        &mut self,
+        view: &MarketView,
+        books: &mut Books,
+        sent: Sent,
+        since: Timestamp,
+    ) -> Result<BlockOutcome, ComponentError> {
+        let now = self.clock.now();
+        let failed: Vec<_> = sent.failures().collect();
+        let mut outcome = BlockOutcome {
+            traded: sent.traded(),
+            failed: !failed.is_empty(),
+            ..BlockOutcome::default()
+        };
         for (leg, e) in &failed {
             self.fail(leg, e);
         }
+        if let Some(undone) = &sent.undoes {
+            (outcome.failed, outcome.plan_ends) = (true, true);
+            let took = sent.last_fill_at().unwrap_or(now).since(sent.started);
+            check_naked(sent.policy, undone, &sent.results, took)?;
+            return Ok(outcome);
+        }
+        if failed.is_empty() {
+            self.health.succeeded(now, now.since(sent.started));
+            return Ok(outcome);
+        }
         let ids = failed.iter().map(|(leg, _)| leg.instruction.id).collect();
-        match block.failure_policy {
+        match sent.policy {
             FailurePolicy::Continue => self.policy_event("continue", ids, Vec::new()),
             FailurePolicy::Halt => {
                 outcome.plan_ends = true;
                 self.policy_event("halt", ids, Vec::new());
             }
-            FailurePolicy::Compensate {
-                naked_delta_max,
-                naked_time_max,
-            } => {
+            FailurePolicy::Compensate { .. } => {
                 outcome.plan_ends = true;
-                let unwinding = self.unwind(view, books, &legs, &results, ids)?;
-                let open = naked_delta(&results, &unwinding)?;
-                let took = self.clock.now().since(started);
-                if open.abs()? > naked_delta_max || took > naked_time_max {
-                    return Err(naked(open, naked_delta_max, took, naked_time_max));
+                let mut unwinding = self.unwind(view, books, &sent, ids)?;
+                if unwinding.waits() {
+                    unwinding.undoes = Some(sent.results);
+                    outcome.pending = unwinding.pending_orders().collect();
+                    outcome.sent = Some(unwinding);
+                    return Ok(outcome);
                 }
+                let refused: Vec<_> = unwinding.failures().collect();
+                for (leg, e) in refused {
+                    self.fail(leg, e);
+                }
+                let took = self.clock.now().since(since);
+                check_naked(sent.policy, &sent.results, &unwinding.results, took)?;
             }
         }
         Ok(outcome)
@@ -232,7 +279,7 @@ impl TightLoop {
         Ok(results)
     }
 
-    /// Posts what the venues confirmed and stops on an unknown outcome.
+    /// Posts what the venues confirmed and stops on an unknown outcome; what is under way comes back.
     fn settle(
         &mut self,
         view: &MarketView,
@@ -240,27 +287,22 @@ impl TightLoop {
         legs: &[Leg],
         results: &mut [LegResult],
         (action, touched): (Action, &mut Vec<Venue>),
-    ) -> Result<BlockOutcome, ComponentError> {
-        let mut outcome = BlockOutcome::default();
+    ) -> Result<Vec<InstructionId>, ComponentError> {
+        let mut pending = Vec::new();
         let mut unknown = None;
         for (leg, result) in legs.iter().zip(results.iter_mut()) {
             touch(touched, leg.venue);
             let operation = leg.instruction.operation.kind();
-            let is_order = matches!(
-                leg.instruction.operation,
-                Operation::SpotTrade(_) | Operation::PerpTrade(_)
-            );
-            self.counts.orders += u64::from(is_order);
+            self.counts.orders += u64::from(is_order(leg));
             let summary = match result {
                 Ok(execution) => {
                     for entry in execution.entries.drain(..) {
                         touch(touched, entry.account.venue);
                         books.post(view, entry)?;
                     }
-                    outcome.traded |= !execution.fills.is_empty() || changes_position(operation);
                     self.counts.fills += execution.fills.len() as u64;
                     if matches!(execution.status, ExecutionStatus::Pending { .. }) {
-                        outcome.pending.push(execution.instruction);
+                        pending.push(execution.instruction);
                     }
                     self.keep_rows(leg, execution, action);
                     match execution.status {
@@ -287,7 +329,7 @@ impl TightLoop {
         }
         match unknown {
             Some(e) => Err(e),
-            None => Ok(outcome),
+            None => Ok(pending),
         }
     }
 
@@ -320,6 +362,21 @@ impl TightLoop {
             self.executions
                 .extend(execution.fills.iter().cloned().map(Some).map(row));
         }
+    }
+
+    /// Keeps the fill of an order that was open or pending.
+    pub(crate) fn keep_late_fill(&mut self, event: &VenueEvent, id: InstructionId, fill: &Fill) {
+        self.counts.fills += 1;
+        self.executions.push(ExecutionRow {
+            instruction: id,
+            venue: event.venue,
+            operation: fill.instrument.kind.as_str(),
+            action: "late_fill",
+            status: "settled",
+            at: event.at,
+            fill: Some(fill.clone()),
+            transfer: None,
+        });
     }
 
     /// Compares the books with every venue in `touched`, each once.
@@ -417,36 +474,36 @@ impl TightLoop {
         &mut self,
         view: &MarketView,
         books: &mut Books,
-        legs: &[Leg],
-        results: &[LegResult],
+        sent: &Sent,
         failed: Vec<InstructionId>,
-    ) -> Result<Vec<LegResult>, ComponentError> {
+    ) -> Result<Sent, ComponentError> {
+        let started = self.clock.now();
         let mut opposite = Vec::new();
-        for (leg, result) in legs.iter().zip(results) {
+        for (leg, result) in sent.legs.iter().zip(&sent.results) {
             if let Ok(execution) = result
                 && let Some(reverse) = self.reverse(view, leg, execution)?
             {
                 opposite.push(reverse);
             }
         }
-        let opposite = self.number(&opposite)?;
-        let ids = opposite.iter().map(|leg| leg.instruction.id).collect();
+        let legs = self.number(&opposite)?;
+        let ids = legs.iter().map(|leg| leg.instruction.id).collect();
         self.policy_event("compensate", failed, ids);
-        if opposite.is_empty() {
-            return Ok(Vec::new());
+        let mut results = Vec::new();
+        if !legs.is_empty() {
+            results = self.send(view, &legs)?;
+            let mut touched = Vec::with_capacity(legs.len() + 1);
+            let action = (Action::ExitPartial, &mut touched);
+            self.settle(view, books, &legs, &mut results, action)?;
+            self.reconcile_touched(view, books, touched)?;
         }
-        let mut results = self.send(view, &opposite)?;
-        let mut touched = Vec::with_capacity(opposite.len() + 1);
-        let action = (Action::ExitPartial, &mut touched);
-        self.settle(view, books, &opposite, &mut results, action)?;
-        self.reconcile_touched(view, books, touched)?;
-        let refused: Vec<_> = failures(&opposite, &results)
-            .map(|(leg, e)| (leg.clone(), e.clone()))
-            .collect();
-        for (leg, e) in refused {
-            self.fail(&leg, &e);
-        }
-        Ok(results)
+        Ok(Sent {
+            legs,
+            results,
+            policy: sent.policy,
+            started,
+            undoes: None,
+        })
     }
 
     /// The market order that undoes what `execution` filled, in whole lots and never more than what
@@ -492,31 +549,6 @@ impl TightLoop {
     }
 }
 
-fn failures<'a>(
-    legs: &'a [Leg],
-    results: &'a [LegResult],
-) -> impl Iterator<Item = (&'a Leg, &'a VenueError)> {
-    legs.iter()
-        .zip(results)
-        .filter_map(|(leg, result)| result.as_ref().err().map(|e| (leg, e)))
-}
-
-/// Signed base units that the block and its unwinding left, fees in base aside.
-fn naked_delta(block: &[LegResult], unwinding: &[LegResult]) -> Result<Quantity, ComponentError> {
-    let mut net = Quantity::ZERO;
-    for fill in block
-        .iter()
-        .chain(unwinding)
-        .flatten()
-        .flat_map(|execution| &execution.fills)
-    {
-        net = net.add(Quantity::new(
-            fill.quantity.get().mul_int(fill.side.sign())?,
-        ))?;
-    }
-    Ok(net)
-}
-
 fn positions_at(legs: &[Leg], venue: Venue) -> Vec<usize> {
     legs.iter()
         .enumerate()
@@ -540,7 +572,7 @@ pub(crate) fn touch(touched: &mut Vec<Venue>, venue: Venue) {
 }
 
 /// Whether an operation that leaves no fill moves capital into or out of a position.
-const fn changes_position(operation: OperationKind) -> bool {
+pub(crate) const fn changes_position(operation: OperationKind) -> bool {
     matches!(
         operation,
         OperationKind::Swap
@@ -623,12 +655,29 @@ pub(crate) fn stalled(e: ExecutorError) -> ComponentError {
     ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e)
 }
 
-fn naked(open: Quantity, most: Quantity, took: Span, longest: Span) -> ComponentError {
-    ComponentError::new(
+/// Refuses open delta beyond what the policy allows.
+fn check_naked(
+    policy: FailurePolicy,
+    block: &[LegResult],
+    unwinding: &[LegResult],
+    took: Span,
+) -> Result<(), ComponentError> {
+    let FailurePolicy::Compensate {
+        naked_delta_max: most,
+        naked_time_max: longest,
+    } = policy
+    else {
+        return Ok(());
+    };
+    let open = naked_delta(block, unwinding)?;
+    if open.abs()? <= most && took <= longest {
+        return Ok(());
+    }
+    Err(ComponentError::new(
         Code::NakedDelta,
         format!(
             "unwinding left {open} base units open (bound {most}) after {took} (bound {longest}); \
              close them by hand"
         ),
-    )
+    ))
 }

@@ -16,7 +16,7 @@ use basis_core::market::MarketData;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{SeriesId, Timestamp, Venue};
-use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
+use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, FillAt};
 use basis_engine::{
     Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions, StepSink,
 };
@@ -193,6 +193,8 @@ pub struct World {
     pub chain: SimulatedChain,
     /// The rules.
     pub rules: Arc<RuleBook>,
+    /// When orders fill.
+    pub fill_at: FillAt,
 }
 
 impl World {
@@ -206,6 +208,7 @@ impl World {
             transit: Arc::new(Transit::default()),
             chain: SimulatedChain::default(),
             rules,
+            fill_at: FillAt::default(),
         }
     }
 
@@ -220,6 +223,7 @@ impl World {
             transport: None,
             transit: Some(Arc::clone(&self.transit)),
             chain: Some(Arc::new(self.chain.clone())),
+            fill_at: self.fill_at,
         }
     }
 
@@ -338,7 +342,10 @@ pub fn prepare(
     setup: &Setup,
     registry: &Registry,
 ) -> Result<Prepared, ComponentError> {
-    let world = World::new(setup.run.from, Arc::clone(&setup.rules.book));
+    let world = World {
+        fill_at: setup.run.fill_at,
+        ..World::new(setup.run.from, Arc::clone(&setup.rules.book))
+    };
     let CreatedInterfaces {
         interfaces,
         failures,

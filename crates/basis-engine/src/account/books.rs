@@ -15,6 +15,7 @@ use basis_core::num::{Fixed18, MathError, Price, PriceChange, Quantity, Rounding
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Timestamp, Venue,
 };
+use basis_core::venue::FillAt;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::pnl::Attribution;
@@ -115,6 +116,8 @@ pub struct Books {
     valued_at: Option<Timestamp>,
     step: Attribution,
     external_flow: Value,
+    /// When the last step was closed.
+    closed_at: Timestamp,
 }
 
 /// Which causes the ledger holds, by hash and line number: the causes themselves stand in the ledger.
@@ -184,6 +187,7 @@ impl Books {
             valued_at: None,
             step: Attribution::default(),
             external_flow: Value::ZERO,
+            closed_at: Timestamp::MIN,
         })
     }
 
@@ -280,15 +284,33 @@ impl Books {
         if let Some(bucket) = bucket {
             *bucket = bucket.add(entry.value)?;
         }
-        // What the mark has moved between the entry and the step's end. The reference at that moment
-        // within the bar is not recorded, so the whole drift counts as the reference's.
         if mark != Mark::Par
             && let Some(now) = view.dollars(mark)?
-            && now != entry.reference_price
         {
-            let drift = signed(entry.item, entry.units)?
-                .gain(now.diff(entry.reference_price), Rounding::HalfEven)?;
-            self.step.price = self.step.price.add(drift)?;
+            self.drift(view, entry, now.diff(entry.reference_price))?;
+        }
+        Ok(())
+    }
+
+    /// Attributes what the mark has `moved` between the line and the step's end. A line at the opening
+    /// of the step's bar divides it like any move, for the reference's open is recorded; the reference
+    /// at a moment within the bar is not, and there the whole drift counts as its own.
+    fn drift(
+        &mut self,
+        view: &MarketView,
+        entry: &LedgerEntry,
+        moved: PriceChange,
+    ) -> Result<(), ComponentError> {
+        let units = signed(entry.item, entry.units)?;
+        let gain = |moved| units.gain(moved, Rounding::HalfEven);
+        if entry.at == self.closed_at.plus(FillAt::NEXT_OPEN_DELAY) {
+            let reference = view.quote(self.reference);
+            let reference_move = reference.mark.diff(reference.open);
+            let apart = gain(moved.sub(reference_move)?)?;
+            self.step.basis = self.step.basis.add(apart)?;
+            self.step.price = self.step.price.add(gain(reference_move)?)?;
+        } else if !moved.is_zero() {
+            self.step.price = self.step.price.add(gain(moved)?)?;
         }
         Ok(())
     }
@@ -442,6 +464,7 @@ impl Books {
         attribution.residual = equity.sub(before)?.sub(external_flow)?.sub(explained)?;
         self.reference_opening = reference;
         self.equity_open = equity;
+        self.closed_at = view.now();
         Ok(StepClose {
             equity,
             external_flow,
