@@ -78,6 +78,10 @@ impl RunReport {
         let range = (instant("from")?, instant("to")?);
         let path = directory.join("config.yaml");
         let config = fs::read_to_string(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let fill_at = config
+            .lines()
+            .find_map(|line| line.strip_prefix("fill_at:"));
+        let at_open = fill_at.is_some_and(|word| word.trim().trim_matches('"') == "next_open");
         let frame = Frame {
             range,
             share_class: summary["share_class"].as_str().unwrap_or_default(),
@@ -87,7 +91,7 @@ impl RunReport {
             // The positions are by far the largest; all others together take less.
             let positions = scope.spawn(|| {
                 let payments = trades::ledger(directory)?;
-                let charts = positions::charts(directory, range, &payments.funding)?;
+                let charts = positions::charts(directory, range, &payments.funding, at_open)?;
                 Ok::<_, ComponentError>((payments, charts))
             });
             let equity = equity::charts(directory, frame);

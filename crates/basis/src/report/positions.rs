@@ -56,10 +56,15 @@ impl Slot {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
     }
 
-    /// What was held before `step`.
-    const fn held_before(&self, step: u64) -> f64 {
+    /// Units held at a funding instant of the step: those after the step before it, or with orders that
+    /// fill when the bar opens those after the step itself.
+    const fn held_at_funding(&self, step: u64, filled_at_open: bool) -> f64 {
         if self.seen == step {
-            self.before
+            if filled_at_open {
+                self.quantity
+            } else {
+                self.before
+            }
         } else if self.seen + 1 == step {
             // Without a row in this step the position was closed in it; its last mark is the
             // nearest there is.
@@ -91,6 +96,7 @@ struct Implied<'a> {
 
 #[derive(Debug)]
 struct Pass<'a> {
+    filled_at_open: bool,
     slots: Vec<Slot>,
     /// Where the next row's slot is expected: rows come in the same order at every step.
     cursor: usize,
@@ -122,10 +128,12 @@ pub(super) fn charts(
     directory: &Path,
     range: (i64, i64),
     payments: &[Payment],
+    filled_at_open: bool,
 ) -> Result<PositionCharts, ComponentError> {
     let mut table = Table::open(directory, "positions.csv", &COLUMNS)?;
     let mut pending = payments.iter();
     let mut pass = Pass {
+        filled_at_open,
         slots: Vec::new(),
         cursor: 0,
         accounts: Vec::new(),
@@ -267,7 +275,7 @@ impl Pass<'_> {
                 .slots
                 .iter()
                 .filter(|slot| slot.account == payment.account && slot.is_of(&payment.item))
-                .map(|slot| slot.held_before(self.step) * slot.mark)
+                .map(|slot| slot.held_at_funding(self.step, self.filled_at_open) * slot.mark)
                 .sum();
             let rate = if signed == 0.0 {
                 0.0
@@ -479,7 +487,7 @@ mod tests {
         scratch.write("positions.csv", &format!("{HEADER}{text}{closed}"));
         let start = 1_714_521_600;
         let payments = [payment(start + 7_200, 2.2), payment(start + 10_800, -5.5)];
-        let charts = charts(&scratch.path, (start, start + 10_800), &payments).unwrap();
+        let charts = charts(&scratch.path, (start, start + 10_800), &payments, false).unwrap();
         let okx = charts.venues["okx"];
         assert_eq!((okx.payments, okx.received), (2, -3.3));
         assert!((okx.rates - (0.01 - 0.01)).abs() < 1e-12, "{okx:?}");
@@ -489,5 +497,24 @@ mod tests {
         assert!(charts.margin.series[0].values[2].is_nan());
         assert_eq!(charts.funding.series.len(), 2);
         assert!(charts.funding.series[1].dashed);
+    }
+
+    #[test]
+    fn what_fills_when_the_bar_opens_is_held_at_the_funding_within_it() {
+        let scratch = Scratch::new("positions-at-open");
+        let text = "2024-05-01T01:00:00Z,okx.trading,okx:perp:BTCUSDT,-2,100,fresh,0,0,500,5\n\
+                    2024-05-01T02:00:00Z,okx.trading,okx:perp:BTCUSDT,-5,110,fresh,0,0,500,5\n";
+        scratch.write("positions.csv", &format!("{HEADER}{text}"));
+        let start = 1_714_521_600;
+        let payments = [payment(start + 7_200, 5.5)];
+        let rate = |at_open| {
+            let range = (start, start + 7_200);
+            charts(&scratch.path, range, &payments, at_open)
+                .unwrap()
+                .venues["okx"]
+                .rates
+        };
+        assert!((rate(true) - 0.01).abs() < 1e-12);
+        assert!((rate(false) - 0.025).abs() < 1e-12);
     }
 }

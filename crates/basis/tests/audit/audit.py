@@ -33,6 +33,7 @@ KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "reb
 KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
 ACTIONS = ("entry_full", "entry_partial", "exit_full", "exit_partial", "sell_dust", "late_fill")
 TOLERANCE = Decimal("1e-9")  # of equity, for sums of many rounded products
+OPENING = timedelta(microseconds=1)  # how `instant` reads the nanosecond after a step, when the next bar opens
 
 
 def rounded(value, decimals=18, mode=ROUND_HALF_EVEN):
@@ -47,7 +48,10 @@ def to_step(value, step, mode):
 def instant(text):
     if text[10:11] != "T" or text[-1:] != "Z":
         raise ValueError(f"`{text}` is no UTC instant")
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    seconds, _, fraction = text[:-1].partition(".")
+    micros, rest = divmod(int(fraction.ljust(9, "0")), 1000)
+    # Nanoseconds are rounded up to what this Python's clock can hold.
+    return datetime.fromisoformat(seconds + "+00:00") + timedelta(microseconds=micros + (rest > 0))
 
 
 def iso(at):
@@ -195,13 +199,17 @@ class Series:
         self.proxy = market.bars(proxy) if proxy else None
         self.anchor = None
         self.mark, self.state = None, "missing"
-        self.high = self.low = self.volume = ZERO
+        self.open = self.high = self.low = self.volume = ZERO
+        self.opened = None
+        self.seen = (None, ZERO)
 
     def advance(self, now, age_max, reference):
+        # What a decision at the step before saw.
+        self.seen = (self.mark, self.volume)
         for bars, state in ((self.own, "fresh"), (self.proxy, "proxied")):
             newest = bars.newest(now, age_max) if bars else None
             if newest:
-                self.mark, self.high, self.low, self.volume = newest
+                self.mark, self.high, self.low, self.volume, self.open, self.opened = newest
                 self.state = state
                 self.anchor = (self.mark, self.mark if reference is None else reference)
                 return
@@ -211,7 +219,8 @@ class Series:
         moves = reference is not None and reference > 0 and then > 0
         self.mark = rounded(rounded(mark * reference / then), 8) if moves else mark
         self.state, self.volume = "held", ZERO
-        self.high = self.low = self.mark
+        self.open = self.high = self.low = self.mark
+        self.opened = None
 
 
 class Bars:
@@ -222,11 +231,11 @@ class Bars:
         with path.open(newline="") as file:
             for row in csv.DictReader(file):
                 self.known_at.append(instant(row["timestamp"]) + length)
-                numbers = [Decimal(row[key]) for key in ("close", "high", "low", "volume")]
-                self.rows.append((*numbers[:3], numbers[3] * volume_unit))
+                numbers = [Decimal(row[key]) for key in ("close", "high", "low", "volume", "open")]
+                self.rows.append((*numbers[:3], numbers[3] * volume_unit, numbers[4], instant(row["timestamp"])))
 
     def newest(self, now, age_max):
-        """Close, high, low and volume of the newest bar that is known and not too old."""
+        """Close, high, low, volume, open and opening time of the newest bar that is known and not too old."""
         at = bisect_right(self.known_at, now) - 1
         if at < 0 or now - self.known_at[at] >= (age_max or self.length):
             return None
@@ -330,6 +339,10 @@ class Audit:
         self.ledger = [Line(n, row) for n, row in self.table("ledger.csv")]
         self.equity = [(n, instant(row["timestamp"]), row) for n, row in self.table("equity.csv")]
         self.executions = self.table("executions.csv")
+        self.next_open = self.config.get("fill_at") == "next_open"
+        # Orders whose fill was not known yet when they were sent.
+        self.sent = {row["instruction_id"]: instant(row["timestamp"]) for _, row in self.executions
+                     if row["status"] == "pending" and row["operation"] in ("spot_trade", "perp_trade")}
         self.steps = [at for _, at, _ in self.equity]
         self.market = None
         if self.summary["synthetic"]:
@@ -429,9 +442,17 @@ class Audit:
                 self.market.advance(now)
             self.now, self.index = now, index
             buckets = defaultdict(Decimal)
-            self.expect_funding(now)
+            happenings = []
             while next_line < len(self.ledger) and self.step_of[next_line] <= index:
-                next_line = self.post_happening(next_line, buckets)
+                happenings.append(self.happening(next_line))
+                next_line += len(happenings[-1])
+            # What filled when the bar opened is held at the funding instants within it, at every venue.
+            for lines in filter(self.at_opening, happenings):
+                self.post_happening(lines, buckets)
+            self.expect_funding(now)
+            for lines in happenings:
+                if not self.at_opening(lines):
+                    self.post_happening(lines, buckets)
             self.report_unbooked()
             equity = self.audit_positions(now, positions.pop(iso(now), {}))
             opening = self.audit_equity(number, row, equity, before, opening, buckets)
@@ -439,17 +460,24 @@ class Audit:
         for stamp, rows in positions.items():
             self.check("positions.csv", min(n for n, _ in rows.values()), f"{stamp} is a step", True, False)
 
+    def at_opening(self, lines):
+        return self.index > 0 and lines[0].word == "trade" and lines[0].at == self.steps[self.index - 1] + OPENING
+
     def mark(self, key):
         name = self.series_of(key)
         return ONE if name is None else self.market.series[name].mark
 
-    def post_happening(self, first, buckets):
-        """Posts the lines of one happening, checked against what should have happened."""
+    def happening(self, first):
+        """The lines of one happening, from its first on."""
         lines = [self.ledger[first]]
         for line in self.ledger[first + 1:first + 8]:
             if line.happening != lines[0].happening:
                 break
             lines.append(line)
+        return lines
+
+    def post_happening(self, lines, buckets):
+        """Posts the lines of one happening, checked against what should have happened."""
         word = lines[0].word
         if word == "trade":
             self.audit_trade(lines)
@@ -469,10 +497,15 @@ class Audit:
                 buckets[KIND_BUCKET[line.kind]] += line.value
             elif line.kind in ("deposit", "withdrawal"):
                 buckets["external_flow"] += line.value
-            if self.market:
-                # What the mark has moved since the line, within the step.
-                buckets["price"] += rounded(line.quantity * (self.mark(line.key) - line.reference))
-        return first + len(lines)
+            if self.market and self.series_of(line.key):
+                # What the mark has moved since the line, within the step: of a fill at the bar's open the
+                # part that the reference moved is known, else all of it counts as the reference's.
+                moved = self.mark(line.key) - line.reference
+                if self.at_opening(lines):
+                    reference = self.market.reference.mark - self.market.reference.open
+                    buckets["basis"] += rounded(line.quantity * (moved - reference))
+                    moved = reference
+                buckets["price"] += rounded(line.quantity * moved)
 
     # -- (b) funding -------------------------------------------------------------------------------
 
@@ -562,7 +595,9 @@ class Audit:
         rules = self.rules.instrument(venue, kind, symbol, first.at)
         sign = 1 if row["side"] == "buy" else -1
         quantity, price, mark = (Decimal(row[c]) for c in ("quantity_base", "price_quote", "mark_price_quote"))
-        self.check("executions.csv", number, "instant", first.at, instant(row["timestamp"]))
+        for line in lines:
+            self.check("executions.csv", number, "instant", line.row["timestamp"], row["timestamp"])
+        self.audit_instant(number, row, first.at)
         self.audit_price(number, row, rules, sign, quantity, price, mark)
         rate = self.rules.fee_rate(venue, kind, row["liquidity"], first.at)
         self.check("executions.csv", number, f"{row['liquidity']} fee rate of {venue} {kind}", rate, Decimal(row["fee_rate"]))
@@ -575,6 +610,20 @@ class Audit:
                         for line in lines if line.kind == "trade"), ZERO)
         self.check("executions.csv", number, "slippage", slippage, Decimal(row["slippage_usd"]))
 
+    def audit_instant(self, number, row, at):
+        """An order fills at the step that decided it, or with `next_open` when the bar after it opens."""
+        if row["liquidity"] == "maker":
+            return
+        late = row["action"] == "late_fill"
+        self.check("executions.csv", number, "an order that takes fills late only at the next open", self.next_open, late)
+        if not late:
+            self.check("executions.csv", number, "an order that takes fills at its step", self.now, at)
+            return
+        before = self.steps[self.index - 1] if self.index else None
+        self.check("executions.csv", number, "the order was sent at the step before", before, self.sent.get(row["instruction_id"]))
+        stamp = before and f"{iso(before)[:-1]}.000000001Z"
+        self.check("executions.csv", number, "it fills just after that step", stamp, row["timestamp"])
+
     def audit_price(self, number, row, rules, sign, quantity, price, mark):
         """Filters, and the price from mark, slippage model and tick."""
         what = f"{row['side']} {row['instrument']}"
@@ -584,13 +633,19 @@ class Audit:
         self.check("executions.csv", number, f"{what}: multiple of the tick", ZERO, price % rules["tick_size"])
         venue, kind, symbol = row["instrument"].split(":")
         closes = sign * self.held[self.account(venue, "perp"), row["instrument"]] < 0
+        series = self.market.series[f"{kind}.{venue}.{symbol}"] if self.market else None
+        opening = series and self.next_open and row["liquidity"] == "taker"
+        # Of its own bar an order at the next open sees nothing but that open.
+        seen, volume = series.seen if opening else (mark, series.volume if series else ZERO)
         if not (kind == "perp" and closes):  # exchanges waive the floor for what only closes
             self.check("executions.csv", number, f"{what}: notional at least the minimum", True,
-                       quantity * mark >= rules["min_notional"])
+                       quantity * seen >= rules["min_notional"])
         if not self.market:
             return
-        series = self.market.series[f"{kind}.{venue}.{symbol}"]
-        self.check("executions.csv", number, f"{what}: mark", series.mark, mark)
+        self.check("executions.csv", number, f"{what}: mark", series.open if opening else series.mark, mark)
+        if opening:
+            self.check("executions.csv", number, f"{what}: the bar opens where it was decided",
+                       self.steps[self.index - 1], series.opened)
         self.check("executions.csv", number, f"{what}: no order on a held mark", True, series.state in ("fresh", "proxied"))
         if row["liquidity"] == "maker":
             through = series.low < price if sign > 0 else series.high > price
@@ -603,8 +658,8 @@ class Audit:
             bps = Decimal(settings.get("slippage_bps") or 1)
         elif model == "sqrt_impact":
             bps = Decimal(settings.get("impact_max_bps") or 500)
-            if series.volume > 0:
-                share = rounded(quantity / series.volume, mode=ROUND_CEILING).sqrt()
+            if volume > 0:
+                share = rounded(quantity / volume, mode=ROUND_CEILING).sqrt()
                 impact = Decimal(settings.get("impact_bps") or 10) * rounded(share, mode=ROUND_FLOOR)
                 bps = min(bps, rounded(impact, mode=ROUND_CEILING))
         against = ROUND_CEILING if sign > 0 else ROUND_FLOOR

@@ -113,6 +113,12 @@ fn short_run(data: &Path) -> &'static Path {
     RUN.get_or_init(|| backtest(data, "short", "2024-06-30", &[]))
 }
 
+/// The same months with orders that fill at the open of the next bar.
+fn next_open_run(data: &Path) -> &'static Path {
+    static RUN: OnceLock<PathBuf> = OnceLock::new();
+    RUN.get_or_init(|| backtest(data, "next-open", "2024-06-30", &["fill_at=next_open"]))
+}
+
 /// Changes one digit of `column` in the first row that `matches` and returns its line number.
 fn tamper(file: &Path, column: &str, matches: impl Fn(&str) -> bool) -> usize {
     let table = fs::read_to_string(file).unwrap();
@@ -135,13 +141,23 @@ fn tamper(file: &Path, column: &str, matches: impl Fn(&str) -> bool) -> usize {
 /// The auditor over a copy of the short run with one digit changed; it must name the row.
 fn assert_found(name: &str, file: &str, column: &str, matches: impl Fn(&str) -> bool) {
     let Some(data) = data_directory() else { return };
+    assert_found_in(short_run(&data), &data, name, (file, column), matches);
+}
+
+fn assert_found_in(
+    original: &Path,
+    data: &Path,
+    name: &str,
+    (file, column): (&str, &str),
+    matches: impl Fn(&str) -> bool,
+) {
     let run = fresh(name);
     fs::create_dir_all(&run).unwrap();
     for table in TABLES.iter().chain(&["summary.json"]) {
-        fs::copy(short_run(&data).join(table), run.join(table)).unwrap();
+        fs::copy(original.join(table), run.join(table)).unwrap();
     }
     let row = tamper(&run.join(file), column, matches);
-    let done = audit(&run, Some(&data));
+    let done = audit(&run, Some(data));
     let report = text(&done.stdout);
     assert_eq!(
         done.status.code(),
@@ -204,6 +220,46 @@ fn with_a_proxy_for_missing_funding_only_the_end_of_the_data_stays_unbooked() {
     for row in json(&run)["unbooked_funding"].as_array().unwrap() {
         assert_eq!(row["at"], "2025-06-01T00:00:00Z", "{row}");
     }
+}
+
+#[test]
+fn fills_at_the_next_open_agree_and_a_changed_one_is_found() {
+    let Some(data) = data_directory() else { return };
+    let run = next_open_run(&data);
+    assert_agrees(run, Some(&data));
+    assert!(json(run)["counts"]["rebalances"].as_u64().unwrap() > 10);
+    let perp = |row: &str| row.contains(",perp,late_fill,");
+    for (name, column) in [
+        ("open-price", "price_quote"),
+        ("open-mark", "mark_price_quote"),
+        ("open-instant", "timestamp"),
+    ] {
+        assert_found_in(run, &data, name, ("executions.csv", column), perp);
+    }
+    assert_earlier_order_is_found(run, &data);
+}
+
+/// An order that claims to have been sent a step before it could have been is found at its fill.
+fn assert_earlier_order_is_found(original: &Path, data: &Path) {
+    let run = fresh("open-sent");
+    fs::create_dir_all(&run).unwrap();
+    for table in TABLES.iter().chain(&["summary.json"]) {
+        fs::copy(original.join(table), run.join(table)).unwrap();
+    }
+    let path = run.join("executions.csv");
+    let table = fs::read_to_string(&path).unwrap();
+    let sent = |row: &&str| row.contains(",spot_trade,entry_full,pending,");
+    let row = table.lines().find(sent).unwrap();
+    let earlier = row.replacen("T03:", "T02:", 1);
+    assert_ne!(row, earlier);
+    fs::write(&path, table.replacen(row, &earlier, 1)).unwrap();
+    let done = audit(&run, Some(data));
+    let report = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(1), "{report}");
+    assert!(
+        report.contains("the order was sent at the step before"),
+        "{report}"
+    );
 }
 
 #[test]

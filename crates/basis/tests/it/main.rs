@@ -11,6 +11,7 @@ mod commands;
 mod configuration;
 mod eth_basis;
 mod instruct;
+mod next_open;
 mod report;
 mod runner;
 mod sweep;
