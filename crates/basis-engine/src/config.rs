@@ -3,7 +3,7 @@
 use basis_core::config::{Entry, Node, NodeValue, Problems, Reader};
 use basis_core::fixed18;
 use basis_core::market::{GapPolicy, ViewPolicy};
-use basis_core::num::{Fixed18, Quantity, Rate};
+use basis_core::num::{Bps, Fixed18, Quantity, Rate};
 use basis_core::plan::FailurePolicy;
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
 use basis_core::venue::FillAt;
@@ -32,6 +32,10 @@ pub struct RunConfig {
     pub delta_tolerance: Rate,
     /// Least time between two rebalances; risk is exempt.
     pub rebalance_min_interval: Span,
+    /// How far a rebalance goes.
+    pub rebalance_to: RebalanceTo,
+    /// What added exposure must be expected to earn; `None` asks nothing.
+    pub expected_carry: Option<CarryRule>,
     /// Smallest transfer between venues, in the share class.
     pub min_transfer: Quantity,
     /// Leftover base units worth less than this stay, in the share class.
@@ -73,6 +77,27 @@ pub struct ExternalFlow {
     pub at: Timestamp,
     /// Signed amount.
     pub amount: Quantity,
+}
+
+/// How far a rebalance goes that the band of the position has triggered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebalanceTo {
+    /// To the target.
+    Target,
+    /// To the edge of an inner band, this share of the outer one, 0 to 1.
+    InnerBand(Rate),
+}
+
+/// Exposure is added only where the funding of the last `lookback`, had it gone on for `horizon`,
+/// would pay more than opening and closing costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CarryRule {
+    /// How long the added exposure is expected to be held.
+    pub horizon: Span,
+    /// How far back funding is looked at.
+    pub lookback: Span,
+    /// Expected slippage of every order.
+    pub slippage: Bps,
 }
 
 /// The ladder of limits. Margin ratio = maintenance margin ÷ margin balance; the venue liquidates
@@ -140,6 +165,8 @@ impl RunConfig {
             margin_deviation_threshold: ratio(&r, "margin_deviation_threshold", "1", "0.2"),
             delta_tolerance: ratio(&r, "delta_tolerance", "1", "0.005"),
             rebalance_min_interval: minutes(&r, "rebalance_min_interval_minutes"),
+            rebalance_to: read_rebalance_to(&r),
+            expected_carry: r.section("expected_carry").and_then(read_carry),
             min_transfer: amount(&r, "min_transfer", 100),
             dust_threshold: amount(&r, "dust_threshold", 10),
             reference_price: reference.unwrap_or(STAND_IN),
@@ -251,6 +278,31 @@ fn amount(r: &Reader<'_>, key: &str, default: i64) -> Quantity {
 
 fn minutes(r: &Reader<'_>, key: &str) -> Span {
     Span::from_minutes(r.integer(key, 0..=525_600, 0))
+}
+
+fn read_rebalance_to(r: &Reader<'_>) -> RebalanceTo {
+    let inner = ratio(r, "rebalance_inner_band", "1", "0.5");
+    let choices = [
+        ("target", RebalanceTo::Target),
+        ("inner_band", RebalanceTo::InnerBand(inner)),
+    ];
+    r.choice("rebalance_to", &choices, RebalanceTo::Target)
+}
+
+fn read_carry(r: Reader<'_>) -> Option<CarryRule> {
+    let horizon = r.within("horizon_hours", 1..=87_600);
+    let lookback = r.integer("lookback_hours", 1..=87_600, 168);
+    let slippage = r.fixed(
+        "slippage_bps",
+        Fixed18::ZERO..=fixed18!("1000"),
+        Fixed18::ONE,
+    );
+    r.finish();
+    horizon.map(|hours| CarryRule {
+        horizon: Span::from_hours(hours),
+        lookback: Span::from_hours(lookback),
+        slippage: Bps::new(slippage),
+    })
 }
 
 fn positive(r: &Reader<'_>, key: &str) -> Option<Quantity> {

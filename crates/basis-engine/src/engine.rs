@@ -121,6 +121,8 @@ pub struct Engine {
     entered: bool,
     failures_in_a_row: u32,
     pause_until: Timestamp,
+    /// What waits for carry, so that the log says it once.
+    uneconomic: Option<&'static str>,
 }
 
 impl Engine {
@@ -206,6 +208,7 @@ impl Engine {
             entered: false,
             failures_in_a_row: 0,
             pause_until: Timestamp::MIN,
+            uneconomic: None,
         })
     }
 
@@ -497,14 +500,28 @@ impl Engine {
     fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
         let reduce_only = self.risk.level() >= RiskLevel::ReduceOnly;
         match self.consult(reduce_only, |strategy, context| strategy.decide(context))? {
-            Decision::Hold => Ok(false),
+            Decision::Hold => {
+                self.uneconomic = None;
+                Ok(false)
+            }
             Decision::Deferred(reason) => {
                 self.tight.counts.rebalances_deferred += 1;
                 let detail = format!("{reason}: a market has no fresh price");
                 self.state(at, "rebalance_deferred", detail);
                 Ok(false)
             }
-            Decision::Act(plan) => self.start(plan),
+            Decision::Uneconomic(reason) => {
+                if self.uneconomic != Some(reason) {
+                    let detail = format!("{reason}: the expected carry is below the round trip");
+                    self.state(at, "carry_below_cost", detail);
+                }
+                self.uneconomic = Some(reason);
+                Ok(false)
+            }
+            Decision::Act(plan) => {
+                self.uneconomic = None;
+                self.start(plan)
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub mod strategy;
 mod tight_loop;
 
 pub use account::SharedPositions;
-pub use config::{ExternalFlow, RiskConfig, RunConfig, RunRequest};
+pub use config::{CarryRule, ExternalFlow, RebalanceTo, RiskConfig, RunConfig, RunRequest};
 pub use engine::{Engine, EngineParts, Progress};
 pub use event_log::EventLog;
 pub use result::RunResult;

@@ -12,7 +12,7 @@ use basis_core::types::{Account, Asset, InstrumentKind, Item, Side, Timestamp, V
 use super::Context;
 use super::legs::split;
 use crate::account::Books;
-use crate::config::RunConfig;
+use crate::config::{RebalanceTo, RunConfig};
 
 /// Lowest leverage the venues are set to: collateral that only sits there earns nothing.
 const LEVERAGE_MIN: Fixed18 = fixed18!("5");
@@ -504,6 +504,32 @@ impl<'a> Book<'a> {
         self.aim(core.add(self.ship)?)
     }
 
+    /// Aims `exact`ly at the target, or only as far as a rebalance goes: perhaps to the edge of the inner
+    /// band around it, and nowhere else from within.
+    pub(super) fn aim_for(
+        &mut self,
+        config: &RunConfig,
+        exact: bool,
+    ) -> Result<(), ComponentError> {
+        let inner = match config.rebalance_to {
+            RebalanceTo::InnerBand(inner) if !exact && self.spot_price.is_positive() => inner,
+            RebalanceTo::InnerBand(_) | RebalanceTo::Target => return self.aim_at_target(),
+        };
+        let core = self.core_spot()?;
+        let held = core.notional(self.spot_price, Rounding::HalfEven)?;
+        let width = inner.mul(config.position_deviation_threshold, Rounding::Floor)?;
+        let width = self.notional_target.at_rate(width, Rounding::Floor)?;
+        let nearest = held
+            .max(self.notional_target.sub(width)?)
+            .min(self.notional_target.add(width)?);
+        let core = if nearest == held {
+            core
+        } else {
+            nearest.per(self.spot_price, Rounding::Floor)?
+        };
+        self.aim(core.add(self.ship)?)
+    }
+
     /// Spreads `wanted` base units of spot, and what is held outside, over the hedge venues in whole
     /// lots; spot follows their sum.
     pub(super) fn aim(&mut self, wanted: Quantity) -> Result<(), ComponentError> {
@@ -576,6 +602,11 @@ impl<'a> Book<'a> {
         } else {
             Ok(())
         }
+    }
+
+    /// Taker fees of the spot leg.
+    pub(super) const fn spot_taker_fee(&self) -> Rate {
+        self.layout.spot_fees.taker
     }
 
     /// Where transfers to the spot venue arrive and from it leave.

@@ -5,6 +5,7 @@
 //! so a plan holds only what can be done now, and the rest follows from the state that results.
 
 pub mod btc_basis;
+mod carry;
 mod chain;
 pub mod eth_basis;
 mod funding;
@@ -54,6 +55,8 @@ pub enum Decision {
     Hold,
     /// Something to do, put off because a market it needs has no fresh price.
     Deferred(&'static str),
+    /// Something to do that is not expected to earn its cost.
+    Uneconomic(&'static str),
     /// Do this.
     Act(Plan),
 }

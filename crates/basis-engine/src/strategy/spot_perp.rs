@@ -5,7 +5,8 @@
 //! C/(1+h) spread by `hedge_allocation`. Order of work at each step: sweep what has arrived into the
 //! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs
 //! and wait for it; trade to the target in one block. Rebalances when spot notional, net delta, a
-//! venue's share or a margin leaves its band, or after a deposit or withdrawal.
+//! venue's share or a margin leaves its band, or after a deposit or withdrawal. What adds exposure may
+//! have to be worth its cost first ([`CarryRule`](crate::CarryRule)); what reduces it never waits.
 //!
 //! **In kind.** Where the share class is the asset itself, capital arrives as the asset in the wallet:
 //! what is above the reserve goes to the spot venue, half of it is sold for margin, and only then the
@@ -25,7 +26,7 @@ use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 
 use super::funding::{Moves, moves, sweeps};
 use super::hedge::{Book, Layout};
-use super::{Context, Decision, Strategy, in_kind};
+use super::{Context, Decision, Strategy, carry, in_kind};
 use crate::config::RunConfig;
 
 #[derive(Debug, Default)]
@@ -203,12 +204,15 @@ impl SpotPerp {
         let Some(reason) = self.reason(context, &book, flat, scale)? else {
             return dust(context, &book);
         };
-        book.aim_at_target()?;
+        book.aim_for(context.config, flat || scale)?;
         if context.reduce_only && book.spot_target > book.spot {
             return Ok(Decision::Hold);
         }
         if !book.tradable {
             return Ok(Decision::Deferred(reason));
+        }
+        if reason != "margin" && !carry::is_worth_its_cost(context, &book)? {
+            return Ok(Decision::Uneconomic(reason));
         }
         // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
         let exact =

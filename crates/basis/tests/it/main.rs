@@ -12,6 +12,7 @@ mod configuration;
 mod eth_basis;
 mod instruct;
 mod next_open;
+mod rebalancing;
 mod report;
 mod runner;
 mod sweep;

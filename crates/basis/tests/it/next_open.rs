@@ -4,9 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use basis::assembly;
-use basis::config::environment::Environment;
-use basis::config::layers::{self, Request};
 use basis::core::event::EventData;
 use basis::core::execution::Liquidity;
 use basis::core::market::{BarColumns, MarketData, RateSeries};
@@ -15,7 +12,8 @@ use basis::core::types::{InstructionId, SeriesId, Span, Timestamp};
 use basis::data::synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 use basis::engine::RunResult;
 use basis::engine::result::ExecutionRow;
-use basis::venues::registry::Registry;
+
+use crate::runner::backtest;
 
 const BARS: usize = 24 * 20;
 const NANOSECOND: Span = Span::from_nanos(1);
@@ -37,19 +35,9 @@ fn market(gaps: Vec<SyntheticGap>) -> Arc<MarketData> {
 }
 
 fn run(data: &Arc<MarketData>, mode: &str, sets: &[&str]) -> RunResult {
-    let registry = Registry::builtin();
-    let mut sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
-    sets.push("fill_at=next_open".to_owned());
-    let request = Request {
-        mode,
-        sets: &sets,
-        ..Request::default()
-    };
-    let environment = Environment::from_pairs(BTreeMap::new(), &registry);
-    let resolved = layers::resolve(&request, &environment, &registry).unwrap();
+    let sets = [sets, &["fill_at=next_open"]].concat();
     let to = hour(i64::try_from(BARS).unwrap());
-    let setup = resolved.setup.with_range(start(), to);
-    assembly::run_backtest(data, &setup, &registry, &mut |_| {}).unwrap()
+    backtest(data, mode, &sets, (start(), to))
 }
 
 fn is_order(row: &ExecutionRow) -> bool {

@@ -1,9 +1,19 @@
-//! Runs the built binary in a directory of its own with a clean environment.
+//! Runs the built binary in a directory of its own with a clean environment, or a mode in memory.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use basis::assembly;
+use basis::config::environment::Environment;
+use basis::config::layers::{self, Request};
+use basis::core::market::MarketData;
+use basis::core::types::Timestamp;
+use basis::engine::RunResult;
+use basis::venues::registry::Registry;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -106,4 +116,24 @@ impl Outcome {
             assert!(self.err.contains(text), "`{text}` is not in {}", self.err);
         }
     }
+}
+
+/// Runs a mode over `(from, to]` of a market in memory.
+pub(crate) fn backtest(
+    data: &Arc<MarketData>,
+    mode: &str,
+    sets: &[&str],
+    (from, to): (Timestamp, Timestamp),
+) -> RunResult {
+    let registry = Registry::builtin();
+    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    let request = Request {
+        mode,
+        sets: &sets,
+        ..Request::default()
+    };
+    let environment = Environment::from_pairs(BTreeMap::new(), &registry);
+    let resolved = layers::resolve(&request, &environment, &registry).unwrap();
+    let setup = resolved.setup.with_range(from, to);
+    assembly::run_backtest(data, &setup, &registry, &mut |_| {}).unwrap()
 }
