@@ -1,4 +1,5 @@
-//! 256-bit unsigned intermediates for [`Fixed18`](super::Fixed18).
+//! 256-bit unsigned intermediates of 128-bit operands, for
+//! [`Fixed18`](super::Fixed18) and for the fast paths of the protocols.
 //!
 //! Only what multiplication, division and the square root of a 128-bit fixed
 //! point need; not a general integer type, and not the 256-bit integers of the
@@ -37,9 +38,9 @@ const SCALE_RECIPROCAL: u128 = {
 
 /// An unsigned integer of 256 bits, `hi * 2^128 + lo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct U256 {
-    pub(super) hi: u128,
-    pub(super) lo: u128,
+pub(crate) struct U256 {
+    pub(crate) hi: u128,
+    pub(crate) lo: u128,
 }
 
 impl U256 {
@@ -86,7 +87,7 @@ const fn mul_limbs(a: u64, b: u64) -> u128 {
 
 /// Returns the full product `a * b`.
 #[inline]
-pub(super) const fn mul(a: u128, b: u128) -> U256 {
+pub(crate) const fn mul(a: u128, b: u128) -> U256 {
     let low_low = mul_limbs(low(a), low(b));
     let low_high = mul_limbs(low(a), high(b));
     let high_low = mul_limbs(high(a), low(b));
@@ -122,7 +123,7 @@ pub(super) const fn div_scale(dividend: U256) -> Option<(u128, u64)> {
 /// Returns quotient and remainder, or `None` where the quotient needs more
 /// than 128 bits (a zero divisor included).
 #[inline]
-pub(super) const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
+pub(crate) const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
     if dividend.hi >= divisor {
         return None;
     }
@@ -142,6 +143,58 @@ pub(super) const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
         let (q1, r) = div_3_by_2(dividend.hi, high(dividend.lo), divisor, reciprocal);
         let (q0, r) = div_3_by_2(r, low(dividend.lo), divisor, reciprocal);
         Some((join(q1, q0), r >> shift))
+    }
+}
+
+/// A divisor with its reciprocal: what a loop that divides by the same number
+/// again and again computes once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Divisor {
+    /// The divisor shifted until its top bit is set.
+    normalized: u128,
+    shift: u32,
+    reciprocal: u64,
+}
+
+impl Divisor {
+    /// The divisor that changes nothing.
+    pub(crate) const ONE: Self = match Self::new(1) {
+        Some(one) => one,
+        None => panic!("invariant: one is not zero"),
+    };
+
+    /// Returns `None` for zero.
+    #[inline]
+    pub(crate) const fn new(divisor: u128) -> Option<Self> {
+        if divisor == 0 {
+            return None;
+        }
+        let shift = divisor.leading_zeros();
+        let normalized = divisor << shift;
+        Some(Self {
+            normalized,
+            shift,
+            reciprocal: reciprocal_3_by_2(normalized),
+        })
+    }
+
+    /// Returns the quotient of `dividend`, rounded down, or `None` where it
+    /// needs more than 128 bits.
+    #[inline]
+    pub(crate) const fn quotient(&self, dividend: U256) -> Option<u128> {
+        if dividend.hi >= self.normalized >> self.shift {
+            return None;
+        }
+        // `hi < divisor`, so the shift pushes no bit out.
+        let dividend = dividend.shl(self.shift);
+        let (q1, r) = div_3_by_2(
+            dividend.hi,
+            high(dividend.lo),
+            self.normalized,
+            self.reciprocal,
+        );
+        let (q0, _) = div_3_by_2(r, low(dividend.lo), self.normalized, self.reciprocal);
+        Some(join(q1, q0))
     }
 }
 
@@ -375,7 +428,22 @@ mod tests {
     }
 
     #[test]
+    fn quotients_by_a_kept_reciprocal_match_those_without() {
+        for divisor in edges().into_iter().filter(|divisor| *divisor != 0) {
+            let kept = Divisor::new(divisor).unwrap();
+            for hi in edges() {
+                for lo in edges() {
+                    let dividend = U256 { hi, lo };
+                    let expected = div(dividend, divisor).map(|(quotient, _)| quotient);
+                    assert_eq!(kept.quotient(dividend), expected, "{hi} {lo} {divisor}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn quotient_beyond_128_bits_and_zero_divisor_are_refused() {
+        assert!(Divisor::new(0).is_none());
         assert_eq!(div(U256 { hi: 5, lo: 0 }, 5), None);
         assert_eq!(div(U256 { hi: 0, lo: 5 }, 0), None);
         let (hi, lo) = (4, u128::MAX);
@@ -475,7 +543,10 @@ mod property_tests {
         ) {
             let divisor = (divisor >> 1).max(1);
             let hi = hi.checked_rem(divisor).unwrap();
-            prop_assert_eq!(div(U256 { hi, lo }, divisor), schoolbook::div(hi, lo, divisor));
+            let quotient = div(U256 { hi, lo }, divisor);
+            prop_assert_eq!(quotient, schoolbook::div(hi, lo, divisor));
+            let kept = Divisor::new(divisor).unwrap().quotient(U256 { hi, lo });
+            prop_assert_eq!(kept, quotient.map(|(quotient, _)| quotient));
         }
 
         #[test]
