@@ -1,6 +1,7 @@
 //! What a data directory holds and where it has holes.
 //!
-//! Times in a [`SeriesReport`] are those of the file: opening times of bars, funding instants.
+//! Times in a [`SeriesReport`] are those of the file: opening times of bars, instants of funding and
+//! other rows, payout instants of rewards.
 
 use std::path::Path;
 
@@ -9,8 +10,9 @@ use basis_core::num::Fixed18;
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
 use serde::{Serialize, Serializer};
 
-use crate::catalogue::{Catalogue, IgnoredFile, SeriesFile};
-use crate::csv::{Problems, parse_bars, parse_rates, read};
+use crate::catalogue::{Catalogue, IgnoredFile, RISK_PARAMETERS, SeriesFile};
+use crate::csv::{Parsed, Problems, parse_bars, parse_rates, read};
+use crate::rows::{parse_risk_parameters, parse_rows};
 
 /// How many malformed lines of a file a report spells out.
 const SHOWN_PER_FILE: usize = 20;
@@ -22,8 +24,23 @@ pub struct DataReport {
     pub directory: String,
     /// Every series file, sorted by series.
     pub series: Vec<SeriesReport>,
+    /// Every table that is no series.
+    pub tables: Vec<TableReport>,
     /// Files that are not read, and why.
     pub ignored: Vec<IgnoredFile>,
+}
+
+/// What one table holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableReport {
+    /// The file, relative to the directory.
+    pub path: String,
+    /// Well-formed rows.
+    pub rows: u64,
+    /// Malformed lines, the first 20 of them; a run refuses a file that has any.
+    pub problems: Vec<String>,
+    /// How many malformed lines there are.
+    pub problem_count: u64,
 }
 
 /// What one file holds.
@@ -34,7 +51,8 @@ pub struct SeriesReport {
     pub series: SeriesId,
     /// The file, relative to the directory.
     pub path: String,
-    /// Bar length, or the funding interval, in seconds.
+    /// Bar length, funding interval, or time between rows, in seconds; 0 for rewards, whose dates are
+    /// their own.
     pub interval_seconds: i64,
     /// Well-formed rows.
     pub rows: u64,
@@ -86,8 +104,35 @@ pub fn check(dir: &Path) -> Result<DataReport, ComponentError> {
     Ok(DataReport {
         directory: dir.display().to_string(),
         series,
+        tables: catalogue
+            .risk_parameters
+            .iter()
+            .map(|path| check_table(path))
+            .collect(),
         ignored: catalogue.ignored,
     })
+}
+
+fn check_table(path: &Path) -> TableReport {
+    let (rows, problems, problem_count) = match read(path) {
+        Ok(bytes) => {
+            let parsed = parse_risk_parameters(&bytes, SHOWN_PER_FILE);
+            let problems = parsed
+                .problems
+                .kept
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            (parsed.series.len(), problems, parsed.problems.count)
+        }
+        Err(e) => (0, vec![e.message], 1),
+    };
+    TableReport {
+        path: RISK_PARAMETERS.to_owned(),
+        rows: u64::try_from(rows).unwrap_or(u64::MAX),
+        problems,
+        problem_count,
+    }
 }
 
 fn check_file(file: &SeriesFile) -> SeriesReport {
@@ -99,14 +144,11 @@ fn check_file(file: &SeriesFile) -> SeriesReport {
         Ok(bytes) => bytes,
         Err(e) => return file_report(file, &[], vec![e.message], 1, Vec::new()),
     };
-    let (times, problems, open_end) = if file.id.kind == SeriesKind::Funding {
-        let parsed = parse_rates(&bytes, file.id, SHOWN_PER_FILE);
-        (parsed.series.at, parsed.problems, parsed.open_end)
-    } else {
-        let parsed = parse_bars(&bytes, file.id, file.interval, Fixed18::ONE, SHOWN_PER_FILE);
-        let times = parsed.series.bars().map(|bar| bar.opened_at).collect();
-        (times, parsed.problems, parsed.open_end)
-    };
+    let Parsed {
+        series: times,
+        problems,
+        open_end,
+    } = parse_times(file, &bytes);
     let mut notes = Vec::new();
     if open_end {
         notes.push("the last line has no line end; is the file cut off?".to_owned());
@@ -115,6 +157,17 @@ fn check_file(file: &SeriesFile) -> SeriesReport {
     let Problems { kept, count, .. } = problems;
     let problems = kept.iter().map(ToString::to_string).collect();
     file_report(file, &times, problems, count, notes)
+}
+
+/// The times of a file's well-formed rows.
+fn parse_times(file: &SeriesFile, bytes: &[u8]) -> Parsed<Vec<Timestamp>> {
+    let (id, every) = (file.id, file.interval);
+    match id.kind {
+        SeriesKind::Funding => parse_rates(bytes, id, SHOWN_PER_FILE).map(|rates| rates.at),
+        kind if kind.has_bars() => parse_bars(bytes, id, every, Fixed18::ONE, SHOWN_PER_FILE)
+            .map(|series| series.bars().map(|bar| bar.opened_at).collect()),
+        _ => parse_rows(bytes, id, every, SHOWN_PER_FILE).map(|rows| rows.at().to_vec()),
+    }
 }
 
 /// The first malformed row of a Parquet file refuses the rest of it.
@@ -137,6 +190,9 @@ fn check_parquet(file: &SeriesFile) -> SeriesReport {
 }
 
 fn off_grid_note(file: &SeriesFile, times: &[Timestamp]) -> Option<String> {
+    if file.interval == Span::ZERO {
+        return None;
+    }
     let off_grid = times
         .iter()
         .filter(|at| at.floor_to(file.interval) != **at)
@@ -172,10 +228,11 @@ fn file_report(
     }
 }
 
-/// Multiples of `every` between the first and last of `times` that are not among them.
+/// Multiples of `every` between the first and last of `times` that are not among them; none for dates
+/// of their own.
 fn find_gaps(times: &[Timestamp], every: Span) -> Vec<GapRange> {
     let mut gaps: Vec<GapRange> = Vec::new();
-    let Some(first) = times.first() else {
+    let Some(first) = times.first().filter(|_| every > Span::ZERO) else {
         return gaps;
     };
     let mut due = first.floor_to(every);
@@ -366,11 +423,11 @@ mod tests {
             gap("2024-08-01T00:00:00Z", "2024-08-31T16:00:00Z", 93)
         );
         assert!(funding[1..].iter().all(|(_, _, missing)| *missing == 3));
-        assert!(
-            report
-                .ignored
-                .iter()
-                .any(|file| file.path.starts_with("aave/"))
-        );
+        let ignored: Vec<_> = report.ignored.iter().map(|file| &file.path).collect();
+        assert_eq!(ignored, ["README.md"]);
+        let [table] = report.tables.as_slice() else {
+            panic!("one table: {:?}", report.tables);
+        };
+        assert_eq!((table.rows, table.problem_count), (4, 0));
     }
 }

@@ -24,7 +24,7 @@ pub const BAR_HEADER: &str = "timestamp,open,high,low,close,volume";
 pub const RATE_HEADER: &str = "timestamp,funding_rate";
 
 /// How many malformed lines of a file an error of [`load_bars`] or [`load_rates`] spells out.
-const SHOWN_WHEN_LOADING: usize = 5;
+pub(crate) const SHOWN_WHEN_LOADING: usize = 5;
 /// The longest text of a file that is repeated in a message, in characters.
 const SHOWN_TEXT_MAX: usize = 60;
 
@@ -64,6 +64,17 @@ pub(crate) struct Parsed<T> {
     pub(crate) open_end: bool,
 }
 
+impl<T> Parsed<T> {
+    /// The same with another series.
+    pub(crate) fn map<U>(self, wrap: impl FnOnce(T) -> U) -> Parsed<U> {
+        Parsed {
+            series: wrap(self.series),
+            problems: self.problems,
+            open_end: self.open_end,
+        }
+    }
+}
+
 /// Malformed lines, the first of them kept.
 #[derive(Debug)]
 pub(crate) struct Problems {
@@ -82,7 +93,7 @@ impl Problems {
     }
 
     #[cold]
-    fn add(
+    pub(crate) fn add(
         &mut self,
         line: u64,
         column: Option<&'static str>,
@@ -108,7 +119,7 @@ impl Problems {
     }
 
     /// The error for a file with problems; `None` without any.
-    fn error(&self, path: &Path) -> Option<ComponentError> {
+    pub(crate) fn error(&self, path: &Path) -> Option<ComponentError> {
         if self.count == 0 {
             return None;
         }
@@ -273,7 +284,7 @@ pub(crate) fn parse_rates(bytes: &[u8], id: SeriesId, limit: usize) -> Parsed<Ra
 }
 
 /// The lines of a file after its header.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     rest: &'a [u8],
     /// Number of the line last taken.
     line: u64,
@@ -281,12 +292,12 @@ struct Rows<'a> {
     header: &'static str,
     /// Line and timestamp of the row before.
     before: Option<(u64, Timestamp)>,
-    problems: Problems,
-    open_end: bool,
+    pub(crate) problems: Problems,
+    pub(crate) open_end: bool,
 }
 
 impl<'a> Rows<'a> {
-    fn new(bytes: &'a [u8], header: &'static str, limit: usize) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], header: &'static str, limit: usize) -> Self {
         let rest = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         let mut rows = Self {
             rest,
@@ -330,7 +341,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The next line with `N` fields; lines with another number of them are problems.
-    fn next_row<const N: usize>(&mut self) -> Option<(u64, [&'a [u8]; N])> {
+    pub(crate) fn next_row<const N: usize>(&mut self) -> Option<(u64, [&'a [u8]; N])> {
         loop {
             let Some(text) = self.next_line() else {
                 if self.rows == 0 && self.problems.count == 0 {
@@ -364,29 +375,40 @@ impl<'a> Rows<'a> {
     }
 
     /// The instant of a row, which must come after that of the row before.
-    fn timestamp(&mut self, line: u64, text: &[u8]) -> Option<Timestamp> {
+    pub(crate) fn timestamp(&mut self, line: u64, text: &[u8]) -> Option<Timestamp> {
         let Some(at) = Timestamp::parse_bytes(text) else {
             let what = "is no UTC instant; expected e.g. 2024-05-01T08:00:00Z";
             self.problems.add(line, Some("timestamp"), text, what);
             return None;
         };
+        self.ascending(line, "timestamp", text, at)
+    }
+
+    /// The instant `at` of a row, which must come after that of the row before.
+    pub(crate) fn ascending(
+        &mut self,
+        line: u64,
+        column: &'static str,
+        text: &[u8],
+        at: Timestamp,
+    ) -> Option<Timestamp> {
         let before = self.before.replace((line, at));
         if let Some((line_before, at_before)) = before
             && at <= at_before
         {
             let what = if at == at_before {
-                format!("repeats the timestamp of line {line_before}")
+                format!("repeats the {column} of line {line_before}")
             } else {
-                format!("comes before {at_before} of line {line_before}; sort by timestamp")
+                format!("comes before {at_before} of line {line_before}; sort by {column}")
             };
-            self.problems.add(line, Some("timestamp"), text, what);
+            self.problems.add(line, Some(column), text, what);
             return None;
         }
         Some(at)
     }
 }
 
-fn number(
+pub(crate) fn number(
     problems: &mut Problems,
     line: u64,
     column: &'static str,

@@ -13,12 +13,14 @@ pub mod csv;
 pub mod load;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+mod ray;
 pub mod render;
+pub mod rows;
 pub mod runnable;
 pub mod synthetic;
 
 pub use catalogue::{Catalogue, IgnoredFile, SeriesFile};
-pub use check::{DataReport, GapRange, SeriesReport, check};
+pub use check::{DataReport, GapRange, SeriesReport, TableReport, check};
 pub use load::{LoadProgress, LoadRequest, LoadedData, load};
 pub use render::render;
 pub use runnable::{DateRange, ModeGaps, ModeRange, ModeRequirement, runnable};

@@ -17,6 +17,7 @@ use basis_core::types::{SeriesId, SeriesKind};
 
 use crate::catalogue::{Catalogue, SeriesFile};
 use crate::csv::{load_bars, load_rates};
+use crate::rows::{AnyRows, load_risk_parameters, load_rows};
 
 /// What to load.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +52,25 @@ pub struct LoadedData {
 enum Columns {
     Bars(BarSeries),
     Rates(RateSeries),
+    Rows(AnyRows),
+}
+
+impl Columns {
+    fn add_to(self, data: &mut MarketData) -> Result<(), SeriesError> {
+        match self {
+            Self::Bars(series) => data.add_bars(series),
+            Self::Rates(series) => data.add_rates(series),
+            Self::Rows(AnyRows::Points(series)) => data.add_rows(series),
+            Self::Rows(AnyRows::Reserves(series)) => data.add_rows(series),
+            Self::Rows(AnyRows::Gas(series)) => data.add_rows(series),
+            Self::Rows(AnyRows::Rewards(series)) => data.add_rows(series),
+        }
+    }
 }
 
 /// Loads the requested series from `dir`; those without a file come back in
-/// [`LoadedData::absent`]. `progress` is called on the calling thread after each file.
+/// [`LoadedData::absent`]. With a series of a lending market comes the table of its risk parameters,
+/// where there is one. `progress` is called on the calling thread after each file.
 ///
 /// # Errors
 /// `DATA-005` as [`Catalogue::scan`]; `DATA-002` with the problems of all files when any is
@@ -93,16 +109,20 @@ fn load_with(
         .iter()
         .zip(read_all(&files, request, progress, workers))
     {
-        let added = match columns {
-            Ok(Columns::Bars(series)) => data.add_bars(series),
-            Ok(Columns::Rates(series)) => data.add_rates(series),
-            Err(e) => {
-                failures.push(e);
-                continue;
-            }
-        };
-        if let Err(e) = added {
-            failures.push(not_a_series(file, e));
+        match columns.map(|columns| columns.add_to(&mut data)) {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => failures.push(not_a_series(file, e)),
+            Err(e) => failures.push(e),
+        }
+    }
+    let lending =
+        |file: &&SeriesFile| matches!(file.id.kind, SeriesKind::AaveReserve | SeriesKind::Oracle);
+    if let Some(table) = &catalogue.risk_parameters
+        && files.iter().any(lending)
+    {
+        match load_risk_parameters(table) {
+            Ok(table) => data.set_risk_parameters(table),
+            Err(e) => failures.push(e),
         }
     }
     if failures.is_empty() {
@@ -173,11 +193,12 @@ fn read_one(file: &SeriesFile, request: &LoadRequest) -> Result<Columns, Compone
     }
     match file.id.kind {
         SeriesKind::Funding => load_rates(&file.path, file.id).map(Columns::Rates),
-        _ => {
+        kind if kind.has_bars() => {
             let multiplier = request.volume_multipliers.get(&file.id);
             let multiplier = multiplier.copied().unwrap_or(Fixed18::ONE);
             load_bars(&file.path, file.id, multiplier).map(Columns::Bars)
         }
+        _ => load_rows(&file.path, file.id, file.interval).map(Columns::Rows),
     }
 }
 
@@ -344,7 +365,7 @@ mod tests {
         };
         let loaded = load(&dir, &request, &|_| {}).unwrap();
         assert_eq!(loaded.absent, []);
-        assert_eq!(loaded.data.ids().count(), 14);
+        assert_eq!(loaded.data.ids().count(), 34);
         let bars = loaded.data.bars(id("spot.binance.BTCUSDT")).unwrap();
         assert_eq!(bars.len(), 12_132);
         assert_eq!(bars.close(12_131).unwrap().to_string(), "104591.88");

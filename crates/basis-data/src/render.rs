@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use basis_core::types::{SeriesKind, Span, Timestamp};
 
-use crate::check::{DataReport, SeriesReport};
+use crate::check::{DataReport, SeriesReport, TableReport};
 use crate::runnable::ModeRange;
 
 /// How many ranges without gaps are shown per mode, the longest ones.
@@ -19,6 +19,7 @@ pub fn render(report: &DataReport, modes: &[ModeRange]) -> String {
     series_table(&mut out, &report.series);
     gaps(&mut out, &report.series);
     problems(&mut out, &report.series);
+    tables(&mut out, &report.tables);
     if !report.ignored.is_empty() {
         out.push_str("\nNot read\n");
         for file in &report.ignored {
@@ -43,6 +44,31 @@ fn time(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".to_owned(), |at| at.to_string())
 }
 
+/// The interval, or a dash for dates of their own.
+fn every(seconds: i64) -> String {
+    if seconds == 0 {
+        return "-".to_owned();
+    }
+    Span::from_seconds(seconds).to_string()
+}
+
+fn tables(out: &mut String, tables: &[TableReport]) {
+    if tables.is_empty() {
+        return;
+    }
+    out.push_str("\nTables\n");
+    for table in tables {
+        let text = format!(
+            "  {}: {} rows, {} problems",
+            table.path, table.rows, table.problem_count
+        );
+        line(out, &text);
+        for problem in &table.problems {
+            line(out, &format!("    {problem}"));
+        }
+    }
+}
+
 fn series_table(out: &mut String, series: &[SeriesReport]) {
     let header = [
         "series", "rows", "every", "first", "last", "missing", "problems",
@@ -52,7 +78,7 @@ fn series_table(out: &mut String, series: &[SeriesReport]) {
         [
             found.series.to_string(),
             found.rows.to_string(),
-            Span::from_seconds(found.interval_seconds).to_string(),
+            every(found.interval_seconds),
             time(found.first),
             time(found.last),
             found.missing.to_string(),
@@ -84,11 +110,12 @@ fn gaps(out: &mut String, series: &[SeriesReport]) {
     if series.iter().all(|found| found.gaps.is_empty()) {
         return;
     }
-    out.push_str("\nGaps (opening times of bars, instants of funding)\n");
+    out.push_str("\nGaps (opening times of bars, instants of funding and rows)\n");
     for found in series {
         let unit = match found.series.kind {
             SeriesKind::Funding => "instants",
-            _ => "bars",
+            kind if kind.has_bars() => "bars",
+            _ => "rows",
         };
         for gap in &found.gaps {
             line(
@@ -166,6 +193,7 @@ fn mode_lines(out: &mut String, mode: &ModeRange) {
 mod tests {
     use super::*;
     use crate::check::check;
+    use crate::rows::RISK_HEADER;
     use crate::runnable::{ModeRequirement, runnable};
     use crate::scratch::Scratch;
 
@@ -182,7 +210,8 @@ mod tests {
             "funding/okx/BTCUSDT.csv",
             "timestamp,funding_rate\n2024-01-01T00:00:00Z,x\n",
         );
-        dir.write("gas/ethereum_1h.csv", "");
+        dir.write("pools/ethereum_1h.csv", "");
+        dir.write("aave/risk_parameters.csv", "asset\n");
         let report = check(dir.path()).unwrap();
         let requirement = |mode: &str, series: &str| ModeRequirement {
             mode: mode.to_owned(),
@@ -205,14 +234,18 @@ series                rows  every  first                 last                  m
 spot.binance.BTCUSDT     8  1d     2024-01-01T00:00:00Z  2024-01-09T00:00:00Z        1         0
 funding.okx.BTCUSDT      0  8h     -                     -                           0         1
 
-Gaps (opening times of bars, instants of funding)
+Gaps (opening times of bars, instants of funding and rows)
   spot.binance.BTCUSDT  2024-01-05T00:00:00Z to 2024-01-05T00:00:00Z  1 bars
 
 Problems and notes
   funding/okx/BTCUSDT.csv: line 2, column `funding_rate`: `x` is no exact number: unexpected 'x' at byte 0 of the decimal number
 
+Tables
+  aave/risk_parameters.csv: 0 rows, 1 problems
+    line 1: `asset` is not the header; expected `{RISK_HEADER}`
+
 Not read
-  gas/ethereum_1h.csv: not read by this version
+  pools/ethereum_1h.csv: not read by this version
 
 Modes
   hold_btc

@@ -1,11 +1,13 @@
 //! Which modes can run on the data a [`DataReport`] describes, and over which instants.
 //!
 //! Times in a [`ModeRange`] are instants of a run, as `--from` and `--to` take them: a bar counts
-//! when it is known, one length after its opening time.
+//! when it is known, one length after its opening time; a row that is no bar from its own instant until
+//! an hour after the next one is due. Rewards happen at dates of their own and bound nothing.
 
 use std::collections::BTreeMap;
 
-use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+use basis_core::market::ViewPolicy;
+use basis_core::types::{SeriesId, Span, Timestamp};
 use serde::Serialize;
 
 use crate::check::{DataReport, SeriesReport, as_text};
@@ -87,7 +89,8 @@ fn mode_range(report: &DataReport, requirement: &ModeRequirement) -> ModeRange {
     if !result.blocked_by.is_empty() {
         return result;
     }
-    let Some(step) = sources.iter().map(|source| source.every).min() else {
+    let intervals = sources.iter().map(|source| source.every);
+    let Some(step) = intervals.filter(|every| *every > Span::ZERO).min() else {
         return result;
     };
     let everything = vec![Window {
@@ -104,7 +107,7 @@ fn mode_range(report: &DataReport, requirement: &ModeRequirement) -> ModeRange {
         .collect();
     let holding = sources
         .iter()
-        .filter(|source| source.id.kind != SeriesKind::Funding)
+        .filter(|source| !source.id.kind.is_event())
         .filter_map(Source::extent)
         .fold(everything, |windows, extent| intersect(&windows, &[extent]));
     result.holding = holding
@@ -196,6 +199,9 @@ impl Source {
 
     /// How many values known in `(from, to]` are missing.
     fn missing_in(&self, range: DateRange) -> u64 {
+        if self.every == Span::ZERO {
+            return 0;
+        }
         let due = |from: Timestamp, to: Timestamp| {
             let steps = to.floor_to(self.every).since(from.floor_to(self.every));
             u64::try_from(steps.nanos() / self.every.nanos()).unwrap_or_default()
@@ -219,11 +225,18 @@ impl SeriesReport {
             return Vec::new();
         };
         let every = Span::from_seconds(self.interval_seconds);
+        let kind = self.series.kind;
+        if every == Span::ZERO {
+            return vec![Window {
+                from: Timestamp::MIN,
+                until: Timestamp::MAX,
+            }];
+        }
+        if !kind.has_bars() && !kind.is_event() {
+            return self.held_windows(first, last, every);
+        }
         // A bar is known one length after its opening time, a rate at its own instant.
-        let delay = match self.series.kind {
-            SeriesKind::Funding => Span::ZERO,
-            _ => every,
-        };
+        let delay = if kind.has_bars() { every } else { Span::ZERO };
         // A run of values is whole from the instant of the missing one before it to before that of
         // the missing one after it.
         let mut from = first.plus(delay).minus(every);
@@ -238,6 +251,27 @@ impl SeriesReport {
         windows.push(Window {
             from,
             until: last.plus(delay).plus(every),
+        });
+        windows
+    }
+}
+
+impl SeriesReport {
+    /// As [`SeriesReport::windows`], for rows that hold until the next one and a slack longer.
+    fn held_windows(&self, first: Timestamp, last: Timestamp, every: Span) -> Vec<Window> {
+        let slack = ViewPolicy::default().slack();
+        let mut from = first;
+        let mut windows = Vec::with_capacity(self.gaps.len() + 1);
+        for gap in &self.gaps {
+            windows.push(Window {
+                from,
+                until: gap.first.plus(slack),
+            });
+            from = gap.last.plus(every);
+        }
+        windows.push(Window {
+            from,
+            until: last.plus(every).plus(slack),
         });
         windows
     }
@@ -396,6 +430,38 @@ mod tests {
             modes[3].blocked_by,
             ["spot.binance.BTCUSDT is not there, nor its proxy spot.okx.BTCUSDT"]
         );
+    }
+
+    #[test]
+    fn rows_count_from_their_instant_until_an_hour_after_the_next_is_due() {
+        let dir = Scratch::new();
+        let days = |days: &[i64]| {
+            let row = |day: &i64| format!("{},1.05\n", hour(24 * day));
+            let rows: String = days.iter().map(row).collect();
+            format!("timestamp,price\n{rows}")
+        };
+        dir.write("aave/oracle/weETH_ETH_1d.csv", days(&[1, 2, 3, 5, 6]));
+        bars(&dir, "spot/binance/BTCUSDT_1h.csv", 0..200);
+        dir.write(
+            "rewards/etherfi_ethfi_topups.csv",
+            format!(
+                "{}\n2024-03-01,2024-01-01,2024-01-07,5,0.1\n",
+                crate::rows::TOP_UP_HEADER
+            ),
+        );
+        let report = check(dir.path()).unwrap();
+        let (oracle, top_up) = ("oracle.aave.weETH_ETH", "reward_top_up.etherfi.ETHFI");
+        let modes = runnable(&report, &[requirement(&[SPOT, oracle, top_up], &[])]);
+        let mode = &modes[0];
+        // Day 4 is missing: what day 3 said is fresh until hour 97, exclusive.
+        assert_eq!(mode.without_gaps, [range(24, 96), range(120, 168)]);
+        assert_eq!(mode.holding, Some(range(24, 168)));
+        let missing = ModeGaps {
+            series: id(oracle),
+            missing: 1,
+        };
+        assert_eq!(mode.missing, [missing]);
+        assert_eq!(mode.blocked_by, [""; 0]);
     }
 
     #[test]

@@ -49,21 +49,16 @@ pub fn required_series(
     Ok(series)
 }
 
+/// The series with a value at all times, which bound a run.
 fn prices(series: &[SeriesId]) -> impl Iterator<Item = SeriesId> + '_ {
-    series
-        .iter()
-        .copied()
-        .filter(|id| id.kind != SeriesKind::Funding)
+    series.iter().copied().filter(|id| !id.kind.is_event())
 }
 
-/// First opening and last close over a series and its proxy.
+/// From when to when a series and its proxy have values.
 fn extent(config: &RunConfig, data: &MarketData, id: SeriesId) -> Option<(Timestamp, Timestamp)> {
-    let one = |id: SeriesId| {
-        let bars = data.bars(id)?;
-        Some((bars.first_opened()?, bars.last_opened()?.plus(bars.length)))
-    };
-    let own = one(id);
-    let proxy = config.view.proxies.get(&id).and_then(|proxy| one(*proxy));
+    let own = data.extent(id);
+    let proxy = config.view.proxies.get(&id);
+    let proxy = proxy.and_then(|proxy| data.extent(*proxy));
     match (own, proxy) {
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
         (a, b) => a.or(b),
@@ -137,11 +132,10 @@ pub(crate) fn coverage_of(
     for &id in series {
         let every = match id.kind {
             SeriesKind::Funding => funding_interval(config, rules, id),
-            _ => data.bars(id).map_or(config.step, |bars| bars.length),
+            _ => data.interval(id).unwrap_or(config.step),
         };
         let proxied = config.view.proxies.contains_key(&id);
-        let absent = data.bars(id).is_none() && data.rates(id).is_none();
-        if absent && !proxied {
+        if !data.contains(id) && !proxied {
             return Err(ComponentError::new(
                 Code::DataMissing,
                 format!(
@@ -210,9 +204,11 @@ pub(crate) fn view_of(
     data: &Arc<MarketData>,
     series: &[SeriesId],
 ) -> Result<MarketView, ComponentError> {
-    let requests: Vec<_> = prices(series)
+    let requests: Vec<_> = series
+        .iter()
+        .filter(|id| id.kind != SeriesKind::Funding)
         .map(|id| SeriesRequest {
-            id,
+            id: *id,
             reference: Some(config.reference_price),
         })
         .collect();

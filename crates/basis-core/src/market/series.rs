@@ -486,6 +486,12 @@ impl MarketData {
         Some((*at.first()?, at.last()?.plus(interval.unwrap_or_default())))
     }
 
+    /// How many rows `id` has; `None` for bars and funding, and when it is not there.
+    #[must_use]
+    pub fn row_count(&self, id: SeriesId) -> Option<usize> {
+        self.row_times(id).map(<[_]>::len)
+    }
+
     /// The instants at which rows of `id` are known; `None` for bars and funding.
     pub(super) fn row_times(&self, id: SeriesId) -> Option<&[Timestamp]> {
         self.rows.times(id).map(|(at, _)| at)

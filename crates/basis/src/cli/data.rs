@@ -56,13 +56,16 @@ fn requirements(
 
 /// A directory with malformed lines fails its check.
 fn malformed(report: &DataReport) -> Option<ComponentError> {
-    let bad: Vec<_> = report
-        .series
-        .iter()
-        .filter(|series| series.problem_count > 0)
+    let series = report.series.iter();
+    let series = series.map(|series| (series.path.as_str(), series.problem_count));
+    let tables = report.tables.iter();
+    let tables = tables.map(|table| (table.path.as_str(), table.problem_count));
+    let bad: Vec<_> = series
+        .chain(tables)
+        .filter(|(_, count)| *count > 0)
         .collect();
-    let lines: u64 = bad.iter().map(|series| series.problem_count).sum();
-    let names: Vec<_> = bad.iter().map(|series| series.path.as_str()).collect();
+    let lines: u64 = bad.iter().map(|(_, count)| count).sum();
+    let names: Vec<_> = bad.iter().map(|(path, _)| *path).collect();
     (!bad.is_empty()).then(|| {
         let message = format!("{lines} malformed lines in {}", names.join(", "));
         ComponentError::new(Code::DataMalformed, message)

@@ -9,7 +9,7 @@ use basis_core::market::MarketData;
 use basis_core::num::Fixed18;
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
-use basis_data::catalogue::FUNDING_INTERVAL;
+use basis_data::catalogue::{FUNDING_INTERVAL, expected_path};
 use basis_data::{LoadRequest, SyntheticSpec};
 
 use super::Session;
@@ -149,14 +149,7 @@ impl Source {
         let Self::Directory(directory) = self else {
             return "such series in the synthetic market".to_owned();
         };
-        let name = match id.kind {
-            SeriesKind::Funding => format!("{}.csv", id.symbol),
-            _ => format!("{}_{}.csv", id.symbol, length_name(step)),
-        };
-        let path = directory
-            .join(id.kind.as_str())
-            .join(id.venue.as_str())
-            .join(name);
+        let path = directory.join(expected_path(id, step));
         format!("file {}", path.display())
     }
 }
@@ -164,17 +157,8 @@ impl Source {
 fn rows(data: &MarketData, id: SeriesId) -> usize {
     let bars = data.bars(id).map(|series| series.len());
     bars.or_else(|| data.rates(id).map(|series| series.at.len()))
+        .or_else(|| data.row_count(id))
         .unwrap_or_default()
-}
-
-/// The bar length as file names have it.
-fn length_name(step: Span) -> String {
-    let seconds = step.seconds();
-    match seconds {
-        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
-        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
-        s => format!("{}m", s / 60),
-    }
 }
 
 /// Base units per unit of recorded volume, where a venue counts contracts.
@@ -202,12 +186,9 @@ pub(super) fn covered(
     data: &MarketData,
     proxies: &BTreeMap<SeriesId, SeriesId>,
 ) -> Option<(Timestamp, Timestamp)> {
-    let ends = |id: SeriesId| -> Option<(Timestamp, Timestamp)> {
-        let bars = data.bars(id)?;
-        Some((bars.first_opened()?, bars.last_opened()?.plus(bars.length)))
-    };
+    let ends = |id: SeriesId| data.extent(id);
     let mut range: Option<(Timestamp, Timestamp)> = None;
-    for id in needed.iter().filter(|id| id.kind != SeriesKind::Funding) {
+    for id in needed.iter().filter(|id| !id.kind.is_event()) {
         let proxy = proxies.get(id).copied().and_then(ends);
         let (from, to) = match (ends(*id), proxy) {
             (Some(own), Some(proxy)) => (own.0.min(proxy.0), own.1.max(proxy.1)),

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::MarketData;
+use basis_core::market::{GasFees, MarketData, ReserveRow, Reward, SeriesRow};
 use basis_core::num::{Fixed18, Price};
 use basis_core::types::{SeriesId, Timestamp};
 use serde_json::{Value as Json, json};
@@ -118,36 +118,97 @@ fn data_identity(data: &MarketData) -> Json {
 }
 
 fn series_identity(data: &MarketData, id: SeriesId) -> Json {
-    let mut sum = Checksum::default();
-    let (mut rows, mut first, mut last) = (0_usize, None, None);
-    let mut row = |at: Timestamp, values: &[Fixed18]| {
-        rows += 1;
-        first = first.or(Some(at));
-        last = Some(at);
-        sum.add(at.nanos().into());
-        for value in values {
-            sum.add(value.mantissa());
-        }
-    };
+    let mut seen = Seen::default();
     if let Some(bars) = data.bars(id) {
         for bar in bars.bars() {
             let prices = [bar.open, bar.high, bar.low, bar.close].map(Price::get);
             let [open, high, low, close] = prices;
-            row(bar.opened_at, &[open, high, low, close, bar.volume.get()]);
+            seen.row(bar.opened_at, &[open, high, low, close, bar.volume.get()]);
         }
     }
     if let Some(rates) = data.rates(id) {
         for (at, rate) in rates.at.iter().zip(&rates.rate) {
-            row(*at, &[rate.get()]);
+            seen.row(*at, &[rate.get()]);
         }
     }
+    seen.rows_of::<Fixed18>(data, id, |value, seen| seen.numbers(&[*value]));
+    seen.rows_of::<ReserveRow>(data, id, |row, seen| {
+        seen.sum.add(row.block.into());
+        for ray in [
+            row.liquidity_index_ray,
+            row.liquidity_rate_ray,
+            row.variable_borrow_index_ray,
+            row.variable_borrow_rate_ray,
+        ] {
+            seen.sum.add(i128::try_from(ray).unwrap_or(i128::MAX));
+        }
+        seen.numbers(&[
+            row.total_supplied,
+            row.total_variable_debt,
+            row.oracle_price_usd,
+        ]);
+    });
+    seen.rows_of::<GasFees>(data, id, |fees, seen| {
+        seen.sum.add(fees.block.into());
+        seen.numbers(&[
+            fees.base_fee_gwei,
+            fees.priority_fee_gwei,
+            fees.gas_price_gwei,
+        ]);
+    });
+    seen.rows_of::<Reward>(data, id, |reward, seen| {
+        seen.sum.add(reward.period_start.nanos().into());
+        seen.sum.add(reward.period_end.nanos().into());
+        seen.numbers(&[reward.total, reward.per_eth]);
+    });
     json!({
         "series": id.to_string(),
-        "rows": rows,
-        "first": first,
-        "last": last,
-        "checksum": format!("{:016x}", sum.0),
+        "rows": seen.rows,
+        "first": seen.first,
+        "last": seen.last,
+        "checksum": format!("{:016x}", seen.sum.0),
     })
+}
+
+/// What has been seen of one series.
+#[derive(Default)]
+struct Seen {
+    sum: Checksum,
+    rows: usize,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Seen {
+    fn row(&mut self, at: Timestamp, values: &[Fixed18]) {
+        self.rows += 1;
+        self.first = self.first.or(Some(at));
+        self.last = Some(at);
+        self.sum.add(at.nanos().into());
+        self.numbers(values);
+    }
+
+    fn numbers(&mut self, values: &[Fixed18]) {
+        for value in values {
+            self.sum.add(value.mantissa());
+        }
+    }
+
+    /// The rows of `id` where they are of this kind.
+    fn rows_of<T: SeriesRow>(
+        &mut self,
+        data: &MarketData,
+        id: SeriesId,
+        add: impl Fn(&T, &mut Self),
+    ) {
+        let Some(series) = data.rows::<T>(id) else {
+            return;
+        };
+        for (at, row) in series.at().iter().zip(series.rows()) {
+            self.row(*at, &[]);
+            add(row, self);
+        }
+    }
 }
 
 /// Tells apart data that differ by accident; no protection against malice.
