@@ -91,9 +91,12 @@ impl Market {
     /// As [`Market::accrue_interest`].
     pub fn rates(&self, now: u64) -> Result<MarketRates, Refusal> {
         let draft = self.accrued(now)?;
-        let elapsed = now.saturating_sub(self.last_update());
-        let (average, _) = self.terms().irm.borrow_rate(self.totals(), elapsed)?;
         let (rate, irm) = draft.irm.borrow_rate(&draft.totals, 0)?;
+        let average = if draft.accrual.elapsed == 0 {
+            rate
+        } else {
+            draft.accrual.borrow_rate_wad
+        };
         let apr = rate
             .checked_mul(U256::from(SECONDS_PER_YEAR))
             .ok_or(Refusal::ArithmeticPanic)?;
