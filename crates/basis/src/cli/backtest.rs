@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 
 /// [`Format`] on the command line.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum TableFormat {
+pub(super) enum TableFormat {
     Csv,
     Parquet,
 }

@@ -13,12 +13,13 @@ use basis_core::venue::ExecutionMode;
 use cpu_time::ProcessTime;
 use serde_json::json;
 
-use super::backtest::{WallClock, free_name};
+use super::backtest::{TableFormat, WallClock, free_name};
 use super::errors::Failure;
 use super::market::{Source, volume_multipliers};
 use super::swept::{self, Swept};
 use super::{ConfigArguments, Session, progress};
 use crate::config::layers::{LogLevel, Request, Resolved, Template};
+use crate::output::Format;
 use crate::sweep::grid::Grid;
 use crate::sweep::run::{UNITS, Variants};
 use crate::sweep::store::{Plan, Store};
@@ -60,6 +61,9 @@ pub(super) struct Arguments {
     /// Threads. Default: as many as there are cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// What the table is written as: CSV, or CSV and Parquet beside it.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
+    format: TableFormat,
     /// The figure to rank by and to draw, as `sharpe` or `costs.total`.
     #[arg(long, value_name = "FIELD", default_value = "return")]
     rank: String,
@@ -75,6 +79,8 @@ struct Needs {
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let rank = fields::find_field(&arguments.rank)?;
+    let format = Format::from(arguments.format);
+    format.check()?;
     let grid = Grid::parse(&arguments.parameters)?;
     refuse_fixed(&grid, arguments)?;
     let source = Source::choose(arguments.data.as_deref(), session);
@@ -133,6 +139,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         grid: &grid,
         order: results::ranking(&rows, rank),
         rank,
+        format,
         rows,
         plan,
         timing,

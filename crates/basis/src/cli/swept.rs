@@ -11,9 +11,10 @@ use super::Session;
 use super::errors::{Failure, RUN_FAILED};
 use super::report::table;
 use crate::config::layers::LogLevel;
+use crate::output::Format;
 use crate::sweep::fields::FIELDS;
 use crate::sweep::grid::Grid;
-use crate::sweep::heatmap::{self, Page, shown};
+use crate::sweep::report::{self, Page, shown};
 use crate::sweep::results::{self, Row};
 use crate::sweep::run::names;
 use crate::sweep::store::{Plan, Store};
@@ -29,6 +30,7 @@ pub(super) struct Swept<'a> {
     /// Index of the figure ranked by, and the rows by it, best first.
     pub(super) rank: usize,
     pub(super) order: Vec<usize>,
+    pub(super) format: Format,
     pub(super) plan: Plan,
     pub(super) timing: Json,
 }
@@ -89,12 +91,27 @@ impl Swept<'_> {
         let about = Page {
             mode: self.mode,
             synthetic: self.is_synthetic(),
+            source: self.plan.data()["source"].as_str().unwrap_or_default(),
             field: self.rank,
         };
-        let page = heatmap::page(about, self.grid, &self.rows);
-        store.write("sweep.csv", &results::csv(self.grid, &self.rows))?;
-        store.write("heatmap.html", &page)?;
-        store.write("sweep.json", &format!("{result:#}\n"))
+        let page = report::page(about, self.grid, &self.rows);
+        store.write("sweep.csv", results::csv(self.grid, &self.rows))?;
+        if self.format == Format::Parquet {
+            self.write_parquet(store)?;
+        }
+        store.write("report.html", page)?;
+        store.write("sweep.json", format!("{result:#}\n"))
+    }
+
+    #[cfg(feature = "parquet")]
+    fn write_parquet(&self, store: &Store) -> Result<(), ComponentError> {
+        let table = crate::sweep::parquet::table(self.grid, &self.rows)?;
+        store.write("sweep.parquet", table)
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn write_parquet(&self, _: &Store) -> Result<(), ComponentError> {
+        self.format.check()
     }
 
     /// The ranking as a table.

@@ -1,50 +1,24 @@
-//! `heatmap.html`: one figure over the grid, as tables a person and a screen reader can read.
+//! One figure over the grid, as tables a person and a screen reader can read.
 //!
 //! Two parameters make a heat map, one makes bars, more make one heat map per combination of the
-//! others. The page is self-contained, runs no script, and says every number as text: color only
-//! repeats it.
+//! others. Every number stands as text: color only repeats it.
 
 use std::fmt::Write as _;
 
 use super::fields::{FIELDS, Field, Kind};
 use super::grid::{Grid, Parameter};
-use super::palette::{SHADES, STYLE, shades};
+use super::palette::SHADES;
 use super::results::{Row, ranking};
 
 /// Most heat maps on one page.
 const TABLES_MAX: usize = 60;
 
-/// What the page says beside the rows.
-#[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
-    /// Strategy mode.
-    pub mode: &'a str,
-    /// Whether the data was generated.
-    pub synthetic: bool,
-    /// Index in [`FIELDS`] of the figure shown.
-    pub field: usize,
-}
-
-/// The page; empty when the field is none of [`FIELDS`].
-#[must_use]
-pub fn page(about: Page<'_>, grid: &Grid, rows: &[Row]) -> String {
-    let Some(field) = FIELDS.get(about.field) else {
+/// Legend and tables of the field at `at` in [`FIELDS`].
+pub(super) fn section(at: usize, grid: &Grid, rows: &[Row]) -> String {
+    let Some(field) = FIELDS.get(at) else {
         return String::new();
     };
-    let figures = Figures::new(about.field, field, rows);
-    let title = escape(&format!(
-        "{} over {} variants of {}",
-        field.name,
-        grid.count(),
-        about.mode
-    ));
-    let mut body = format!("<h1>{title}</h1>\n");
-    if about.synthetic {
-        body.push_str(
-            "<p class=\"warn\">SYNTHETIC DATA: generated prices, no recorded market.</p>\n",
-        );
-    }
-    body.push_str(&figures.legend(grid));
+    let figures = Figures::new(at, field, rows);
     let swept: Vec<usize> = (0..grid.parameters().len())
         .filter(|at| {
             grid.parameters()
@@ -52,19 +26,11 @@ pub fn page(about: Page<'_>, grid: &Grid, rows: &[Row]) -> String {
                 .is_some_and(|p| p.values.len() > 1)
         })
         .collect();
-    match swept.as_slice() {
-        [.., down, across] => body.push_str(&maps(&figures, grid, *down, *across)),
-        _ => body.push_str(&bars(&figures, grid)),
-    }
-    body.push_str(&failures(grid, rows));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>{STYLE}{}</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
-         </body>\n</html>\n",
-        shades()
-    )
+    let tables = match swept.as_slice() {
+        [.., down, across] => maps(&figures, grid, *down, *across),
+        _ => bars(&figures, grid),
+    };
+    format!("{}{tables}", figures.legend(grid))
 }
 
 struct Figures<'a> {
@@ -268,7 +234,7 @@ fn map(
 fn open_table(out: &mut String, label: &str) {
     writeln!(
         out,
-        "<h2>{label}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
+        "<h3>{label}</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
          aria-label=\"{label}\">\n<table aria-label=\"{label}\">"
     )
     .unwrap_or_default();
@@ -308,25 +274,6 @@ fn bars(figures: &Figures<'_>, grid: &Grid) -> String {
     out
 }
 
-fn failures(grid: &Grid, rows: &[Row]) -> String {
-    let items: String = rows
-        .iter()
-        .filter_map(|row| {
-            let (code, message) = row.failure()?;
-            let which = grid.describe(row.number.saturating_sub(1));
-            let (which, code, message) = (escape(&which), escape(code), escape(message));
-            let number = row.number;
-            Some(format!(
-                "<li>variant {number} ({which}): {code} {message}</li>\n"
-            ))
-        })
-        .collect();
-    if items.is_empty() {
-        return items;
-    }
-    format!("<h2>Failed variants</h2>\n<ul>\n{items}</ul>\n")
-}
-
 /// The figure as a plain number, for color, length and nothing else.
 fn number(row: &Row, at: usize) -> Option<f64> {
     let x = row.figure(at)?.parse::<f64>().ok()?;
@@ -350,7 +297,7 @@ pub fn shown(field: &Field, text: &str) -> String {
 }
 
 /// Text that is safe between tags and inside quoted attributes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -363,60 +310,4 @@ fn escape(text: &str) -> String {
         }
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fields::find_field;
-    use super::super::results::tests::{failed, row};
-    use super::*;
-
-    fn render(parameters: &[&str], rows: &[Row]) -> String {
-        let texts: Vec<_> = parameters.iter().map(|&text| text.to_owned()).collect();
-        let about = Page {
-            mode: "btc_basis",
-            synthetic: true,
-            field: find_field("return").unwrap(),
-        };
-        page(about, &Grid::parse(&texts).unwrap(), rows)
-    }
-
-    #[test]
-    fn two_parameters_make_a_table_with_every_number_as_text() {
-        let rows = [
-            row(1, &["1", "x"], "0.01"),
-            row(2, &["1", "<y>"], "0.03"),
-            failed(3, &["2", "x"]),
-            row(4, &["2", "<y>"], "-0.02"),
-        ];
-        let html = render(&["a=1,2", "b=x,<y>"], &rows);
-        assert!(html.contains("<th scope=\"col\">&lt;y&gt;</th>"), "{html}");
-        assert!(
-            html.contains("<td class=\"q8\" title=\"0.03\">3.0000 %<small>#2 best</small></td>")
-        );
-        assert!(html.contains("<td class=\"q0\" title=\"-0.02\">-2.0000 %<small>#4</small></td>"));
-        assert!(html.contains(">failed<small>STRAT-002</small></td>"));
-        assert!(html.contains("too small, &quot;really&quot;"));
-        assert!(html.contains("SYNTHETIC") && !html.contains("<script") && !html.contains("http"));
-        assert_eq!(html.matches("<table ").count(), 1);
-    }
-
-    #[test]
-    fn one_parameter_makes_bars_and_three_make_a_table_each() {
-        let rows = [row(1, &["1"], "-1"), row(2, &["2"], "3")];
-        let html = render(&["a=1,2"], &rows);
-        assert!(html.contains("margin-left:0.00%;width:25.00%"), "{html}");
-        assert!(html.contains("margin-left:25.00%;width:75.00%"), "{html}");
-        let rows: Vec<_> = (1..=8).map(|n| row(n, &["", "", ""], "0.1")).collect();
-        let html = render(&["a=1,2", "b=1,2", "c=1,2"], &rows);
-        assert_eq!(html.matches("<table ").count(), 2);
-        for number in 1..=8 {
-            assert_eq!(
-                html.matches(&format!("<small>#{number}")).count(),
-                1,
-                "{number}"
-            );
-        }
-        assert!(html.contains("with a = 2"));
-    }
 }

@@ -48,7 +48,7 @@ pub(super) const STYLE: &str = "\
 @media (prefers-color-scheme:dark){:root{--back:#0d1117;--text:#e6edf3;--line:#30363d;--soft:#9da7b3;--bar:#6aa3d3}}\
 body{margin:0;background:var(--back);color:var(--text);font:16px/1.45 system-ui,sans-serif}\
 main{max-width:72rem;margin:0 auto;padding:1rem}\
-h1{font-size:1.3rem;overflow-wrap:anywhere}h2{font-size:1.05rem;overflow-wrap:anywhere}\
+h1,h2,h3{overflow-wrap:anywhere}h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem}\
 .warn{border-left:.3rem solid #d29922;padding-left:.6rem;font-weight:600}\
 .scroll{overflow-x:auto;margin:1rem 0}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
@@ -56,6 +56,7 @@ thead th:first-child{white-space:normal;max-width:10rem;overflow-wrap:anywhere}\
 th,td{border:1px solid var(--line);padding:.35rem .55rem;text-align:right;white-space:nowrap}\
 th{font-weight:600;background:var(--back)}\
 tbody th{position:sticky;left:0;max-width:45vw;white-space:normal;overflow-wrap:anywhere}\
+.ranked th,.ranked thead th:first-child{overflow-wrap:normal;max-width:none}.ranked{font-size:.9rem}\
 small{display:block;font-size:.72rem}\
 .none{color:var(--soft);font-style:italic}\
 .scale{display:flex;align-items:center}.scale i{flex:0 1 1.4rem;height:1rem}\

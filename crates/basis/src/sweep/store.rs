@@ -276,7 +276,7 @@ impl Store {
         }
         let variants = directory.join(VARIANTS);
         fs::create_dir_all(&variants).map_err(|e| unusable(directory, &e.to_string()))?;
-        store.write(PLAN, &format!("{:#}\n", plan.0))?;
+        store.write(PLAN, format!("{:#}\n", plan.0))?;
         Ok(store)
     }
 
@@ -295,18 +295,18 @@ impl Store {
     /// EVT-002 when it cannot be written.
     pub fn keep(&self, row: &Row) -> Result<(), ComponentError> {
         let text = format!("{:#}\n", results::kept_json(row));
-        self.write(&self.name(row.number, &row.config_hash), &text)
+        self.write(&self.name(row.number, &row.config_hash), text)
     }
 
     /// Writes a file of the sweep, whole or not at all.
     ///
     /// # Errors
     /// EVT-002 when it cannot be written.
-    pub fn write(&self, name: &str, text: &str) -> Result<(), ComponentError> {
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), ComponentError> {
         let path = self.directory.join(name);
         let mut partial = path.clone().into_os_string();
         partial.push(format!("{PARTIAL}{}", std::process::id()));
-        let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, &path));
+        let written = fs::write(&partial, content).and_then(|()| fs::rename(&partial, &path));
         written.map_err(|e| failed(&path, e))
     }
 

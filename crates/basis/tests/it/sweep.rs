@@ -134,7 +134,7 @@ fn one_thread_and_four_write_the_same_bytes() {
         ));
         assert_eq!(swept.code, 0, "{swept:?}");
     }
-    for file in ["sweep.csv", "heatmap.html", "plan.json"] {
+    for file in ["sweep.csv", "report.html", "plan.json"] {
         let read = |out: &str| fs::read(dir.path().join(out).join(file)).unwrap();
         assert!(read("1") == read("4"), "{file}");
     }
@@ -179,8 +179,31 @@ fn the_table_the_files_and_json_say_the_same() {
     }
     let csv = fs::read_to_string(dir.path().join("s/sweep.csv")).unwrap();
     assert_eq!(csv.lines().count(), 3);
-    let page = fs::read_to_string(dir.path().join("s/heatmap.html")).unwrap();
+    let page = fs::read_to_string(dir.path().join("s/report.html")).unwrap();
     assert!(page.contains("SYNTHETIC") && page.contains("hedge_leverage"));
+    let best = json["rank"]["variants"][0].as_u64().unwrap();
+    let first = format!("<tr><th scope=\"row\">1</th><td>{best}</td>");
+    assert!(page.contains(&first), "the ranking begins with the best");
+    assert!(!dir.path().join("s/sweep.parquet").exists());
+}
+
+#[test]
+fn parquet_is_written_beside_csv_or_refused_before_anything_runs() {
+    let dir = Scratch::new();
+    let sweep = format!("sweep btc_basis --param reserve_ratio=0,0.1 {DATES} --format parquet");
+    let swept = dir.basis(&format!("{sweep} --out s"));
+    if cfg!(feature = "parquet") {
+        assert_eq!(swept.code, 0, "{swept:?}");
+        let table = fs::read(dir.path().join("s/sweep.parquet")).unwrap();
+        assert_eq!(
+            (&table[..4], &table[table.len() - 4..]),
+            (&b"PAR1"[..], &b"PAR1"[..])
+        );
+        assert!(dir.path().join("s/sweep.csv").is_file());
+    } else {
+        swept.fails(2, &["error[EVT-001]", "--features parquet"]);
+        assert!(!dir.path().join("s").exists());
+    }
 }
 
 #[test]
@@ -327,7 +350,7 @@ fn a_resumed_sweep_runs_only_what_is_missing() {
     // As the second would be had it been stopped: two variants missing, one torn.
     assert_eq!(dir.basis(&format!("{sweep} --out part")).code, 0);
     let part = dir.path().join("part");
-    for file in ["sweep.csv", "sweep.json", "heatmap.html"] {
+    for file in ["sweep.csv", "sweep.json", "report.html"] {
         fs::remove_file(part.join(file)).unwrap();
     }
     let mut kept: Vec<_> = fs::read_dir(part.join("variants"))
