@@ -3,11 +3,14 @@
 //!
 //! One index price per symbol walks at random (four steps a bar, about 2.5 % a day for BTC, pulled
 //! gently back to its start); each venue's spot and perp trade at the index plus a mean-reverting
-//! basis; funding follows the perp's basis of the eight hours before it. It resembles a market
+//! basis; funding follows the perp's basis of the eight hours before it. Beside the exchanges there is
+//! what a chain has: pools, a lending market, staking, gas and rewards. It resembles a market
 //! enough to exercise every path, and says nothing about returns.
 //!
 //! **Invariants.** Integers only, no clock, no randomness but the seed: the same
 //! [`SyntheticSpec`] gives the same data everywhere. Removing values (gaps) changes no other value.
+
+mod chain;
 
 use basis_core::market::{BarColumns, MarketData, RateSeries};
 use basis_core::num::{Fixed18, Price, Quantity, Rate};
@@ -180,7 +183,8 @@ impl SplitMix64 {
 }
 
 /// Generates the market: spot at Binance and Bybit, perps and funding at Binance, Bybit and OKX,
-/// for BTCUSDT and ETHUSDT, labeled synthetic. Volumes are in base units.
+/// for BTCUSDT and ETHUSDT; Uniswap pools, Aave reserves and oracle, weETH and wstETH, gas, and
+/// EtherFi's rewards. Labeled synthetic. Volumes are in base units, a pool's in USD.
 ///
 /// # Panics
 /// Never: what is generated is a series by construction, which tests prove.
@@ -193,6 +197,7 @@ pub fn synthetic(spec: &SyntheticSpec) -> MarketData {
         spec.start.floor_to(Span::HOUR)
     );
     let mut data = MarketData::new(source, true);
+    let mut eth = Vec::new();
     for (coin, number) in COINS.iter().zip(1..) {
         let index = index_path(coin, number, spec);
         for (listing, stream) in LISTINGS.iter().zip(number * 100..) {
@@ -206,7 +211,10 @@ pub fn synthetic(spec: &SyntheticSpec) -> MarketData {
                     .expect("invariant: generated rates are a series");
             }
         }
+        // The last coin is ETH.
+        eth = index;
     }
+    chain::add(&mut data, spec, &eth);
     data
 }
 
@@ -423,6 +431,26 @@ mod tests {
             "funding.bybit.ETHUSDT",
             "funding.okx.BTCUSDT",
             "funding.okx.ETHUSDT",
+            "dex.uniswap.EIGENWETH_3000",
+            "dex.uniswap.ETHFIWETH_3000",
+            "dex.uniswap.WETHUSDT_3000",
+            "aave_reserve.aave.USDT",
+            "aave_reserve.aave.WETH",
+            "aave_reserve.aave.weETH",
+            "aave_reserve.aave.wstETH",
+            "oracle.aave.USDT_USD",
+            "oracle.aave.WETH_USD",
+            "oracle.aave.weETH_ETH",
+            "oracle.aave.weETH_USD",
+            "oracle.aave.wstETH_ETH",
+            "oracle.aave.wstETH_USD",
+            "staking_rate.etherfi.weETH_ETH",
+            "staking_rate.lido.wstETH_ETH",
+            "staking_market.curve.weETH_ETH",
+            "staking_market.uniswap.wstETH_ETH",
+            "gas.ethereum.gwei",
+            "reward_rate.etherfi.EIGEN",
+            "reward_top_up.etherfi.ETHFI",
         ];
         assert_eq!(ids, expected);
         let bars = data.bars(id("perp.okx.BTCUSDT")).unwrap();
@@ -465,7 +493,8 @@ mod tests {
     fn bars_of_many_seeds_are_series_within_reason() {
         for seed in 0..20 {
             let data = synthetic(&spec(seed, 12_132));
-            for bars in data.ids().filter_map(|id| data.bars(id)) {
+            let listed = data.ids().filter(|id| id.kind != SeriesKind::Dex);
+            for bars in listed.filter_map(|id| data.bars(id)) {
                 let btc = bars.id.symbol.as_str() == "BTCUSDT";
                 let (low, high) = if btc {
                     ("15000", "240000")
