@@ -17,7 +17,7 @@ use basis_core::executor::{self, Executor};
 use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
-use basis_core::market::{Coverage, MarketData, MarketView, SlotId};
+use basis_core::market::{Coverage, Mark, MarketData, MarketView, SlotId};
 use basis_core::num::{Price, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
@@ -31,7 +31,9 @@ use crate::event_log::EventLog;
 use crate::numeraire::ShareAttribution;
 use crate::parked::Parked;
 use crate::pnl::Attribution;
-use crate::result::{MarginColumn, PriceColumn, RunResult, StepColumns, StepEnd, UnbookedFunding};
+use crate::result::{
+    MarginColumn, PriceColumn, RunResult, StepColumns, StepEnd, TokenColumn, UnbookedFunding,
+};
 use crate::risk::{RiskLevel, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
@@ -109,6 +111,8 @@ pub struct Engine {
     done: u64,
     statistics: Running,
     slots: Vec<SlotId>,
+    /// Of the tokens that stand for another asset.
+    tokens: Vec<Mark>,
     /// Venues that lend, by their place in the tight loop.
     lenders: Vec<usize>,
     reference: SlotId,
@@ -167,6 +171,7 @@ impl Engine {
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
         let (columns, slots) = columns_of(&view);
+        let tokens = view.tokens().map(|(_, mark)| mark).collect();
         let share_attribution = config.is_in_kind().then(ShareAttribution::default);
         let mut tight = TightLoop::new(
             parts.interfaces,
@@ -197,6 +202,7 @@ impl Engine {
             done: 0,
             statistics: Running::default(),
             slots,
+            tokens,
             lenders,
             reference,
             attribution: Attribution::default(),
@@ -703,6 +709,11 @@ impl Engine {
             column.mark.push(quote.mark);
             column.state.push(quote.state);
         }
+        for (column, mark) in steps.tokens.iter_mut().zip(&self.tokens) {
+            let price = self.view.dollars(*mark)?.unwrap_or(Price::ZERO);
+            column.price.push(price);
+            column.state.push(self.view.state_of(*mark));
+        }
         let done = steps.at.len();
         for margin in &self.exposure.margins {
             let known = steps
@@ -796,5 +807,13 @@ fn columns_of(view: &MarketView) -> (StepColumns, Vec<SlotId>) {
             state: Vec::new(),
         });
     }
+    columns.tokens = view
+        .tokens()
+        .map(|(asset, _)| TokenColumn {
+            asset,
+            price: Vec::new(),
+            state: Vec::new(),
+        })
+        .collect();
     (columns, slots)
 }

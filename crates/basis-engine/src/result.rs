@@ -86,6 +86,8 @@ pub struct StepColumns {
     pub ledger_rows: Vec<u32>,
     /// Price of every priced item per step.
     pub prices: Vec<PriceColumn>,
+    /// Prices of the tokens that stand for another asset.
+    pub tokens: Vec<TokenColumn>,
     /// Margin of every perp account per step.
     pub margins: Vec<MarginColumn>,
 }
@@ -102,6 +104,10 @@ impl StepColumns {
         self.ledger_rows.reserve(rows);
         for column in &mut self.prices {
             column.mark.reserve(rows);
+            column.state.reserve(rows);
+        }
+        for column in &mut self.tokens {
+            column.price.reserve(rows);
             column.state.reserve(rows);
         }
         for column in &mut self.margins {
@@ -123,6 +129,10 @@ impl StepColumns {
             column.mark.clear();
             column.state.clear();
         }
+        for column in &mut self.tokens {
+            column.price.clear();
+            column.state.clear();
+        }
         for column in &mut self.margins {
             column.margin_balance.clear();
             column.maintenance_margin.clear();
@@ -141,8 +151,14 @@ impl StepColumns {
             margin_balance: Vec::new(),
             maintenance_margin: Vec::new(),
         });
+        let tokens = self.tokens.iter().map(|column| TokenColumn {
+            asset: column.asset,
+            price: Vec::new(),
+            state: Vec::new(),
+        });
         let mut empty = Self {
             prices: prices.collect(),
+            tokens: tokens.collect(),
             margins: margins.collect(),
             ..Self::default()
         };
@@ -159,6 +175,17 @@ pub struct PriceColumn {
     /// Mark per step.
     pub mark: Vec<Price>,
     /// Where each mark came from.
+    pub state: Vec<PriceState>,
+}
+
+/// What one token was worth over all steps: an asset that stands for another.
+#[derive(Clone, Debug)]
+pub struct TokenColumn {
+    /// The token.
+    pub asset: Asset,
+    /// USD per unit and step; zero before anything was known.
+    pub price: Vec<Price>,
+    /// Where each price came from.
     pub state: Vec<PriceState>,
 }
 

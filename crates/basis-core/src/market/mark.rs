@@ -130,6 +130,33 @@ impl MarketView {
         self.marks.find(asset)
     }
 
+    /// Every asset that stands for another: wrapped forms of ether, tokens valued at a rate.
+    pub fn tokens(&self) -> impl Iterator<Item = (Asset, Mark)> + '_ {
+        let is_token = |(asset, mark): &&(Asset, Mark)| {
+            matches!(mark, Mark::Rate { .. }) || ETHERS.contains(&asset.as_str())
+        };
+        self.marks.0.iter().filter(is_token).copied()
+    }
+
+    /// Where the value of a mark comes from: what is least certain of its series.
+    #[must_use]
+    pub fn state_of(&self, mark: Mark) -> PriceState {
+        match mark {
+            Mark::Par => PriceState::Fresh,
+            Mark::Series(slot) => self.quote(slot).state,
+            Mark::Rate {
+                rate, underlying, ..
+            } => {
+                let rate = match rate {
+                    RateSource::Point(slot) => self.point(slot).map(|point| point.state),
+                    RateSource::Bars(slot) => Some(self.quote(slot).state),
+                };
+                let rate = rate.unwrap_or(PriceState::Missing);
+                rate.max(self.quote(underlying).state)
+            }
+        }
+    }
+
     /// Underlying units that a unit stands for: the rate of a rate, 1 for everything else. `None` while
     /// the series has shown nothing.
     #[must_use]

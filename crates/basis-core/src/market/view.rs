@@ -57,7 +57,8 @@ impl SlotId {
 }
 
 /// Where a price (or another value) comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// From the most certain to the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PriceState {
     /// The series' own newest bar or row.
     Fresh,

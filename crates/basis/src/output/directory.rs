@@ -355,7 +355,7 @@ pub(super) mod tests {
                 .fill(basis_core::num::Price::literal("100000000000000000000"));
         }
         if let Some(line) = result.ledger.get_mut(2) {
-            line.quantity = basis_core::num::Quantity::literal("100");
+            line.units = basis_core::num::Quantity::literal("100");
         }
         let e = write_run(&scratch.path.join("run"), &result, &sample::context()).unwrap_err();
         assert_eq!(e.code, Code::ArithmeticFailed);

@@ -16,6 +16,7 @@ use super::{is_par, prices_asset};
 enum PriceSource {
     Par,
     Column(usize),
+    Token(usize),
     Unpriced,
 }
 
@@ -28,8 +29,10 @@ pub(super) struct Holding {
     pub(super) account_name: String,
     /// The item as a row prints it.
     pub(super) item_name: String,
-    /// Signed units.
+    /// Signed units, scaled ones of an item that is scaled.
     pub(super) quantity: Quantity,
+    /// What they stand for.
+    pub(super) units: Quantity,
     /// Signed sum of quantity × fill price still open; zero for an asset.
     pub(super) open_cost: Value,
     /// Whether it is a perp position.
@@ -90,6 +93,7 @@ impl Holdings {
     fn post(&mut self, line: &LedgerEntry, steps: &StepColumns) -> Result<(), MathError> {
         let holding = self.holding((line.account, line.item), steps);
         holding.quantity = holding.quantity.add(line.quantity)?;
+        holding.units = holding.units.add(line.units)?;
         if holding.is_position && line.kind == EntryKind::Trade {
             holding.open_cost = holding.open_cost.add(line.value)?;
         }
@@ -119,6 +123,7 @@ impl Holding {
             account_name: account.to_string(),
             item_name: item.to_string(),
             quantity: Quantity::ZERO,
+            units: Quantity::ZERO,
             open_cost: Value::ZERO,
             is_position: matches!(item, Item::Position(_)),
             source: source_of(steps, account, item),
@@ -127,7 +132,7 @@ impl Holding {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.quantity.is_zero() && self.open_cost.is_zero()
+        self.quantity.is_zero() && self.units.is_zero() && self.open_cost.is_zero()
     }
 
     /// Mark at `step` and where it came from; no state for an asset at par, `None` without a price.
@@ -142,13 +147,22 @@ impl Holding {
                 let column = steps.prices.get(at)?;
                 Some((*column.mark.get(step)?, Some(*column.state.get(step)?)))
             }
+            PriceSource::Token(at) => {
+                let column = steps.tokens.get(at)?;
+                Some((*column.price.get(step)?, Some(*column.state.get(step)?)))
+            }
             PriceSource::Unpriced => None,
         }
     }
 
-    /// Worth at `mark`: quantity × mark, less the open cost of a position.
+    /// Worth at `mark`: units × mark, against us for a debt, less the open cost of a position.
     pub(super) fn value(&self, mark: Price) -> Result<Value, MathError> {
-        self.quantity
+        let units = if self.item.is_debt() {
+            self.units.neg()?
+        } else {
+            self.units
+        };
+        units
             .notional(mark, Rounding::HalfEven)?
             .sub(self.open_cost)
     }
@@ -171,6 +185,9 @@ fn source_of(steps: &StepColumns, account: Account, item: Item) -> PriceSource {
             return PriceSource::Par;
         }
         Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) => {
+            if let Some(at) = steps.tokens.iter().position(|t| t.asset == asset) {
+                return PriceSource::Token(at);
+            }
             let spot = |p: &&basis_engine::result::PriceColumn| {
                 p.series.kind == SeriesKind::Spot && prices_asset(p.series.symbol, asset)
             };

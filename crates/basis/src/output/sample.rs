@@ -255,6 +255,7 @@ pub(crate) fn result() -> RunResult {
             net_delta: vec![Quantity::ZERO, Quantity::literal("0.25")],
             reference: vec![price("60000"), price("60100")],
             ledger_rows: vec![6, 9],
+            tokens: Vec::new(),
             prices: vec![
                 column(InstrumentKind::Spot, ["60000", "60100"], [fresh, fresh]),
                 column(
@@ -394,6 +395,7 @@ pub(crate) fn step_by_step(result: &RunResult) -> Vec<(StepColumns, Vec<LedgerEn
                 net_delta: vec![steps.net_delta[step]],
                 reference: vec![steps.reference[step]],
                 ledger_rows: vec![steps.ledger_rows[step]],
+                tokens: Vec::new(),
                 prices: prices.collect(),
                 margins: margins.collect(),
             };

@@ -57,11 +57,12 @@ pub(super) const EXECUTIONS: [Column; 21] = [
 ];
 
 /// The columns of `positions`.
-pub(super) const POSITIONS: [Column; 10] = [
+pub(super) const POSITIONS: [Column; 11] = [
     ("timestamp", Kind::Instant),
     ("account", Kind::Text),
     ("item", Kind::Text),
     ("quantity", Kind::Number),
+    ("units", Kind::Number),
     ("mark_price_usd", Kind::Number),
     ("mark_state", Kind::Text),
     ("value_usd", Kind::Number),
@@ -261,6 +262,7 @@ fn position_row<T: Rows>(
     table.plain(&holding.account_name);
     table.plain(&holding.item_name);
     table.number(holding.quantity.get());
+    table.number(holding.units.get());
     match holding.mark(steps, step) {
         Some((mark, state)) => {
             table.number(mark.get());
@@ -361,14 +363,14 @@ mod tests {
         assert_eq!(
             rows.get(1..).unwrap(),
             [
-                "2024-05-01T01:00:00Z,binance.spot,BTC,1,60000,fresh,60000,,,",
-                "2024-05-01T01:00:00Z,binance.spot,USDT,9994,1,par,9994,,,",
-                "2024-05-01T01:00:00Z,binance.usdm,USDT,29969.978,1,par,29969.978,,29963.978,240",
-                "2024-05-01T01:00:00Z,binance.usdm,binance:perp:BTCUSDT,-1,60050,fresh,-6,-60044,,",
-                "2024-05-01T02:00:00Z,binance.spot,BTC,1,60100,fresh,60100,,,",
-                "2024-05-01T02:00:00Z,binance.spot,USDT,9994,1,par,9994,,,",
-                "2024-05-01T02:00:00Z,binance.usdm,USDT,29936.998,1,par,29936.998,,29819.998,180.6",
-                "2024-05-01T02:00:00Z,binance.usdm,binance:perp:BTCUSDT,-0.75,60200,held,-117,-45033,,",
+                "2024-05-01T01:00:00Z,binance.spot,BTC,1,1,60000,fresh,60000,,,",
+                "2024-05-01T01:00:00Z,binance.spot,USDT,9994,9994,1,par,9994,,,",
+                "2024-05-01T01:00:00Z,binance.usdm,USDT,29969.978,29969.978,1,par,29969.978,,29963.978,240",
+                "2024-05-01T01:00:00Z,binance.usdm,binance:perp:BTCUSDT,-1,-1,60050,fresh,-6,-60044,,",
+                "2024-05-01T02:00:00Z,binance.spot,BTC,1,1,60100,fresh,60100,,,",
+                "2024-05-01T02:00:00Z,binance.spot,USDT,9994,9994,1,par,9994,,,",
+                "2024-05-01T02:00:00Z,binance.usdm,USDT,29936.998,29936.998,1,par,29936.998,,29819.998,180.6",
+                "2024-05-01T02:00:00Z,binance.usdm,binance:perp:BTCUSDT,-0.75,-0.75,60200,held,-117,-45033,,",
             ]
         );
     }
