@@ -135,11 +135,19 @@ impl Market {
             holding.burn(split.repaid, long(debt_index_ray))
         })?;
         let cell = self.reserve_mut(call.debt)?;
+        let present = cell.state.cash;
         cell.update_rates(version, held, split.repaid, U256::ZERO)?;
         self.repay_isolated(call.user, call.debt, split.repaid)?;
 
         let seized_scaled = match call.seized {
-            Seized::Underlying => self.seize_underlying(&call, split.seized, now)?,
+            Seized::Underlying => {
+                let scaled = self.seize_underlying(&call, split.seized, now)?;
+                // 3.2 has counted what is repaid, but the liquidator brings it only at the end.
+                if call.collateral == call.debt && split.seized > present {
+                    return Err(Revert::Underlying);
+                }
+                scaled
+            }
             Seized::AToken(liquidator) => {
                 self.seize_a_tokens(&call, liquidator, split.seized, now)?
             }

@@ -21,12 +21,13 @@
 //! Stable debt, the e-mode's own oracle (3.0), reserves without virtual accounting (3.2), bridging
 //! (unbacked aTokens), repaying with aTokens, aToken transfers between users, credit delegation, flash
 //! loans of several assets or left open as debt, the sequencer's sentinel, the liquidation grace
-//! period, dropping reserves. Users' wallets are outside: an operation says what moves, and that
-//! somebody has it is the caller's affair. A self-liquidation for aTokens is out too.
+//! period, dropping reserves, underlying asset sent to an aToken contract past the pool. Users' wallets
+//! are outside: an operation says what moves, and that somebody has it is the caller's affair.
 //!
 //! # Invariants
 //!
-//! - A reserve's scaled totals are the sums of its holders' scaled balances, the treasury's included.
+//! - A reserve's scaled totals are the sums of the users' and the treasury's scaled balances and of
+//!   what the reserve was listed or recorded with.
 //! - Indices never fall, except where [`Market::snap`] sets them to what was recorded.
 //! - No float, no clock, no allocation in an operation; the same calls give the same state.
 //!
