@@ -65,12 +65,13 @@ impl Curve {
         if i == j {
             return Err(StableSwapError::SameCoin { coin: i });
         }
-        xp.of(i)?;
-        self.get_y_d(j, &xp.with(i, x), d)
+        // On the peg a coin leaves for each that comes in: a start for the search of y.
+        let start = xp.of(j)?.saturating_sub(x.saturating_sub(xp.of(i)?));
+        self.get_y_d(j, &xp.with(i, x).with(j, start), d)
     }
 
     /// `get_y_D`: the balance of coin `i` that makes the invariant `d` while the others stay at
-    /// `xp`, 18 decimals, within 1 of the exact root.
+    /// `xp`, 18 decimals, within 1 of the exact root. Coin `i`'s own entry does not change it.
     ///
     /// # Errors
     /// [`StableSwapError::NoSuchCoin`], and as [`Curve::get_d`].

@@ -48,6 +48,7 @@ mod pool;
     reason = "test operands are bounded; tests trap overflow"
 )]
 mod property_tests;
+mod root;
 
 pub use curve::Curve;
 pub use error::StableSwapError;

@@ -4,13 +4,15 @@
 //! order. Where something does not fit, or does not settle, the answer is `None` and the wide form
 //! decides; so these never differ from it, they only give up earlier.
 //!
-//! Two things make them fast: a division of 256 by 128 bits costs less than one of 256 by 256, and
-//! the divisors of `D_P` stay the same in all rounds, so their reciprocals are computed once.
+//! Three things make them fast: a division of 256 by 128 bits costs less than one of 256 by 256;
+//! the divisors of `D_P` stay the same in all rounds, so their reciprocals are computed once; and
+//! the search for `y` begins near it ([`root`](super::root)).
 
 use super::arithmetic::narrow;
 use super::curve::{Curve, ROUNDS};
 use super::parameters::Template;
 use super::per_coin::PerCoin;
+use super::root::Quadratic;
 use crate::num::wide::{self, Divisor};
 
 /// `get_D`.
@@ -24,16 +26,17 @@ pub(super) fn get_d(curve: &Curve, xp: &PerCoin) -> Option<u128> {
     }
 }
 
-/// `get_y_D`, and with it `get_y`: coin `i`'s own entry of `xp` is not looked at.
+/// `get_y_D`, and with it `get_y`: coin `i`'s own entry of `xp` is only where the search begins.
 #[inline]
 pub(super) fn get_y_d(curve: &Curve, i: usize, xp: &PerCoin, d: u128) -> Option<u128> {
+    let start = narrow(xp.get(i)?)?;
     match (&**xp, i) {
-        ([_, a], 0) | ([a, _], 1) => balance(curve, [narrow(a)?], d),
+        ([_, a], 0) | ([a, _], 1) => balance(curve, [narrow(a)?], d, start),
         ([_, a, b], 0) | ([a, _, b], 1) | ([a, b, _], 2) => {
-            balance(curve, [narrow(a)?, narrow(b)?], d)
+            balance(curve, [narrow(a)?, narrow(b)?], d, start)
         }
         ([_, a, b, c], 0) | ([a, _, b, c], 1) | ([a, b, _, c], 2) | ([a, b, c, _], 3) => {
-            balance(curve, [narrow(a)?, narrow(b)?, narrow(c)?], d)
+            balance(curve, [narrow(a)?, narrow(b)?, narrow(c)?], d, start)
         }
         _ => None,
     }
@@ -126,7 +129,12 @@ fn invariant<const N: usize>(curve: &Curve, xp: [u128; N]) -> Option<u128> {
     None
 }
 
-fn balance<const OTHERS: usize>(curve: &Curve, others: [u128; OTHERS], d: u128) -> Option<u128> {
+fn balance<const OTHERS: usize>(
+    curve: &Curve,
+    others: [u128; OTHERS],
+    d: u128,
+    start: u128,
+) -> Option<u128> {
     let coins = (OTHERS as u64).checked_add(1)?;
     let ann = curve.ann(OTHERS.checked_add(1)?)?;
     let precision = curve.template.a_precision();
@@ -137,25 +145,9 @@ fn balance<const OTHERS: usize>(curve: &Curve, others: [u128; OTHERS], d: u128) 
         (c, _) = wide::div(wide::mul(c, d), times(x, coins)?)?;
     }
     let c = scaled_quotient(wide::mul(c, d), precision, ann.checked_mul(coins)?)?;
-    let share = wide::div(wide::mul(d, u128::from(precision)), u128::from(ann))?.0;
+    let (share, _) = wide::div(wide::mul(d, u128::from(precision)), u128::from(ann))?;
     let b = sum.checked_add(share)?;
-    let mut y = d;
-    for _ in 0..ROUNDS {
-        let bottom = y.checked_add(y)?.checked_add(b)?.checked_sub(d)?;
-        let square = wide::mul(y, y);
-        let (lo, carry) = square.lo.overflowing_add(c.lo);
-        let hi = square
-            .hi
-            .checked_add(c.hi)?
-            .checked_add(u128::from(carry))?;
-        let (next, _) = wide::div(wide::U256 { hi, lo }, bottom)?;
-        let moved = next.abs_diff(y);
-        y = next;
-        if moved <= 1 {
-            return Some(y);
-        }
-    }
-    None
+    Quadratic { b, c, d }.settle(start)
 }
 
 /// `x × factor ÷ divisor` with a quotient of up to 256 bits; the product must fit 256 bits too.
@@ -164,7 +156,11 @@ fn scaled_quotient(x: wide::U256, factor: u64, divisor: u64) -> Option<wide::U25
     let low = wide::mul(x.lo, u128::from(factor));
     let hi = times(x.hi, factor)?.checked_add(low.hi)?;
     let divisor = u128::from(divisor);
-    let (quotient_hi, rest) = wide::div(wide::U256 { hi: 0, lo: hi }, divisor)?;
+    let (quotient_hi, rest) = if hi < divisor {
+        (0, hi)
+    } else {
+        wide::div(wide::U256 { hi: 0, lo: hi }, divisor)?
+    };
     let rest = wide::U256 {
         hi: rest,
         lo: low.lo,

@@ -160,6 +160,8 @@ proptest! {
         prop_assert_eq!(curve.get_d_wide(&xp), Ok(widen(d.unwrap())));
         let y = narrow::get_y_d(&curve, i, &xp, d.unwrap());
         prop_assert!(y.is_some());
+        let wide = curve.get_y_d_wide(i, &xp, widen(d.unwrap()));
+        prop_assert_eq!(wide, Ok(widen(y.unwrap())));
         prop_assert!(xp[i].abs_diff(widen(y.unwrap())) <= U256::from(1_000_u64));
     }
 
