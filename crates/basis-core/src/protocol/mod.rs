@@ -3,6 +3,7 @@
 //! The same functions serve the simulated venue, the risk monitor and live previews.
 
 pub mod aave_v3;
+pub mod bar_pool;
 pub mod curve_stableswap;
 pub mod liquid_staking;
 pub mod morpho_blue;
