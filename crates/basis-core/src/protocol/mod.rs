@@ -5,6 +5,7 @@
 pub mod aave_v3;
 pub mod bar_pool;
 pub mod curve_stableswap;
+pub mod gas;
 pub mod liquid_staking;
 pub mod morpho_blue;
 pub mod perp;
