@@ -301,7 +301,9 @@ impl TightLoop {
                         books.post(view, entry)?;
                     }
                     self.counts.fills += execution.fills.len() as u64;
-                    if matches!(execution.status, ExecutionStatus::Pending { .. }) {
+                    // A place in a withdrawal queue is nothing a plan waits for: it may take weeks.
+                    let queues = operation == OperationKind::Unstake;
+                    if matches!(execution.status, ExecutionStatus::Pending { .. }) && !queues {
                         pending.push(execution.instruction);
                     }
                     self.keep_rows(leg, execution, action);

@@ -185,7 +185,7 @@ fn payload(kind: OperationKind) -> Json {
             ("asset_out", name(), true),
             ("amount", reference("amount"), true),
         ],
-        Kind::ClaimUnstake => vec![("ticket", reference("id"), true)],
+        Kind::ClaimUnstake => vec![("ticket", reference("id"), false)],
         Kind::ClaimRewards => vec![("asset", optional("name"), false)],
         Kind::FlashLoan => vec![("asset", name(), true), ("amount", decimal(), true)],
         Kind::Transfer => vec![

@@ -3,6 +3,8 @@
 
 pub(super) mod gas;
 pub(super) mod legs;
+pub(super) mod leverage;
+pub(super) mod stake;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Quantity, Rounding};
@@ -14,6 +16,9 @@ use crate::chain_config::ChainConfig;
 
 /// The coin that pays for gas.
 pub(super) const ETH: Asset = Asset::literal("ETH");
+
+/// What lending markets and pools hold instead of the coin.
+pub(super) const WETH: Asset = Asset::literal("WETH");
 
 /// The keys of the on-chain modes.
 ///

@@ -1,0 +1,262 @@
+//! A leveraged stake: a liquid staking token as collateral against WETH debt, built, shrunk and left by
+//! one transaction each, with a flash loan in front.
+//!
+//! With C the collateral and D the debt in ETH at the protocol's rate: to bring own capital e in at a
+//! debt ratio ℓ, borrow F = (ℓ × (C + e) − D) ÷ (1 − ℓ), stake e + F, supply it, and repay the flash
+//! loan out of the new debt. To shrink the debt by x, repay it from the flash loan, withdraw and sell
+//! enough of the token to repay that. A step that would pass the pool's limit reverts whole.
+
+use basis_core::error::ComponentError;
+use basis_core::instruction::{AmountOrAll, FlashLoan, Instruction, Lending, Operation, SetEMode};
+use basis_core::num::{Bps, Fixed18, Quantity, Rate, Rounding};
+use basis_core::plan::Leg;
+use basis_core::types::{Asset, Item, Venue};
+
+use super::super::Context;
+use super::stake::{Token, group};
+use super::{ETH, WETH, floor_to_unit, main_account, settings};
+
+/// The efficiency mode of assets that follow ETH.
+const ETH_CORRELATED: u8 = 1;
+
+/// What the pool asks for a flash loan; Morpho asks nothing. Source: `FLASHLOAN_PREMIUM_TOTAL` of the
+/// main market.
+const AAVE_PREMIUM: Bps = Bps::literal("5");
+
+/// Lends for the length of a transaction for nothing.
+const MORPHO: Venue = Venue::literal("morpho");
+
+/// The loop as it stands.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Loop {
+    /// The token.
+    pub(in super::super) token: Token,
+    /// Who lends.
+    pub(in super::super) venue: Venue,
+    /// Collateral, units of the token.
+    pub(in super::super) collateral: Quantity,
+    /// Debt, WETH.
+    pub(in super::super) debt: Quantity,
+    /// Collateral in ETH at the protocol's rate.
+    pub(in super::super) collateral_ether: Quantity,
+}
+
+impl Loop {
+    /// Reads the loop from the books.
+    ///
+    /// # Errors
+    /// EXP-001 before the token has shown a rate; POS-002 out of range.
+    pub(in super::super) fn read(
+        context: &Context<'_>,
+        token: Token,
+    ) -> Result<Self, ComponentError> {
+        let venue = settings(context)?.lending_venue;
+        let units = |item| {
+            let holding = context.books.holding(main_account(venue), item);
+            holding.map(|held| held.units).unwrap_or_default()
+        };
+        let collateral = units(Item::Shares(token.asset));
+        let collateral_ether = if collateral.is_zero() {
+            Quantity::ZERO
+        } else {
+            token.ether(context, collateral)?
+        };
+        Ok(Self {
+            token,
+            venue,
+            collateral,
+            debt: units(Item::Debt(WETH)),
+            collateral_ether,
+        })
+    }
+
+    /// Whether nothing is supplied or owed.
+    pub(in super::super) const fn is_empty(&self) -> bool {
+        self.collateral.is_zero() && self.debt.is_zero()
+    }
+
+    /// Collateral less debt, in ETH at the protocol's rate.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub(in super::super) fn equity(&self) -> Result<Quantity, ComponentError> {
+        Ok(self.collateral_ether.sub(self.debt)?)
+    }
+
+    /// Debt over collateral at the protocol's rate.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub(in super::super) fn ltv(&self) -> Result<Rate, ComponentError> {
+        if self.collateral_ether.is_zero() {
+            return Ok(Rate::ZERO);
+        }
+        Ok(self.debt.ratio(self.collateral_ether, Rounding::Up)?)
+    }
+
+    /// The transaction that brings `own` ETH of the wallet in and the debt ratio to `ltv`; `None` when
+    /// that takes no more debt.
+    ///
+    /// # Errors
+    /// POS-002 out of range; STRAT-001 for an asset without decimals.
+    pub(in super::super) fn grow(
+        &self,
+        context: &Context<'_>,
+        own: Quantity,
+        ltv: Rate,
+    ) -> Result<Option<Leg>, ComponentError> {
+        let whole = self.collateral_ether.add(own)?;
+        let wanted = whole.at_rate(ltv, Rounding::Floor)?.sub(self.debt)?;
+        if !wanted.is_positive() {
+            return Ok(None);
+        }
+        let loan = wanted.div_rate(Rate::ONE.sub(ltv)?, Rounding::Floor)?;
+        let loan = floor_to_unit(context, WETH, loan)?;
+        let lender = lender(context);
+        let premium = premium(lender, loan)?;
+        let mut steps = vec![flash(lender, loan)];
+        steps.extend(self.token.stake_steps(context, own, loan)?);
+        steps.push(self.lend(Operation::Supply, self.token.asset, AmountOrAll::All));
+        if self.is_empty() {
+            let category = ETH_CORRELATED;
+            let mode = Operation::SetEMode(SetEMode { category });
+            steps.push(Instruction::step(self.venue, mode));
+        }
+        let borrowed = AmountOrAll::Exactly(loan.add(premium)?);
+        steps.push(self.lend(Operation::Borrow, WETH, borrowed));
+        Ok(Some(group(steps)))
+    }
+
+    /// The transaction that repays `debt` out of the collateral and takes `more` units of the token
+    /// with it into the wallet as WETH.
+    ///
+    /// # Errors
+    /// As [`Loop::grow`].
+    pub(in super::super) fn shrink(
+        &self,
+        context: &Context<'_>,
+        debt: Quantity,
+        more: Quantity,
+    ) -> Result<Leg, ComponentError> {
+        let debt = floor_to_unit(context, WETH, debt.min(self.debt))?;
+        let lender = lender(context);
+        let due = debt.add(premium(lender, debt)?)?;
+        let units = self.to_sell(context, due)?.add(more)?;
+        let units = units.min(self.collateral);
+        let repaid = if debt == self.debt {
+            AmountOrAll::All
+        } else {
+            AmountOrAll::Exactly(debt)
+        };
+        self.unwind((lender, debt, due), repaid, units, context)
+    }
+
+    /// The transaction that repays everything, withdraws everything and sells it for WETH.
+    ///
+    /// # Errors
+    /// As [`Loop::grow`].
+    pub(in super::super) fn close(&self, context: &Context<'_>) -> Result<Leg, ComponentError> {
+        if self.debt.is_zero() {
+            let token = self.token;
+            let steps = vec![
+                self.lend(Operation::Withdraw, token.asset, AmountOrAll::All),
+                token.sale(context, self.collateral, Quantity::ZERO)?,
+            ];
+            return Ok(group(steps));
+        }
+        let lender = lender(context);
+        let due = self.debt.add(premium(lender, self.debt)?)?;
+        let all = AmountOrAll::All;
+        self.unwind((lender, self.debt, due), all, self.collateral, context)
+    }
+
+    fn unwind(
+        &self,
+        (lender, loan, due): (Venue, Quantity, Quantity),
+        repaid: AmountOrAll,
+        units: Quantity,
+        context: &Context<'_>,
+    ) -> Result<Leg, ComponentError> {
+        let withdrawn = if units == self.collateral && repaid == AmountOrAll::All {
+            AmountOrAll::All
+        } else {
+            AmountOrAll::Exactly(units)
+        };
+        Ok(group(vec![
+            flash(lender, loan),
+            self.lend(Operation::Repay, WETH, repaid),
+            self.lend(Operation::Withdraw, self.token.asset, withdrawn),
+            self.token.sale(context, units, due)?,
+        ]))
+    }
+
+    /// Units of the token that bring at least `due` WETH in the pool, with room for its fee and our own
+    /// impact.
+    fn to_sell(&self, context: &Context<'_>, due: Quantity) -> Result<Quantity, ComponentError> {
+        let fair = self.token.rate_now(context).unwrap_or(Fixed18::ONE);
+        let market = self.token.market_rate_now(context).unwrap_or(fair);
+        let kept = Rate::ONE.sub(settings(context)?.max_slippage.to_rate(Rounding::Up)?)?;
+        let rate = Rate::new(market.min(fair)).mul(kept, Rounding::Floor)?;
+        let units = due.div_rate(rate, Rounding::Ceil)?;
+        floor_to_unit(context, self.token.asset, units)
+    }
+
+    fn lend(
+        &self,
+        operation: fn(Lending) -> Operation,
+        asset: Asset,
+        amount: AmountOrAll,
+    ) -> Instruction {
+        let lending = Lending {
+            asset,
+            amount,
+            market: None,
+        };
+        Instruction::step(self.venue, operation(lending))
+    }
+}
+
+/// Who gives the flash loan: Morpho, free, where the run has it; else the lending venue.
+fn lender(context: &Context<'_>) -> Venue {
+    if context.config.venues.contains(&MORPHO) {
+        MORPHO
+    } else {
+        context
+            .config
+            .chain
+            .as_ref()
+            .map_or(MORPHO, |chain| chain.lending_venue)
+    }
+}
+
+fn premium(lender: Venue, loan: Quantity) -> Result<Quantity, ComponentError> {
+    if lender == MORPHO {
+        return Ok(Quantity::ZERO);
+    }
+    Ok(loan.at_rate(AAVE_PREMIUM.to_rate(Rounding::Up)?, Rounding::Ceil)?)
+}
+
+fn flash(lender: Venue, amount: Quantity) -> Instruction {
+    let loan = FlashLoan {
+        asset: WETH,
+        amount,
+    };
+    Instruction::step(lender, Operation::FlashLoan(loan))
+}
+
+/// WETH that a sale left over, to be turned back into ETH.
+pub(in super::super) fn leftover(context: &Context<'_>) -> Quantity {
+    let wallet = basis_core::types::Account::WALLET;
+    context.books.quantity(wallet, Item::Asset(WETH))
+}
+
+/// ETH of the wallet above what pays for gas.
+///
+/// # Errors
+/// STRAT-001 in a mode without the keys of the chain; POS-002 out of range.
+pub(in super::super) fn spare_ether(context: &Context<'_>) -> Result<Quantity, ComponentError> {
+    let wallet = basis_core::types::Account::WALLET;
+    let held = context.books.quantity(wallet, Item::Asset(ETH));
+    let spare = held.sub(settings(context)?.gas_reserve)?;
+    Ok(spare.max(Quantity::ZERO))
+}

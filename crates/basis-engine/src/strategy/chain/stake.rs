@@ -1,0 +1,292 @@
+//! Into a liquid staking token and out of it: at its protocol's rate, through its withdrawal queue, or
+//! in the pool that trades it.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::instruction::{AmountOrAll, ClaimUnstake, Instruction, Operation, Staking, Swap};
+use basis_core::market::PriceState;
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
+use basis_core::plan::Leg;
+use basis_core::types::{Account, Asset, Item, Label, SeriesId, SeriesKind, Symbol, Venue};
+
+use super::super::Context;
+use super::{ETH, WETH, floor_to_unit, settings};
+use crate::chain_config::StakeRoute;
+
+/// Executes groups of steps in one transaction.
+pub(in super::super) const GROUPS: Venue = Venue::literal("instadapp");
+
+/// Where a token comes from and where it is traded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Token {
+    /// The token.
+    pub(in super::super) asset: Asset,
+    /// Its protocol.
+    pub(in super::super) protocol: Venue,
+    /// The venue of its pool against WETH.
+    pub(in super::super) market: Venue,
+    /// The pool's name there.
+    pub(in super::super) pool: Label,
+    /// ETH per token at the protocol.
+    pub(in super::super) rate: SeriesId,
+    /// ETH per token in the pool.
+    pub(in super::super) market_rate: SeriesId,
+    /// How long the protocol's queue takes, for the comparison with the market.
+    pub(in super::super) queue_days: u32,
+}
+
+/// The token `asset`.
+///
+/// # Errors
+/// STRAT-001 for a token that no protocol here stands behind.
+pub(in super::super) fn token(asset: Asset) -> Result<Token, ComponentError> {
+    let row = |protocol, market, pool, symbol, queue_days| {
+        let (protocol, market) = (Venue::literal(protocol), Venue::literal(market));
+        let symbol = Symbol::literal(symbol);
+        Token {
+            asset,
+            protocol,
+            market,
+            pool: Label::literal(pool),
+            rate: SeriesId::new(SeriesKind::StakingRate, protocol, symbol),
+            market_rate: SeriesId::new(SeriesKind::StakingMarket, market, symbol),
+            queue_days,
+        }
+    };
+    match asset.as_str() {
+        "weETH" => Ok(row("etherfi", "curve", "weETHWETH", "weETH_ETH", 7)),
+        "wstETH" => Ok(row("lido", "uniswap", "wstETHWETH", "wstETH_ETH", 3)),
+        other => Err(ComponentError::new(
+            Code::StrategyInfeasible,
+            format!("{other} is no liquid staking token here; lst_type is weETH or wstETH"),
+        )),
+    }
+}
+
+impl Token {
+    /// ETH per token at the protocol; `None` before anything was known.
+    pub(in super::super) fn rate_now(&self, context: &Context<'_>) -> Option<Fixed18> {
+        let mark = context.view.mark_of(self.asset)?;
+        context.view.rate_of(mark)
+    }
+
+    /// ETH per token in the pool now; `None` where no fresh value says it.
+    pub(in super::super) fn market_rate_now(&self, context: &Context<'_>) -> Option<Fixed18> {
+        let slot = context.view.row_slot::<Fixed18>(self.market_rate)?;
+        let point = context.view.point(slot)?;
+        (point.state == PriceState::Fresh || point.state == PriceState::Proxied)
+            .then_some(point.value)
+    }
+
+    /// What `units` of the token are worth in ETH at the protocol.
+    pub(in super::super) fn ether(
+        &self,
+        context: &Context<'_>,
+        units: Quantity,
+    ) -> Result<Quantity, ComponentError> {
+        let rate = self.rate_now(context).ok_or_else(|| self.unknown())?;
+        Ok(Quantity::new(units.get().mul(rate, Rounding::Floor)?))
+    }
+
+    fn unknown(&self) -> ComponentError {
+        ComponentError::new(
+            Code::ExposureUnpriced,
+            format!("{} has shown no rate yet: {}", self.asset, self.rate),
+        )
+    }
+
+    /// The steps that turn `ether` of the wallet's ETH into the token; with `wrapped`, that many WETH
+    /// of the wallet come on top.
+    pub(in super::super) fn stake_steps(
+        &self,
+        context: &Context<'_>,
+        ether: Quantity,
+        wrapped: Quantity,
+    ) -> Result<Vec<Instruction>, ComponentError> {
+        let chain = settings(context)?;
+        let mut steps = Vec::with_capacity(2);
+        let sum = ether.add(wrapped)?;
+        if chain.stake_route == StakeRoute::Protocol {
+            if wrapped.is_positive() {
+                steps.push(unwrap(AmountOrAll::Exactly(wrapped)));
+            }
+            steps.push(Instruction::step(
+                self.protocol,
+                Operation::Stake(Staking {
+                    asset_in: ETH,
+                    asset_out: self.asset,
+                    amount: AmountOrAll::Exactly(sum),
+                }),
+            ));
+            return Ok(steps);
+        }
+        if ether.is_positive() {
+            steps.push(wrap(ether));
+        }
+        let rate = self.rate_now(context).ok_or_else(|| self.unknown())?;
+        let fair = Quantity::new(sum.get().div(rate, Rounding::Floor)?);
+        steps.push(self.swap(context, (WETH, sum), (self.asset, fair))?);
+        Ok(steps)
+    }
+
+    /// Sells `units` of the token for WETH in its pool, for at least the protocol's rate less what the
+    /// configuration lets a swap lose, and never less than `least`.
+    pub(in super::super) fn sale(
+        &self,
+        context: &Context<'_>,
+        units: Quantity,
+        least: Quantity,
+    ) -> Result<Instruction, ComponentError> {
+        let fair = self.ether(context, units)?;
+        let mut sale = self.swap(context, (self.asset, units), (WETH, fair))?;
+        if let Operation::Swap(swap) = &mut sale.operation {
+            swap.minimum_out = swap.minimum_out.max(least);
+        }
+        Ok(sale)
+    }
+
+    fn swap(
+        &self,
+        context: &Context<'_>,
+        (asset_in, amount_in): (Asset, Quantity),
+        (asset_out, fair): (Asset, Quantity),
+    ) -> Result<Instruction, ComponentError> {
+        let kept = Rate::ONE.sub(settings(context)?.max_slippage.to_rate(Rounding::Up)?)?;
+        let minimum_out = floor_to_unit(context, asset_out, fair.at_rate(kept, Rounding::Floor)?)?;
+        Ok(Instruction::step(
+            self.market,
+            Operation::Swap(Swap {
+                pool: self.pool,
+                asset_in,
+                asset_out,
+                amount_in,
+                minimum_out,
+            }),
+        ))
+    }
+
+    /// The leg that takes `units` out of the token, by the exit route of the configuration.
+    pub(in super::super) fn unstake(
+        &self,
+        context: &Context<'_>,
+        units: Quantity,
+    ) -> Result<Leg, ComponentError> {
+        let through_market = match settings(context)?.exit_route {
+            StakeRoute::Market => true,
+            StakeRoute::Protocol => false,
+            StakeRoute::Cheapest => self.market_is_cheaper(context)?,
+        };
+        if through_market {
+            let steps = vec![
+                self.sale(context, units, Quantity::ZERO)?,
+                unwrap(AmountOrAll::All),
+            ];
+            return Ok(group(steps));
+        }
+        Ok(Leg::new(
+            self.protocol,
+            Operation::Unstake(Staking {
+                asset_in: self.asset,
+                asset_out: ETH,
+                amount: AmountOrAll::Exactly(units),
+            }),
+        ))
+    }
+
+    /// Whether selling now loses less than the yield that the queue's delay gives up: a ticket is a
+    /// fixed claim that earns nothing. The yield is the rate's own growth over the last step known.
+    fn market_is_cheaper(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
+        let Some(market) = self.market_rate_now(context) else {
+            return Ok(false);
+        };
+        let Some(rate) = self.rate_now(context) else {
+            return Ok(false);
+        };
+        let lost = rate.sub(market.min(rate))?;
+        let daily = self.growth_per_day(context, rate)?;
+        Ok(lost <= daily.mul_int(i64::from(self.queue_days))?)
+    }
+
+    /// ETH that a token gained over the last day the series shows.
+    fn growth_per_day(
+        &self,
+        context: &Context<'_>,
+        rate: Fixed18,
+    ) -> Result<Fixed18, ComponentError> {
+        let Some(slot) = context.view.row_slot::<Fixed18>(self.rate) else {
+            return Ok(Fixed18::ZERO);
+        };
+        let (Some(newest), Some(before)) = (context.view.newest(slot), context.view.before(slot))
+        else {
+            return Ok(Fixed18::ZERO);
+        };
+        let grown = rate.sub(*before.row)?;
+        let seconds = newest.known_at.since(before.known_at).seconds().max(1);
+        let day = Fixed18::from_int(86_400);
+        Ok(grown.mul_div(day, Fixed18::from_int(seconds), Rounding::Floor)?)
+    }
+
+    /// The leg that claims tickets which have left the queue, when there are any.
+    pub(in super::super) fn claim(&self, context: &Context<'_>) -> Option<Leg> {
+        let ready = Account::new(self.protocol, Label::literal("claimable"));
+        let waiting = context.books.quantity(ready, Item::Asset(ETH));
+        let claim = Operation::ClaimUnstake(ClaimUnstake { ticket: None });
+        waiting
+            .is_positive()
+            .then(|| Leg::new(self.protocol, claim))
+    }
+
+    /// ETH that waits in the queue or to be claimed.
+    pub(in super::super) fn queued(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<Quantity, ComponentError> {
+        let of = |name| {
+            let account = Account::new(self.protocol, Label::literal(name));
+            context.books.quantity(account, Item::Asset(ETH))
+        };
+        Ok(of("queue").add(of("claimable"))?)
+    }
+}
+
+/// ETH into WETH.
+pub(in super::super) fn wrap(ether: Quantity) -> Instruction {
+    Instruction::step(
+        Venue::WALLET,
+        Operation::Wrap(Staking {
+            asset_in: ETH,
+            asset_out: WETH,
+            amount: AmountOrAll::Exactly(ether),
+        }),
+    )
+}
+
+/// WETH into ETH.
+pub(in super::super) fn unwrap(amount: AmountOrAll) -> Instruction {
+    Instruction::step(
+        Venue::WALLET,
+        Operation::Unwrap(Staking {
+            asset_in: WETH,
+            asset_out: ETH,
+            amount,
+        }),
+    )
+}
+
+/// Steps as one transaction.
+pub(in super::super) fn group(steps: Vec<Instruction>) -> Leg {
+    Leg::new(GROUPS, Operation::Atomic(steps))
+}
+
+/// A single step as a leg of its own, several as a group.
+pub(in super::super) fn leg_of(mut steps: Vec<Instruction>) -> Leg {
+    if steps.len() == 1
+        && let Some(Instruction {
+            venue: Some(venue),
+            operation,
+            ..
+        }) = steps.pop()
+    {
+        return Leg::new(venue, operation);
+    }
+    group(steps)
+}
