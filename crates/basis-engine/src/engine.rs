@@ -138,9 +138,12 @@ impl Engine {
     pub fn new(parts: EngineParts) -> Result<Self, ComponentError> {
         let mode = setup::mode_of(&parts.config)?;
         (mode.check)(&parts.config, &parts.rules)?;
+        (mode.check_market)(&parts.config, &parts.data)?;
         let series = (mode.required_series)(&parts.config);
+        let mut optional = (mode.optional_series)(&parts.config);
+        optional.retain(|id| parts.data.contains(*id) && !series.contains(id));
         let strategy = (mode.build)(&parts.config, &parts.rules);
-        Self::with_strategy(parts, &series, strategy)
+        Self::create(parts, (&series, &optional), strategy)
     }
 
     /// A run of any strategy over the price and funding series it needs.
@@ -152,6 +155,14 @@ impl Engine {
         series: &[SeriesId],
         strategy: Box<dyn Strategy>,
     ) -> Result<Self, ComponentError> {
+        Self::create(parts, (series, &[]), strategy)
+    }
+
+    fn create(
+        parts: EngineParts,
+        (series, optional): (&[SeriesId], &[SeriesId]),
+        strategy: Box<dyn Strategy>,
+    ) -> Result<Self, ComponentError> {
         let EngineParts {
             mut config,
             data,
@@ -159,8 +170,8 @@ impl Engine {
             ..
         } = parts;
         setup::resolve_range(&mut config, &data, series)?;
-        let coverage = setup::coverage_of(&config, &data, &rules, series)?;
-        let view = setup::view_of(&config, &data, series)?;
+        let coverage = setup::coverage_of(&config, &data, &rules, (series, optional))?;
+        let view = setup::view_of(&config, &data, (series, optional))?;
         let mut books = Books::new(setup::pricing(&config), &view)?;
         let rows = usize::try_from(setup::step_count(&config))
             .unwrap_or_default()

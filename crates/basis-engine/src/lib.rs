@@ -24,5 +24,5 @@ pub use config::{CarryRule, ExternalFlow, RebalanceTo, RiskConfig, RunConfig, Ru
 pub use engine::{Engine, EngineParts, Progress};
 pub use event_log::EventLog;
 pub use result::RunResult;
-pub use setup::required_series;
+pub use setup::{needed_venues, required_series, wanted_series};
 pub use sink::{Forget, StepChunk, StepSink};

@@ -10,7 +10,7 @@ use basis_core::market::{
 use basis_core::num::Value;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
+use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue};
 use basis_core::venue::FillAt;
 
 use crate::account::Pricing;
@@ -47,6 +47,35 @@ pub fn required_series(
     series.sort_unstable();
     series.dedup();
     Ok(series)
+}
+
+/// Every series that the run reads when it is there: those it needs, and those it can do without.
+///
+/// # Errors
+/// As [`required_series`].
+pub fn wanted_series(
+    config: &RunConfig,
+    rules: &RuleBook,
+) -> Result<Vec<SeriesId>, ComponentError> {
+    let mut series = required_series(config, rules)?;
+    series.extend((mode_of(config)?.optional_series)(config));
+    series.sort_unstable();
+    series.dedup();
+    Ok(series)
+}
+
+/// The venues the run cannot do without, the wallet among them.
+///
+/// # Errors
+/// CFG-003 for an unknown mode.
+pub fn needed_venues(config: &RunConfig) -> Result<Vec<Venue>, ComponentError> {
+    let mut venues = vec![Venue::WALLET];
+    for venue in (mode_of(config)?.venues)(config) {
+        if !venues.contains(&venue) {
+            venues.push(venue);
+        }
+    }
+    Ok(venues)
 }
 
 /// The series with a value at all times, which bound a run.
@@ -126,10 +155,10 @@ pub(crate) fn coverage_of(
     config: &RunConfig,
     data: &Arc<MarketData>,
     rules: &RuleBook,
-    series: &[SeriesId],
+    (series, optional): (&[SeriesId], &[SeriesId]),
 ) -> Result<Vec<Coverage>, ComponentError> {
-    let mut found = Vec::with_capacity(series.len());
-    for &id in series {
+    let mut found = Vec::with_capacity(series.len() + optional.len());
+    for &id in series.iter().chain(optional) {
         let every = match id.kind {
             SeriesKind::Funding => funding_interval(config, rules, id),
             _ => data.interval(id).unwrap_or(config.step),
@@ -155,6 +184,7 @@ pub(crate) fn coverage_of(
     }
     let open: Vec<&Gap> = found
         .iter()
+        .take(series.len())
         .flat_map(|coverage| &coverage.gaps)
         .filter(|gap| !matches!(gap.treatment, GapTreatment::Proxied(_)))
         .collect();
@@ -202,14 +232,17 @@ fn funding_interval(config: &RunConfig, rules: &RuleBook, id: SeriesId) -> Span 
 pub(crate) fn view_of(
     config: &RunConfig,
     data: &Arc<MarketData>,
-    series: &[SeriesId],
+    (series, optional): (&[SeriesId], &[SeriesId]),
 ) -> Result<MarketView, ComponentError> {
+    // The reference comes first: what values the underlying is the first series that does.
     let requests: Vec<_> = series
         .iter()
+        .chain(optional)
         .filter(|id| id.kind != SeriesKind::Funding)
         .map(|id| SeriesRequest {
             id: *id,
-            reference: Some(config.reference_price),
+            // A pool's price is in another unit than the reference: it is held flat.
+            reference: (id.kind != SeriesKind::Dex).then_some(config.reference_price),
         })
         .collect();
     MarketView::new(Arc::clone(data), &requests, config.view.clone()).map_err(view_failed)

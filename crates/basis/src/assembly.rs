@@ -148,6 +148,11 @@ impl Setup {
     /// # Errors
     /// STRAT-001 for a configuration that can never work.
     pub fn required_series(&self) -> Result<Vec<SeriesId>, ComponentError> {
+        basis_engine::required_series(&self.dated(), &self.rules.book)
+    }
+
+    /// The run with a start to read dated rules at.
+    fn dated(&self) -> RunConfig {
         let mut run = self.run.clone();
         if run.from == Timestamp::MIN {
             // Without a start the newest rules say what a venue lists.
@@ -162,19 +167,21 @@ impl Setup {
                 .max();
             run.from = newest.unwrap_or(run.from);
         }
-        basis_engine::required_series(&run, &self.rules.book)
+        run
+    }
+
+    /// Every series the run reads when it is there: those it needs, and those it can do without.
+    ///
+    /// # Errors
+    /// As [`Setup::required_series`].
+    pub fn wanted_series(&self) -> Result<Vec<SeriesId>, ComponentError> {
+        basis_engine::wanted_series(&self.dated(), &self.rules.book)
     }
 
     /// The venues without which the mode cannot run.
     #[must_use]
     pub fn needed_venues(&self) -> Vec<Venue> {
-        let mut venues = vec![Venue::WALLET, self.run.spot_venue];
-        for (venue, _) in &self.run.hedge_allocation {
-            if !venues.contains(venue) {
-                venues.push(*venue);
-            }
-        }
-        venues
+        basis_engine::needed_venues(&self.run).unwrap_or_default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `btc_basis`: long BTC spot, short BTC perps on several venues, delta neutral; share class USDT.
 
-use super::{ModeRow, Uses, spot_perp};
+use super::{ModeRow, Uses, any_market, no_series, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
@@ -11,6 +11,9 @@ pub const MODE: ModeRow = ModeRow {
         chain: false,
     },
     required_series: spot_perp::required_series,
+    optional_series: no_series,
+    venues: spot_perp::venues,
     check: spot_perp::check,
+    check_market: any_market,
     build: spot_perp::build,
 };

@@ -1,7 +1,7 @@
 //! `eth_basis`: long ETH spot, short ETH perps on several venues, delta neutral in USD; share class
 //! ETH, so that its result in ETH is mostly the numeraire.
 
-use super::{ModeRow, Uses, spot_perp};
+use super::{ModeRow, Uses, any_market, no_series, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
@@ -12,6 +12,9 @@ pub const MODE: ModeRow = ModeRow {
         chain: false,
     },
     required_series: spot_perp::required_series,
+    optional_series: no_series,
+    venues: spot_perp::venues,
     check: spot_perp::check,
+    check_market: any_market,
     build: spot_perp::build,
 };

@@ -8,6 +8,8 @@ pub mod btc_basis;
 mod carry;
 mod chain;
 pub mod eth_basis;
+pub mod eth_leveraged;
+pub mod eth_staking_only;
 mod funding;
 mod hedge;
 mod in_kind;
@@ -18,7 +20,7 @@ mod spot_perp;
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
-use basis_core::market::MarketView;
+use basis_core::market::{MarketData, MarketView};
 use basis_core::num::Value;
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
@@ -115,16 +117,39 @@ pub struct ModeRow {
     pub description: &'static str,
     /// Which groups of keys its configuration has.
     pub uses: Uses,
-    /// The price series a run needs, each with the funding that goes with it.
+    /// The series a run needs, perp prices each with the funding that goes with it.
     pub required_series: fn(&RunConfig) -> Vec<SeriesId>,
+    /// Series that a run reads when they are there, and does without when they are not: payments that
+    /// began later, the prices of what they pay.
+    pub optional_series: fn(&RunConfig) -> Vec<SeriesId>,
+    /// The venues it cannot do without, the wallet apart.
+    pub venues: fn(&RunConfig) -> Vec<Venue>,
     /// Refuses a configuration that can never work.
     pub check: fn(&RunConfig, &RuleBook) -> Result<(), ComponentError>,
+    /// Refuses a configuration that cannot work on this market.
+    pub check_market: fn(&RunConfig, &MarketData) -> Result<(), ComponentError>,
     /// Creates the strategy.
     pub build: fn(&RunConfig, &Arc<RuleBook>) -> Box<dyn Strategy>,
 }
 
+/// No optional series: for modes that need all they read.
+fn no_series(_config: &RunConfig) -> Vec<SeriesId> {
+    Vec::new()
+}
+
+/// Any market will do.
+fn any_market(_config: &RunConfig, _data: &MarketData) -> Result<(), ComponentError> {
+    Ok(())
+}
+
 /// Every mode that runs.
-pub const MODES: &[ModeRow] = &[pure_lending::MODE, btc_basis::MODE, eth_basis::MODE];
+pub const MODES: &[ModeRow] = &[
+    pure_lending::MODE,
+    btc_basis::MODE,
+    eth_basis::MODE,
+    eth_staking_only::MODE,
+    eth_leveraged::MODE,
+];
 
 /// The row of the mode `name`.
 #[must_use]

@@ -14,8 +14,9 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, SeriesId, Timestamp, Venue};
 
 use super::chain::legs::{LendingKind, lending};
+use super::chain::series::{GAS, oracle, reserve};
 use super::chain::{floor_to_unit, gas, main_account, settings};
-use super::{Context, Decision, ModeRow, Strategy, Uses};
+use super::{Context, Decision, ModeRow, Strategy, Uses, any_market, no_series};
 use crate::config::RunConfig;
 
 /// The mode's row.
@@ -27,7 +28,10 @@ pub const MODE: ModeRow = ModeRow {
         chain: true,
     },
     required_series,
+    optional_series: no_series,
+    venues,
     check,
+    check_market: any_market,
     build,
 };
 
@@ -41,10 +45,17 @@ struct PureLending {
 
 fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     let spot = InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, config.symbol());
-    let mut series = vec![config.reference_price, spot.series()];
-    series.sort_unstable();
+    let mut series = vec![config.reference_price, spot.series(), GAS];
+    series.extend(reserve(config.asset));
+    series.push(oracle("USDT_USD"));
     series.dedup();
     series
+}
+
+fn venues(config: &RunConfig) -> Vec<Venue> {
+    let mut venues = vec![config.spot_venue];
+    venues.extend(config.chain.as_ref().map(|chain| chain.lending_venue));
+    venues
 }
 
 fn check(config: &RunConfig, _rules: &RuleBook) -> Result<(), ComponentError> {

@@ -54,6 +54,16 @@ pub(super) fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     series
 }
 
+pub(super) fn venues(config: &RunConfig) -> Vec<Venue> {
+    let mut venues = vec![config.spot_venue];
+    for (venue, _) in &config.hedge_allocation {
+        if !venues.contains(venue) {
+            venues.push(*venue);
+        }
+    }
+    venues
+}
+
 pub(super) fn build(config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
     Box::new(SpotPerp {
         in_kind: config.is_in_kind(),

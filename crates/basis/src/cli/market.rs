@@ -91,8 +91,8 @@ impl Source {
         setup: Setup,
         quiet: bool,
     ) -> Result<(Arc<MarketData>, Setup), ComponentError> {
-        let needed = setup.required_series()?;
-        let data = self.load(needed, setup.rules(), quiet)?;
+        let wanted = setup.wanted_series()?;
+        let data = self.load(wanted, setup.rules(), quiet)?;
         let setup = self.fit(setup, &data)?;
         Ok((data, setup))
     }

@@ -187,7 +187,7 @@ fn refuse_fixed(grid: &Grid, arguments: &Arguments) -> Result<(), ComponentError
 }
 
 fn needs_of(resolved: &Resolved) -> Result<Needs, ComponentError> {
-    let series = resolved.setup.required_series()?;
+    let series = resolved.setup.wanted_series()?;
     Ok(Needs {
         multipliers: volume_multipliers(&series, resolved.setup.rules()),
         series,

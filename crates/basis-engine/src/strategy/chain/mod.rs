@@ -4,6 +4,8 @@
 pub(super) mod gas;
 pub(super) mod legs;
 pub(super) mod leverage;
+pub(super) mod rewards;
+pub(super) mod series;
 pub(super) mod stake;
 
 use basis_core::error::{Code, ComponentError};

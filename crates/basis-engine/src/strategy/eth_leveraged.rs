@@ -1,0 +1,308 @@
+//! `eth_leveraged`: a liquid staking token as collateral against WETH debt; earns the staking yield
+//! several times, less what the debt costs.
+//!
+//! Sizing: stake s = C at debt ratio ℓ = `target_ltv`: collateral s ÷ (1 − ℓ), debt s × ℓ ÷ (1 − ℓ).
+//! Entered, rebalanced and left by one transaction each, with a flash loan in front; exits sell in the
+//! pool with a minimum out. Rebalances when the debt ratio leaves its band, and when the wallet holds
+//! more than the reserve by as much.
+
+use std::sync::Arc;
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::instruction::AmountOrAll;
+use basis_core::market::MarketData;
+use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::plan::{Action, Leg, Plan};
+use basis_core::rules::RuleBook;
+use basis_core::types::{SeriesId, Timestamp, Venue};
+
+use super::chain::leverage::{Loop, leftover, spare_ether};
+use super::chain::series::{GAS, leverage as leverage_series, staking};
+use super::chain::stake::{GROUPS, leg_of, unwrap};
+use super::chain::{ETH, floor_to_unit, rewards, settings};
+use super::eth_staking_only::{act, in_ether, optional_series, plan, token_of};
+use super::{Context, Decision, ModeRow, Strategy, Uses};
+use crate::config::RunConfig;
+
+/// The mode's row.
+pub const MODE: ModeRow = ModeRow {
+    name: "eth_leveraged",
+    description: "a liquid staking token on Aave against WETH debt; earns a multiple of the yield",
+    uses: Uses {
+        hedge: false,
+        chain: true,
+    },
+    required_series,
+    optional_series,
+    venues,
+    check,
+    check_market,
+    build,
+};
+
+fn required_series(config: &RunConfig) -> Vec<SeriesId> {
+    let mut series = vec![config.reference_price, GAS];
+    if let Ok(token) = token_of(config) {
+        series.extend(staking(&token));
+        series.extend(leverage_series(&token));
+    }
+    series
+}
+
+fn venues(config: &RunConfig) -> Vec<Venue> {
+    let mut venues = vec![GROUPS, Venue::literal("uniswap")];
+    if let Ok(token) = token_of(config) {
+        venues.extend([token.protocol, token.market]);
+    }
+    venues.extend(config.chain.as_ref().map(|chain| chain.lending_venue));
+    venues
+}
+
+fn check(config: &RunConfig, _rules: &RuleBook) -> Result<(), ComponentError> {
+    token_of(config)?;
+    in_ether(config)
+}
+
+/// The debt ratio must be allowed by the pool, and leave a health factor above the ladder's third rung.
+pub(super) fn check_market(config: &RunConfig, data: &MarketData) -> Result<(), ComponentError> {
+    let token = token_of(config)?;
+    let Some(chain) = config.chain.as_ref() else {
+        return Ok(());
+    };
+    let refuse = |message: String| Err(ComponentError::new(Code::StrategyInfeasible, message));
+    let parameters = data.risk_parameters_of(token.asset);
+    let Some(mode) = parameters.and_then(|parameters| parameters.emode.as_ref()) else {
+        return refuse(format!(
+            "the data has no efficiency mode for {}: its row in aave/risk_parameters.csv is missing \
+             or has none",
+            token.asset
+        ));
+    };
+    if chain.max_ltv > mode.ltv {
+        return refuse(format!(
+            "max_ltv {} is above {}, the most the efficiency mode of {} lends; lower max_ltv",
+            chain.max_ltv, mode.ltv, token.asset
+        ));
+    }
+    if chain.target_ltv > chain.max_ltv {
+        return refuse(format!(
+            "target_ltv {} is above max_ltv {}; lower target_ltv",
+            chain.target_ltv, chain.max_ltv
+        ));
+    }
+    if chain.target_ltv.is_zero() {
+        return Ok(());
+    }
+    let factor = mode.liquidation_threshold.div(chain.target_ltv, Rounding::Floor)?;
+    let rung = config.risk.health.deleverage;
+    if factor <= rung {
+        return refuse(format!(
+            "target_ltv {} gives a health factor of {factor}, not above risk.health_factor_deleverage \
+             {rung}; lower target_ltv or the rung",
+            chain.target_ltv
+        ));
+    }
+    Ok(())
+}
+
+fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
+    Box::new(Leveraged::default())
+}
+
+#[derive(Debug, Default)]
+struct Leveraged {
+    /// External flows that the loop has been scaled to.
+    flows_scaled: u64,
+    last_moved_at: Option<Timestamp>,
+    moving_at: Option<Timestamp>,
+}
+
+/// The book as it stands and as it should, in ETH.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    held: Loop,
+    /// What the loop should be worth, debt taken off.
+    target: Quantity,
+    /// What the wallet can do without.
+    spare: Quantity,
+    /// Withdrawals that the wallet does not cover.
+    short: Quantity,
+}
+
+impl Standing {
+    fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
+        let held = Loop::read(context, token_of(context.config)?)?;
+        let owed = Quantity::new(context.pending_withdrawal.get());
+        let whole = context.exposure.net_delta.sub(owed)?.max(Quantity::ZERO);
+        let reserve = whole.at_rate(context.config.reserve_ratio, Rounding::Ceil)?;
+        let gas = settings(context)?.gas_reserve;
+        let spare = spare_ether(context)?;
+        Ok(Self {
+            held,
+            target: whole.sub(reserve)?.sub(gas)?.max(Quantity::ZERO),
+            spare: spare.sub(owed)?.sub(reserve)?.max(Quantity::ZERO),
+            short: owed.sub(spare.min(owed))?,
+        })
+    }
+}
+
+impl Strategy for Leveraged {
+    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
+        if let Some(step) = rewards::harvest(context)? {
+            return Ok(step);
+        }
+        if leftover(context).is_positive() {
+            let step = leg_of(vec![unwrap(AmountOrAll::All)]);
+            return Ok(act(Action::SellDust, "unwrap", step));
+        }
+        let book = Standing::read(context)?;
+        self.rebalance(context, &book)
+    }
+
+    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
+        let book = Standing::read(context)?;
+        if book.held.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(plan(
+            Action::ExitFull,
+            "risk",
+            book.held.close(context)?,
+        )))
+    }
+
+    fn deleverage(
+        &mut self,
+        context: &Context<'_>,
+        _venue: Venue,
+        fraction: Rate,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let held = Standing::read(context)?.held;
+        if held.debt.is_zero() {
+            return Ok(None);
+        }
+        let debt = held.debt.at_rate(fraction, Rounding::Ceil)?;
+        let leg = held.shrink(context, debt, Quantity::ZERO)?;
+        Ok(Some(plan(Action::ExitPartial, "deleverage", leg)))
+    }
+
+    /// The book is meant to be long: its delta is the capital's own.
+    fn is_building(&self, _flows_seen: u64) -> bool {
+        true
+    }
+
+    fn completed(&mut self, flows_seen: u64, traded: bool) {
+        if let Some(at) = self.moving_at.take()
+            && traded
+        {
+            self.last_moved_at = Some(at);
+            self.flows_scaled = flows_seen;
+        }
+    }
+}
+
+impl Leveraged {
+    fn rebalance(
+        &mut self,
+        context: &Context<'_>,
+        book: &Standing,
+    ) -> Result<Decision, ComponentError> {
+        let config = context.config;
+        let chain = settings(context)?;
+        let held = &book.held;
+        let scale = context.flows_seen != self.flows_scaled;
+        let rested = self
+            .last_moved_at
+            .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
+        if book.short.is_positive() && !held.is_empty() {
+            return self.withdraw(context, book);
+        }
+        let threshold = config.position_deviation_threshold;
+        let band = book.target.at_rate(threshold, Rounding::Floor)?;
+        let own = book.target.sub(held.equity()?)?.min(book.spare);
+        let own = floor_to_unit(context, ETH, own.max(Quantity::ZERO))?;
+        if (scale || (rested && own > band)) && own >= config.min_transfer && !context.reduce_only {
+            let (action, reason) = if held.is_empty() {
+                (Action::EntryFull, "entry")
+            } else {
+                (Action::EntryPartial, "capital_flow")
+            };
+            if let Some(leg) = held.grow(context, own, chain.target_ltv)? {
+                return Ok(self.begin(context, action, reason, leg));
+            }
+        }
+        if scale {
+            self.flows_scaled = context.flows_seen;
+        }
+        if held.is_empty() || !rested {
+            return Ok(Decision::Hold);
+        }
+        self.mend_ratio(context, held, threshold)
+    }
+
+    /// Brings a debt ratio that has left its band back to the target.
+    fn mend_ratio(
+        &mut self,
+        context: &Context<'_>,
+        held: &Loop,
+        threshold: Rate,
+    ) -> Result<Decision, ComponentError> {
+        let target = settings(context)?.target_ltv;
+        let band = target.mul(threshold, Rounding::Floor)?;
+        let ltv = held.ltv()?;
+        if ltv.sub(target)?.abs()? <= band {
+            return Ok(Decision::Hold);
+        }
+        if ltv > target {
+            let wanted = held.collateral_ether.at_rate(target, Rounding::Floor)?;
+            let excess = held.debt.sub(wanted)?;
+            let debt = excess.div_rate(Rate::ONE.sub(target)?, Rounding::Floor)?;
+            let leg = held.shrink(context, debt, Quantity::ZERO)?;
+            return Ok(self.begin(context, Action::ExitPartial, "debt_ratio", leg));
+        }
+        if context.reduce_only {
+            return Ok(Decision::Hold);
+        }
+        match held.grow(context, Quantity::ZERO, target)? {
+            Some(leg) => Ok(self.begin(context, Action::EntryPartial, "debt_ratio", leg)),
+            None => Ok(Decision::Hold),
+        }
+    }
+
+    /// Takes what a withdrawal needs out of the loop, at the ratio it has.
+    fn withdraw(
+        &mut self,
+        context: &Context<'_>,
+        book: &Standing,
+    ) -> Result<Decision, ComponentError> {
+        let held = &book.held;
+        let equity = held.equity()?;
+        if !book.target.is_positive() || book.short >= equity {
+            let leg = held.close(context)?;
+            return Ok(self.begin(context, Action::ExitFull, "withdrawal", leg));
+        }
+        // The slippage of the sale comes out of what leaves, so a little more leaves.
+        let slippage = settings(context)?.max_slippage.to_rate(Rounding::Up)?;
+        let leaving = book
+            .short
+            .div_rate(Rate::ONE.sub(slippage)?, Rounding::Ceil)?;
+        let part = leaving.ratio(equity, Rounding::Up)?.min(Rate::ONE);
+        let debt = held.debt.at_rate(part, Rounding::Ceil)?;
+        let rate = held.token.rate_now(context).unwrap_or_default();
+        let more = leaving.div_rate(Rate::new(rate), Rounding::Ceil)?;
+        let more = floor_to_unit(context, held.token.asset, more)?;
+        let leg = held.shrink(context, debt, more)?;
+        Ok(self.begin(context, Action::ExitPartial, "withdrawal", leg))
+    }
+
+    fn begin(
+        &mut self,
+        context: &Context<'_>,
+        action: Action,
+        reason: &'static str,
+        leg: Leg,
+    ) -> Decision {
+        self.moving_at = Some(context.view.now());
+        act(action, reason, leg)
+    }
+}
