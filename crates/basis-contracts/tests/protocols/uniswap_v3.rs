@@ -5,6 +5,12 @@
 //! amounts or the revert's reason, the pool's words, all ticks and the position touched must be the
 //! same; the bitmap is compared now and then.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail as loudly as the tests"
+)]
+
 use std::collections::BTreeSet;
 
 use basis_contracts::abi::{Token, call, from_address};

@@ -42,6 +42,12 @@ mod liquidity_amounts;
 mod pool;
 mod position;
 mod price;
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "oracles read best in plain operators; tests trap overflow"
+)]
+mod property_tests;
 mod restore;
 mod router;
 mod sqrt_price;

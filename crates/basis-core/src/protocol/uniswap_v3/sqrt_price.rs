@@ -15,6 +15,8 @@ use crate::num::{MathError, U256};
 pub(super) type SqrtPrice = Uint<192, 3>;
 /// A product of a 256-bit number and a price.
 type Wide = Uint<448, 7>;
+/// Dividend and divisor of an amount of token0: 384 and 320 bits at most.
+type Fraction = Uint<384, 6>;
 
 /// `liquidity × 2^96`.
 #[inline]
@@ -31,12 +33,26 @@ fn ordered(a: SqrtPrice, b: SqrtPrice) -> (SqrtPrice, SqrtPrice) {
 
 /// The fraction whose quotient is the amount of token0 between two prices: dividend and divisor.
 #[inline]
-fn amount0_fraction(a: SqrtPrice, b: SqrtPrice, liquidity: u128) -> (Wide, Wide) {
+fn amount0_fraction(a: SqrtPrice, b: SqrtPrice, liquidity: u128) -> (Fraction, Fraction) {
     let (lower, upper) = ordered(a, b);
-    let dividend: Wide = shifted(liquidity).widening_mul(upper.wrapping_sub(lower));
-    let divisor: Uint<384, 6> = upper.widening_mul(lower);
-    let [d0, d1, d2, d3, d4, d5] = *divisor.as_limbs();
-    (dividend, Wide::from_limbs([d0, d1, d2, d3, d4, d5, 0]))
+    let [p0, p1, p2, p3, p4] = *liquidity_times(liquidity, upper.wrapping_sub(lower)).as_limbs();
+    // 128 + 160 bits, moved up by 96.
+    let dividend = Fraction::from_limbs([
+        0,
+        p0 << 32,
+        (p0 >> 32) | (p1 << 32),
+        (p1 >> 32) | (p2 << 32),
+        (p2 >> 32) | (p3 << 32),
+        (p3 >> 32) | (p4 << 32),
+    ]);
+    (dividend, upper.widening_mul(lower))
+}
+
+/// `liquidity × difference`.
+#[inline]
+fn liquidity_times(liquidity: u128, difference: SqrtPrice) -> Uint<320, 5> {
+    let limbs = [low_limb(liquidity), low_limb(liquidity >> 64)];
+    difference.widening_mul(Uint::<128, 2>::from_limbs(limbs))
 }
 
 /// The low 256 bits of a number known to fit them.
@@ -51,12 +67,16 @@ fn low_256(number: Wide) -> U256 {
 pub(super) fn amount0_between(a: SqrtPrice, b: SqrtPrice, liquidity: u128, round_up: bool) -> U256 {
     let (dividend, divisor) = amount0_fraction(a, b, liquidity);
     let (quotient, remainder) = dividend.div_rem(divisor);
-    let up = U256::from(u8::from(round_up && !remainder.is_zero()));
     // Below 2^224: liquidity × 2^96, divided by a price of at least 1.
-    low_256(quotient).wrapping_add(up)
+    let [q0, q1, q2, q3, ..] = *quotient.as_limbs();
+    let up = U256::from(u8::from(round_up && !remainder.is_zero()));
+    U256::from_limbs([q0, q1, q2, q3]).wrapping_add(up)
 }
 
 /// Whether `amount` is at least the amount of token0 between two prices, rounded as asked.
+///
+/// `amount ≥ ⌈x/y⌉` means `amount × y ≥ x`, and `amount ≥ ⌊x/y⌋` means `(amount + 1) × y > x`: no
+/// division.
 #[inline]
 pub(super) fn covers_amount0(
     amount: U256,
@@ -65,35 +85,28 @@ pub(super) fn covers_amount0(
     liquidity: u128,
     round_up: bool,
 ) -> bool {
-    // amount >= ⌈x/y⌉ means amount × y >= x; amount >= ⌊x/y⌋ means (amount + 1) × y > x.
     let (dividend, divisor) = amount0_fraction(a, b, liquidity);
-    let Some(amount) = (if round_up {
-        Some(amount)
+    let amount = if round_up {
+        amount
     } else {
-        amount.checked_add(U256::ONE)
-    }) else {
-        return true;
+        amount.saturating_add(U256::ONE)
     };
-    let product: Uint<704, 11> = divisor.widening_mul(amount);
-    let dividend = Uint::<704, 11>::from_limbs_slice(dividend.as_limbs());
-    if round_up {
-        product >= dividend
+    let order = if let [low, high, 0, 0] = *amount.as_limbs() {
+        let short = Uint::<128, 2>::from_limbs([low, high]);
+        let product: Uint<512, 8> = divisor.widening_mul(short);
+        product.cmp(&Uint::from_limbs_slice(dividend.as_limbs()))
     } else {
-        product > dividend
-    }
+        let product: Uint<640, 10> = divisor.widening_mul(amount);
+        product.cmp(&Uint::from_limbs_slice(dividend.as_limbs()))
+    };
+    order.is_gt() || (round_up && order.is_eq())
 }
 
 /// Amount of token1 between two prices.
 #[inline]
 pub(super) fn amount1_between(a: SqrtPrice, b: SqrtPrice, liquidity: u128, round_up: bool) -> U256 {
     let (lower, upper) = ordered(a, b);
-    let product: Uint<320, 5> = upper
-        .wrapping_sub(lower)
-        .widening_mul(Uint::<128, 2>::from_limbs([
-            low_limb(liquidity),
-            low_limb(liquidity >> 64),
-        ]));
-    let [p0, p1, p2, p3, p4] = *product.as_limbs();
+    let [p0, p1, p2, p3, p4] = *liquidity_times(liquidity, upper.wrapping_sub(lower)).as_limbs();
     let quotient = U256::from_limbs([
         (p1 >> 32) | (p2 << 32),
         (p2 >> 32) | (p3 << 32),
@@ -413,6 +426,16 @@ mod tests {
         );
         assert!(amount0_delta(U256::ZERO, Q96, 1, true).is_err());
         assert!(amount0_delta(U256::MAX, Q96, 1, true).is_err());
+    }
+
+    #[test]
+    fn an_amount_that_divides_exactly_is_covered_by_itself_and_no_less() {
+        // Doubling the sqrt price from 1 pays half the liquidity in token0.
+        let (a, b) = (narrow(Q96), narrow(Q96 << 1));
+        for round_up in [true, false] {
+            let covers = |units: u64| covers_amount0(U256::from(units), a, b, 1000, round_up);
+            assert_eq!([499, 500, 501].map(covers), [false, true, true]);
+        }
     }
 
     #[test]

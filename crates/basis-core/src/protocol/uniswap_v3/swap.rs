@@ -257,7 +257,7 @@ impl<'a> Walk<'a> {
 
     /// Goes until the amount is met or the limit is.
     pub(super) fn run(&mut self, notes: &mut impl Notes) -> Result<(), UniswapV3Error> {
-        while !self.remaining.units().is_zero() && self.sqrt_price != self.limit {
+        while !self.is_over() {
             if self.liquidity == 0 {
                 self.skip_empty_words();
             }
@@ -266,9 +266,15 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Whether the amount is met or the limit is.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.remaining.units().is_zero() || self.sqrt_price == self.limit
+    }
+
     /// One turn of the contract's loop.
     #[inline]
-    fn step(&mut self, notes: &mut impl Notes) -> Result<(), UniswapV3Error> {
+    pub(super) fn step(&mut self, notes: &mut impl Notes) -> Result<(), UniswapV3Error> {
         let target = self.next_target();
         let beyond_limit = if self.zero_for_one {
             target.sqrt_price < self.limit

@@ -3,6 +3,13 @@
 //! The recordings are not part of the repository; without them the test says so and passes. The
 //! randomized comparison with the contract itself needs no recording.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail as loudly as the tests"
+)]
+
 use std::path::Path;
 
 use basis_core::num::U256;
