@@ -18,8 +18,8 @@ use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
 use basis_core::market::{Coverage, Mark, MarketData, MarketView, SlotId};
-use basis_core::num::{Price, Value};
-use basis_core::plan::Plan;
+use basis_core::num::{Price, Quantity, Value};
+use basis_core::plan::{Action, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{Label, SeriesId, Span, Timestamp, Venue};
@@ -32,9 +32,10 @@ use crate::numeraire::ShareAttribution;
 use crate::parked::Parked;
 use crate::pnl::Attribution;
 use crate::result::{
-    MarginColumn, PriceColumn, RunResult, StepColumns, StepEnd, TokenColumn, UnbookedFunding,
+    MarginColumn, PriceColumn, RefusedWithdrawal, RunResult, StepColumns, StepEnd, TokenColumn,
+    UnbookedFunding,
 };
-use crate::risk::{RiskLevel, RiskMonitor, Verdict};
+use crate::risk::{Passing, RiskLevel, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
 use crate::statistics::Running;
@@ -120,6 +121,7 @@ pub struct Engine {
     share_attribution: Option<ShareAttribution>,
     coverage: Vec<Coverage>,
     unbooked: Vec<UnbookedFunding>,
+    refused: Vec<RefusedWithdrawal>,
     due_flows: u64,
     halted: Option<String>,
     entered: bool,
@@ -220,6 +222,7 @@ impl Engine {
             share_attribution,
             coverage,
             unbooked: Vec::new(),
+            refused: Vec::new(),
             due_flows: 0,
             halted: None,
             entered: false,
@@ -302,11 +305,12 @@ impl Engine {
         self.happenings(at)?;
         self.look()?;
         let reference = self.reference_mark();
-        let building = self.strategy.is_building(self.due_flows);
+        self.refuse_withdrawals(at)?;
+        let passing = self.passing(at)?;
         let events = self.events.as_ref();
         let verdict = self
             .risk
-            .assess(at, &self.exposure, reference, building, events)?;
+            .assess(at, &self.exposure, reference, passing, events)?;
         let acted = match (&self.halted, verdict) {
             (Some(_), _) | (None, Verdict::Halt) => self.halt(at)?,
             (None, Verdict::Deleverage { account, fraction }) => {
@@ -342,9 +346,50 @@ impl Engine {
         Ok(())
     }
 
+    /// Refuses withdrawals that ask for more than there is. At their instant they count as never due;
+    /// later the book has been closed for them, and the refusal counts as a flow of its own.
+    fn refuse_withdrawals(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+        let pending = setup::pending_withdrawal(&self.config, &self.transit, at)?;
+        if pending.is_zero() {
+            return Ok(());
+        }
+        let free = self.consult(true, |strategy, context| {
+            Ok((strategy.payable(context)?, context.equity_in_share_class()?))
+        })?;
+        let refused = setup::refuse_withdrawals(&self.config, &self.transit, at, free)?;
+        for withdrawal in refused {
+            self.state(at, "withdrawal_refused", withdrawal.to_string());
+            self.refused.push(withdrawal);
+        }
+        self.due_flows = self.flows_due(at);
+        Ok(())
+    }
+
+    /// External flows due by `at`, refusals taken into account.
+    fn flows_due(&self, at: Timestamp) -> u64 {
+        let step = self.config.step;
+        let late = |row: &&RefusedWithdrawal| row.refused_at >= row.at.plus(step);
+        let late = self.refused.iter().filter(late).count() as u64;
+        let at_once = self.refused.len() as u64 - late;
+        setup::flows_due(&self.config, at) + late - at_once
+    }
+
+    /// What of the exposure is capital that comes or goes.
+    fn passing(&self, at: Timestamp) -> Result<Passing, ComponentError> {
+        let mut passing = Passing {
+            building: self.strategy.is_building(self.due_flows),
+            owed: Quantity::ZERO,
+        };
+        if self.config.is_in_kind() {
+            let owed = setup::pending_withdrawal(&self.config, &self.transit, at)?;
+            passing.owed = Quantity::new(owed.get());
+        }
+        Ok(passing)
+    }
+
     /// What happened by itself: venues in the order of the run, the wallet last.
     fn happenings(&mut self, at: Timestamp) -> Result<(), ComponentError> {
-        self.due_flows = setup::flows_due(&self.config, at);
+        self.due_flows = self.flows_due(at);
         let mut touched = Vec::new();
         for index in 0..self.tight.venues.len() {
             let Some(slot) = self.tight.venues.get_mut(index) else {
@@ -609,7 +654,8 @@ impl Engine {
         }
         if plan.traded {
             self.tight.counts.rebalances += u64::from(self.entered);
-            self.entered = true;
+            // What is traded before only makes the entry possible.
+            self.entered |= plan.action == Action::EntryFull;
         }
         self.strategy.completed(plan.flows, plan.traded);
         self.back_off(at, plan.failed);
@@ -774,6 +820,7 @@ impl Engine {
             counts,
             coverage: self.coverage,
             unbooked_funding: self.unbooked,
+            refused_withdrawals: self.refused,
             assumptions,
             halted: self.halted,
             health,

@@ -46,6 +46,8 @@ pub struct RunResult {
     pub coverage: Vec<Coverage>,
     /// Funding instants that booked nothing, with the notional they left exposed.
     pub unbooked_funding: Vec<UnbookedFunding>,
+    /// Scheduled withdrawals that were not paid because they asked for more than there was.
+    pub refused_withdrawals: Vec<RefusedWithdrawal>,
     /// What the result rests on, in sentences.
     pub assumptions: Vec<String>,
     /// Whether risk ended the strategy before the end of the range.
@@ -232,6 +234,36 @@ pub struct UnbookedFunding {
     pub position: Quantity,
     /// Its worth at mark, >= 0, USD.
     pub exposed_notional: Value,
+}
+
+/// A scheduled withdrawal that the equity could not pay. It displays as the event log has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusedWithdrawal {
+    /// When it was due.
+    pub at: Timestamp,
+    /// When it was refused: at its instant, or later when closing had cost too much.
+    pub refused_at: Timestamp,
+    /// In what.
+    pub asset: Asset,
+    /// Units asked for, > 0.
+    pub asked: Quantity,
+    /// Equity that was free for it, >= 0.
+    pub available: Quantity,
+}
+
+impl std::fmt::Display for RefusedWithdrawal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            asset,
+            asked,
+            available,
+            ..
+        } = self;
+        write!(
+            f,
+            "withdrawal refused: asked {asked} {asset}, available {available} {asset}"
+        )
+    }
 }
 
 /// Time-weighted statistics; floats, for reading, never for books.

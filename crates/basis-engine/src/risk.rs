@@ -72,6 +72,15 @@ impl Approved<'_> {
     }
 }
 
+/// What of the net delta is capital on its way and no broken hedge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passing {
+    /// The book is being built with capital that is exposed by itself.
+    pub building: bool,
+    /// Base units that are held for a withdrawal and not ours to hedge.
+    pub owed: Quantity,
+}
+
 /// Exposure too small to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dust {
@@ -109,8 +118,8 @@ impl RiskMonitor {
         self.level
     }
 
-    /// Judges the present exposure and records a change of level. While the book is `building`, its
-    /// net delta is that of capital on its way and halts nothing.
+    /// Judges the present exposure and records a change of level. The net delta of capital that is only
+    /// `passing` halts nothing.
     ///
     /// # Errors
     /// POS-002 when a ratio leaves the range.
@@ -119,7 +128,7 @@ impl RiskMonitor {
         at: Timestamp,
         exposure: &Exposure,
         reference: Price,
-        building: bool,
+        passing: Passing,
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
         let limits = self.limits;
@@ -130,7 +139,7 @@ impl RiskMonitor {
         } else {
             margin
         };
-        let delta_halts = self.delta_halts(at, exposure, reference, building)?;
+        let delta_halts = self.delta_halts(at, exposure, reference, passing)?;
         let level = if delta_halts {
             RiskLevel::Halt
         } else {
@@ -174,17 +183,17 @@ impl RiskMonitor {
         at: Timestamp,
         exposure: &Exposure,
         reference: Price,
-        building: bool,
+        passing: Passing,
     ) -> Result<bool, ComponentError> {
         let most = exposure
             .gross_delta
             .at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
-        let net = exposure.net_delta.abs()?;
+        let net = exposure.net_delta.sub(passing.owed)?.abs()?;
         let is_dust = match self.dust {
             Dust::Worth(worth) => net.notional(reference, Rounding::Floor)? <= worth,
             Dust::Units(units) => net <= units,
         };
-        if building || net <= most || is_dust {
+        if passing.building || net <= most || is_dust {
             self.net_delta_since = None;
             return Ok(false);
         }

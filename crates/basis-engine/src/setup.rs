@@ -7,14 +7,15 @@ use basis_core::market::{
     Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, SeriesRequest, ViewError,
     coverage,
 };
-use basis_core::num::Value;
+use basis_core::num::{Quantity, Value};
 use basis_core::rules::RuleBook;
-use basis_core::transit::Transit;
+use basis_core::transit::{ExternalFlow, Transit};
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue};
 use basis_core::venue::FillAt;
 
 use crate::account::Pricing;
 use crate::config::RunConfig;
+use crate::result::RefusedWithdrawal;
 use crate::risk::Dust;
 use crate::strategy::{self, ModeRow};
 
@@ -301,6 +302,43 @@ pub(crate) fn dust(config: &RunConfig) -> Dust {
     } else {
         Dust::Worth(Value::new(config.dust_threshold.get()))
     }
+}
+
+/// Takes due withdrawals out of the queue that nothing could pay: at their instant those of more than
+/// is `payable`, later those of more than the `equity`, both in the share class and less the
+/// withdrawals before them.
+pub(crate) fn refuse_withdrawals(
+    config: &RunConfig,
+    transit: &Transit,
+    now: Timestamp,
+    (payable, equity): (Quantity, Quantity),
+) -> Result<Vec<RefusedWithdrawal>, ComponentError> {
+    let mut refused = Vec::new();
+    let due = |flow: &&ExternalFlow| flow.at <= now && flow.amount.is_negative();
+    let queued = transit.external_queued();
+    let mut numbers = Vec::new();
+    let mut before = Quantity::ZERO;
+    for flow in queued.iter().filter(due) {
+        let asked = flow.amount.abs()?;
+        let is_new = flow.at > now.minus(config.step);
+        let free = if is_new { payable } else { equity }.sub(before)?;
+        if asked <= free {
+            before = before.add(asked)?;
+            continue;
+        }
+        numbers.push((flow.at, flow.number));
+        refused.push(RefusedWithdrawal {
+            at: flow.at,
+            refused_at: now,
+            asset: flow.asset,
+            asked,
+            available: free.max(Quantity::ZERO),
+        });
+    }
+    if !numbers.is_empty() {
+        transit.take_external(now, |flow| numbers.contains(&(flow.at, flow.number)));
+    }
+    Ok(refused)
 }
 
 /// Withdrawals that are due and not paid, in the share class.

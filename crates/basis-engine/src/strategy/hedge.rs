@@ -18,7 +18,7 @@ use crate::config::{RebalanceTo, RunConfig};
 const LEVERAGE_MIN: Fixed18 = fixed18!("5");
 
 /// Room left below the free spot balance for the price to have moved against a market buy.
-const SPOT_BUFFER: Rate = Rate::literal("0.001");
+pub(super) const SPOT_BUFFER: Rate = Rate::literal("0.001");
 
 /// What of the rules a hedged book needs, looked up once and again when dated rules change.
 #[derive(Clone, Debug)]
@@ -324,6 +324,17 @@ pub(super) fn send_cost(
     Ok(row.map_or(Quantity::ZERO, |row| Quantity::new(row.fee.get())))
 }
 
+/// The least that is sent away from `venue`: by its rules, and by the configuration.
+pub(super) fn least_sent(
+    context: &Context<'_>,
+    venue: Venue,
+    asset: Asset,
+) -> Result<Quantity, ComponentError> {
+    let row = rules_of(context, venue)?.withdrawal(asset);
+    let least = row.map_or(Quantity::ZERO, |row| Quantity::new(row.minimum.get()));
+    Ok(least.max(context.config.min_transfer))
+}
+
 /// The rules of an instrument now in force.
 pub(super) fn rules_of<'a>(
     context: &'a Context<'_>,
@@ -351,6 +362,18 @@ pub(super) fn instrument<'a>(
             let message = format!("{venue} lists no {kind} {symbol} on {}", context.view.now());
             ComponentError::new(Code::StrategyInfeasible, message)
         })
+}
+
+impl Hedge<'_> {
+    /// The smallest order that the venue takes at `price`.
+    pub(super) fn smallest_order(&self, price: Price) -> Result<Quantity, ComponentError> {
+        let rules = self.rules;
+        let by_notional = rules.min_notional.per(price, Rounding::Ceil)?;
+        Ok(rules
+            .min_quantity
+            .max(by_notional)
+            .round_to_lot(rules.lot_size, Rounding::Ceil)?)
+    }
 }
 
 impl<'a> Book<'a> {
@@ -443,7 +466,10 @@ impl<'a> Book<'a> {
             self.wallet_base_target = kept.add(Quantity::new(owed.get()))?;
             let missing = self.wallet_base_target.sub(self.wallet_base)?;
             if owed.is_positive() && missing.is_positive() {
-                self.ship = missing.add(send_cost(context, config.spot_venue, config.asset)?)?;
+                // What is missing may be less than can be sent: then the least that can.
+                let least = least_sent(context, config.spot_venue, config.asset)?;
+                let cost = send_cost(context, config.spot_venue, config.asset)?;
+                self.ship = missing.max(least).add(cost)?;
             }
         } else if !self.in_kind {
             self.wallet_target = reserve.add(pending)?;
@@ -604,6 +630,11 @@ impl<'a> Book<'a> {
         }
     }
 
+    /// h / (1 + h): the part of the capital that is spot.
+    pub(super) const fn spot_share(&self) -> Rate {
+        self.layout.spot_share
+    }
+
     /// Taker fees of the spot leg.
     pub(super) const fn spot_taker_fee(&self) -> Rate {
         self.layout.spot_fees.taker
@@ -701,6 +732,37 @@ impl<'a> Book<'a> {
             for quantity in split(size, rules, self.spot_price, reduces)? {
                 legs.push(Leg::market(rules.key, side, quantity, reduces));
             }
+        }
+        Ok(legs)
+    }
+
+    /// The same, or none where lots and smallest orders would leave more delta than is tolerated: what
+    /// would be mended at once is not traded, and waits until it is large enough to be hedged.
+    pub(super) fn hedged_legs(&self, config: &RunConfig) -> Result<Vec<Leg>, ComponentError> {
+        let legs = self.legs_to_target()?;
+        let (mut spot, mut short) = (self.spot, self.short()?);
+        let before = spot.add(self.outside)?.sub(short)?.abs()?;
+        for leg in &legs {
+            let (change, of) = match &leg.instruction.operation {
+                Operation::SpotTrade(trade) => (trade.side.sign(), trade.quantity),
+                Operation::PerpTrade(trade) => (-trade.side.sign(), trade.quantity),
+                _ => continue,
+            };
+            let change = Quantity::new(of.get().mul_int(change)?);
+            match &leg.instruction.operation {
+                Operation::SpotTrade(_) => spot = spot.add(change)?,
+                _ => short = short.add(change)?,
+            }
+        }
+        let after = spot.add(self.outside)?.sub(short)?.abs()?;
+        let tolerated = spot
+            .max(short)
+            .at_rate(config.delta_tolerance, Rounding::Floor)?;
+        // A bought unit less its fee is what the target counts.
+        let fee = spot.sub(self.spot)?.max(Quantity::ZERO);
+        let fee = fee.at_rate(self.layout.spot_fees.taker, Rounding::Ceil)?;
+        if after > tolerated.add(fee)? && after > before {
+            return Ok(Vec::new());
         }
         Ok(legs)
     }

@@ -10,7 +10,7 @@ use basis_core::types::{Account, Venue};
 
 use super::Context;
 use super::funding::{Moves, route};
-use super::hedge::{Book, rules_of, send_cost};
+use super::hedge::{Book, least_sent, send_cost};
 
 /// Decimals an amount sent is cut to: no venue sends more of them.
 const SENT_DECIMALS: u32 = 8;
@@ -78,9 +78,7 @@ fn send(
             .get()
             .round_to_decimals(SENT_DECIMALS, Rounding::Floor)?,
     );
-    let row = rules_of(context, from.venue)?.withdrawal(config.asset);
-    let least = row.map_or(Quantity::ZERO, |row| Quantity::new(row.minimum.get()));
-    if !amount.is_positive() || amount < least.max(config.min_transfer) {
+    if !amount.is_positive() || amount < least_sent(context, from.venue, config.asset)? {
         return Ok(None);
     }
     let mut moves = Moves::default();

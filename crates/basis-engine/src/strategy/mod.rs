@@ -13,6 +13,7 @@ pub mod eth_staking_only;
 mod funding;
 mod hedge;
 mod in_kind;
+mod leaving;
 mod legs;
 pub mod pure_lending;
 mod spot_perp;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use basis_core::error::ComponentError;
 use basis_core::market::{MarketData, MarketView};
-use basis_core::num::Value;
+use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Venue};
@@ -48,6 +49,25 @@ pub struct Context<'a> {
     pub flows_seen: u64,
     /// Risk allows nothing that adds exposure.
     pub reduce_only: bool,
+}
+
+impl Context<'_> {
+    /// The equity in units of the share class, rounded down.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub fn equity_in_share_class(&self) -> Result<Quantity, ComponentError> {
+        self.in_share_class(self.books.equity())
+    }
+
+    /// An amount of USD in units of the share class, rounded down.
+    pub(crate) fn in_share_class(&self, amount: Value) -> Result<Quantity, ComponentError> {
+        if !self.config.is_in_kind() {
+            return Ok(Quantity::new(amount.get()));
+        }
+        let reference = self.view.quote(self.books.reference()).mark;
+        Ok(amount.per(reference, Rounding::Floor)?)
+    }
 }
 
 /// What a strategy decided.
@@ -87,6 +107,15 @@ pub trait Strategy: Send + std::fmt::Debug {
         venue: Venue,
         fraction: basis_core::num::Rate,
     ) -> Result<Option<Plan>, ComponentError>;
+
+    /// The most of the share class that could be paid out now, with everything closed and its cost off;
+    /// the equity unless the strategy knows better. A withdrawal of more is refused.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        context.equity_in_share_class()
+    }
 
     /// Whether the book is still being built for the `flows_seen` external flows so far, with capital
     /// that is exposed by itself: its net delta is then the capital's, not a broken hedge.

@@ -166,6 +166,12 @@ impl Strategy for SpotPerp {
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
     }
 
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let book = Book::read(context, layout)?;
+        context.in_share_class(context.books.equity().sub(book.cost_of_leaving(context)?)?)
+    }
+
     fn is_building(&self, flows_seen: u64) -> bool {
         self.in_kind && flows_seen != self.flows_scaled
     }
@@ -232,7 +238,8 @@ impl SpotPerp {
             return Ok(fund(context, action, moves));
         }
         if exact && let Some(sale) = in_kind::raise_margin(context, &book)? {
-            let sale = vec![sale];
+            // The sale raises what the hedge stands on; the entry is the hedge itself.
+            let (action, sale) = (Action::EntryPartial, vec![sale]);
             return Ok(Decision::Act(plan(context, action, "raise_margin", sale)));
         }
         let spot_need = spot_need(&book)?;
@@ -248,7 +255,7 @@ impl SpotPerp {
             return Ok(Decision::Hold);
         }
         book.aim_within_cash()?;
-        let legs = book.legs_to_target()?;
+        let legs = book.hedged_legs(context.config)?;
         if legs.is_empty() {
             self.flows_scaled = context.flows_seen;
             return dust(context, &book);
@@ -505,12 +512,7 @@ fn smallest_capital(context: &Context<'_>, book: &Book<'_>) -> Result<(), Compon
         context.books.equity().get()
     };
     for hedge in &book.hedges {
-        let rules = hedge.rules;
-        let by_notional = rules.min_notional.per(book.spot_price, Rounding::Ceil)?;
-        let smallest = rules
-            .min_quantity
-            .max(by_notional)
-            .round_to_lot(rules.lot_size, Rounding::Ceil)?;
+        let smallest = hedge.smallest_order(book.spot_price)?;
         if hedge.target >= smallest || !hedge.fresh {
             continue;
         }

@@ -107,6 +107,9 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let run_ms = cpu.elapsed().as_secs_f64() * 1_000.0;
     bar.finish_and_clear();
 
+    for refused in &result.refused_withdrawals {
+        session.warn(&format!("{} {refused}", refused.at));
+    }
     if let Some(halted) = &result.halted {
         session.warn(&format!("the strategy was halted: {halted}"));
     }

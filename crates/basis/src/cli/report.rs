@@ -44,6 +44,13 @@ pub(super) fn human(summary: &Json, out: Option<&Path>) -> String {
     if let Some(halted) = summary["halted"].as_str() {
         parts.push(format!("HALTED: {halted}"));
     }
+    parts.extend(list(
+        "withdrawals refused",
+        &rows(&summary["refused_withdrawals"], |row| {
+            let (asked, available) = (text(&row["asked"]), text(&row["available"]));
+            format!("{}: asked {asked}, available {available}", text(&row["at"]))
+        }),
+    ));
     parts.extend(list("gaps", &gaps(&summary["gaps"])));
     parts.extend(list(
         "proxies",

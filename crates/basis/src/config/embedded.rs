@@ -25,7 +25,13 @@ macro_rules! embedded {
 }
 
 /// The strategy modes.
-pub const MODES: &[Embedded] = embedded!["modes" / "btc_basis", "modes" / "eth_basis"];
+pub const MODES: &[Embedded] = embedded![
+    "modes" / "pure_lending",
+    "modes" / "btc_basis",
+    "modes" / "eth_basis",
+    "modes" / "eth_staking_only",
+    "modes" / "eth_leveraged",
+];
 
 /// The rules of venues.
 pub const VENUES: &[Embedded] = embedded![

@@ -362,6 +362,7 @@ pub(crate) fn result() -> RunResult {
                 .notional(price("60200"), Rounding::HalfEven)
                 .unwrap(),
         }],
+        refused_withdrawals: Vec::new(),
         assumptions: vec!["1 USDT is 1 USD".to_owned()],
         halted: None,
         health: vec![("binance".to_owned(), Health::default())],

@@ -5,7 +5,7 @@ use basis_core::market::{Coverage, Gap, GapTreatment};
 use basis_core::num::{MathError, Price, Value};
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
-use basis_engine::result::{Counts, RunResult, UnbookedFunding};
+use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, UnbookedFunding};
 use serde_json::{Map, Value as Json, json};
 
 use super::{OutputContext, in_share_class, is_par};
@@ -54,6 +54,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "assumptions": assumptions(&result.assumptions),
         "unbooked_funding": result.unbooked_funding.iter().map(unbooked).collect::<Vec<_>>(),
         "unbooked_funding_total": exposed_total(&result.unbooked_funding),
+        "refused_withdrawals": result.refused_withdrawals.iter().map(refused).collect::<Vec<_>>(),
         "halted": result.halted,
         "config_hash": context.config_hash,
         "versions": versions,
@@ -221,6 +222,15 @@ fn unbooked(row: &UnbookedFunding) -> Json {
         "at": row.at,
         "position": row.position.to_string(),
         "exposed_notional": row.exposed_notional.to_string(),
+    })
+}
+
+fn refused(row: &RefusedWithdrawal) -> Json {
+    json!({
+        "at": row.at,
+        "refused_at": row.refused_at,
+        "asked": row.asked.to_string(),
+        "available": row.available.to_string(),
     })
 }
 

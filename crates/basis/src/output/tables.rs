@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use basis_core::error::ComponentError;
 use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
 use basis_core::market::PriceState;
-use basis_core::num::{MathError, Rounding, Value};
+use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, InstrumentKey, Timestamp};
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{ExecutionRow, StepColumns};
 
 use super::holdings::{Holding, Holdings};
-use super::in_share_class;
 use super::rows::{Column, Kind, Rows};
+use super::{in_share_class, is_par};
 
 /// The columns of `ledger`.
 pub(super) const LEDGER: [Column; 11] = [
@@ -78,7 +78,12 @@ pub(super) fn equity_columns() -> Vec<Column> {
     columns.extend(["equity_usd", "equity_share_class", "external_flow_usd"].map(number));
     let buckets = Attribution::default();
     columns.extend(buckets.rows().iter().map(|(bucket, _)| number(*bucket)));
-    columns.extend(["net_delta_base", "reference_price_usd"].map(number));
+    let last = [
+        "net_delta_base",
+        "reference_price_usd",
+        "numeraire_share_class",
+    ];
+    columns.extend(last.map(number));
     columns
 }
 
@@ -87,20 +92,38 @@ pub(super) fn equity_columns() -> Vec<Column> {
 pub(super) struct Equity<T> {
     table: T,
     share_class: Asset,
+    /// Equity and reference price of the step before.
+    before: Option<(Value, Price)>,
 }
 
 impl<T: Rows> Equity<T> {
     pub(super) const fn new(table: T, share_class: Asset) -> Self {
-        Self { table, share_class }
+        Self {
+            table,
+            share_class,
+            before: None,
+        }
+    }
+
+    /// What the move of the reference price did to the equity the step began with, in the share class.
+    fn numeraire(&self, now: Price) -> Result<Quantity, MathError> {
+        let Some((equity, then)) = self.before else {
+            return Ok(Quantity::ZERO);
+        };
+        let class = |price| in_share_class(self.share_class, equity, price);
+        class(now)?.sub(class(then)?)
     }
 
     /// Writes a row per step.
     pub(super) fn write(&mut self, steps: &StepColumns) -> Result<(), ComponentError> {
-        let table = &mut self.table;
+        let in_dollars = is_par(self.share_class);
         let money = steps.equity_usd.iter().zip(&steps.external_flow_usd);
         let rows = steps.at.iter().zip(money).zip(&steps.attribution);
         let rows = rows.zip(steps.net_delta.iter().zip(&steps.reference));
         for (((at, (equity, flow)), attribution), (delta, reference)) in rows {
+            let numeraire = self.numeraire(*reference)?;
+            self.before = Some((*equity, *reference));
+            let table = &mut self.table;
             table.instant(*at);
             table.number(equity.get());
             table.number(in_share_class(self.share_class, *equity, *reference)?.get());
@@ -110,6 +133,11 @@ impl<T: Rows> Equity<T> {
             }
             table.number(delta.get());
             table.number(reference.get());
+            if in_dollars {
+                table.blank(1);
+            } else {
+                table.number(numeraire.get());
+            }
             table.end()?;
         }
         Ok(())
@@ -350,9 +378,9 @@ mod tests {
             [
                 "timestamp,equity_usd,equity_share_class,external_flow_usd,price,basis,funding,\
                  interest,borrow_cost,staking_yield,rewards,slippage,fees,gas,transfer_cost,liquidation,residual,\
-                 net_delta_base,reference_price_usd",
-                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,60000",
-                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0.25,60100",
+                 net_delta_base,reference_price_usd,numeraire_share_class",
+                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,60000,",
+                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0.25,60100,",
             ]
         );
     }

@@ -138,12 +138,28 @@ fn header(mode: &str, summary: &Json) -> String {
             escape(why)
         )
     });
+    let class = text(&summary["share_class"]);
+    let refused = summary["refused_withdrawals"].as_array();
+    let refused: String = refused
+        .into_iter()
+        .flatten()
+        .map(|row| {
+            format!(
+                "<p class=\"banner\" role=\"alert\"><strong>WITHDRAWAL REFUSED</strong> {}: asked {} \
+                 {class}, available {} {class}</p>",
+                escape(&moment(&row["at"])),
+                escape(&text(&row["asked"])),
+                escape(&text(&row["available"])),
+                class = escape(&class),
+            )
+        })
+        .collect();
     format!(
-        "<header><h1>{}</h1><p>{} to {} UTC · share class {} · data: {}</p></header>{}{}",
+        "<header><h1>{}</h1><p>{} to {} UTC · share class {} · data: {}</p></header>{}{}{refused}",
         escape(mode),
         escape(&moment(&summary["from"])),
         escape(&moment(&summary["to"])),
-        escape(&text(&summary["share_class"])),
+        escape(&class),
         escape(&text(&summary["data_source"])),
         synthetic(summary),
         halted.unwrap_or_default()

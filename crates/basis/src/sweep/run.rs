@@ -223,7 +223,7 @@ fn ran(
         .unavailable()
         .iter()
         .map(|(_, e)| format!("{e} (the mode does not need this venue)"));
-    let notes = warnings.chain(unavailable).collect();
+    let mut notes: Vec<String> = warnings.chain(unavailable).collect();
     let result = prepared.run_into(&mut Forget, &mut |progress| {
         step(progress.step * UNITS / progress.steps.max(1));
     })?;
@@ -236,6 +236,8 @@ fn ran(
         versions: Vec::new(),
     };
     let figures = results::figures(&output::summary(&result, &context));
+    let refused = result.refused_withdrawals.iter();
+    notes.extend(refused.map(|refused| format!("{} {refused}", refused.at)));
     Ok(Outcome::Ran {
         halted: result.halted,
         notes,

@@ -908,6 +908,36 @@ class Audit:
             self.check("executions.csv", number, f"account for money over the border of {venue}", gate, place)
         return Decimal(row["fee"]), timedelta(seconds=int(row["delay_seconds"]))
 
+    # -- capital flows -------------------------------------------------------------------------------
+
+    def audit_flows(self):
+        """Every scheduled flow comes in full, once; a withdrawal may be refused, with what there was."""
+        flows = [(instant(row["at"]), sign * Decimal(row["amount"])) for key, sign in (("deposits", 1), ("withdrawals", -1))
+                 for row in self.config.get(key) or []]
+        flows.sort(key=lambda flow: flow[0])
+        first = self.steps[0]
+        flows = [(first, Decimal(self.config["initial_capital"]), 0)] + [(*flow, n) for n, flow in enumerate(flows, 1)]
+        refused = [(instant(row["at"]), Decimal(row["asked"]), row) for row in self.summary["refused_withdrawals"]]
+        booked = {line.happening: line for line in self.ledger if line.word == "external"}
+        for at, amount, number in flows:
+            line = booked.pop(f"external:{iso(at)}:{number}", None)
+            where = line.number if line else "-"
+            row = next((r for r in refused if r[:2] == (at, -amount)), None)
+            if row:
+                refused.remove(row)
+                self.check("ledger.csv", where, f"withdrawal of {iso(at)} that was refused", None, line)
+                self.check("summary.json", "refused_withdrawals", f"less was there than asked on {iso(at)}", True,
+                           Decimal(row[2]["available"]) < -amount)
+            elif line:
+                self.check("ledger.csv", where, f"amount of the flow of {iso(at)}", amount, line.quantity)
+                kind = "deposit" if amount > 0 else "withdrawal"
+                self.check("ledger.csv", where, f"kind of the flow of {iso(at)}", kind, line.kind)
+                self.check("ledger.csv", where, f"flow of {iso(at)} is not early", True, line.at >= at)
+            elif amount > 0:
+                self.check("ledger.csv", where, f"deposit of {iso(at)}", amount, "no line")
+        self.check("summary.json", "refused_withdrawals", "rows that nothing asked for", [], [iso(r[0]) for r in refused])
+        self.check("ledger.csv", "-", "flows that nobody scheduled", [], sorted(booked))
+
     # -- (g) the summary -----------------------------------------------------------------------------
 
     def audit_summary(self):
@@ -957,6 +987,8 @@ class Audit:
         stated, file = self.summary["attribution_share_class"], "summary.json"
         if self.config["share_class"] in DOLLARS:
             self.check(file, "attribution_share_class", "none in dollars", None, stated)
+            for number, _, row in self.equity:
+                self.check("equity.csv", number, "no numeraire in dollars", "", row["numeraire_share_class"])
             return
         totals, before, then = defaultdict(Decimal), ZERO, None
         for (number, _, row), value, flow in zip(self.equity, equity, flows):
@@ -966,6 +998,8 @@ class Audit:
             parts["numeraire"] = rounded(before / now) - opening
             residual = rounded(value / now) - opening - rounded(flow / now) - sum(parts.values(), ZERO)
             self.check("equity.csv", number, "residual in the share class is rounding", ZERO, residual, TOLERANCE)
+            self.check("equity.csv", number, "numeraire in the share class", parts["numeraire"],
+                       Decimal(row["numeraire_share_class"] or "Infinity"))
             for bucket, part in (*parts.items(), ("residual", residual)):
                 totals[bucket] += part
             before, then = value, now
@@ -1076,6 +1110,7 @@ class Audit:
         self.audit_ledger()
         self.replay()
         self.audit_transfers()
+        self.audit_flows()
         self.audit_summary()
         self.audit_coverage()
         return self.differences

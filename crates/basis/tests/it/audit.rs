@@ -331,6 +331,43 @@ fn a_synthetic_run_is_audited_as_far_as_its_files_go_and_says_so() {
 }
 
 #[test]
+fn a_refused_withdrawal_is_said_listed_and_audited() {
+    if !python() {
+        return;
+    }
+    let out = fresh("refused");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
+    let flows = "withdrawals=[{ at: 2024-01-05T00:00:00Z, amount: 20000 }, \
+                 { at: 2024-01-10T00:00:00Z, amount: 500000 }]";
+    command.args([
+        "backtest",
+        "btc_basis",
+        "--to",
+        "2024-01-20",
+        "--set",
+        flows,
+    ]);
+    let done = command.arg("--out").arg(&out).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let said = "2024-01-10T00:00:00Z withdrawal refused: asked 500000 USDT, available 79";
+    assert!(text(&done.stderr).contains(said), "{}", text(&done.stderr));
+    assert!(text(&done.stdout).contains("withdrawals refused"));
+    let listed = json(&out)["refused_withdrawals"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["asked"], "500000");
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("WITHDRAWAL REFUSED"));
+    assert_agrees(&out, None);
+    // A withdrawal that is neither paid nor listed is found.
+    let summary = fs::read_to_string(out.join("summary.json")).unwrap();
+    let hidden = summary.replace("\"asked\": \"500000\"", "\"asked\": \"400000\"");
+    assert_ne!(summary, hidden);
+    fs::write(out.join("summary.json"), hidden).unwrap();
+    let report = text(&audit(&out, None).stdout);
+    assert!(report.contains("rows that nothing asked for"), "{report}");
+}
+
+#[test]
 fn a_changed_trade_in_the_ledger_is_found() {
     assert_found("ledger", "ledger.csv", "quantity", |row| {
         row.contains(",trade,")

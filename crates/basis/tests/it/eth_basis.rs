@@ -15,8 +15,9 @@ use std::sync::Arc;
 use basis::assembly;
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
+use basis::core::event::EventData;
 use basis::core::ledger::EntryKind;
-use basis::core::num::{Quantity, Value};
+use basis::core::num::{Quantity, Rounding, Value};
 use basis::core::types::{Span, Timestamp};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::RunResult;
@@ -110,6 +111,75 @@ fn a_deposit_in_eth_is_hedged_and_a_withdrawal_is_paid_in_full() {
         let off = net_delta(&result, from, to);
         assert!(off <= Quantity::literal("0.6"), "{off} from {from} to {to}");
     }
+}
+
+#[test]
+fn a_withdrawal_above_the_equity_is_refused_at_once_and_the_run_goes_on() {
+    let due = start().plus(Span::from_hours(240));
+    let withdrawal = format!("withdrawals=[{{ at: {due}, amount: 500 }}]");
+    let (result, plain) = (run(&[&withdrawal]), run(&[]));
+    assert_explained(&result);
+    let [refused] = result.refused_withdrawals.as_slice() else {
+        panic!("one is refused: {:?}", result.refused_withdrawals)
+    };
+    assert_eq!((refused.at, refused.refused_at), (due, due));
+    assert_eq!(refused.asked, Quantity::literal("500"));
+    let near = Quantity::literal("80")..Quantity::literal("120");
+    assert!(near.contains(&refused.available), "{}", refused.available);
+    let said = result.events.iter().filter_map(|event| match &event.data {
+        EventData::StateUpdate {
+            state: "withdrawal_refused",
+            detail,
+        } => Some(detail.as_str()),
+        _ => None,
+    });
+    let expected = format!(
+        "withdrawal refused: asked 500 ETH, available {} ETH",
+        refused.available
+    );
+    assert_eq!(said.collect::<Vec<_>>(), [expected]);
+    // As if it had never been asked.
+    assert_eq!(result.ledger, plain.ledger);
+}
+
+#[test]
+fn nearly_all_of_the_capital_can_be_withdrawn_and_a_little_more_is_refused() {
+    let due = start().plus(Span::from_hours(240));
+    let asking =
+        |amount: Quantity| run(&[&format!("withdrawals=[{{ at: {due}, amount: {amount} }}]")]);
+    let all = asking(Quantity::literal("500"));
+    let available = all.refused_withdrawals[0].available;
+    let amount = available
+        .get()
+        .round_to_decimals(2, Rounding::Floor)
+        .unwrap();
+    let paid = asking(Quantity::new(amount));
+    assert_explained(&paid);
+    assert_eq!(paid.refused_withdrawals, []);
+    let out = paid
+        .ledger
+        .iter()
+        .find(|line| line.kind == EntryKind::Withdrawal);
+    let out = out.expect("it is paid");
+    assert_eq!(out.quantity, Quantity::new(amount.neg().unwrap()));
+    // What is left is hardly more than the smallest book: the last of it waits for whole lots.
+    assert!(out.at <= due.plus(Span::from_hours(24 * 7)), "{}", out.at);
+    let more = asking(available.add(Quantity::literal("0.01")).unwrap());
+    assert_eq!(more.refused_withdrawals.len(), 1);
+}
+
+#[test]
+fn the_sale_that_raises_margin_is_no_entry() {
+    let result = run(&[]);
+    let traded = result.executions.iter().filter(|row| row.fill.is_some());
+    let mut actions: Vec<_> = traded.map(|row| (row.at, row.action)).collect();
+    actions.dedup();
+    assert_eq!(actions[0].1, "entry_partial", "the sale");
+    assert_eq!(actions[1].1, "entry_full");
+    let entries = actions.iter().filter(|(_, action)| *action == "entry_full");
+    assert_eq!(entries.count(), 1);
+    // The sale and the entry are no rebalances.
+    assert_eq!(result.counts.rebalances, actions.len() as u64 - 2);
 }
 
 /// The recorded data, when it and Python are there.
