@@ -4,12 +4,14 @@
 //! **Invariants.** The environment is never read here: variables arrive as
 //! [`credentials::Variables`]. Time comes from the injected clock. A credential is never printed.
 
+pub mod aave;
 pub mod binance;
 pub mod bybit;
 pub mod cex;
 pub mod chain;
 pub mod credentials;
 pub mod factory;
+pub mod morpho;
 pub mod okx;
 pub mod registry;
 pub mod wallet;

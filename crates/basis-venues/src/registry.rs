@@ -106,7 +106,8 @@ fn operation_texts<S: Serializer>(
 }
 
 impl Registry {
-    /// The drivers that come with the program: the exchanges and, unlisted, the wallet.
+    /// The drivers that come with the program: the exchanges, the lending markets and, unlisted,
+    /// the wallet.
     #[must_use]
     pub fn builtin() -> Self {
         Self {
@@ -114,6 +115,8 @@ impl Registry {
                 crate::binance::DRIVER,
                 crate::bybit::DRIVER,
                 crate::okx::DRIVER,
+                crate::aave::DRIVER,
+                crate::morpho::DRIVER,
                 crate::wallet::DRIVER,
             ],
         }
@@ -248,9 +251,11 @@ mod tests {
                 ("binance".to_owned(), "BinanceExecutionInterface"),
                 ("bybit".to_owned(), "BybitExecutionInterface"),
                 ("okx".to_owned(), "OKXExecutionInterface"),
+                ("aave".to_owned(), "AAVEExecutionInterface"),
+                ("morpho".to_owned(), "MorphoExecutionInterface"),
             ]
         );
-        assert_eq!(registry.all().count(), 4, "and the wallet");
+        assert_eq!(registry.all().count(), 6, "and the wallet");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod columns;
 mod coverage;
 mod mark;
+mod oracle;
 mod row_view;
 mod rows;
 mod series;
@@ -13,6 +14,7 @@ mod view;
 
 pub use coverage::{Coverage, Gap, GapTreatment, coverage};
 pub use mark::{Mark, RateSource};
+pub use oracle::{OracleError, OracleQuote, OracleRatio};
 pub use row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
 pub use rows::{
     AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,

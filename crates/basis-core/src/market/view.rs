@@ -375,6 +375,28 @@ impl MarketView {
             .quote
     }
 
+    /// The mark that `slot` showed at `at`, an instant of the past: the newest bar then, else the
+    /// proxy's, else the newest one held flat. `None` when nothing was visible, or `at` is to come.
+    pub(super) fn mark_at(&self, slot: SlotId, at: Timestamp) -> Option<Price> {
+        let slot = self.slots.get(slot.index()).filter(|_| at <= self.now)?;
+        let age_max = self.policy.bar_age_max;
+        let cursors = [&slot.own, &slot.proxy].into_iter().flatten();
+        let mut held = None;
+        for cursor in cursors {
+            let series = &cursor.series;
+            let Some(row) = series.closed_by(at).checked_sub(1) else {
+                continue;
+            };
+            let (close, opened_at) = (series.close(row)?, series.opened_at(row)?);
+            let age = at.since(opened_at.plus(series.length));
+            if age < age_max.unwrap_or(series.length) {
+                return Some(close);
+            }
+            held = held.or(Some(close));
+        }
+        held
+    }
+
     /// What is visible of the series `id`; `None` when the view does not carry it.
     #[must_use]
     pub fn quote_of(&self, id: SeriesId) -> Option<&Quote> {

@@ -40,7 +40,7 @@ mod refusal;
 mod resting;
 mod settings;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod transfer;

@@ -14,8 +14,11 @@
 //! below zero.
 
 mod atomic;
+pub(crate) mod gas;
 mod interface;
+mod lending;
 mod protocol;
+
 mod transaction;
 
 use std::any::Any;
@@ -33,7 +36,9 @@ use basis_core::venue::{DataProvider, Dependencies};
 use crate::cex::Holdings;
 
 pub(crate) use self::interface::{OnChainDriver, OnChainInterface};
+pub(crate) use self::lending::{EventLines, oracle_refusal, seconds, stale, wrap_first};
 pub(crate) use self::protocol::{Protocol, Sync};
+
 pub(crate) use self::transaction::Transaction;
 pub(crate) use crate::cex::TransferRefusal as Refusal;
 

@@ -134,15 +134,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// A refusal naming the asset when the run reads no series that prices it.
     pub(crate) fn price(&self, asset: Asset) -> Result<Price, Refusal> {
-        let mark = self.view.mark_of(asset);
-        let price = match mark {
-            Some(mark) => self.view.dollars(mark)?,
-            None => None,
-        };
-        price.ok_or_else(|| {
-            let text = format!("{asset} has no price: no series that the run reads values it");
-            Refusal::invalid(text)
-        })
+        price(self.view, asset)
     }
 
     /// Takes `amount` of `asset` from the wallet, for something that is worth as much.
@@ -367,4 +359,24 @@ fn asset_of(item: Item) -> Result<Asset, Refusal> {
             "{item} is no asset of the chain"
         )))
     })
+}
+
+/// The price the run values a unit of `asset` at, in USD.
+fn price(view: &MarketView, asset: Asset) -> Result<Price, Refusal> {
+    let price = match view.mark_of(asset) {
+        Some(mark) => view.dollars(mark)?,
+        None => None,
+    };
+    price.ok_or_else(|| {
+        let text = format!("{asset} has no price: no series that the run reads values it");
+        Refusal::invalid(text)
+    })
+}
+
+/// The price the run values a unit of the asset behind `item` at, in USD.
+///
+/// # Errors
+/// A refusal naming the asset when the run reads no series that prices it.
+pub(super) fn price_of(view: &MarketView, item: Item) -> Result<Price, Refusal> {
+    price(view, asset_of(item)?)
 }

@@ -1,0 +1,255 @@
+//! Aave V3's main market: supply, withdraw, borrow, repay, e-mode; liquidation and flash loans.
+//!
+//! Simulated: the pool's own arithmetic ([`basis_core::protocol::aave_v3`]) with us as its one user,
+//! beside the totals that were recorded. A reserve starts from the newest recorded row; between rows
+//! interest accrues at the recorded rates, and at each row indices, rates and totals snap to what was
+//! recorded. With `own_size` (the default) our own supply and debt move utilization, and so the rates,
+//! on the curve that the row implies ([`curve`]); an index then keeps its own ratio to the recorded
+//! one. Without, indices are the recorded ones at every row, and interest is scaled units × index
+//! growth to the unit. Prices are those of [`MarketView::aave_oracle`].
+//!
+//! It is not the real pool: others do not react to us. What can be taken out is what the row says was
+//! supplied and not borrowed, with our part of both. The risk table is one snapshot for all times. A
+//! flash loan does not lower what the steps of its group find in the reserve. Liquidators are quick
+//! and take all they may, once per step: the largest debt against the largest collateral, at the
+//! pool's numbers.
+//!
+//! **Invariants.** Scaled units and what they stand for are the sums of the reported lines. Nothing is
+//! read before it was known. A refused instruction changes nothing.
+//!
+//! Sources: `basis_core::protocol::aave_v3`; risk parameters and rows from the data directory.
+
+mod curve;
+mod liquidation;
+mod operations;
+mod reserves;
+mod settings;
+mod standing;
+#[cfg(test)]
+mod tests;
+
+use basis_core::error::{ComponentError, VenueErrorKind};
+use basis_core::execution::{LendingHealth, Position, VenueEvent};
+use basis_core::executor::BoxFuture;
+use basis_core::instruction::{FlashLoan, Operation, OperationKind};
+use basis_core::num::Quantity;
+use basis_core::protocol::aave_v3::{Market, Revert, UserId};
+use basis_core::types::{Account, Asset, Item, Label, Timestamp, Venue};
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use self::reserves::Cell;
+use crate::chain::{
+    OnChainDriver, OnChainInterface, Protocol, Refusal, Sync, Transaction, seconds,
+};
+use crate::credentials;
+
+pub use self::settings::AaveSettings;
+
+pub(crate) use self::settings::by_asset;
+
+const AAVE: Venue = Venue::literal("aave");
+/// The only market.
+const MAIN: Label = Label::literal("main");
+const ACCOUNT: Account = Account::new(AAVE, MAIN);
+/// We are the only user; everybody else is in the recorded totals.
+const US: UserId = UserId(0);
+
+const OPERATIONS: &[OperationKind] = &[
+    OperationKind::Supply,
+    OperationKind::Withdraw,
+    OperationKind::Borrow,
+    OperationKind::Repay,
+    OperationKind::SetEMode,
+];
+
+/// The row of Aave in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: AAVE,
+    venue_type: VenueType::OnChain,
+    class_name: "AAVEExecutionInterface",
+    module: module_path!(),
+    description: "Aave V3 lending: supply, borrow, e-mode, flash loans",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::ALCHEMY,
+    modes: &[ExecutionMode::Backtest],
+    operations: OPERATIONS,
+    listed: true,
+    parse_settings: settings::parse_settings,
+    build,
+};
+
+static INTERFACE: OnChainDriver = OnChainDriver {
+    venue: AAVE,
+    operations: OPERATIONS,
+    protocol,
+};
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    OnChainInterface::build(&INTERFACE, settings, mode, dependencies)
+}
+
+fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
+    let parsed = settings.parsed::<AaveSettings>().cloned();
+    Ok(Some(Box::new(Aave::new(parsed.unwrap_or_default()))))
+}
+
+/// The pool with our position in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Aave {
+    settings: AaveSettings,
+    market: Market,
+    /// In the order of the settings, or of the risk table.
+    cells: Vec<Cell>,
+    /// The instant of the last sync.
+    synced_at: Option<Timestamp>,
+}
+
+/// A side of a reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Supply,
+    Debt,
+}
+
+impl Side {
+    const fn item(self, asset: Asset) -> Item {
+        match self {
+            Self::Supply => Item::Shares(asset),
+            Self::Debt => Item::Debt(asset),
+        }
+    }
+}
+
+impl Aave {
+    pub(crate) fn new(settings: AaveSettings) -> Self {
+        let mut market = Market::new(settings.version);
+        // Rates come from the rows; see `curve`.
+        market.hold_rates(true);
+        market.set_flash_loan_premiums(settings.flash_loan_premium_bps, 0);
+        // The first user of an empty market cannot be one too many.
+        let us = market.add_user();
+        debug_assert_eq!(us, Ok(US), "invariant: we are the first user");
+        Self {
+            settings,
+            market,
+            cells: Vec::new(),
+            synced_at: None,
+        }
+    }
+
+    fn cell_of(&self, asset: Asset) -> Option<(usize, &Cell)> {
+        let cells = self.cells.iter().enumerate();
+        cells.into_iter().find(|(_, cell)| cell.asset == asset)
+    }
+
+    /// Whether we have anything here.
+    fn holds(&self) -> bool {
+        self.cells.iter().any(Cell::is_held)
+    }
+}
+
+impl Protocol for Aave {
+    fn venue(&self) -> Venue {
+        AAVE
+    }
+
+    fn snapshot(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
+    }
+
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+        let now = context.view.now();
+        if self.synced_at == Some(now) {
+            return Ok(());
+        }
+        self.catch_up(context)?;
+        self.synced_at = Some(now);
+        self.accrue(context.view, events)?;
+        self.liquidate(context.view, events)
+    }
+
+    fn next_event_at(&self) -> Option<Timestamp> {
+        self.holds().then_some(Timestamp::MIN)
+    }
+
+    fn execute(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        match operation {
+            Operation::Supply(lending) => self.supply(transaction, lending),
+            Operation::Withdraw(lending) => self.withdraw(transaction, lending),
+            Operation::Borrow(lending) => self.borrow(transaction, lending),
+            Operation::Repay(lending) => self.repay(transaction, lending),
+            Operation::SetEMode(wanted) => self.set_e_mode(transaction, wanted.category),
+            other => Err(Refusal::new(VenueErrorKind::Unsupported(format!(
+                "{AAVE} executes no {}",
+                other.kind()
+            )))),
+        }
+    }
+
+    fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
+        for cell in &self.cells {
+            for side in [Side::Supply, Side::Debt] {
+                let quantity = self.scaled(cell, side)?;
+                let units = self.balance(cell, side)?;
+                let item = side.item(cell.asset);
+                positions.push(Position::scaled(ACCOUNT, item, quantity, units));
+            }
+        }
+        Ok(())
+    }
+
+    fn lending(&self, lending: &mut Vec<LendingHealth>) -> Result<(), Refusal> {
+        lending.extend(self.standing()?);
+        Ok(())
+    }
+
+    fn accepts(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Supply(lending)
+            | Operation::Withdraw(lending)
+            | Operation::Borrow(lending)
+            | Operation::Repay(lending) => {
+                lending.market.is_none_or(|market| market == MAIN)
+                    && self.cell_of(lending.asset).is_some()
+            }
+            Operation::SetEMode(_) => true,
+            _ => false,
+        }
+    }
+
+    fn flash_loan_premium(
+        &self,
+        transaction: &Transaction<'_>,
+        loan: &FlashLoan,
+    ) -> Result<Quantity, Refusal> {
+        let now = transaction.now();
+        let (_, cell) = self.open(loan.asset, now)?;
+        let id = cell.listed()?.id;
+        let units = transaction.units(loan.asset, loan.amount)?;
+        let mut market = self.market.clone();
+        let lent = market.begin_flash_loan(id, units, seconds(now)?);
+        let lent = lent.map_err(|e| self.short(e, cell, loan.amount))?;
+        transaction.amount(loan.asset, lent.premium)
+    }
+}
+
+/// A refusal of the pool, with its number.
+fn refused(e: Revert) -> Refusal {
+    let code = match e {
+        Revert::Pool(e) => Some(e.text()),
+        Revert::Arithmetic => Some("0x11"),
+        Revert::DivisionByZero => Some("0x12"),
+        _ => None,
+    };
+    Refusal::other(e.to_string(), code)
+}

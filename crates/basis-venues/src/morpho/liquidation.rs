@@ -1,0 +1,107 @@
+//! The liquidation test of a step.
+
+use basis_core::execution::{VenueEvent, VenueEventKind};
+use basis_core::ledger::EntryKind;
+use basis_core::market::MarketView;
+use basis_core::num::{Quantity, U256};
+use basis_core::protocol::morpho_blue::Liquidation;
+use basis_core::types::Item;
+
+use super::market::{Cell, Side, factor};
+use super::{MORPHO, Morpho, US, refused, seconds};
+use crate::chain::{EventLines, Refusal};
+
+impl Morpho {
+    /// Lets somebody liquidate us in every market where we owe more than our collateral allows: all of
+    /// the debt, or all of the collateral, after which suppliers bear what is still owed.
+    pub(super) fn liquidate(
+        &mut self,
+        view: &MarketView,
+        events: &mut Vec<VenueEvent>,
+    ) -> Result<(), Refusal> {
+        let now = seconds(view.now())?;
+        let mut lines = EventLines::new(view, MORPHO, "liquidation");
+        for cell in self.cells.iter_mut().filter(|cell| cell.owes()) {
+            let price = cell.price(view.now())?;
+            let name = cell.name();
+            let market = &mut cell.live_mut()?.market;
+            let health = market
+                .health(US, price, now)
+                .map_err(|e| refused(name, e))?;
+            if health.is_healthy {
+                continue;
+            }
+            let Ok(input) = market.full_liquidation(US, price, now) else {
+                continue;
+            };
+            let Ok(done) = market.liquidate(US, input, price, now) else {
+                continue;
+            };
+            let wad = health.health_factor_wad.unwrap_or_default();
+            let kind = book(&mut lines, cell, &done, wad)?;
+            events.push(VenueEvent {
+                venue: MORPHO,
+                at: view.now(),
+                kind,
+                entries: lines.take(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The lines: collateral and debt leave, bad debt with them; their sum is what we lost.
+fn book(
+    lines: &mut EventLines<'_>,
+    cell: &mut Cell,
+    done: &Liquidation,
+    wad: U256,
+) -> Result<VenueEventKind, Refusal> {
+    let kind = EntryKind::Liquidation;
+    let account = cell.account();
+    let (loan, collateral) = (cell.settings.loan, cell.settings.collateral);
+    let live = cell.live()?;
+    let seized = live.collateral(done.seized_assets)?;
+    let repaid = live.loan(done.repaid_assets)?;
+    let mut left = vec![(live.loan(done.repaid_shares)?, repaid)];
+    if done.bad_debt_shares != 0 {
+        let bad_debt = live.loan(U256::from(done.bad_debt_assets))?;
+        left.push((live.loan(U256::from(done.bad_debt_shares))?, bad_debt));
+    }
+    let change = seized.neg()?;
+    if !change.is_zero() {
+        lines.book(kind, (account, Item::Asset(collateral)), change, change)?;
+    }
+    let mut moved = Quantity::ZERO;
+    for (shares, assets) in left {
+        let (shares, assets) = (shares.neg()?, assets.neg()?);
+        moved = moved.add(assets)?;
+        lines.book(kind, (account, Item::Debt(loan)), shares, assets)?;
+    }
+    for side in Side::BOTH {
+        let part = if side == Side::Debt {
+            moved
+        } else {
+            Quantity::ZERO
+        };
+        let remainder = cell.settle(side, part)?;
+        if !remainder.is_zero() {
+            // A supply of ours in the same market bears its part of bad debt.
+            let kind = if side == Side::Supply {
+                kind
+            } else {
+                side.interest()
+            };
+            let place = (account, cell.item(side));
+            lines.book(kind, place, Quantity::ZERO, remainder)?;
+        }
+    }
+    Ok(VenueEventKind::LendingLiquidation {
+        account,
+        collateral,
+        seized,
+        debt: loan,
+        repaid,
+        health_factor: factor(wad),
+    })
+}

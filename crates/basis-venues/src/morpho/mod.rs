@@ -1,0 +1,231 @@
+//! Morpho Blue: isolated markets, free flash loans.
+//!
+//! Simulated: the contract's own arithmetic ([`basis_core::protocol::morpho_blue`]) with us as the one
+//! named user. **No market's totals are recorded**: each begins, when the run first uses the chain, with
+//! the totals and the rate of the settings, and the adaptive curve alone moves it from there; others
+//! neither come nor go. Its rates are therefore an assumption, not history. The oracle is the ratio of
+//! protocol rates, or of the run's dollar values where the two assets have different underlyings
+//! ([`MarketView::protocol_ratio`](basis_core::market::MarketView::protocol_ratio)).
+//!
+//! Accounts are `morpho.<market>`. Supply and debt are shares, counted 10^6 to the unit of the loan
+//! asset as the contract mints them at first; collateral is a plain holding that earns nothing. A flash
+//! loan does not lower what the steps of its group find in the contract.
+//!
+//! **Invariants.** Shares and what they stand for are the sums of the reported lines. A refused
+//! instruction changes nothing.
+
+mod liquidation;
+mod market;
+mod operations;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use basis_core::error::{ComponentError, VenueErrorKind};
+use basis_core::execution::{LendingHealth, Position, VenueEvent};
+use basis_core::executor::BoxFuture;
+use basis_core::instruction::{FlashLoan, Operation, OperationKind};
+use basis_core::num::{Quantity, U256};
+use basis_core::protocol::morpho_blue::{self, Refusal as Revert, User};
+use basis_core::types::{Timestamp, Venue};
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use self::market::Cell;
+use crate::chain::{
+    OnChainDriver, OnChainInterface, Protocol, Refusal, Sync, Transaction, seconds,
+};
+use crate::credentials;
+
+pub use self::settings::{MarketSettings, MorphoSettings};
+
+const MORPHO: Venue = Venue::literal("morpho");
+const US: User = User(0);
+const FEE_RECIPIENT: User = User(1);
+
+const OPERATIONS: &[OperationKind] = &[
+    OperationKind::Supply,
+    OperationKind::Withdraw,
+    OperationKind::Borrow,
+    OperationKind::Repay,
+];
+
+/// The row of Morpho in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: MORPHO,
+    venue_type: VenueType::OnChain,
+    class_name: "MorphoExecutionInterface",
+    module: module_path!(),
+    description: "Morpho Blue lending: isolated markets, free flash loans",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::ALCHEMY,
+    modes: &[ExecutionMode::Backtest],
+    operations: OPERATIONS,
+    listed: true,
+    parse_settings: settings::parse_settings,
+    build,
+};
+
+static INTERFACE: OnChainDriver = OnChainDriver {
+    venue: MORPHO,
+    operations: OPERATIONS,
+    protocol,
+};
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    OnChainInterface::build(&INTERFACE, settings, mode, dependencies)
+}
+
+fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
+    let parsed = settings.parsed::<MorphoSettings>().cloned();
+    Ok(Some(Box::new(Morpho::new(&parsed.unwrap_or_default()))))
+}
+
+/// The contract with our positions in its markets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Morpho {
+    cells: Vec<Cell>,
+    /// What it holds for markets that are not ours.
+    balances: Vec<(basis_core::types::Asset, basis_core::num::Fixed18)>,
+    synced_at: Option<Timestamp>,
+}
+
+impl Morpho {
+    pub(crate) fn new(settings: &MorphoSettings) -> Self {
+        Self {
+            cells: settings.markets.iter().cloned().map(Cell::new).collect(),
+            balances: settings.balances.clone(),
+            synced_at: None,
+        }
+    }
+
+    /// Base units of the loan's asset that the contract holds over all markets.
+    fn held(&self, transaction: &Transaction<'_>, loan: &FlashLoan) -> Result<U256, Refusal> {
+        let asset = loan.asset;
+        let mut held = U256::ZERO;
+        for (_, balance) in self.balances.iter().filter(|(named, _)| *named == asset) {
+            if balance.is_positive() {
+                let decimals = transaction.decimals(asset)?;
+                let rounding = basis_core::num::Rounding::Down;
+                let units = basis_core::num::uint256::units_of(*balance, decimals, rounding)?;
+                held = held.saturating_add(units);
+            }
+        }
+        for cell in &self.cells {
+            held = held.saturating_add(cell.held(asset)?);
+        }
+        Ok(held)
+    }
+}
+
+impl Protocol for Morpho {
+    fn venue(&self) -> Venue {
+        MORPHO
+    }
+
+    fn snapshot(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
+    }
+
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+        let now = context.view.now();
+        if self.synced_at == Some(now) {
+            return Ok(());
+        }
+        for cell in &mut self.cells {
+            cell.catch_up(context)?;
+        }
+        self.synced_at = Some(now);
+        self.accrue(context.view, events)?;
+        self.liquidate(context.view, events)
+    }
+
+    fn next_event_at(&self) -> Option<Timestamp> {
+        let held = self.cells.iter().any(Cell::is_held);
+        held.then_some(Timestamp::MIN)
+    }
+
+    fn execute(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        match operation {
+            Operation::Supply(lending) => self.supply(transaction, lending),
+            Operation::Withdraw(lending) => self.withdraw(transaction, lending),
+            Operation::Borrow(lending) => self.borrow(transaction, lending),
+            Operation::Repay(lending) => self.repay(transaction, lending),
+            other => Err(Refusal::new(VenueErrorKind::Unsupported(format!(
+                "{MORPHO} executes no {}",
+                other.kind()
+            )))),
+        }
+    }
+
+    fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
+        for cell in &self.cells {
+            cell.positions(positions)?;
+        }
+        Ok(())
+    }
+
+    fn lending(&self, lending: &mut Vec<LendingHealth>) -> Result<(), Refusal> {
+        let Some(now) = self.synced_at else {
+            return Ok(());
+        };
+        for cell in self.cells.iter().filter(|cell| cell.is_held()) {
+            lending.extend(cell.standing(now)?);
+        }
+        Ok(())
+    }
+
+    fn accepts(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Supply(lending)
+            | Operation::Withdraw(lending)
+            | Operation::Borrow(lending)
+            | Operation::Repay(lending) => lending.market.is_some_and(|name| {
+                let mut named = self.cells.iter().filter(|cell| cell.name() == name);
+                named.any(|cell| cell.has(lending.asset))
+            }),
+            _ => false,
+        }
+    }
+
+    fn flash_loan_premium(
+        &self,
+        transaction: &Transaction<'_>,
+        loan: &FlashLoan,
+    ) -> Result<Quantity, Refusal> {
+        let wanted = transaction.units(loan.asset, loan.amount)?;
+        let held = self.held(transaction, loan)?;
+        match morpho_blue::flash_loan(wanted, held) {
+            Ok(_) => Ok(Quantity::ZERO),
+            Err(_) => Err(Refusal::other(
+                format!(
+                    "{MORPHO} holds {} {} over the markets of the run, too little to lend {}; \
+                     `balances` of its settings adds what it holds in others",
+                    transaction.amount(loan.asset, held)?,
+                    loan.asset,
+                    loan.amount
+                ),
+                None,
+            )),
+        }
+    }
+}
+
+/// A refusal of the contract in its own words.
+fn refused(name: impl std::fmt::Display, e: Revert) -> Refusal {
+    let code = match e.panic_code() {
+        Some(0x11) => Some("0x11"),
+        Some(0x12) => Some("0x12"),
+        _ => None,
+    };
+    Refusal::other(format!("{MORPHO} market {name}: {e}"), code)
+}
