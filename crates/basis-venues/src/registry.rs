@@ -106,7 +106,7 @@ fn operation_texts<S: Serializer>(
 }
 
 impl Registry {
-    /// The drivers that come with the program: the exchanges, the lending markets and, unlisted,
+    /// The drivers that come with the program: the exchanges, the on-chain venues and, unlisted,
     /// the wallet.
     #[must_use]
     pub fn builtin() -> Self {
@@ -117,6 +117,9 @@ impl Registry {
                 crate::okx::DRIVER,
                 crate::aave::DRIVER,
                 crate::morpho::DRIVER,
+                crate::lido::DRIVER,
+                crate::etherfi::DRIVER,
+                crate::instadapp::DRIVER,
                 crate::wallet::DRIVER,
             ],
         }
@@ -253,9 +256,12 @@ mod tests {
                 ("okx".to_owned(), "OKXExecutionInterface"),
                 ("aave".to_owned(), "AAVEExecutionInterface"),
                 ("morpho".to_owned(), "MorphoExecutionInterface"),
+                ("lido".to_owned(), "LidoExecutionInterface"),
+                ("etherfi".to_owned(), "EtherFiExecutionInterface"),
+                ("instadapp".to_owned(), "InstadappExecutionInterface"),
             ]
         );
-        assert_eq!(registry.all().count(), 6, "and the wallet");
+        assert_eq!(registry.all().count(), 9, "and the wallet");
     }
 
     #[test]

@@ -1,25 +1,41 @@
 //! Atomic groups: all of their steps in one transaction, with a flash loan in front when asked.
+//!
+//! A step that says no venue goes to the only protocol that takes it; two candidates are a refusal.
+//! The loan comes from the lender that is named, else from the cheapest; what it lends stands in the
+//! wallet during the group as two `transfer` lines, its premium as a `fee`.
+//!
+//! It is not a planner: a swap's input is an exact amount, so whoever composes the group works out
+//! what an earlier step returns, or lets a later step take `all`.
 
 use basis_core::error::VenueErrorKind;
 use basis_core::instruction::{FlashLoan, Instruction, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::Quantity;
+use basis_core::protocol::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, TRANSACTION};
+use basis_core::types::Venue;
 
 use super::{Protocol, Refusal, Transaction};
 
 /// Runs every step in order; the first refusal ends the group, and the chain puts everything back.
+///
+/// `all` in a step means what is there when its turn comes. The gas is one bill: the transaction's
+/// base once, what each step uses beyond it, and what the cast adds.
 pub(super) fn execute(
     transaction: &mut Transaction<'_>,
     protocols: &mut [Box<dyn Protocol>],
     steps: &[Instruction],
 ) -> Result<(), Refusal> {
+    let mut gas = TRANSACTION.saturating_add(CAST);
     let mut loan = None;
     let mut rest = steps;
     if let Some((first, after)) = steps.split_first()
         && let Operation::FlashLoan(wanted) = &first.operation
     {
-        loan = Some((wanted, borrow(transaction, protocols, first, wanted)?));
+        let premium = borrow(transaction, protocols, first, wanted)
+            .map_err(|refusal| in_step(refusal, 1, first, first.venue))?;
+        loan = Some((wanted, premium));
         rest = after;
+        gas = gas.saturating_add(CAST_FLASH_LOAN);
     }
     if rest.is_empty() {
         return Err(Refusal::invalid(
@@ -39,15 +55,37 @@ pub(super) fn execute(
             )));
         }
         let protocol = route(protocols, step, number)?;
+        let venue = Some(protocol.venue());
+        transaction.set_gas(0);
         protocol
             .execute(transaction, &step.operation)
-            .map_err(|refusal| in_step(refusal, number, step))?;
+            .map_err(|refusal| in_step(refusal, number, step, venue))?;
+        let own = transaction.gas().saturating_sub(TRANSACTION);
+        gas = gas.saturating_add(own).saturating_add(CAST_STEP);
     }
     if let Some((loan, premium)) = loan {
-        transaction.pay(loan.asset, loan.amount)?;
-        transaction.charge(EntryKind::Fee, loan.asset, premium)?;
+        repay(transaction, loan, premium)?;
     }
+    transaction.set_gas(gas);
     Ok(())
+}
+
+/// Pays principal and premium back.
+fn repay(
+    transaction: &mut Transaction<'_>,
+    loan: &FlashLoan,
+    premium: Quantity,
+) -> Result<(), Refusal> {
+    let (asset, needed) = (loan.asset, loan.amount.add(premium)?);
+    let available = transaction.balance(asset);
+    if needed > available {
+        return Err(Refusal::new(VenueErrorKind::Reverted(format!(
+            "the flash loan is not repaid: {needed} {asset} are due with the premium of {premium}, the \
+             wallet holds {available} after the last step"
+        ))));
+    }
+    transaction.pay(asset, loan.amount)?;
+    transaction.charge(EntryKind::Fee, asset, premium)
 }
 
 /// Takes the loan from the protocol that is named, else from the one that asks the least; its premium.
@@ -117,9 +155,15 @@ fn route<'a>(
     }
 }
 
-/// Says in which step of the group a refusal arose.
-fn in_step(refusal: Refusal, number: usize, step: &Instruction) -> Refusal {
-    let place = |text: &str| format!("step {number}, {}: {text}", step.operation.kind());
+/// Says in which step of the group a refusal arose; a code of the protocol stays with it.
+fn in_step(refusal: Refusal, number: usize, step: &Instruction, venue: Option<Venue>) -> Refusal {
+    let place = |text: &str| {
+        let kind = step.operation.kind();
+        match venue {
+            Some(venue) => format!("step {number}, {kind} at {venue}: {text}"),
+            None => format!("step {number}, {kind}: {text}"),
+        }
+    };
     match *refusal.0 {
         VenueErrorKind::Reverted(text) => Refusal::new(VenueErrorKind::Reverted(place(&text))),
         VenueErrorKind::InvalidRequest(text) => Refusal::invalid(place(&text)),

@@ -19,6 +19,10 @@ use basis_core::venue::{
 use super::{Protocol, Refusal, SimulatedChain};
 use crate::cex;
 
+/// Puts the protocol of a venue together from its settings.
+pub(crate) type BuildProtocol =
+    fn(&VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError>;
+
 /// What sets one on-chain venue apart from another.
 pub(crate) struct OnChainDriver {
     /// The venue.
@@ -26,7 +30,7 @@ pub(crate) struct OnChainDriver {
     /// What it executes.
     pub(crate) operations: &'static [OperationKind],
     /// Puts its protocol together from the settings; `None` for a venue without state of its own.
-    pub(crate) protocol: fn(&VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError>,
+    pub(crate) protocol: BuildProtocol,
 }
 
 impl fmt::Debug for OnChainDriver {

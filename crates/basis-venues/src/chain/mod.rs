@@ -9,6 +9,10 @@
 //! [`basis_core::protocol`] with our position in it, moved along by the recorded data of the view.
 //! There are no blocks and no mempool; a transaction is mined at the step it is sent.
 //!
+//! What happens by itself is reported once: lines that a transaction had to catch up with come first in
+//! its execution, and the rest of those events (a ticket that became ready, a reward) follows without
+//! lines when the venue is next asked.
+//!
 //! **Invariants.** Wallet and protocol holdings are the sum of the reported ledger lines (initial
 //! balances of the settings apart). A refused instruction changes nothing. No wallet balance falls
 //! below zero.
@@ -18,7 +22,10 @@ pub(crate) mod gas;
 mod interface;
 mod lending;
 mod protocol;
-
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::any::Any;
@@ -26,11 +33,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use basis_core::chain::Chain;
 use basis_core::error::VenueErrorKind;
-use basis_core::execution::{Execution, LendingHealth, Position, VenueEvent};
+use basis_core::execution::{Execution, LendingHealth, Position, VenueEvent, VenueEventKind};
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::MarketView;
-use basis_core::types::{Timestamp, Venue};
+use basis_core::types::{Account, Timestamp, Venue};
 use basis_core::venue::{DataProvider, Dependencies};
 
 use crate::cex::Holdings;
@@ -38,8 +45,7 @@ use crate::cex::Holdings;
 pub(crate) use self::interface::{OnChainDriver, OnChainInterface};
 pub(crate) use self::lending::{EventLines, oracle_refusal, seconds, stale, wrap_first};
 pub(crate) use self::protocol::{Protocol, Sync};
-
-pub(crate) use self::transaction::Transaction;
+pub(crate) use self::transaction::{ETH, Transaction, WETH, price_of};
 pub(crate) use crate::cex::TransferRefusal as Refusal;
 
 /// Ethereum mainnet.
@@ -58,6 +64,8 @@ pub(crate) struct State {
     pub(crate) wallet: Holdings,
     /// In the order they were created.
     pub(crate) protocols: Vec<Box<dyn Protocol>>,
+    /// Events whose lines an execution has reported, for the venue's next advance.
+    notices: Vec<VenueEvent>,
     /// Transactions so far; their hashes count up.
     transactions: u64,
 }
@@ -105,37 +113,75 @@ impl State {
     }
 
     /// Moves the protocol of `venue` to the view and reports what happened by itself.
+    ///
+    /// # Errors
+    /// The protocol's refusal; the state is then of no more use.
     pub(crate) fn advance(
         &mut self,
         venue: Venue,
         view: &MarketView,
         data: &dyn DataProvider,
     ) -> Result<Vec<VenueEvent>, Refusal> {
-        let mut events = Vec::new();
+        let noticed = |event: &mut VenueEvent| event.venue == venue;
+        let mut events: Vec<_> = self.notices.extract_if(.., noticed).collect();
+        let known = events.len();
         let context = Sync { view, data };
         if let Some(protocol) = self.protocol_mut(venue) {
             protocol.sync(&context, &mut events)?;
         }
-        for event in &events {
+        for event in events.iter().skip(known) {
             self.wallet.post(Venue::WALLET, &event.entries)?;
         }
+        self.observe(view.now())?;
         Ok(events)
     }
 
     /// When the protocol of `venue` next has something to report.
     pub(crate) fn next_event_at(&self, venue: Venue) -> Option<Timestamp> {
+        if self.notices.iter().any(|event| event.venue == venue) {
+            return Some(Timestamp::MIN);
+        }
         self.protocol(venue)?.next_event_at()
     }
 
-    /// What we hold at the protocol of `venue`.
+    /// What we hold in the accounts of `venue`. The wallet's are its assets and the scaled tokens that
+    /// protocols keep for it.
     pub(crate) fn positions(&self, venue: Venue) -> Result<Vec<Position>, Refusal> {
         let mut positions = Vec::new();
-        if let Some(protocol) = self.protocol(venue) {
+        if venue == Venue::WALLET {
+            positions.extend(self.wallet.positions());
+            for protocol in &self.protocols {
+                protocol.positions(&mut positions)?;
+            }
+        } else if let Some(protocol) = self.protocol(venue) {
             protocol.positions(&mut positions)?;
         }
+        positions.retain(|p| p.account.venue == venue);
         positions.retain(|p| !p.quantity.is_zero() || !p.units.is_zero());
         positions.sort_by_key(|p| (p.account, p.item));
         Ok(positions)
+    }
+
+    /// Books lines of the wallet that no transaction caused: deposits, arrivals.
+    pub(crate) fn post(&mut self, at: Timestamp, entries: &[LedgerEntry]) -> Result<(), Refusal> {
+        self.wallet.post(Venue::WALLET, entries)?;
+        self.observe(at)
+    }
+
+    /// Tells the protocols that watch an asset how much of it is held from `at` on.
+    fn observe(&mut self, at: Timestamp) -> Result<(), Refusal> {
+        for index in 0..self.protocols.len() {
+            let watched = self.protocols.get(index).and_then(|p| p.watches());
+            let Some(asset) = watched else { continue };
+            let mut held = self.wallet.get(Account::WALLET, asset);
+            for protocol in &self.protocols {
+                held = held.add(protocol.holding_of(asset)?)?;
+            }
+            if let Some(protocol) = self.protocols.get_mut(index) {
+                protocol.observe(at, held)?;
+            }
+        }
+        Ok(())
     }
 
     /// How far our lending accounts at `venue` are from liquidation.
@@ -158,15 +204,16 @@ impl State {
     ) -> Result<Execution, Refusal> {
         let wallet = self.wallet.clone();
         let protocols: Vec<_> = self.protocols.iter().map(|p| p.snapshot()).collect();
-        let number = self.transactions;
+        let noticed = self.notices.len();
         match self.attempt(venue, view, data, instruction) {
             Ok(execution) => {
-                self.transactions = number + 1;
+                self.transactions += 1;
                 Ok(execution)
             }
             Err(refusal) => {
                 self.wallet = wallet;
                 self.protocols = protocols;
+                self.notices.truncate(noticed);
                 Err(refusal)
             }
         }
@@ -199,11 +246,13 @@ impl State {
                 protocol.execute(&mut transaction, operation)?;
             }
         }
-        transaction.finish(venue, caught_up)
+        let execution = transaction.finish(venue, caught_up)?;
+        self.observe(view.now())?;
+        Ok(execution)
     }
 
-    /// Moves every protocol to the view, so that the transaction meets them as they are now. What they
-    /// report is part of the execution: the engine has asked the venues that hold something before.
+    /// Moves every protocol to the view, so that the transaction meets them as they are now. Their lines
+    /// are part of the execution; what else their events say is kept for [`State::advance`].
     fn catch_up(
         &mut self,
         view: &MarketView,
@@ -214,7 +263,13 @@ impl State {
         for protocol in &mut self.protocols {
             protocol.sync(&context, &mut events)?;
         }
-        let lines: Vec<_> = events.into_iter().flat_map(|event| event.entries).collect();
+        let mut lines = Vec::new();
+        for mut event in events {
+            lines.append(&mut event.entries);
+            if event.kind != VenueEventKind::Accrual {
+                self.notices.push(event);
+            }
+        }
         self.wallet.post(Venue::WALLET, &lines)?;
         Ok(lines)
     }

@@ -6,7 +6,7 @@ use basis_core::execution::{LendingHealth, Position, VenueEvent};
 use basis_core::instruction::{FlashLoan, Operation};
 use basis_core::market::MarketView;
 use basis_core::num::Quantity;
-use basis_core::types::{Timestamp, Venue};
+use basis_core::types::{Account, Asset, Timestamp, Venue};
 use basis_core::venue::DataProvider;
 
 use super::{Refusal, Transaction};
@@ -33,8 +33,8 @@ pub(crate) trait Protocol: Send + fmt::Debug {
     /// it does nothing.
     ///
     /// # Errors
-    /// A refusal when a needed series is missing or an amount leaves the range; the caller puts the
-    /// state back.
+    /// A refusal when a needed series is missing or an amount leaves the range. Within a transaction
+    /// the chain puts the state back; anywhere else the run ends.
     fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal>;
 
     /// When [`Protocol::sync`] next has something to report; in the past: at every step. `None` while
@@ -52,7 +52,9 @@ pub(crate) trait Protocol: Send + fmt::Debug {
         operation: &Operation,
     ) -> Result<(), Refusal>;
 
-    /// What we hold here, with what scaled units stand for at the instant of the last sync.
+    /// What we hold here, with what scaled units stand for at the instant of the last sync. Scaled
+    /// tokens in the wallet whose shares the protocol keeps are among them; the chain shows those as
+    /// the wallet's.
     ///
     /// # Errors
     /// A refusal when an amount leaves the range.
@@ -64,6 +66,37 @@ pub(crate) trait Protocol: Send + fmt::Debug {
     /// # Errors
     /// A refusal when an amount leaves the range.
     fn lending(&self, _lending: &mut Vec<LendingHealth>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// How much of `asset` we hold here as our own: supplied, collateral, in a pool. Provided: what
+    /// [`Protocol::positions`] reports of it at the protocol's own accounts, debts aside.
+    ///
+    /// # Errors
+    /// A refusal when an amount leaves the range.
+    fn holding_of(&self, asset: Asset) -> Result<Quantity, Refusal> {
+        let mut positions = Vec::new();
+        self.positions(&mut positions)?;
+        let held = positions.iter().filter(|p| {
+            p.account != Account::WALLET && !p.item.is_debt() && p.item.asset() == Some(asset)
+        });
+        Ok(held
+            .map(|p| p.units)
+            .try_fold(Quantity::ZERO, Quantity::add)?)
+    }
+
+    /// The asset whose holdings anywhere on the chain it wants to know of; rewards depend on them.
+    /// Provided: none.
+    fn watches(&self) -> Option<Asset> {
+        None
+    }
+
+    /// Takes note that from `at` on the wallet and all protocols hold `held` of the asset it watches;
+    /// [`Protocol::sync`] sees to it at its time. Provided: nothing to do.
+    ///
+    /// # Errors
+    /// A refusal when an amount leaves the range.
+    fn observe(&mut self, _at: Timestamp, _held: Quantity) -> Result<(), Refusal> {
         Ok(())
     }
 

@@ -18,6 +18,12 @@ use crate::cex::Holdings;
 /// Gas is paid in it.
 pub(crate) const ETH: Asset = Asset::literal("ETH");
 
+/// What most protocols take instead.
+pub(crate) const WETH: Asset = Asset::literal("WETH");
+
+/// Tokens whose balances change by themselves: no plain holding of them would stay true.
+const REBASING: [Asset; 2] = [Asset::literal("stETH"), Asset::literal("eETH")];
+
 /// What the chain charges.
 const GAS_SERIES: SeriesId = SeriesId::new(
     SeriesKind::Gas,
@@ -137,6 +143,14 @@ impl<'a> Transaction<'a> {
         price(self.view, asset)
     }
 
+    /// What `units` (signed) of `asset` are worth, half-even at 18 decimals.
+    ///
+    /// # Errors
+    /// As [`Transaction::price`].
+    pub(crate) fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal> {
+        Ok(units.notional(self.price(asset)?, Rounding::HalfEven)?)
+    }
+
     /// Takes `amount` of `asset` from the wallet, for something that is worth as much.
     ///
     /// # Errors
@@ -179,14 +193,33 @@ impl<'a> Transaction<'a> {
         (asset_out, taken): (Asset, Quantity),
     ) -> Result<(), Refusal> {
         self.require(asset_in, given)?;
-        let worth = given.notional(self.price(asset_in)?, Rounding::HalfEven)?;
-        self.trade_line(
-            Account::WALLET,
-            Item::Asset(asset_in),
-            given.neg()?,
-            worth.neg()?,
-        )?;
-        self.trade_line(Account::WALLET, Item::Asset(asset_out), taken, worth)
+        let worth = self.worth(asset_in, given)?;
+        self.give(asset_in, given, worth)?;
+        self.take(asset_out, taken, worth)
+    }
+
+    /// The side of an exchange that leaves the wallet, given for something had for `worth` (>= 0).
+    ///
+    /// # Errors
+    /// A refusal when the wallet holds less.
+    pub(crate) fn give(
+        &mut self,
+        asset: Asset,
+        amount: Quantity,
+        worth: Value,
+    ) -> Result<(), Refusal> {
+        let (place, amount) = (Item::Asset(asset), amount.neg()?);
+        self.trade_line(Account::WALLET, place, amount, worth.neg()?)
+    }
+
+    /// The side of an exchange that arrives in the wallet, had for `worth` (>= 0).
+    pub(crate) fn take(
+        &mut self,
+        asset: Asset,
+        amount: Quantity,
+        worth: Value,
+    ) -> Result<(), Refusal> {
+        self.trade_line(Account::WALLET, Item::Asset(asset), amount, worth)
     }
 
     /// One side of an exchange whose other side is not in the wallet; `worth` (signed) must cancel out
@@ -198,15 +231,19 @@ impl<'a> Transaction<'a> {
         quantity: Quantity,
         worth: Value,
     ) -> Result<(), Refusal> {
-        let asset = asset_of(item)?;
-        let price = self.price(asset)?;
-        self.push(
-            EntryKind::Trade,
-            (account, item),
-            (quantity, quantity),
-            worth,
-            price,
-        )
+        self.trade_scaled((account, item), (quantity, quantity), worth)
+    }
+
+    /// As [`Transaction::trade_line`], for a side of scaled units: their number and what they stand
+    /// for.
+    pub(crate) fn trade_scaled(
+        &mut self,
+        place: (Account, Item),
+        amounts: (Quantity, Quantity),
+        worth: Value,
+    ) -> Result<(), Refusal> {
+        let price = self.price(asset_of(place.1)?)?;
+        self.push(EntryKind::Trade, place, amounts, worth, price)
     }
 
     /// A change of `quantity` and `units` of a holding at a protocol, worth units × price; `units`
@@ -225,7 +262,9 @@ impl<'a> Transaction<'a> {
         self.push(kind, (account, item), (quantity, units), worth, price)
     }
 
-    /// Adds the gas of an operation.
+    /// Adds the gas of an operation, counted as a transaction that does only this
+    /// ([`GasOperation::gas`](basis_core::protocol::gas::GasOperation::gas)); within a group the steps
+    /// share one bill.
     pub(crate) const fn spend_gas(&mut self, units: u64) {
         self.gas_units = self.gas_units.saturating_add(units);
     }
@@ -245,7 +284,11 @@ impl<'a> Transaction<'a> {
         self.status = ExecutionStatus::Pending { until };
     }
 
-    fn require(&self, asset: Asset, needed: Quantity) -> Result<(), Refusal> {
+    /// Refuses when the wallet holds less than `needed`.
+    ///
+    /// # Errors
+    /// A refusal with what is needed and what is there.
+    pub(crate) fn require(&self, asset: Asset, needed: Quantity) -> Result<(), Refusal> {
         let available = self.balance(asset);
         if needed <= available {
             return Ok(());
@@ -281,6 +324,15 @@ impl<'a> Transaction<'a> {
         if let Item::Asset(asset) = item
             && account == Account::WALLET
         {
+            if REBASING.contains(&asset) {
+                return Err(Refusal::invalid(format!(
+                    "{asset} rebases: the wallet keeps its shares, which only its own protocol moves; \
+                     use the wrapped token"
+                )));
+            }
+            if quantity.is_negative() {
+                self.require(asset, quantity.neg()?)?;
+            }
             self.wallet.add(account, asset, quantity)?;
         }
         let index = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
@@ -346,11 +398,17 @@ impl<'a> Transaction<'a> {
             venue,
             status: self.status,
             fills: Vec::new(),
-            venue_reference: None,
+            venue_reference: Some(hex(&self.hash)),
             entries,
             at: self.view.now(),
         })
     }
+}
+
+fn hex(hash: &[u8; 32]) -> Box<str> {
+    let digits = hash.iter().map(|byte| format!("{byte:02x}"));
+    let text: String = std::iter::once("0x".to_owned()).chain(digits).collect();
+    text.into()
 }
 
 fn asset_of(item: Item) -> Result<Asset, Refusal> {
@@ -377,6 +435,6 @@ fn price(view: &MarketView, asset: Asset) -> Result<Price, Refusal> {
 ///
 /// # Errors
 /// A refusal naming the asset when the run reads no series that prices it.
-pub(super) fn price_of(view: &MarketView, item: Item) -> Result<Price, Refusal> {
+pub(crate) fn price_of(view: &MarketView, item: Item) -> Result<Price, Refusal> {
     price(view, asset_of(item)?)
 }

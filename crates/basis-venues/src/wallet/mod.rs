@@ -2,11 +2,16 @@
 //!
 //! Simulated in backtests: it holds assets in `wallet.main`, sends them to venues for the fee and
 //! delay of its rules (`configs/venues/wallet.yaml`), and takes deposits and withdrawals from the
-//! world's [`Transit`]. It trades nothing and is not listed among the venues.
+//! world's [`Transit`]. It wraps ETH into WETH and back as a transaction on the chain, gas and all. It
+//! trades nothing and is not listed among the venues.
 //!
 //! **Invariants.** Its balance never falls below zero: a withdrawal that is not covered waits in
 //! [`Transit::external_queued`] and is tried at every step. [`ExecutionInterface::positions`] also
 //! reports what is in flight between any two venues of the run.
+
+#[cfg(test)]
+mod tests;
+mod weth;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -31,13 +36,18 @@ use basis_core::venue::{
     VenueSettings, VenueType,
 };
 
+use self::weth::Weth;
 use crate::cex::{
     self, Failing, InitialBalance, Lines, TransferFailure, TransferRefusal as Refusal,
 };
 use crate::chain::SimulatedChain;
 use crate::credentials;
 
-const OPERATIONS: &[OperationKind] = &[OperationKind::Transfer];
+const OPERATIONS: &[OperationKind] = &[
+    OperationKind::Transfer,
+    OperationKind::Wrap,
+    OperationKind::Unwrap,
+];
 
 /// The row of the wallet in the driver table.
 pub const DRIVER: VenueDriver = VenueDriver {
@@ -165,6 +175,10 @@ impl WalletExecutionInterface {
         };
         match &instruction.operation {
             Operation::Transfer(transfer) => self.transfer(&world, view, instruction.id, transfer),
+            Operation::Wrap(_) | Operation::Unwrap(_) => {
+                let mut state = self.chain.state();
+                state.execute(Venue::WALLET, view, &*world.data, instruction)
+            }
             other => Err(cex::unsupported(Venue::WALLET, other.kind())),
         }
     }
@@ -197,7 +211,7 @@ impl WalletExecutionInterface {
         let price = cex::dollar_price(view, asset, Venue::WALLET);
         let flight = Account::IN_FLIGHT;
         let entries = cex::departure(now, instruction, transfer, route.fee, flight, price)?;
-        self.chain.state().wallet.post(Venue::WALLET, &entries)?;
+        self.chain.state().post(now, &entries)?;
         let arrives_at = now.plus(route.delay);
         transit.send(Shipment {
             instruction,
@@ -230,9 +244,7 @@ impl WalletExecutionInterface {
                 Some(event) => event,
                 None => cex::arrival(Venue::WALLET, view, &shipment)?,
             };
-            let mut state = self.chain.state();
-            state.wallet.post(Venue::WALLET, &event.entries)?;
-            drop(state);
+            self.chain.state().post(now, &event.entries)?;
             events.push(event);
         }
         let mut failure = None;
@@ -285,10 +297,7 @@ impl WalletExecutionInterface {
         let mut lines = Lines::new(at, occurrence, None);
         let price = cex::dollar_price(view, asset, Venue::WALLET);
         lines.booked(kind, (account, asset), flow.amount, price)?;
-        self.chain
-            .state()
-            .wallet
-            .post(Venue::WALLET, &lines.entries)?;
+        self.chain.state().post(view.now(), &lines.entries)?;
         Ok(Some(VenueEvent {
             venue: Venue::WALLET,
             at,
@@ -338,6 +347,7 @@ impl ExecutionInterface for WalletExecutionInterface {
         if let Some(shared) = SimulatedChain::of(&dependencies) {
             self.join(shared);
         }
+        self.chain.state().install(Box::new(Weth));
         let Some(data) = dependencies.data_provider else {
             return;
         };
@@ -380,10 +390,10 @@ impl ExecutionInterface for WalletExecutionInterface {
     }
 
     async fn positions(&mut self, _view: &MarketView) -> Result<Vec<Position>, VenueError> {
-        let in_flight = self
-            .in_flight()
-            .map_err(|refusal| venue_error("positions", refusal))?;
-        let mut rows: Vec<Position> = self.chain.state().wallet.positions().collect();
+        let failed = |refusal| venue_error("positions", refusal);
+        let in_flight = self.in_flight().map_err(failed)?;
+        let held = self.chain.state().positions(Venue::WALLET);
+        let mut rows = held.map_err(failed)?;
         rows.extend(in_flight.into_iter().map(|(asset, quantity)| {
             Position::new(Account::IN_FLIGHT, Item::Asset(asset), quantity)
         }));

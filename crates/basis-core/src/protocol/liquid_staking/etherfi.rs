@@ -149,6 +149,29 @@ impl EtherFi {
         self.pool.total_pooled_ether = wei;
     }
 
+    /// Names `holder` as the owner of so many wei of everybody else's weETH: what was bought, not
+    /// minted.
+    ///
+    /// # Errors
+    /// [`EtherFiError::TransferExceedsBalance`] when everybody else has fewer shares.
+    pub fn credit_wrapped(&mut self, holder: Holder, amount: U256) -> Result<(), EtherFiError> {
+        let named = self.shares.total()?;
+        let held = self.pool.total_shares.saturating_sub(named);
+        if amount > held {
+            return Err(EtherFiError::TransferExceedsBalance {
+                wanted: amount,
+                held,
+            });
+        }
+        let total = sum(self.wrapped_total, amount)?;
+        let after = sum(self.wrapped.of(holder), amount)?;
+        let wrapper = sum(self.shares.of(Holder::WRAPPER), amount)?;
+        self.shares.set(Holder::WRAPPER, wrapper);
+        self.wrapped_total = total;
+        self.wrapped.set(holder, after);
+        Ok(())
+    }
+
     /// `EETH.shares`.
     #[must_use]
     pub fn shares_of(&self, holder: Holder) -> U256 {

@@ -140,6 +140,20 @@ impl Lido {
         Ok(())
     }
 
+    /// Names `holder` as the owner of so many wei of everybody else's wstETH: what was bought, not
+    /// minted.
+    ///
+    /// # Errors
+    /// [`LidoError::BalanceExceeded`] when everybody else has fewer shares.
+    pub fn credit_wrapped(&mut self, holder: Holder, amount: U256) -> Result<(), LidoError> {
+        let total = sum(self.wrapped_total, amount)?;
+        let after = sum(self.wrapped.of(holder), amount)?;
+        self.credit_shares(Holder::WRAPPER, amount)?;
+        self.wrapped_total = total;
+        self.wrapped.set(holder, after);
+        Ok(())
+    }
+
     /// `StETH.sharesOf`.
     #[must_use]
     pub fn shares_of(&self, holder: Holder) -> U256 {

@@ -1,0 +1,67 @@
+//! Instadapp: groups of operations that happen whole or not at all.
+//!
+//! In backtests a group is one transaction on the simulated chain: an optional flash loan in front,
+//! then each step at the protocol that takes it, from the wallet and back into it. It has no state of
+//! its own; the smart account that a live group runs through is the wallet here.
+//!
+//! A step that is refused undoes the whole group, and the refusal names step, operation, reason and
+//! the protocol's own code. The gas is one bill
+//! ([`basis_core::protocol::gas::atomic_gas`] says of what).
+
+use std::any::Any;
+use std::sync::Arc;
+
+use basis_core::config::{Node, Problems, Reader};
+use basis_core::error::ComponentError;
+use basis_core::executor::BoxFuture;
+use basis_core::instruction::OperationKind;
+use basis_core::types::Venue;
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use crate::cex;
+use crate::chain::{OnChainDriver, OnChainInterface};
+use crate::credentials;
+
+const VENUE: Venue = Venue::literal("instadapp");
+
+const OPERATIONS: &[OperationKind] = &[OperationKind::Atomic];
+
+/// The row of Instadapp in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: VENUE,
+    venue_type: VenueType::OnChain,
+    class_name: "InstadappExecutionInterface",
+    module: module_path!(),
+    description: "Instadapp smart account: atomic groups with a flash loan in front",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::ALCHEMY,
+    modes: &[ExecutionMode::Backtest],
+    operations: OPERATIONS,
+    listed: true,
+    parse_settings,
+    build,
+};
+
+static ON_CHAIN: OnChainDriver = OnChainDriver {
+    venue: VENUE,
+    operations: OPERATIONS,
+    protocol: |_| Ok(None),
+};
+
+/// The section holds the keys of every venue and no others.
+fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
+    let reader = Reader::new(node, "", problems);
+    cex::read_common(&reader, VenueType::OnChain);
+    reader.finish();
+    Arc::new(())
+}
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    OnChainInterface::build(&ON_CHAIN, settings, mode, dependencies)
+}

@@ -1,0 +1,274 @@
+//! What the simulated liquid-staking venues have in common: the protocol's pool at the recorded rate,
+//! our tokens and tickets in it, and the lines that say so.
+//!
+//! The rebasing token is kept in the wallet as `shares:<token>`: its quantity is the pool's shares, its
+//! units what they stand for. The pool reports it and the chain shows it among the wallet's holdings;
+//! the wallet itself counts plain assets only. A redemption ticket is a claim on ether, held as ETH in
+//! the venue's `queue` account; a loss of the pool while it waits is a `rebase` line there.
+//!
+//! It is not the protocol's oracle: the rate follows the recorded series from row to row and holds in
+//! between. Staking limits, pausing and the liquidity of the queue are not modeled; a ticket is final
+//! when the configured delay has passed.
+//!
+//! **Invariants.** What [`Protocol::positions`] reports is the sum of the lines, to the unit. What the
+//! contract rounds is part of the line of the operation that caused it; a unit that another holding
+//! gains or loses by it is a `rebase` line of its own.
+
+mod due;
+mod happening;
+mod operations;
+mod pool;
+mod rewards;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod ticket;
+
+use basis_core::error::Rejection;
+use basis_core::execution::{Position, VenueEvent};
+use basis_core::instruction::{ClaimRewards, ClaimUnstake, Operation};
+use basis_core::ledger::EntryKind;
+use basis_core::market::MarketView;
+use basis_core::num::{Fixed18, MathError, Quantity, Rounding, U256};
+use basis_core::types::{Account, Asset, Item, Label, Span, Timestamp, Venue};
+
+pub(crate) use self::pool::{StakingGas, StakingNames, StakingPool};
+pub(crate) use self::rewards::{RewardProgram, Rewards};
+pub(crate) use self::settings::StakingSettings;
+use self::ticket::Ticket;
+use crate::chain::{ETH, Protocol, Refusal, Sync, Transaction};
+
+/// Decimals of every token of a staking protocol.
+const DECIMALS: u32 = 18;
+
+/// One liquid-staking venue.
+#[derive(Clone, Debug)]
+pub(crate) struct Staking<P> {
+    queue_delay: Span,
+    /// None until the series has shown a rate.
+    pool: Option<P>,
+    rate: Fixed18,
+    synced_to: Timestamp,
+    /// Shares and units of the rebasing token as the lines so far add up.
+    booked: (U256, U256),
+    tickets: Vec<Ticket>,
+    rewards: Option<Rewards>,
+    /// Happenings so far; their names count up.
+    happenings: u64,
+}
+
+/// Wei of an 18-decimal token as a quantity.
+pub(crate) fn quantity(wei: U256) -> Result<Quantity, MathError> {
+    let mantissa = i128::try_from(wei).ok();
+    let mantissa = mantissa.ok_or(MathError::Overflow { op: "wei" })?;
+    Ok(Quantity::new(Fixed18::from_mantissa(mantissa)))
+}
+
+/// Place, quantity and units of one change.
+type Change = ((Account, Item), Quantity, Quantity);
+
+/// `after − before` with its sign.
+fn change(before: U256, after: U256) -> Result<Quantity, MathError> {
+    quantity(after)?.sub(quantity(before)?)
+}
+
+impl<P: StakingPool> Staking<P> {
+    pub(crate) fn new(queue_delay: Span, rewards: Option<Rewards>) -> Self {
+        Self {
+            queue_delay,
+            pool: None,
+            rate: Fixed18::ZERO,
+            synced_to: Timestamp::MIN,
+            booked: (U256::ZERO, U256::ZERO),
+            tickets: Vec::new(),
+            rewards,
+            happenings: 0,
+        }
+    }
+
+    const SHARES: (Account, Item) = (Account::WALLET, Item::Shares(P::NAMES.rebasing));
+    const QUEUE: (Account, Item) = (P::NAMES.queue, Item::Asset(ETH));
+    /// Tickets that have left the queue and wait to be claimed.
+    const CLAIMABLE: (Account, Item) = (
+        Account::new(P::NAMES.venue, Label::literal("claimable")),
+        Item::Asset(ETH),
+    );
+
+    /// The pool at a rate that is fresh enough to deal at.
+    fn pool(&mut self, view: &MarketView) -> Result<&mut P, Refusal> {
+        let series = P::NAMES.rate;
+        let Some(slot) = view.row_slot::<Fixed18>(series) else {
+            return Err(Refusal::invalid(format!(
+                "the run reads no {series}, so {} has no rate; add it to the run's data",
+                P::NAMES.venue
+            )));
+        };
+        let newest = view.newest(slot);
+        if newest.is_some_and(|newest| newest.state.is_tradable())
+            && let Some(pool) = &mut self.pool
+        {
+            return Ok(pool);
+        }
+        let reason = Rejection::MarketStale {
+            series,
+            at: view.now(),
+            age: newest.map_or(Span::ZERO, |newest| newest.age),
+        };
+        Err(Refusal::rejected(reason, None))
+    }
+
+    fn balance(&self) -> Result<(U256, U256), Refusal> {
+        match &self.pool {
+            Some(pool) => Ok((pool.shares(), pool.balance()?)),
+            None => Ok((U256::ZERO, U256::ZERO)),
+        }
+    }
+
+    /// Books what an operation's rounding did to other holdings of ours.
+    fn settle_in(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Refusal> {
+        for ((account, item), quantity, units) in self.settle()? {
+            transaction.book(EntryKind::Rebase, account, item, quantity, units)?;
+        }
+        Ok(())
+    }
+
+    /// What each holding has gained or lost since it was booked.
+    fn settle(&mut self) -> Result<Vec<Change>, Refusal> {
+        let mut changes = Vec::new();
+        let Some(pool) = &self.pool else {
+            return Ok(changes);
+        };
+        let balance = pool.balance()?;
+        if balance != self.booked.1 {
+            let units = change(self.booked.1, balance)?;
+            changes.push((Self::SHARES, Quantity::ZERO, units));
+            self.booked.1 = balance;
+        }
+        for ticket in &mut self.tickets {
+            let worth = ticket.worth(pool)?;
+            if worth != ticket.booked {
+                let units = change(ticket.booked, worth)?;
+                let place = if ticket.is_ready {
+                    Self::CLAIMABLE
+                } else {
+                    Self::QUEUE
+                };
+                changes.push((place, units, units));
+                ticket.booked = worth;
+            }
+        }
+        Ok(changes)
+    }
+}
+
+impl<P: StakingPool> Protocol for Staking<P> {
+    fn venue(&self) -> Venue {
+        P::NAMES.venue
+    }
+
+    fn snapshot(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
+    }
+
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+        let view = context.view;
+        if self.pool.is_none() {
+            let slot = view.row_slot::<Fixed18>(P::NAMES.rate);
+            let Some(newest) = slot.and_then(|slot| view.newest(slot)) else {
+                return Ok(());
+            };
+            for asset in [ETH, P::NAMES.rebasing, P::NAMES.wrapped] {
+                if context.data.decimals(asset) != Some(DECIMALS) {
+                    return Err(Refusal::invalid(format!(
+                        "{} counts {asset} with {DECIMALS} decimals; the rules say otherwise or \
+                         nothing under `assets`",
+                        P::NAMES.venue
+                    )));
+                }
+            }
+            self.rate = *newest.row;
+            self.pool = Some(P::at_rate(self.rate)?);
+            self.synced_to = view.now();
+        }
+        for due in self.due(view) {
+            self.pass(due, view, events)?;
+        }
+        if let Some(rewards) = &mut self.rewards {
+            rewards.changes.clear();
+        }
+        self.synced_to = view.now();
+        Ok(())
+    }
+
+    fn next_event_at(&self) -> Option<Timestamp> {
+        let moves = !self.booked.0.is_zero()
+            || !self.tickets.is_empty()
+            || self.rewards.as_ref().is_some_and(Rewards::is_awake);
+        moves.then_some(Timestamp::MIN)
+    }
+
+    fn execute(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        self.operate(transaction, operation)?;
+        self.settle_in(transaction)?;
+        self.hold(transaction.now())
+    }
+
+    fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
+        let (shares, units) = (quantity(self.booked.0)?, quantity(self.booked.1)?);
+        let (account, item) = Self::SHARES;
+        positions.push(Position::scaled(account, item, shares, units));
+        for ((account, item), is_ready) in [(Self::QUEUE, false), (Self::CLAIMABLE, true)] {
+            let mut claims = Quantity::ZERO;
+            for ticket in self.tickets.iter().filter(|t| t.is_ready == is_ready) {
+                claims = claims.add(quantity(ticket.booked)?)?;
+            }
+            positions.push(Position::new(account, item, claims));
+        }
+        if let Some(rewards) = &self.rewards {
+            for (program, claimable) in rewards.programs.iter().zip(&rewards.claimable) {
+                let item = Item::Asset(program.asset);
+                positions.push(Position::new(P::NAMES.rewards, item, *claimable));
+            }
+        }
+        Ok(())
+    }
+
+    fn accepts(&self, operation: &Operation) -> bool {
+        let (rebasing, wrapped) = (P::NAMES.rebasing, P::NAMES.wrapped);
+        let ours = |asset: Asset| asset == rebasing || asset == wrapped;
+        match operation {
+            Operation::Stake(ask) => ours(ask.asset_out),
+            Operation::Unstake(ask) => ours(ask.asset_in),
+            Operation::Wrap(ask) => ask.asset_in == rebasing,
+            Operation::Unwrap(ask) => ask.asset_in == wrapped,
+            Operation::ClaimUnstake(ClaimUnstake { ticket }) => match ticket {
+                Some(ticket) => self.has_ticket(*ticket),
+                None => self.tickets.iter().any(|ticket| ticket.is_ready),
+            },
+            Operation::ClaimRewards(ClaimRewards { asset }) => {
+                let pays = |rewards: &Rewards| match asset {
+                    Some(asset) => rewards.programs.iter().any(|p| p.asset == *asset),
+                    None => true,
+                };
+                self.rewards.as_ref().is_some_and(pays)
+            }
+            _ => false,
+        }
+    }
+
+    fn watches(&self) -> Option<Asset> {
+        self.rewards.as_ref().map(|_| P::NAMES.wrapped)
+    }
+
+    fn observe(&mut self, at: Timestamp, held: Quantity) -> Result<(), Refusal> {
+        if let Some(rewards) = &mut self.rewards {
+            let units = basis_core::num::uint256::units_of(held.get(), DECIMALS, Rounding::Down)?;
+            rewards.observe(at, units);
+        }
+        Ok(())
+    }
+}

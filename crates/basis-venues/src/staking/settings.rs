@@ -1,0 +1,39 @@
+//! The section `venue_settings.<venue>` of a staking venue.
+
+use basis_core::config::{Node, Problems, Reader};
+use basis_core::types::Span;
+use basis_core::venue::{VenueSettings, VenueType};
+
+use crate::cex;
+
+/// The longest queue that the settings take, a year.
+const QUEUE_DELAY_HOURS_MAX: i64 = 8_760;
+
+/// Settings of a staking venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StakingSettings {
+    /// How long a redemption request waits.
+    pub(crate) queue_delay: Span,
+}
+
+impl StakingSettings {
+    /// Reads the section. Problems go to `problems`; what is wrong reads as its default.
+    pub(crate) fn read(node: &Node, problems: &Problems, default_hours: i64) -> Self {
+        let reader = Reader::new(node, "", problems);
+        cex::read_common(&reader, VenueType::OnChain);
+        let bounds = 0..=QUEUE_DELAY_HOURS_MAX;
+        let hours = reader.integer("queue_delay_hours", bounds, default_hours);
+        reader.finish();
+        Self {
+            queue_delay: Span::from_hours(hours),
+        }
+    }
+
+    /// Those of `settings`, else the defaults.
+    pub(crate) fn of(settings: &VenueSettings, default_hours: i64) -> Self {
+        let parsed = settings.parsed::<Self>().cloned();
+        parsed.unwrap_or_else(|| Self {
+            queue_delay: Span::from_hours(default_hours),
+        })
+    }
+}

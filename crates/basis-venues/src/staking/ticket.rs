@@ -1,0 +1,179 @@
+//! Redemption tickets: what one instruction has waiting in the queue.
+
+use basis_core::execution::{VenueEvent, VenueEventKind};
+use basis_core::instruction::ClaimUnstake;
+use basis_core::ledger::EntryKind;
+use basis_core::market::MarketView;
+use basis_core::num::{MathError, U256, Value};
+use basis_core::protocol::liquid_staking::RequestId;
+use basis_core::types::{InstructionId, Timestamp};
+
+use super::operations::gas_of;
+use super::{Staking, StakingPool, quantity};
+use crate::chain::{ETH, Refusal, Transaction};
+
+/// The requests of one instruction.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    pub(super) instruction: InstructionId,
+    pub(super) requests: Vec<RequestId>,
+    /// When it leaves the queue.
+    pub(super) due: Timestamp,
+    pub(super) is_ready: bool,
+    /// Wei as the lines so far add up.
+    pub(super) booked: U256,
+}
+
+impl Ticket {
+    /// Wei the requests are worth together.
+    pub(super) fn worth<P: StakingPool>(&self, pool: &P) -> Result<U256, Refusal> {
+        let mut worth = U256::ZERO;
+        for request in &self.requests {
+            let claim = pool.claimable(*request)?;
+            let sum = worth.checked_add(claim);
+            worth = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
+        }
+        Ok(worth)
+    }
+}
+
+impl<P: StakingPool> Staking<P> {
+    pub(super) fn has_ticket(&self, instruction: InstructionId) -> bool {
+        let mut tickets = self.tickets.iter();
+        tickets.any(|ticket| ticket.instruction == instruction)
+    }
+
+    /// Makes `requests` a ticket of the instruction, had for `worth`. A second one within the same
+    /// group joins the first.
+    pub(super) fn join_queue(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        requests: Vec<RequestId>,
+        worth: Value,
+    ) -> Result<(), Refusal> {
+        transaction.spend_gas(gas_of(&vec![P::NAMES.gas.request; requests.len()]));
+        let due = transaction.now().plus(self.queue_delay);
+        let mut ticket = Ticket {
+            instruction: transaction.instruction(),
+            requests,
+            due,
+            is_ready: false,
+            booked: U256::ZERO,
+        };
+        if let Some(pool) = &self.pool {
+            ticket.booked = ticket.worth(pool)?;
+        }
+        let units = quantity(ticket.booked)?;
+        transaction.trade_scaled(Self::QUEUE, (units, units), worth)?;
+        let same = |known: &&mut Ticket| known.instruction == ticket.instruction;
+        match self.tickets.iter_mut().find(same) {
+            Some(known) => {
+                known.requests.append(&mut ticket.requests);
+                let sum = known.booked.checked_add(ticket.booked);
+                known.booked = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
+            }
+            None => self.tickets.push(ticket),
+        }
+        transaction.pending(Some(due));
+        Ok(())
+    }
+
+    /// Lets the tickets leave the queue that are due at `at`.
+    pub(super) fn finalize(
+        &mut self,
+        at: Timestamp,
+        view: &MarketView,
+        events: &mut Vec<VenueEvent>,
+    ) -> Result<(), Refusal> {
+        let delay = self.queue_delay;
+        if let Some(pool) = &mut self.pool {
+            pool.finalize_due(at, delay)?;
+        }
+        self.accrue(at, view, events)?;
+        let mut ready = Vec::new();
+        for ticket in &mut self.tickets {
+            if !ticket.is_ready && ticket.due <= at {
+                ticket.is_ready = true;
+                ready.push((ticket.instruction, quantity(ticket.booked)?));
+            }
+        }
+        for (instruction, amount) in ready {
+            let mut happening = self.happening(at, view);
+            let less = amount.neg()?;
+            happening.line(EntryKind::Transfer, Self::QUEUE, less, less)?;
+            happening.line(EntryKind::Transfer, Self::CLAIMABLE, amount, amount)?;
+            events.push(happening.event(VenueEventKind::TicketReady {
+                instruction,
+                asset: ETH,
+                amount,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Claims one ticket, or every one that has left the queue.
+    pub(super) fn claim_ticket(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        claim: &ClaimUnstake,
+    ) -> Result<(), Refusal> {
+        if let Some(instruction) = claim.ticket {
+            return self.claim_one(transaction, instruction);
+        }
+        let ready = self.tickets.iter().filter(|ticket| ticket.is_ready);
+        let ready: Vec<_> = ready.map(|ticket| ticket.instruction).collect();
+        if ready.is_empty() {
+            return Err(Refusal::other(
+                format!("no ticket has left the queue of {}", P::NAMES.venue),
+                Some(P::NAMES.not_final),
+            ));
+        }
+        for instruction in ready {
+            self.claim_one(transaction, instruction)?;
+        }
+        Ok(())
+    }
+
+    fn claim_one(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        instruction: InstructionId,
+    ) -> Result<(), Refusal> {
+        let venue = P::NAMES.venue;
+        let mut tickets = self.tickets.iter();
+        let Some(place) = tickets.position(|ticket| ticket.instruction == instruction) else {
+            return Err(Refusal::invalid(format!(
+                "instruction {instruction} has no ticket in the queue of {venue}, or it has been claimed"
+            )));
+        };
+        let ticket = self.tickets.remove(place);
+        if !ticket.is_ready {
+            return Err(Refusal::other(
+                format!(
+                    "the ticket of instruction {instruction} leaves the queue at {}",
+                    ticket.due
+                ),
+                Some(P::NAMES.not_final),
+            ));
+        }
+        transaction.spend_gas(gas_of(&vec![P::NAMES.gas.claim; ticket.requests.len()]));
+        let Some(pool) = &mut self.pool else {
+            return Ok(());
+        };
+        let mut paid = U256::ZERO;
+        for request in &ticket.requests {
+            let sum = paid.checked_add(pool.claim(*request)?);
+            paid = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
+        }
+        // A claim moves the pool's rounding, and with it what a later claim of the same ticket pays.
+        let rounded = quantity(paid)?.sub(quantity(ticket.booked)?)?;
+        let (account, item) = Self::CLAIMABLE;
+        if !rounded.is_zero() {
+            transaction.book(EntryKind::Rebase, account, item, rounded, rounded)?;
+        }
+        let amount = quantity(paid)?;
+        let less = amount.neg()?;
+        transaction.book(EntryKind::Transfer, account, item, less, less)?;
+        transaction.receive(ETH, amount)
+    }
+}
