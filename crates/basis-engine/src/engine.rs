@@ -698,7 +698,10 @@ impl Engine {
     /// Closes what can be closed; at the first call also stops the strategy.
     fn halt(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
         if self.halted.is_none() {
-            let reason = format!("risk halted the strategy at {at}");
+            let mut reason = format!("risk halted the strategy at {at}");
+            if let Some(breach) = self.risk.breach() {
+                reason.push_str(&format!(": {breach}"));
+            }
             self.state(at, "halted", reason.clone());
             self.halted = Some(reason);
         }

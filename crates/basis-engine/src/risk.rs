@@ -97,7 +97,33 @@ pub struct RiskMonitor {
     /// Exposure that is left alone.
     dust: Dust,
     level: RiskLevel,
+    /// What brought the level about.
+    breach: Option<Breach>,
     net_delta_since: Option<Timestamp>,
+}
+
+/// A measure that met its limit. It displays as a clause for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Breach {
+    measure: &'static str,
+    value: Value,
+    limit: Value,
+    account: Option<Account>,
+}
+
+impl std::fmt::Display for Breach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            measure,
+            value,
+            limit,
+            ..
+        } = self;
+        match self.account {
+            Some(account) => write!(f, "{measure} {value} of {account}, limit {limit}"),
+            None => write!(f, "{measure} {value}, limit {limit} of the gross delta"),
+        }
+    }
 }
 
 impl RiskMonitor {
@@ -108,6 +134,7 @@ impl RiskMonitor {
             limits,
             dust,
             level: RiskLevel::Clear,
+            breach: None,
             net_delta_since: None,
         }
     }
@@ -116,6 +143,12 @@ impl RiskMonitor {
     #[must_use]
     pub const fn level(&self) -> RiskLevel {
         self.level
+    }
+
+    /// What brought the present level about.
+    #[must_use]
+    pub const fn breach(&self) -> Option<Breach> {
+        self.breach
     }
 
     /// Judges the present exposure and records a change of level. The net delta of capital that is only
@@ -146,25 +179,30 @@ impl RiskMonitor {
             reading.level
         };
         if level != self.level {
-            let (measure, value, limit) = if delta_halts {
-                let net = Value::new(exposure.net_delta.get());
-                ("net_delta", net, Value::new(limits.net_delta_halt.get()))
+            let breach = if delta_halts {
+                Breach {
+                    measure: "net_delta",
+                    value: Value::new(exposure.net_delta.get()),
+                    limit: Value::new(limits.net_delta_halt.get()),
+                    account: None,
+                }
             } else {
-                let value = Value::new(reading.value.get());
-                (reading.measure, value, Value::new(reading.limit.get()))
+                Breach {
+                    measure: reading.measure,
+                    value: Value::new(reading.value.get()),
+                    limit: Value::new(reading.limit.get()),
+                    account: Some(reading.account),
+                }
             };
-            events.record(Event::new(
-                at,
-                Component::RiskMonitor,
-                EventData::Risk {
-                    level: level.as_str(),
-                    measure,
-                    value,
-                    limit,
-                    account: (!delta_halts).then_some(reading.account),
-                },
-            ));
-            self.level = level;
+            let data = EventData::Risk {
+                level: level.as_str(),
+                measure: breach.measure,
+                value: breach.value,
+                limit: breach.limit,
+                account: breach.account,
+            };
+            events.record(Event::new(at, Component::RiskMonitor, data));
+            (self.level, self.breach) = (level, Some(breach));
         }
         Ok(match level {
             RiskLevel::Halt => Verdict::Halt,

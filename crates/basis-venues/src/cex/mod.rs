@@ -268,7 +268,7 @@ impl SimulatedCex {
             Operation::AmendOrder(amend) => self.amend_order(&cx, id, amend),
             Operation::SetLeverage(set) => self.set_leverage(&cx, id, set),
             Operation::Transfer(transfer) => self.transfer(&cx, id, transfer),
-            other => Err(unsupported(self.profile.venue, other.kind())),
+            other => Err(unsupported(self.profile.venue, other.kind(), OPERATIONS)),
         }
     }
 
@@ -331,10 +331,16 @@ impl SimulatedCex {
     }
 }
 
-/// The refusal of an operation that a venue does not have.
-pub(crate) fn unsupported(venue: Venue, operation: OperationKind) -> Refusal {
+/// The refusal of an operation that is none of those a venue has.
+pub(crate) fn unsupported(
+    venue: Venue,
+    operation: OperationKind,
+    has: &[OperationKind],
+) -> Refusal {
+    let has: Vec<_> = has.iter().map(|kind| kind.as_str()).collect();
     Refusal::new(VenueErrorKind::Unsupported(format!(
-        "{venue} has no {operation}"
+        "{venue} has no {operation}; it has {}",
+        has.join(", ")
     )))
 }
 

@@ -179,7 +179,7 @@ impl WalletExecutionInterface {
                 let mut state = self.chain.state();
                 state.execute(Venue::WALLET, view, &*world.data, instruction)
             }
-            other => Err(cex::unsupported(Venue::WALLET, other.kind())),
+            other => Err(cex::unsupported(Venue::WALLET, other.kind(), OPERATIONS)),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
 use basis_core::types::RunId;
 use basis_core::venue::ExecutionMode;
 use basis_engine::{Forget, Progress};
 use cpu_time::ThreadTime;
 
-use super::errors::Failure;
+use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::{ConfigArguments, Session, progress, report};
 use crate::assembly;
@@ -110,9 +110,6 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     for refused in &result.refused_withdrawals {
         session.warn(&format!("{} {refused}", refused.at));
     }
-    if let Some(halted) = &result.halted {
-        session.warn(&format!("the strategy was halted: {halted}"));
-    }
     let timing = Timing {
         load_ms,
         run_ms,
@@ -126,9 +123,18 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     }
     let summary = output::summary(&result, &context);
     if session.json {
-        session.print_json(&summary)
+        session.print_json(&summary)?;
     } else {
-        session.print(&report::human(&summary, out.as_deref()))
+        session.print(&report::human(&summary, out.as_deref()))?;
+    }
+    result.halted.map_or(Ok(()), |why| Err(halted(why)))
+}
+
+/// A run that risk ended is no success, though its result stands. Nothing is to be restarted.
+fn halted(why: String) -> Failure {
+    Failure {
+        error: ComponentError::new(Code::RiskHalted, why),
+        exit: RUN_FAILED,
     }
 }
 

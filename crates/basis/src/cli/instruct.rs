@@ -125,6 +125,15 @@ fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError
             )));
         }
     }
+    // What the venue cannot do it says before anything about the fields.
+    let takes = |key: &str| driver.operations.iter().any(|kind| kind.as_str() == key);
+    if let Some(key) = fields.keys().find(|key| *key != "id" && !takes(key)) {
+        let takes = names(driver.operations);
+        return Err(invalid(format!(
+            "{} does not execute {key}; it takes {takes}",
+            driver.venue
+        )));
+    }
     let operations = fields.keys().filter(|key| *key != "id").count();
     if operations != 1 {
         return Err(invalid(format!(
@@ -135,14 +144,6 @@ fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError
         serde_json::from_value(json).map_err(|e| invalid(e.to_string()).with_source(e))?;
     if instruction.id == InstructionId::default() {
         instruction.id = InstructionId(1);
-    }
-    let kind = instruction.operation.kind();
-    if !driver.operations.contains(&kind) {
-        let takes = names(driver.operations);
-        return Err(invalid(format!(
-            "{} does not execute {kind}; it takes {takes}",
-            driver.venue
-        )));
     }
     Ok(instruction)
 }

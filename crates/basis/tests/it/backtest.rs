@@ -37,6 +37,22 @@ fn a_run_without_data_is_labelled_synthetic_everywhere() {
 }
 
 #[test]
+fn a_halted_run_leaves_its_result_and_fails_with_the_reason() {
+    let dir = Scratch::new();
+    let limits = ["warn", "reduce_only", "deleverage", "halt"]
+        .map(|rung| format!("--set risk.margin_ratio_{rung}=0.002"))
+        .join(" ");
+    let halted = dir.basis(&format!("{TWO_DAYS} {limits} --json --out run"));
+    let expected = "risk halted the strategy at 2024-01-01T04:00:00Z: margin_ratio 0.00";
+    halted.fails(1, &["\"RISK-001\"", expected, "limit 0.002"]);
+    let summary: serde_json::Value = serde_json::from_str(&halted.out).unwrap();
+    assert!(summary["halted"].as_str().unwrap().starts_with(expected));
+    let written = fs::read_to_string(dir.path().join("run/summary.json")).unwrap();
+    assert!(written.contains(expected));
+    assert!(dir.path().join("run/report.html").is_file());
+}
+
+#[test]
 fn json_alone_writes_nothing_and_with_out_it_writes() {
     let dir = Scratch::new();
     let summary = dir.basis(&format!("{TWO_DAYS} --json")).json();

@@ -61,6 +61,12 @@ fn what_is_no_instruction_of_the_venue_is_refused_with_the_way_out() {
             r#"{"stake":{"asset_in":"ETH","asset_out":"weETH","amount":"all"}}"#,
             "does not execute stake",
         ),
+        (
+            r#"{"swap":{"amount_in":1}}"#,
+            "binance does not execute swap; it takes spot_trade, perp_trade, cancel_order, \
+             amend_order, set_leverage, transfer",
+        ),
+        (r#"{"stake":{},"spot_trade":{}}"#, "does not execute stake"),
         (&BUY.replace("\"0.01\"", "0.01"), "quote the number"),
         (
             &BUY.replace("market", "iceberg"),
