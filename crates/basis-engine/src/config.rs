@@ -208,10 +208,10 @@ impl RunConfig {
         complete.then_some(config)
     }
 
-    /// Whether capital comes and goes in the asset itself: then amounts are in the asset too.
+    /// Whether capital comes and goes in the underlying itself: then amounts are in it too.
     #[must_use]
     pub fn is_in_kind(&self) -> bool {
-        self.share_class == self.asset
+        self.share_class == self.underlying()
     }
 
     /// What the reference price prices: the unit that deltas are counted in.

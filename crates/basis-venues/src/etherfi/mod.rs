@@ -133,6 +133,7 @@ impl StakingPool for EtherFi {
         rebasing: Asset::literal("eETH"),
         wrapped: Asset::literal("weETH"),
         rate: SeriesId::new(SeriesKind::StakingRate, VENUE, Symbol::literal("weETH_ETH")),
+        operations: OPERATIONS,
         queue: Account::new(VENUE, Label::literal("queue")),
         rewards: Account::new(VENUE, Label::literal("rewards")),
         not_final: "Request is not finalized",

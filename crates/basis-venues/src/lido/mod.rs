@@ -135,6 +135,7 @@ impl StakingPool for Lido {
             VENUE,
             Symbol::literal("wstETH_ETH"),
         ),
+        operations: OPERATIONS,
         queue: Account::new(VENUE, Label::literal("queue")),
         rewards: Account::new(VENUE, Label::literal("rewards")),
         not_final: "RequestNotFoundOrNotFinalized",

@@ -25,7 +25,13 @@ impl<P: StakingPool> Staking<P> {
             | Operation::Unwrap(ask) => ask,
             Operation::ClaimUnstake(claim) => return self.claim_ticket(transaction, claim),
             Operation::ClaimRewards(claim) => return self.claim_rewards(transaction, claim),
-            other => return Err(cex::unsupported(names.venue, other.kind())),
+            other => {
+                return Err(cex::unsupported(
+                    names.venue,
+                    other.kind(),
+                    names.operations,
+                ));
+            }
         };
         let (given, taken) = (ask.asset_in, ask.asset_out);
         match operation {

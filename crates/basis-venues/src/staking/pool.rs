@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use basis_core::instruction::OperationKind;
 use basis_core::num::{Fixed18, U256};
 use basis_core::protocol::gas::GasOperation;
 use basis_core::protocol::liquid_staking::RequestId;
@@ -22,6 +23,8 @@ pub(crate) struct StakingNames {
     pub(crate) rate: SeriesId,
     /// Where redemption tickets are kept.
     pub(crate) queue: Account,
+    /// What it executes.
+    pub(crate) operations: &'static [OperationKind],
     /// Where rewards wait to be claimed.
     pub(crate) rewards: Account,
     /// The contract's word for a ticket that is not final.
