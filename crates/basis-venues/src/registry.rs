@@ -115,6 +115,8 @@ impl Registry {
                 crate::binance::DRIVER,
                 crate::bybit::DRIVER,
                 crate::okx::DRIVER,
+                crate::uniswap::DRIVER,
+                crate::curve::DRIVER,
                 crate::aave::DRIVER,
                 crate::morpho::DRIVER,
                 crate::lido::DRIVER,
@@ -254,6 +256,8 @@ mod tests {
                 ("binance".to_owned(), "BinanceExecutionInterface"),
                 ("bybit".to_owned(), "BybitExecutionInterface"),
                 ("okx".to_owned(), "OKXExecutionInterface"),
+                ("uniswap".to_owned(), "UniswapExecutionInterface"),
+                ("curve".to_owned(), "CurveExecutionInterface"),
                 ("aave".to_owned(), "AAVEExecutionInterface"),
                 ("morpho".to_owned(), "MorphoExecutionInterface"),
                 ("lido".to_owned(), "LidoExecutionInterface"),
@@ -261,7 +265,7 @@ mod tests {
                 ("instadapp".to_owned(), "InstadappExecutionInterface"),
             ]
         );
-        assert_eq!(registry.all().count(), 9, "and the wallet");
+        assert_eq!(registry.all().count(), 11, "and the wallet");
     }
 
     #[test]

@@ -87,6 +87,17 @@ impl SimulatedChain {
         chain.as_any().downcast_ref::<Self>().cloned()
     }
 
+    /// What a reader of the results has to know of how the protocols were simulated, a sentence each,
+    /// in the order the venues were created.
+    #[must_use]
+    pub fn assumptions(&self) -> Vec<String> {
+        let state = self.state();
+        let protocols = state.protocols.iter();
+        protocols
+            .flat_map(|protocol| protocol.assumptions())
+            .collect()
+    }
+
     /// The state, for one call.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

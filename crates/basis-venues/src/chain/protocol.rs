@@ -118,4 +118,9 @@ pub(crate) trait Protocol: Send + fmt::Debug {
             None,
         ))
     }
+    /// What a reader of the results has to know of how it was simulated, a sentence each. Provided:
+    /// nothing.
+    fn assumptions(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

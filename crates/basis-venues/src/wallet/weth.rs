@@ -37,7 +37,13 @@ impl Protocol for Weth {
         let (ask, (given, taken), gas) = match operation {
             Operation::Wrap(ask) => (ask, (ETH, WETH), GasOperation::WethDeposit),
             Operation::Unwrap(ask) => (ask, (WETH, ETH), GasOperation::WethWithdraw),
-            other => return Err(cex::unsupported(Venue::WALLET, other.kind(), super::OPERATIONS)),
+            other => {
+                return Err(cex::unsupported(
+                    Venue::WALLET,
+                    other.kind(),
+                    super::OPERATIONS,
+                ));
+            }
         };
         if (ask.asset_in, ask.asset_out) != (given, taken) {
             return Err(Refusal::invalid(format!(

@@ -1,0 +1,95 @@
+//! Curve StableSwap: exchanges of an exact input.
+//!
+//! Simulated: [pools](crate::pools) known by recorded prices, or integer-exact over balances that the
+//! settings give ([`state`]). Not modeled: other traders, liquidity of our own, price oracles.
+//!
+//! The pool that needs no settings is the one whose prices are recorded, weETH and WETH. Neither its fee
+//! nor its balances over time are: its fee is taken as 0.04 %, what Curve's contracts were first deployed
+//! with and no less than such pools charge on the peg, and its depth as a low one, so that large swaps
+//! pay rather too much.
+
+mod state;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use basis_core::config::{Node, Problems};
+use basis_core::error::ComponentError;
+use basis_core::executor::BoxFuture;
+use basis_core::num::Value;
+use basis_core::protocol::gas::GasOperation;
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol, Venue};
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use crate::chain::{OnChainDriver, OnChainInterface, Protocol};
+use crate::credentials;
+use crate::pools::{self, Dex, OPERATIONS, PoolDefault, PoolSettings, SimulatedDex};
+
+pub(crate) use self::state::StablePool;
+
+const CURVE: Venue = Venue::literal("curve");
+
+/// The row of Curve in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: CURVE,
+    venue_type: VenueType::Dex,
+    class_name: "CurveExecutionInterface",
+    module: module_path!(),
+    description: "Curve StableSwap exchanges",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::ALCHEMY,
+    modes: &[ExecutionMode::Backtest],
+    operations: OPERATIONS,
+    listed: true,
+    parse_settings,
+    build,
+};
+
+static INTERFACE: OnChainDriver = OnChainDriver {
+    venue: CURVE,
+    operations: OPERATIONS,
+    protocol,
+};
+
+/// Its settings and pools.
+pub(crate) const DEX: Dex = Dex {
+    defaults: &[PoolDefault {
+        name: Label::literal("weETHWETH"),
+        series: SeriesId::new(
+            SeriesKind::StakingMarket,
+            CURVE,
+            Symbol::literal("weETH_ETH"),
+        ),
+        assets: [Asset::literal("weETH"), Asset::literal("WETH")],
+        fee: 4_000_000,
+        depth: Value::literal("5000"),
+    }],
+    fee_denominator: 10_000_000_000,
+    fee_max: 5_000_000_000,
+    gas: GasOperation::CurveExchange2,
+    read_state: state::read,
+};
+
+fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
+    pools::parse_settings(&DEX, node, problems)
+}
+
+/// The protocol that `settings` describe.
+pub(crate) fn protocol(
+    settings: &VenueSettings,
+) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
+    let pools = PoolSettings::of(&DEX, settings);
+    let too_little = "Exchange resulted in fewer coins than expected";
+    let dex = SimulatedDex::new(CURVE, too_little, pools);
+    Ok(Some(Box::new(dex)))
+}
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    OnChainInterface::build(&INTERFACE, settings, mode, dependencies)
+}

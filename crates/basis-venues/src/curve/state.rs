@@ -1,0 +1,276 @@
+//! A Curve StableSwap pool over balances that the settings give.
+//!
+//! The arithmetic is the contract's ([`basis_core::protocol::curve_stableswap`]). A rate may follow a
+//! recorded series, as the contract asks its rate oracle in each exchange.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use basis_core::config::Reader;
+use basis_core::num::uint256::units_of;
+use basis_core::num::{Fixed18, Quantity, Rounding, U256};
+use basis_core::protocol::curve_stableswap::{
+    Amplification, FEE_DENOMINATOR, Parameters, PerCoin, Pool, RATE_ONE, StableSwapError, Template,
+};
+use basis_core::protocol::gas::GasOperation;
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind};
+
+use super::DEX;
+use crate::chain::{Refusal, Transaction};
+use crate::pools::{Model, PoolPrice, Swapped, Trade, read_list};
+
+/// A pool of two to four coins.
+#[derive(Clone, Debug)]
+pub(crate) struct StablePool {
+    given: Arc<Given>,
+    /// Whether our exchanges move the pool for good.
+    own_size: bool,
+    /// Put together at the first exchange, when the assets' decimals are known.
+    pool: Option<Pool>,
+}
+
+/// The state as given.
+#[derive(Debug)]
+struct Given {
+    template: Template,
+    /// `A()`, without the contract's further decimals.
+    a: u64,
+    fee: u64,
+    admin_fee: u64,
+    offpeg_fee_multiplier: u64,
+    balances: Vec<Quantity>,
+    rates: Vec<RateSource>,
+}
+
+/// Common units that one of a coin is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RateSource {
+    Fixed(Fixed18),
+    Series(SeriesId),
+}
+
+/// A text that is neither a number nor a series.
+#[derive(Debug)]
+struct NoRate;
+
+impl fmt::Display for NoRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is neither a number above zero nor a staking_rate series")
+    }
+}
+
+impl FromStr for RateSource {
+    type Err = NoRate;
+
+    fn from_str(text: &str) -> Result<Self, NoRate> {
+        if let Ok(rate) = text.parse::<Fixed18>() {
+            return Some(rate)
+                .filter(|rate| rate.is_positive())
+                .map(Self::Fixed)
+                .ok_or(NoRate);
+        }
+        let series = text.parse::<SeriesId>().ok();
+        let series = series.filter(|series| series.kind == SeriesKind::StakingRate);
+        series.map(Self::Series).ok_or(NoRate)
+    }
+}
+
+impl Given {
+    fn parameters(&self, rates: PerCoin) -> Parameters {
+        let stored = self.a.saturating_mul(self.template.a_precision());
+        Parameters {
+            template: self.template,
+            amplification: Amplification::constant(stored),
+            fee: self.fee,
+            admin_fee: self.admin_fee,
+            offpeg_fee_multiplier: self.offpeg_fee_multiplier,
+            rates,
+        }
+    }
+
+    /// What each coin's balance is multiplied by: its rate × 10^(36 − decimals).
+    fn rates(
+        &self,
+        name: Label,
+        assets: &[Asset],
+        transaction: &Transaction<'_>,
+    ) -> Result<Vec<U256>, Refusal> {
+        let mut rates = Vec::with_capacity(assets.len());
+        for (source, asset) in self.rates.iter().zip(assets) {
+            let rate = match source {
+                RateSource::Fixed(rate) => *rate,
+                RateSource::Series(series) => {
+                    PoolPrice::of(transaction.view(), name, *series)?.value
+                }
+            };
+            let decimals = transaction.decimals(*asset)?;
+            let missing = Fixed18::DECIMALS.saturating_sub(decimals);
+            let scale = U256::from(10).pow(U256::from(missing));
+            let rate = units_of(rate, Fixed18::DECIMALS, Rounding::Down)?;
+            rates.push(rate.saturating_mul(scale));
+        }
+        Ok(rates)
+    }
+
+    fn open(
+        &self,
+        assets: &[Asset],
+        rates: &[U256],
+        transaction: &Transaction<'_>,
+    ) -> Result<Pool, Opening> {
+        let mut balances = Vec::with_capacity(assets.len());
+        for (asset, balance) in assets.iter().zip(&self.balances) {
+            balances.push(transaction.units(*asset, *balance)?);
+        }
+        let nothing = vec![U256::ZERO; balances.len()];
+        let parameters = self.parameters(PerCoin::new(rates)?);
+        // Exchanges do not look at the supply of the liquidity token.
+        Ok(Pool::with_state(
+            parameters,
+            &balances,
+            &nothing,
+            U256::ZERO,
+        )?)
+    }
+}
+
+/// Why the given state is no pool.
+enum Opening {
+    Refusal(Refusal),
+    Pool(StableSwapError),
+}
+
+impl From<Refusal> for Opening {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl From<StableSwapError> for Opening {
+    fn from(e: StableSwapError) -> Self {
+        Self::Pool(e)
+    }
+}
+
+impl StablePool {
+    /// Whether our exchanges move the pool for good.
+    pub(crate) const fn own_size(&self) -> bool {
+        self.own_size
+    }
+
+    /// Exchanges, to the unit as the contract does.
+    pub(crate) fn swap(
+        &mut self,
+        name: Label,
+        assets: &[Asset],
+        transaction: &Transaction<'_>,
+        trade: &Trade,
+    ) -> Result<Swapped, Refusal> {
+        let refused = |e: StableSwapError| Refusal::other(format!("pool {name}: {e}"), None);
+        let asset = |at: usize| {
+            let asset = assets.get(at).copied();
+            asset.ok_or_else(|| Refusal::invalid(format!("pool {name} has no coin {at}")))
+        };
+        let rates = self.given.rates(name, assets, transaction)?;
+        let mut pool = match self.pool {
+            Some(pool) => pool,
+            None => match self.given.open(assets, &rates, transaction) {
+                Ok(pool) => pool,
+                Err(Opening::Refusal(refusal)) => return Err(refusal),
+                Err(Opening::Pool(e)) => return Err(refused(e)),
+            },
+        };
+        pool.update_rates(&rates).map_err(refused)?;
+        let units = transaction.units(asset(trade.from)?, trade.amount_in)?;
+        let exchange = if self.own_size {
+            pool.exchange(trade.from, trade.to, units, U256::ZERO)
+        } else {
+            pool.quote(trade.from, trade.to, units)
+        };
+        let exchange = exchange.map_err(refused)?;
+        self.pool = Some(pool);
+        Ok(Swapped {
+            amount_out: transaction.amount(asset(trade.to)?, exchange.received)?,
+            gas: match assets.len() {
+                2 => GasOperation::CurveExchange2,
+                _ => GasOperation::CurveExchange3,
+            },
+        })
+    }
+}
+
+/// Reads the keys of a pool given by its state; `None` after a problem.
+pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
+    let templates = [
+        ("stableswap_ng", Template::StableSwapNg),
+        ("base", Template::Base),
+        ("three_pool", Template::ThreePool),
+    ];
+    let template = row.choice("template", &templates, Template::StableSwapNg);
+    let fee = DEX.read_fee(row, None);
+    let one = FEE_DENOMINATOR;
+    let admin_fee = row.within("admin_fee", 0..=one).unwrap_or(one / 2);
+    let multiplier = row.within("offpeg_fee_multiplier", 0..=u64::MAX);
+    let a = row.within("a", 1..=999_999_u64);
+    if row.node("a").is_none() {
+        row.problem("a", "is required: A() of the contract");
+    }
+    let balances = read_list::<Quantity>(row, "balances");
+    let rates = if row.node("rates").is_some() {
+        read_list::<RateSource>(row, "rates")
+    } else {
+        Some(vec![RateSource::Fixed(Fixed18::ONE); assets.len()])
+    };
+    let own_size = row.boolean("own_size", true);
+    let given = Given {
+        template,
+        a: a?,
+        fee: u64::try_from(fee?).ok()?,
+        admin_fee,
+        offpeg_fee_multiplier: multiplier.unwrap_or(0),
+        balances: balances?,
+        rates: rates?,
+    };
+    check(row, &given, assets).then(|| {
+        Model::Stable(StablePool {
+            given: Arc::new(given),
+            own_size,
+            pool: None,
+        })
+    })
+}
+
+/// Whether the state fits together; reports what does not.
+fn check(row: &Reader<'_>, given: &Given, assets: &[Asset]) -> bool {
+    let counts = [
+        ("balances", given.balances.len()),
+        ("rates", given.rates.len()),
+    ];
+    let mut fits = !assets.is_empty();
+    for (key, count) in counts {
+        if count != assets.len() {
+            row.problem(key, format!("{count} given for {} assets", assets.len()));
+            fits = false;
+        }
+    }
+    if let Some(none) = given.balances.iter().find(|balance| !balance.is_positive()) {
+        row.problem("balances", format!("{none} is not above zero"));
+        fits = false;
+    }
+    let at_par = |rate: &RateSource| *rate == RateSource::Fixed(Fixed18::ONE);
+    if given.template != Template::StableSwapNg && !given.rates.iter().all(at_par) {
+        row.problem(
+            "rates",
+            "only pools of the template stableswap_ng have rates",
+        );
+        fits = false;
+    }
+    let ones = vec![RATE_ONE; assets.len()];
+    let checked = PerCoin::new(&ones).and_then(|rates| given.parameters(rates).validate());
+    if fits && let Err(e) = checked {
+        row.problem("a", e.to_string());
+        fits = false;
+    }
+    fits
+}

@@ -1,0 +1,162 @@
+//! A pool of which only prices are recorded.
+//!
+//! The newest bar or reading of its series is the mid; fee and impact come on top
+//! ([`basis_core::protocol::bar_pool`]). A swap moves the price within itself alone, the next one begins
+//! at the recorded mid again: an order cut into pieces pays less impact here than in the market.
+
+use basis_core::error::Rejection;
+use basis_core::market::MarketView;
+use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
+use basis_core::protocol::bar_pool::{BarPool, BarPoolError, Impact, PoolBar};
+use basis_core::protocol::gas::GasOperation;
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Side, Span, Timestamp};
+
+use super::{Swapped, Trade};
+use crate::chain::{Refusal, Transaction};
+
+/// A pool known by a recorded price series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BarModel {
+    /// Quote per base: bars of a DEX pool, or readings of a liquid staking token's market rate.
+    pub(crate) series: SeriesId,
+    /// First asset of the pool.
+    pub(crate) base: Asset,
+    /// Second asset of the pool.
+    pub(crate) quote: Asset,
+    /// Of a million, taken from what is given.
+    pub(crate) fee: u32,
+    /// What the swap's own size costs.
+    pub(crate) impact: Impact,
+    /// What a swap's transaction uses.
+    pub(crate) gas: GasOperation,
+}
+
+/// The newest value of a pool's series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolPrice {
+    /// Quote per base, or units of the underlying per unit.
+    pub(crate) value: Fixed18,
+    /// Volume of the newest bar as recorded, in USD; zero for a series of readings.
+    volume: Quantity,
+}
+
+impl PoolPrice {
+    /// What `view` shows of `series` for `pool`.
+    ///
+    /// # Errors
+    /// A refusal naming the series when the view does not carry it, or its newest value is too old.
+    pub(crate) fn of(view: &MarketView, pool: Label, series: SeriesId) -> Result<Self, Refusal> {
+        if series.kind.has_bars() {
+            let quote = view
+                .quote_of(series)
+                .ok_or_else(|| not_read(pool, series))?;
+            if !quote.state.is_tradable() {
+                return Err(stale(view, series, quote.known_at));
+            }
+            return Ok(Self {
+                value: quote.mark.get(),
+                volume: quote.volume,
+            });
+        }
+        let slot = view.row_slot::<Fixed18>(series);
+        let slot = slot.ok_or_else(|| not_read(pool, series))?;
+        let Some(point) = view.point(slot) else {
+            return Err(stale(view, series, Timestamp::MIN));
+        };
+        if !point.state.is_tradable() {
+            return Err(stale(view, series, point.known_at));
+        }
+        Ok(Self {
+            value: point.value,
+            volume: Quantity::ZERO,
+        })
+    }
+}
+
+fn not_read(pool: Label, series: SeriesId) -> Refusal {
+    Refusal::invalid(format!(
+        "pool {pool} trades at {series}, which the run does not read; add the series to the run's data \
+         or choose a pool whose series it reads"
+    ))
+}
+
+/// No fresh value; `known_at` is the beginning of time when there never was one.
+fn stale(view: &MarketView, series: SeriesId, known_at: Timestamp) -> Refusal {
+    let at = view.now();
+    let age = if known_at == Timestamp::MIN {
+        Span::ZERO
+    } else {
+        at.since(known_at)
+    };
+    Refusal::rejected(Rejection::MarketStale { series, at, age }, None)
+}
+
+impl BarModel {
+    /// What the swap gets at the newest price.
+    pub(super) fn swap(
+        &self,
+        name: Label,
+        transaction: &Transaction<'_>,
+        trade: &Trade,
+    ) -> Result<Swapped, Refusal> {
+        let shown = PoolPrice::of(transaction.view(), name, self.series)?;
+        let bar = PoolBar {
+            mid: Price::new(shown.value)?,
+            volume: self.volume(transaction, shown.volume)?,
+        };
+        let decimals = (
+            transaction.decimals(self.base)?,
+            transaction.decimals(self.quote)?,
+        );
+        let pool = BarPool::new(self.fee, self.impact, decimals.0, decimals.1)?;
+        let side = if trade.from == 0 {
+            Side::Sell
+        } else {
+            Side::Buy
+        };
+        let swap = pool
+            .quote(&bar, side, trade.amount_in.get())
+            .map_err(|e| refused(name, &e))?;
+        Ok(Swapped {
+            amount_out: Quantity::new(swap.amount_out),
+            gas: self.gas,
+        })
+    }
+
+    /// The bar's volume in quote units; pools are recorded with volumes in USD.
+    fn volume(&self, transaction: &Transaction<'_>, dollars: Quantity) -> Result<Value, Refusal> {
+        if !matches!(self.impact, Impact::Sqrt { .. }) || dollars.is_zero() {
+            return Ok(Value::ZERO);
+        }
+        let price = transaction.price(self.quote)?;
+        // Less volume is more impact.
+        Ok(Value::new(dollars.get().div(price.get(), Rounding::Floor)?))
+    }
+
+    /// What a reader of results has to know of it.
+    pub(super) fn assumption(&self) -> String {
+        let source = match self.series.kind {
+            SeriesKind::StakingMarket => "readings",
+            _ => "bars",
+        };
+        let impact = match self.impact {
+            Impact::None => "no price impact".to_owned(),
+            Impact::FixedBps(bps) => format!("{bps} bps of price impact"),
+            Impact::ConstantProduct { depth } => {
+                format!("the impact of {depth} {} on each side", self.quote)
+            }
+            Impact::Sqrt { impact, max } => {
+                format!("{impact} bps × √(size ÷ volume of the bar) of price impact, {max} at most")
+            }
+        };
+        format!(
+            "estimated from the {source} of {}, no recorded state: fee {} of a million, {impact}; own \
+             size moves the price within a swap only",
+            self.series, self.fee
+        )
+    }
+}
+
+fn refused(name: Label, e: &BarPoolError) -> Refusal {
+    Refusal::invalid(format!("pool {name}: {e}"))
+}

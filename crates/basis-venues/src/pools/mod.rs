@@ -1,0 +1,276 @@
+//! Pools of a simulated DEX: what Uniswap and Curve have in common.
+//!
+//! A venue has pools by name. A [`Model::Bars`] pool is estimated from recorded prices ([`BarModel`]);
+//! [`Model::Ranges`] (Uniswap V3) and [`Model::Stable`] (Curve) compute to the unit what the contract
+//! does with a state that the settings give. Nobody else trades in a pool given by its state, so its
+//! price is where our own swaps left it.
+//!
+//! A swap exchanges in the wallet; a pool holds nothing of ours, and liquidity cannot be provided.
+//!
+//! **Invariants.** Amounts are exact units of the assets, rounded as the contract does, and in the bar
+//! model always against us. A price that is stale or missing is refused, never guessed.
+
+mod bars;
+mod settings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use basis_core::config::nearest;
+use basis_core::error::{Rejection, VenueErrorKind};
+use basis_core::execution::{Position, VenueEvent};
+use basis_core::instruction::{Operation, OperationKind, Swap};
+use basis_core::num::Quantity;
+use basis_core::protocol::gas::GasOperation;
+use basis_core::types::{Asset, Label, Timestamp, Venue};
+
+use crate::chain::{Protocol, Refusal, Sync, Transaction};
+use crate::curve::StablePool;
+use crate::uniswap::RangePool;
+
+pub(crate) use self::bars::{BarModel, PoolPrice};
+pub(crate) use self::settings::{Dex, PoolDefault, PoolSettings, parse_settings, read_list};
+
+/// What the pools of both venues execute.
+pub(crate) const OPERATIONS: &[OperationKind] = &[OperationKind::Swap];
+
+/// The native coin, which no pool takes.
+const ETH: &str = "ETH";
+/// What it is wrapped into.
+const WETH: &str = "WETH";
+
+/// One pool of a venue.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    /// Its name in the settings and in instructions.
+    pub(crate) name: Label,
+    /// What it exchanges, in the pool's order.
+    pub(crate) assets: Vec<Asset>,
+    /// How its swaps are computed.
+    pub(crate) model: Model,
+}
+
+/// How the swaps of a pool are computed.
+#[derive(Clone, Debug)]
+pub(crate) enum Model {
+    /// Estimated from recorded prices.
+    Bars(BarModel),
+    /// Uniswap V3 over a given state.
+    Ranges(RangePool),
+    /// Curve StableSwap over a given state.
+    Stable(StablePool),
+}
+
+/// A swap as a pool sees it: places of the assets in the pool's order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trade {
+    /// Given, by its place.
+    pub(crate) from: usize,
+    /// Taken, by its place.
+    pub(crate) to: usize,
+    /// Given, > 0, in exact units of the asset.
+    pub(crate) amount_in: Quantity,
+}
+
+/// What a swap gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Swapped {
+    /// Taken, in the other asset.
+    pub(crate) amount_out: Quantity,
+    /// What the transaction uses.
+    pub(crate) gas: GasOperation,
+}
+
+/// The pools of one venue.
+#[derive(Clone, Debug)]
+pub(crate) struct SimulatedDex {
+    venue: Venue,
+    /// The venue's own text for a swap that gives less than its minimum.
+    too_little: &'static str,
+    pools: Vec<Pool>,
+}
+
+impl Pool {
+    /// The place of `asset`.
+    fn place(&self, asset: Asset) -> Option<usize> {
+        self.assets.iter().position(|held| *held == asset)
+    }
+
+    /// The assets for a message.
+    fn assets_text(&self) -> String {
+        let names: Vec<_> = self.assets.iter().map(Asset::as_str).collect();
+        names.join(", ")
+    }
+
+    /// The swap in the pool's own terms.
+    fn trade(&self, swap: &Swap) -> Result<Trade, Refusal> {
+        if swap.asset_in == swap.asset_out {
+            return Err(Refusal::invalid(format!(
+                "pool {}: {} would be swapped for itself; the pool has {}",
+                self.name,
+                swap.asset_in,
+                self.assets_text()
+            )));
+        }
+        let place = |asset: Asset| self.place(asset).ok_or_else(|| self.foreign(asset));
+        Ok(Trade {
+            from: place(swap.asset_in)?,
+            to: place(swap.asset_out)?,
+            amount_in: swap.amount_in,
+        })
+    }
+
+    fn foreign(&self, asset: Asset) -> Refusal {
+        let has_weth = self.assets.iter().any(|held| held.as_str() == WETH);
+        let hint = if asset.as_str() == ETH && has_weth {
+            "; pools trade WETH: wrap ETH before a swap, and unwrap WETH after it"
+        } else {
+            ""
+        };
+        Refusal::invalid(format!(
+            "pool {} has {}, not {asset}{hint}",
+            self.name,
+            self.assets_text()
+        ))
+    }
+
+    fn swap(&mut self, transaction: &Transaction<'_>, trade: &Trade) -> Result<Swapped, Refusal> {
+        match &mut self.model {
+            Model::Bars(bars) => bars.swap(self.name, transaction, trade),
+            Model::Ranges(pool) => pool.swap(self.name, &self.assets, transaction, trade),
+            Model::Stable(pool) => pool.swap(self.name, &self.assets, transaction, trade),
+        }
+    }
+
+    /// What a reader of results has to know of it.
+    fn assumption(&self, venue: Venue) -> String {
+        match &self.model {
+            Model::Bars(bars) => format!("{venue} pool {}: {}", self.name, bars.assumption()),
+            Model::Ranges(pool) => given_state(venue, self.name, pool.own_size()),
+            Model::Stable(pool) => given_state(venue, self.name, pool.own_size()),
+        }
+    }
+}
+
+fn given_state(venue: Venue, name: Label, own_size: bool) -> String {
+    let moved = if own_size {
+        "only our own swaps move it, and for good"
+    } else {
+        "nothing moves it: each of our swaps meets it untouched"
+    };
+    format!("{venue} pool {name}: exact over the state given in the settings; {moved}")
+}
+
+impl SimulatedDex {
+    /// The pools of `venue`, sorted by name; `too_little` is its text for a minimum that is not met.
+    pub(crate) const fn new(venue: Venue, too_little: &'static str, pools: Vec<Pool>) -> Self {
+        Self {
+            venue,
+            too_little,
+            pools,
+        }
+    }
+
+    fn unknown(&self, name: Label) -> Refusal {
+        let names = || self.pools.iter().map(|pool| pool.name.as_str());
+        let near = nearest(name.as_str(), names())
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        let names: Vec<_> = names().collect();
+        Refusal::invalid(format!(
+            "{} has no pool `{name}`{near} (pools: {}); name further ones under `pools` in its settings",
+            self.venue,
+            names.join(", ")
+        ))
+    }
+
+    fn swap(&mut self, transaction: &mut Transaction<'_>, swap: &Swap) -> Result<(), Refusal> {
+        let at = self.pools.iter().position(|pool| pool.name == swap.pool);
+        let pool = at.and_then(|at| self.pools.get_mut(at));
+        let Some(pool) = pool else {
+            return Err(self.unknown(swap.pool));
+        };
+        let trade = pool.trade(swap)?;
+        // Refuses zero, less, and digits that the asset does not have.
+        transaction.units(swap.asset_in, swap.amount_in)?;
+        if swap.minimum_out.is_negative() {
+            return Err(Refusal::invalid(format!(
+                "minimum_out {} {} is below zero",
+                swap.minimum_out, swap.asset_out
+            )));
+        }
+        let swapped = pool.swap(transaction, &trade)?;
+        if swapped.amount_out < swap.minimum_out {
+            let reason = Rejection::BelowMinimum {
+                what: "swap output",
+                asset: swap.asset_out,
+                value: swapped.amount_out,
+                minimum: swap.minimum_out,
+            };
+            return Err(Refusal::rejected(reason, self.too_little));
+        }
+        if !swapped.amount_out.is_positive() {
+            return Err(Refusal::invalid(format!(
+                "{} {} is so little that pool {} gives no unit of {} for it",
+                swap.amount_in, swap.asset_in, swap.pool, swap.asset_out
+            )));
+        }
+        transaction.exchange(
+            (swap.asset_in, swap.amount_in),
+            (swap.asset_out, swapped.amount_out),
+        )?;
+        transaction.spend_gas(swapped.gas.gas());
+        Ok(())
+    }
+}
+
+impl Protocol for SimulatedDex {
+    fn venue(&self) -> Venue {
+        self.venue
+    }
+
+    fn snapshot(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
+    }
+
+    fn sync(&mut self, _: &Sync<'_>, _: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn next_event_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn execute(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        match operation {
+            Operation::Swap(swap) => self.swap(transaction, swap),
+            other => Err(Refusal::new(VenueErrorKind::Unsupported(format!(
+                "{} executes no {}; it can: swap",
+                self.venue,
+                other.kind()
+            )))),
+        }
+    }
+
+    fn positions(&self, _: &mut Vec<Position>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn accepts(&self, operation: &Operation) -> bool {
+        let Operation::Swap(swap) = operation else {
+            return false;
+        };
+        let named = self.pools.iter().find(|pool| pool.name == swap.pool);
+        named.is_some_and(|pool| pool.trade(swap).is_ok())
+    }
+
+    fn assumptions(&self) -> Vec<String> {
+        let pools = self.pools.iter();
+        pools.map(|pool| pool.assumption(self.venue)).collect()
+    }
+}

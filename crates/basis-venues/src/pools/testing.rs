@@ -1,0 +1,297 @@
+//! A desk for tests: a chain with both DEXes and a wallet, a market in code, a ledger that is checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use basis_core::config::Problems;
+use basis_core::error::VenueErrorKind;
+use basis_core::execution::Execution;
+use basis_core::instruction::{Instruction, Operation, Swap};
+use basis_core::ledger::LedgerEntry;
+use basis_core::market::{
+    BarColumns, GasFees, MarketData, MarketView, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
+};
+use basis_core::num::{Fixed18, Quantity};
+use basis_core::rules::RuleBook;
+use basis_core::types::{
+    Account, Asset, InstructionId, Item, Label, SeriesId, Span, Timestamp, Venue,
+};
+use basis_core::venue::VenueSettings;
+use serde_json::{Value as Json, json};
+
+use super::{Dex, PoolSettings};
+use crate::cex::testing::{START, node, p, q, read_rules};
+use crate::chain::SimulatedChain;
+use crate::{curve, uniswap};
+
+pub(crate) const UNISWAP: Venue = Venue::literal("uniswap");
+pub(crate) const CURVE: Venue = Venue::literal("curve");
+
+const DECIMALS: [(&str, u32); 6] = [
+    ("USDT", 6),
+    ("USDC", 6),
+    ("WETH", 18),
+    ("EIGEN", 18),
+    ("weETH", 18),
+    ("ETH", 18),
+];
+
+pub(crate) fn id(text: &str) -> SeriesId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn asset(text: &str) -> Asset {
+    Asset::new(text).unwrap()
+}
+
+/// Hourly bars at one price; the one that closes at `gap` is missing.
+fn bars(data: &mut MarketData, series: &str, price: &str, gap: Option<i64>) {
+    let hours: Vec<i64> = (0..30).filter(|hour| Some(hour + 1) != gap).collect();
+    let prices = || vec![p(price); hours.len()];
+    data.add_bars(BarColumns {
+        id: id(series),
+        length: Span::HOUR,
+        opened_at: hours
+            .iter()
+            .map(|h| START.plus(Span::from_hours(*h)))
+            .collect(),
+        open: prices(),
+        high: prices(),
+        low: prices(),
+        close: prices(),
+        volume: vec![q("500000"); hours.len()],
+    })
+    .unwrap();
+}
+
+/// Rows `every` so long from the start on.
+fn rows<T: SeriesRow>(data: &mut MarketData, series: &str, every: Span, rows: Vec<T>) {
+    let at = (0..).take(rows.len()).map(|n| START.plus(every.times(n)));
+    let series = RowSeries::new(id(series), Some(every), at.collect(), rows).unwrap();
+    data.add_rows(series).unwrap();
+}
+
+fn fixed(text: &str) -> Fixed18 {
+    text.parse().unwrap()
+}
+
+/// Everything both venues need but for `without`, at hour 1; EIGEN's bar of hour 3 is missing, and
+/// weETH's market rate ends after hour 5.
+pub(crate) fn view_without(without: &[&str]) -> MarketView {
+    let mut data = MarketData::new("in code", true);
+    bars(&mut data, "spot.binance.ETHUSDT", "2000", None);
+    bars(&mut data, "dex.uniswap.WETHUSDT_3000", "2010", None);
+    bars(&mut data, "dex.uniswap.EIGENWETH_3000", "0.0015", Some(3));
+    let rates = ["1.05", "1.06"].map(fixed).to_vec();
+    rows(
+        &mut data,
+        "staking_rate.etherfi.weETH_ETH",
+        Span::DAY,
+        rates,
+    );
+    let market = vec![fixed("1.04"); 6];
+    rows(
+        &mut data,
+        "staking_market.curve.weETH_ETH",
+        Span::HOUR,
+        market,
+    );
+    let fees = GasFees {
+        block: 1,
+        base_fee_gwei: fixed("8"),
+        priority_fee_gwei: fixed("2"),
+        gas_price_gwei: fixed("10"),
+    };
+    rows(&mut data, "gas.ethereum.gwei", Span::HOUR, vec![fees; 60]);
+    let carried = data.ids().filter(|id| !without.contains(&&*id.to_string()));
+    let requests: Vec<_> = carried
+        .map(|id| SeriesRequest {
+            id,
+            reference: None,
+        })
+        .collect();
+    let mut view = MarketView::new(Arc::new(data), &requests, ViewPolicy::default()).unwrap();
+    view.advance_to(hour(1)).unwrap();
+    view
+}
+
+pub(crate) fn hour(hour: i64) -> Timestamp {
+    START.plus(Span::from_hours(hour))
+}
+
+fn decimals() -> RuleBook {
+    let assets = DECIMALS
+        .map(|(asset, decimals)| json!({ "asset": asset, "decimals": decimals.to_string() }));
+    RuleBook::new([read_rules(&json!({
+        "venue": "wallet",
+        "snapshots": [{
+            "effective_from": "2024-01-01",
+            "accounts": { "deposit": "main", "spot": "main", "perp": "main" },
+            "fees": {
+                "spot": { "maker_bps": "0", "taker_bps": "0" },
+                "perp": { "maker_bps": "0", "taker_bps": "0" },
+                "spot_buy_fee_asset": "base",
+            },
+            "instruments": [],
+            "transfers": { "internal": { "delay_seconds": "0", "fee": "0" }, "withdrawals": [] },
+            "assets": assets,
+        }],
+    }))])
+}
+
+/// What the section `settings` of a DEX reads as, and the problems with it.
+pub(crate) fn read(dex: &Dex, settings: &Json) -> (PoolSettings, Vec<String>) {
+    let problems = Problems::new();
+    let read = PoolSettings::read(dex, &node(settings), &problems);
+    let problems = problems.into_sorted();
+    (read, problems.iter().map(ToString::to_string).collect())
+}
+
+fn settings(venue: Venue, dex: &Dex, json: &Json) -> VenueSettings {
+    let (read, problems) = read(dex, json);
+    assert_eq!(problems, Vec::<String>::new());
+    VenueSettings {
+        venue,
+        node: node(json),
+        parsed: Arc::new(read),
+        credentials: None,
+    }
+}
+
+/// A wallet, both venues, and every line they have reported.
+pub(crate) struct Desk {
+    pub(crate) chain: SimulatedChain,
+    pub(crate) view: MarketView,
+    pub(crate) book: RuleBook,
+    initial: BTreeMap<Asset, Quantity>,
+    ledger: Vec<LedgerEntry>,
+    next: u64,
+}
+
+impl Desk {
+    /// A desk with 10 ETH and `balances`, and both venues with these `pools` beside their own.
+    pub(crate) fn new(balances: &[(&str, &str)], uniswap: &Json, curve: &Json) -> Self {
+        let chain = SimulatedChain::default();
+        let mut initial = BTreeMap::new();
+        for (name, quantity) in [("ETH", "10")].iter().chain(balances) {
+            let quantity = q(quantity);
+            initial.insert(asset(name), quantity);
+            let mut state = chain.state();
+            state
+                .wallet
+                .add(Account::WALLET, asset(name), quantity)
+                .unwrap();
+        }
+        let uniswap = settings(UNISWAP, &uniswap::DEX, &json!({ "pools": uniswap }));
+        let curve = settings(CURVE, &curve::DEX, &json!({ "pools": curve }));
+        for protocol in [uniswap::protocol(&uniswap), curve::protocol(&curve)] {
+            chain.state().install(protocol.unwrap().unwrap());
+        }
+        Self {
+            chain,
+            view: view_without(&[]),
+            book: decimals(),
+            initial,
+            ledger: Vec::new(),
+            next: 1,
+        }
+    }
+
+    pub(crate) fn balance(&self, name: &str) -> Quantity {
+        self.chain.state().wallet.get(Account::WALLET, asset(name))
+    }
+
+    /// Executes; the ledger must sum up to the wallet, and a refusal must change nothing.
+    pub(crate) fn execute(
+        &mut self,
+        venue: Venue,
+        operation: Operation,
+    ) -> Result<Execution, VenueErrorKind> {
+        let instruction = Instruction::new(InstructionId(self.next), operation);
+        self.next += 1;
+        let state = || format!("{:?}", self.chain.state());
+        let before = state();
+        let result = self
+            .chain
+            .state()
+            .execute(venue, &self.view, &self.book, &instruction);
+        match result {
+            Ok(execution) => {
+                self.ledger.extend(execution.entries.iter().cloned());
+                self.check();
+                Ok(execution)
+            }
+            Err(refusal) => {
+                assert_eq!(state(), before, "a refused instruction changes nothing");
+                Err(*refusal.0)
+            }
+        }
+    }
+
+    /// The wallet is the sum of the lines, and no DEX holds anything.
+    fn check(&self) {
+        let mut sums = self.initial.clone();
+        let mut causes = Vec::new();
+        for line in &self.ledger {
+            assert_eq!(line.account, Account::WALLET);
+            assert_eq!(line.units, line.quantity);
+            let Item::Asset(asset) = line.item else {
+                panic!("{line:?}")
+            };
+            let sum = sums.entry(asset).or_insert(Quantity::ZERO);
+            *sum = sum.add(line.quantity).unwrap();
+            causes.push(line.cause.clone());
+        }
+        for (asset, sum) in sums {
+            assert_eq!(
+                self.chain.state().wallet.get(Account::WALLET, asset),
+                sum,
+                "{asset}"
+            );
+        }
+        let count = causes.len();
+        causes.sort();
+        causes.dedup();
+        assert_eq!(causes.len(), count, "every line has a cause of its own");
+        for venue in [UNISWAP, CURVE] {
+            assert_eq!(self.chain.state().positions(venue).unwrap(), []);
+        }
+    }
+
+    /// Swaps without a minimum and returns what came out.
+    pub(crate) fn swap(
+        &mut self,
+        venue: Venue,
+        pool: &str,
+        way: [&str; 2],
+        amount: &str,
+    ) -> Quantity {
+        let before = self.balance(way[1]);
+        self.execute(venue, swap(pool, way, amount, "0")).unwrap();
+        self.balance(way[1]).sub(before).unwrap()
+    }
+
+    /// The text of the refusal of a swap.
+    pub(crate) fn refused(
+        &mut self,
+        venue: Venue,
+        pool: &str,
+        way: [&str; 2],
+        amounts: [&str; 2],
+    ) -> String {
+        let [amount, minimum] = amounts;
+        self.execute(venue, swap(pool, way, amount, minimum))
+            .unwrap_err()
+            .to_string()
+    }
+}
+
+pub(crate) fn swap(pool: &str, way: [&str; 2], amount_in: &str, minimum_out: &str) -> Operation {
+    Operation::Swap(Swap {
+        pool: Label::new(pool).unwrap(),
+        asset_in: asset(way[0]),
+        asset_out: asset(way[1]),
+        amount_in: q(amount_in),
+        minimum_out: q(minimum_out),
+    })
+}

@@ -1,0 +1,5 @@
+//! Both DEXes on the simulated chain.
+
+mod bars;
+mod reading;
+mod states;

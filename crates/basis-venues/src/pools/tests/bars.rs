@@ -1,0 +1,317 @@
+//! Pools known by recorded prices, groups of swaps, and what every pool refuses.
+
+use basis_core::error::{Rejection, VenueErrorKind};
+use basis_core::instruction::{Instruction, Operation};
+use basis_core::ledger::EntryKind;
+use basis_core::num::{Price, Quantity, Value};
+use basis_core::protocol::bar_pool::{BarPool, Impact, PoolBar};
+use basis_core::types::{Side, Span};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::testing::{CURVE, Desk, UNISWAP, hour, id, swap, view_without};
+use crate::cex::testing::{p, q};
+
+fn desk() -> Desk {
+    let balances = [
+        ("WETH", "100"),
+        ("USDT", "100000"),
+        ("EIGEN", "1000"),
+        ("weETH", "50"),
+    ];
+    Desk::new(&balances, &json!({}), &json!({}))
+}
+
+#[test]
+fn a_swap_gets_what_the_model_quotes_and_leaves_two_lines_that_cancel_and_the_gas() {
+    let mut desk = desk();
+    let depth = Value::literal("20000000");
+    let pool = BarPool::new(3_000, Impact::ConstantProduct { depth }, 18, 6).unwrap();
+    let bar = PoolBar {
+        mid: Price::literal("2010"),
+        volume: Value::ZERO,
+    };
+    let quoted = pool.quote(&bar, Side::Sell, q("2").get()).unwrap();
+    let quoted = Quantity::new(quoted.amount_out);
+    let minimum = quoted.to_string();
+    let done = desk
+        .execute(UNISWAP, swap("WETHUSDT", ["WETH", "USDT"], "2", &minimum))
+        .unwrap();
+    assert_eq!(desk.balance("USDT"), q("100000").add(quoted).unwrap());
+    let lines: Vec<_> = done
+        .entries
+        .iter()
+        .map(|line| (line.kind, line.quantity, line.value))
+        .collect();
+    let worth = Value::literal("4000");
+    // 138,000 gas × 10 gwei, at 2,000 dollars.
+    let gas = (EntryKind::Gas, q("-0.00138"), Value::literal("-2.76"));
+    let expected = [
+        (EntryKind::Trade, q("-2"), worth.neg().unwrap()),
+        (EntryKind::Trade, quoted, worth),
+        gas,
+    ];
+    assert_eq!(lines, expected);
+    let prices: Vec<_> = done
+        .entries
+        .iter()
+        .map(|line| line.reference_price)
+        .collect();
+    assert_eq!(prices, [p("2000"), p("1"), p("2000")]);
+}
+
+#[test]
+fn a_point_series_prices_a_pool_and_two_swaps_meet_the_same_price() {
+    let mut desk = desk();
+    let first = desk.swap(CURVE, "weETHWETH", ["weETH", "WETH"], "1");
+    assert!(first < q("1.04") && first > q("1.039"), "{first}");
+    let second = desk.swap(CURVE, "weETHWETH", ["weETH", "WETH"], "1");
+    assert_eq!(first, second);
+    // Curve's fee of 0.04 % is 400 of a million.
+    let depth = Value::literal("5000");
+    let pool = BarPool::new(400, Impact::ConstantProduct { depth }, 18, 18).unwrap();
+    let bar = PoolBar {
+        mid: Price::literal("1.04"),
+        volume: Value::ZERO,
+    };
+    let quoted = pool.quote(&bar, Side::Sell, q("1").get()).unwrap();
+    assert_eq!(first.get(), quoted.amount_out);
+}
+
+#[test]
+fn square_root_impact_reads_dollar_volumes_as_quote_units() {
+    let pools = json!({ "EIGENWETH": { "impact": "sqrt_impact", "impact_bps": "100" } });
+    let mut desk = Desk::new(&[("EIGEN", "1000")], &pools, &json!({}));
+    let got = desk.swap(UNISWAP, "EIGENWETH", ["EIGEN", "WETH"], "1000");
+    let impact = Impact::Sqrt {
+        impact: "100".parse().unwrap(),
+        max: "500".parse().unwrap(),
+    };
+    let pool = BarPool::new(3_000, impact, 18, 18).unwrap();
+    // 500,000 dollars at 2,000 for a WETH.
+    let bar = PoolBar {
+        mid: Price::literal("0.0015"),
+        volume: Value::literal("250"),
+    };
+    let quoted = pool.quote(&bar, Side::Sell, q("1000").get()).unwrap();
+    assert_eq!(got.get(), quoted.amount_out);
+}
+
+#[test]
+fn a_group_of_swaps_finds_its_venues_by_pool_and_happens_whole() {
+    let mut desk = desk();
+    let weth = desk.swap(UNISWAP, "EIGENWETH", ["EIGEN", "WETH"], "500");
+    let hop = |operation| Instruction {
+        id: basis_core::types::InstructionId(0),
+        venue: None,
+        operation,
+    };
+    let group = |minimum: &str| {
+        Operation::Atomic(vec![
+            hop(swap("EIGENWETH", ["EIGEN", "WETH"], "500", "0.7")),
+            hop(swap("weETHWETH", ["weETH", "WETH"], "1", "1")),
+            hop(swap(
+                "WETHUSDT",
+                ["WETH", "USDT"],
+                &weth.to_string(),
+                minimum,
+            )),
+        ])
+    };
+    let before = desk.balance("USDT");
+    let refused = desk.execute(UNISWAP, group("99999")).unwrap_err();
+    assert!(refused.to_string().contains("step 3"), "{refused}");
+    let done = desk.execute(UNISWAP, group("1400")).unwrap();
+    let trades = done
+        .entries
+        .iter()
+        .filter(|line| line.kind == EntryKind::Trade);
+    assert_eq!(trades.count(), 6);
+    assert!(desk.balance("USDT") > before.add(q("1400")).unwrap());
+    assert_eq!(desk.balance("EIGEN"), q("0"));
+    let nowhere = Operation::Atomic(vec![hop(swap("WETHUSDT", ["weETH", "USDT"], "1", "0"))]);
+    let refused = desk.execute(UNISWAP, nowhere).unwrap_err().to_string();
+    assert!(refused.contains("step 1: no venue"), "{refused}");
+}
+
+#[test]
+fn refusals_name_what_is_wrong_and_the_way_out() {
+    let mut desk = desk();
+    let way = ["WETH", "USDT"];
+    let cases = [
+        (
+            UNISWAP,
+            "WETHUSTD",
+            way,
+            ["1", "0"],
+            "did you mean `WETHUSDT`?",
+        ),
+        (
+            CURVE,
+            "WETHUSDT",
+            way,
+            ["1", "0"],
+            "curve has no pool `WETHUSDT`",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            ["ETH", "USDT"],
+            ["1", "0"],
+            "wrap ETH before a swap",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            ["EIGEN", "USDT"],
+            ["1", "0"],
+            "pool WETHUSDT has WETH, USDT, not EIGEN",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            ["WETH", "WETH"],
+            ["1", "0"],
+            "swapped for itself",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            way,
+            ["0", "0"],
+            "0 WETH is no amount; it must be above zero",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            way,
+            ["-1", "0"],
+            "-1 WETH is no amount",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            way,
+            ["1", "-1"],
+            "minimum_out -1 USDT is below zero",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            ["USDT", "WETH"],
+            ["0.1234567", "0"],
+            "more than the 6 decimals",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            way,
+            ["100.5", "0"],
+            "100.5 WETH needed, 100 free",
+        ),
+        (
+            UNISWAP,
+            "WETHUSDT",
+            way,
+            ["0.0000000000001", "0"],
+            "gives no unit of USDT",
+        ),
+    ];
+    for (venue, pool, way, amounts, expected) in cases {
+        let text = desk.refused(venue, pool, way, amounts);
+        assert!(text.contains(expected), "{text}");
+    }
+    let low = desk
+        .execute(UNISWAP, swap("WETHUSDT", way, "1", "2004"))
+        .unwrap_err();
+    let VenueErrorKind::Rejected { reason, venue_code } = low else {
+        panic!("{low}")
+    };
+    assert_eq!(venue_code, Some("Too little received"));
+    assert!(
+        matches!(&reason, Rejection::BelowMinimum { minimum, value, .. }
+            if *minimum == q("2004") && *value < q("2004") && *value > q("2003")),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_stale_or_missing_price_is_refused_with_its_series() {
+    let mut desk = desk();
+    let stale = |desk: &mut Desk, venue, pool, way| {
+        let refused = desk.execute(venue, swap(pool, way, "1", "0")).unwrap_err();
+        let VenueErrorKind::Rejected { reason, .. } = refused else {
+            panic!("{refused}")
+        };
+        reason
+    };
+    // The bar that would close at hour 3 is missing.
+    for at in 2..=3 {
+        desk.view.advance_to(hour(at)).unwrap();
+    }
+    let eigen = stale(&mut desk, UNISWAP, "EIGENWETH", ["EIGEN", "WETH"]);
+    let expected = Rejection::MarketStale {
+        series: id("dex.uniswap.EIGENWETH_3000"),
+        at: hour(3),
+        age: Span::HOUR,
+    };
+    assert_eq!(eigen, expected);
+    desk.view.advance_to(hour(4)).unwrap();
+    desk.swap(UNISWAP, "EIGENWETH", ["EIGEN", "WETH"], "1");
+    // Readings end after hour 5, and are fresh for their hour and another.
+    desk.view.advance_to(hour(7)).unwrap();
+    let weeth = stale(&mut desk, CURVE, "weETHWETH", ["weETH", "WETH"]);
+    let expected = Rejection::MarketStale {
+        series: id("staking_market.curve.weETH_ETH"),
+        at: hour(7),
+        age: Span::from_hours(2),
+    };
+    assert_eq!(weeth, expected);
+    desk.view = view_without(&["dex.uniswap.WETHUSDT_3000"]);
+    let text = desk.refused(UNISWAP, "WETHUSDT", ["WETH", "USDT"], ["1", "0"]);
+    assert!(
+        text.contains("dex.uniswap.WETHUSDT_3000, which the run does not read"),
+        "{text}"
+    );
+    // A pool that comes with the venue exists though nothing of it is recorded here.
+    let text = desk.refused(UNISWAP, "ETHFIWETH", ["WETH", "ETHFI"], ["1", "0"]);
+    assert!(text.contains("dex.uniswap.ETHFIWETH_3000"), "{text}");
+}
+
+#[test]
+fn the_assumptions_name_every_pool_its_series_and_model() {
+    let desk = desk();
+    let said = desk.chain.assumptions();
+    assert_eq!(said.len(), 5);
+    assert!(said[0].starts_with("uniswap pool EIGENWETH: estimated from the bars of"));
+    assert_eq!(
+        said[4],
+        "curve pool weETHWETH: estimated from the readings of staking_market.curve.weETH_ETH, no \
+         recorded state: fee 400 of a million, the impact of 5000 WETH on each side; own size moves the \
+         price within a swap only"
+    );
+    assert_eq!(desk.chain.state().next_event_at(UNISWAP), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn prop_there_and_back_never_profits(micros in 1_u64..50_000_000, sell in any::<bool>()) {
+        let mut desk = desk();
+        let amount = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+        let way = if sell { ["WETH", "USDT"] } else { ["USDT", "WETH"] };
+        let got = desk.execute(UNISWAP, swap("WETHUSDT", way, &amount, "0"));
+        // So little USDT may buy no unit that can be sold again; then there is no way back.
+        if got.is_ok() {
+            let initial = if sell { q("100000") } else { q("100") };
+            let got = desk.balance(way[1]).sub(initial).unwrap();
+            let back = desk.execute(
+                UNISWAP,
+                swap("WETHUSDT", [way[1], way[0]], &got.to_string(), "0"),
+            );
+            let started = if sell { q("100") } else { q("100000") };
+            prop_assert!(desk.balance(way[0]) < started || back.is_err());
+        }
+    }
+}

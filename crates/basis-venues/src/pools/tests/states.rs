@@ -1,0 +1,233 @@
+//! Pools given by their state.
+
+use basis_core::num::uint256::{amount_of, units_of};
+use basis_core::num::{Fixed18, Quantity, Rounding, U256};
+use basis_core::protocol::curve_stableswap as curve;
+use basis_core::protocol::uniswap_v3::{Owner, Pool, PositionKey, SwapRequest};
+use serde_json::{Value as Json, json};
+
+use super::super::testing::{CURVE, Desk, UNISWAP, hour};
+use crate::cex::testing::q;
+
+fn ranges(own_size: bool) -> Json {
+    json!({ "two": {
+        "model": "state", "assets": ["WETH", "EIGEN"], "fee": "3000", "tick_spacing": "60",
+        "price": "1", "own_size": own_size.to_string(),
+        "ranges": [
+            { "lower": "-600", "upper": "600", "liquidity": "1000000000000000000000" },
+            { "lower": "-60", "upper": "60", "liquidity": "5000000000000000000000" },
+        ],
+    }})
+}
+
+fn stable(own_size: bool) -> Json {
+    json!({ "ng": {
+        "model": "state", "assets": ["weETH", "WETH", "USDC"], "fee": "1000000", "a": "200",
+        "balances": ["1000", "1050", "900"], "offpeg_fee_multiplier": "20000000000",
+        "rates": ["staking_rate.etherfi.weETH_ETH", "1", "1"], "own_size": own_size.to_string(),
+    }})
+}
+
+fn desk(own_size: bool) -> Desk {
+    let balances = [
+        ("WETH", "100"),
+        ("EIGEN", "100"),
+        ("weETH", "100"),
+        ("USDC", "100"),
+    ];
+    Desk::new(&balances, &ranges(own_size), &stable(own_size))
+}
+
+fn weis(amount: &str) -> U256 {
+    units_of(q(amount).get(), 18, Rounding::Down).unwrap()
+}
+
+fn tokens(units: U256, decimals: u32) -> Quantity {
+    Quantity::new(amount_of(units, decimals, Rounding::Down).unwrap())
+}
+
+/// The pool of [`ranges`], made by hand.
+fn range_pool() -> Pool {
+    let mut pool = Pool::new(3_000, 60).unwrap();
+    pool.initialize(U256::ONE << 96).unwrap();
+    for (tick, liquidity) in [(600, 1), (60, 5)] {
+        let key = PositionKey {
+            owner: Owner([7; 20]),
+            tick_lower: -tick,
+            tick_upper: tick,
+        };
+        pool.mint(key, liquidity * 1_000_000_000_000_000_000_000)
+            .unwrap();
+    }
+    pool
+}
+
+#[test]
+fn a_range_pool_gives_what_the_contract_gives_and_stays_where_we_left_it() {
+    let mut desk = desk(true);
+    let mut pool = range_pool();
+    for (way, amount) in [(true, "30"), (true, "5"), (false, "12.5"), (false, "40")] {
+        let expected = pool
+            .swap(&SwapRequest::exact_in(way, weis(amount)))
+            .unwrap();
+        let assets = if way {
+            ["WETH", "EIGEN"]
+        } else {
+            ["EIGEN", "WETH"]
+        };
+        let got = desk.swap(UNISWAP, "two", assets, amount);
+        assert_eq!(got, tokens(expected.amount_out, 18));
+    }
+}
+
+#[test]
+fn gas_grows_with_the_ticks_a_swap_crosses() {
+    let mut desk = desk(false);
+    let mut gas = |amount| {
+        let before = desk.balance("ETH");
+        desk.swap(UNISWAP, "two", ["WETH", "EIGEN"], amount);
+        before.sub(desk.balance("ETH")).unwrap()
+    };
+    // 112,000 and 138,000 gas at 10 gwei.
+    assert_eq!(gas("1"), q("0.00112"));
+    assert_eq!(gas("30"), q("0.00138"));
+}
+
+#[test]
+fn without_own_size_every_swap_meets_the_pool_untouched() {
+    for (venue, pool, way) in [
+        (UNISWAP, "two", ["WETH", "EIGEN"]),
+        (CURVE, "ng", ["weETH", "WETH"]),
+    ] {
+        let mut still = desk(false);
+        let mut moved = desk(true);
+        let first = still.swap(venue, pool, way, "10");
+        assert_eq!(first, moved.swap(venue, pool, way, "10"));
+        assert_eq!(first, still.swap(venue, pool, way, "10"));
+        assert!(moved.swap(venue, pool, way, "10") < first);
+        let said = still.chain.assumptions().join("\n");
+        assert!(said.contains(&format!(
+            "{pool}: exact over the state given in the settings; nothing"
+        )));
+        let said = moved.chain.assumptions().join("\n");
+        assert!(said.contains("only our own swaps move it, and for good"));
+    }
+}
+
+#[test]
+fn a_swap_beyond_the_liquidity_given_is_refused_with_what_would_fit() {
+    let balances = [("WETH", "100")];
+    let mut desk = Desk::new(&balances, &ranges(true), &json!({}));
+    let text = desk.refused(UNISWAP, "two", ["WETH", "EIGEN"], ["100", "0"]);
+    assert!(text.contains("pool two takes no more than 4"), "{text}");
+    assert!(
+        text.contains("of 100 WETH") && text.contains("ranges"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_price_in_whole_units_and_its_sqrt_price_are_the_same_pool() {
+    let pool = |key: &str, price: &str| {
+        json!({ "dollars": {
+            "model": "state", "assets": ["WETH", "USDC"], "fee": "500", "tick_spacing": "10",
+            key: price,
+            "ranges": [{ "lower": "-887270", "upper": "887270", "liquidity": "1000000000000000000" }],
+        }})
+    };
+    let balances = [("WETH", "100")];
+    let mut whole = Desk::new(&balances, &pool("price", "2500"), &json!({}));
+    // √(2500 × 10^6 ÷ 10^18) × 2^96 = 2^96 ÷ 20000, rounded down.
+    let sqrt: U256 = (U256::ONE << 96) / U256::from(20_000);
+    let mut sqrt = Desk::new(
+        &balances,
+        &pool("sqrt_price_x96", &sqrt.to_string()),
+        &json!({}),
+    );
+    let [whole, sqrt] =
+        [&mut whole, &mut sqrt].map(|desk| desk.swap(UNISWAP, "dollars", ["WETH", "USDC"], "1"));
+    assert_eq!(whole, sqrt);
+    assert!(whole > q("2490") && whole < q("2499"), "{whole}");
+}
+
+fn stable_pool(rate: &str) -> curve::Pool {
+    let rate: Fixed18 = rate.parse().unwrap();
+    let rates = [
+        units_of(rate, 18, Rounding::Down).unwrap(),
+        curve::RATE_ONE,
+        curve::RATE_ONE * U256::from(1_000_000_000_000_u64),
+    ];
+    let parameters = curve::Parameters {
+        template: curve::Template::StableSwapNg,
+        amplification: curve::Amplification::constant(20_000),
+        fee: 1_000_000,
+        admin_fee: 5_000_000_000,
+        offpeg_fee_multiplier: 20_000_000_000,
+        rates: curve::PerCoin::new(&rates).unwrap(),
+    };
+    let balances = [weis("1000"), weis("1050"), U256::from(900_000_000_u64)];
+    curve::Pool::with_state(parameters, &balances, &[U256::ZERO; 3], U256::ZERO).unwrap()
+}
+
+#[test]
+fn a_stable_pool_gives_what_the_contract_gives_at_the_rate_of_the_day() {
+    let mut desk = desk(true);
+    let mut pool = stable_pool("1.05");
+    let expected = pool.exchange(0, 1, weis("20"), U256::ZERO).unwrap();
+    let got = desk.swap(CURVE, "ng", ["weETH", "WETH"], "20");
+    assert_eq!(got, tokens(expected.received, 18));
+    let expected = pool.exchange(1, 2, weis("3"), U256::ZERO).unwrap();
+    let got = desk.swap(CURVE, "ng", ["WETH", "USDC"], "3");
+    assert_eq!(got, tokens(expected.received, 6));
+    desk.view.advance_to(hour(24)).unwrap();
+    let rates = stable_pool("1.06").parameters().rates;
+    pool.update_rates(&rates).unwrap();
+    let expected = pool.exchange(0, 1, weis("20"), U256::ZERO).unwrap();
+    let got = desk.swap(CURVE, "ng", ["weETH", "WETH"], "20");
+    assert_eq!(got, tokens(expected.received, 18));
+    // The rate of day 1 is fresh for a day and an hour.
+    let mut view = desk.view.clone();
+    view.advance_to(hour(30)).unwrap();
+    desk.view = view;
+    desk.swap(CURVE, "ng", ["weETH", "WETH"], "1");
+}
+
+#[test]
+fn a_rate_series_that_is_not_read_or_too_old_is_refused() {
+    let mut desk = desk(true);
+    desk.view = super::super::testing::view_without(&["staking_rate.etherfi.weETH_ETH"]);
+    let text = desk.refused(CURVE, "ng", ["WETH", "USDC"], ["1", "0"]);
+    assert!(
+        text.contains("staking_rate.etherfi.weETH_ETH, which the run does not read"),
+        "{text}"
+    );
+}
+
+#[test]
+fn there_and_back_through_a_given_state_never_profits() {
+    for (venue, pool, way) in [
+        (UNISWAP, "two", ["WETH", "EIGEN"]),
+        (CURVE, "ng", ["weETH", "WETH"]),
+    ] {
+        for own_size in [true, false] {
+            for amount in ["0.000000000000001", "0.5", "33"] {
+                let mut desk = desk(own_size);
+                let got = desk.swap(venue, pool, way, amount);
+                let back = [way[1], way[0]];
+                desk.swap(venue, pool, back, &got.to_string());
+                assert!(desk.balance(way[0]) < q("100"), "{pool} {amount}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_contracts_own_refusals_come_through_with_the_pool() {
+    let mut desk = desk(true);
+    let low = desk.refused(CURVE, "ng", ["weETH", "WETH"], ["1", "1.06"]);
+    assert!(low.contains("below the minimum of 1.06"), "{low}");
+    assert!(
+        low.contains("Exchange resulted in fewer coins than expected"),
+        "{low}"
+    );
+}

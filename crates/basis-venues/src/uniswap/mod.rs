@@ -1,0 +1,122 @@
+//! Uniswap V3: swaps of an exact input.
+//!
+//! Simulated: [pools](crate::pools) known by recorded bars, or tick-exact over a state that the settings
+//! give ([`state`]). Not modeled: other traders, liquidity of our own, multi-hop routes (a group of
+//! swaps is one).
+//!
+//! The pools that need no settings are those whose prices are recorded. Their fees are the pools' own
+//! (the fee is part of a series' name; wstETH and WETH trade in the 0.01 % pool). Their depths are
+//! assumptions, low ones, so that large swaps pay rather too much: the pools' liquidity over time is not
+//! recorded.
+
+mod state;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use basis_core::config::{Node, Problems};
+use basis_core::error::ComponentError;
+use basis_core::executor::BoxFuture;
+use basis_core::num::Value;
+use basis_core::protocol::gas::GasOperation;
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol, Venue};
+use basis_core::venue::{
+    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+};
+
+use crate::chain::{OnChainDriver, OnChainInterface, Protocol};
+use crate::credentials;
+use crate::pools::{self, Dex, OPERATIONS, PoolDefault, PoolSettings, SimulatedDex};
+
+pub(crate) use self::state::RangePool;
+
+const UNISWAP: Venue = Venue::literal("uniswap");
+
+const WETH: Asset = Asset::literal("WETH");
+
+/// The row of Uniswap in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver {
+    venue: UNISWAP,
+    venue_type: VenueType::Dex,
+    class_name: "UniswapExecutionInterface",
+    module: module_path!(),
+    description: "Uniswap V3 swaps",
+    dependencies: &["position_monitor", "event_logger", "data_provider"],
+    credentials: credentials::ALCHEMY,
+    modes: &[ExecutionMode::Backtest],
+    operations: OPERATIONS,
+    listed: true,
+    parse_settings,
+    build,
+};
+
+static INTERFACE: OnChainDriver = OnChainDriver {
+    venue: UNISWAP,
+    operations: OPERATIONS,
+    protocol,
+};
+
+/// Its settings and pools.
+pub(crate) const DEX: Dex = Dex {
+    defaults: &[
+        recorded("WETHUSDT", "WETHUSDT_3000", "USDT", "20000000"),
+        in_weth("EIGENWETH", "EIGENWETH_3000", "EIGEN"),
+        in_weth("ETHFIWETH", "ETHFIWETH_3000", "ETHFI"),
+        PoolDefault {
+            name: Label::literal("wstETHWETH"),
+            series: SeriesId::new(
+                SeriesKind::StakingMarket,
+                UNISWAP,
+                Symbol::literal("wstETH_ETH"),
+            ),
+            assets: [Asset::literal("wstETH"), WETH],
+            fee: 100,
+            depth: Value::literal("20000"),
+        },
+    ],
+    fee_denominator: 1_000_000,
+    fee_max: 999_999,
+    // What a swap crosses is not recorded; one tick is more than most do.
+    gas: GasOperation::UniswapV3Swap { ticks_crossed: 1 },
+    read_state: state::read,
+};
+
+/// A pool of WETH and dollars whose bars are recorded.
+const fn recorded(name: &str, symbol: &str, quote: &str, depth: &str) -> PoolDefault {
+    PoolDefault {
+        name: Label::literal(name),
+        series: SeriesId::new(SeriesKind::Dex, UNISWAP, Symbol::literal(symbol)),
+        assets: [WETH, Asset::literal(quote)],
+        fee: 3_000,
+        depth: Value::literal(depth),
+    }
+}
+
+/// A small pool of a reward token and WETH whose bars are recorded.
+const fn in_weth(name: &str, symbol: &str, base: &str) -> PoolDefault {
+    PoolDefault {
+        assets: [Asset::literal(base), WETH],
+        ..recorded(name, symbol, "WETH", "100")
+    }
+}
+
+fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
+    pools::parse_settings(&DEX, node, problems)
+}
+
+/// The protocol that `settings` describe.
+pub(crate) fn protocol(
+    settings: &VenueSettings,
+) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
+    let pools = PoolSettings::of(&DEX, settings);
+    let dex = SimulatedDex::new(UNISWAP, "Too little received", pools);
+    Ok(Some(Box::new(dex)))
+}
+
+fn build(
+    settings: &VenueSettings,
+    mode: ExecutionMode,
+    dependencies: Dependencies,
+) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
+    OnChainInterface::build(&INTERFACE, settings, mode, dependencies)
+}

@@ -1,0 +1,235 @@
+//! A Uniswap V3 pool over a state that the settings give.
+//!
+//! The arithmetic is the contract's ([`basis_core::protocol::uniswap_v3`]). One thing differs: where the
+//! liquidity ends before the whole input is taken, the contract takes less, and a swap here is refused,
+//! for the state given may simply not reach as far as the real one.
+
+use std::sync::Arc;
+
+use basis_core::config::Reader;
+use basis_core::num::{Price, U256};
+use basis_core::protocol::gas::GasOperation;
+use basis_core::protocol::uniswap_v3::{
+    Owner, PairDecimals, Pool, PositionKey, SwapRequest, TICK_MAX, TICK_MIN, TICK_SPACING_MAX,
+    UniswapV3Error,
+};
+use basis_core::types::{Asset, Label};
+
+use super::DEX;
+use crate::chain::{Refusal, Transaction};
+use crate::pools::{Model, Swapped, Trade};
+
+/// Whoever provides the liquidity.
+const OTHERS: Owner = Owner([0; 20]);
+
+/// A pool of two assets, token0 and token1.
+#[derive(Clone, Debug)]
+pub(crate) struct RangePool {
+    given: Arc<Given>,
+    /// Whether our swaps move the pool for good.
+    own_size: bool,
+    /// Put together at the first swap, when the assets' decimals are known.
+    pool: Option<Pool>,
+}
+
+/// The state as given.
+#[derive(Debug)]
+struct Given {
+    fee: u32,
+    tick_spacing: i32,
+    price: StartPrice,
+    ranges: Vec<Range>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum StartPrice {
+    /// `sqrt(token1 per token0)` in base units, Q64.96.
+    SqrtX96(U256),
+    /// token1 per token0 in whole units; the sqrt price is rounded down.
+    Price(Price),
+}
+
+/// Liquidity between two ticks.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    lower: i32,
+    upper: i32,
+    liquidity: u128,
+}
+
+impl Given {
+    /// The pool at a sqrt price.
+    fn at(&self, sqrt_price_x96: U256) -> Result<Pool, UniswapV3Error> {
+        let mut pool = Pool::new(self.fee, self.tick_spacing)?;
+        pool.initialize(sqrt_price_x96)?;
+        for range in &self.ranges {
+            let key = PositionKey {
+                owner: OTHERS,
+                tick_lower: range.lower,
+                tick_upper: range.upper,
+            };
+            pool.mint(key, range.liquidity)?;
+        }
+        Ok(pool)
+    }
+
+    fn open(&self, decimals: PairDecimals) -> Result<Pool, UniswapV3Error> {
+        self.at(match self.price {
+            StartPrice::SqrtX96(price) => price,
+            StartPrice::Price(price) => decimals.sqrt_price_of_token0(price, false)?,
+        })
+    }
+}
+
+impl RangePool {
+    /// Whether our swaps move the pool for good.
+    pub(crate) const fn own_size(&self) -> bool {
+        self.own_size
+    }
+
+    /// Swaps, to the unit as the contract does.
+    pub(crate) fn swap(
+        &mut self,
+        name: Label,
+        assets: &[Asset],
+        transaction: &Transaction<'_>,
+        trade: &Trade,
+    ) -> Result<Swapped, Refusal> {
+        let refused = |e: UniswapV3Error| Refusal::other(format!("pool {name}: {e}"), None);
+        let asset = |at: usize| assets.get(at).copied().ok_or_else(|| two_assets(name));
+        let (asset_in, asset_out) = (asset(trade.from)?, asset(trade.to)?);
+        let units = transaction.units(asset_in, trade.amount_in)?;
+        let mut pool = match &self.pool {
+            Some(pool) => pool.clone(),
+            None => {
+                let decimals = PairDecimals {
+                    token0: transaction.decimals(asset(0)?)?,
+                    token1: transaction.decimals(asset(1)?)?,
+                };
+                self.given.open(decimals).map_err(refused)?
+            }
+        };
+        let request = SwapRequest::exact_in(trade.from == 0, units);
+        let outcome = if self.own_size {
+            pool.swap(&request).map_err(refused)?
+        } else {
+            pool.quote(&request).map_err(refused)?
+        };
+        if !outcome.is_complete() {
+            let taken = transaction.amount(asset_in, outcome.amount_in)?;
+            return Err(Refusal::other(
+                format!(
+                    "pool {name} takes no more than {taken} of {} {asset_in}: there its liquidity as \
+                     given in the settings ends; swap less, or give more `ranges`",
+                    trade.amount_in
+                ),
+                None,
+            ));
+        }
+        self.pool = Some(pool);
+        Ok(Swapped {
+            amount_out: transaction.amount(asset_out, outcome.amount_out)?,
+            gas: GasOperation::UniswapV3Swap {
+                ticks_crossed: outcome.ticks_crossed,
+            },
+        })
+    }
+}
+
+fn two_assets(name: Label) -> Refusal {
+    Refusal::invalid(format!("pool {name} has not two assets"))
+}
+
+/// Reads the keys of a pool given by its state; `None` after a problem.
+pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
+    if !assets.is_empty() && assets.len() != 2 {
+        row.problem("assets", "a pool of Uniswap has 2: token0 and token1");
+    }
+    let fee = DEX.read_fee(row, None);
+    let spacing = row.within("tick_spacing", 1..=TICK_SPACING_MAX);
+    if row.node("tick_spacing").is_none() {
+        let text = "is required: 60 goes with a fee of 3000, 10 with 500, 1 with 100";
+        row.problem("tick_spacing", text);
+    }
+    let price = read_price(row);
+    let ranges = read_ranges(row);
+    let own_size = row.boolean("own_size", true);
+    let given = Given {
+        fee: u32::try_from(fee?).ok()?,
+        tick_spacing: spacing?,
+        price: price?,
+        ranges: ranges?,
+    };
+    // Without the decimals of the assets a price is no sqrt price yet; ticks can be checked at any.
+    let probe = match given.price {
+        StartPrice::SqrtX96(price) => price,
+        StartPrice::Price(_) => U256::ONE << 96,
+    };
+    if let Err(e) = given.at(probe) {
+        row.problem("ranges", e.to_string());
+        return None;
+    }
+    (assets.len() == 2).then(|| {
+        Model::Ranges(RangePool {
+            given: Arc::new(given),
+            own_size,
+            pool: None,
+        })
+    })
+}
+
+fn read_price(row: &Reader<'_>) -> Option<StartPrice> {
+    let given = (row.node("sqrt_price_x96"), row.node("price"));
+    match given {
+        (Some(_), None) => row.parse("sqrt_price_x96").map(StartPrice::SqrtX96),
+        (None, Some(_)) => {
+            let price = row.parse::<Price>("price")?;
+            if !price.get().is_positive() {
+                row.problem("price", format!("{price} is not above zero"));
+                return None;
+            }
+            Some(StartPrice::Price(price))
+        }
+        _ => {
+            let text = "give either price (token1 per token0) or sqrt_price_x96";
+            row.problem("price", text);
+            None
+        }
+    }
+}
+
+fn read_ranges(row: &Reader<'_>) -> Option<Vec<Range>> {
+    let nodes = row.list("ranges");
+    if nodes.is_empty() {
+        let text = "is required: a list of {lower, upper, liquidity}, ticks and units of liquidity";
+        row.problem("ranges", text);
+        return None;
+    }
+    let mut ranges = Some(Vec::new());
+    for (node, at) in nodes.iter().zip(0..) {
+        let path = row.path_of(&format!("ranges[{at}]"));
+        let range = Reader::new(node, path, row.problems());
+        let tick = |key: &str| {
+            if range.node(key).is_none() {
+                range.problem(key, "is required");
+            }
+            range.within(key, TICK_MIN..=TICK_MAX)
+        };
+        let (lower, upper) = (tick("lower"), tick("upper"));
+        let liquidity = range.required::<u128>("liquidity");
+        range.finish();
+        let read = match (lower, upper, liquidity) {
+            (Some(lower), Some(upper), Some(liquidity)) => Some(Range {
+                lower,
+                upper,
+                liquidity,
+            }),
+            _ => None,
+        };
+        match (&mut ranges, read) {
+            (Some(ranges), Some(read)) => ranges.push(read),
+            _ => ranges = None,
+        }
+    }
+    ranges
+}
