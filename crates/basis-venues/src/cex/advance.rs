@@ -4,10 +4,10 @@
 
 use basis_core::execution::{Liquidity, VenueEvent, VenueEventKind};
 use basis_core::ledger::{EntryKind, Occurrence};
-use basis_core::market::{FundingLookup, MarketView, SlotId};
+use basis_core::market::{FundingLookup, MarketView};
 use basis_core::num::{Rate, Rounding};
 use basis_core::types::{
-    InstructionId, InstrumentKey, Label, PositionSide, SeriesId, Side, Span, Timestamp, Venue,
+    InstructionId, Label, PositionSide, SeriesId, Side, Span, Timestamp, Venue,
 };
 
 use super::books::{Lines, ONE_DOLLAR, OpenPosition, RestingOrder};
@@ -280,28 +280,12 @@ fn traded_through(view: &MarketView, order: &RestingOrder) -> bool {
     if !through || !quote.state.is_tradable() {
         return false;
     }
-    opened_since(view, order.key, order.slot, order.placed_at).is_some()
-}
-
-/// When the newest bar opened, if that was at `since` or later.
-pub(super) fn opened_since(
-    view: &MarketView,
-    key: InstrumentKey,
-    slot: SlotId,
-    since: Timestamp,
-) -> Option<Timestamp> {
-    let known_at = view.quote(slot).known_at;
-    let opened_at = known_at.minus(bar_length(view, key));
-    (opened_at >= since && known_at > since).then_some(opened_at)
-}
-
-/// Length of the bars that price an instrument.
-pub(super) fn bar_length(view: &MarketView, key: InstrumentKey) -> Span {
-    let series = key.series();
+    let series = order.key.series();
     let own = view.data().bars(series);
     let bars = own.or_else(|| {
         let proxy = view.policy().proxies.get(&series)?;
         view.data().bars(*proxy)
     });
-    bars.map_or(Span::ZERO, |bars| bars.length)
+    let length = bars.map_or(Span::ZERO, |bars| bars.length);
+    quote.known_at.minus(length) >= order.placed_at && quote.known_at > order.placed_at
 }

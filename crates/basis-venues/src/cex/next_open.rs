@@ -12,13 +12,13 @@
 use basis_core::error::{Rejection, VenueError};
 use basis_core::execution::{Execution, ExecutionStatus, VenueEvent, VenueEventKind};
 use basis_core::instruction::{OperationKind, OrderType, TimeInForce};
-use basis_core::market::Quote;
+use basis_core::market::{MarketView, PriceState, Quote};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
-use basis_core::types::{InstrumentKind, Label};
+use basis_core::types::{InstrumentKind, Label, Timestamp};
 use basis_core::venue::FillAt;
 
-use super::advance::{bar_length, canceled, opened_since};
+use super::advance::canceled;
 use super::books::PendingOrder;
 use super::fills::Terms;
 use super::filters::Order;
@@ -63,7 +63,8 @@ impl SimulatedCex {
             volume,
             slot: terms.slot,
         });
-        let until = Some(cx.at.plus(bar_length(cx.view, order.key)));
+        // How long the bar lasts, and so when it is known, is the step's affair.
+        let until = None;
         Ok(self.done(cx, order.instruction, ExecutionStatus::Pending { until }))
     }
 
@@ -90,9 +91,7 @@ impl SimulatedCex {
         order: &PendingOrder,
     ) -> Result<VenueEvent, Refusal> {
         let quote = *cx.view.quote(order.slot);
-        let opened = opened_since(cx.view, order.key, order.slot, order.placed_at)
-            .filter(|_| quote.state.is_tradable());
-        let Some(opened) = opened else {
+        let Some(opened) = first_opened(cx.view, order, quote.state) else {
             let reason = Rejection::MarketStale {
                 series: order.key.series(),
                 at: cx.view.now(),
@@ -173,6 +172,20 @@ impl SimulatedCex {
             entries: Vec::new(),
         }
     }
+}
+
+/// When the bar opened that is the first since the order was placed: its open is that of the quote.
+fn first_opened(view: &MarketView, order: &PendingOrder, state: PriceState) -> Option<Timestamp> {
+    let own = order.key.series();
+    let series = match state {
+        PriceState::Fresh => own,
+        PriceState::Proxied => *view.policy().proxies.get(&own)?,
+        PriceState::Held | PriceState::Missing => return None,
+    };
+    let bars = view.data().bars(series)?;
+    let opened = bars.opened_at(bars.closed_by(order.placed_at))?;
+    let known_at = opened.plus(bars.length);
+    (opened >= order.placed_at && known_at <= view.now()).then_some(opened)
 }
 
 impl PendingOrder {

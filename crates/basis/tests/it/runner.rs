@@ -137,3 +137,23 @@ pub(crate) fn backtest(
     let setup = resolved.setup.with_range(from, to);
     assembly::run_backtest(data, &setup, &registry, &mut |_| {}).unwrap()
 }
+
+/// Asserts that the auditor agrees with a run; without Python it says so and passes.
+#[expect(clippy::print_stderr, reason = "a skip must be loud")]
+pub(crate) fn agrees(run: &Path, data: Option<&Path>) {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/audit.py");
+    let mut audit = Command::new("python3");
+    audit.arg("-B").arg(program).arg(run);
+    if let Some(data) = data {
+        audit.arg("--data").arg(data);
+    }
+    let Ok(done) = audit.output() else {
+        eprintln!("SKIPPED: no python3 to run the auditor with");
+        return;
+    };
+    let (out, err) = (
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr),
+    );
+    assert_eq!(done.status.code(), Some(0), "{out}{err}");
+}

@@ -32,8 +32,8 @@ fn desk(bars: &Bars, rates: &[(i64, &str)]) -> Desk {
     Desk::new(&binance::PROFILE, bars, rates, &balances).at_next_open()
 }
 
-fn pending(execution: &Execution, until: i64) {
-    let until = Some(hour(until));
+fn pending(execution: &Execution) {
+    let until = None;
     assert_eq!(execution.status, ExecutionStatus::Pending { until });
     assert!(execution.fills.is_empty() && execution.entries.is_empty());
 }
@@ -59,7 +59,7 @@ fn failure(event: &VenueEvent) -> (InstructionId, &Rejection) {
 fn a_market_order_fills_at_the_next_open_and_is_known_with_its_bar() {
     let mut desk = desk(&jump(), &[]);
     let sent = desk.perp(Side::Sell, "1").unwrap();
-    pending(&sent, 2);
+    pending(&sent);
     assert!(desk.venue.is_due(&desk.view), "the fill is waited for");
     let events = desk.to(2);
     assert_eq!(events.len(), 1);
@@ -122,6 +122,15 @@ fn funding_of_the_bar_is_settled_on_it_and_that_of_the_decision_is_not() {
 }
 
 #[test]
+fn a_step_of_several_bars_fills_at_the_first_of_them() {
+    let mut desk = desk(&jump().bar(3, ["51000", "51000", "51000", "51000"]), &[]);
+    desk.perp(Side::Sell, "1").unwrap();
+    let events = desk.to(3);
+    assert_eq!(fill(&events[0]).price, p("50100"));
+    assert_eq!(events[0].at, just_after(1));
+}
+
+#[test]
 fn a_market_without_its_next_bar_fills_nothing() {
     let mut desk = desk(&Bars::flat("50000").gap(2), &[]);
     desk.perp(Side::Sell, "1").unwrap();
@@ -135,7 +144,7 @@ fn a_market_without_its_next_bar_fills_nothing() {
 #[test]
 fn what_a_pending_order_needs_is_bound() {
     let mut desk = desk(&Bars::flat("50000"), &[]);
-    pending(&desk.run(spot_market(Side::Buy, "1")).unwrap(), 2);
+    pending(&desk.run(spot_market(Side::Buy, "1")).unwrap());
     let (code, _) = desk.refused(spot_market(Side::Buy, "1"));
     assert_eq!(code, Some("-2010"));
     desk.perp(Side::Sell, "1.9").unwrap();
@@ -172,8 +181,8 @@ fn a_limit_that_the_open_is_beyond_rests_or_expires() {
     let rest = |time_in_force| perp_limit(Side::Sell, "0.1", "50000", time_in_force);
     let bars = Bars::flat("50000").bar(2, ["49900", "50300", "49800", "50200"]);
     let mut desk = desk(&bars, &[]);
-    pending(&desk.run(rest(TimeInForce::Ioc)).unwrap(), 2);
-    pending(&desk.run(rest(TimeInForce::Gtc)).unwrap(), 2);
+    pending(&desk.run(rest(TimeInForce::Ioc)).unwrap());
+    pending(&desk.run(rest(TimeInForce::Gtc)).unwrap());
     let events = desk.to(2);
     let settled: Vec<_> = events.iter().map(|event| event.kind.settles()).collect();
     let id = |number| Some(InstructionId(number));
@@ -187,7 +196,7 @@ fn a_limit_that_the_open_is_beyond_rests_or_expires() {
 fn a_limit_bounds_the_price_of_the_open() {
     let mut desk = desk(&jump(), &[]).slippage(Slippage::FixedBps(Bps::literal("100")));
     let order = perp_limit(Side::Sell, "0.1", "50000", TimeInForce::Gtc);
-    pending(&desk.run(order).unwrap(), 2);
+    pending(&desk.run(order).unwrap());
     assert_eq!(fill(&desk.to(2)[0]).price, p("50000"));
 }
 
