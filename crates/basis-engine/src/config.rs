@@ -42,7 +42,7 @@ pub struct RunConfig {
     pub dust_threshold: Quantity,
     /// The spot series the attribution measures price moves against.
     pub reference_price: SeriesId,
-    /// Where spot is bought.
+    /// Where spot is bought; the wallet in a mode that buys none.
     pub spot_venue: Venue,
     /// When the orders of simulated venues fill.
     pub fill_at: FillAt,
@@ -143,7 +143,11 @@ impl RunConfig {
         // stand-ins for missing values never leave this function.
         let share_class = r.required::<Asset>("share_class");
         let asset = r.required::<Asset>("asset");
-        let spot_venue = r.required::<Venue>("spot_venue");
+        let spot_venue = if uses.spot {
+            r.required::<Venue>("spot_venue")
+        } else {
+            Some(Venue::WALLET)
+        };
         let reference = r.required::<SeriesId>("reference_price");
         let capital = positive(&r, "initial_capital");
         let (from, to) = (r.parse("from"), r.parse("to"));

@@ -7,6 +7,7 @@ pub const MODE: ModeRow = ModeRow {
     name: "btc_basis",
     description: "BTC spot against short BTC perps on several exchanges; earns funding, USD neutral",
     uses: Uses {
+        spot: true,
         hedge: true,
         chain: false,
     },

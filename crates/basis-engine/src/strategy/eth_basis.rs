@@ -8,6 +8,7 @@ pub const MODE: ModeRow = ModeRow {
     name: "eth_basis",
     description: "ETH spot against short ETH perps on several exchanges; earns funding, USD neutral, capital in ETH",
     uses: Uses {
+        spot: true,
         hedge: true,
         chain: false,
     },

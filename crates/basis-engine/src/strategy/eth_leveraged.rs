@@ -29,6 +29,7 @@ pub const MODE: ModeRow = ModeRow {
     name: "eth_leveraged",
     description: "a liquid staking token on Aave against WETH debt; earns a multiple of the yield",
     uses: Uses {
+        spot: false,
         hedge: false,
         chain: true,
     },

@@ -24,6 +24,7 @@ pub const MODE: ModeRow = ModeRow {
     name: "eth_staking_only",
     description: "ETH in a liquid staking token; earns staking yield and rewards",
     uses: Uses {
+        spot: false,
         hedge: false,
         chain: true,
     },

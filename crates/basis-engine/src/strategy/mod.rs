@@ -131,6 +131,8 @@ pub trait Strategy: Send + std::fmt::Debug {
 /// Groups of keys and venues that a mode works with beyond what all have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
+    /// An exchange where the underlying is bought and sold: `spot_venue`.
+    pub spot: bool,
     /// Perp shorts on several exchanges: `hedge_leverage`, `hedge_allocation`.
     pub hedge: bool,
     /// The chain: the keys of [`ChainConfig`](crate::chain_config::ChainConfig).

@@ -24,6 +24,7 @@ pub const MODE: ModeRow = ModeRow {
     name: "pure_lending",
     description: "a stablecoin supplied to a lending market; earns the supply rate",
     uses: Uses {
+        spot: true,
         hedge: false,
         chain: true,
     },
