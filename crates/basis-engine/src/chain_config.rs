@@ -37,6 +37,8 @@ pub struct ChainConfig {
     pub max_stake_spread_move: Rate,
     /// What a swap may lose against the value at marks before it is refused, 0 to 1000.
     pub max_slippage: Bps,
+    /// The same for the sale of rewards, whose pools are thin.
+    pub reward_slippage: Bps,
     /// Who lends.
     pub lending_venue: Venue,
 }

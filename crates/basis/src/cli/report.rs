@@ -110,6 +110,7 @@ fn attribution(summary: &Json) -> String {
         "funding",
         "interest",
         "borrow_cost",
+        "staking_yield",
         "rewards",
         "slippage",
         "fees",
