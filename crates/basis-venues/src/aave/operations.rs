@@ -4,11 +4,12 @@ use basis_core::instruction::{AmountOrAll, Lending};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, U256};
 use basis_core::protocol::aave_v3::{ALL, Outcome, Payer, Revert};
+use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Timestamp};
 
 use super::reserves::Cell;
 use super::{AAVE, ACCOUNT, Aave, MAIN, Side, US, refused, seconds};
-use crate::chain::{Refusal, Transaction, gas, oracle_refusal, stale};
+use crate::chain::{Refusal, Transaction, oracle_refusal, stale};
 
 impl Aave {
     pub(super) fn supply(
@@ -23,7 +24,7 @@ impl Aave {
         transaction.pay(asset, amount)?;
         let (id, now) = (self.cell(at)?.listed()?.id, seconds(transaction.now())?);
         let outcome = self.market.supply(US, id, units, now).map_err(refused)?;
-        transaction.spend_gas(gas::AAVE_SUPPLY);
+        transaction.spend_gas(GasOperation::AaveSupply.gas());
         self.book(transaction, at, Side::Supply, &outcome, false)
     }
 
@@ -53,7 +54,7 @@ impl Aave {
                 return Err(self.short(e, cell, wanted));
             }
         };
-        transaction.spend_gas(gas::AAVE_WITHDRAW);
+        transaction.spend_gas(GasOperation::AaveWithdraw.gas());
         self.book(transaction, at, Side::Supply, &outcome, true)?;
         let amount = self.cell(at)?.listed()?.units(outcome.amount)?;
         transaction.receive(asset, amount)
@@ -78,7 +79,7 @@ impl Aave {
             Ok(outcome) => outcome,
             Err(e) => return Err(self.short(e, self.cell(at)?, amount)),
         };
-        transaction.spend_gas(gas::AAVE_BORROW);
+        transaction.spend_gas(GasOperation::AaveBorrow.gas());
         self.book(transaction, at, Side::Debt, &outcome, false)?;
         transaction.receive(asset, amount)
     }
@@ -99,7 +100,7 @@ impl Aave {
         let outcome = repaid.map_err(refused)?;
         let amount = self.cell(at)?.listed()?.units(outcome.amount)?;
         transaction.pay(asset, amount)?;
-        transaction.spend_gas(gas::AAVE_REPAY);
+        transaction.spend_gas(GasOperation::AaveRepay.gas());
         self.book(transaction, at, Side::Debt, &outcome, true)
     }
 
@@ -115,7 +116,7 @@ impl Aave {
         let now = seconds(transaction.now())?;
         let set = self.market.set_user_e_mode(US, category, now);
         set.map_err(refused)?;
-        transaction.spend_gas(gas::AAVE_SET_E_MODE);
+        transaction.spend_gas(GasOperation::AaveSetEMode.gas());
         Ok(())
     }
 

@@ -18,7 +18,6 @@
 //! below zero.
 
 mod atomic;
-pub(crate) mod gas;
 mod interface;
 mod lending;
 mod protocol;

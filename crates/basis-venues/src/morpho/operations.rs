@@ -3,12 +3,13 @@
 use basis_core::instruction::{AmountOrAll, Lending};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, U256};
+use basis_core::protocol::gas::GasOperation;
 use basis_core::protocol::morpho_blue::{AmountInput, Moved, Refusal as Revert};
 use basis_core::types::{Item, Label};
 
 use super::market::{Cell, Side};
 use super::{MORPHO, Morpho, US, refused, seconds};
-use crate::chain::{Refusal, Transaction, gas, wrap_first};
+use crate::chain::{Refusal, Transaction, wrap_first};
 
 impl Morpho {
     pub(super) fn supply(
@@ -27,13 +28,13 @@ impl Morpho {
         if is_collateral {
             let supplied = market.supply_collateral(US, units);
             supplied.map_err(|e| refused(name, e))?;
-            transaction.spend_gas(gas::MORPHO_SUPPLY_COLLATERAL);
+            transaction.spend_gas(GasOperation::MorphoSupplyCollateral.gas());
             let place = (cell.account(), Item::Asset(asset));
             return transaction.book(EntryKind::Transfer, place.0, place.1, amount, amount);
         }
         let moved = market.supply(US, AmountInput::assets(units), now);
         let moved = moved.map_err(|e| refused(name, e))?;
-        transaction.spend_gas(gas::MORPHO_SUPPLY);
+        transaction.spend_gas(GasOperation::MorphoSupply.gas());
         book(transaction, cell, Side::Supply, &moved, false)
     }
 
@@ -58,7 +59,7 @@ impl Morpho {
             Ok(moved) => moved,
             Err(e) => return Err(explained(cell, e, Side::Supply)),
         };
-        transaction.spend_gas(gas::MORPHO_WITHDRAW);
+        transaction.spend_gas(GasOperation::MorphoWithdraw.gas());
         let amount = cell.live()?.loan(moved.assets)?;
         book(transaction, cell, Side::Supply, &moved, true)?;
         transaction.receive(lending.asset, amount)
@@ -84,7 +85,7 @@ impl Morpho {
             Ok(moved) => moved,
             Err(e) => return Err(explained(cell, e, Side::Debt)),
         };
-        transaction.spend_gas(gas::MORPHO_BORROW);
+        transaction.spend_gas(GasOperation::MorphoBorrow.gas());
         book(transaction, cell, Side::Debt, &moved, false)?;
         transaction.receive(asset, amount)
     }
@@ -109,7 +110,7 @@ impl Morpho {
         };
         let amount = cell.live()?.loan(moved.assets)?;
         transaction.pay(lending.asset, amount)?;
-        transaction.spend_gas(gas::MORPHO_REPAY);
+        transaction.spend_gas(GasOperation::MorphoRepay.gas());
         book(transaction, cell, Side::Debt, &moved, true)
     }
 
@@ -203,7 +204,7 @@ fn withdraw_collateral(
             e => refused(name, e),
         });
     }
-    transaction.spend_gas(gas::MORPHO_WITHDRAW_COLLATERAL);
+    transaction.spend_gas(GasOperation::MorphoWithdrawCollateral.gas());
     let change = amount.neg()?;
     let item = Item::Asset(asset);
     transaction.book(EntryKind::Transfer, cell.account(), item, change, change)?;
