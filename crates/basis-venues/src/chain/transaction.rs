@@ -289,6 +289,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// A refusal with what is needed and what is there.
     pub(crate) fn require(&self, asset: Asset, needed: Quantity) -> Result<(), Refusal> {
+        plain(asset)?;
         let available = self.balance(asset);
         if needed <= available {
             return Ok(());
@@ -324,12 +325,7 @@ impl<'a> Transaction<'a> {
         if let Item::Asset(asset) = item
             && account == Account::WALLET
         {
-            if REBASING.contains(&asset) {
-                return Err(Refusal::invalid(format!(
-                    "{asset} rebases: the wallet keeps its shares, which only its own protocol moves; \
-                     use the wrapped token"
-                )));
-            }
+            plain(asset)?;
             if quantity.is_negative() {
                 self.require(asset, quantity.neg()?)?;
             }
@@ -403,6 +399,17 @@ impl<'a> Transaction<'a> {
             at: self.view.now(),
         })
     }
+}
+
+/// Refuses a token of which the wallet keeps no plain holding.
+fn plain(asset: Asset) -> Result<(), Refusal> {
+    if REBASING.contains(&asset) {
+        return Err(Refusal::invalid(format!(
+            "{asset} rebases: the wallet keeps its shares, which only its own protocol moves; use the \
+             wrapped token"
+        )));
+    }
+    Ok(())
 }
 
 fn hex(hash: &[u8; 32]) -> Box<str> {

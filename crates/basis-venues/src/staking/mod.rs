@@ -124,6 +124,37 @@ impl<P: StakingPool> Staking<P> {
         }
     }
 
+    /// Makes the pool at the first rate that matters; `false` while the series has shown none.
+    fn begin(&mut self, context: &Sync<'_>) -> Result<bool, Refusal> {
+        let view = context.view;
+        let Some(slot) = view.row_slot::<Fixed18>(P::NAMES.rate) else {
+            return Ok(false);
+        };
+        let Some(newest) = view.newest(slot) else {
+            return Ok(false);
+        };
+        for asset in [ETH, P::NAMES.rebasing, P::NAMES.wrapped] {
+            if context.data.decimals(asset) != Some(DECIMALS) {
+                return Err(Refusal::invalid(format!(
+                    "{} counts {asset} with {DECIMALS} decimals; the rules say otherwise or nothing \
+                     under `assets`",
+                    P::NAMES.venue
+                )));
+            }
+        }
+        // What was held before the first look at it has its time, too.
+        let changes = self
+            .rewards
+            .as_ref()
+            .and_then(|rewards| rewards.changes.first());
+        let start = changes.map_or(view.now(), |first| first.0);
+        let then = view.between(slot, Timestamp::MIN, start).next_back();
+        self.rate = then.map_or(*newest.row, |(_, rate)| *rate);
+        self.pool = Some(P::at_rate(self.rate)?);
+        self.synced_to = start;
+        Ok(true)
+    }
+
     /// Books what an operation's rounding did to other holdings of ours.
     fn settle_in(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Refusal> {
         for ((account, item), quantity, units) in self.settle()? {
@@ -172,23 +203,8 @@ impl<P: StakingPool> Protocol for Staking<P> {
 
     fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
         let view = context.view;
-        if self.pool.is_none() {
-            let slot = view.row_slot::<Fixed18>(P::NAMES.rate);
-            let Some(newest) = slot.and_then(|slot| view.newest(slot)) else {
-                return Ok(());
-            };
-            for asset in [ETH, P::NAMES.rebasing, P::NAMES.wrapped] {
-                if context.data.decimals(asset) != Some(DECIMALS) {
-                    return Err(Refusal::invalid(format!(
-                        "{} counts {asset} with {DECIMALS} decimals; the rules say otherwise or \
-                         nothing under `assets`",
-                        P::NAMES.venue
-                    )));
-                }
-            }
-            self.rate = *newest.row;
-            self.pool = Some(P::at_rate(self.rate)?);
-            self.synced_to = view.now();
+        if self.pool.is_none() && !self.begin(context)? {
+            return Ok(());
         }
         for due in self.due(view) {
             self.pass(due, view, events)?;

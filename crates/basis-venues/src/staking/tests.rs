@@ -73,33 +73,35 @@ fn wrapping_and_unwrapping_round_as_the_contract_does() {
         "wallet.main shares:stETH trade 4.166666666666666666 (4.999999999999999999) $10000";
     assert_eq!(lines(&done.entries)[1], staked);
     let done = desk.run("lido", wrap("stETH", "wstETH", "3"));
+    // The odd wei of the stake stays with the pool, so 3 stETH are a wei of shares short of 2.5.
     assert_eq!(
         lines(&done.entries)[..2],
         [
-            "wallet.main shares:stETH trade -2.5 (-3) $-6000",
-            "wallet.main wstETH trade 2.5 $6000",
+            "wallet.main shares:stETH trade -2.499999999999999999 (-2.999999999999999999) \
+             $-5999.999999999999998",
+            "wallet.main wstETH trade 2.499999999999999999 $5999.999999999999998",
         ]
     );
     let done = desk.run("lido", wrap("stETH", "wstETH", "all"));
-    // 1.999999999999999999 stETH are 1.6666666666666666658 shares: a share stays behind.
     assert_eq!(
         lines(&done.entries)[..2],
         [
-            "wallet.main shares:stETH trade -1.666666666666666665 (-1.999999999999999998) \
-             $-3999.999999999999996",
-            "wallet.main wstETH trade 1.666666666666666665 $3999.999999999999996",
+            "wallet.main shares:stETH trade -1.666666666666666666 (-1.999999999999999999) \
+             $-3999.999999999999998",
+            "wallet.main wstETH trade 1.666666666666666666 $3999.999999999999998",
         ]
     );
     assert_eq!(
         desk.held("wallet.main", "shares:stETH"),
         pair("0.000000000000000001", "0.000000000000000001")
     );
+    // The contract sends an amount, of which the shares are rounded down once more.
     let done = desk.run("lido", unwrap("wstETH", "stETH", "1"));
     assert_eq!(
         lines(&done.entries)[..2],
         [
             "wallet.main wstETH trade -1 $-2400",
-            "wallet.main shares:stETH trade 1 (1.2) $2400",
+            "wallet.main shares:stETH trade 0.999999999999999999 (1.199999999999999999) $2400",
         ]
     );
 }
@@ -333,6 +335,21 @@ fn rewards_are_paid_for_what_was_held_and_for_how_long() {
     assert_eq!(
         lines(&events[0].entries),
         ["etherfi.rewards ETHFI reward 0.25 $0.5"]
+    );
+}
+
+#[test]
+fn tokens_that_arrive_from_outside_earn_from_then_on() {
+    let mut desk = rewarded(&[("ETH", "1")]);
+    let weeth = crate::chain::testing::asset("weETH");
+    let four = crate::cex::testing::q("4");
+    desk.transit.deposit(weeth, four, at(36), 0).unwrap();
+    desk.to(36);
+    // 12 of 48 hours at 6 ETH.
+    let events = desk.to(48);
+    assert_eq!(
+        lines(&events[0].entries),
+        ["etherfi.rewards EIGEN reward 0.15 $0.6"]
     );
 }
 

@@ -499,6 +499,20 @@ mod tests {
     }
 
     #[test]
+    fn bought_tokens_unwrap_as_minted_ones_do() {
+        let mut etherfi = EtherFi::at_rate(Fixed18::literal("1.25")).unwrap();
+        let pool = *etherfi.pool();
+        etherfi.credit_wrapped(ALICE, tokens(4)).unwrap();
+        assert_eq!(etherfi.wrapped_of(ALICE), tokens(4));
+        assert_eq!(etherfi.wrapped_total(), etherfi.shares_of(Holder::WRAPPER));
+        assert_eq!(etherfi.unwrap(ALICE, tokens(4)), Ok(tokens(5)));
+        assert_eq!(*etherfi.pool(), pool, "they were in existence before");
+        let before = etherfi.clone();
+        assert!(etherfi.credit_wrapped(BOB, pool.total_shares).is_err());
+        assert_eq!(etherfi, before);
+    }
+
+    #[test]
     fn refusals_speak_the_contract_s_words_and_change_nothing() {
         let mut etherfi = etherfi();
         let before = etherfi.clone();

@@ -325,6 +325,20 @@ mod tests {
     }
 
     #[test]
+    fn bought_tokens_unwrap_as_minted_ones_do() {
+        let mut lido = Lido::at_rate(Fixed18::literal("1.25")).unwrap();
+        let pool = *lido.pool();
+        lido.credit_wrapped(ALICE, wei(4_000)).unwrap();
+        assert_eq!(lido.wrapped_of(ALICE), wei(4_000));
+        assert_eq!(lido.wrapped_total(), lido.shares_of(Holder::WRAPPER));
+        assert_eq!(lido.unwrap(ALICE, wei(4_000)), Ok(wei(5_000)));
+        assert_eq!(*lido.pool(), pool, "they were in existence before");
+        let before = lido.clone();
+        assert!(lido.credit_wrapped(BOB, pool.total_shares).is_err());
+        assert_eq!(lido, before);
+    }
+
+    #[test]
     fn refusals_speak_the_contract_s_words_and_change_nothing() {
         let mut lido = Lido::at_rate(Fixed18::literal("1.17")).unwrap();
         lido.submit(ALICE, wei(1_000)).unwrap();
