@@ -322,12 +322,35 @@ class Line:
         self.happening = row["cause"].rpartition("#")[0]
         word, _, rest = self.happening.partition(":")
         self.word = word
-        # trade:venue:kind:SYMBOL:id and liquidation:venue:kind:SYMBOL:id
-        self.instrument = ":".join(rest.split(":")[:3]) if word in ("trade", "liquidation") else None
+        # trade:venue:kind:SYMBOL:id, in hedge mode trade:venue:kind:SYMBOL:side:id; liquidation alike
+        self.instrument = instrument_of(rest) if word in ("trade", "liquidation") else None
+
+
+SIDES = ("long", "short")
 
 
 def is_position(item):
-    return item.count(":") == 2
+    """venue:kind:SYMBOL, or venue:kind:SYMBOL:side in hedge mode."""
+    return ":" in item
+
+
+def contract(item):
+    """Venue, kind and symbol of a position, whatever its side."""
+    venue, kind, symbol = item.split(":")[:3]
+    return venue, kind, symbol
+
+
+def side(item):
+    """The side of a position in hedge mode."""
+    last = item.rpartition(":")[2]
+    return last if last in SIDES else None
+
+
+def instrument_of(rest):
+    """The instrument at the beginning of `venue:kind:SYMBOL[:side]:id`."""
+    parts = rest.split(":")
+    sided = len(parts) > 4 and parts[3] in SIDES
+    return ":".join(parts[:4 if sided else 3])
 
 
 class Audit:
@@ -378,7 +401,7 @@ class Audit:
         if item in DOLLARS:
             return None
         if is_position(item):
-            venue, kind, symbol = item.split(":")
+            venue, kind, symbol = contract(item)
             return f"{kind}.{venue}.{symbol}"
         reference = self.config["reference_price"]
         venue = account.split(".")[0]
@@ -427,7 +450,9 @@ class Audit:
         """Walks the steps; checks positions.csv, equity.csv, funding and fills on the way."""
         self.held, self.cost = defaultdict(Decimal), defaultdict(Decimal)
         self.fills = self.fills_by_cause()
-        self.unbooked = {(r["series"], r["at"]): r for r in self.summary["unbooked_funding"]}
+        self.unbooked = defaultdict(list)
+        for row in self.summary["unbooked_funding"]:
+            self.unbooked[row["series"], row["at"]].append(row)
         positions = defaultdict(dict)
         for number, row in self.table("positions.csv"):
             where = positions[row["timestamp"]]
@@ -510,27 +535,33 @@ class Audit:
     # -- (b) funding -------------------------------------------------------------------------------
 
     def expect_funding(self, now):
-        """Instants in (the step before, now] at which a position is held settle funding."""
+        """Instants in (the step before, now] at which a position is held settle funding, each side its own."""
         self.due = {}
         self.held_before = dict(self.held)
         since = self.steps[self.index - 1] if self.index else now
         for (account, item), quantity in self.held.items():
             if not is_position(item) or quantity == 0:
                 continue
-            venue, kind, symbol = item.split(":")
+            venue, kind, symbol = contract(item)
             section = self.rules.instrument(venue, kind, symbol, now).get("funding") or {}
             interval = int(section.get("interval_hours", 8)) * 3600
             anchor = int(section.get("anchor_hour_utc", 0)) * 3600
             at = (int(since.timestamp()) - anchor) // interval * interval + anchor + interval
             while at <= now.timestamp():
                 when = datetime.fromtimestamp(at, timezone.utc)
-                self.due[venue, symbol, iso(when)] = (account, item)
+                self.due[venue, symbol, iso(when), side(item)] = (account, item)
                 at += interval
 
     def audit_funding(self, lines):
-        line = lines[0]
-        _, venue, symbol, stamp = line.happening.split(":", 3)
-        name = (venue, symbol, stamp)
+        """A settlement: one line, or in hedge mode line 0 for the long and line 1 for the short position."""
+        _, venue, symbol, stamp = lines[0].happening.split(":", 3)
+        for line in lines:
+            sided = SIDES[int(line.row["cause"].rpartition("#")[2]) & 1]
+            name = (venue, symbol, stamp, sided)
+            self.audit_settlement(line, name if name in self.due else (venue, symbol, stamp, None))
+
+    def audit_settlement(self, line, name):
+        venue, symbol, stamp, _ = name
         if not self.check("ledger.csv", line.number, "a position was held at the funding instant",
                           True, name in self.due) or not self.market:
             self.due.pop(name, None)
@@ -545,12 +576,12 @@ class Audit:
         self.check("ledger.csv", line.number, "funding = -(position x mark x rate)", amount, line.quantity)
         self.check("ledger.csv", line.number, "account", account, line.key[0])
         self.check("ledger.csv", line.number, "instant", when, line.at)
-        self.check("ledger.csv", line.number, "lines of the settlement", 1, len(lines))
 
     def report_unbooked(self):
         """What was due and not booked must be in the summary, with what it left exposed."""
-        for (venue, symbol, stamp), key in self.due.items():
-            found = self.unbooked.pop((f"funding.{venue}.{symbol}", stamp), None)
+        for (venue, symbol, stamp, _), key in sorted(self.due.items(), key=lambda due: due[1]):
+            rows = self.unbooked[f"funding.{venue}.{symbol}", stamp]
+            found = rows.pop(0) if rows else None
             what = f"funding of {venue} {symbol} at {stamp} is booked or listed as unbooked"
             if not self.check("summary.json", "unbooked_funding", what, True, found is not None):
                 continue
@@ -572,7 +603,7 @@ class Audit:
                 self.check(file, number, "operation", "transfer", row["operation"])
                 self.check(file, number, "venue", row["from_account"].split(".")[0], row["venue"])
             if row["instrument"]:
-                venue, kind, _ = row["instrument"].split(":")
+                venue, kind, _ = contract(row["instrument"])
                 late = row["action"] == "late_fill"
                 self.check(file, number, "venue", venue, row["venue"])
                 self.check(file, number, "operation", kind if late else f"{kind}_trade", row["operation"])
@@ -591,7 +622,7 @@ class Audit:
         if not self.check("ledger.csv", first.number, f"{first.happening} is in executions.csv", True, fill is not None):
             return
         number, row = fill
-        venue, kind, symbol = row["instrument"].split(":")
+        venue, kind, symbol = contract(row["instrument"])
         rules = self.rules.instrument(venue, kind, symbol, first.at)
         sign = 1 if row["side"] == "buy" else -1
         quantity, price, mark = (Decimal(row[c]) for c in ("quantity_base", "price_quote", "mark_price_quote"))
@@ -631,7 +662,7 @@ class Audit:
         self.check("executions.csv", number, f"{what}: at least the minimum", True, quantity >= rules["min_quantity"])
         self.check("executions.csv", number, f"{what}: at most the maximum", True, quantity <= rules["max_quantity"])
         self.check("executions.csv", number, f"{what}: multiple of the tick", ZERO, price % rules["tick_size"])
-        venue, kind, symbol = row["instrument"].split(":")
+        venue, kind, symbol = contract(row["instrument"])
         closes = sign * self.held[self.account(venue, "perp"), row["instrument"]] < 0
         series = self.market.series[f"{kind}.{venue}.{symbol}"] if self.market else None
         opening = series and self.next_open and row["liquidity"] == "taker"
@@ -729,7 +760,7 @@ class Audit:
         held = self.held[first.key]
         if first.quantity == -held:
             self.due = {name: key for name, key in self.due.items() if key != first.key}
-        venue, kind, symbol = item.split(":")
+        venue, kind, symbol = contract(item)
         rules = self.rules.instrument(venue, kind, symbol, first.at)
         price = first.reference
         decimals = self.rules.decimals[rules["quote"]]
@@ -766,7 +797,7 @@ class Audit:
             if item in DOLLARS or is_position(item):
                 balance[account] += value
             if is_position(item):
-                needed[account] += self.rules.maintenance(item.split(":"), quantity, mark, now)
+                needed[account] += self.rules.maintenance(contract(item), quantity, mark, now)
             if not row:
                 continue
             self.check(file, number, f"quantity of {item} in {account}", quantity, Decimal(row["quantity"]))
@@ -970,13 +1001,14 @@ class Audit:
         happenings = {line.happening: line.word for line in self.ledger}
         count = lambda word: sum(1 for w in happenings.values() if w == word)
         counted = {"steps": len(rows), "fills": sum(1 for _, r in self.executions if r["instrument"]),
-                   "liquidations": count("liquidation"), "funding_payments": count("funding"),
+                   "liquidations": count("liquidation"), "funding_payments": sum(1 for line in self.ledger if line.word == "funding"),
                    "transfers": sum(1 for _, r in self.executions if r["transfer_asset"] and
                                     r["from_account"].split(".")[0] != r["to_account"].split(".")[0])}
         counted |= self.count_orders()
         for name, value in counted.items():
             self.check(file, f"counts.{name}", "counted in the files", value, s["counts"][name])
-        self.check(file, "unbooked_funding", "rows that no instant explains", [], sorted(map(str, self.unbooked)))
+        left = [str(row) for rows in self.unbooked.values() for row in rows]
+        self.check(file, "unbooked_funding", "rows that no instant explains", [], sorted(left))
         total = sum((Decimal(r["exposed_notional"]) for r in s["unbooked_funding"]), ZERO)
         self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
         self.check("executions.csv", "-", "fills without ledger lines", [], sorted(self.fills))

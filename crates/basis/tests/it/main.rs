@@ -11,6 +11,7 @@ mod commands;
 mod configuration;
 mod eth_basis;
 mod files;
+mod hedge_mode;
 mod instruct;
 mod minutes;
 mod next_open;
