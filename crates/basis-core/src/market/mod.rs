@@ -10,6 +10,7 @@ mod oracle;
 mod row_view;
 mod rows;
 mod series;
+mod shock;
 mod view;
 
 pub use coverage::{Coverage, Gap, GapTreatment, coverage};
@@ -22,6 +23,7 @@ pub use rows::{
 pub use series::{
     Bar, BarColumns, BarSeries, BarSeriesBuilder, MarketData, RateSeries, SeriesError,
 };
+pub use shock::{Shock, ShockError, ShockParseError, ShockSet};
 pub use view::{
     FundingLookup, GapPolicy, MarketView, PriceState, Quote, SeriesRequest, SlotId, ViewError,
     ViewPolicy,

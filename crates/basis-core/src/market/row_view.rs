@@ -240,6 +240,7 @@ impl MarketView {
     pub fn newest<T: SeriesRow>(&self, slot: RowSlot<T>) -> Option<Known<'_, T>> {
         let (now, slack) = (self.now(), self.policy().slack());
         let entry = self.entry(slot);
+        let is_out = self.is_out(entry.id.venue);
         let mut held = None;
         for (cursor, fresh) in [
             (&entry.own, PriceState::Fresh),
@@ -256,7 +257,7 @@ impl MarketView {
                 age: now.since(known_at),
             };
             if cursor.is_fresh(known_at, now, slack) {
-                return Some(known(fresh));
+                return Some(known(if is_out { PriceState::Held } else { fresh }));
             }
             held = held.or(Some(known(PriceState::Held)));
         }

@@ -357,8 +357,8 @@ impl BarSeries {
 /// Every series of a run, immutable and shared between runs.
 #[derive(Clone, Debug, Default)]
 pub struct MarketData {
-    bars: BTreeMap<SeriesId, Arc<BarSeries>>,
-    rates: BTreeMap<SeriesId, Arc<RateSeries>>,
+    pub(super) bars: BTreeMap<SeriesId, Arc<BarSeries>>,
+    pub(super) rates: BTreeMap<SeriesId, Arc<RateSeries>>,
     pub(super) rows: RowStore,
     pub(super) risk_parameters: Vec<AaveRiskParameters>,
     synthetic: bool,

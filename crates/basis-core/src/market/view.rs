@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::mark::Marks;
 use super::row_view::{RowEntries, may_stand_in};
 use super::series::{BarSeries, MarketData, RateSeries};
+use super::shock::{ShockError, ShockSet};
 use crate::num::{MathError, Price, Quantity, Rate, Rounding};
-use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
+use crate::types::{SeriesId, SeriesKind, Span, Timestamp, Venue};
 
 /// What to do where a needed price series has no value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct ViewPolicy {
     pub bar_age_max: Option<Span>,
     /// How much longer than its interval a row that is no bar stays fresh; `None`: an hour.
     pub row_slack: Option<Span>,
+    /// What the view shows differently from the data; `None`: nothing.
+    pub shocks: Option<Arc<ShockSet>>,
 }
 
 /// Index of a price series within a view.
@@ -126,6 +129,9 @@ pub enum ViewError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The shocks of the policy do not fit the data.
+    #[error(transparent)]
+    Shock(#[from] ShockError),
     /// A held mark left the range of exact arithmetic.
     #[error(transparent)]
     Math(#[from] MathError),
@@ -257,6 +263,10 @@ impl MarketView {
                 return error("is not in the data");
             }
         }
+        let data = match &policy.shocks {
+            Some(shocks) => shocks.shocked(&data, requests, &policy)?,
+            None => data,
+        };
         let mut view = Self {
             data,
             policy,
@@ -347,7 +357,28 @@ impl MarketView {
             };
             slot.refresh(now, age_max, reference)?;
         }
+        if let Some(shocks) = &self.policy.shocks {
+            for slot in &mut self.slots {
+                if slot.quote.state.is_tradable() && shocks.is_out(slot.id.venue, now) {
+                    slot.quote.state = PriceState::Held;
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// Whether a shock has withdrawals from `venue` halted: nothing can be sent away from it.
+    #[must_use]
+    pub fn withdrawals_halted(&self, venue: Venue) -> bool {
+        let shocks = self.policy.shocks.as_ref();
+        shocks.is_some_and(|shocks| shocks.withdrawals_halted(venue, self.now))
+    }
+
+    /// Whether a shock has `venue` out: its values are shown as held and nothing trades there.
+    #[must_use]
+    pub fn is_out(&self, venue: Venue) -> bool {
+        let shocks = self.policy.shocks.as_ref();
+        shocks.is_some_and(|shocks| shocks.is_out(venue, self.now))
     }
 
     /// The view's instant.
@@ -439,7 +470,7 @@ impl MarketView {
         &self.policy
     }
 
-    /// The data behind the view: for coverage and lists, never for prices.
+    /// The data behind the view, shocked where it has shocks: for coverage and lists, never for prices.
     #[must_use]
     pub const fn data(&self) -> &Arc<MarketData> {
         &self.data
