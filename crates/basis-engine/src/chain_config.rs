@@ -135,6 +135,11 @@ impl ChainConfig {
                 Fixed18::ZERO..=fixed18!("1000"),
                 fixed18!("100"),
             )),
+            reward_slippage: Bps::new(r.fixed(
+                "reward_slippage_bps",
+                Fixed18::ZERO..=fixed18!("5000"),
+                fixed18!("500"),
+            )),
             lending_venue: r.parse("lending_venue").unwrap_or(Venue::literal("aave")),
         }
     }

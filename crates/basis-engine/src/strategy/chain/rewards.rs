@@ -88,7 +88,7 @@ fn sale(
     let Some((_, pool)) = pool else {
         return Ok(None);
     };
-    let kept = Rate::ONE.sub(settings(context)?.max_slippage.to_rate(Rounding::Up)?)?;
+    let kept = Rate::ONE.sub(settings(context)?.reward_slippage.to_rate(Rounding::Up)?)?;
     let fair = held.at_rate(Rate::new(rate), Rounding::Floor)?;
     let minimum_out = floor_to_unit(context, WETH, fair.at_rate(kept, Rounding::Floor)?)?;
     let swap = Instruction::step(
