@@ -1,10 +1,10 @@
 //! A user's standing: collateral, debt, averages and health factor.
 
 use super::error::Revert;
-use super::market::{Account, Position, bit, first};
-use super::math::{add, div_floor, mul, percent_mul, sub, wad_div};
+use super::market::{Account, bit, first};
+use super::math::{mul, sub};
 use super::reserve::Reserve;
-use super::scaled::balance_of;
+use super::word::Word;
 use super::{EModeCategory, Market, ReserveId, Seconds, UserId, Version};
 use crate::num::U256;
 
@@ -27,53 +27,53 @@ pub struct AccountData {
     pub has_zero_ltv_collateral: bool,
 }
 
-/// The sums that a user's standing is computed from.
+/// The sums that a user's standing is computed from, at either width.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sums {
-    pub(super) collateral: U256,
-    pub(super) debt: U256,
-    ltv_weighted: U256,
-    threshold_weighted: U256,
+pub(super) struct Sums<W> {
+    pub(super) collateral: W,
+    pub(super) debt: W,
+    ltv_weighted: W,
+    threshold_weighted: W,
     has_zero_ltv_collateral: bool,
 }
 
 /// The e-mode a user is in: its number and category.
 pub(super) type InEMode<'a> = Option<(u8, &'a EModeCategory)>;
 
-impl Sums {
+impl<W: Word> Sums<W> {
     /// Adds a reserve's collateral worth `value` in the base currency.
+    #[inline]
     pub(super) fn add_collateral(
         &mut self,
-        value: U256,
+        value: W,
         ltv_bps: u16,
         threshold_bps: u16,
         zero_ltv: bool,
     ) -> Result<(), Revert> {
-        self.collateral = add(self.collateral, value)?;
+        self.collateral = self.collateral.add(value)?;
         if zero_ltv {
             self.has_zero_ltv_collateral = true;
         } else {
-            let weighted = mul(value, U256::from(ltv_bps))?;
-            self.ltv_weighted = add(self.ltv_weighted, weighted)?;
+            let weighted = value.mul(W::from_short(ltv_bps.into()))?;
+            self.ltv_weighted = self.ltv_weighted.add(weighted)?;
         }
-        let weighted = mul(value, U256::from(threshold_bps))?;
-        self.threshold_weighted = add(self.threshold_weighted, weighted)?;
+        let weighted = value.mul(W::from_short(threshold_bps.into()))?;
+        self.threshold_weighted = self.threshold_weighted.add(weighted)?;
         Ok(())
     }
 
     /// The averages and the health factor.
     #[inline]
     pub(super) fn finish(&self) -> Result<AccountData, Revert> {
-        let ltv_bps = average(self.ltv_weighted, self.collateral);
-        let threshold_bps = average(self.threshold_weighted, self.collateral);
-        let borrowable = percent_mul(self.collateral, ltv_bps)?;
+        let ltv_bps = self.ltv_weighted.average(self.collateral);
+        let borrowable = self.collateral.percent_mul(ltv_bps)?.widen();
         Ok(AccountData {
-            total_collateral_base: self.collateral,
-            total_debt_base: self.debt,
-            available_borrows_base: borrowable.saturating_sub(self.debt),
-            current_liquidation_threshold_bps: threshold_bps,
+            total_collateral_base: self.collateral.widen(),
+            total_debt_base: self.debt.widen(),
+            available_borrows_base: borrowable.saturating_sub(self.debt.widen()),
+            current_liquidation_threshold_bps: self.threshold_weighted.average(self.collateral),
             ltv_bps,
-            health_factor_wad: health_factor(self.collateral, threshold_bps, self.debt)?,
+            health_factor_wad: self.health_factor_wad()?,
             has_zero_ltv_collateral: self.has_zero_ltv_collateral,
         })
     }
@@ -81,10 +81,16 @@ impl Sums {
     /// The health factor alone.
     #[inline]
     pub(super) fn health_factor_wad(&self) -> Result<U256, Revert> {
-        let threshold_bps = average(self.threshold_weighted, self.collateral);
-        health_factor(self.collateral, threshold_bps, self.debt)
+        if self.debt.is_zero() {
+            return Ok(U256::MAX);
+        }
+        let threshold_bps = self.threshold_weighted.average(self.collateral);
+        let covered = self.collateral.percent_mul(threshold_bps)?;
+        covered.wad_div(self.debt).map(W::widen)
     }
+}
 
+impl Sums<U256> {
     /// The sums with another debt, base currency.
     pub(super) const fn with_debt(self, debt: U256) -> Self {
         Self { debt, ..self }
@@ -92,30 +98,13 @@ impl Sums {
 
     /// The sums without collateral added before: only for collateral that is in them.
     pub(super) fn less_collateral(&self, value: U256, threshold_bps: u16) -> Result<Self, Revert> {
+        let weighted = mul(value, U256::from(threshold_bps))?;
         Ok(Self {
             collateral: sub(self.collateral, value)?,
-            threshold_weighted: sub(
-                self.threshold_weighted,
-                mul(value, U256::from(threshold_bps))?,
-            )?,
+            threshold_weighted: sub(self.threshold_weighted, weighted)?,
             ..*self
         })
     }
-}
-
-/// Weighted sum over sum, rounded down; zero without collateral. The weights have 16 bits, and so
-/// has the average.
-#[inline]
-fn average(weighted: U256, collateral: U256) -> u64 {
-    div_floor(weighted, collateral).map_or(0, |average| average.saturating_to())
-}
-
-#[inline]
-fn health_factor(collateral: U256, threshold_bps: u64, debt: U256) -> Result<U256, Revert> {
-    if debt.is_zero() {
-        return Ok(U256::MAX);
-    }
-    wad_div(percent_mul(collateral, threshold_bps)?, debt)
 }
 
 impl Market {
@@ -126,7 +115,9 @@ impl Market {
     /// [`Revert::UnknownUser`], [`Revert::Price`], [`Revert::Arithmetic`] or [`Revert::Math`] out of
     /// 256 bits.
     pub fn account_data(&self, user: UserId, now: Seconds) -> Result<AccountData, Revert> {
-        self.sums(user, now)?.finish()
+        self.sums::<u128>(user, now)
+            .and_then(|sums| sums.finish())
+            .or_else(|_| self.sums::<U256>(user, now)?.finish())
     }
 
     /// A user's health factor at `now` in wads; [`U256::MAX`] without debt.
@@ -134,11 +125,14 @@ impl Market {
     /// # Errors
     /// As [`Market::account_data`].
     pub fn health_factor_wad(&self, user: UserId, now: Seconds) -> Result<U256, Revert> {
-        self.sums(user, now)?.health_factor_wad()
+        self.sums::<u128>(user, now)
+            .and_then(|sums| sums.health_factor_wad())
+            .or_else(|_| self.sums::<U256>(user, now)?.health_factor_wad())
     }
 
+    /// Collateral and debt of a user, asset by asset.
     #[inline]
-    pub(super) fn sums(&self, user: UserId, now: Seconds) -> Result<Sums, Revert> {
+    pub(super) fn sums<W: Word>(&self, user: UserId, now: Seconds) -> Result<Sums<W>, Revert> {
         let account = self.account(user)?;
         let mut sums = Sums::default();
         let e_mode = self.e_mode_of(account);
@@ -147,33 +141,20 @@ impl Market {
             let id = first(left);
             left &= !bit(id);
             let (reserve, position) = (self.reserve(id)?, self.position(user, id)?);
-            self.add_reserve_to(&mut sums, account, (id, reserve), position, e_mode, now)?;
+            let (config, state) = (&reserve.config, &reserve.state);
+            if config.liquidation_threshold_bps != 0 && account.collateral & bit(id) != 0 {
+                let scaled = W::from_short(position.scaled_supply);
+                let value = reserve.value_of(scaled.ray_mul(state.income(now)?)?)?;
+                let (ltv, threshold) = self.collateral_terms(id, reserve, e_mode);
+                sums.add_collateral(value, ltv, threshold, config.ltv_bps == 0)?;
+            }
+            if account.borrowing & bit(id) != 0 && position.scaled_debt != 0 {
+                let scaled = W::from_short(position.scaled_debt);
+                let value = reserve.value_of(scaled.ray_mul(state.debt(now)?)?)?;
+                sums.debt = sums.debt.add(value)?;
+            }
         }
         Ok(sums)
-    }
-
-    fn add_reserve_to(
-        &self,
-        sums: &mut Sums,
-        account: &Account,
-        (id, reserve): (ReserveId, &Reserve),
-        position: &Position,
-        e_mode: InEMode<'_>,
-        now: Seconds,
-    ) -> Result<(), Revert> {
-        let config = &reserve.config;
-        if config.liquidation_threshold_bps != 0 && account.collateral & bit(id) != 0 {
-            let index = reserve.state.normalized_income_ray(now)?;
-            let value = reserve.value_of(balance_of(position.scaled_supply, index)?)?;
-            let (ltv, threshold) = self.collateral_terms(id, reserve, e_mode);
-            sums.add_collateral(value, ltv, threshold, config.ltv_bps == 0)?;
-        }
-        if account.borrowing & bit(id) != 0 && position.scaled_debt != 0 {
-            let index = reserve.state.normalized_debt_ray(now)?;
-            let value = reserve.value_of(balance_of(position.scaled_debt, index)?)?;
-            sums.debt = add(sums.debt, value)?;
-        }
-        Ok(())
     }
 
     /// Loan to value and liquidation threshold of a reserve for a user in `e_mode`, basis points.

@@ -1,103 +1,105 @@
-//! Products of two 128-bit numbers and quotients by one limb: what the pool's arithmetic costs.
+//! Products of two 128-bit numbers and quotients by a divisor known beforehand: what the pool's
+//! arithmetic costs.
 //!
-//! Rays, wads, basis points and token units are all one limb of 64 bits after their powers of two
-//! are taken out (a ray is 2^27 × 5^27, and 5^27 has 63 bits), so every division by them is a chain
-//! of multiplications with a reciprocal known beforehand.
+//! Rays, wads, basis points, the year and token units are known before anything is divided by them,
+//! so a division is a multiplication with the reciprocal and a correction.
 //!
 //! Not a general integer type: [`U256`] is, and holds operands and results.
 //!
-//! Source: N. Möller and T. Granlund, "Improved division by invariant integers", IEEE Transactions
-//! on Computers 60 (2011), algorithm 4. Wrapping operations are used where the bound is proven
-//! beside them, for the release profile keeps overflow checks on.
+//! Source: P. Barrett, CRYPTO '86. Wrapping operations are used where the bound is proven beside
+//! them, for the release profile keeps overflow checks on.
 
 use crate::num::U256;
 
-/// `2 × 5^27`: a ray without 2^26, which leaves its top bit set.
-const RAY_OVER_2_26: Divisor = Divisor::new(14_901_161_193_847_656_250);
-
-/// A divisor of one limb with its reciprocal.
+/// A divisor with its reciprocal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Divisor {
-    /// The divisor shifted left until its top bit is set.
-    normalized: u64,
-    /// `floor((2^128 - 1) / normalized) - 2^64`.
-    reciprocal: u64,
+    divisor: u128,
+    /// The place of the divisor's top bit.
     shift: u32,
+    /// `floor(2^(128 + shift) / divisor)`, between 2^127 and 2^128.
+    reciprocal: u128,
 }
 
 impl Divisor {
-    /// Prepares a divisor above zero.
-    pub(super) const fn new(divisor: u64) -> Self {
-        assert!(divisor != 0, "invariant: a divisor is above zero");
-        let shift = divisor.leading_zeros();
-        let normalized = divisor << shift;
-        let Some(quotient) = u128::MAX.checked_div(normalized as u128) else {
-            panic!("invariant: a divisor is above zero")
-        };
+    /// Prepares a divisor from 3 to 2^126; no power of two, whose reciprocal has 129 bits.
+    pub(super) const fn new(divisor: u128) -> Self {
+        assert!(
+            divisor > 2 && divisor < 1 << 126 && !divisor.is_power_of_two(),
+            "invariant: a divisor is no power of two and has a reciprocal of 128 bits"
+        );
+        let shift = divisor.ilog2();
+        // 2^(128 + shift) bit by bit: a one and zeros after it.
+        let (mut reciprocal, mut remainder, mut left) = (0_u128, 1_u128, shift.wrapping_add(128));
+        while left > 0 {
+            left = left.wrapping_sub(1);
+            remainder = remainder.wrapping_shl(1);
+            reciprocal = reciprocal.wrapping_shl(1);
+            if remainder >= divisor {
+                remainder = remainder.wrapping_sub(divisor);
+                reciprocal |= 1;
+            }
+        }
         Self {
-            normalized,
-            // The quotient lies between 2^64 and 2^65: the low limb is it less 2^64.
-            reciprocal: low(quotient),
+            divisor,
             shift,
+            reciprocal,
         }
-    }
-
-    /// Quotient and remainder of `high × 2^64 + low`, for `high` below the normalized divisor.
-    #[inline]
-    const fn step(self, high: u64, low_limb: u64) -> (u64, u64) {
-        let d = self.normalized;
-        let q = (self.reciprocal as u128)
-            .wrapping_mul(high as u128)
-            .wrapping_add(join(high, low_limb));
-        let mut quotient = top(q).wrapping_add(1);
-        let mut remainder = low_limb.wrapping_sub(quotient.wrapping_mul(d));
-        if remainder > low(q) {
-            quotient = quotient.wrapping_sub(1);
-            remainder = remainder.wrapping_add(d);
-        }
-        if remainder >= d {
-            quotient = quotient.wrapping_add(1);
-            remainder = remainder.wrapping_sub(d);
-        }
-        (quotient, remainder)
     }
 
     /// `number ÷ divisor`, rounded down.
     #[inline]
-    pub(super) const fn div(self, number: U256) -> U256 {
+    pub(super) fn div(&self, number: U256) -> U256 {
         let [l0, l1, l2, l3] = *number.as_limbs();
-        if l2 | l3 == 0 {
-            let quotient = self.div_u128(join(l1, l0));
-            return U256::from_limbs([low(quotient), top(quotient), 0, 0]);
+        match self.div_halves(join(l1, l0), join(l3, l2)) {
+            Some(quotient) => long(quotient),
+            None => number.wrapping_div(long(self.divisor)),
         }
-        let remainder = self.carried(0, l3);
-        let (q3, remainder) = self.step(remainder, self.carried(l3, l2));
-        let (q2, remainder) = self.step(remainder, self.carried(l2, l1));
-        let (q1, remainder) = self.step(remainder, self.carried(l1, l0));
-        let (q0, _) = self.step(remainder, l0 << self.shift);
-        U256::from_limbs([q0, q1, q2, q3])
+    }
+
+    /// `(high × 2^128 + low) ÷ divisor`, rounded down; `None` from 2^(128 + shift) on, where the
+    /// quotient may have more than 128 bits.
+    #[inline]
+    pub(super) const fn div_halves(&self, low: u128, high: u128) -> Option<u128> {
+        if high >> self.shift == 0 {
+            Some(self.estimate(high, low))
+        } else {
+            None
+        }
     }
 
     /// `number ÷ divisor`, rounded down.
     #[inline]
-    pub(super) const fn div_u128(self, number: u128) -> u128 {
-        let (l0, l1) = (low(number), top(number));
-        let (q1, remainder) = self.step(self.carried(0, l1), self.carried(l1, l0));
-        let (q0, _) = self.step(remainder, l0 << self.shift);
-        join(q1, q0)
+    pub(super) const fn div_u128(&self, number: u128) -> u128 {
+        self.estimate(0, number)
     }
 
-    /// `high` shifted left, filled up with the top bits of `low`.
+    /// [`Divisor::div_halves`] of a dividend proven to be below 2^(128 + shift).
     #[inline]
-    const fn carried(self, high: u64, low: u64) -> u64 {
-        // Two shifts, because a shift of zero would need one by 64.
-        (high << self.shift) | ((low >> 1) >> (63_u32.wrapping_sub(self.shift)))
+    pub(super) const fn div_small(&self, low: u128, high: u128) -> u128 {
+        debug_assert!(high >> self.shift == 0);
+        self.estimate(high, low)
+    }
+
+    /// `(high × 2^128 + low) ÷ divisor`, rounded down, for a dividend below 2^(128 + shift).
+    #[inline]
+    const fn estimate(&self, high: u128, low: u128) -> u128 {
+        // The shift lies between 1 and 125.
+        let top = (low >> self.shift) | (high << (128_u32.wrapping_sub(self.shift)));
+        // Both the bits shifted out and those missing from the reciprocal are worth less than one
+        // each, so the estimate is short by at most two.
+        let mut quotient = mul_high(top, self.reciprocal);
+        let mut remainder = low.wrapping_sub(quotient.wrapping_mul(self.divisor));
+        let short = remainder >= self.divisor;
+        quotient = quotient.wrapping_add(short as u128);
+        remainder = remainder.wrapping_sub(if short { self.divisor } else { 0 });
+        quotient.wrapping_add((remainder >= self.divisor) as u128)
     }
 }
 
-/// The full product; it cannot overflow.
+/// Low and high half of the full product; it cannot overflow.
 #[inline]
-pub(super) const fn mul_u128(a: u128, b: u128) -> U256 {
+pub(super) const fn mul_halves(a: u128, b: u128) -> (u128, u128) {
     let low_low = mul_limbs(low(a), low(b));
     let low_high = mul_limbs(low(a), top(b));
     let high_low = mul_limbs(top(a), low(b));
@@ -105,27 +107,22 @@ pub(super) const fn mul_u128(a: u128, b: u128) -> U256 {
     // (2^64 - 1)^2 + (2^64 - 1) < 2^128, so only the second sum can carry.
     let middle = low_high.wrapping_add(top(low_low) as u128);
     let (middle, carry) = middle.overflowing_add(high_low);
-    let high = high_high.wrapping_add(join(carry as u64, top(middle)));
-    U256::from_limbs([low(low_low), low(middle), low(high), top(high)])
+    (
+        join(low(middle), low(low_low)),
+        high_high.wrapping_add(join(carry as u64, top(middle))),
+    )
 }
 
-/// `number ÷ 10^27`, rounded down.
 #[inline]
-pub(super) const fn div_ray(number: U256) -> U256 {
-    let [l0, l1, l2, l3] = *number.as_limbs();
-    // Shifting out 26 of the 27 bits leaves a divisor with its top bit set and a top limb below it.
-    let s0 = (l0 >> 26) | (l1 << 38);
-    let s1 = (l1 >> 26) | (l2 << 38);
-    let s2 = (l2 >> 26) | (l3 << 38);
-    let s3 = l3 >> 26;
-    let (q2, remainder) = if s3 == 0 && s2 < RAY_OVER_2_26.normalized {
-        (0, s2)
-    } else {
-        RAY_OVER_2_26.step(s3, s2)
-    };
-    let (q1, remainder) = RAY_OVER_2_26.step(remainder, s1);
-    let (q0, _) = RAY_OVER_2_26.step(remainder, s0);
-    U256::from_limbs([q0, q1, q2, 0])
+const fn mul_high(a: u128, b: u128) -> u128 {
+    mul_halves(a, b).1
+}
+
+/// The full product; it cannot overflow.
+#[inline]
+pub(super) const fn mul_u128(a: u128, b: u128) -> U256 {
+    let (l, h) = mul_halves(a, b);
+    U256::from_limbs([low(l), top(l), low(h), top(h)])
 }
 
 /// A number of at most 128 bits as such; `None` for a longer one.
@@ -196,31 +193,50 @@ mod tests {
         })
     }
 
+    /// What the pool divides by.
+    fn divisors() -> Vec<u128> {
+        let powers = (1..=36).map(|n| 10_u128.pow(n));
+        let year = 365 * 24 * 60 * 60;
+        powers.chain([6, year, year * year]).collect()
+    }
+
     proptest! {
         #[test]
         fn prop_quotients_are_those_of_long_division(
             number in any_u256(),
-            divisor in any::<u64>(),
-            cut in 0_u32..64,
+            divisor in any::<u128>(),
+            cut in 2_u32..126,
         ) {
-            let divisor = (divisor >> cut).max(1);
+            let any = (divisor >> cut).max(3) | 1;
+            let mut all = divisors();
+            all.push(any);
+            for divisor in all {
+                let prepared = Divisor::new(divisor);
+                let expected = number.wrapping_div(U256::from(divisor));
+                prop_assert_eq!(prepared.div(number), expected);
+                let part = short(number & long(u128::MAX)).unwrap();
+                prop_assert_eq!(prepared.div_u128(part), part.checked_div(divisor).unwrap());
+            }
+        }
+
+        #[test]
+        fn prop_multiples_and_their_neighbors_are_exact(quotient: u128, index in 0_usize..39) {
+            let divisor = divisors()[index];
             let prepared = Divisor::new(divisor);
-            let expected = number.wrapping_div(U256::from(divisor));
-            prop_assert_eq!(prepared.div(number), expected);
-            let part = short(number & long(u128::MAX)).unwrap();
-            prop_assert_eq!(prepared.div_u128(part), part.checked_div(u128::from(divisor)).unwrap());
+            let multiple = mul_u128(quotient, divisor);
+            prop_assert_eq!(prepared.div(multiple), long(quotient));
+            let last = multiple.wrapping_add(long(divisor.wrapping_sub(1)));
+            prop_assert_eq!(prepared.div(last), long(quotient));
+            if quotient > 0 {
+                let before = multiple.wrapping_sub(U256::ONE);
+                prop_assert_eq!(prepared.div(before), long(quotient.wrapping_sub(1)));
+            }
         }
 
         #[test]
-        fn prop_ray_quotients_and_halves_are_those_of_long_division(number in any_u256()) {
-            let ray = U256::from(10_u64).pow(U256::from(27));
-            prop_assert_eq!(div_ray(number), number.wrapping_div(ray));
-            prop_assert_eq!(half(number), number.wrapping_div(U256::from(2)));
-        }
-
-        #[test]
-        fn prop_products_are_those_of_long_multiplication(a: u128, b: u128) {
+        fn prop_products_and_halves_are_those_of_long_arithmetic(a: u128, b: u128, n in any_u256()) {
             prop_assert_eq!(mul_u128(a, b), U256::from(a).wrapping_mul(U256::from(b)));
+            prop_assert_eq!(half(n), n.wrapping_div(U256::from(2)));
         }
     }
 
@@ -228,7 +244,14 @@ mod tests {
     fn length_is_seen_at_the_limit() {
         assert_eq!(short(long(u128::MAX)), Some(u128::MAX));
         assert_eq!(short(long(u128::MAX).wrapping_add(U256::ONE)), None);
-        assert_eq!(Divisor::new(1).div(U256::MAX), U256::MAX);
-        assert_eq!(Divisor::new(u64::MAX).div_u128(0), 0);
+        let three = Divisor::new(3);
+        assert_eq!(three.div(U256::MAX), U256::MAX.wrapping_div(U256::from(3)));
+        assert_eq!(three.div_u128(0), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "invariant")]
+    fn powers_of_two_have_no_reciprocal_of_128_bits() {
+        Divisor::new(1 << 20);
     }
 }

@@ -7,7 +7,7 @@
 //! Everything here is a pure function. Operands of up to 128 bits take a path without long division.
 
 use super::error::Revert;
-use super::limbs::{Divisor, div_ray, half, long, mul_u128, short};
+use super::limbs::{Divisor, half, long, mul_halves, mul_u128, short};
 use crate::num::U256;
 
 /// One ray, `10^27`.
@@ -19,13 +19,16 @@ pub const PERCENTAGE_FACTOR: u64 = 10_000;
 /// Seconds of the pool's year, which knows no leap years.
 pub const SECONDS_PER_YEAR: u64 = 365 * 24 * 60 * 60;
 
-const HALF_RAY: U256 = long(RAY / 2);
-const HALF_PERCENTAGE: u64 = PERCENTAGE_FACTOR / 2;
+/// Half a ray, in 128 bits.
+pub(super) const HALF_RAY_SHORT: u128 = RAY / 2;
+const HALF_RAY: U256 = long(HALF_RAY_SHORT);
+pub(super) const HALF_PERCENTAGE: u64 = PERCENTAGE_FACTOR / 2;
 
-const BY_PERCENTAGE: Divisor = Divisor::new(PERCENTAGE_FACTOR);
-const BY_WAD: Divisor = Divisor::new(1_000_000_000_000_000_000);
-const BY_YEAR: Divisor = Divisor::new(SECONDS_PER_YEAR);
-const BY_YEAR_SQUARED: Divisor = Divisor::new(SECONDS_PER_YEAR * SECONDS_PER_YEAR);
+pub(super) const BY_RAY: Divisor = Divisor::new(RAY);
+const BY_WAD: Divisor = Divisor::new(WAD);
+pub(super) const BY_PERCENTAGE: Divisor = Divisor::new(PERCENTAGE_FACTOR as u128);
+const BY_YEAR: Divisor = Divisor::new(SECONDS_PER_YEAR as u128);
+const BY_YEAR_SQUARED: Divisor = Divisor::new((SECONDS_PER_YEAR as u128).pow(2));
 const BY_SIX: Divisor = Divisor::new(6);
 
 /// Rates below this and spans below [`SHORT_SPAN`] keep every term of the interest in 128 bits.
@@ -43,14 +46,14 @@ pub fn ray_mul(a: U256, b: U256) -> Result<U256, Revert> {
         return Ok(ray_mul_u128(a, b));
     }
     let product = a.checked_mul(b).ok_or(Revert::Math)?;
-    Ok(div_ray(product.checked_add(HALF_RAY).ok_or(Revert::Math)?))
+    Ok(BY_RAY.div(product.checked_add(HALF_RAY).ok_or(Revert::Math)?))
 }
 
 /// [`ray_mul`] of numbers whose product always fits.
 #[inline]
-pub(super) const fn ray_mul_u128(a: u128, b: u128) -> U256 {
+pub(super) fn ray_mul_u128(a: u128, b: u128) -> U256 {
     // (2^128 - 1)^2 + 10^27 / 2 is below 2^256.
-    div_ray(mul_u128(a, b).wrapping_add(HALF_RAY))
+    BY_RAY.div(mul_u128(a, b).wrapping_add(HALF_RAY))
 }
 
 /// `a ÷ b` in rays, rounded half up. Mirrors `WadRayMath.rayDiv`.
@@ -98,8 +101,11 @@ pub fn wad_to_ray(a: U256) -> Result<U256, Revert> {
 /// [`Revert::Math`] where the product does not fit 256 bits.
 #[inline]
 pub fn percent_mul(value: U256, percentage_bps: u64) -> Result<U256, Revert> {
-    let rounded = value
-        .checked_mul(U256::from(percentage_bps))
+    let product = match short(value) {
+        Some(value) => Some(mul_u128(value, u128::from(percentage_bps))),
+        None => value.checked_mul(U256::from(percentage_bps)),
+    };
+    let rounded = product
         .and_then(|product| product.checked_add(U256::from(HALF_PERCENTAGE)))
         .ok_or(Revert::Math)?;
     Ok(BY_PERCENTAGE.div(rounded))
@@ -122,8 +128,7 @@ pub fn percent_div(value: U256, percentage_bps: u64) -> Result<U256, Revert> {
 /// `(a × unit + b / 2) / b`.
 #[inline]
 fn div_half_up(a: U256, unit: U256, b: U256) -> Result<U256, Revert> {
-    let rounded = a
-        .checked_mul(unit)
+    let rounded = product(a, unit)
         .and_then(|product| product.checked_add(half(b)))
         .ok_or(Revert::Math)?;
     div_floor(rounded, b).ok_or(Revert::Math)
@@ -133,9 +138,27 @@ fn div_half_up(a: U256, unit: U256, b: U256) -> Result<U256, Revert> {
 #[inline]
 pub(super) fn div_floor(a: U256, b: U256) -> Option<U256> {
     if let (Some(a), Some(b)) = (short(a), short(b)) {
+        if let (Ok(a), Ok(b)) = (u64::try_from(a), u64::try_from(b)) {
+            return a.checked_div(b).map(|quotient| long(quotient.into()));
+        }
         return a.checked_div(b).map(long);
     }
     a.checked_div(b)
+}
+
+/// `a × b`; `None` where 256 bits do not hold it.
+#[inline]
+fn product(a: U256, b: U256) -> Option<U256> {
+    match (short(a), short(b)) {
+        (Some(a), Some(b)) => Some(mul_u128(a, b)),
+        _ => a.checked_mul(b),
+    }
+}
+
+/// Whether every term of the interest fits 128 bits.
+#[inline]
+pub(super) const fn is_short_span(rate_ray: u128, seconds: u64) -> bool {
+    rate_ray < SHORT_RATE && seconds < SHORT_SPAN
 }
 
 /// What a unit grows to in `seconds` at the yearly `rate`, in rays and without compounding. Mirrors
@@ -143,14 +166,20 @@ pub(super) fn div_floor(a: U256, b: U256) -> Option<U256> {
 #[inline]
 #[must_use]
 pub fn linear_interest(rate_ray: u128, seconds: u64) -> U256 {
-    if rate_ray < SHORT_RATE && seconds < SHORT_SPAN {
-        // Below 2^127 before the division.
-        let interest = BY_YEAR.div_u128(rate_ray.wrapping_mul(u128::from(seconds)));
-        return long(RAY.wrapping_add(interest));
+    if is_short_span(rate_ray, seconds) {
+        return long(linear_interest_short(rate_ray, seconds));
     }
     // Below 2^192, and a ray more below 2^193.
     let interest = BY_YEAR.div(mul_u128(rate_ray, u128::from(seconds)));
     interest.wrapping_add(long(RAY))
+}
+
+/// [`linear_interest`] of a rate below 2^96 over less than 2^31 seconds.
+#[inline]
+pub(super) fn linear_interest_short(rate_ray: u128, seconds: u64) -> u128 {
+    // Below 2^127 before the division.
+    let interest = BY_YEAR.div_u128(rate_ray.wrapping_mul(u128::from(seconds)));
+    RAY.wrapping_add(interest)
 }
 
 /// What a unit grows to in `seconds` at the yearly `rate`, in rays, by the first three terms of the
@@ -162,20 +191,18 @@ pub fn linear_interest(rate_ray: u128, seconds: u64) -> U256 {
 /// [`Revert::Arithmetic`] where a term does not fit 256 bits.
 #[inline]
 pub fn compounded_interest(rate_ray: u128, seconds: u64) -> Result<U256, Revert> {
-    if seconds == 0 {
-        return Ok(long(RAY));
-    }
-    if rate_ray < SHORT_RATE && seconds < SHORT_SPAN {
+    if is_short_span(rate_ray, seconds) {
         return Ok(long(compounded_interest_short(rate_ray, seconds)));
     }
     compounded_interest_long(rate_ray, seconds)
 }
 
-/// [`compounded_interest`] of a rate below 2^96 over 1 to 2^31 seconds.
+/// [`compounded_interest`] of a rate below 2^96 over less than 2^31 seconds. No seconds need no case
+/// of their own: every term has their number as a factor.
 #[inline]
-fn compounded_interest_short(rate_ray: u128, seconds: u64) -> u128 {
+pub(super) fn compounded_interest_short(rate_ray: u128, seconds: u64) -> u128 {
     let span = u128::from(seconds);
-    let minus_one = span.wrapping_sub(1);
+    let minus_one = span.saturating_sub(1);
     let minus_two = span.saturating_sub(2);
     // rate² < 2^192, in rays below 2^103, by the year twice below 2^53.
     let power_two = BY_YEAR_SQUARED.div_u128(short_product(rate_ray, rate_ray));
@@ -194,8 +221,9 @@ fn compounded_interest_short(rate_ray: u128, seconds: u64) -> u128 {
 /// [`ray_mul`] of factors whose product is below 2^217, so that the result has 128 bits.
 #[inline]
 fn short_product(a: u128, b: u128) -> u128 {
-    let [l0, l1, _, _] = *ray_mul_u128(a, b).as_limbs();
-    (u128::from(l1) << 64) | u128::from(l0)
+    let (low, high) = mul_halves(a, b);
+    let (low, carry) = low.overflowing_add(HALF_RAY_SHORT);
+    BY_RAY.div_small(low, high.wrapping_add(carry.into()))
 }
 
 fn compounded_interest_long(rate_ray: u128, seconds: u64) -> Result<U256, Revert> {
@@ -205,14 +233,10 @@ fn compounded_interest_long(rate_ray: u128, seconds: u64) -> Result<U256, Revert
     let minus_two = U256::from(seconds.saturating_sub(2));
     let power_two = BY_YEAR_SQUARED.div(ray_mul(rate, rate)?);
     let power_three = BY_YEAR.div(ray_mul(power_two, rate)?);
-    let product = |factors: [U256; 4]| {
-        factors.into_iter().try_fold(U256::ONE, |product, factor| {
-            product.checked_mul(factor).ok_or(Revert::Arithmetic)
-        })
-    };
-    let second = half(product([span, minus_one, power_two, U256::ONE])?);
-    let third = BY_SIX.div(product([span, minus_one, minus_two, power_three])?);
-    let first = BY_YEAR.div(product([rate, span, U256::ONE, U256::ONE])?);
+    let pairs = mul(span, minus_one)?;
+    let second = half(mul(pairs, power_two)?);
+    let third = BY_SIX.div(mul(mul(pairs, minus_two)?, power_three)?);
+    let first = BY_YEAR.div(mul(rate, span)?);
     [first, second, third]
         .into_iter()
         .try_fold(long(RAY), |sum, term| {
@@ -244,7 +268,7 @@ pub(super) fn sub(a: U256, b: U256) -> Result<U256, Revert> {
 /// Checked multiplication, as Solidity does it outside `unchecked`.
 #[inline]
 pub(super) fn mul(a: U256, b: U256) -> Result<U256, Revert> {
-    a.checked_mul(b).ok_or(Revert::Arithmetic)
+    product(a, b).ok_or(Revert::Arithmetic)
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ mod supply;
 #[cfg(test)]
 mod test_market;
 mod views;
+mod word;
 
 pub use account::AccountData;
 pub use borrow::Payer;

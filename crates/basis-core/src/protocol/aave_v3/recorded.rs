@@ -154,6 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn held_rates_stay_those_of_the_row_whatever_is_done() {
+        for version in [Version::V3_0, Version::V3_2] {
+            let mut desk = Desk::new(version);
+            desk.market.snap(USD, &row(desk.now)).unwrap();
+            desk.market.hold_rates(true);
+            desk.supply(1, ETH, 10);
+            desk.borrow(1, USD, 100);
+            let rates = desk.market.reserve(USD).unwrap().state().rates;
+            assert_eq!(rates, row(desk.now).rates);
+            desk.market.hold_rates(false);
+            desk.borrow(1, USD, 1);
+            assert_ne!(desk.market.reserve(USD).unwrap().state().rates, rates);
+        }
+    }
+
+    #[test]
     fn a_reserve_can_start_from_a_row() {
         let mut desk = Desk::new(Version::V3_0);
         let config = *desk.market.reserve(USD).unwrap().config();

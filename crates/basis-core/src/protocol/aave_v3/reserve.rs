@@ -2,11 +2,9 @@
 
 use super::error::{PoolError, Revert, require};
 use super::limbs::{Divisor, long};
-use super::math::{
-    PERCENTAGE_FACTOR, RAY, add, compounded_interest, linear_interest, percent_mul, ray_div,
-    ray_mul, sub, to_u128,
-};
+use super::math::{PERCENTAGE_FACTOR, RAY, add, percent_mul, ray_div, ray_mul, sub, to_u128};
 use super::rates::{Liquidity, RateStrategy, Rates};
+use super::word::Word;
 use super::{Seconds, Version};
 use crate::num::U256;
 
@@ -198,28 +196,39 @@ impl ReserveState {
     ///
     /// # Errors
     /// [`Revert::Arithmetic`] before the last update, [`Revert::Math`] out of 256 bits.
-    #[inline]
     pub fn normalized_income_ray(&self, now: Seconds) -> Result<U256, Revert> {
-        let index = long(self.liquidity_index_ray);
-        match self.seconds_until(now)? {
-            0 => Ok(index),
-            span => ray_mul(linear_interest(self.rates.liquidity_rate_ray, span), index),
-        }
+        self.income::<u128>(now)
+            .map(long)
+            .or_else(|_| self.income(now))
     }
 
     /// What a scaled unit of debt is worth at `now`, rays. Mirrors `ReserveLogic.getNormalizedDebt`.
     ///
     /// # Errors
     /// [`Revert::Arithmetic`] before the last update or out of 256 bits, [`Revert::Math`] likewise.
-    #[inline]
     pub fn normalized_debt_ray(&self, now: Seconds) -> Result<U256, Revert> {
-        let index = long(self.variable_borrow_index_ray);
+        self.debt::<u128>(now).map(long).or_else(|_| self.debt(now))
+    }
+
+    /// [`ReserveState::normalized_income_ray`] at either width.
+    #[inline]
+    pub(super) fn income<W: Word>(&self, now: Seconds) -> Result<W, Revert> {
+        let index = W::from_short(self.liquidity_index_ray);
         match self.seconds_until(now)? {
             0 => Ok(index),
-            span => ray_mul(
-                compounded_interest(self.rates.variable_borrow_rate_ray, span)?,
-                index,
-            ),
+            span => W::linear_interest(self.rates.liquidity_rate_ray, span)?.ray_mul(index),
+        }
+    }
+
+    /// [`ReserveState::normalized_debt_ray`] at either width.
+    #[inline]
+    pub(super) fn debt<W: Word>(&self, now: Seconds) -> Result<W, Revert> {
+        let index = W::from_short(self.variable_borrow_index_ray);
+        match self.seconds_until(now)? {
+            0 => Ok(index),
+            span => {
+                W::compounded_interest(self.rates.variable_borrow_rate_ray, span)?.ray_mul(index)
+            }
         }
     }
 }
@@ -229,7 +238,7 @@ impl ReserveState {
 pub struct Reserve {
     pub(super) config: ReserveConfig,
     pub(super) state: ReserveState,
-    /// One whole token as a divisor, where it has one limb (up to 19 decimals).
+    /// One whole token as a divisor; none where a token has no decimals.
     unit_divisor: Option<Divisor>,
 }
 
@@ -246,7 +255,8 @@ impl Reserve {
 
     pub(super) fn set_config(&mut self, config: ReserveConfig) -> Result<(), Revert> {
         config.check()?;
-        self.unit_divisor = u64::try_from(config.unit()).ok().map(Divisor::new);
+        let unit = 10_u128.checked_pow(config.decimals.into());
+        self.unit_divisor = unit.filter(|unit| *unit > 1).map(Divisor::new);
         self.config = config;
         Ok(())
     }
@@ -273,12 +283,12 @@ impl Reserve {
 
     /// `amount` (base units) at the oracle's price, in the base currency, rounded down.
     #[inline]
-    pub(super) fn value_of(&self, amount: U256) -> Result<U256, Revert> {
-        let product = super::math::mul(amount, self.price()?)?;
-        Ok(self.unit_divisor.map_or_else(
-            || product.wrapping_div(self.config.unit()),
-            |unit| unit.div(product),
-        ))
+    pub(super) fn value_of<W: Word>(&self, amount: W) -> Result<W, Revert> {
+        let price = W::narrow(self.price()?)?;
+        match &self.unit_divisor {
+            Some(unit) => amount.mul_div(price, unit),
+            None => amount.mul(price),
+        }
     }
 
     /// Variable debt of everybody by the stored index, base units.

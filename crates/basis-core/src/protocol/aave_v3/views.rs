@@ -104,7 +104,7 @@ impl Market {
             let owed = self.reserve(collateral)?.state.isolation_total_debt;
             most = most.min(room_below_ceiling(owed, ceiling, &cell)?);
         }
-        let sums = self.sums(user, now)?;
+        let sums = self.sums::<U256>(user, now)?;
         let data = sums.finish()?;
         if data.ltv_bps == 0 || data.health_factor_wad <= HEALTHY {
             return Ok(U256::ZERO);
@@ -134,7 +134,7 @@ impl Market {
         user: UserId,
         reserve: ReserveId,
         cell: &Reserve,
-        sums: &Sums,
+        sums: &Sums<U256>,
         most: U256,
         health_factor_wad: U256,
     ) -> Result<U256, Revert> {
@@ -183,7 +183,7 @@ impl Market {
         if !is_collateral || account.borrowing == 0 {
             return Ok(most);
         }
-        let sums = self.sums(user, now)?;
+        let sums = self.sums::<U256>(user, now)?;
         if sums.finish()?.has_zero_ltv_collateral && cell.config.ltv_bps != 0 {
             return Ok(U256::ZERO);
         }
@@ -266,7 +266,7 @@ fn room_below_ceiling(owed: u128, ceiling: u64, cell: &Reserve) -> Result<U256, 
 
 /// What may still be borrowed below the loan to value: the largest amount whose value, together with
 /// the debt there is, divided by the loan to value half up is at most the collateral.
-fn room_below_ltv(sums: &Sums, ltv_bps: u64, cell: &Reserve) -> Result<U256, Revert> {
+fn room_below_ltv(sums: &Sums<U256>, ltv_bps: u64, cell: &Reserve) -> Result<U256, Revert> {
     let ltv = U256::from(ltv_bps);
     let factor = U256::from(PERCENTAGE_FACTOR);
     let covered = sub(
