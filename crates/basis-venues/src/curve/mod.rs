@@ -4,9 +4,9 @@
 //! settings give ([`state`]). Not modeled: other traders, liquidity of our own, price oracles.
 //!
 //! The pool that needs no settings is the one whose prices are recorded, weETH and WETH. Neither its fee
-//! nor its balances over time are: its fee is taken as 0.04 %, what Curve's contracts were first deployed
-//! with and no less than such pools charge on the peg, and its depth as a low one, so that large swaps
-//! pay rather too much.
+//! nor its balances over time are recorded. The fee is taken as 0.04 %, what Curve recommends for a new
+//! pool ("Stableswap-NG Factory: Deployer API", docs.curve.finance), without its growth off the peg; the
+//! depth is an assumption of ours.
 
 mod state;
 

@@ -27,7 +27,7 @@ pub(crate) struct StablePool {
     /// Whether our exchanges move the pool for good.
     own_size: bool,
     /// Put together at the first exchange, when the assets' decimals are known.
-    pool: Option<Pool>,
+    pool: Option<Box<Pool>>,
 }
 
 /// The state as given.
@@ -173,8 +173,8 @@ impl StablePool {
             asset.ok_or_else(|| Refusal::invalid(format!("pool {name} has no coin {at}")))
         };
         let rates = self.given.rates(name, assets, transaction)?;
-        let mut pool = match self.pool {
-            Some(pool) => pool,
+        let mut pool = match &self.pool {
+            Some(pool) => **pool,
             None => match self.given.open(assets, &rates, transaction) {
                 Ok(pool) => pool,
                 Err(Opening::Refusal(refusal)) => return Err(refusal),
@@ -189,7 +189,7 @@ impl StablePool {
             pool.quote(trade.from, trade.to, units)
         };
         let exchange = exchange.map_err(refused)?;
-        self.pool = Some(pool);
+        self.pool = Some(Box::new(pool));
         Ok(Swapped {
             amount_out: transaction.amount(asset(trade.to)?, exchange.received)?,
             gas: match assets.len() {

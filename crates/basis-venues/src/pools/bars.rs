@@ -14,6 +14,15 @@ use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Side, Span, Timestam
 use super::{Swapped, Trade};
 use crate::chain::{Refusal, Transaction};
 
+/// What the volumes of a series are counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VolumeUnit {
+    /// US dollars.
+    Dollars,
+    /// Units of the quote asset.
+    Quote,
+}
+
 /// A pool known by a recorded price series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BarModel {
@@ -27,6 +36,8 @@ pub(crate) struct BarModel {
     pub(crate) fee: u32,
     /// What the swap's own size costs.
     pub(crate) impact: Impact,
+    /// What the series counts volumes in.
+    pub(crate) volume: VolumeUnit,
     /// What a swap's transaction uses.
     pub(crate) gas: GasOperation,
 }
@@ -36,7 +47,7 @@ pub(crate) struct BarModel {
 pub(crate) struct PoolPrice {
     /// Quote per base, or units of the underlying per unit.
     pub(crate) value: Fixed18,
-    /// Volume of the newest bar as recorded, in USD; zero for a series of readings.
+    /// Volume of the newest bar as recorded; zero for a series of readings.
     volume: Quantity,
 }
 
@@ -123,14 +134,20 @@ impl BarModel {
         })
     }
 
-    /// The bar's volume in quote units; pools are recorded with volumes in USD.
-    fn volume(&self, transaction: &Transaction<'_>, dollars: Quantity) -> Result<Value, Refusal> {
-        if !matches!(self.impact, Impact::Sqrt { .. }) || dollars.is_zero() {
+    /// The bar's volume in quote units.
+    fn volume(&self, transaction: &Transaction<'_>, recorded: Quantity) -> Result<Value, Refusal> {
+        let recorded = recorded.get();
+        if !matches!(self.impact, Impact::Sqrt { .. }) || recorded.is_zero() {
             return Ok(Value::ZERO);
         }
-        let price = transaction.price(self.quote)?;
-        // Less volume is more impact.
-        Ok(Value::new(dollars.get().div(price.get(), Rounding::Floor)?))
+        Ok(Value::new(match self.volume {
+            VolumeUnit::Quote => recorded,
+            VolumeUnit::Dollars => {
+                let price = transaction.price(self.quote)?;
+                // Less volume is more impact.
+                recorded.div(price.get(), Rounding::Floor)?
+            }
+        }))
     }
 
     /// What a reader of results has to know of it.

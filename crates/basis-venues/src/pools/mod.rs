@@ -29,7 +29,7 @@ use crate::chain::{Protocol, Refusal, Sync, Transaction};
 use crate::curve::StablePool;
 use crate::uniswap::RangePool;
 
-pub(crate) use self::bars::{BarModel, PoolPrice};
+pub(crate) use self::bars::{BarModel, PoolPrice, VolumeUnit};
 pub(crate) use self::settings::{Dex, PoolDefault, PoolSettings, parse_settings, read_list};
 
 /// What the pools of both venues execute.

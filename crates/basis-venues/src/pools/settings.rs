@@ -14,7 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{BarModel, Model, Pool};
+use super::{BarModel, Model, Pool, VolumeUnit};
 use crate::cex::read_common;
 
 /// What sets the settings of one DEX apart from another's.
@@ -125,6 +125,7 @@ impl PoolDefault {
                 quote,
                 fee: dex.of_a_million(self.fee),
                 impact: Impact::ConstantProduct { depth },
+                volume: VolumeUnit::Dollars,
                 gas: dex.gas,
             }),
         }
@@ -238,6 +239,8 @@ fn read_bars(
     };
     let fee = dex.read_fee(row, default.map(|default| default.fee));
     let impact = read_impact(row, default.map(|default| default.depth));
+    let units = [("usd", VolumeUnit::Dollars), ("quote", VolumeUnit::Quote)];
+    let volume = row.choice("volume", &units, VolumeUnit::Dollars);
     let series = series?;
     if !matches!(series.kind, SeriesKind::Dex | SeriesKind::StakingMarket) {
         let text = format!("{series} is neither bars of a pool (dex) nor a staking_market");
@@ -259,6 +262,7 @@ fn read_bars(
         quote,
         fee: dex.of_a_million(fee?),
         impact: impact?,
+        volume,
         gas: dex.gas,
     })
 }

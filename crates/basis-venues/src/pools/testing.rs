@@ -119,7 +119,7 @@ pub(crate) fn hour(hour: i64) -> Timestamp {
     START.plus(Span::from_hours(hour))
 }
 
-fn decimals() -> RuleBook {
+pub(crate) fn rule_book() -> RuleBook {
     let assets = DECIMALS
         .map(|(asset, decimals)| json!({ "asset": asset, "decimals": decimals.to_string() }));
     RuleBook::new([read_rules(&json!({
@@ -190,7 +190,7 @@ impl Desk {
         Self {
             chain,
             view: view_without(&[]),
-            book: decimals(),
+            book: rule_book(),
             initial,
             ledger: Vec::new(),
             next: 1,

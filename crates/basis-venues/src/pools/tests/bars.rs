@@ -79,22 +79,26 @@ fn a_point_series_prices_a_pool_and_two_swaps_meet_the_same_price() {
 }
 
 #[test]
-fn square_root_impact_reads_dollar_volumes_as_quote_units() {
-    let pools = json!({ "EIGENWETH": { "impact": "sqrt_impact", "impact_bps": "100" } });
-    let mut desk = Desk::new(&[("EIGEN", "1000")], &pools, &json!({}));
-    let got = desk.swap(UNISWAP, "EIGENWETH", ["EIGEN", "WETH"], "1000");
-    let impact = Impact::Sqrt {
-        impact: "100".parse().unwrap(),
-        max: "500".parse().unwrap(),
-    };
-    let pool = BarPool::new(3_000, impact, 18, 18).unwrap();
-    // 500,000 dollars at 2,000 for a WETH.
-    let bar = PoolBar {
-        mid: Price::literal("0.0015"),
-        volume: Value::literal("250"),
-    };
-    let quoted = pool.quote(&bar, Side::Sell, q("1000").get()).unwrap();
-    assert_eq!(got.get(), quoted.amount_out);
+fn square_root_impact_reads_volumes_in_dollars_or_in_the_quote_asset() {
+    // 500,000 recorded: dollars at 2,000 for a WETH, or WETH.
+    for (unit, volume) in [("usd", "250"), ("quote", "500000")] {
+        let pools = json!({ "EIGENWETH": {
+            "impact": "sqrt_impact", "impact_bps": "100", "volume": unit,
+        }});
+        let mut desk = Desk::new(&[("EIGEN", "1000")], &pools, &json!({}));
+        let got = desk.swap(UNISWAP, "EIGENWETH", ["EIGEN", "WETH"], "1000");
+        let impact = Impact::Sqrt {
+            impact: "100".parse().unwrap(),
+            max: "500".parse().unwrap(),
+        };
+        let pool = BarPool::new(3_000, impact, 18, 18).unwrap();
+        let bar = PoolBar {
+            mid: Price::literal("0.0015"),
+            volume: volume.parse().unwrap(),
+        };
+        let quoted = pool.quote(&bar, Side::Sell, q("1000").get()).unwrap();
+        assert_eq!(got.get(), quoted.amount_out, "{unit}");
+    }
 }
 
 #[test]
@@ -135,104 +139,73 @@ fn a_group_of_swaps_finds_its_venues_by_pool_and_happens_whole() {
 }
 
 #[test]
-fn refusals_name_what_is_wrong_and_the_way_out() {
+fn pools_and_assets_that_are_not_there_are_refused_with_what_is() {
     let mut desk = desk();
     let way = ["WETH", "USDT"];
     let cases = [
-        (
-            UNISWAP,
-            "WETHUSTD",
-            way,
-            ["1", "0"],
-            "did you mean `WETHUSDT`?",
-        ),
-        (
-            CURVE,
-            "WETHUSDT",
-            way,
-            ["1", "0"],
-            "curve has no pool `WETHUSDT`",
-        ),
+        (UNISWAP, "WETHUSTD", way, "did you mean `WETHUSDT`?"),
+        (CURVE, "WETHUSDT", way, "curve has no pool `WETHUSDT`"),
         (
             UNISWAP,
             "WETHUSDT",
             ["ETH", "USDT"],
-            ["1", "0"],
             "wrap ETH before a swap",
         ),
+        (UNISWAP, "WETHUSDT", ["USDT", "ETH"], "unwrap WETH after it"),
         (
             UNISWAP,
             "WETHUSDT",
             ["EIGEN", "USDT"],
-            ["1", "0"],
-            "pool WETHUSDT has WETH, USDT, not EIGEN",
+            "has WETH, USDT, not EIGEN",
         ),
+        (UNISWAP, "WETHUSDT", ["WETH", "WETH"], "swapped for itself"),
+    ];
+    for (venue, pool, way, expected) in cases {
+        let text = desk.refused(venue, pool, way, ["1", "0"]);
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn amounts_that_cannot_be_given_are_refused_with_their_bound() {
+    let mut desk = desk();
+    let sell = ["WETH", "USDT"];
+    let cases = [
         (
-            UNISWAP,
-            "WETHUSDT",
-            ["WETH", "WETH"],
-            ["1", "0"],
-            "swapped for itself",
-        ),
-        (
-            UNISWAP,
-            "WETHUSDT",
-            way,
+            sell,
             ["0", "0"],
             "0 WETH is no amount; it must be above zero",
         ),
+        (sell, ["-1", "0"], "-1 WETH is no amount"),
+        (sell, ["1", "-1"], "minimum_out -1 USDT is below zero"),
         (
-            UNISWAP,
-            "WETHUSDT",
-            way,
-            ["-1", "0"],
-            "-1 WETH is no amount",
-        ),
-        (
-            UNISWAP,
-            "WETHUSDT",
-            way,
-            ["1", "-1"],
-            "minimum_out -1 USDT is below zero",
-        ),
-        (
-            UNISWAP,
-            "WETHUSDT",
             ["USDT", "WETH"],
             ["0.1234567", "0"],
             "more than the 6 decimals",
         ),
-        (
-            UNISWAP,
-            "WETHUSDT",
-            way,
-            ["100.5", "0"],
-            "100.5 WETH needed, 100 free",
-        ),
-        (
-            UNISWAP,
-            "WETHUSDT",
-            way,
-            ["0.0000000000001", "0"],
-            "gives no unit of USDT",
-        ),
+        (sell, ["100.5", "0"], "100.5 WETH needed, 100 free"),
+        (sell, ["0.0000000000001", "0"], "gives no unit of USDT"),
     ];
-    for (venue, pool, way, amounts, expected) in cases {
-        let text = desk.refused(venue, pool, way, amounts);
+    for (way, amounts, expected) in cases {
+        let text = desk.refused(UNISWAP, "WETHUSDT", way, amounts);
         assert!(text.contains(expected), "{text}");
     }
-    let low = desk
-        .execute(UNISWAP, swap("WETHUSDT", way, "1", "2004"))
-        .unwrap_err();
+}
+
+#[test]
+fn a_minimum_that_is_not_met_is_refused_with_both_numbers_and_the_routers_text() {
+    let mut desk = desk();
+    let low = swap("WETHUSDT", ["WETH", "USDT"], "1", "2004");
+    let low = desk.execute(UNISWAP, low).unwrap_err();
     let VenueErrorKind::Rejected { reason, venue_code } = low else {
         panic!("{low}")
     };
     assert_eq!(venue_code, Some("Too little received"));
-    assert!(
-        matches!(&reason, Rejection::BelowMinimum { minimum, value, .. }
-            if *minimum == q("2004") && *value < q("2004") && *value > q("2003")),
-        "{reason}"
-    );
+    let Rejection::BelowMinimum { value, minimum, .. } = reason else {
+        panic!("{reason}")
+    };
+    assert_eq!(minimum, q("2004"));
+    assert!(value < minimum && value > q("2003"), "{value}");
 }
 
 #[test]

@@ -88,99 +88,100 @@ fn an_entry_changes_what_it_writes_and_adds_pools() {
     assert_eq!(bars(&settings, "weETHWETH").fee, 101, "rounded up");
 }
 
+/// The pool `x` is left out, and the problems hold every one of `expected`.
+fn told(dex: &Dex, pool: &Json, expected: &[&str]) {
+    let (settings, problems) = read(dex, &json!({ "pools": { "x": pool } }));
+    assert!(settings.pools.iter().all(|pool| pool.name.as_str() != "x"));
+    for text in expected {
+        let found = problems.iter().any(|problem| problem.contains(text));
+        assert!(found, "{text}: {problems:?}");
+    }
+}
+
 #[test]
-fn what_is_wrong_is_reported_at_its_place() {
-    let told = |dex: &Dex, pool: &Json, expected: &[&str]| {
-        let (settings, problems) = read(dex, &json!({ "pools": { "x": pool } }));
-        assert!(settings.pools.iter().all(|pool| pool.name.as_str() != "x"));
-        for text in expected {
-            let found = problems.iter().any(|problem| problem.contains(text));
-            assert!(found, "{text}: {problems:?}");
-        }
-    };
-    told(
-        &uniswap::DEX,
-        &json!({}),
-        &[
-            "pools.x.series",
-            "pools.x.fee",
-            "pools.x.assets",
-            "pools.x.depth",
-        ],
-    );
+fn what_is_wrong_with_a_pool_of_bars_is_reported_at_its_place() {
+    let missing = [
+        "pools.x.series",
+        "pools.x.fee",
+        "pools.x.assets",
+        "pools.x.depth",
+    ];
+    told(&uniswap::DEX, &json!({}), &missing);
     let base = json!({
         "series": "staking_market.uniswap.wstETH_ETH", "assets": ["wstETH", "WETH"], "fee": "100",
     });
-    let with = |key: &str, value: Json| {
+    let cases = [
+        ("impact", json!("sqrt_impact"), "has none"),
+        (
+            "series",
+            json!("spot.binance.ETHUSDT"),
+            "neither bars of a pool",
+        ),
+        ("assets", json!(["WETH", "WETH"]), "each once"),
+        (
+            "assets",
+            json!(["WETH", "USDT", "USDC"]),
+            "has 2: base and quote",
+        ),
+        ("fee", json!("1000000"), "1000000 is outside 0 to 999999"),
+        ("depth", json!("0"), "pools.x.depth"),
+        ("volume", json!("eur"), "none of usd, quote"),
+    ];
+    for (key, value, expected) in cases {
         let mut pool = base.clone();
+        if key != "depth" {
+            pool["depth"] = json!("100");
+        }
         pool[key] = value;
-        pool
-    };
-    told(
-        &uniswap::DEX,
-        &with("impact", json!("sqrt_impact")),
-        &["has none"],
-    );
-    told(
-        &uniswap::DEX,
-        &with("series", json!("spot.binance.ETHUSDT")),
-        &["neither bars of a pool"],
-    );
-    told(
-        &uniswap::DEX,
-        &with("assets", json!(["WETH", "WETH"])),
-        &["each once"],
-    );
-    told(
-        &uniswap::DEX,
-        &with("fee", json!("1000000")),
-        &["1000000 is outside 0 to 999999"],
-    );
-    told(
-        &uniswap::DEX,
-        &with("depth", json!("0")),
-        &["pools.x.depth"],
-    );
+        if key == "volume" {
+            let (_, problems) = read(&uniswap::DEX, &json!({ "pools": { "x": pool } }));
+            assert!(
+                problems.iter().any(|p| p.contains(expected)),
+                "{problems:?}"
+            );
+        } else {
+            told(&uniswap::DEX, &pool, &[expected]);
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_pool_given_by_its_state_is_reported_at_its_place() {
     let state = json!({
         "model": "state", "assets": ["WETH", "USDT"], "fee": "3000", "tick_spacing": "60",
         "price": "1", "ranges": [{ "lower": "-61", "upper": "60", "liquidity": "1" }],
     });
     told(&uniswap::DEX, &state, &["pools.x.ranges"]);
-    told(
-        &uniswap::DEX,
-        &json!({ "model": "state", "ranges": [{ "lower": "0" }] }),
-        &[
-            "fee",
-            "tick_spacing",
-            "price",
-            "ranges[0].upper",
-            "ranges[0].liquidity",
-            "assets",
-        ],
-    );
+    let missing = [
+        "fee",
+        "tick_spacing",
+        "price",
+        "ranges[0].upper",
+        "ranges[0].liquidity",
+        "assets",
+    ];
+    let state = json!({ "model": "state", "ranges": [{ "lower": "0" }] });
+    told(&uniswap::DEX, &state, &missing);
     let stable = json!({
-        "model": "state", "assets": ["WETH", "stETH"], "fee": "4000000", "a": "100", "template": "base",
-        "balances": ["1", "0", "3"], "rates": ["1", "1.1"],
+        "model": "state", "assets": ["WETH", "stETH"], "fee": "4000000", "a": "100",
+        "template": "base", "balances": ["1", "0", "3"], "rates": ["1", "1.1"],
     });
-    told(
-        &curve::DEX,
-        &stable,
-        &[
-            "3 given for 2 assets",
-            "0 is not above zero",
-            "only pools of the template stableswap_ng",
-        ],
-    );
-    told(
-        &curve::DEX,
-        &json!({ "model": "state", "balances": ["a"], "rates": ["spot.binance.ETHUSDT"] }),
-        &[
-            "pools.x.a",
-            "pools.x.balances",
-            "pools.x.rates",
-            "pools.x.fee",
-        ],
-    );
+    let wrong = [
+        "3 given for 2 assets",
+        "0 is not above zero",
+        "only pools of the template stableswap_ng",
+    ];
+    told(&curve::DEX, &stable, &wrong);
+    let stable = json!({
+        "model": "state", "balances": ["a"], "rates": ["spot.binance.ETHUSDT"],
+    });
+    let missing = [
+        "pools.x.a",
+        "pools.x.balances",
+        "pools.x.rates",
+        "pools.x.fee",
+    ];
+    told(&curve::DEX, &stable, &missing);
 }
 
 #[test]
