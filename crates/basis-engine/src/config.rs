@@ -154,7 +154,6 @@ impl RunConfig {
         let (step, view) = r
             .section("data")
             .map_or((Span::HOUR, ViewPolicy::default()), read_data);
-        let leverage_bounds = fixed18!("0.05")..=fixed18!("20");
         // Sections that other parts read.
         for key in ["component_config", "execution_mode", "log_level", "rules"] {
             let _read_elsewhere = r.node(key);
@@ -176,16 +175,8 @@ impl RunConfig {
             reference_price: reference.unwrap_or(STAND_IN),
             spot_venue: spot_venue.unwrap_or(Venue::WALLET),
             fill_at: r.choice("fill_at", &FILLS, FillAt::Close),
-            hedge_leverage: if uses.hedge {
-                r.fixed("hedge_leverage", leverage_bounds, Fixed18::ONE)
-            } else {
-                Fixed18::ONE
-            },
-            hedge_allocation: if uses.hedge {
-                read_allocation(&r)
-            } else {
-                Vec::new()
-            },
+            hedge_leverage: read_leverage(&r, uses),
+            hedge_allocation: read_allocation(&r, uses),
             chain: uses.chain.then(|| ChainConfig::read(&r)),
             from: request.from.or(from).unwrap_or(Timestamp::MIN),
             to: request.to.or(to).unwrap_or(Timestamp::MAX),
@@ -327,7 +318,18 @@ fn venue_key(r: &Reader<'_>, entry: &Entry) -> Option<Venue> {
         .ok()
 }
 
-fn read_allocation(r: &Reader<'_>) -> Vec<(Venue, Rate)> {
+fn read_leverage(r: &Reader<'_>, uses: Uses) -> Fixed18 {
+    if !uses.hedge {
+        return Fixed18::ONE;
+    }
+    let bounds = fixed18!("0.05")..=fixed18!("20");
+    r.fixed("hedge_leverage", bounds, Fixed18::ONE)
+}
+
+fn read_allocation(r: &Reader<'_>, uses: Uses) -> Vec<(Venue, Rate)> {
+    if !uses.hedge {
+        return Vec::new();
+    }
     let mut shares = Vec::new();
     let mut sum = Fixed18::ZERO;
     for entry in r.map("hedge_allocation") {

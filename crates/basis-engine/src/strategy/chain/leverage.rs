@@ -141,7 +141,7 @@ impl Loop {
         let debt = floor_to_unit(context, WETH, debt.min(self.debt))?;
         let lender = lender(context);
         let due = debt.add(premium(lender, debt)?)?;
-        let units = self.to_sell(context, due)?.add(more)?;
+        let units = self.sold_for(context, due)?.add(more)?;
         let units = units.min(self.collateral);
         let repaid = if debt == self.debt {
             AmountOrAll::All
@@ -192,7 +192,7 @@ impl Loop {
 
     /// Units of the token that bring at least `due` WETH in the pool, with room for its fee and our own
     /// impact.
-    fn to_sell(&self, context: &Context<'_>, due: Quantity) -> Result<Quantity, ComponentError> {
+    fn sold_for(&self, context: &Context<'_>, due: Quantity) -> Result<Quantity, ComponentError> {
         let fair = self.token.rate_now(context).unwrap_or(Fixed18::ONE);
         let market = self.token.market_rate_now(context).unwrap_or(fair);
         let kept = Rate::ONE.sub(settings(context)?.max_slippage.to_rate(Rounding::Up)?)?;
