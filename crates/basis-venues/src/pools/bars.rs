@@ -4,7 +4,6 @@
 //! ([`basis_core::protocol::bar_pool`]). A swap moves the price within itself alone, the next one begins
 //! at the recorded mid again: an order cut into pieces pays less impact here than in the market.
 
-use basis_core::error::Rejection;
 use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
 use basis_core::protocol::bar_pool::{BarPool, BarPoolError, Impact, PoolBar};
@@ -12,7 +11,7 @@ use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Side, Span, Timestamp};
 
 use super::{Swapped, Trade};
-use crate::chain::{Refusal, Transaction};
+use crate::chain::{Refusal, Transaction, stale};
 
 /// What the volumes of a series are counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ impl PoolPrice {
                 .quote_of(series)
                 .ok_or_else(|| not_read(pool, series))?;
             if !quote.state.is_tradable() {
-                return Err(stale(view, series, quote.known_at));
+                return Err(too_old(view, series, quote.known_at));
             }
             return Ok(Self {
                 value: quote.mark.get(),
@@ -72,10 +71,10 @@ impl PoolPrice {
         let slot = view.row_slot::<Fixed18>(series);
         let slot = slot.ok_or_else(|| not_read(pool, series))?;
         let Some(point) = view.point(slot) else {
-            return Err(stale(view, series, Timestamp::MIN));
+            return Err(too_old(view, series, Timestamp::MIN));
         };
         if !point.state.is_tradable() {
-            return Err(stale(view, series, point.known_at));
+            return Err(too_old(view, series, point.known_at));
         }
         Ok(Self {
             value: point.value,
@@ -92,14 +91,14 @@ fn not_read(pool: Label, series: SeriesId) -> Refusal {
 }
 
 /// No fresh value; `known_at` is the beginning of time when there never was one.
-fn stale(view: &MarketView, series: SeriesId, known_at: Timestamp) -> Refusal {
+fn too_old(view: &MarketView, series: SeriesId, known_at: Timestamp) -> Refusal {
     let at = view.now();
     let age = if known_at == Timestamp::MIN {
         Span::ZERO
     } else {
         at.since(known_at)
     };
-    Refusal::rejected(Rejection::MarketStale { series, at, age }, None)
+    stale(series, at, age)
 }
 
 impl BarModel {
