@@ -91,7 +91,8 @@ impl MarketView {
     ///
     /// Ether and wrapped ether: `oracle.aave.WETH_USD` × spot now ÷ spot at the row, half-even; spot is
     /// the series the run values ether by. A token with a rate in ether (`oracle.aave.<asset>_ETH`):
-    /// ether's price × the rate, rounded down. Everything else: `oracle.aave.<asset>_USD`.
+    /// ether's price × the rate, half-even, for the recorded rates are quotients of
+    /// the recorded prices. Everything else: `oracle.aave.<asset>_USD`.
     ///
     /// # Errors
     /// [`OracleError`] naming the series that is missing.
@@ -104,8 +105,8 @@ impl MarketView {
         if is_staked || self.row_slot::<Fixed18>(in_ether).is_some() {
             let ether = self.ether_oracle()?;
             let (rate, worst) = self.oracle_row(in_ether)?;
-            let price = ether.price.get().mul(*rate.row, Rounding::Down)?;
-            return quote(price, Rounding::Down, ether.worst().and(worst));
+            let price = ether.price.get().mul(*rate.row, Rounding::HalfEven)?;
+            return quote(price, Rounding::HalfEven, ether.worst().and(worst));
         }
         let (row, worst) = self.oracle_row(oracle_series(asset, "USD")?)?;
         quote(*row.row, Rounding::Down, worst)
@@ -361,7 +362,7 @@ mod tests {
     #[test]
     fn staked_ether_is_ether_at_the_rate_and_dollars_hold() {
         assert_eq!(price(&view(2), "weETH"), "3145.13968651");
-        assert_eq!(price(&view(4), "weETH"), "3207.4196803");
+        assert_eq!(price(&view(4), "weETH"), "3207.41968031");
         assert_eq!(price(&view(4), "USDT"), "0.99965");
     }
 

@@ -26,6 +26,8 @@ mod reserves;
 mod settings;
 mod standing;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use basis_core::error::{ComponentError, VenueErrorKind};

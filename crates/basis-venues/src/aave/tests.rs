@@ -1,1 +1,7 @@
-//! Behaviour of the simulated pool.
+//! Behaviour of the simulated pool: hand-computed lines, interest, refusals, liquidation.
+
+mod interest;
+mod liquidation;
+mod operations;
+mod recorded;
+mod refusals;
