@@ -3,5 +3,6 @@
 mod interest;
 mod liquidation;
 mod operations;
+mod random;
 mod recorded;
 mod refusals;
