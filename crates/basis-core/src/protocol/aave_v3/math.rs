@@ -204,11 +204,11 @@ pub(super) fn compounded_interest_short(rate_ray: u128, seconds: u64) -> u128 {
     let span = u128::from(seconds);
     let minus_one = span.saturating_sub(1);
     let minus_two = span.saturating_sub(2);
-    // rate² < 2^192, in rays below 2^103, by the year twice below 2^53.
+    // rate² < 2^192, in rays below 2^102.4, by the year twice below 2^52.6.
     let power_two = BY_YEAR_SQUARED.div_u128(short_product(rate_ray, rate_ray));
-    // Below 2^149, in rays below 2^60, by the year below 2^35.
+    // Below 2^148.6, in rays below 2^59, by the year below 2^34.1.
     let power_three = BY_YEAR.div_u128(short_product(power_two, rate_ray));
-    // Below 2^62 × 2^53, and below 2^93 × 2^35 = 2^128.
+    // Below 2^62 × 2^52.6, and below 2^93 × 2^34.1.
     let pairs = span.wrapping_mul(minus_one);
     let second = pairs.wrapping_mul(power_two) >> 1;
     let third = BY_SIX.div_u128(pairs.wrapping_mul(minus_two).wrapping_mul(power_three));
@@ -367,6 +367,19 @@ mod tests {
         assert_eq!(wad_div(U256::ONE, long(2 * WAD)), Ok(U256::ONE));
         assert_eq!(wad_div(U256::ONE, long(2 * WAD + 1)), Ok(U256::ZERO));
         assert_eq!(wad_to_ray(U256::ONE), Ok(long(RAY / WAD)));
+    }
+
+    #[test]
+    fn the_limit_of_128_bits_is_where_it_is_said_to_be() {
+        for rate in [SHORT_RATE - 1, SHORT_RATE] {
+            for seconds in [SHORT_SPAN - 1, SHORT_SPAN] {
+                let compounded = U512::from(compounded_interest(rate, seconds).unwrap());
+                assert_eq!(compounded, compounded_by_formula(rate, seconds));
+                let simple = U256::from(rate) * U256::from(seconds) / U256::from(SECONDS_PER_YEAR)
+                    + U256::from(RAY);
+                assert_eq!(linear_interest(rate, seconds), simple);
+            }
+        }
     }
 
     #[test]
