@@ -257,6 +257,17 @@ pub struct LendingHealth {
     pub borrow_rate: Rate,
 }
 
+/// Collateral that stands for one position alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IsolatedMargin {
+    /// The perp account it is a part of.
+    pub account: Account,
+    /// The position, with its side in hedge mode.
+    pub instrument: InstrumentKey,
+    /// Units of the quote asset, unrealised result left out.
+    pub margin: Quantity,
+}
+
 /// What a venue says we hold, for reconciliation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -279,12 +290,7 @@ impl Position {
 
     /// A holding of `quantity` scaled units that stand for `units`.
     #[must_use]
-    pub const fn scaled(
-        account: Account,
-        item: Item,
-        quantity: Quantity,
-        units: Quantity,
-    ) -> Self {
+    pub const fn scaled(account: Account, item: Item, quantity: Quantity, units: Quantity) -> Self {
         Self {
             account,
             item,

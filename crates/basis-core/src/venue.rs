@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Node, Problems};
 use crate::error::{ComponentError, VenueError};
 use crate::event::EventSink;
-use crate::execution::{Execution, LendingHealth, Position, VenueEvent};
+use crate::execution::{Execution, IsolatedMargin, LendingHealth, Position, VenueEvent};
 use crate::executor::BoxFuture;
 use crate::health::Health;
 use crate::instruction::{Instruction, OperationKind};
@@ -222,6 +222,12 @@ pub trait ExecutionInterface: Send {
     /// [`VenueError`] when the venue cannot be asked.
     async fn lending(&mut self, _view: &MarketView) -> Result<Vec<LendingHealth>, VenueError> {
         Ok(Vec::new())
+    }
+
+    /// Collateral that stands for single positions alone, so that risk is reckoned as the venue does it.
+    /// Provided: none, all positions share the account's.
+    fn isolated_margins(&self, _view: &MarketView) -> Vec<IsolatedMargin> {
+        Vec::new()
     }
 
     /// How the interface is.

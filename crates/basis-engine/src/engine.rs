@@ -304,6 +304,10 @@ impl Engine {
         self.tight.clock.advance_to(at);
         self.happenings(at)?;
         self.look()?;
+        let interfaces = self.tight.venues.iter().map(|slot| &slot.interface);
+        let own = interfaces.flat_map(|interface| interface.isolated_margins(&self.view));
+        self.exposure
+            .refresh_isolated(&self.books, &self.view, own)?;
         let reference = self.reference_mark();
         self.refuse_withdrawals(at)?;
         let passing = self.passing(at)?;

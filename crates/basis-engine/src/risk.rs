@@ -1,8 +1,10 @@
 //! Risk: watches delta and margin, and can only reduce.
 //!
-//! The ladder per perp account, by margin ratio (maintenance ÷ balance), and per lending account, by
-//! health factor: warn → reduce only → deleverage (cut until the measure is back at `reduce_only`) →
-//! halt (close everything, stop the strategy). The worst account decides. Net delta beyond its limit halts too, unless the strategy can mend it first.
+//! The ladder per perp account and per isolated position, by margin ratio (maintenance ÷ balance), and
+//! per lending account, by health factor: warn → reduce only → deleverage (cut until the measure is
+//! back at `reduce_only`; an isolated position is closed, for a part of it takes its part of the margin
+//! with it) → halt (close everything, stop the strategy). The worst decides. Net delta beyond its limit
+//! halts too, unless the strategy can mend it first.
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
@@ -11,7 +13,7 @@ use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Block, Leg};
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Side, Timestamp};
 
-use crate::account::{Books, Exposure};
+use crate::account::{Books, Exposure, margin_ratio};
 use crate::config::RiskConfig;
 
 /// How far up the ladder things are.
@@ -282,22 +284,51 @@ struct Reading {
     cut: Rate,
 }
 
+/// The pool of collateral with the highest margin ratio, where one is near the first limit: account,
+/// ratio, and whether it is an isolated position. What those keep is nobody else's.
+fn worst_ratio(
+    limits: &RiskConfig,
+    exposure: &Exposure,
+) -> Result<Option<(Account, Rate, bool)>, ComponentError> {
+    let mut worst: Option<(Account, Rate, bool)> = None;
+    let near = limits.margin_ratio_warn;
+    let mut judge = |account, balance: Value, maintenance: Value, isolated| {
+        // The ratio takes a division; far below the first limit a product tells.
+        let tolerated = balance.at_rate(near, Rounding::Floor)?;
+        if balance.is_positive() && maintenance < tolerated {
+            return Ok(());
+        }
+        let ratio = margin_ratio(balance, maintenance);
+        if worst.is_none_or(|(_, highest, _)| ratio > highest) {
+            worst = Some((account, ratio, isolated));
+        }
+        Ok::<_, ComponentError>(())
+    };
+    for margin in &exposure.margins {
+        let (mut balance, mut maintenance) = (margin.margin_balance, margin.maintenance_margin);
+        for own in &exposure.isolated {
+            if own.account == margin.account {
+                balance = balance.sub(own.margin_balance)?;
+                maintenance = maintenance.sub(own.maintenance_margin)?;
+            }
+        }
+        judge(margin.account, balance, maintenance, false)?;
+    }
+    for own in &exposure.isolated {
+        judge(
+            own.account,
+            own.margin_balance,
+            own.maintenance_margin,
+            true,
+        )?;
+    }
+    Ok(worst)
+}
+
 /// The perp account with the highest margin ratio.
 fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
-    let mut worst: Option<(Account, Rate)> = None;
-    for margin in &exposure.margins {
-        // The ratio takes a division; far below the first limit a product tells.
-        let near = limits.margin_ratio_warn;
-        let tolerated = margin.margin_balance.at_rate(near, Rounding::Floor)?;
-        if margin.margin_balance.is_positive() && margin.maintenance_margin < tolerated {
-            continue;
-        }
-        let ratio = margin.margin_ratio();
-        if worst.is_none_or(|(_, highest)| ratio > highest) {
-            worst = Some((margin.account, ratio));
-        }
-    }
-    let (account, ratio) = worst.unwrap_or((Account::WALLET, Rate::ZERO));
+    let worst = worst_ratio(limits, exposure)?;
+    let (account, ratio, isolated) = worst.unwrap_or((Account::WALLET, Rate::ZERO, false));
     let rungs = [
         (RiskLevel::Halt, limits.margin_ratio_halt),
         (RiskLevel::Deleverage, limits.margin_ratio_deleverage),
@@ -307,7 +338,10 @@ fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Com
     let reached = rungs.into_iter().find(|(_, limit)| ratio >= *limit);
     let (level, limit) = reached.unwrap_or((RiskLevel::Clear, limits.margin_ratio_warn));
     let mut cut = Rate::ZERO;
-    if level == RiskLevel::Deleverage {
+    if level == RiskLevel::Deleverage && isolated {
+        // A part of an isolated position takes its part of the margin with it: only closing helps.
+        cut = Rate::ONE;
+    } else if level == RiskLevel::Deleverage {
         // Maintenance falls in proportion to the position while the balance stays.
         let keep = limits
             .margin_ratio_reduce_only

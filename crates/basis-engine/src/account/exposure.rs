@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
-use basis_core::execution::LendingHealth;
+use basis_core::execution::{IsolatedMargin, LendingHealth};
 use basis_core::market::{Mark, MarketView};
-use basis_core::num::{Quantity, Rate, Rounding, Value};
+use basis_core::num::{Quantity, Rate, Value};
 use basis_core::rules::{PerpRules, RuleBook};
 use basis_core::types::{Account, InstrumentKind, Item, Timestamp};
 
 use super::books::Books;
+use super::isolated::{IsolatedPosition, margin_ratio};
 
 /// Margin of one perp account.
 #[derive(Clone, Debug)]
@@ -32,15 +33,7 @@ impl MarginAccount {
     /// the largest rate when nothing is left.
     #[must_use]
     pub fn margin_ratio(&self) -> Rate {
-        if self.maintenance_margin.is_zero() {
-            return Rate::ZERO;
-        }
-        if !self.margin_balance.is_positive() {
-            return Rate::new(basis_core::num::Fixed18::MAX);
-        }
-        self.maintenance_margin
-            .ratio(self.margin_balance, Rounding::Up)
-            .unwrap_or(Rate::new(basis_core::num::Fixed18::MAX))
+        margin_ratio(self.margin_balance, self.maintenance_margin)
     }
 }
 
@@ -52,10 +45,12 @@ pub struct Exposure {
     pub net_delta: Quantity,
     /// Sum of absolute deltas in base units.
     pub gross_delta: Quantity,
-    /// Perp accounts in order of first use.
+    /// Perp accounts in order of first use, isolated positions included.
     pub margins: Vec<MarginAccount>,
     /// Lending accounts by venue, as their protocols reckon them; kept by the engine.
     pub lending: Vec<LendingHealth>,
+    /// Positions that stand on collateral of their own.
+    pub isolated: Vec<IsolatedPosition>,
     holdings_seen: usize,
     rules_until: Timestamp,
 }
@@ -70,6 +65,7 @@ impl Exposure {
             gross_delta: Quantity::ZERO,
             margins: Vec::new(),
             lending: Vec::new(),
+            isolated: Vec::new(),
             holdings_seen: 0,
             rules_until: Timestamp::MIN,
         }
@@ -94,6 +90,24 @@ impl Exposure {
         (self.net_delta, self.gross_delta) = (net, gross);
         for margin in &mut self.margins {
             margin.refresh(books)?;
+        }
+        Ok(())
+    }
+
+    /// Reckons the positions whose collateral the venues say is their own.
+    ///
+    /// # Errors
+    /// POS-002 when an amount leaves the range.
+    pub fn refresh_isolated(
+        &mut self,
+        books: &Books,
+        view: &MarketView,
+        own: impl Iterator<Item = IsolatedMargin>,
+    ) -> Result<(), ComponentError> {
+        self.isolated.clear();
+        for own in own {
+            let position = IsolatedPosition::read(books, &self.rules, view.now(), &own)?;
+            self.isolated.extend(position);
         }
         Ok(())
     }

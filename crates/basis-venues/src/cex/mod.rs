@@ -50,7 +50,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use basis_core::error::{ComponentError, VenueError, VenueErrorKind};
-use basis_core::execution::{Execution, Position, VenueEvent};
+use basis_core::execution::{Execution, IsolatedMargin, Position, VenueEvent};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, MarginMode, Operation, OperationKind};
 use basis_core::ledger::LedgerEntry;
@@ -62,7 +62,7 @@ use basis_core::types::{Account, Asset, InstrumentKey, Span, Symbol, Timestamp, 
 use basis_core::venue::{Capabilities, DataProvider, Dependencies, ExecutionInterface, FillAt};
 
 use self::advance::Watch;
-use self::books::Books;
+use self::books::{Books, OpenPosition};
 use self::failing::FailingTransfers;
 use self::margin::Margin;
 use self::refusal::Refusal;
@@ -412,6 +412,30 @@ impl ExecutionInterface for SimulatedCex {
             .as_ref()
             .map(|world| world.rules.at(view.now()).accounts.perp);
         Ok(self.books.holdings(perp))
+    }
+
+    fn isolated_margins(&self, view: &MarketView) -> Vec<IsolatedMargin> {
+        let own = |open: &OpenPosition| Some((open.key, open.margin?));
+        if !self
+            .books
+            .positions
+            .iter()
+            .any(|open| open.margin.is_some())
+        {
+            return Vec::new();
+        }
+        let Some(world) = &self.world else {
+            return Vec::new();
+        };
+        let account = world.rules.at(view.now()).accounts.perp;
+        let margins = self.books.positions.iter().filter_map(own);
+        margins
+            .map(|(instrument, margin)| IsolatedMargin {
+                account,
+                instrument,
+                margin,
+            })
+            .collect()
     }
 
     fn health(&self) -> Health {

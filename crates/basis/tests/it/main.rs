@@ -13,6 +13,7 @@ mod eth_basis;
 mod files;
 mod hedge_mode;
 mod instruct;
+mod isolated;
 mod minutes;
 mod next_open;
 mod rebalancing;
