@@ -86,7 +86,7 @@ impl Protocol for Lender {
                 transaction.book(EntryKind::Transfer, account, item, *amount, *amount)?;
                 transaction.receive(WETH, *amount)
             }
-            other => Err(crate::cex::unsupported(self.venue, other.kind())),
+            other => Err(crate::cex::unsupported(self.venue, other.kind(), &[])),
         }
     }
 
