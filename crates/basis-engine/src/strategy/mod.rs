@@ -175,9 +175,9 @@ fn any_market(_config: &RunConfig, _data: &MarketData) -> Result<(), ComponentEr
 
 /// Every mode that runs.
 pub const MODES: &[ModeRow] = &[
-    pure_lending::MODE,
     btc_basis::MODE,
     eth_basis::MODE,
+    pure_lending::MODE,
     eth_staking_only::MODE,
     eth_leveraged::MODE,
 ];

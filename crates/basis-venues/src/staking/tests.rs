@@ -171,13 +171,20 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
-    assert_eq!((event.at, event.entries.len()), (at(72), 0));
+    assert_eq!(event.at, at(72));
+    assert_eq!(
+        lines(&event.entries),
+        [
+            "lido.queue ETH transfer -2.5 $-5000",
+            "lido.claimable ETH transfer 2.5 $5000",
+        ]
+    );
     assert_eq!(event.kind.settles(), Some(done.instruction));
     let done = desk.run("lido", claim(2));
     assert_eq!(
         lines(&done.entries)[..2],
         [
-            "lido.queue ETH transfer -2.5 $-5000",
+            "lido.claimable ETH transfer -2.5 $-5000",
             "wallet.main ETH transfer 2.5 $5000",
         ]
     );

@@ -26,9 +26,9 @@ macro_rules! embedded {
 
 /// The strategy modes.
 pub const MODES: &[Embedded] = embedded![
-    "modes" / "pure_lending",
     "modes" / "btc_basis",
     "modes" / "eth_basis",
+    "modes" / "pure_lending",
     "modes" / "eth_staking_only",
     "modes" / "eth_leveraged",
 ];

@@ -97,7 +97,7 @@ fn changed_from(data: &MarketData, cut: Timestamp) -> Arc<MarketData> {
                 } else {
                     price.get().mul(more, Rounding::Floor).unwrap()
                 };
-                Price::new(price.round_to_decimals(2, Rounding::Floor).unwrap()).unwrap()
+                Price::new(price.round_to_decimals(12, Rounding::Floor).unwrap()).unwrap()
             };
             let column = |pick: fn(&basis::core::market::Bar) -> Price| {
                 rows.iter()
