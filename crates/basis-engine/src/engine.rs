@@ -18,7 +18,7 @@ use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
 use basis_core::market::{Coverage, Mark, MarketData, MarketView, SlotId};
-use basis_core::num::{Price, Quantity, Value};
+use basis_core::num::{Price, Quantity, Rounding, Value};
 use basis_core::plan::{Action, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
@@ -111,6 +111,8 @@ pub struct Engine {
     /// Steps closed.
     done: u64,
     statistics: Running,
+    /// The same in the share class, where that is not a dollar.
+    share_statistics: Option<Running>,
     slots: Vec<SlotId>,
     /// Of the tokens that stand for another asset.
     tokens: Vec<Mark>,
@@ -214,6 +216,7 @@ impl Engine {
             ends: None,
             done: 0,
             statistics: Running::default(),
+            share_statistics: share_attribution.is_some().then(Running::default),
             slots,
             tokens,
             lenders,
@@ -741,6 +744,11 @@ impl Engine {
         let reference = self.reference_mark();
         self.attribution.accumulate(&close.attribution)?;
         self.statistics.step(close.equity, close.external_flow);
+        if let Some(statistics) = &mut self.share_statistics {
+            let class = |value: Value| value.per(reference, Rounding::HalfEven);
+            let (equity, flow) = (class(close.equity)?, class(close.external_flow)?);
+            statistics.step(Value::new(equity.get()), Value::new(flow.get()));
+        }
         let end = StepEnd {
             equity_usd: close.equity,
             external_flow_usd: close.external_flow,
@@ -803,6 +811,7 @@ impl Engine {
 
     fn finish(self) -> Result<RunResult, ComponentError> {
         let statistics = self.statistics.finish(self.config.step);
+        let share_statistics = self.share_statistics.map(|s| s.finish(self.config.step));
         let mut counts = self.tight.counts;
         counts.steps = self.done;
         let assumptions = setup::assumptions(&self.config, self.view.data());
@@ -824,6 +833,7 @@ impl Engine {
             attribution: self.attribution,
             share_attribution: self.share_attribution,
             statistics,
+            share_statistics,
             counts,
             coverage: self.coverage,
             unbooked_funding: self.unbooked,

@@ -40,6 +40,8 @@ pub struct RunResult {
     pub share_attribution: Option<ShareAttribution>,
     /// Statistics.
     pub statistics: Statistics,
+    /// Statistics in the share class; absent where that is a stablecoin.
+    pub share_statistics: Option<Statistics>,
     /// How often things happened.
     pub counts: Counts,
     /// What each needed series holds of the range, with its gaps and proxies.

@@ -95,8 +95,14 @@ fn headline(summary: &Json) -> String {
         ("Sharpe".to_owned(), decimal(&summary["sharpe"])),
         ("costs, USD".to_owned(), money(&costs["total"])),
     ];
+    let in_class = &summary["statistics_share_class"];
     for (name, value) in rows_of {
-        rows.add_row([name, value]);
+        rows.add_row([name.clone(), value]);
+        // In another class than the dollar both are told: the move of its price is in the one only.
+        if name == "APY" && in_class.is_object() {
+            rows.add_row([format!("return, {class}"), percent(&in_class["return"])]);
+            rows.add_row([format!("APY, {class}"), percent(&in_class["apy"])]);
+        }
     }
     right(&mut rows);
     rows.to_string()

@@ -336,6 +336,7 @@ pub(crate) fn result() -> RunResult {
         ],
         attribution: step("0", "-50", "6.02", "-12", "-30.022"),
         share_attribution: None,
+        share_statistics: None,
         statistics: Statistics {
             total_return: -0.00086,
             ..Statistics::default()

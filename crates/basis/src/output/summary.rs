@@ -44,6 +44,12 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "apy": statistics.apy,
         "max_drawdown": statistics.max_drawdown,
         "sharpe": statistics.sharpe,
+        "statistics_share_class": result.share_statistics.map(|class| json!({
+            "return": class.total_return,
+            "apy": class.apy,
+            "max_drawdown": class.max_drawdown,
+            "sharpe": class.sharpe,
+        })),
         "attribution": attribution(&result.attribution),
         "attribution_share_class": result.share_attribution.as_ref().map(share_attribution),
         "costs": costs(&result.attribution),
