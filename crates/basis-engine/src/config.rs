@@ -1,8 +1,10 @@
 //! The configuration of one run, read from located text.
 
+use std::sync::Arc;
+
 use basis_core::config::{Entry, Node, NodeValue, Problems, Reader};
 use basis_core::fixed18;
-use basis_core::market::{GapPolicy, ViewPolicy};
+use basis_core::market::{GapPolicy, Shock, ShockSet, ViewPolicy};
 use basis_core::num::{Bps, Fixed18, Quantity, Rate};
 use basis_core::plan::FailurePolicy;
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
@@ -58,7 +60,7 @@ pub struct RunConfig {
     pub to: Timestamp,
     /// Step of the clock; bars of this length are read.
     pub step: Span,
-    /// Gaps, proxies and ages.
+    /// Gaps, proxies and ages, and the shocks of a stress run.
     pub view: ViewPolicy,
     /// Limits.
     pub risk: RiskConfig,
@@ -151,9 +153,10 @@ impl RunConfig {
         let reference = r.required::<SeriesId>("reference_price");
         let capital = positive(&r, "initial_capital");
         let (from, to) = (r.parse("from"), r.parse("to"));
-        let (step, view) = r
+        let (step, mut view) = r
             .section("data")
             .map_or((Span::HOUR, ViewPolicy::default()), read_data);
+        view.shocks = read_shocks(&r);
         // Sections that other parts read.
         for key in ["component_config", "execution_mode", "log_level", "rules"] {
             let _read_elsewhere = r.node(key);
@@ -207,6 +210,11 @@ impl RunConfig {
     #[must_use]
     pub fn is_in_kind(&self) -> bool {
         self.share_class == self.underlying()
+    }
+
+    /// The sentences of the shocks, in order; none in a run without.
+    pub fn shocks(&self) -> impl Iterator<Item = &Shock> + '_ {
+        self.view.shocks.iter().flat_map(|set| set.shocks())
     }
 
     /// What the reference price prices: the unit that deltas are counted in.
@@ -397,6 +405,22 @@ fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {
     }
     r.finish();
     (step, policy)
+}
+
+/// The sentences of `shocks`; none without one, so that nothing is asked about them at every step.
+fn read_shocks(r: &Reader<'_>) -> Option<Arc<ShockSet>> {
+    let mut shocks = Vec::new();
+    for (at, node) in r.list("shocks").iter().enumerate() {
+        let shock = match &node.value {
+            NodeValue::Text(text) => Shock::parse(text).map_err(|e| e.to_string()),
+            _ => Err("expected a sentence, as `ETH -20% at 2025-02-03T00:00Z over 1h`".to_owned()),
+        };
+        match shock {
+            Ok(shock) => shocks.push(shock),
+            Err(e) => r.problems().add(&node.location, format!("shocks[{at}]"), e),
+        }
+    }
+    (!shocks.is_empty()).then(|| Arc::new(ShockSet::new(shocks)))
 }
 
 fn read_risk(r: Reader<'_>, uses: Uses) -> RiskConfig {

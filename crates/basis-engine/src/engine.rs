@@ -815,6 +815,8 @@ impl Engine {
         let mut counts = self.tight.counts;
         counts.steps = self.done;
         let assumptions = setup::assumptions(&self.config, self.view.data());
+        let shocks = self.config.shocks();
+        let shocks = shocks.map(|shock| shock.text().to_owned()).collect();
         let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.tight.health)];
         for slot in &self.tight.venues {
             health.push((slot.venue.to_string(), slot.interface.health()));
@@ -838,6 +840,7 @@ impl Engine {
             coverage: self.coverage,
             unbooked_funding: self.unbooked,
             refused_withdrawals: self.refused,
+            shocks,
             assumptions,
             halted: self.halted,
             health,

@@ -50,6 +50,9 @@ pub struct RunResult {
     pub unbooked_funding: Vec<UnbookedFunding>,
     /// Scheduled withdrawals that were not paid because they asked for more than there was.
     pub refused_withdrawals: Vec<RefusedWithdrawal>,
+    /// What the market was made to do that it did not do, in sentences; none in a run on the data as
+    /// it is.
+    pub shocks: Vec<String>,
     /// What the result rests on, in sentences.
     pub assumptions: Vec<String>,
     /// Whether risk ended the strategy before the end of the range.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::market::{
-    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, SeriesRequest, ViewError,
-    coverage,
+    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, SeriesRequest, Shock,
+    ViewError, coverage,
 };
 use basis_core::num::{Quantity, Value};
 use basis_core::rules::RuleBook;
@@ -230,11 +230,32 @@ fn funding_interval(config: &RunConfig, rules: &RuleBook, id: SeriesId) -> Span 
         .map_or(Span::from_hours(8), |perp| perp.funding_interval)
 }
 
+/// Refuses shocks of what the run does not read or does not live to see.
+fn check_shocks(config: &RunConfig, series: &[SeriesId]) -> Result<(), ComponentError> {
+    let Some(shocks) = &config.view.shocks else {
+        return Ok(());
+    };
+    let refused = |message: String| ComponentError::new(Code::ConfigInvalid, message);
+    let checked = shocks.check(series, &config.venues);
+    checked.map_err(|e| refused(e.to_string()).with_source(e))?;
+    let is_seen = |shock: &Shock| shock.at() <= config.to && shock.end() > config.from;
+    match shocks.shocks().iter().find(|shock| !is_seen(shock)) {
+        None => Ok(()),
+        Some(shock) => Err(refused(format!(
+            "shock `{}` is outside the run from {} to {}",
+            shock.text(),
+            config.from,
+            config.to
+        ))),
+    }
+}
+
 pub(crate) fn view_of(
     config: &RunConfig,
     data: &Arc<MarketData>,
     (series, optional): (&[SeriesId], &[SeriesId]),
 ) -> Result<MarketView, ComponentError> {
+    check_shocks(config, series)?;
     // The reference comes first: what values the underlying is the first series that does.
     let requests: Vec<_> = series
         .iter()
@@ -252,6 +273,7 @@ pub(crate) fn view_of(
 pub(crate) fn view_failed(e: ViewError) -> ComponentError {
     let code = match e {
         ViewError::Math(_) => Code::ArithmeticFailed,
+        ViewError::Shock(_) => Code::ConfigInvalid,
         _ => Code::DataMissing,
     };
     ComponentError::new(code, e.to_string()).with_source(e)
@@ -365,6 +387,12 @@ pub(crate) fn assumptions(config: &RunConfig, data: &MarketData) -> Vec<String> 
     if data.is_synthetic() {
         list.push("the market is synthetic: generated, not recorded".to_owned());
     }
+    list.extend(config.shocks().map(|shock| {
+        format!(
+            "the market is shocked and did not move like this: `{}`",
+            shock.text()
+        )
+    }));
     list.push("1 USDT = 1 USDC = 1 USD: no peg series is read, so no peg bucket exists".to_owned());
     list.push(format!(
         "no mark series is recorded: the close of each perp's {} bar stands in for its mark",

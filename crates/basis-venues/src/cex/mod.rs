@@ -80,7 +80,7 @@ pub(crate) use self::refusal::Refusal as TransferRefusal;
 pub(crate) use self::settings::{
     parse_settings, read_balances, read_common, read_transfer_failures,
 };
-pub(crate) use self::transfer::{arrival, departure, route};
+pub(crate) use self::transfer::{arrival, departure, refuse_halted, route};
 
 /// What perps settle in, and the only collateral.
 pub(crate) const SETTLEMENT: Asset = Asset::literal("USDT");

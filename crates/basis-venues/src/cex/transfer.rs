@@ -96,6 +96,17 @@ pub(crate) fn route(
     })
 }
 
+/// Refuses what would leave `venue` while a shock has its withdrawals halted, or it is out.
+pub(crate) fn refuse_halted(venue: Venue, view: &MarketView) -> Result<(), Refusal> {
+    if !view.withdrawals_halted(venue) && !view.is_out(venue) {
+        return Ok(());
+    }
+    Err(Refusal::other(
+        format!("withdrawals from {venue} are halted at {}", view.now()),
+        None,
+    ))
+}
+
 fn withdrawal<'a>(
     snapshot: &'a RuleSnapshot,
     transfer: &Transfer,
@@ -205,6 +216,9 @@ impl SimulatedCex {
         let venue = self.profile.venue;
         let now = cx.view.now();
         let route = route(venue, cx.snapshot, cx.data, transfer, now)?;
+        if transfer.to.venue != venue {
+            refuse_halted(venue, cx.view)?;
+        }
         let needed = transfer.amount.add(route.fee)?;
         if transfer.from == cx.snapshot.accounts.spot && self.has_debts(cx) {
             let text = format!(

@@ -193,6 +193,7 @@ impl WalletExecutionInterface {
         let now = view.now();
         let snapshot = world.rules.at(now);
         let route = cex::route(Venue::WALLET, snapshot, &*world.data, transfer, now)?;
+        cex::refuse_halted(Venue::WALLET, view)?;
         let Some(transit) = world.transit.as_ref() else {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };

@@ -10,7 +10,7 @@ use cpu_time::ThreadTime;
 
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
-use super::{ConfigArguments, Session, progress, report};
+use super::{ConfigArguments, Session, StressArguments, progress, report};
 use crate::assembly;
 use crate::assembly::Setup;
 use crate::config::layers::{self, LogLevel, Request};
@@ -25,6 +25,8 @@ pub(super) struct Arguments {
     data: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigArguments,
+    #[command(flatten)]
+    stress: StressArguments,
     /// First day, or the exclusive start instant. Default: what the data covers.
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
@@ -65,6 +67,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         capital: arguments.capital.as_deref(),
         from: arguments.from.as_deref(),
         to: arguments.to.as_deref(),
+        shocks: &arguments.stress.shocks,
         ..arguments.config.request(&arguments.mode)
     };
     let resolved = layers::resolve(&request, &session.environment, &session.registry)

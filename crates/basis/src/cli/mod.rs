@@ -86,6 +86,15 @@ struct ConfigArguments {
     sets: Vec<String>,
 }
 
+/// What the market is made to do that it did not do.
+#[derive(Debug, Default, Args)]
+struct StressArguments {
+    /// Shock the market, as `ETH -20% at 2025-02-03T00:00Z over 1h`; may be repeated, after those of
+    /// the key `shocks`. See docs/stress.md.
+    #[arg(long = "shock", value_name = "SENTENCE", allow_hyphen_values = true)]
+    shocks: Vec<String>,
+}
+
 impl ConfigArguments {
     fn request<'a>(&'a self, mode: &'a str) -> Request<'a> {
         Request {

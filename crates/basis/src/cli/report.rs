@@ -51,6 +51,7 @@ pub(super) fn human(summary: &Json, out: Option<&Path>) -> String {
             format!("{}: asked {asked}, available {available}", text(&row["at"]))
         }),
     ));
+    parts.extend(list("shocks", &rows(&summary["shocks"], text)));
     parts.extend(list("gaps", &gaps(&summary["gaps"])));
     parts.extend(list(
         "proxies",

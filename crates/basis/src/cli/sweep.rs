@@ -17,7 +17,7 @@ use super::backtest::{TableFormat, WallClock, free_name};
 use super::errors::Failure;
 use super::market::{Source, volume_multipliers};
 use super::swept::{self, Swept};
-use super::{ConfigArguments, Session, progress};
+use super::{ConfigArguments, Session, StressArguments, progress};
 use crate::config::layers::{LogLevel, Request, Resolved, Template};
 use crate::output::Format;
 use crate::sweep::grid::Grid;
@@ -42,6 +42,8 @@ pub(super) struct Arguments {
     data: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigArguments,
+    #[command(flatten)]
+    stress: StressArguments,
     /// First day, or the exclusive start instant. Default: what the data covers.
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
@@ -88,6 +90,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         capital: arguments.capital.as_deref(),
         from: arguments.from.as_deref(),
         to: arguments.to.as_deref(),
+        shocks: &arguments.stress.shocks,
         ..arguments.config.request(&arguments.mode)
     };
     let template = Template::new(&request, &session.environment, &session.registry)
@@ -136,6 +139,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
 
     let swept = Swept {
         mode: &arguments.mode,
+        shocks: template.shocks(),
         grid: &grid,
         order: results::ranking(&rows, rank),
         rank,
@@ -166,7 +170,8 @@ fn refuse_fixed(grid: &Grid, arguments: &Arguments) -> Result<(), ComponentError
     let flags = flags
         .into_iter()
         .filter(|(_, _, value)| value.is_some())
-        .map(|(flag, key, _)| (flag.to_owned(), key));
+        .map(|(flag, key, _)| (flag.to_owned(), key))
+        .chain((!arguments.stress.shocks.is_empty()).then(|| ("--shock".to_owned(), "shocks")));
     let sets = arguments.config.sets.iter().filter_map(|set| {
         let (key, _) = set.split_once('=')?;
         Some((format!("--set {key}"), key))

@@ -25,6 +25,8 @@ const RANKED_MAX: usize = 20;
 /// A sweep that has run.
 pub(super) struct Swept<'a> {
     pub(super) mode: &'a str,
+    /// Sentences of the shocks of every variant.
+    pub(super) shocks: Vec<&'a str>,
     pub(super) grid: &'a Grid,
     pub(super) rows: Vec<Row>,
     /// Index of the figure ranked by, and the rows by it, best first.
@@ -74,6 +76,7 @@ impl Swept<'_> {
             "mode": self.mode,
             "synthetic": self.is_synthetic(),
             "data": self.plan.data(),
+            "shocks": self.shocks,
             "parameters": parameters.collect::<Vec<_>>(),
             "rank": {
                 "field": field.map(|field| &field.name),

@@ -34,6 +34,8 @@ pub struct Request<'a> {
     pub from: Option<&'a str>,
     /// `--to`.
     pub to: Option<&'a str>,
+    /// Every `--shock`, in order.
+    pub shocks: &'a [String],
 }
 
 /// A configuration that holds together.
@@ -112,6 +114,7 @@ impl<'a> Template<'a> {
                 root.set_path(key, Node::text(value, Location::new(flag, 0)));
             }
         }
+        add_shocks(&mut root, request.shocks, &problems);
         Ok(Self {
             mode: mode.name,
             root,
@@ -126,6 +129,22 @@ impl<'a> Template<'a> {
     #[must_use]
     pub fn yaml(&self) -> String {
         yaml::to_yaml(&self.root)
+    }
+
+    /// The sentences of the shocks that all variants have in common.
+    #[must_use]
+    pub fn shocks(&self) -> Vec<&str> {
+        let items = match self.root.get("shocks").map(|node| &node.value) {
+            Some(NodeValue::List(items)) => items.as_slice(),
+            _ => &[],
+        };
+        let mut sentences = Vec::with_capacity(items.len());
+        for item in items {
+            if let NodeValue::Text(text) = &item.value {
+                sentences.push(text.as_str());
+            }
+        }
+        sentences
     }
 
     /// A layer that sets one key, written `key.path=value` behind the option `option`.
@@ -229,6 +248,31 @@ impl<'a> Template<'a> {
         }
         rules
     }
+}
+
+/// Appends the sentences of `--shock` to those of the configuration.
+fn add_shocks(root: &mut Node, shocks: &[String], problems: &Problems) {
+    if shocks.is_empty() {
+        return;
+    }
+    let place = Location::new("--shock", 0);
+    let mut all = match root.get("shocks").map(|node| (node, &node.value)) {
+        None | Some((_, NodeValue::Null)) => Vec::new(),
+        Some((_, NodeValue::List(list))) => list.clone(),
+        Some((node, _)) => {
+            problems.add(&node.location, "shocks", "expected a list");
+            return;
+        }
+    };
+    all.extend(shocks.iter().map(|text| Node::text(text, place.clone())));
+    let value = NodeValue::List(all);
+    root.set_path(
+        "shocks",
+        Node {
+            value,
+            location: place,
+        },
+    );
 }
 
 /// The settings that the environment may override.

@@ -364,6 +364,7 @@ pub(crate) fn result() -> RunResult {
                 .unwrap(),
         }],
         refused_withdrawals: Vec::new(),
+        shocks: Vec::new(),
         assumptions: vec!["1 USDT is 1 USD".to_owned()],
         halted: None,
         health: vec![("binance".to_owned(), Health::default())],

@@ -57,6 +57,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "coverage": result.coverage.iter().map(covered).collect::<Vec<_>>(),
         "gaps": result.coverage.iter().flat_map(|c| &c.gaps).map(gap).collect::<Vec<_>>(),
         "proxies": proxies(&result.coverage),
+        "shocks": result.shocks,
         "assumptions": assumptions(&result.assumptions),
         "unbooked_funding": result.unbooked_funding.iter().map(unbooked).collect::<Vec<_>>(),
         "unbooked_funding_total": exposed_total(&result.unbooked_funding),

@@ -4,7 +4,8 @@
     python3 audit.py RUN --data DIR [--json]
 
 Exit code 0: everything agrees; 1: at least one difference, each printed with file, row, what was
-expected and what was found; 2: the run directory or the data cannot be read.
+expected and what was found; 2: the run directory or the data cannot be read, or the run was made
+under shocks, whose prices are not those of the data.
 
 This program shares no code with `basis`. It reads the run directory (config.yaml, summary.json and
 the CSV files) and the recorded data, nothing else, and needs only Python 3.11. The formulas are those
@@ -1155,6 +1156,11 @@ def main():
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     arguments = parser.parse_args()
     try:
+        shocks = json.loads((arguments.run / "summary.json").read_text()).get("shocks")
+        if shocks:
+            print(f"audit: {arguments.run} ran under shocks ({'; '.join(shocks)}): its prices are not those of "
+                  "the data, so there is nothing to re-derive it from", file=sys.stderr)
+            return 2
         audit = Audit(arguments.run, arguments.data)
         differences = audit.audit()
     except (OSError, KeyError, ValueError, ArithmeticError, TypeError, AttributeError, IndexError) as e:

@@ -19,6 +19,7 @@ mod next_open;
 mod rebalancing;
 mod report;
 mod runner;
+mod stress;
 mod sweep;
 mod tight_loop;
 mod world;

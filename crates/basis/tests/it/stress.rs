@@ -1,0 +1,209 @@
+//! Runs under shocks, as a user meets them.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::runner::{Outcome, Scratch};
+
+const CRASH: &str = "BTC +40% at 2024-03-01T00:00Z over 1h";
+
+/// `btc_basis` on the built-in market with shorts at four times their margin.
+fn backtest(dir: &Scratch, out: &str, shocks: &[&str]) -> Outcome {
+    let mut arguments = vec!["backtest", "btc_basis", "--json", "-q", "--out", out];
+    arguments.extend(["--set", "hedge_leverage=4", "--to", "2024-04-01"]);
+    for shock in shocks {
+        arguments.extend(["--shock", shock]);
+    }
+    dir.run(&arguments, &[])
+}
+
+fn file(dir: &Scratch, path: &str) -> String {
+    std::fs::read_to_string(dir.path().join(path)).unwrap()
+}
+
+/// Every line of a run's event log.
+fn events(dir: &Scratch, out: &str) -> String {
+    let logs = std::fs::read_dir(dir.path().join(out).join("events")).unwrap();
+    logs.map(|log| std::fs::read_to_string(log.unwrap().path()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_jump_liquidates_what_an_unshocked_run_keeps() {
+    let dir = Scratch::new();
+    let calm = backtest(&dir, "calm", &[]).json();
+    assert_eq!(calm["counts"]["liquidations"], 0);
+    assert_eq!(calm["shocks"], serde_json::json!([]));
+    let stressed = backtest(&dir, "jump", &[CRASH]).json();
+    assert_eq!(stressed["counts"]["liquidations"], 3);
+    assert_eq!(stressed["shocks"], serde_json::json!([CRASH]));
+    assert_eq!(stressed["attribution"]["residual"], "0");
+    let log = events(&dir, "jump");
+    let at = log
+        .lines()
+        .find(|line| line.contains("liquidation"))
+        .unwrap();
+    assert!(at.contains("2024-03-01T01:00:00Z"), "{at}");
+    let said = stressed["assumptions"].to_string();
+    assert!(
+        said.contains("did not move like this") && said.contains(CRASH),
+        "{said}"
+    );
+}
+
+#[test]
+fn risk_acts_on_a_move_that_gives_it_time() {
+    let dir = Scratch::new();
+    let shock = "BTC +40% at 2024-03-01T00:00Z over 3h";
+    let run = backtest(&dir, "run", &[shock]).json();
+    let halted = run["halted"].as_str().unwrap();
+    assert!(halted.contains("2024-03-01T03:00:00Z"), "{halted}");
+    let log = events(&dir, "run");
+    let is_exit = |line: &&str| line.contains("exit_full") && line.contains(r#""reason":"risk""#);
+    assert!(
+        log.lines().any(|line| is_exit(&line)),
+        "no exit of risk in the log"
+    );
+}
+
+#[test]
+fn the_configuration_of_a_run_makes_it_again() {
+    let dir = Scratch::new();
+    let shocks = [
+        "perp.binance BTC -3% at 2024-02-01 for 6h",
+        "funding BTC x-1 at 2024-02-01 for 30d",
+    ];
+    backtest(&dir, "one", &shocks).json();
+    backtest(&dir, "two", &shocks).json();
+    let again = dir.basis("backtest btc_basis --config one/config.yaml --out three --json -q");
+    assert_eq!(again.json()["shocks"], serde_json::json!(shocks));
+    for table in ["config.yaml", "ledger.csv", "equity.csv", "executions.csv"] {
+        let one = file(&dir, &format!("one/{table}"));
+        assert!(one == file(&dir, &format!("two/{table}")), "{table}");
+        assert!(one == file(&dir, &format!("three/{table}")), "{table}");
+    }
+}
+
+#[test]
+fn no_shock_changes_no_byte() {
+    let dir = Scratch::new();
+    backtest(&dir, "without", &[]).json();
+    let empty = dir.basis(
+        "backtest btc_basis --json -q --out empty --set hedge_leverage=4 --to 2024-04-01 \
+         --set shocks=[]",
+    );
+    assert_eq!(empty.code, 0, "{empty:?}");
+    let after = "BTC -20% at 2024-03-30T00:00Z over 1h";
+    backtest(&dir, "after", &[after]).json();
+    for table in ["ledger.csv", "equity.csv"] {
+        let without = file(&dir, &format!("without/{table}"));
+        assert!(without == file(&dir, &format!("empty/{table}")), "{table}");
+        // Nothing before a shock knows of it.
+        let before = |text: &str| -> Vec<String> {
+            let instant = |line: &str| {
+                line.split(',')
+                    .find(|cell| cell.starts_with("2024-"))
+                    .map(str::to_owned)
+            };
+            let is_before =
+                |line: &&str| instant(line).is_none_or(|at| *at <= *"2024-03-30T00:00:00Z");
+            text.lines().filter(is_before).map(str::to_owned).collect()
+        };
+        let shocked = file(&dir, &format!("after/{table}"));
+        assert!(before(&without) == before(&shocked), "{table}");
+        assert!(without != shocked, "{table}");
+    }
+}
+
+#[test]
+fn a_venue_that_is_out_trades_nothing_and_a_halted_one_pays_nothing_out() {
+    let dir = Scratch::new();
+    let shocks = [
+        "outage binance at 2024-02-01 for 2d",
+        "halt withdrawals bybit at 2024-01-02 for 80d",
+    ];
+    let run = backtest(&dir, "run", &shocks).json();
+    assert_eq!(run["attribution"]["residual"], "0");
+    let log = events(&dir, "run");
+    assert!(
+        log.contains("withdrawals from bybit are halted at"),
+        "no refusal in the log"
+    );
+    let trades = file(&dir, "run/executions.csv");
+    let is_meanwhile = |line: &&str| line.contains("2024-02-01T") || line.contains("2024-02-02T");
+    let meanwhile: Vec<_> = trades.lines().filter(is_meanwhile).collect();
+    assert!(
+        !meanwhile
+            .iter()
+            .any(|line| line.contains("binance") && line.contains("BTCUSDT"))
+    );
+}
+
+#[test]
+fn what_fits_nothing_is_refused_before_the_run() {
+    let dir = Scratch::new();
+    let refused = |shock: &str| dir.run(&["backtest", "btc_basis", "--shock", shock], &[]);
+    refused("ETH -10% at 2024-03-01").fails(
+        2,
+        &[
+            "error[CFG-001]",
+            "touches nothing of this run",
+            "spot.binance.BTCUSDT",
+        ],
+    );
+    refused("BTC -10% at 2034-03-01").fails(2, &["is outside the run from"]);
+    refused("BTC -10%").fails(2, &["--shock: shocks[0]:", "column 9", "`at INSTANT`"]);
+    refused("halt withdrawals lido at 2024-03-01 for 1d").fails(2, &["it reads binance, bybit"]);
+    let both = dir.run(
+        &[
+            "sweep",
+            "btc_basis",
+            "--shock",
+            CRASH,
+            "--param",
+            "hedge_leverage=1,2",
+            "--param",
+            "shocks=[],[x]",
+        ],
+        &[],
+    );
+    both.fails(2, &["--shock and --param shocks set the same value"]);
+}
+
+#[test]
+fn a_sweep_runs_every_variant_under_the_shocks_or_sweeps_them() {
+    let dir = Scratch::new();
+    let common = ["sweep", "btc_basis", "--json", "-q", "--to", "2024-04-01"];
+    let leverage = ["--param", "hedge_leverage=1,4", "--shock", CRASH];
+    let swept = dir
+        .run(&[common.as_slice(), &leverage].concat(), &[])
+        .json();
+    assert_eq!(swept["shocks"], serde_json::json!([CRASH]));
+    let liquidations = |variant: usize| &swept["variants"][variant]["counts"]["liquidations"];
+    assert_eq!(
+        (liquidations(0).to_string(), liquidations(1).to_string()),
+        ("0".to_owned(), "3".to_owned())
+    );
+    let scenarios = format!("shocks=[],['{CRASH}'],['{CRASH}', 'funding BTC x-1 at 2024-03-01']");
+    let scenarios = ["--param", &scenarios, "--set", "hedge_leverage=4"];
+    let swept = dir
+        .run(&[common.as_slice(), &scenarios].concat(), &[])
+        .json();
+    let count = |variant: usize| swept["variants"][variant]["counts"]["liquidations"].to_string();
+    assert_eq!([count(0), count(1), count(2)], ["0", "3", "3"]);
+}
+
+#[test]
+fn the_auditor_refuses_a_shocked_run() {
+    let dir = Scratch::new();
+    backtest(&dir, "run", &[CRASH]).json();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/audit.py");
+    let mut command = Command::new("python3");
+    command.arg("-B").arg(program).arg(dir.path().join("run"));
+    let Ok(done) = command.output() else {
+        eprintln!("SKIPPED: no python3 to run the auditor with");
+        return;
+    };
+    let done = Outcome::from(done);
+    done.fails(2, &["ran under shocks", CRASH]);
+}
