@@ -236,7 +236,13 @@ fn check_shocks(config: &RunConfig, series: &[SeriesId]) -> Result<(), Component
         return Ok(());
     };
     let refused = |message: String| ComponentError::new(Code::ConfigInvalid, message);
-    let checked = shocks.check(series, &config.venues);
+    let venues: Vec<_> = config
+        .venues
+        .iter()
+        .copied()
+        .chain([Venue::WALLET])
+        .collect();
+    let checked = shocks.check(series, &venues);
     checked.map_err(|e| refused(e.to_string()).with_source(e))?;
     let is_seen = |shock: &Shock| shock.at() <= config.to && shock.end() > config.from;
     match shocks.shocks().iter().find(|shock| !is_seen(shock)) {

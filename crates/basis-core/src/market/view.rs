@@ -12,7 +12,7 @@ use super::row_view::{RowEntries, may_stand_in};
 use super::series::{BarSeries, MarketData, RateSeries};
 use super::shock::{ShockError, ShockSet};
 use crate::num::{MathError, Price, Quantity, Rate, Rounding};
-use crate::types::{SeriesId, SeriesKind, Span, Timestamp, Venue};
+use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 
 /// What to do where a needed price series has no value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -365,20 +365,6 @@ impl MarketView {
             }
         }
         Ok(())
-    }
-
-    /// Whether a shock has withdrawals from `venue` halted: nothing can be sent away from it.
-    #[must_use]
-    pub fn withdrawals_halted(&self, venue: Venue) -> bool {
-        let shocks = self.policy.shocks.as_ref();
-        shocks.is_some_and(|shocks| shocks.withdrawals_halted(venue, self.now))
-    }
-
-    /// Whether a shock has `venue` out: its values are shown as held and nothing trades there.
-    #[must_use]
-    pub fn is_out(&self, venue: Venue) -> bool {
-        let shocks = self.policy.shocks.as_ref();
-        shocks.is_some_and(|shocks| shocks.is_out(venue, self.now))
     }
 
     /// The view's instant.

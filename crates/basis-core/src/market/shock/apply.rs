@@ -7,9 +7,9 @@ use super::rows::{Frame, ReserveShocks};
 use super::{Shock, ShockError, ShockSet, Target, bars, pair, rows};
 use crate::market::rows::{GasFees, ReserveRow, RowSeries, SeriesRow};
 use crate::market::series::MarketData;
-use crate::market::view::{SeriesRequest, ViewPolicy};
+use crate::market::view::{MarketView, SeriesRequest, ViewPolicy};
 use crate::num::Fixed18;
-use crate::types::{SeriesId, SeriesKind, Span};
+use crate::types::{SeriesId, SeriesKind, Span, Venue};
 
 impl ShockSet {
     /// `data` as a view of `requests` shows it under the shocks. Series that are not requested (and
@@ -104,6 +104,22 @@ impl ShockSet {
     /// The shocks that are so, in order.
     fn those(&self, is_so: impl Fn(&Shock) -> bool) -> Vec<&Shock> {
         self.shocks().iter().filter(|shock| is_so(shock)).collect()
+    }
+}
+
+impl MarketView {
+    /// Whether a shock has withdrawals from `venue` halted: nothing can be sent away from it.
+    #[must_use]
+    pub fn withdrawals_halted(&self, venue: Venue) -> bool {
+        let shocks = self.policy().shocks.as_ref();
+        shocks.is_some_and(|shocks| shocks.withdrawals_halted(venue, self.now()))
+    }
+
+    /// Whether a shock has `venue` out: its values are shown as held and nothing trades there.
+    #[must_use]
+    pub fn is_out(&self, venue: Venue) -> bool {
+        let shocks = self.policy().shocks.as_ref();
+        shocks.is_some_and(|shocks| shocks.is_out(venue, self.now()))
     }
 }
 
