@@ -54,6 +54,16 @@ impl<'a> Frame<'a> {
 }
 
 impl Follow<'_> {
+    /// What the shocks have made of the newest close of the reference at `now`.
+    fn factor(&self, now: Timestamp) -> Result<Fixed18, MathError> {
+        let closed = || {
+            let bars = self.bars?;
+            let opened = bars.opened_at(bars.closed_by(now).checked_sub(1)?)?;
+            Some(opened.plus(bars.length))
+        };
+        product(self.shocks, closed().unwrap_or(now))
+    }
+
     /// `value` of `then`, moved to `now` with the recorded reference.
     fn moved(&self, value: Fixed18, then: Timestamp, now: Timestamp) -> Result<Fixed18, MathError> {
         if then == now {
@@ -76,7 +86,8 @@ fn instants(shocks: &[&Shock], grid: Span, after: Timestamp, until: Timestamp) -
     for (from, to) in shocks.iter().flat_map(|shock| shock.ramps()) {
         found.extend([from, to]);
         let mut at = from.max(after).floor_to(grid).plus(grid);
-        while at < to.min(until) {
+        // The first close after the ramp is the one that shows its end.
+        while at < to.plus(grid).min(until) {
             found.push(at);
             at = at.plus(grid);
         }
@@ -131,7 +142,7 @@ fn is_off(
     now: Timestamp,
 ) -> Result<bool, MathError> {
     let (own_then, own_now) = (product(shocks, then)?, product(shocks, now)?);
-    let (other_then, other_now) = (product(follow.shocks, then)?, product(follow.shocks, now)?);
+    let (other_then, other_now) = (follow.factor(then)?, follow.factor(now)?);
     let times = |a: Fixed18, b: Fixed18| a.mul(b, Rounding::HalfEven);
     Ok(times(own_now, other_then)? != times(own_then, other_now)?)
 }
