@@ -55,7 +55,9 @@ fn a_jump_liquidates_what_an_unshocked_run_keeps() {
 fn risk_acts_on_a_move_that_gives_it_time() {
     let dir = Scratch::new();
     let shock = "BTC +40% at 2024-03-01T00:00Z over 3h";
-    let run = backtest(&dir, "run", &[shock]).json();
+    let stopped = backtest(&dir, "run", &[shock]);
+    assert_eq!(stopped.code, 1, "{stopped:?}");
+    let run: serde_json::Value = serde_json::from_str(&stopped.out).unwrap();
     let halted = run["halted"].as_str().unwrap();
     assert!(halted.contains("2024-03-01T03:00:00Z"), "{halted}");
     let log = events(&dir, "run");
