@@ -20,6 +20,9 @@ const ETHERS: [&str; 3] = ["WETH", "stETH", "eETH"];
 
 const ETH: &str = "ETH";
 
+/// Decimals of a held mark; below every venue's tick.
+const HELD_MARK_DECIMALS: u32 = 8;
+
 /// How a unit of an asset is valued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -194,6 +197,20 @@ impl MarketView {
                 Ok(Some(Price::new(worth)?))
             }
         }
+    }
+}
+
+impl Price {
+    /// This mark × `now` ÷ `then`, half-even at eight decimals: how a mark is held through a gap.
+    ///
+    /// # Errors
+    /// [`MathError`] when the result leaves the range, or `then` is zero.
+    pub fn scaled(self, now: Self, then: Self) -> Result<Self, MathError> {
+        let value = self
+            .get()
+            .mul_div(now.get(), then.get(), Rounding::HalfEven)?
+            .round_to_decimals(HELD_MARK_DECIMALS, Rounding::HalfEven)?;
+        Self::new(value)
     }
 }
 

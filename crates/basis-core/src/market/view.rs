@@ -11,7 +11,7 @@ use super::mark::Marks;
 use super::row_view::{RowEntries, may_stand_in};
 use super::series::{BarSeries, MarketData, RateSeries};
 use super::shock::{ShockError, ShockSet};
-use crate::num::{MathError, Price, Quantity, Rate, Rounding};
+use crate::num::{MathError, Price, Quantity, Rate};
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 
 /// What to do where a needed price series has no value.
@@ -136,9 +136,6 @@ pub enum ViewError {
     #[error(transparent)]
     Math(#[from] MathError),
 }
-
-/// Decimals of a held mark; below every venue's tick.
-const HELD_MARK_DECIMALS: u32 = 8;
 
 #[derive(Clone, Debug)]
 struct Cursor {
@@ -516,20 +513,6 @@ impl Slot {
             known_at: self.quote.known_at,
         };
         Ok(())
-    }
-}
-
-impl Price {
-    /// This mark × `now` ÷ `then`, half-even at eight decimals: how a mark is held through a gap.
-    ///
-    /// # Errors
-    /// [`MathError`] when the result leaves the range, or `then` is zero.
-    pub fn scaled(self, now: Self, then: Self) -> Result<Self, MathError> {
-        let value = self
-            .get()
-            .mul_div(now.get(), then.get(), Rounding::HalfEven)?
-            .round_to_decimals(HELD_MARK_DECIMALS, Rounding::HalfEven)?;
-        Self::new(value)
     }
 }
 
