@@ -177,10 +177,12 @@ impl Engine {
         let coverage = setup::coverage_of(&config, &data, &rules, (series, optional))?;
         let view = setup::view_of(&config, &data, (series, optional))?;
         let mut books = Books::new(setup::pricing(&config), &view)?;
+        // On the chain balances grow at every step, each with a line of its own.
+        let lines = if config.chain.is_some() { 3 } else { 1 };
         let rows = usize::try_from(setup::step_count(&config))
             .unwrap_or_default()
             .min(ROOM_MAX);
-        books.reserve(rows);
+        books.reserve(rows.saturating_mul(lines));
         parts.events.reserve(rows);
         let reference = books.reference();
         setup::queue_flows(&config, &parts.transit)?;
