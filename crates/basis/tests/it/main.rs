@@ -9,6 +9,7 @@ mod audit;
 mod backtest;
 mod commands;
 mod configuration;
+mod conformance;
 mod eth_basis;
 mod files;
 mod hedge_mode;

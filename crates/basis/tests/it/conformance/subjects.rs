@@ -1,0 +1,516 @@
+//! What each venue is asked: its script of valid instructions, and what it must refuse.
+
+use basis::core::instruction::Operation;
+
+use super::script::{
+    Script, Status, amend, atomic, cancel, claim, claim_rewards, e_mode, flash_loan, lend,
+    leverage, limit, perp, spot, staking, swap, transfer,
+};
+
+/// Instructions that prepare a state, and those that it must refuse.
+pub(super) type Probe = (Vec<Operation>, Vec<Operation>);
+
+/// One venue under the suite.
+pub(super) struct Subject {
+    pub(super) venue: &'static str,
+    /// Valid instructions in order: fund, act, undo.
+    pub(super) script: fn(&mut Script),
+    /// Unknown asset, symbol, pool, market, account, order, ticket.
+    pub(super) unknown: fn() -> Vec<Operation>,
+    /// Everything that has an amount, and an amount above what is there.
+    pub(super) amounts: &'static [(fn(&str) -> Operation, &'static str)],
+    /// Below a minimum, above a cap or maximum.
+    pub(super) bounds: fn() -> Probe,
+    /// More decimals than the asset has.
+    pub(super) finer: fn() -> Vec<Operation>,
+    /// What needs a price or a rate.
+    pub(super) priced: fn() -> Probe,
+    /// Series without which the preparation or the instruction of `priced` is refused.
+    pub(super) needs: &'static [&'static str],
+    /// Operations that could be a step of a group; empty where none can.
+    pub(super) step: fn() -> Option<Operation>,
+}
+
+const GAS: &str = "gas.ethereum.gwei";
+
+pub(super) const SUBJECTS: &[Subject] = &[
+    Subject {
+        venue: "binance",
+        script: |script| {
+            exchange(script, "binance", "binance.spot");
+            let within = |units| transfer("USDT", units, "binance.spot", "binance.usdm");
+            script.settle("binance", within("100"));
+        },
+        unknown: || unknown_at_exchange("binance", "spot"),
+        amounts: &[
+            (|q| spot("ETHUSDT", "buy", q), "100"),
+            (|q| spot("ETHUSDT", "sell", q), "11"),
+            (|q| perp("ETHUSDT", "sell", q, false), "100"),
+            (|q| transfer("USDT", q, "binance.spot", "wallet.main"), "1000000"),
+            (|q| transfer("USDT", q, "binance.spot", "binance.usdm"), "1000000"),
+        ],
+        bounds: || bounds_at_exchange("binance.spot"),
+        finer: || finer_at_exchange("binance.spot"),
+        priced: || (Vec::new(), vec![spot("ETHUSDT", "buy", "1")]),
+        needs: &["spot.binance.ETHUSDT"],
+        step: || None,
+    },
+    Subject {
+        venue: "bybit",
+        script: |script| exchange(script, "bybit", "bybit.unified"),
+        unknown: || unknown_at_exchange("bybit", "unified"),
+        amounts: &[
+            (|q| spot("ETHUSDT", "buy", q), "100"),
+            (|q| spot("ETHUSDT", "sell", q), "11"),
+            (|q| perp("ETHUSDT", "sell", q, false), "100"),
+            (|q| transfer("USDT", q, "bybit.unified", "wallet.main"), "1000000"),
+        ],
+        bounds: || bounds_at_exchange("bybit.unified"),
+        finer: || finer_at_exchange("bybit.unified"),
+        priced: || (Vec::new(), vec![spot("ETHUSDT", "buy", "1")]),
+        needs: &["spot.bybit.ETHUSDT"],
+        step: || None,
+    },
+    Subject {
+        venue: "okx",
+        script: |script| {
+            exchange(script, "okx", "okx.funding");
+            let within = |units| transfer("USDT", units, "okx.funding", "okx.trading");
+            script.settle("okx", within("100"));
+        },
+        unknown: || unknown_at_exchange("okx", "funding"),
+        amounts: &[
+            (|q| spot("ETHUSDT", "buy", q), "100"),
+            (|q| spot("ETHUSDT", "sell", q), "11"),
+            (|q| perp("ETHUSDT", "sell", q, false), "100"),
+            (|q| transfer("USDT", q, "okx.funding", "wallet.main"), "1000000"),
+            (|q| transfer("USDT", q, "okx.trading", "okx.funding"), "1000000"),
+        ],
+        bounds: || bounds_at_exchange("okx.funding"),
+        finer: || finer_at_exchange("okx.funding"),
+        priced: || (Vec::new(), vec![spot("ETHUSDT", "buy", "1")]),
+        needs: &["spot.okx.ETHUSDT"],
+        step: || None,
+    },
+    Subject {
+        venue: "uniswap",
+        script: |script| {
+            let mut swap = |pool, way, units| {
+                script.settle("uniswap", swap(pool, way, units, "0"));
+            };
+            swap("WETHUSDT", ["WETH", "USDT"], "2");
+            swap("WETHUSDT", ["USDT", "WETH"], "1234.567891");
+            swap("EIGENWETH", ["WETH", "EIGEN"], "1");
+            swap("wstETHWETH", ["wstETH", "WETH"], "1.5");
+            swap("ranges", ["WETH", "weETH"], "3");
+            swap("ranges", ["weETH", "WETH"], "1");
+            script.wait(30);
+        },
+        unknown: || {
+            vec![
+                swap("nowhere", ["WETH", "USDT"], "1", "0"),
+                swap("WETHUSDT", ["WETH", "DOGE"], "1", "0"),
+                swap("WETHUSDT", ["ETH", "USDT"], "1", "0"),
+                swap("WETHUSDT", ["WETH", "WETH"], "1", "0"),
+            ]
+        },
+        amounts: &[
+            (|q| swap("WETHUSDT", ["WETH", "USDT"], q, "0"), "1000.1"),
+            (|q| swap("ranges", ["weETH", "WETH"], q, "0"), "1000.1"),
+        ],
+        bounds: || {
+            let more = swap("WETHUSDT", ["WETH", "USDT"], "1", "1000000");
+            (Vec::new(), vec![more, swap("ranges", ["WETH", "weETH"], "900", "0")])
+        },
+        finer: || vec![swap("WETHUSDT", ["USDT", "WETH"], "1.0000001", "0")],
+        priced: || {
+            let swap = swap("WETHUSDT", ["WETH", "USDT"], "1", "0");
+            (Vec::new(), vec![swap])
+        },
+        needs: &["dex.uniswap.WETHUSDT_3000", GAS],
+        step: || Some(swap("ranges", ["WETH", "weETH"], "1", "0")),
+    },
+    Subject {
+        venue: "curve",
+        script: |script| {
+            let mut swap = |pool, way, units| {
+                script.settle("curve", swap(pool, way, units, "0"));
+            };
+            swap("weETHWETH", ["weETH", "WETH"], "2");
+            swap("weETHWETH", ["WETH", "weETH"], "1.5");
+            swap("three", ["weETH", "USDC"], "5");
+            swap("three", ["USDC", "WETH"], "1.234567");
+            script.wait(30);
+        },
+        unknown: || {
+            vec![
+                swap("nowhere", ["weETH", "WETH"], "1", "0"),
+                swap("weETHWETH", ["weETH", "USDT"], "1", "0"),
+                swap("three", ["DOGE", "WETH"], "1", "0"),
+            ]
+        },
+        amounts: &[
+            (|q| swap("weETHWETH", ["weETH", "WETH"], q, "0"), "1000.1"),
+            (|q| swap("three", ["USDC", "WETH"], q, "0"), "100001"),
+        ],
+        bounds: || {
+            let more = |pool| swap(pool, ["weETH", "WETH"], "1", "2");
+            (Vec::new(), vec![more("weETHWETH"), more("three")])
+        },
+        finer: || vec![swap("three", ["USDC", "WETH"], "1.0000001", "0")],
+        priced: || {
+            let swap = swap("weETHWETH", ["weETH", "WETH"], "1", "0");
+            (Vec::new(), vec![swap])
+        },
+        needs: &["staking_market.curve.weETH_ETH", GAS],
+        step: || Some(swap("three", ["weETH", "WETH"], "1", "0")),
+    },
+    Subject {
+        venue: "aave",
+        script: |script| {
+            let mut settle = |operation| script.settle("aave", operation);
+            settle(lend("supply", "weETH", "10", ""));
+            settle(lend("supply", "USDT", "1234.567891", ""));
+            settle(e_mode(1));
+            settle(lend("borrow", "WETH", "8", ""));
+            script.wait(50);
+            let mut settle = |operation| script.settle("aave", operation);
+            settle(lend("repay", "WETH", "3", ""));
+            settle(lend("withdraw", "weETH", "1", ""));
+            settle(lend("repay", "WETH", "all", ""));
+            settle(e_mode(0));
+            settle(lend("withdraw", "weETH", "all", ""));
+            settle(lend("withdraw", "USDT", "all", "main"));
+            script.wait(2);
+        },
+        unknown: || {
+            let mut refused: Vec<_> = ["supply", "withdraw", "borrow", "repay"]
+                .map(|kind| lend(kind, "DOGE", "1", ""))
+                .into();
+            refused.extend([
+                lend("supply", "WETH", "1", "nowhere"),
+                lend("supply", "ETH", "1", ""),
+                e_mode(200),
+            ]);
+            refused
+        },
+        amounts: &[
+            (|q| lend("supply", "WETH", q, ""), "1000.1"),
+            (|q| lend("withdraw", "WETH", q, ""), "1000.1"),
+            (|q| lend("borrow", "WETH", q, ""), "1000.1"),
+            (|q| lend("repay", "WETH", q, ""), "1000.1"),
+        ],
+        bounds: || {
+            let collateral = lend("supply", "weETH", "100", "");
+            let supply = lend("supply", "wstETH", "1", "");
+            (vec![collateral], vec![supply, lend("borrow", "USDT", "1", "")])
+        },
+        finer: || {
+            let all = ["supply", "withdraw", "borrow", "repay"];
+            all.map(|kind| lend(kind, "USDT", "1.0000001", "")).into()
+        },
+        priced: || {
+            let collateral = lend("supply", "weETH", "10", "");
+            (vec![collateral], vec![lend("borrow", "WETH", "1", "")])
+        },
+        needs: &["aave_reserve.aave.weETH", "aave_reserve.aave.WETH", GAS],
+        step: || Some(lend("supply", "weETH", "2", "")),
+    },
+    Subject {
+        venue: "morpho",
+        script: |script| {
+            let (ether, dollar) = ("weeth_weth", "weeth_usdc");
+            let mut settle = |operation| script.settle("morpho", operation);
+            settle(lend("supply", "WETH", "20", ether));
+            settle(lend("supply", "weETH", "10", ether));
+            settle(lend("borrow", "WETH", "5", ether));
+            settle(lend("supply", "USDC", "1234.567891", dollar));
+            settle(lend("supply", "weETH", "1", dollar));
+            settle(lend("borrow", "USDC", "1000.000001", dollar));
+            script.wait(50);
+            let mut settle = |operation| script.settle("morpho", operation);
+            settle(lend("repay", "WETH", "2", ether));
+            settle(lend("repay", "WETH", "all", ether));
+            settle(lend("repay", "USDC", "all", dollar));
+            settle(lend("withdraw", "weETH", "all", ether));
+            settle(lend("withdraw", "weETH", "all", dollar));
+            settle(lend("withdraw", "WETH", "1", ether));
+            settle(lend("withdraw", "WETH", "all", ether));
+            settle(lend("withdraw", "USDC", "all", dollar));
+            script.wait(2);
+        },
+        unknown: || {
+            let mut refused: Vec<_> = ["supply", "withdraw", "borrow", "repay"]
+                .map(|kind| lend(kind, "DOGE", "1", "weeth_weth"))
+                .into();
+            refused.extend([
+                lend("supply", "WETH", "1", "nowhere"),
+                lend("supply", "ETH", "1", "weeth_weth"),
+                lend("borrow", "weETH", "1", "weeth_weth"),
+                lend("supply", "weETH", "1", ""),
+            ]);
+            refused
+        },
+        amounts: &[
+            (|q| lend("supply", "WETH", q, "weeth_weth"), "1000.1"),
+            (|q| lend("supply", "weETH", q, "weeth_weth"), "1000.1"),
+            (|q| lend("withdraw", "WETH", q, "weeth_weth"), "1000.1"),
+            (|q| lend("withdraw", "weETH", q, "weeth_weth"), "1000.1"),
+            (|q| lend("borrow", "WETH", q, "weeth_weth"), "1000.1"),
+            (|q| lend("repay", "WETH", q, "weeth_weth"), "1000.1"),
+        ],
+        bounds: || {
+            let collateral = lend("supply", "weETH", "900", "weeth_weth");
+            // The market has 100 to lend.
+            (vec![collateral], vec![lend("borrow", "WETH", "101", "weeth_weth")])
+        },
+        finer: || {
+            let all = ["supply", "withdraw", "borrow", "repay"];
+            all.map(|kind| lend(kind, "USDC", "1.0000001", "weeth_usdc")).into()
+        },
+        priced: || {
+            let collateral = lend("supply", "weETH", "10", "weeth_weth");
+            (vec![collateral], vec![lend("borrow", "WETH", "1", "weeth_weth")])
+        },
+        needs: &["staking_rate.etherfi.weETH_ETH", GAS],
+        step: || Some(lend("supply", "weETH", "2", "weeth_weth")),
+    },
+    Subject {
+        venue: "lido",
+        script: |script| staked(script, "lido", ["stETH", "wstETH"], &[]),
+        unknown: || unknown_at_staking(["stETH", "wstETH"]),
+        amounts: &[
+            (|q| staking("stake", ["ETH", "stETH"], q), "1000.1"),
+            (|q| staking("stake", ["ETH", "wstETH"], q), "1000.1"),
+            (|q| staking("wrap", ["stETH", "wstETH"], q), "1000.1"),
+            (|q| staking("unwrap", ["wstETH", "stETH"], q), "1000.1"),
+            (|q| staking("unstake", ["stETH", "ETH"], q), "1000.1"),
+            (|q| staking("unstake", ["wstETH", "ETH"], q), "1000.1"),
+        ],
+        bounds: || {
+            let little = |asset, wei| staking("unstake", [asset, "ETH"], wei);
+            let refused = vec![
+                little("stETH", "0.000000000000000099"),
+                little("wstETH", "0.00000000000000008"),
+            ];
+            (vec![staking("stake", ["ETH", "stETH"], "1")], refused)
+        },
+        finer: Vec::new,
+        priced: || (Vec::new(), vec![staking("stake", ["ETH", "stETH"], "1")]),
+        needs: &["staking_rate.lido.wstETH_ETH", GAS],
+        step: || Some(staking("stake", ["ETH", "stETH"], "3")),
+    },
+    Subject {
+        venue: "etherfi",
+        script: |script| staked(script, "etherfi", ["eETH", "weETH"], &["EIGEN", "ETHFI"]),
+        unknown: || {
+            let mut refused = unknown_at_staking(["eETH", "weETH"]);
+            refused.push(claim_rewards("DOGE"));
+            refused
+        },
+        amounts: &[
+            (|q| staking("stake", ["ETH", "eETH"], q), "1000.1"),
+            (|q| staking("stake", ["ETH", "weETH"], q), "1000.1"),
+            (|q| staking("wrap", ["eETH", "weETH"], q), "1000.1"),
+            (|q| staking("unwrap", ["weETH", "eETH"], q), "1000.1"),
+            (|q| staking("unstake", ["eETH", "ETH"], q), "1000.1"),
+            (|q| staking("unstake", ["weETH", "ETH"], q), "1000.1"),
+        ],
+        bounds: || {
+            // A wei is worth less than a share.
+            let wei = "0.000000000000000001";
+            let stake = |units| staking("stake", ["ETH", "eETH"], units);
+            (vec![stake("1")], vec![stake(wei)])
+        },
+        finer: Vec::new,
+        priced: || (Vec::new(), vec![staking("stake", ["ETH", "eETH"], "1")]),
+        needs: &["staking_rate.etherfi.weETH_ETH", GAS],
+        step: || Some(staking("stake", ["ETH", "eETH"], "3")),
+    },
+    Subject {
+        venue: "instadapp",
+        script: |script| {
+            let open = atomic(&[
+                ("aave", flash_loan("WETH", "20")),
+                ("wallet", staking("unwrap", ["WETH", "ETH"], "20")),
+                ("etherfi", staking("stake", ["ETH", "weETH"], "20")),
+                ("aave", lend("supply", "weETH", "19", "")),
+                ("aave", e_mode(1)),
+                ("aave", lend("borrow", "WETH", "12", "")),
+            ]);
+            script.settle("instadapp", open);
+            script.wait(30);
+            let close = atomic(&[
+                ("morpho", flash_loan("WETH", "13")),
+                ("aave", lend("repay", "WETH", "all", "")),
+                ("aave", lend("withdraw", "weETH", "all", "")),
+                ("curve", swap("weETHWETH", ["weETH", "WETH"], "10", "9")),
+            ]);
+            script.settle("instadapp", close);
+            script.settle("instadapp", one_swap("1"));
+            script.wait(2);
+        },
+        unknown: || {
+            let usual = || swap("WETHUSDT", ["WETH", "USDT"], "1", "0");
+            vec![
+                atomic(&[]),
+                atomic(&[("binance", usual())]),
+                atomic(&[("nowhere", usual())]),
+                atomic(&[("uniswap", swap("WETHUSDT", ["DOGE", "USDT"], "1", "0"))]),
+                atomic(&[("aave", flash_loan("DOGE", "1")), ("uniswap", usual())]),
+            ]
+        },
+        amounts: &[(one_swap, "1000.1"), (one_loan, "1000000000")],
+        bounds: || (Vec::new(), vec![one_loan("3000000"), bounded_swap()]),
+        finer: || {
+            let finer = swap("WETHUSDT", ["USDT", "WETH"], "1.0000001", "0");
+            vec![atomic(&[("uniswap", finer)])]
+        },
+        priced: || (Vec::new(), vec![one_swap("1")]),
+        needs: &["dex.uniswap.WETHUSDT_3000", GAS],
+        step: || Some(swap("WETHUSDT", ["WETH", "USDT"], "1", "0")),
+    },
+    Subject {
+        venue: "wallet",
+        script: |script| {
+            script.settle("wallet", staking("wrap", ["ETH", "WETH"], "5"));
+            script.settle("wallet", staking("unwrap", ["WETH", "ETH"], "2"));
+            let send = |asset, units, to| transfer(asset, units, "wallet.main", to);
+            script.act("wallet", send("USDT", "1000", "binance.spot"), Status::Pending);
+            script.act("wallet", send("ETH", "2", "okx.funding"), Status::Pending);
+            script.wait(3);
+        },
+        unknown: || {
+            vec![
+                staking("wrap", ["DOGE", "WETH"], "1"),
+                staking("unwrap", ["WETH", "DOGE"], "1"),
+                transfer("DOGE", "100", "wallet.main", "binance.spot"),
+                transfer("USDT", "100", "wallet.other", "binance.spot"),
+                transfer("USDT", "100", "wallet.main", "binance.usdm"),
+                transfer("USDT", "100", "wallet.main", "wallet.main"),
+                transfer("USDT", "100", "wallet.main", "nowhere.main"),
+            ]
+        },
+        amounts: &[
+            (|q| staking("wrap", ["ETH", "WETH"], q), "1000.1"),
+            (|q| staking("unwrap", ["WETH", "ETH"], q), "1000.1"),
+            (|q| transfer("USDT", q, "wallet.main", "binance.spot"), "100001"),
+        ],
+        bounds: || {
+            let little = transfer("ETH", "0.009", "wallet.main", "binance.spot");
+            (Vec::new(), vec![little])
+        },
+        finer: || vec![transfer("USDT", "1.0000001", "wallet.main", "binance.spot")],
+        priced: || (Vec::new(), vec![staking("wrap", ["ETH", "WETH"], "1")]),
+        needs: &[GAS],
+        step: || Some(staking("wrap", ["ETH", "WETH"], "2")),
+    },
+];
+
+fn one_swap(units: &str) -> Operation {
+    atomic(&[("uniswap", swap("WETHUSDT", ["WETH", "USDT"], units, "0"))])
+}
+
+fn bounded_swap() -> Operation {
+    let more = swap("WETHUSDT", ["WETH", "USDT"], "1", "1000000");
+    atomic(&[("uniswap", more)])
+}
+
+fn one_loan(units: &str) -> Operation {
+    let step = swap("WETHUSDT", ["WETH", "USDT"], "1", "0");
+    atomic(&[("aave", flash_loan("WETH", units)), ("uniswap", step)])
+}
+
+/// What an exchange does; `deposit` is where transfers leave from.
+fn exchange(script: &mut Script, venue: &'static str, deposit: &str) {
+    script.settle(venue, spot("ETHUSDT", "buy", "0.5"));
+    let order = script.act(venue, limit("buy", "0.5", "1500"), Status::Open);
+    script.settle(venue, amend("ETHUSDT", order, "0.4"));
+    script.settle(venue, cancel("ETHUSDT", order));
+    script.settle(venue, leverage("ETHUSDT", "3"));
+    script.settle(venue, perp("ETHUSDT", "sell", "0.5", false));
+    let withdrawal = transfer("USDT", "100", deposit, "wallet.main");
+    script.act(venue, withdrawal, Status::Pending);
+    script.wait(20);
+    script.settle(venue, perp("ETHUSDT", "buy", "0.5", true));
+    script.settle(venue, spot("ETHUSDT", "sell", "0.4"));
+    script.wait(2);
+}
+
+fn unknown_at_exchange(venue: &str, account: &str) -> Vec<Operation> {
+    let from = format!("{venue}.{account}");
+    let nowhere = format!("{venue}.nowhere");
+    vec![
+        spot("DOGEUSDT", "buy", "1"),
+        perp("DOGEUSDT", "buy", "1", false),
+        cancel("ETHUSDT", 999_999),
+        amend("ETHUSDT", 999_999, "0.4"),
+        leverage("DOGEUSDT", "2"),
+        transfer("DOGE", "100", &from, "wallet.main"),
+        transfer("USDT", "100", &nowhere, "wallet.main"),
+        transfer("USDT", "100", &from, &nowhere),
+        transfer("USDT", "100", &from, "wallet.nowhere"),
+    ]
+}
+
+fn bounds_at_exchange(deposit: &str) -> Probe {
+    let refused = vec![
+        spot("ETHUSDT", "buy", "0.000001"),
+        perp("ETHUSDT", "buy", "0.000001", false),
+        spot("ETHUSDT", "buy", "100000"),
+        perp("ETHUSDT", "buy", "100000", false),
+        leverage("ETHUSDT", "1000"),
+        limit("buy", "0.5", "1500.0001"),
+        transfer("USDT", "1", deposit, "wallet.main"),
+    ];
+    (Vec::new(), refused)
+}
+
+fn finer_at_exchange(deposit: &str) -> Vec<Operation> {
+    vec![
+        spot("ETHUSDT", "buy", "0.5000000001"),
+        perp("ETHUSDT", "buy", "0.5000000001", false),
+        transfer("USDT", "100.0000001", deposit, "wallet.main"),
+    ]
+}
+
+/// What a liquid-staking venue does with its rebasing and its wrapped token.
+fn staked(
+    script: &mut Script,
+    venue: &'static str,
+    [rebasing, wrapped]: [&'static str; 2],
+    rewards: &[&str],
+) {
+    script.settle(venue, staking("stake", ["ETH", rebasing], "10.123456789123456789"));
+    script.settle(venue, staking("stake", ["ETH", wrapped], "5"));
+    script.settle(venue, staking("wrap", [rebasing, wrapped], "4"));
+    script.settle(venue, staking("unwrap", [wrapped, rebasing], "2.5"));
+    let unstake = |asset, units| staking("unstake", [asset, "ETH"], units);
+    let first = script.act(venue, unstake(rebasing, "3"), Status::Pending);
+    let second = script.act(venue, unstake(wrapped, "1"), Status::Pending);
+    script.wait(26);
+    script.settle(venue, claim(first));
+    script.settle(venue, claim(second));
+    if !rewards.is_empty() {
+        // EIGEN's first payment is at the end of the first week, ETHFI's five days later.
+        script.wait(24 * 12);
+        for asset in rewards {
+            script.settle(venue, claim_rewards(asset));
+        }
+    }
+    let last = script.act(venue, unstake(rebasing, "all"), Status::Pending);
+    script.wait(26);
+    script.settle(venue, claim(last));
+}
+
+fn unknown_at_staking([rebasing, wrapped]: [&str; 2]) -> Vec<Operation> {
+    vec![
+        staking("stake", ["DOGE", rebasing], "1"),
+        staking("stake", ["WETH", rebasing], "1"),
+        staking("stake", ["ETH", "DOGE"], "1"),
+        staking("unstake", ["DOGE", "ETH"], "1"),
+        staking("wrap", [rebasing, "DOGE"], "1"),
+        staking("unwrap", [wrapped, "DOGE"], "1"),
+        claim(999_999),
+    ]
+}
