@@ -80,10 +80,15 @@ pub(crate) fn route(
             None,
         ));
     }
-    if let Some(receiver) = data.rules(to.venue)
-        && receiver.at(now).accounts.deposit != to
-    {
-        let deposit = receiver.at(now).accounts.deposit;
+    let Some(receiver) = data.rules(to.venue) else {
+        return Err(Refusal::invalid(format!(
+            "{to} receives no deposits: {} has no rules that name an account for them, so what is sent \
+             there would be lost; on-chain venues take what they need from the wallet",
+            to.venue
+        )));
+    };
+    let deposit = receiver.at(now).accounts.deposit;
+    if deposit != to {
         return Err(Refusal::invalid(format!(
             "deposits at {} arrive in {deposit}, not in {to}",
             to.venue

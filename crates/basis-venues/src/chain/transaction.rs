@@ -433,8 +433,11 @@ fn price(view: &MarketView, asset: Asset) -> Result<Price, Refusal> {
         None => None,
     };
     price.ok_or_else(|| {
-        let text = format!("{asset} has no price: no series that the run reads values it");
-        Refusal::invalid(text)
+        Refusal::invalid(format!(
+            "{asset} has no price: the run reads no series that values it, or it has shown nothing yet \
+             (spot.*.{asset}USDT, staking_rate.*.{asset}_ETH or dex.*.{asset}WETH_*; what stands for \
+             ether needs spot.*.ETHUSDT too)"
+        ))
     })
 }
 

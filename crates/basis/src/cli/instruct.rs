@@ -9,7 +9,7 @@ use basis_core::config::{Location, Node, Problems, nearest};
 use basis_core::error::{Code, ComponentError};
 use basis_core::execution::{Execution, ExecutionStatus, Fill};
 use basis_core::executor::{PollOnce, VirtualTime, run as drive};
-use basis_core::instruction::{Instruction, OperationKind};
+use basis_core::instruction::{Instruction, Operation, OperationKind};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_core::num::Quantity;
@@ -77,7 +77,11 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         Some(text) => text.to_owned(),
     };
     let instruction = parse(&text, &driver)?;
-    let rules = rules_of(driver.venue, arguments.rules.as_deref())?;
+    let receiver = match &instruction.operation {
+        Operation::Transfer(transfer) => Some(transfer.to.venue),
+        _ => None,
+    };
+    let rules = rules_of(driver.venue, receiver, arguments.rules.as_deref())?;
     let balances = balances(&arguments.balances, driver.venue, &rules)?;
     let source = Source::choose(arguments.data.as_deref(), session);
     source.announce(session);
@@ -153,11 +157,20 @@ fn names(operations: &[OperationKind]) -> String {
     names.join(", ")
 }
 
-/// The rules of the venue and of the wallet, which knows the decimals of every asset.
-fn rules_of(venue: Venue, file: Option<&Path>) -> Result<RuleBook, ComponentError> {
+/// The rules of the venue, of the wallet, which knows the decimals of every asset, and of the receiver
+/// of a transfer.
+fn rules_of(
+    venue: Venue,
+    receiver: Option<Venue>,
+    file: Option<&Path>,
+) -> Result<RuleBook, ComponentError> {
     let problems = Problems::new();
     let mut all = Vec::new();
-    for wanted in [venue, Venue::WALLET] {
+    let mut names = vec![venue, Venue::WALLET];
+    names.extend(receiver);
+    names.sort_unstable();
+    names.dedup();
+    for wanted in names {
         let tree = match (
             file.filter(|_| wanted == venue),
             embedded::venue(wanted.as_str()),
@@ -173,9 +186,6 @@ fn rules_of(venue: Venue, file: Option<&Path>) -> Result<RuleBook, ComponentErro
                 problems.add(&tree.location, "venue", message);
             }
             all.push(rules);
-        }
-        if venue == Venue::WALLET {
-            break;
         }
     }
     let problems = problems.into_sorted();

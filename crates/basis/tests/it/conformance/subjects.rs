@@ -46,8 +46,14 @@ pub(super) const SUBJECTS: &[Subject] = &[
             (|q| spot("ETHUSDT", "buy", q), "100"),
             (|q| spot("ETHUSDT", "sell", q), "11"),
             (|q| perp("ETHUSDT", "sell", q, false), "100"),
-            (|q| transfer("USDT", q, "binance.spot", "wallet.main"), "1000000"),
-            (|q| transfer("USDT", q, "binance.spot", "binance.usdm"), "1000000"),
+            (
+                |q| transfer("USDT", q, "binance.spot", "wallet.main"),
+                "1000000",
+            ),
+            (
+                |q| transfer("USDT", q, "binance.spot", "binance.usdm"),
+                "1000000",
+            ),
         ],
         bounds: || bounds_at_exchange("binance.spot"),
         finer: || finer_at_exchange("binance.spot"),
@@ -63,7 +69,10 @@ pub(super) const SUBJECTS: &[Subject] = &[
             (|q| spot("ETHUSDT", "buy", q), "100"),
             (|q| spot("ETHUSDT", "sell", q), "11"),
             (|q| perp("ETHUSDT", "sell", q, false), "100"),
-            (|q| transfer("USDT", q, "bybit.unified", "wallet.main"), "1000000"),
+            (
+                |q| transfer("USDT", q, "bybit.unified", "wallet.main"),
+                "1000000",
+            ),
         ],
         bounds: || bounds_at_exchange("bybit.unified"),
         finer: || finer_at_exchange("bybit.unified"),
@@ -83,8 +92,14 @@ pub(super) const SUBJECTS: &[Subject] = &[
             (|q| spot("ETHUSDT", "buy", q), "100"),
             (|q| spot("ETHUSDT", "sell", q), "11"),
             (|q| perp("ETHUSDT", "sell", q, false), "100"),
-            (|q| transfer("USDT", q, "okx.funding", "wallet.main"), "1000000"),
-            (|q| transfer("USDT", q, "okx.trading", "okx.funding"), "1000000"),
+            (
+                |q| transfer("USDT", q, "okx.funding", "wallet.main"),
+                "1000000",
+            ),
+            (
+                |q| transfer("USDT", q, "okx.trading", "okx.funding"),
+                "1000000",
+            ),
         ],
         bounds: || bounds_at_exchange("okx.funding"),
         finer: || finer_at_exchange("okx.funding"),
@@ -120,7 +135,10 @@ pub(super) const SUBJECTS: &[Subject] = &[
         ],
         bounds: || {
             let more = swap("WETHUSDT", ["WETH", "USDT"], "1", "1000000");
-            (Vec::new(), vec![more, swap("ranges", ["WETH", "weETH"], "900", "0")])
+            (
+                Vec::new(),
+                vec![more, swap("ranges", ["WETH", "weETH"], "900", "0")],
+            )
         },
         finer: || vec![swap("WETHUSDT", ["USDT", "WETH"], "1.0000001", "0")],
         priced: || {
@@ -203,7 +221,10 @@ pub(super) const SUBJECTS: &[Subject] = &[
         bounds: || {
             let collateral = lend("supply", "weETH", "100", "");
             let supply = lend("supply", "wstETH", "1", "");
-            (vec![collateral], vec![supply, lend("borrow", "USDT", "1", "")])
+            (
+                vec![collateral],
+                vec![supply, lend("borrow", "USDT", "1", "")],
+            )
         },
         finer: || {
             let all = ["supply", "withdraw", "borrow", "repay"];
@@ -262,15 +283,22 @@ pub(super) const SUBJECTS: &[Subject] = &[
         bounds: || {
             let collateral = lend("supply", "weETH", "900", "weeth_weth");
             // The market has 100 to lend.
-            (vec![collateral], vec![lend("borrow", "WETH", "101", "weeth_weth")])
+            (
+                vec![collateral],
+                vec![lend("borrow", "WETH", "101", "weeth_weth")],
+            )
         },
         finer: || {
             let all = ["supply", "withdraw", "borrow", "repay"];
-            all.map(|kind| lend(kind, "USDC", "1.0000001", "weeth_usdc")).into()
+            all.map(|kind| lend(kind, "USDC", "1.0000001", "weeth_usdc"))
+                .into()
         },
         priced: || {
             let collateral = lend("supply", "weETH", "10", "weeth_weth");
-            (vec![collateral], vec![lend("borrow", "WETH", "1", "weeth_weth")])
+            (
+                vec![collateral],
+                vec![lend("borrow", "WETH", "1", "weeth_weth")],
+            )
         },
         needs: &["staking_rate.etherfi.weETH_ETH", GAS],
         step: || Some(lend("supply", "weETH", "2", "weeth_weth")),
@@ -376,7 +404,11 @@ pub(super) const SUBJECTS: &[Subject] = &[
             script.settle("wallet", staking("wrap", ["ETH", "WETH"], "5"));
             script.settle("wallet", staking("unwrap", ["WETH", "ETH"], "2"));
             let send = |asset, units, to| transfer(asset, units, "wallet.main", to);
-            script.act("wallet", send("USDT", "1000", "binance.spot"), Status::Pending);
+            script.act(
+                "wallet",
+                send("USDT", "1000", "binance.spot"),
+                Status::Pending,
+            );
             script.act("wallet", send("ETH", "2", "okx.funding"), Status::Pending);
             script.wait(3);
         },
@@ -389,12 +421,16 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 transfer("USDT", "100", "wallet.main", "binance.usdm"),
                 transfer("USDT", "100", "wallet.main", "wallet.main"),
                 transfer("USDT", "100", "wallet.main", "nowhere.main"),
+                transfer("USDT", "100", "wallet.main", "aave.main"),
             ]
         },
         amounts: &[
             (|q| staking("wrap", ["ETH", "WETH"], q), "1000.1"),
             (|q| staking("unwrap", ["WETH", "ETH"], q), "1000.1"),
-            (|q| transfer("USDT", q, "wallet.main", "binance.spot"), "100001"),
+            (
+                |q| transfer("USDT", q, "wallet.main", "binance.spot"),
+                "100001",
+            ),
         ],
         bounds: || {
             let little = transfer("ETH", "0.009", "wallet.main", "binance.spot");
@@ -450,6 +486,7 @@ fn unknown_at_exchange(venue: &str, account: &str) -> Vec<Operation> {
         transfer("USDT", "100", &nowhere, "wallet.main"),
         transfer("USDT", "100", &from, &nowhere),
         transfer("USDT", "100", &from, "wallet.nowhere"),
+        transfer("USDT", "100", &from, "nowhere.main"),
     ]
 }
 
@@ -481,7 +518,10 @@ fn staked(
     [rebasing, wrapped]: [&'static str; 2],
     rewards: &[&str],
 ) {
-    script.settle(venue, staking("stake", ["ETH", rebasing], "10.123456789123456789"));
+    script.settle(
+        venue,
+        staking("stake", ["ETH", rebasing], "10.123456789123456789"),
+    );
     script.settle(venue, staking("stake", ["ETH", wrapped], "5"));
     script.settle(venue, staking("wrap", [rebasing, wrapped], "4"));
     script.settle(venue, staking("unwrap", [wrapped, rebasing], "2.5"));
