@@ -125,7 +125,9 @@ fn needs(
             push(hedge.account, missing);
         }
     }
-    push(book.spot_account, spot_need.sub(book.free_spot_cash()?)?);
+    // Below zero it is a margin's need, which is counted above.
+    let free = book.free_spot_cash()?.max(Value::ZERO);
+    push(book.spot_account, spot_need.sub(free)?);
     // One account can be both spot and perp account; then its needs add up.
     needs.sort_by_key(|need| (need.account != Account::WALLET, need.account));
     needs.dedup_by(|later, first| {

@@ -17,6 +17,8 @@ mod leaving;
 mod legs;
 pub mod pure_lending;
 mod spot_perp;
+pub mod usdt_market_neutral;
+pub mod usdt_market_neutral_no_leverage;
 
 use std::sync::Arc;
 
@@ -180,6 +182,8 @@ pub const MODES: &[ModeRow] = &[
     pure_lending::MODE,
     eth_staking_only::MODE,
     eth_leveraged::MODE,
+    usdt_market_neutral_no_leverage::MODE,
+    usdt_market_neutral::MODE,
 ];
 
 /// The row of the mode `name`.

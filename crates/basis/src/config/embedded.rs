@@ -31,6 +31,8 @@ pub const MODES: &[Embedded] = embedded![
     "modes" / "pure_lending",
     "modes" / "eth_staking_only",
     "modes" / "eth_leveraged",
+    "modes" / "usdt_market_neutral_no_leverage",
+    "modes" / "usdt_market_neutral",
 ];
 
 /// The rules of venues.

@@ -15,6 +15,7 @@ mod files;
 mod hedge_mode;
 mod instruct;
 mod isolated;
+mod market_neutral;
 mod minutes;
 mod next_open;
 mod rebalancing;
