@@ -155,6 +155,45 @@ fn an_entry_funds_then_hedges_the_purchase_in_one_block_then_stakes() {
 }
 
 #[test]
+fn half_of_the_capital_is_staked_the_gas_beside_it_and_the_rest_is_margin() {
+    for (mode, gas) in [(LEVERED, "0.2"), (PLAIN, "0.05")] {
+        let result = run(mode, &["stake_allocation_eth=0.4"]);
+        let entry = result
+            .executions
+            .iter()
+            .find(|row| row.fill.is_some())
+            .unwrap()
+            .at;
+        let at = result
+            .steps
+            .at
+            .iter()
+            .position(|step| *step == entry)
+            .unwrap();
+        let price = result.steps.reference[at];
+        // C = 100,000 less the reserve of 5 %, 0.4 of it staked.
+        let staked = Value::literal("38000").per(price, Rounding::Floor).unwrap();
+        let wanted = staked.add(gas.parse().unwrap()).unwrap();
+        let short = perps(&result)[at].neg().unwrap();
+        let off = short.sub(wanted).unwrap().abs().unwrap();
+        let band = wanted
+            .at_rate(Rate::literal("0.005"), Rounding::Ceil)
+            .unwrap();
+        assert!(off <= band, "{mode}: {short} for {wanted}");
+        let margin = result
+            .steps
+            .margins
+            .iter()
+            .try_fold(Value::ZERO, |sum, account| {
+                sum.add(account.margin_balance[at])
+            });
+        let margin = margin.unwrap();
+        let expected = Value::literal("56000")..Value::literal("57200");
+        assert!(expected.contains(&margin), "{mode}: {margin}");
+    }
+}
+
+#[test]
 fn a_loop_is_entered_changed_and_left_only_by_groups() {
     let result = run(LEVERED, &[]);
     let alone = [

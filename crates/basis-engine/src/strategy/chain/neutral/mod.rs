@@ -36,6 +36,11 @@ use crate::strategy::{Context, Decision, Strategy};
 /// How long a sale of rewards that a pool refused waits for its next try.
 const REWARD_RETRY: Span = Span::from_hours(7 * 24);
 
+/// How long the stake is left alone after so many refusals in a row: then it is not the size that is
+/// wrong but the market's rate, and every refusal keeps the engine from mending delta for a while.
+const RELEASE_RETRY: Span = Span::from_hours(24);
+const REFUSALS_MAX: u32 = 5;
+
 /// How the stake is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Stake {
@@ -59,6 +64,7 @@ enum Underway {
     Nothing,
     Rewards,
     Release,
+    Gas,
 }
 
 #[derive(Debug)]
@@ -71,7 +77,12 @@ pub(in super::super) struct MarketNeutral {
     flows_started: u64,
     last_rested_at: Option<Timestamp>,
     asked_at: Timestamp,
+    /// Before these, rewards are not sold, nothing is taken out of the stake, no gas is got from it.
     rewards_from: Timestamp,
+    release_from: Timestamp,
+    gas_from: Timestamp,
+    /// Refusals of the stake's pool in a row.
+    refusals: u32,
     /// Most ETH that is taken out of the stake at once, since its pool refused more.
     slice_max: Option<Quantity>,
     /// What was to be taken out last.
@@ -95,6 +106,9 @@ impl MarketNeutral {
             last_rested_at: None,
             asked_at: Timestamp::MIN,
             rewards_from: Timestamp::MIN,
+            release_from: Timestamp::MIN,
+            gas_from: Timestamp::MIN,
+            refusals: 0,
             slice_max: None,
             tried: Quantity::ZERO,
             left_at: None,
@@ -156,7 +170,16 @@ impl Strategy for MarketNeutral {
             Underway::Rewards if !traded => {
                 self.rewards_from = self.asked_at.plus(REWARD_RETRY);
             }
-            Underway::Release if !traded => self.refused(),
+            Underway::Release if !traded => {
+                self.refused();
+                self.refusals += 1;
+                if self.refusals >= REFUSALS_MAX {
+                    self.refusals = 0;
+                    self.release_from = self.asked_at.plus(RELEASE_RETRY);
+                }
+            }
+            Underway::Release => self.refusals = 0,
+            Underway::Gas if !traded => self.gas_from = self.asked_at.plus(RELEASE_RETRY),
             _ => {}
         }
     }

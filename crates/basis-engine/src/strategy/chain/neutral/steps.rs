@@ -74,7 +74,8 @@ impl MarketNeutral {
             return Ok(None);
         }
         let step = rewards::harvest(context)?;
-        if step.is_some() {
+        // A claim moves no position, so only of a sale does its end tell whether it was refused.
+        if matches!(&step, Some(Decision::Act(plan)) if plan.reason == "sell_rewards") {
             self.underway = Underway::Rewards;
         }
         Ok(step)
@@ -82,7 +83,7 @@ impl MarketNeutral {
 
     /// Fills the gas reserve with what is nearest: WETH of the wallet, ETH at the exchange, the stake.
     fn top_up_gas(
-        &self,
+        &mut self,
         context: &Context<'_>,
         book: &Standing<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
@@ -99,7 +100,13 @@ impl MarketNeutral {
         if let Some(moves) = book.ship_to_wallet(context, book.hedge.spot)? {
             return Ok(Some(send(Action::EntryPartial, reason, moves)));
         }
+        if context.view.now() < self.gas_from {
+            return Ok(None);
+        }
         let blocks = book.release(context, self.stake, (missing, true))?;
+        if blocks.is_some() {
+            self.underway = Underway::Gas;
+        }
         Ok(blocks.map(|blocks| Decision::Act(plan(Action::ExitPartial, reason, blocks))))
     }
 
@@ -232,7 +239,8 @@ impl MarketNeutral {
             let threshold = context.config.position_deviation_threshold;
             book.long_target.at_rate(threshold, Rounding::Floor)?
         };
-        if !book.matters(rest)? || rest <= band {
+        let waits = context.view.now() < self.release_from;
+        if waits || !book.matters(rest)? || rest <= band {
             return Ok(None);
         }
         let part = self.slice(book, rest)?;
