@@ -132,6 +132,11 @@ fn run_case(number: u32) {
 }
 
 #[test]
+fn all_scripts_side_by_side_in_one_world() {
+    bookkeeping::side_by_side().unwrap();
+}
+
+#[test]
 fn the_table_of_skips() {
     let capabilities = capabilities();
     let mut skips = Vec::new();

@@ -35,7 +35,7 @@ pub(super) enum Step {
 }
 
 /// Steps in order; instructions count from 1.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Script {
     steps: Vec<Step>,
     instructions: u64,
@@ -43,7 +43,15 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn of(write: fn(&mut Self)) -> Vec<Step> {
-        let mut script = Self::default();
+        Self::after(0, write)
+    }
+
+    /// The same with instructions that count on from `instructions`.
+    pub(super) fn after(instructions: u64, write: fn(&mut Self)) -> Vec<Step> {
+        let mut script = Self {
+            steps: Vec::new(),
+            instructions,
+        };
         write(&mut script);
         script.steps
     }
