@@ -3,6 +3,7 @@
 use basis_core::event::Event;
 use basis_core::execution::Fill;
 use basis_core::health::Health;
+use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{Coverage, PriceState};
 use basis_core::num::{Price, Quantity, Value};
@@ -226,6 +227,8 @@ pub struct ExecutionRow {
     pub fill: Option<Fill>,
     /// The moved amount, when it is a transfer: asset, units, from, to.
     pub transfer: Option<(Asset, Quantity, Account, Account)>,
+    /// What was asked and the transaction that did it, when it happened on chain.
+    pub transaction: Option<(Box<str>, Operation)>,
 }
 
 /// A funding instant without a rate.

@@ -348,6 +348,10 @@ impl TightLoop {
             }
             _ => None,
         };
+        // What exchanges answer with is the number of an order.
+        let hash = execution.venue_reference.clone();
+        let hash = hash.filter(|_| execution.fills.is_empty() && !is_order(leg));
+        let transaction = hash.map(|hash| (hash, leg.instruction.operation.clone()));
         let row = |fill| ExecutionRow {
             instruction: execution.instruction,
             venue: execution.venue,
@@ -357,6 +361,7 @@ impl TightLoop {
             at: execution.at,
             fill,
             transfer,
+            transaction: transaction.clone(),
         };
         if execution.fills.is_empty() {
             self.executions.push(row(None));
@@ -378,6 +383,7 @@ impl TightLoop {
             at: event.at,
             fill: Some(fill.clone()),
             transfer: None,
+            transaction: None,
         });
     }
 

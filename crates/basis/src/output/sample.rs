@@ -198,6 +198,7 @@ fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) ->
         at: instant(1),
         fill: Some(fill),
         transfer: None,
+        transaction: None,
     }
 }
 

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
+use basis_core::instruction::Operation;
 use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
 use basis_core::market::PriceState;
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
@@ -32,7 +33,7 @@ pub(super) const LEDGER: [Column; 11] = [
 ];
 
 /// The columns of `executions`.
-pub(super) const EXECUTIONS: [Column; 21] = [
+pub(super) const EXECUTIONS: [Column; 23] = [
     ("timestamp", Kind::Instant),
     ("instruction_id", Kind::Text),
     ("venue", Kind::Text),
@@ -54,6 +55,8 @@ pub(super) const EXECUTIONS: [Column; 21] = [
     ("transfer_amount", Kind::Number),
     ("from_account", Kind::Text),
     ("to_account", Kind::Text),
+    ("transaction", Kind::Text),
+    ("request", Kind::Text),
 ];
 
 /// The columns of `positions`.
@@ -194,9 +197,24 @@ pub(super) fn executions<T: Rows>(
             }
             None => table.blank(4),
         }
+        match &row.transaction {
+            Some((hash, operation)) => {
+                table.plain(hash);
+                table.text(&json(operation)?);
+            }
+            None => table.blank(2),
+        }
         table.end()?;
     }
     table.finish()
+}
+
+/// What was asked of the chain, in the form `basis instruct` takes.
+fn json(operation: &Operation) -> Result<String, ComponentError> {
+    serde_json::to_string(operation).map_err(|e| {
+        let kind = operation.kind();
+        ComponentError::new(Code::OutputFailed, format!("request of a {kind}: {e}"))
+    })
 }
 
 fn fill_fields<T: Rows>(table: &mut T, row: &ExecutionRow, slippage: &Slippage<'_>) {
@@ -413,7 +431,7 @@ mod tests {
         );
         assert!(rows[2].contains(",taker,\"a,\"\"b\"\"\","), "{}", rows[2]);
         assert!(
-            rows[3].ends_with(",USDT,5,binance.spot,wallet.main"),
+            rows[3].ends_with(",USDT,5,binance.spot,wallet.main,,"),
             "{}",
             rows[3]
         );

@@ -23,12 +23,15 @@ from datetime import datetime, timedelta, timezone
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, getcontext
 from pathlib import Path
 
+from chain import Chain, plain
+from chain_data import ETHERS, ROW_KINDS, SLACK, STATES
+
 getcontext().prec = 60
 ZERO, ONE = Decimal(0), Decimal(1)
 DOLLARS = ("USDT", "USDC", "DAI", "USD")
-BUCKETS = ("price", "basis", "funding", "interest", "borrow_cost", "rewards", "slippage", "fees",
+BUCKETS = ("price", "basis", "funding", "interest", "borrow_cost", "staking_yield", "rewards", "slippage", "fees",
            "gas", "transfer_cost", "liquidation")
-KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "interest",
+KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "staking_yield",
                "borrow_cost": "borrow_cost", "reward": "rewards", "gas": "gas",
                "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
 KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
@@ -204,6 +207,11 @@ class Series:
         self.opened = None
         self.seen = (None, ZERO)
 
+    def at(self, now, age_max=None):
+        """The close that was known at another instant, or None."""
+        newest = self.own.newest(now, age_max) if self.own else None
+        return newest and newest[0]
+
     def advance(self, now, age_max, reference):
         # What a decision at the step before saw.
         self.seen = (self.mark, self.volume)
@@ -295,6 +303,8 @@ class Market:
             return set()
         if name.startswith("funding."):
             return set(self.funding(name))
+        if name.split(".")[0] in ROW_KINDS:
+            return set()
         bars = self.bars(name)
         return set(bars.known_at) if bars else set()
 
@@ -306,7 +316,9 @@ class Market:
         self.reference.advance(now, self.age_max, None)
         for series in self.series.values():
             if series is not self.reference:
-                series.advance(now, self.age_max, self.reference.mark)
+                # A pool's price in ETH does not follow the dollar price of anything.
+                follows = not series.name.startswith("dex.")
+                series.advance(now, self.age_max, self.reference.mark if follows else None)
 
 
 # --- the run directory ----------------------------------------------------------------------------
@@ -319,9 +331,14 @@ class Line:
         self.at = instant(row["timestamp"])
         self.key = (row["account"], row["item"])
         self.quantity, self.value = Decimal(row["quantity"]), Decimal(row["value_usd"])
+        self.asset, sign = plain(row["item"])
+        self.units = Decimal(row["units"])
+        self.signed = sign * self.units  # below zero for what is owed
         self.reference, self.kind = Decimal(row["reference_price_usd"]), row["kind"]
         self.happening = row["cause"].rpartition("#")[0]
         word, _, rest = self.happening.partition(":")
+        if word == "log":  # one transaction; its lines are numbered by the log's index
+            self.happening = self.happening.rpartition(":")[0]
         self.word = word
         # trade:venue:kind:SYMBOL:id, in hedge mode trade:venue:kind:SYMBOL:side:id; liquidation alike
         self.instrument = instrument_of(rest) if word in ("trade", "liquidation") else None
@@ -332,7 +349,7 @@ SIDES = ("long", "short")
 
 def is_position(item):
     """venue:kind:SYMBOL, or venue:kind:SYMBOL:side in hedge mode."""
-    return ":" in item
+    return item.count(":") >= 2
 
 
 def contract(item):
@@ -375,7 +392,11 @@ class Audit:
             self.skip("no --data: marks, funding rates and held prices are not checked")
         else:
             self.market = Market(data, self.config, self.rules)
-        self.spot_venue = self.config["spot_venue"]
+        self.spot_venue = self.config.get("spot_venue")
+        self.base = self.config["reference_price"].split(".")[2]
+        for dollar in DOLLARS:
+            self.base = self.base.removesuffix(dollar)
+        self.chain = Chain(self)
 
     def table(self, name):
         """Rows of a CSV file with their line numbers; the header is line 1."""
@@ -399,19 +420,35 @@ class Audit:
     def series_of(self, key):
         """The price series of a holding; None for what the run values at 1."""
         account, item = key
-        if item in DOLLARS:
-            return None
         if is_position(item):
             venue, kind, symbol = contract(item)
             return f"{kind}.{venue}.{symbol}"
+        item, _ = plain(item)
+        if item in DOLLARS:
+            return None
         reference = self.config["reference_price"]
         venue = account.split(".")[0]
         return f"spot.{venue}.{reference.split('.')[2]}" if venue == self.spot_venue else reference
 
+    def rated(self, key):
+        """The token a holding is of when it is valued at a rate in ETH; None for anything else."""
+        if is_position(key[1]):
+            return None
+        asset, _ = plain(key[1])
+        return None if asset in DOLLARS or asset in ETHERS or asset in (self.base, "ETH", "BTC") else asset
+
+    def rate(self, key):
+        """ETH per unit as the marks have it, its state, and whether its growth is yield."""
+        asset = self.rated(key)
+        return (ONE, None, None) if asset is None else self.chain.market.rate(asset, self.now)
+
+    def signed_units(self, key):
+        return -self.units[key] if key[1].startswith("debt:") else self.units[key]
+
     # -- (a) the ledger by itself ------------------------------------------------------------------
 
     def audit_ledger(self):
-        causes, held = {}, defaultdict(Decimal)
+        causes, held, stood_for = {}, defaultdict(Decimal), defaultdict(Decimal)
         legs = defaultdict(Decimal)
         step = 0
         self.step_of = []
@@ -425,21 +462,26 @@ class Audit:
                 step += 1
             self.step_of.append(step)
             if line.kind != "trade":
-                worth = rounded(line.quantity * line.reference)
-                self.check("ledger.csv", line.number, "value = quantity x reference price", worth, line.value)
+                worth = rounded(line.signed * line.reference)
+                self.check("ledger.csv", line.number, "value = units x reference price", worth, line.value)
             elif line.instrument and line.instrument.split(":")[1] == "spot":
                 legs[line.happening, line.number - int(row["cause"].rpartition("#")[2])] += line.value
             item = row["item"]
-            if item in self.rules.decimals:
-                unit = Decimal(1).scaleb(-self.rules.decimals[item])
-                self.check("ledger.csv", line.number, "quantity in units of the asset", ZERO, line.quantity % unit)
-            if item in DOLLARS:
+            if line.asset in self.rules.decimals:
+                unit = Decimal(1).scaleb(-self.rules.decimals[line.asset])
+                if item == line.asset:
+                    self.check("ledger.csv", line.number, "quantity in units of the asset", ZERO, line.quantity % unit)
+                self.check("ledger.csv", line.number, "units in units of the asset", ZERO, line.units % unit)
+            if item == line.asset or is_position(item):
+                self.check("ledger.csv", line.number, "what is not scaled stands for itself", line.quantity, line.units)
+            stood_for[line.key] += line.units
+            if line.asset in DOLLARS:
                 self.check("ledger.csv", line.number, "reference price of a dollar", ONE, line.reference)
             held[line.key] += line.quantity
-            last = index + 1 == len(self.ledger) or self.ledger[index + 1].happening != line.happening
+            last = line.word == "log" or index + 1 == len(self.ledger) or self.ledger[index + 1].happening != line.happening
             if last and not is_position(item):
                 self.check("ledger.csv", line.number, f"{item} in {row['account']} is not below zero",
-                           True, held[line.key] >= 0)
+                           True, held[line.key] >= 0 and stood_for[line.key] >= 0)
         for (happening, first), total in legs.items():
             self.check("ledger.csv", first, f"legs of {happening} cancel out", ZERO, total)
         self.check("ledger.csv", len(self.ledger) + 1, "every line lies within the run", True,
@@ -449,7 +491,7 @@ class Audit:
 
     def replay(self):
         """Walks the steps; checks positions.csv, equity.csv, funding and fills on the way."""
-        self.held, self.cost = defaultdict(Decimal), defaultdict(Decimal)
+        self.held, self.cost, self.units = defaultdict(Decimal), defaultdict(Decimal), defaultdict(Decimal)
         self.fills = self.fills_by_cause()
         self.unbooked = defaultdict(list)
         for row in self.summary["unbooked_funding"]:
@@ -461,6 +503,7 @@ class Audit:
             where[row["account"], row["item"]] = (number, row)
         if self.market:
             self.market.want(name for name in {self.series_of(line.key) for line in self.ledger} if name)
+            self.market.want(name for name in self.chain.covered if name.startswith("dex."))
         opening, before, next_line = None, ZERO, 0
         self.totals = defaultdict(Decimal)
         for index, (number, now, row) in enumerate(self.equity):
@@ -475,11 +518,13 @@ class Audit:
             # What filled when the bar opened is held at the funding instants within it, at every venue.
             for lines in filter(self.at_opening, happenings):
                 self.post_happening(lines, buckets)
+            self.chain.begin(now)
             self.expect_funding(now)
             for lines in happenings:
                 if not self.at_opening(lines):
                     self.post_happening(lines, buckets)
             self.report_unbooked()
+            self.chain.end(now)
             equity = self.audit_positions(now, positions.pop(iso(now), {}))
             opening = self.audit_equity(number, row, equity, before, opening, buckets)
             before = equity
@@ -491,15 +536,26 @@ class Audit:
 
     def mark(self, key):
         name = self.series_of(key)
-        return ONE if name is None else self.market.series[name].mark
+        if name is None:
+            return ONE
+        mark = self.market.series[name].mark
+        return mark if self.rated(key) is None else rounded(mark * self.rate(key)[0])
+
+    def mark_state(self, key):
+        """The less certain of the price and the rate."""
+        name, rated = self.series_of(key), self.rated(key) is not None
+        if name is None or not self.market:
+            return "par" if name is None else None
+        states = [self.market.series[name].state] + ([self.rate(key)[1]] if rated else [])
+        return max(states, key=STATES.index)
 
     def happening(self, first):
         """The lines of one happening, from its first on."""
         lines = [self.ledger[first]]
-        for line in self.ledger[first + 1:first + 8]:
-            if line.happening != lines[0].happening:
+        for index in range(first + 1, len(self.ledger)):
+            if self.ledger[index].happening != lines[0].happening:
                 break
-            lines.append(line)
+            lines.append(self.ledger[index])
         return lines
 
     def post_happening(self, lines, buckets):
@@ -511,14 +567,19 @@ class Audit:
             self.audit_funding(lines)
         elif word == "liquidation":
             self.audit_liquidation(lines)
+        elif word == "log":
+            self.chain.transaction(lines)
+        elif word == "other":
+            self.chain.own_happening(lines)
         for line in lines:
             self.held[line.key] += line.quantity
+            self.units[line.key] += line.units
             if is_position(line.key[1]) and line.kind == "trade":
                 self.cost[line.key] += line.value
             if line.kind == "realized_pnl":
                 self.cost[line.key[0], line.instrument] += line.value
             if line.kind == "trade":
-                buckets["slippage"] += rounded(line.quantity * line.reference) - line.value
+                buckets["slippage"] += rounded(line.signed * line.reference) - line.value
             elif line.kind in KIND_BUCKET:
                 buckets[KIND_BUCKET[line.kind]] += line.value
             elif line.kind in ("deposit", "withdrawal"):
@@ -529,9 +590,11 @@ class Audit:
                 moved = self.mark(line.key) - line.reference
                 if self.at_opening(lines):
                     reference = self.market.reference.mark - self.market.reference.open
-                    buckets["basis"] += rounded(line.quantity * (moved - reference))
+                    buckets["basis"] += rounded(line.signed * (moved - reference))
                     moved = reference
-                buckets["price"] += rounded(line.quantity * moved)
+                buckets["price"] += rounded(line.signed * moved)
+        if word == "log":
+            self.chain.posted(lines[0].number)
 
     # -- (b) funding -------------------------------------------------------------------------------
 
@@ -785,7 +848,7 @@ class Audit:
     def audit_positions(self, now, rows):
         """Holdings, marks and margins of the step; returns equity, or None without marks."""
         file, equity = "positions.csv", ZERO
-        expected = {key: q for key, q in self.held.items() if q or self.cost[key]}
+        expected = {key: q for key, q in self.held.items() if q or self.units[key] or self.cost[key]}
         balance, needed = defaultdict(Decimal), defaultdict(Decimal)
         for key, quantity in expected.items():
             account, item = key
@@ -793,7 +856,7 @@ class Audit:
                 self.check(file, "-", f"{iso(now)} {account} {item}", quantity, "no row")
             number, row = rows.get(key, ("-", {}))
             mark = self.mark(key) if self.market else Decimal(row.get("mark_price_usd") or 0)
-            value = rounded(quantity * mark) - self.cost[key]
+            value = rounded(self.signed_units(key) * mark) - self.cost[key]
             equity += value
             if item in DOLLARS or is_position(item):
                 balance[account] += value
@@ -802,9 +865,10 @@ class Audit:
             if not row:
                 continue
             self.check(file, number, f"quantity of {item} in {account}", quantity, Decimal(row["quantity"]))
+            self.check(file, number, f"units of {item} in {account}", self.units[key], Decimal(row["units"]))
             self.check(file, number, f"mark of {item}", mark, Decimal(row["mark_price_usd"] or 0))
             self.check(file, number, f"value of {item} in {account}", value, Decimal(row["value_usd"] or 0))
-            state = "par" if item in DOLLARS else self.market and self.market.series[self.series_of(key)].state
+            state = self.mark_state(key)
             if state:
                 self.check(file, number, f"state of the mark of {item}", state, row["mark_state"])
             cost = Decimal(row["open_cost_usd"]) if row["open_cost_usd"] else ZERO
@@ -835,16 +899,20 @@ class Audit:
         if self.config["share_class"] not in DOLLARS:
             share = rounded(equity / reference)
         self.check(file, number, "equity in the share class", share, Decimal(row["equity_share_class"]))
-        delta = sum((q for key, q in self.held.items() if self.series_of(key)), ZERO)
-        self.check(file, number, "net delta", delta, Decimal(row["net_delta_base"]))
+        held = {key: self.signed_units(key) for key, units in self.units.items() if self.series_of(key)}
+        tokens = any(units and self.rated(key) for key, units in held.items())
+        if self.market or not tokens:
+            delta = sum((self.delta(key, units) for key, units in held.items()), ZERO)
+            self.check(file, number, "net delta", delta, Decimal(row["net_delta_base"]))
         exact = list(BUCKETS)
         if self.market:
             self.check(file, number, "reference price", self.market.reference.mark, reference)
             if opening:
                 self.market_moves(opening, buckets)
         else:
-            exact = [b for b in BUCKETS if b not in ("price", "basis")]
-            for bucket in ("price", "basis"):
+            by_marks = ("price", "basis", "staking_yield")
+            exact = [b for b in BUCKETS if b not in by_marks]
+            for bucket in by_marks:
                 buckets[bucket] = Decimal(row[bucket])
         for bucket in exact:
             self.check(file, number, f"bucket {bucket}", buckets[bucket], Decimal(row[bucket]))
@@ -855,17 +923,27 @@ class Audit:
         self.check(file, number, "residual", residual, Decimal(row["residual"]))
         self.check(file, number, "residual is rounding", ZERO, residual, TOLERANCE * max(abs(equity), ONE))
         if self.market:
-            marks = {key: (q, self.mark(key)) for key, q in self.held.items() if q and self.series_of(key)}
+            marks = {key: (q, self.delta(key, q), self.market.series[self.series_of(key)].mark, self.rate(key)[0])
+                     for key, q in held.items() if q}
             return marks, self.market.reference.mark
         return None
+
+    def delta(self, key, units):
+        """Units of the underlying that a holding stands for."""
+        return units if self.rated(key) is None or not units else rounded(units * self.rate(key)[0])
 
     def market_moves(self, opening, buckets):
         """price = delta at the start x move of the reference; basis = what marks moved beyond it."""
         marks, reference = opening
         move = self.market.reference.mark - reference
-        buckets["price"] += rounded(sum((q for q, _ in marks.values()), ZERO) * move)
-        for key, (quantity, mark) in marks.items():
-            buckets["basis"] += rounded(quantity * (self.mark(key) - mark - move))
+        buckets["price"] += rounded(sum((delta for _, delta, _, _ in marks.values()), ZERO) * move)
+        for key, (units, delta, mark, rate) in marks.items():
+            now = self.market.series[self.series_of(key)].mark
+            buckets["basis"] += rounded(delta * (now - mark - move))
+            after, _, grows = self.rate(key)
+            if after != rate:
+                bucket = "staking_yield" if grows else "basis"
+                buckets[bucket] += rounded(units * rounded(now * (after - rate)))
 
     # -- (f) transfers -------------------------------------------------------------------------------
 
@@ -1013,6 +1091,7 @@ class Audit:
         total = sum((Decimal(r["exposed_notional"]) for r in s["unbooked_funding"]), ZERO)
         self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
         self.check("executions.csv", "-", "fills without ledger lines", [], sorted(self.fills))
+        self.check("executions.csv", "-", "transactions without ledger lines", [], sorted(self.chain.requests))
         self.audit_statistics(equity, flows)
 
     def audit_share_class(self, rows, equity, flows):
@@ -1062,6 +1141,7 @@ class Audit:
         start, end = instant(self.summary["from"]), instant(self.summary["to"])
         stated = {row["series"] for row in self.summary["coverage"]}
         used = {self.config["reference_price"]} | {self.series_of(line.key) for line in self.ledger} - {None}
+        used |= {self.chain.market.rate_series(line.asset)[0] for line in self.ledger if self.rated(line.key)}
         used |= {name.replace("perp.", "funding.", 1) for name in used if name.startswith("perp.")}
         self.check("summary.json", "coverage", "every series used is covered", [], sorted(used - stated))
         coverage, gaps, proxies = [], [], {}
@@ -1072,9 +1152,23 @@ class Audit:
                 section = self.rules.instrument(venue, "perp", symbol, start).get("funding") or {}
                 every = timedelta(hours=int(section.get("interval_hours", 8)))
             own, other = self.market.instants(series), self.market.instants(proxy)
+            rows = self.chain.market.rows(series) if kind in ROW_KINDS else None
+            if kind in ROW_KINDS:
+                own = set(rows.known_at) if rows else set()
+                stand_in = self.chain.market.rows(proxy) if proxy else None
+                other = set(stand_in.known_at) if stand_in else set()
+            if kind.startswith("reward"):
+                paid = sum(1 for at in own if start < at <= end)
+                coverage.append({"series": series, "expected": paid, "present": paid})
+                continue
+            until = end
             at = start - timedelta(seconds=start.timestamp() % every.total_seconds()) + every
+            if rows:
+                every = rows.interval
+                at = start - timedelta(seconds=start.timestamp() % every.total_seconds())
+                until = end - SLACK
             row, last = {"series": series, "expected": 0, "present": 0}, None
-            while at <= end:
+            while at <= until:
                 row["expected"] += 1
                 if at in own:
                     row["present"] += 1
