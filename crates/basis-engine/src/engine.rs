@@ -468,6 +468,21 @@ impl Engine {
                 );
                 self.venue_event(event, Label::literal("liquidation"), detail);
             }
+            VenueEventKind::LendingLiquidation {
+                account,
+                collateral,
+                seized,
+                debt,
+                repaid,
+                health_factor,
+            } => {
+                self.tight.counts.liquidations += 1;
+                let detail = format!(
+                    "{account}: {seized} {collateral} taken for {repaid} {debt} of debt; health \
+                     factor {health_factor}"
+                );
+                self.venue_event(event, Label::literal("liquidation"), detail);
+            }
             VenueEventKind::LateFill { instruction, fill } => {
                 self.tight.keep_late_fill(event, *instruction, fill);
                 let detail = format!(

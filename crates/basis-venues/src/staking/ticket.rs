@@ -5,6 +5,7 @@ use basis_core::instruction::ClaimUnstake;
 use basis_core::ledger::EntryKind;
 use basis_core::market::MarketView;
 use basis_core::num::{MathError, U256, Value};
+use basis_core::protocol::gas::TRANSACTION;
 use basis_core::protocol::liquid_staking::RequestId;
 use basis_core::types::{InstructionId, Timestamp};
 
@@ -117,6 +118,7 @@ impl<P: StakingPool> Staking<P> {
         transaction: &mut Transaction<'_>,
         claim: &ClaimUnstake,
     ) -> Result<(), Refusal> {
+        transaction.spend_gas(TRANSACTION);
         if let Some(instruction) = claim.ticket {
             return self.claim_one(transaction, instruction);
         }
@@ -156,7 +158,9 @@ impl<P: StakingPool> Staking<P> {
                 Some(P::NAMES.not_final),
             ));
         }
-        transaction.spend_gas(gas_of(&vec![P::NAMES.gas.claim; ticket.requests.len()]));
+        let requests = u64::try_from(ticket.requests.len()).unwrap_or(u64::MAX);
+        let each = P::NAMES.gas.claim.gas().saturating_sub(TRANSACTION);
+        transaction.spend_gas(each.saturating_mul(requests));
         let Some(pool) = &mut self.pool else {
             return Ok(());
         };

@@ -340,6 +340,8 @@ class Line:
         if word == "log":  # one transaction; its lines are numbered by the log's index
             self.happening = self.happening.rpartition(":")[0]
         self.word = word
+        # Of what came about by itself on chain: interest, staking, or the pool's liquidation.
+        self.topic = rest.split(":")[1] if word == "other" else word
         # trade:venue:kind:SYMBOL:id, in hedge mode trade:venue:kind:SYMBOL:side:id; liquidation alike
         self.instrument = instrument_of(rest) if word in ("trade", "liquidation") else None
 
@@ -413,6 +415,7 @@ class Audit:
                 return True
         elif expected == found:
             return True
+        file = "ledger.csv" if file.startswith("chain: ") else file  # the topic of a line
         self.differences.append({"file": file, "row": row, "what": what,
                                  "expected": str(expected), "found": str(found)})
         return False
@@ -1077,7 +1080,7 @@ class Audit:
         costs = {name: -self.totals[name] for name in ("fees", "slippage", "gas", "borrow_cost", "transfer_cost", "liquidation")}
         for name, cost in (*costs.items(), ("total", sum(costs.values(), ZERO))):
             self.check(file, f"costs.{name}", "buckets that cost, turned round", cost, Decimal(s["costs"][name]))
-        happenings = {line.happening: line.word for line in self.ledger}
+        happenings = {line.happening: line.topic for line in self.ledger}
         count = lambda word: sum(1 for w in happenings.values() if w == word)
         counted = {"steps": len(rows), "fills": sum(1 for _, r in self.executions if r["instrument"]),
                    "liquidations": count("liquidation"), "funding_payments": sum(1 for line in self.ledger if line.word == "funding"),

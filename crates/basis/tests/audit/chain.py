@@ -349,23 +349,52 @@ class Chain:
                 self.audit.check("chain: health", number, "debt over collateral is at most max_ltv", True, debt <= collateral * Decimal(most))
 
     def liquidation(self, lines):
-        """Collateral seized and debt repaid stand in the pool's ratio; only below a health factor of one."""
-        self.liquidated_at, check = self.now, self.audit.check
+        """Below a health factor of one: the debt by its close factor, the collateral for it and the bonus."""
+        self.liquidated_at, check, now = self.now, self.audit.check, self.now
         if not self.market:
             return
-        standing = self.standing(self.now)
-        if standing:
-            check("chain: liquidation", lines[0].number, "the health factor was below one", True, standing[2] < standing[1])
+        standing, first = self.standing(now), lines[0].number
         taken = {plain(line.key[1])[1]: line for line in lines if line.kind == "liquidation"}
-        if not check("chain: liquidation", lines[0].number, "collateral and debt", [-1, 1], sorted(taken)):
+        if not check("chain: liquidation", first, "collateral and debt, both priced", ([-1, 1], True),
+                     (sorted(taken), standing is not None)):
             return
-        seized, repaid = taken[1], taken[-1]
-        (collateral, _), (debt, _) = plain(seized.key[1]), plain(repaid.key[1])
+        check("chain: liquidation", first, "the health factor was below one", True, standing[2] < standing[1])
+        collateral, debt = (plain(taken[side].key[1])[0] for side in (1, -1))
+        seller, owed = self.reserves[collateral], self.reserves[debt]
+        scaled = {(asset, side): self.scaled(side, asset) for asset in {collateral, debt} for side in ("shares", "debt")}
+        owed.update(seconds(now), scaled[debt, "debt"])
+        seller.update(seconds(now), scaled[collateral, "debt"])
+        indices = seller.index("shares", seconds(now)), owed.index("debt", seconds(now))
+        whole = ray_mul(scaled[debt, "debt"], indices[1])
+        health = standing[2] / standing[1]
+        repaid = percent_mul(whole, 5000 if health > Decimal("0.95") else 10000)
         row = self.market.risk[collateral]
         bonus = Decimal(row["emode_liquidation_bonus" if self.e_mode() and row["emode"] else "liquidation_bonus"])
-        due = -repaid.units * self.market.oracle(debt, self.now) / self.market.oracle(collateral, self.now) * (1 + bonus)
-        check("chain: liquidation", seized.number, "collateral taken is the debt repaid and the bonus", quantized(due, 8),
-              quantized(-seized.units, 8), Decimal("1e-6") * due)
+        bonus = 10000 + int(bonus * 10000)
+        prices = [int(self.market.oracle(asset, now).scaleb(8)) for asset in (collateral, debt)]
+        units = [10**self.decimals(asset) for asset in (collateral, debt)]
+        amount = percent_mul(prices[1] * repaid * units[0] // (prices[0] * units[1]), bonus)
+        held = ray_mul(scaled[collateral, "shares"], indices[0])
+        if amount > held:
+            worth = prices[0] * held * units[1] // (prices[1] * units[0])
+            amount, repaid = held, (worth * 10000 + bonus // 2) // bonus
+        part = int(self.settings["aave"].get("liquidation_protocol_fee_bps", 1000))
+        fee = percent_mul(amount - (amount * 10000 + bonus // 2) // bonus, part)
+        seized = ray_div(amount - fee, indices[0])
+        moved = seized + min(ray_div(fee, indices[0]), scaled[collateral, "shares"] - seized)
+        self.lines, self.wallet, self.topic = [], {}, "liquidation"
+        for asset, side, scaled_out, out, index, kind in (
+                (collateral, "shares", moved, amount, indices[0], "interest"),
+                (debt, "debt", ray_div(repaid, indices[1]), repaid, indices[1], "borrow_cost")):
+            item = f"{side}:{asset}"
+            self.book("liquidation", LENDER, item, -self.amount(asset, scaled_out), -self.amount(asset, out))
+            scaled[asset, side] -= scaled_out
+            rest = ray_mul(scaled[asset, side], index) - self.units(side, asset) + out
+            if rest:
+                self.book(kind, LENDER, item, ZERO, self.amount(asset, rest))
+        self.compare(lines)
+        for asset in (collateral, debt):
+            self.reserves[asset].move_rates(seconds(now), scaled[asset, "shares"], scaled[asset, "debt"])
 
     # -- transactions --------------------------------------------------------------------------------------
 

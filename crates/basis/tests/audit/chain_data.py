@@ -171,7 +171,7 @@ class ChainMarket:
             price, known, _ = found
             if known != now:
                 spot = self.market.reference
-                price = quantized(price * spot.mark / (spot.at(known) or spot.mark))
+                price = quantized(quantized(price * spot.mark / (spot.at(known) or spot.mark)), 8)
             return quantized(price, 8, ROUND_FLOOR)
         if self.rows(f"oracle.aave.{asset}_ETH"):
             found, ether = self.newest(f"oracle.aave.{asset}_ETH", now), self.oracle("WETH", now)

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-const TABLES: [&str; 5] = [
+pub(crate) const TABLES: [&str; 5] = [
     "config.yaml",
     "equity.csv",
     "executions.csv",
@@ -27,7 +27,7 @@ const TABLES: [&str; 5] = [
 const FUNDING_PROXY: &str = "data.proxies.funding.okx.BTCUSDT=funding.bybit.BTCUSDT";
 
 /// The recorded data, when it and Python are there.
-fn data_directory() -> Option<PathBuf> {
+pub(crate) fn data_directory() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("BASIS_SHARED_DIR").map_or_else(beside, PathBuf::from);
     let data = shared.join("data");
@@ -38,7 +38,7 @@ fn data_directory() -> Option<PathBuf> {
     python().then_some(data)
 }
 
-fn python() -> bool {
+pub(crate) fn python() -> bool {
     let found = Command::new("python3").arg("--version").output().is_ok();
     if !found {
         eprintln!("SKIPPED: no python3 to run the auditor with");
@@ -48,7 +48,7 @@ fn python() -> bool {
 
 /// A directory of the running test that does not exist yet. Tests run in threads of one process or
 /// each in its own, depending on the runner: only the test's name tells them apart in both.
-fn fresh(name: &str) -> PathBuf {
+pub(crate) fn fresh(name: &str) -> PathBuf {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default().replace("::", "-");
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{name}"));
@@ -56,7 +56,7 @@ fn fresh(name: &str) -> PathBuf {
     path
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -85,7 +85,7 @@ fn backtest_with(data: &Path, name: &str, to: &str, capital: &str, settings: &[&
     out
 }
 
-fn audit(run: &Path, data: Option<&Path>) -> Output {
+pub(crate) fn audit(run: &Path, data: Option<&Path>) -> Output {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/audit.py");
     let mut command = Command::new("python3");
     command.arg("-B").arg(program).arg(run);
@@ -95,7 +95,7 @@ fn audit(run: &Path, data: Option<&Path>) -> Output {
     command.output().unwrap()
 }
 
-fn assert_agrees(run: &Path, data: Option<&Path>) -> String {
+pub(crate) fn assert_agrees(run: &Path, data: Option<&Path>) -> String {
     let done = audit(run, data);
     let report = text(&done.stdout);
     assert_eq!(
@@ -144,7 +144,7 @@ fn assert_found(name: &str, file: &str, column: &str, matches: impl Fn(&str) -> 
     assert_found_in(short_run(&data), &data, name, (file, column), matches);
 }
 
-fn assert_found_in(
+pub(crate) fn assert_found_in(
     original: &Path,
     data: &Path,
     name: &str,

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod audit_chain;
 mod backtest;
 mod commands;
 mod configuration;
