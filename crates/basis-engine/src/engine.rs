@@ -7,12 +7,13 @@
 //! **Invariants.** Nothing here reads a wall clock or does I/O. The same parts give the same result,
 //! byte for byte. Only this loop mutates the books.
 
+mod happenings;
+
 use std::sync::Arc;
 
 use basis_core::clock::VirtualClock;
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
-use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::executor::{self, Executor};
 use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
@@ -22,7 +23,7 @@ use basis_core::num::{Price, Quantity, Rounding, Value};
 use basis_core::plan::{Action, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{Label, SeriesId, Span, Timestamp, Venue};
+use basis_core::types::{SeriesId, Span, Timestamp, Venue};
 use basis_core::venue::ExecutionInterface;
 
 use crate::account::{Books, Exposure, SharedPositions};
@@ -429,98 +430,6 @@ impl Engine {
         }
         self.tight
             .reconcile_touched(&self.view, &self.books, touched)
-    }
-
-    fn take_event(&mut self, mut event: VenueEvent) -> Result<(), ComponentError> {
-        for entry in event.entries.drain(..) {
-            self.books.post(&self.view, entry)?;
-        }
-        let event = &event;
-        if let Some(parked) = &mut self.parked {
-            parked.hear(&event.kind);
-        }
-        match &event.kind {
-            VenueEventKind::Funding { .. } => self.tight.counts.funding_payments += 1,
-            VenueEventKind::FundingMissing {
-                instrument,
-                position,
-                exposed_notional,
-            } => {
-                self.unbooked.push(UnbookedFunding {
-                    series: instrument.funding_series(),
-                    at: event.at,
-                    position: *position,
-                    exposed_notional: *exposed_notional,
-                });
-            }
-            VenueEventKind::Liquidation {
-                instrument,
-                position,
-                price,
-                fee,
-                margin_balance,
-                maintenance_margin,
-            } => {
-                self.tight.counts.liquidations += 1;
-                let detail = format!(
-                    "{instrument}: {position} closed at {price}, fee {fee}; margin balance \
-                     {margin_balance} against maintenance {maintenance_margin}"
-                );
-                self.venue_event(event, Label::literal("liquidation"), detail);
-            }
-            VenueEventKind::LendingLiquidation {
-                account,
-                collateral,
-                seized,
-                debt,
-                repaid,
-                health_factor,
-            } => {
-                self.tight.counts.liquidations += 1;
-                let detail = format!(
-                    "{account}: {seized} {collateral} taken for {repaid} {debt} of debt; health \
-                     factor {health_factor}"
-                );
-                self.venue_event(event, Label::literal("liquidation"), detail);
-            }
-            VenueEventKind::LateFill { instruction, fill } => {
-                self.tight.keep_late_fill(event, *instruction, fill);
-                let detail = format!(
-                    "{} {} {} at {}",
-                    fill.instrument,
-                    fill.side.as_str(),
-                    fill.quantity,
-                    fill.price
-                );
-                self.venue_event(event, Label::literal("late_fill"), detail);
-            }
-            VenueEventKind::OrderFailed { instruction, error } => {
-                let detail = format!("instruction {instruction}: {error}");
-                self.venue_event(event, Label::literal("order_failed"), detail);
-            }
-            VenueEventKind::TransferArrived {
-                instruction,
-                account,
-                asset,
-                amount,
-            } => {
-                let detail = format!("instruction {instruction}: {amount} {asset} in {account}");
-                self.venue_event(event, Label::literal("transfer_arrived"), detail);
-            }
-            VenueEventKind::Other { name, .. } => self.venue_event(event, *name, String::new()),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn venue_event(&self, event: &VenueEvent, what: Label, detail: String) {
-        let data = EventData::VenueEvent {
-            venue: event.venue,
-            what,
-            detail,
-        };
-        self.events
-            .record(Event::new(event.at, Component::TightLoop, data));
     }
 
     /// Goes on with a parked plan, or asks the strategy. `true` when a block ran.

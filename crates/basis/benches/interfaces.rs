@@ -8,7 +8,6 @@
     clippy::unwrap_used,
     reason = "a benchmark stops at the first surprise"
 )]
-#![expect(missing_docs, reason = "criterion's macros define the items")]
 
 use std::hint::black_box;
 use std::sync::Arc;

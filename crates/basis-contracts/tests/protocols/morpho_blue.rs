@@ -8,8 +8,8 @@ use basis_core::protocol::morpho_blue::{
     MarketTerms, Moved, Position, Refusal, Totals, User, flash_loan,
 };
 
-use basis_contracts::args;
 use basis_contracts::abi::{call, mapping_slot, tuple};
+use basis_contracts::args;
 use basis_contracts::morpho::{self as chain, Amount, Irm, USERS};
 use basis_contracts::random::Random;
 use basis_contracts::{ADMIN, GENESIS, Output, Revert, U256, user};

@@ -94,7 +94,9 @@ pub(super) fn check_market(config: &RunConfig, data: &MarketData) -> Result<(), 
     if chain.target_ltv.is_zero() {
         return Ok(());
     }
-    let factor = mode.liquidation_threshold.div(chain.target_ltv, Rounding::Floor)?;
+    let factor = mode
+        .liquidation_threshold
+        .div(chain.target_ltv, Rounding::Floor)?;
     let rung = config.risk.health.deleverage;
     if factor <= rung {
         return refuse(format!(
