@@ -148,8 +148,10 @@ pub(super) fn sorted(subject: &Subject) -> Check {
     let tidy = &mut |desk: &mut Desk, _: Option<&Execution>| -> Check {
         for (venue, rows) in desk.positions()? {
             let keys: Vec<_> = rows.iter().map(|row| (row.account, row.item)).collect();
-            let rising = keys.windows(2).all(|pair| pair[0] < pair[1]);
-            ensure!(rising, "{venue} reports in the order {keys:?}");
+            ensure!(
+                keys.is_sorted_by(|a, b| a < b),
+                "{venue} reports in the order {keys:?}"
+            );
             for row in &rows {
                 let empty = row.quantity.is_zero() && row.units.is_zero();
                 ensure!(!empty, "{venue} reports an empty row: {row:?}");

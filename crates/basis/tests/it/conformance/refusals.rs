@@ -116,8 +116,8 @@ pub(super) fn missing(subject: &Subject) -> Check {
         }
         let e = found.ok_or_else(|| format!("without {series}: executed"))?;
         // What any venue's series would do is named with a star.
-        let parts: Vec<_> = series.split('.').collect();
-        let any = format!("{}.*.{}", parts[0], parts[2]);
+        let of = series.split('.').nth(1).unwrap_or_default();
+        let any = series.replace(&format!(".{of}."), ".*.");
         let text = e.to_string();
         let named = text.contains(series) || text.contains(&any);
         ensure!(named, "without {series}: {text} does not name it");

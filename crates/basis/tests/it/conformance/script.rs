@@ -149,11 +149,8 @@ pub(super) fn swap(pool: &str, way: [&str; 2], amount_in: &str, minimum_out: &st
 
 /// `supply`, `withdraw`, `borrow` or `repay`, in a named market unless it is empty.
 pub(super) fn lend(kind: &str, asset: &str, units: &str, market: &str) -> Operation {
-    let mut lending = json!({ "asset": asset, "amount": amount(units) });
-    if !market.is_empty() {
-        lending["market"] = json!(market);
-    }
-    op(json!({ kind: lending }))
+    let market = (!market.is_empty()).then_some(market);
+    op(json!({ kind: { "asset": asset, "amount": amount(units), "market": market } }))
 }
 
 pub(super) fn e_mode(category: u8) -> Operation {

@@ -10,6 +10,9 @@ use super::script::{
 /// Instructions that prepare a state, and those that it must refuse.
 pub(super) type Probe = (Vec<Operation>, Vec<Operation>);
 
+/// An operation of any amount, and an amount that is too much.
+pub(super) type Amount = (fn(&str) -> Operation, &'static str);
+
 /// One venue under the suite.
 pub(super) struct Subject {
     pub(super) venue: &'static str,
@@ -18,7 +21,7 @@ pub(super) struct Subject {
     /// Unknown asset, symbol, pool, market, account, order, ticket.
     pub(super) unknown: fn() -> Vec<Operation>,
     /// Everything that has an amount, and an amount above what is there.
-    pub(super) amounts: &'static [(fn(&str) -> Operation, &'static str)],
+    pub(super) amounts: &'static [Amount],
     /// Below a minimum, above a cap or maximum.
     pub(super) bounds: fn() -> Probe,
     /// More decimals than the asset has.
