@@ -194,7 +194,18 @@ pub(super) const SUBJECTS: &[Subject] = &[
             settle(lend("supply", "USDT", "1234.567891", ""));
             settle(e_mode(1));
             settle(lend("borrow", "WETH", "8", ""));
-            script.wait(50);
+            script.wait(42);
+            // Amounts that leave what is left a unit more or less than the difference.
+            for _ in 0..8 {
+                script.settle("aave", lend("supply", "weETH", "0.123456789123456789", ""));
+                script.settle("aave", lend("borrow", "WETH", "0.111111111111111111", ""));
+                script.wait(1);
+                script.settle(
+                    "aave",
+                    lend("withdraw", "weETH", "0.033333333333333333", ""),
+                );
+                script.settle("aave", lend("repay", "WETH", "0.077777777777777777", ""));
+            }
             let mut settle = |operation| script.settle("aave", operation);
             settle(lend("repay", "WETH", "3", ""));
             settle(lend("withdraw", "weETH", "1", ""));
