@@ -18,6 +18,10 @@ use super::{ETH, settings};
 /// What is sent for the purchase above its price: moves while it is under way, fee and lot.
 const BUFFER: Rate = Rate::literal("0.03");
 
+/// What must be left of the buffer when it arrives; a move on the way is no reason to send more, which
+/// costs a transfer again.
+const LEFT: Rate = Rate::literal("0.005");
+
 /// Decimals an amount sent is cut to: no venue sends more of them.
 const SENT_DECIMALS: u32 = 8;
 
@@ -63,9 +67,10 @@ pub(in super::super) fn top_up(context: &Context<'_>) -> Result<Option<Decision>
     let cost = size
         .notional(price.mark, Rounding::Ceil)?
         .max(spot.min_notional);
+    let enough = cost.at_rate(Rate::ONE.add(LEFT)?, Rounding::Ceil)?;
     let cost = cost.at_rate(Rate::ONE.add(BUFFER)?, Rounding::Ceil)?;
     let cash = Value::new(holds(accounts.spot, quote).get());
-    if cash >= cost {
+    if cash >= enough {
         let size = size.max(
             spot.min_notional
                 .per(price.mark, Rounding::Ceil)?
