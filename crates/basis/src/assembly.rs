@@ -292,6 +292,7 @@ fn stalled(e: basis_core::executor::ExecutorError) -> ComponentError {
 /// A run that is ready to start.
 pub struct Prepared {
     engine: Engine,
+    chain: SimulatedChain,
     warnings: Vec<Problem>,
     unavailable: Vec<(Venue, ComponentError)>,
 }
@@ -323,7 +324,8 @@ impl Prepared {
     /// # Errors
     /// Whatever stops the engine; CRITICAL ones want a restart.
     pub fn run(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
-        self.engine.run(progress)
+        let result = self.engine.run(progress)?;
+        Ok(with_assumptions(result, &self.chain))
     }
 
     /// The same with the steps handed to `sink` as they are closed; the result holds none of them.
@@ -335,8 +337,15 @@ impl Prepared {
         sink: &mut dyn StepSink,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
-        self.engine.run_into(sink, progress)
+        let result = self.engine.run_into(sink, progress)?;
+        Ok(with_assumptions(result, &self.chain))
     }
+}
+
+/// Adds how the protocols of the chain were simulated to what the result rests on.
+fn with_assumptions(mut result: RunResult, chain: &SimulatedChain) -> RunResult {
+    result.assumptions.extend(chain.assumptions());
+    result
 }
 
 /// Makes the interfaces and the engine of one run.
@@ -373,6 +382,7 @@ pub fn prepare(
     })?;
     Ok(Prepared {
         engine,
+        chain: world.chain,
         warnings,
         unavailable,
     })

@@ -1136,6 +1136,13 @@ class Audit:
             return {}
         events = [json.loads(line) for line in path.read_text().splitlines()]
         sent = [e["data"] for e in events if e["event_type"] == "instruction"]
+        left = defaultdict(list)
+        for line in self.ledger:
+            left[line.row["instruction_id"]].append(line.number)
+        for data in sent:
+            if data["outcome"] == "failed":
+                ident = str(data["instruction_id"])
+                self.check("ledger.csv", "-", f"rows that the refused instruction {ident} left", [], left[ident])
         return {"orders": sum(1 for d in sent if d["operation"] in ("spot_trade", "perp_trade")),
                 "rejections": sum(1 for d in sent if d["outcome"] == "failed")}
 

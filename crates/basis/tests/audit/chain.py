@@ -453,6 +453,7 @@ class Chain:
     def derive(self, number, row, name, body, lines):
         """Works the request out step by step and compares every line with what must be there."""
         self.lines, self.actual, self.gas_units, self.instruction = [], lines, 0, row["instruction_id"]
+        self.topic = "flash loans"
         self.wallet = {item: quantity for (account, item), quantity in self.audit.held.items() if account == WALLET}
         self.extra = defaultdict(Decimal)
         steps, group = (body, True) if name == "atomic" else ([{"venue": row["venue"], name: body}], False)
@@ -469,6 +470,7 @@ class Chain:
             self.operate(step.get("venue") or self.only_venue(operation, ask), operation, ask)
             gas += self.gas_units - BASE + CAST_STEP
         if loan:
+            self.topic = "flash loans"
             self.move(loan[0], -loan[1])
             if loan[2] == "aave":
                 bps = int(self.settings["aave"].get("flash_loan_premium_bps", 5))
@@ -533,13 +535,12 @@ class Chain:
             self.wallet[item] = self.wallet.get(item, ZERO) + quantity
 
     def topic_of(self, kind):
-        return kind if kind == "gas" else getattr(self, "topic", "flash loans")
+        return kind if kind == "gas" else self.topic
 
     def wallet_line(self, kind, asset, amount):
         self.add(WALLET, asset, amount, amount, quantized(amount * self.price(asset)), kind)
 
     def move(self, asset, amount):
-        self.topic = "flash loans" if not self.lines else getattr(self, "topic", "flash loans")
         self.wallet_line("transfer", asset, amount)
 
     def book(self, kind, account, item, quantity, units):

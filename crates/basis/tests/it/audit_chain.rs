@@ -106,6 +106,26 @@ fn a_year_of_each_mode_agrees() {
 }
 
 #[test]
+fn hedged_stakes_agree() {
+    let Some(data) = data_directory() else { return };
+    let settings = [
+        "data.gaps=hold",
+        "data.proxies.perp.okx.ETHUSDT=perp.bybit.ETHUSDT",
+        "data.proxies.funding.okx.ETHUSDT=funding.bybit.ETHUSDT",
+    ];
+    for (mode, kinds) in [
+        (
+            "usdt_market_neutral",
+            ["flash loans", "health", "swaps"].as_slice(),
+        ),
+        ("usdt_market_neutral_no_leverage", &["staking", "reward"]),
+    ] {
+        let run = backtest(&data, mode, mode, "2024-10-31", &settings);
+        assert_checked(&run, &data, kinds);
+    }
+}
+
+#[test]
 fn recorded_indices_are_met_where_own_size_is_off() {
     let Some(data) = data_directory() else { return };
     let settings = [
@@ -354,6 +374,59 @@ fn other_indices_rates_and_gas_prices_give_other_numbers() {
         fs::write(&path, text.replace(row, &higher)).unwrap();
         assert_reported(run, &other, what);
     }
+}
+
+/// The page that the auditor's own table is copied from says what the backtest charges.
+#[test]
+fn the_documented_gas_is_what_is_charged() {
+    use basis::core::protocol::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation, TRANSACTION};
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run-directory.md");
+    let page = fs::read_to_string(page).unwrap();
+    let figure = |gas: u64| format!("{},{:03}", gas / 1_000, gas % 1_000);
+    let swap = GasOperation::UniswapV3Swap { ticks_crossed: 1 };
+    let pair = |a: GasOperation, b: GasOperation| [figure(a.gas()), figure(b.gas())].join(", ");
+    use GasOperation as Op;
+    for (name, gas) in [
+        ("wrap ETH", figure(Op::WethDeposit.gas())),
+        ("unwrap WETH", figure(Op::WethWithdraw.gas())),
+        ("Aave supply", figure(Op::AaveSupply.gas())),
+        ("Aave withdraw", figure(Op::AaveWithdraw.gas())),
+        ("Aave borrow", figure(Op::AaveBorrow.gas())),
+        ("Aave repay", figure(Op::AaveRepay.gas())),
+        ("Aave e-mode", figure(Op::AaveSetEMode.gas())),
+        ("Uniswap swap (one tick crossed)", figure(swap.gas())),
+        (
+            "Curve exchange, two coins",
+            figure(Op::CurveExchange2.gas()),
+        ),
+        ("Lido stake", figure(Op::LidoSubmit.gas())),
+        ("Lido wrap, unwrap", pair(Op::LidoWrap, Op::LidoUnwrap)),
+        (
+            "Lido request, claim (each)",
+            pair(Op::LidoRequestWithdrawal, Op::LidoClaimWithdrawal),
+        ),
+        ("EtherFi stake", figure(Op::EtherFiDeposit.gas())),
+        (
+            "EtherFi wrap, unwrap",
+            pair(Op::EtherFiWrap, Op::EtherFiUnwrap),
+        ),
+        (
+            "EtherFi request, claim (each)",
+            pair(Op::EtherFiRequestWithdrawal, Op::EtherFiClaimWithdrawal),
+        ),
+        ("claim of KING", figure(Op::KingClaim.gas())),
+        ("redemption of KING", figure(Op::KingUnwrap.gas())),
+    ] {
+        assert!(
+            page.contains(&format!("| {name} | {gas} |")),
+            "{name} {gas}"
+        );
+    }
+    let group = [TRANSACTION, CAST, CAST_FLASH_LOAN, CAST_STEP].map(figure);
+    let [base, cast, loan, step] = group;
+    let says = format!("A group costs {base} + {cast}, {loan} more with a flash loan");
+    assert!(page.contains(&says), "{says}");
+    assert!(page.contains(&format!("+ {step}.")), "{step}");
 }
 
 /// A directory as `data`, of links but for a copy of `file`.
