@@ -26,16 +26,13 @@ use basis_core::transit::Transit;
 use basis_core::types::{SeriesId, Span, Timestamp, Venue};
 use basis_core::venue::ExecutionInterface;
 
-use crate::account::{Books, Exposure, SharedPositions};
+use crate::account::{Books, Exposure, RiskView, SharedPositions};
 use crate::config::RunConfig;
 use crate::event_log::EventLog;
 use crate::numeraire::ShareAttribution;
 use crate::parked::Parked;
 use crate::pnl::Attribution;
-use crate::result::{
-    MarginColumn, PriceColumn, RefusedWithdrawal, RunResult, StepColumns, StepEnd, TokenColumn,
-    UnbookedFunding,
-};
+use crate::result::{RefusedWithdrawal, RunResult, StepColumns, StepEnd, UnbookedFunding};
 use crate::risk::{Passing, RiskLevel, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
@@ -100,6 +97,7 @@ pub struct Engine {
     books: Books,
     exposure: Exposure,
     risk: RiskMonitor,
+    risk_view: RiskView,
     strategy: Box<dyn Strategy>,
     tight: TightLoop,
     events: Arc<EventLog>,
@@ -188,7 +186,7 @@ impl Engine {
         let reference = books.reference();
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
-        let (columns, slots) = columns_of(&view);
+        let (columns, slots) = StepColumns::of(&view);
         let tokens = view.tokens().map(|(_, mark)| mark).collect();
         let share_attribution = config.is_in_kind().then(ShareAttribution::default);
         let mut tight = TightLoop::new(
@@ -205,6 +203,7 @@ impl Engine {
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: RiskMonitor::new(config.risk, setup::dust(&config)),
+            risk_view: RiskView::new(config.risk, &view),
             strategy,
             config,
             rules,
@@ -310,10 +309,7 @@ impl Engine {
         self.tight.clock.advance_to(at);
         self.happenings(at)?;
         self.look()?;
-        let interfaces = self.tight.venues.iter().map(|slot| &slot.interface);
-        let own = interfaces.flat_map(|interface| interface.isolated_margins(&self.view));
-        self.exposure
-            .refresh_isolated(&self.books, &self.view, own)?;
+        self.look_isolated()?;
         let reference = self.reference_mark();
         self.refuse_withdrawals(at)?;
         let passing = self.passing(at)?;
@@ -330,8 +326,16 @@ impl Engine {
         };
         if acted {
             self.look()?;
+            self.look_isolated()?;
         }
         self.close_step(at)
+    }
+
+    /// Reckons the positions that stand on collateral of their own.
+    fn look_isolated(&mut self) -> Result<(), ComponentError> {
+        let interfaces = self.tight.venues.iter().map(|slot| &slot.interface);
+        let own = interfaces.flat_map(|interface| interface.isolated_margins(&self.view));
+        self.exposure.refresh_isolated(&self.books, &self.view, own)
     }
 
     /// Values the books and reckons exposure, margins and lending accounts.
@@ -712,27 +716,10 @@ impl Engine {
             column.price.push(price);
             column.state.push(self.view.state_of(*mark));
         }
-        let done = steps.at.len();
-        for margin in &self.exposure.margins {
-            let known = steps
-                .margins
-                .iter()
-                .position(|column| column.account == margin.account);
-            let index = known.unwrap_or(steps.margins.len());
-            if known.is_none() {
-                let empty = vec![Value::ZERO; done - 1];
-                steps.margins.push(MarginColumn {
-                    account: margin.account,
-                    margin_balance: empty.clone(),
-                    maintenance_margin: empty,
-                });
-            }
-            if let Some(column) = steps.margins.get_mut(index) {
-                column.margin_balance.push(margin.margin_balance);
-                column.maintenance_margin.push(margin.maintenance_margin);
-            }
-        }
-        Ok(())
+        steps.push_margins(&self.exposure.margins);
+        let state = (&self.books, &self.view, &self.exposure);
+        self.risk_view
+            .close_step(at, state, self.risk.level(), &mut steps.risk)
     }
 
     fn finish(self) -> Result<RunResult, ComponentError> {
@@ -759,6 +746,7 @@ impl Engine {
             executions: self.tight.executions,
             events: self.events.take(),
             attribution: self.attribution,
+            risk: self.risk_view.finish(),
             share_attribution: self.share_attribution,
             statistics,
             share_statistics,
@@ -797,27 +785,4 @@ fn check_residual(at: Timestamp, residual: Value, equity: Value) -> Result<(), C
         Code::PnlOpen,
         format!("residual {residual} at {at} with equity {equity} is beyond rounding ({bound})"),
     ))
-}
-
-fn columns_of(view: &MarketView) -> (StepColumns, Vec<SlotId>) {
-    let mut columns = StepColumns::default();
-    let mut slots = Vec::new();
-    let series: Vec<(SeriesId, SlotId)> = view.series().collect();
-    for (series, slot) in series {
-        slots.push(slot);
-        columns.prices.push(PriceColumn {
-            series,
-            mark: Vec::new(),
-            state: Vec::new(),
-        });
-    }
-    columns.tokens = view
-        .tokens()
-        .map(|(asset, _)| TokenColumn {
-            asset,
-            price: Vec::new(),
-            state: Vec::new(),
-        })
-        .collect();
-    (columns, slots)
 }

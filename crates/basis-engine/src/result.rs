@@ -5,10 +5,11 @@ use basis_core::execution::Fill;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::{Coverage, PriceState};
+use basis_core::market::{Coverage, MarketView, PriceState, SlotId};
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
 
+use crate::account::{MarginAccount, RiskColumns, RiskSummary};
 use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
 
@@ -39,6 +40,8 @@ pub struct RunResult {
     pub attribution: Attribution,
     /// The same in the share class; absent where that is a stablecoin.
     pub share_attribution: Option<ShareAttribution>,
+    /// How near to liquidation everything came.
+    pub risk: RiskSummary,
     /// Statistics.
     pub statistics: Statistics,
     /// Statistics in the share class; absent where that is a stablecoin.
@@ -98,9 +101,53 @@ pub struct StepColumns {
     pub tokens: Vec<TokenColumn>,
     /// Margin of every perp account per step.
     pub margins: Vec<MarginColumn>,
+    /// How far everything is from liquidation.
+    pub risk: RiskColumns,
 }
 
 impl StepColumns {
+    /// Columns for the series and tokens of `view`, and the slots of the series.
+    pub(crate) fn of(view: &MarketView) -> (Self, Vec<SlotId>) {
+        let mut columns = Self::default();
+        let mut slots = Vec::new();
+        for (series, slot) in view.series() {
+            slots.push(slot);
+            columns.prices.push(PriceColumn {
+                series,
+                mark: Vec::new(),
+                state: Vec::new(),
+            });
+        }
+        let tokens = view.tokens().map(|(asset, _)| TokenColumn {
+            asset,
+            price: Vec::new(),
+            state: Vec::new(),
+        });
+        columns.tokens = tokens.collect();
+        (columns, slots)
+    }
+
+    /// Adds the margins of the step that was added last.
+    pub(crate) fn push_margins(&mut self, margins: &[MarginAccount]) {
+        let done = self.at.len();
+        for margin in margins {
+            let is_its = |column: &MarginColumn| column.account == margin.account;
+            let index = self.margins.iter().position(is_its).unwrap_or_else(|| {
+                let empty = vec![Value::ZERO; done.saturating_sub(1)];
+                self.margins.push(MarginColumn {
+                    account: margin.account,
+                    margin_balance: empty.clone(),
+                    maintenance_margin: empty,
+                });
+                self.margins.len() - 1
+            });
+            if let Some(column) = self.margins.get_mut(index) {
+                column.margin_balance.push(margin.margin_balance);
+                column.maintenance_margin.push(margin.maintenance_margin);
+            }
+        }
+    }
+
     /// Makes room for `rows` more steps.
     pub(crate) fn reserve(&mut self, rows: usize) {
         self.at.reserve(rows);
@@ -122,6 +169,7 @@ impl StepColumns {
             column.margin_balance.reserve(rows);
             column.maintenance_margin.reserve(rows);
         }
+        self.risk.reserve(rows);
     }
 
     /// Drops the steps and keeps the room they had.
@@ -145,6 +193,7 @@ impl StepColumns {
             column.margin_balance.clear();
             column.maintenance_margin.clear();
         }
+        self.risk.clear();
     }
 
     /// Takes the steps out and leaves columns of the same series and accounts with as much room.
@@ -168,6 +217,7 @@ impl StepColumns {
             prices: prices.collect(),
             tokens: tokens.collect(),
             margins: margins.collect(),
+            risk: self.risk.emptied(),
             ..Self::default()
         };
         empty.reserve(self.at.len());

@@ -325,10 +325,8 @@ fn worst_ratio(
     Ok(worst)
 }
 
-/// The perp account with the highest margin ratio.
-fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
-    let worst = worst_ratio(limits, exposure)?;
-    let (account, ratio, isolated) = worst.unwrap_or((Account::WALLET, Rate::ZERO, false));
+/// Where on the ladder a margin ratio is, and the limit it has met; the first one while it is clear.
+pub(crate) fn margin_rung(limits: &RiskConfig, ratio: Rate) -> (RiskLevel, Rate) {
     let rungs = [
         (RiskLevel::Halt, limits.margin_ratio_halt),
         (RiskLevel::Deleverage, limits.margin_ratio_deleverage),
@@ -336,7 +334,27 @@ fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Com
         (RiskLevel::Warn, limits.margin_ratio_warn),
     ];
     let reached = rungs.into_iter().find(|(_, limit)| ratio >= *limit);
-    let (level, limit) = reached.unwrap_or((RiskLevel::Clear, limits.margin_ratio_warn));
+    reached.unwrap_or((RiskLevel::Clear, limits.margin_ratio_warn))
+}
+
+/// Where on the ladder a health factor is, and the limit it has met; the first one while it is clear.
+pub(crate) fn health_rung(limits: &RiskConfig, factor: Rate) -> (RiskLevel, Rate) {
+    let ladder = limits.health;
+    let rungs = [
+        (RiskLevel::Halt, ladder.halt),
+        (RiskLevel::Deleverage, ladder.deleverage),
+        (RiskLevel::ReduceOnly, ladder.reduce_only),
+        (RiskLevel::Warn, ladder.warn),
+    ];
+    let reached = rungs.into_iter().find(|(_, limit)| factor < *limit);
+    reached.unwrap_or((RiskLevel::Clear, ladder.warn))
+}
+
+/// The perp account with the highest margin ratio.
+fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
+    let worst = worst_ratio(limits, exposure)?;
+    let (account, ratio, isolated) = worst.unwrap_or((Account::WALLET, Rate::ZERO, false));
+    let (level, limit) = margin_rung(limits, ratio);
     let mut cut = Rate::ZERO;
     if level == RiskLevel::Deleverage && isolated {
         // A part of an isolated position takes its part of the margin with it: only closing helps.
@@ -373,14 +391,7 @@ fn worst_lending(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Co
             cut: Rate::ZERO,
         });
     };
-    let rungs = [
-        (RiskLevel::Halt, ladder.halt),
-        (RiskLevel::Deleverage, ladder.deleverage),
-        (RiskLevel::ReduceOnly, ladder.reduce_only),
-        (RiskLevel::Warn, ladder.warn),
-    ];
-    let reached = rungs.into_iter().find(|(_, limit)| factor < *limit);
-    let (level, limit) = reached.unwrap_or((RiskLevel::Clear, ladder.warn));
+    let (level, limit) = health_rung(limits, factor);
     let mut cut = Rate::ZERO;
     if level == RiskLevel::Deleverage {
         // Repaying x out of the collateral leaves (C − x) × T ÷ (D − x); that is the wanted factor F

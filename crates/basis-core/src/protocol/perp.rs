@@ -191,14 +191,29 @@ impl PerpRules {
     /// # Errors
     /// [`MathError`] out of range.
     pub fn maintenance_of(&self, size: Quantity, notional: Value) -> Result<Value, MathError> {
+        let (gross, deduction) = self.maintenance_parts(size, notional)?;
+        gross.sub(deduction)
+    }
+
+    /// What [`PerpRules::maintenance_of`] is made of: notional × the tier's rate, rounded up, which
+    /// moves with the price, and the tier's deduction, which does not.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn maintenance_parts(
+        &self,
+        size: Quantity,
+        notional: Value,
+    ) -> Result<(Value, Value), MathError> {
         let Some(tier) = self.tier(size, notional).or(self.tiers.last()) else {
-            return Ok(Value::ZERO);
+            return Ok((Value::ZERO, Value::ZERO));
         };
         let gross = notional.at_rate(tier.maintenance_margin_rate, Rounding::Ceil)?;
-        match self.tier_method {
-            TierMethod::Deduction => gross.sub(tier.deduction),
-            TierMethod::Whole => Ok(gross),
-        }
+        let deduction = match self.tier_method {
+            TierMethod::Deduction => tier.deduction,
+            TierMethod::Whole => Value::ZERO,
+        };
+        Ok((gross, deduction))
     }
 
     /// Initial margin of signed `quantity` at `mark` and `leverage` (>= 1), rounded up.

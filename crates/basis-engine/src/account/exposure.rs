@@ -23,9 +23,14 @@ pub struct MarginAccount {
     pub maintenance_margin: Value,
     /// Notional of the open positions at mark.
     pub notional: Value,
+    /// The same with their signs, short < 0.
+    pub net_notional: Value,
+    /// What a relative move of 1 of every mark adds to the maintenance margin, tiers as they are: the
+    /// margin before the tiers' deductions.
+    pub maintenance_slope: Value,
     /// Indices of the account's cash and positions in the books.
     cash: Vec<usize>,
-    positions: Vec<(usize, PerpRules)>,
+    pub(super) positions: Vec<(usize, PerpRules)>,
 }
 
 impl MarginAccount {
@@ -142,6 +147,8 @@ impl Exposure {
                     margin_balance: Value::ZERO,
                     maintenance_margin: Value::ZERO,
                     notional: Value::ZERO,
+                    net_notional: Value::ZERO,
+                    maintenance_slope: Value::ZERO,
                     cash: books
                         .holdings()
                         .iter()
@@ -167,7 +174,8 @@ impl MarginAccount {
         for cash in self.cash.iter().filter_map(|&at| holdings.get(at)) {
             balance = balance.add(cash.worth)?;
         }
-        let (mut maintenance, mut notional) = (Value::ZERO, Value::ZERO);
+        let (mut deductions, mut slope) = (Value::ZERO, Value::ZERO);
+        let (mut notional, mut net) = (Value::ZERO, Value::ZERO);
         for (at, rules) in &self.positions {
             let Some(position) = holdings.get(*at) else {
                 continue;
@@ -179,12 +187,15 @@ impl MarginAccount {
             balance = balance.add(position.worth)?.sub(position.cost)?;
             let worth = position.worth.abs()?;
             notional = notional.add(worth)?;
-            maintenance =
-                maintenance.add(rules.maintenance_of(position.quantity.abs()?, worth)?)?;
+            net = net.add(position.worth)?;
+            let (gross, deduction) = rules.maintenance_parts(position.quantity.abs()?, worth)?;
+            slope = slope.add(gross)?;
+            deductions = deductions.add(deduction)?;
         }
         self.margin_balance = balance;
-        self.maintenance_margin = maintenance;
-        self.notional = notional;
+        self.maintenance_margin = slope.sub(deductions)?;
+        self.maintenance_slope = slope;
+        (self.notional, self.net_notional) = (notional, net);
         Ok(())
     }
 }

@@ -22,6 +22,10 @@ pub struct IsolatedPosition {
     pub margin_balance: Value,
     /// Below this the venue liquidates it.
     pub maintenance_margin: Value,
+    /// Quantity × mark, short < 0.
+    pub net_notional: Value,
+    /// What a relative move of 1 of the mark adds to the maintenance margin, its tier as it is.
+    pub maintenance_slope: Value,
 }
 
 impl IsolatedPosition {
@@ -42,11 +46,14 @@ impl IsolatedPosition {
             return Ok(None);
         };
         let result = held.worth.sub(held.cost)?;
+        let (slope, deduction) = perp.maintenance_parts(held.quantity.abs()?, held.worth.abs()?)?;
         Ok(Some(Self {
             account,
             instrument: key,
             margin_balance: Value::new(own.margin.get()).add(result)?,
-            maintenance_margin: perp.maintenance_of(held.quantity.abs()?, held.worth.abs()?)?,
+            maintenance_margin: slope.sub(deduction)?,
+            net_notional: held.worth,
+            maintenance_slope: slope,
         }))
     }
 }

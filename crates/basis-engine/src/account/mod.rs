@@ -3,6 +3,7 @@
 mod books;
 mod exposure;
 mod isolated;
+mod risk_view;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -10,4 +11,8 @@ mod tests;
 pub use books::{Books, Holding, Pricing};
 pub use exposure::{Exposure, MarginAccount};
 pub use isolated::{IsolatedPosition, margin_ratio};
+pub use risk_view::{
+    Direction, LendingStanding, MarginStanding, RiskColumns, RiskRow, RiskSubject, RiskSummary,
+    RiskView, Standing, TokenStanding, WorstRisk,
+};
 pub use shared::SharedPositions;

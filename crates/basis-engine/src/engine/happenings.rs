@@ -18,7 +18,12 @@ impl Engine {
         }
         let counts = &mut self.tight.counts;
         match &event.kind {
-            VenueEventKind::Funding { .. } => counts.funding_payments += 1,
+            VenueEventKind::Funding {
+                instrument, rate, ..
+            } => {
+                counts.funding_payments += 1;
+                self.risk_view.settled(instrument.funding_series(), *rate);
+            }
             VenueEventKind::Liquidation { .. } | VenueEventKind::LendingLiquidation { .. } => {
                 counts.liquidations += 1;
             }
