@@ -303,6 +303,7 @@ pub(super) mod tests {
                 "ledger.csv",
                 "positions.csv",
                 "report.html",
+                "risk.csv",
                 "summary.json",
             ]
         );

@@ -14,6 +14,7 @@ mod events;
 mod holdings;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod risk;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;

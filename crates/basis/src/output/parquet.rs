@@ -294,7 +294,7 @@ mod tests {
             writer.take(StepChunk { steps, ledger }).unwrap();
         }
         let report = writer.finish(&result, &sample::context()).unwrap();
-        for name in ["equity", "positions", "ledger", "executions"] {
+        for name in ["equity", "positions", "risk", "ledger", "executions"] {
             let text = std::fs::read_to_string(out.join(format!("{name}.csv"))).unwrap();
             let lines: Vec<_> = text.lines().map(str::to_owned).collect();
             let file = format!("{name}.parquet");

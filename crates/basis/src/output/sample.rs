@@ -10,11 +10,16 @@ use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Label, RunId, Side, Span,
     Symbol, Timestamp, Venue,
 };
+use basis_engine::account::{
+    LendingStanding, MarginStanding, RiskColumns, RiskRow, RiskSubject, RiskSummary, Standing,
+    TokenStanding, WorstRisk,
+};
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{
     Counts, ExecutionRow, MarginColumn, PriceColumn, RunResult, Statistics, StepColumns, StepEnd,
     UnbookedFunding,
 };
+use basis_engine::risk::RiskLevel;
 
 use super::{OutputContext, Timing};
 
@@ -202,6 +207,80 @@ fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) ->
     }
 }
 
+/// The perp account in both steps; in the second a lending account and a token beside it.
+fn standings() -> [Standing; 4] {
+    let value = |text: &str| text.parse::<Value>().unwrap();
+    let margin = |balance, maintenance, notional, cost| {
+        Standing::Margin(MarginStanding {
+            balance: value(balance),
+            maintenance: value(maintenance),
+            slope: value(maintenance),
+            net_notional: value(notional),
+            funding_cost_per_day: cost,
+        })
+    };
+    [
+        margin("29963.978", "240", "-60050", Some(24.076_416)),
+        margin("29819.998", "180.6", "-45150", Some(-6.02)),
+        Standing::Lending(LendingStanding {
+            health_factor: Rate::literal("1.25"),
+            borrow_rate: Rate::literal("0.02"),
+            supply_rate: Rate::literal("0"),
+            collateral: value("1000"),
+            staked: value("500"),
+            staking_growth: 0.03,
+        }),
+        Standing::Token(TokenStanding {
+            market: Rate::literal("0.9975"),
+            protocol: Rate::literal("1.05"),
+        }),
+    ]
+}
+
+fn subjects() -> Vec<RiskSubject> {
+    let of = |account, item| RiskSubject { account, item };
+    let lender = Account::new(Venue::literal("aave"), Label::literal("main"));
+    vec![
+        of(Some(account("usdm")), None),
+        of(Some(lender), None),
+        of(None, Some(Item::Asset(Asset::literal("weETH")))),
+    ]
+}
+
+fn risk_columns() -> RiskColumns {
+    let rows = standings().into_iter().zip([0, 0, 1, 2]);
+    RiskColumns {
+        subjects: subjects(),
+        rows: rows
+            .map(|(standing, subject)| RiskRow {
+                subject,
+                level: RiskLevel::Clear,
+                standing,
+            })
+            .collect(),
+        row_ends: vec![1, 4],
+        gross_delta: vec![Quantity::literal("2"), Quantity::literal("1.75")],
+        level: vec![RiskLevel::Clear; 2],
+    }
+}
+
+fn risk_summary() -> RiskSummary {
+    let [worst, _, lending, token] = standings();
+    let standings = [(worst, 1), (lending, 2), (token, 2)];
+    let worst = subjects().into_iter().zip(standings);
+    RiskSummary {
+        level: RiskLevel::Clear,
+        worst: worst
+            .map(|(subject, (standing, hour))| WorstRisk {
+                subject,
+                value: standing.value(),
+                at: instant(hour),
+                standing,
+            })
+            .collect(),
+    }
+}
+
 /// Two steps; equity 100,000 comes in with the first.
 #[expect(clippy::too_many_lines, reason = "one literal")]
 pub(crate) fn result() -> RunResult {
@@ -270,6 +349,7 @@ pub(crate) fn result() -> RunResult {
                 margin_balance: vec![value("29963.978"), value("29819.998")],
                 maintenance_margin: vec![value("240"), value("180.6")],
             }],
+            risk: risk_columns(),
         },
         ends: Some([
             end(
@@ -337,6 +417,7 @@ pub(crate) fn result() -> RunResult {
         ],
         attribution: step("0", "-50", "6.02", "-12", "-30.022"),
         share_attribution: None,
+        risk: risk_summary(),
         share_statistics: None,
         statistics: Statistics {
             total_return: -0.00086,
@@ -402,6 +483,13 @@ pub(crate) fn step_by_step(result: &RunResult) -> Vec<(StepColumns, Vec<LedgerEn
                 tokens: Vec::new(),
                 prices: prices.collect(),
                 margins: margins.collect(),
+                risk: RiskColumns {
+                    subjects: steps.risk.subjects.clone(),
+                    rows: steps.risk.rows_of(step).to_vec(),
+                    row_ends: vec![steps.risk.rows_of(step).len()],
+                    gross_delta: vec![steps.risk.gross_delta[step]],
+                    level: vec![steps.risk.level[step]],
+                },
             };
             (columns, lines)
         })

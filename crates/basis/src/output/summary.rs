@@ -8,7 +8,7 @@ use basis_engine::pnl::Attribution;
 use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, UnbookedFunding};
 use serde_json::{Map, Value as Json, json};
 
-use super::{OutputContext, in_share_class, is_par};
+use super::{OutputContext, in_share_class, is_par, risk};
 
 /// The summary of a run: amounts as decimal strings, statistics as numbers, keys sorted.
 #[must_use]
@@ -53,6 +53,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "attribution": attribution(&result.attribution),
         "attribution_share_class": result.share_attribution.as_ref().map(share_attribution),
         "costs": costs(&result.attribution),
+        "risk": risk::summary(&result.risk),
         "counts": counts(&result.counts),
         "coverage": result.coverage.iter().map(covered).collect::<Vec<_>>(),
         "gaps": result.coverage.iter().flat_map(|c| &c.gaps).map(gap).collect::<Vec<_>>(),
@@ -280,6 +281,11 @@ mod tests {
             ("/gaps/1/treatment", "held"),
             ("/assumptions/0/text", "1 USDT is 1 USD"),
             ("/health/0/state", "healthy"),
+            ("/risk/level", "clear"),
+            ("/risk/worst/0/account", "binance.usdm"),
+            ("/risk/worst/0/measure", "margin_ratio"),
+            ("/risk/worst/0/value", "0.008009617414616978"),
+            ("/risk/worst/0/at", "2024-05-01T01:00:00Z"),
         ] {
             assert_eq!(
                 json.pointer(path).and_then(Json::as_str),

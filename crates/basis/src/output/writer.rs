@@ -16,6 +16,7 @@ use super::csv::Table;
 use super::directory::{self, Partial, Stopwatch, WriteReport, WrittenFile};
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetTable;
+use super::risk::{RISK, Risk};
 use super::rows::{Column, Rows};
 use super::tables::{Equity, POSITIONS, Positions, equity_columns};
 use super::{Format, OutputContext};
@@ -23,11 +24,12 @@ use super::{Format, OutputContext};
 /// Chunks that wait to be written.
 const WAITING_MAX: usize = 8;
 
-/// `equity` and `positions` in one format.
+/// `equity`, `positions` and `risk` in one format.
 #[derive(Debug)]
 struct StepTables<T> {
     equity: Equity<T>,
     positions: Positions<T>,
+    risk: Risk<T>,
     ending: &'static str,
 }
 
@@ -39,16 +41,19 @@ impl<T: Rows> StepTables<T> {
     ) -> Result<Self, ComponentError> {
         let equity = table(&format!("equity.{ending}"), &equity_columns())?;
         let positions = table(&format!("positions.{ending}"), &POSITIONS)?;
+        let risk = table(&format!("risk.{ending}"), &RISK)?;
         Ok(Self {
             equity: Equity::new(equity, share_class),
             positions: Positions::new(positions, share_class),
+            risk: Risk::new(risk),
             ending,
         })
     }
 
     fn write(&mut self, chunk: &StepChunk) -> Result<(), ComponentError> {
         self.equity.write(&chunk.steps)?;
-        self.positions.write(&chunk.steps, &chunk.ledger)
+        self.positions.write(&chunk.steps, &chunk.ledger)?;
+        self.risk.write(&chunk.steps)
     }
 
     fn finish(self, files: &mut Vec<WrittenFile>) -> Result<(), ComponentError> {
@@ -57,6 +62,8 @@ impl<T: Rows> StepTables<T> {
         files.push(WrittenFile::new(format!("equity.{ending}"), equity));
         let positions = self.positions.finish()?;
         files.push(WrittenFile::new(format!("positions.{ending}"), positions));
+        let risk = self.risk.finish()?;
+        files.push(WrittenFile::new(format!("risk.{ending}"), risk));
         Ok(())
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! Everything shown comes from the files of the run directory, so the page that `basis backtest`
 //! writes and the one that `basis report` makes later are the same bytes. Numbers of `summary.json`
-//! are shown as they stand there; what the page adds (drawdown over time, distance to liquidation,
-//! the market's funding) is reckoned in floats, for reading only, by formulas the page prints.
+//! are shown as they stand there; what the page adds (drawdown over time, the market's funding) is reckoned in floats, for reading only, by formulas the page prints.
 //!
 //! It is not a second place where results are reckoned, and it asks nothing of the network.
 //!
@@ -17,6 +16,7 @@ mod html;
 mod page;
 mod positions;
 mod read;
+mod risk;
 mod sections;
 mod series;
 mod share_class;
@@ -33,6 +33,7 @@ use serde_json::Value as Json;
 use equity::{EquityCharts, Frame};
 use positions::PositionCharts;
 use read::unreadable;
+use risk::RiskCharts;
 use trades::Trades;
 
 /// Name of the page in a run directory.
@@ -45,6 +46,7 @@ pub struct RunReport {
     config: String,
     equity: EquityCharts,
     positions: PositionCharts,
+    risk: RiskCharts,
     trades: Trades,
 }
 
@@ -96,6 +98,7 @@ impl RunReport {
             });
             let equity = equity::charts(directory, frame);
             let trades = trades::executions(directory, range);
+            let risk = risk::charts(directory, range);
             let (payments, positions) = positions
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -105,6 +108,7 @@ impl RunReport {
                 config,
                 equity,
                 positions,
+                risk: risk?,
                 trades,
                 summary: summary.clone(),
             })

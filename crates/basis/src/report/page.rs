@@ -48,7 +48,7 @@ pub(super) fn run(run: &RunReport) -> String {
 
 /// Every chart of the page, in its order.
 fn charts(run: &RunReport) -> Vec<&Chart> {
-    let (equity, positions) = (&run.equity, &run.positions);
+    let (equity, positions, risk) = (&run.equity, &run.positions, &run.risk);
     let mut charts = vec![&equity.equity];
     charts.extend(&equity.class);
     charts.extend([
@@ -57,10 +57,10 @@ fn charts(run: &RunReport) -> Vec<&Chart> {
         &positions.exposure,
         &equity.delta,
         &positions.margin,
-        &positions.distance,
-        &positions.funding,
-        &equity.price,
+        &risk.distance,
     ]);
+    charts.extend(risk.health.iter().chain(&risk.discount));
+    charts.extend([&positions.funding, &equity.price]);
     charts
 }
 
@@ -83,11 +83,7 @@ fn chart_sections(run: &RunReport) -> String {
             "Exposure",
             figure(&positions.exposure) + &figure(&equity.delta),
         ),
-        (
-            "margin",
-            "Margin",
-            figure(&positions.margin) + &figure(&positions.distance),
-        ),
+        ("margin", "Margin", margin_figures(run)),
         (
             "funding",
             "Funding",
@@ -99,6 +95,16 @@ fn chart_sections(run: &RunReport) -> String {
         .iter()
         .map(|(id, title, body)| section(id, title, body))
         .collect()
+}
+
+/// Margin ratio and distances; of lending accounts and staking tokens only where there are any.
+fn margin_figures(run: &RunReport) -> String {
+    let risk = &run.risk;
+    let mut figures = figure(&run.positions.margin) + &figure(&risk.distance);
+    for chart in risk.health.iter().chain(&risk.discount) {
+        figures.push_str(&figure(chart));
+    }
+    figures
 }
 
 fn tables(run: &RunReport) -> String {

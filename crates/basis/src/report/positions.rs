@@ -1,5 +1,4 @@
-//! What `positions.csv` gives: exposure, margin, distance to liquidation, and the funding rates that
-//! the payments imply.
+//! What `positions.csv` gives: exposure, margin, and the funding rates that the payments imply.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +14,6 @@ use super::trades::{Payment, venue_of};
 pub(super) struct PositionCharts {
     pub(super) exposure: Chart,
     pub(super) margin: Chart,
-    pub(super) distance: Chart,
     pub(super) funding: Chart,
     /// By venue.
     pub(super) venues: BTreeMap<String, VenueFunding>,
@@ -38,9 +36,6 @@ pub(super) struct VenueFunding {
 struct Slot {
     account: String,
     item: String,
-    is_position: bool,
-    /// Which of the perp accounts.
-    margin: Option<usize>,
     /// The step it was last seen in.
     seen: u64,
     quantity: f64,
@@ -81,8 +76,6 @@ struct Account {
     name: String,
     /// Margin balance and maintenance margin.
     margin: Option<(f64, f64)>,
-    /// Signed worth of its positions.
-    notional: f64,
 }
 
 /// A payment with the rate it implies.
@@ -110,7 +103,6 @@ struct Pass<'a> {
     implied: Vec<Implied<'a>>,
     exposure: Sampler,
     margin: Sampler,
-    distance: Sampler,
 }
 
 const COLUMNS: [&str; 8] = [
@@ -146,7 +138,6 @@ pub(super) fn charts(
         implied: Vec::with_capacity(payments.len()),
         exposure: Sampler::new(range),
         margin: Sampler::new(range),
-        distance: Sampler::new(range),
     };
     let mut instant = Vec::new();
     while let Some(row) = table.next()? {
@@ -185,12 +176,6 @@ impl Pass<'_> {
         };
         (slot.seen, slot.quantity, slot.mark) = (self.step, quantity, mark);
         let worth = quantity * mark;
-        let margin = slot.margin;
-        if slot.is_position
-            && let Some(account) = margin.and_then(|at| self.accounts.get_mut(at))
-        {
-            account.notional += worth;
-        }
         if !is_par {
             self.long += worth.max(0.0);
             self.short += worth.min(0.0);
@@ -207,13 +192,13 @@ impl Pass<'_> {
             _ => self.slots.iter().position(is).unwrap_or(self.slots.len()),
         };
         if index == self.slots.len() {
-            let is_position = item.contains(&b':');
-            let margin = is_position.then(|| self.account(row.text(1)));
+            if item.contains(&b':') {
+                // The perp accounts keep the order in which they first held something.
+                self.account(row.text(1));
+            }
             self.slots.push(Slot {
                 account: row.text(1).to_owned(),
                 item: row.text(2).to_owned(),
-                is_position,
-                margin,
                 seen: 0,
                 quantity: 0.0,
                 before: 0.0,
@@ -249,11 +234,11 @@ impl Pass<'_> {
         self.cursor = 0;
         (self.long, self.short) = (0.0, 0.0);
         for account in &mut self.accounts {
-            (account.margin, account.notional) = (None, 0.0);
+            account.margin = None;
         }
     }
 
-    /// Ratio and distance of every account; the worst decides what the charts keep.
+    /// The ratio of every account; the worst decides what the chart keeps.
     fn push_margins(&mut self) {
         let ratio = |account: &Account| match account.margin {
             Some((balance, required)) if balance > 0.0 => required / balance * 100.0,
@@ -262,9 +247,6 @@ impl Pass<'_> {
         let ratios: Vec<f64> = self.accounts.iter().map(ratio).collect();
         let worst = ratios.iter().copied().fold(0.0, f64::max);
         self.margin.push(self.at, worst, &ratios);
-        let distances: Vec<f64> = self.accounts.iter().map(distance_percent).collect();
-        let nearest = distances.iter().copied().fold(f64::INFINITY, f64::min);
-        self.distance.push(self.at, nearest, &distances);
     }
 
     /// Payments up to the step, with the rate that payment, position and mark imply.
@@ -292,14 +274,9 @@ impl Pass<'_> {
 
     fn finish(self, range: (i64, i64)) -> PositionCharts {
         let names: Vec<String> = self.accounts.iter().map(|a| a.name.clone()).collect();
-        let per_account = |sampler: Sampler| {
-            let (x, columns) = sampler.finish();
-            let named = names.iter().zip(columns).enumerate();
-            let series = named.map(|(color, (name, values))| Series::new(name, color, values));
-            (x, series.collect())
-        };
-        let (margin_x, margin) = per_account(self.margin);
-        let (distance_x, distance) = per_account(self.distance);
+        let (margin_x, columns) = self.margin.finish();
+        let named = names.iter().zip(columns).enumerate();
+        let margin = named.map(|(color, (name, values))| Series::new(name, color, values));
         let venues = by_venue(&self.implied);
         PositionCharts {
             exposure: exposure_chart(self.exposure),
@@ -313,41 +290,12 @@ impl Pass<'_> {
                 kind: Kind::Line,
                 decimals: 3,
                 x: margin_x,
-                series: margin,
-            },
-            distance: Chart {
-                id: "distance",
-                title: "Distance to liquidation",
-                unit: "% price move".to_owned(),
-                note: "Move of all marks of the account at which its margin balance equals its \
-                       maintenance margin: (balance − maintenance) ÷ |maintenance − signed \
-                       notional|. Upward for a short account, downward for a long one; the margin \
-                       rate is taken as it stands."
-                    .to_owned(),
-                kind: Kind::Line,
-                decimals: 2,
-                x: distance_x,
-                series: distance,
+                series: margin.collect(),
             },
             funding: funding_chart(range, &self.implied, &venues),
             venues,
         }
     }
-}
-
-/// Move of the marks, in percent, at which balance and maintenance meet.
-///
-/// With signed notional V, balance B and maintenance M, a relative move x makes them B + V·x and
-/// M·(1 + x), so x = (B − M) ÷ (M − V).
-fn distance_percent(account: &Account) -> f64 {
-    let Some((balance, required)) = account.margin else {
-        return f64::NAN;
-    };
-    let slope = required - account.notional;
-    if slope == 0.0 {
-        return f64::NAN;
-    }
-    ((balance - required) / slope).abs() * 100.0
 }
 
 fn exposure_chart(sampler: Sampler) -> Chart {
@@ -453,23 +401,6 @@ mod tests {
             item: "okx:perp:BTCUSDT".to_owned(),
             value,
         }
-    }
-
-    #[test]
-    fn a_short_account_is_liquidated_by_a_rise_to_where_balance_meets_maintenance() {
-        let account = Account {
-            name: String::new(),
-            margin: Some((1_000.0, 10.0)),
-            notional: -2_000.0,
-        };
-        let x = distance_percent(&account) / 100.0;
-        assert!((1_000.0 - 2_000.0 * x - 10.0 * (1.0 + x)).abs() < 1e-9);
-        let long = Account {
-            notional: 2_000.0,
-            ..account
-        };
-        let x = -distance_percent(&long) / 100.0;
-        assert!((1_000.0 + 2_000.0 * x - 10.0 * (1.0 + x)).abs() < 1e-9);
     }
 
     #[test]
