@@ -117,8 +117,9 @@ pub struct LendingStanding {
     pub collateral: Value,
     /// The part of it that is staking tokens, USD.
     pub staked: Value,
-    /// What the growth of their protocol rates adds to the collateral, per year, over the last day.
-    pub staking_growth: f64,
+    /// What the growth of their protocol rates adds to the collateral, per year, over the last day;
+    /// absent while a rate has no day behind it.
+    pub staking_growth: Option<f64>,
 }
 
 impl LendingStanding {
@@ -143,10 +144,10 @@ impl LendingStanding {
     }
 
     /// Days until the health factor is 1 at the present carry: ln(factor) ÷ (what debt costs − what
-    /// collateral earns). None when the collateral earns as much.
+    /// collateral earns). None when the collateral earns as much, or what it earns is not known yet.
     #[must_use]
     pub fn days(&self) -> Option<f64> {
-        let earned = self.supply_rate.to_f64() + self.staking_growth;
+        let earned = self.supply_rate.to_f64() + self.staking_growth?;
         let falls = self.borrow_rate.to_f64() - earned;
         let above = self.health_factor.to_f64().ln().max(0.0);
         let days = above / falls * DAYS_PER_YEAR;
@@ -364,7 +365,7 @@ struct Token {
 struct Growth {
     slot: PointSlot,
     known_at: Timestamp,
-    per_year: f64,
+    per_year: Option<f64>,
 }
 
 /// Watches how far everything is from liquidation.
@@ -586,7 +587,7 @@ impl RiskView {
         (books, view, _): State<'_>,
     ) -> Result<Standing, ComponentError> {
         let (mut collateral, mut staked) = (Value::ZERO, Value::ZERO);
-        let mut grown = 0.0;
+        let mut grown = Some(0.0);
         for holding in books.holdings() {
             if holding.account != account.account || !holding.worth.is_positive() {
                 continue;
@@ -599,30 +600,27 @@ impl RiskView {
             } = holding.mark()
             {
                 staked = staked.add(holding.worth)?;
-                grown += holding.worth.to_f64() * self.growth(view, slot);
+                let growth = self.growth(view, slot);
+                let added = growth.map(|growth| holding.worth.to_f64() * growth);
+                grown = grown.zip(added).map(|(sum, added)| sum + added);
             }
         }
-        let staking_growth = if collateral.is_positive() {
-            grown / collateral.to_f64()
-        } else {
-            0.0
-        };
         Ok(Standing::Lending(LendingStanding {
             health_factor,
             borrow_rate: account.borrow_rate,
             supply_rate: account.supply_rate,
             collateral,
             staked,
-            staking_growth,
+            staking_growth: grown
+                .filter(|_| collateral.is_positive())
+                .map(|grown| grown / collateral.to_f64()),
         }))
     }
 
     /// Growth of a protocol's rate per year, from the newest value a day or more before its newest to
-    /// that one; zero while there is only one.
-    fn growth(&mut self, view: &MarketView, slot: PointSlot) -> f64 {
-        let Some(newest) = view.point(slot) else {
-            return 0.0;
-        };
+    /// that one.
+    fn growth(&mut self, view: &MarketView, slot: PointSlot) -> Option<f64> {
+        let newest = view.point(slot)?;
         let index = self.growths.iter().position(|known| known.slot == slot);
         let known = index.and_then(|index| self.growths.get_mut(index));
         if let Some(known) = &known
@@ -632,7 +630,7 @@ impl RiskView {
         }
         let day_before = newest.known_at.minus(Span::DAY);
         let before = view.between(slot, Timestamp::MIN, day_before).next_back();
-        let per_year = before.map_or(0.0, |(then, rate)| {
+        let per_year = before.map(|(then, rate)| {
             let years = seconds(newest.known_at.since(then)) / SECONDS_PER_DAY / DAYS_PER_YEAR;
             (newest.value.to_f64() / rate.to_f64()).ln() / years
         });
@@ -687,7 +685,7 @@ mod tests {
             supply_rate: supply.parse().unwrap(),
             collateral: Value::literal("1000"),
             staked: Value::literal("1000"),
-            staking_growth: growth,
+            staking_growth: Some(growth),
         }
     }
 
@@ -748,6 +746,11 @@ mod tests {
         let days = account.days().unwrap();
         assert!((days - 784.212).abs() < 0.001, "{days}");
         assert_eq!(lending("1.04", "0.03", "0.001", 0.03).days(), None);
+        let young = LendingStanding {
+            staking_growth: None,
+            ..account
+        };
+        assert_eq!(young.days(), None, "no day of growth is known");
     }
 
     #[test]

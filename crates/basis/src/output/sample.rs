@@ -228,7 +228,7 @@ fn standings() -> [Standing; 4] {
             supply_rate: Rate::literal("0"),
             collateral: value("1000"),
             staked: value("500"),
-            staking_growth: 0.03,
+            staking_growth: Some(0.03),
         }),
         Standing::Token(TokenStanding {
             market: Rate::literal("0.9975"),

@@ -184,8 +184,8 @@ impl RunWriter {
 
 impl StepSink for RunWriter {
     fn take(&mut self, chunk: StepChunk) -> Result<(), ComponentError> {
-        let sent = self.steps.chunks.as_ref().map(|chunks| chunks.send(chunk));
-        if let Some(Ok(())) = sent {
+        let chunks = self.steps.chunks.as_ref();
+        if chunks.is_some_and(|chunks| chunks.send(chunk).is_ok()) {
             return Ok(());
         }
         // The thread has ended before its time: only an error ends it.
