@@ -206,7 +206,8 @@ mod tests {
         let lending = &charts.distance.series[1].values;
         assert!(lending[0].is_nan(), "it came with the second step");
         assert!((lending[1] - 20.0).abs() < 1e-9);
-        assert_eq!(charts.health.unwrap().series[0].values[1], 1.25);
+        let health = charts.health.unwrap().series[0].values[1];
+        assert!((health - 1.25).abs() < 1e-9);
         let discount = charts.discount.unwrap();
         assert_eq!(discount.series[0].label, "weETH");
         assert!((discount.series[0].values[1] - 5.0).abs() < 1e-9);
@@ -223,7 +224,8 @@ mod tests {
         assert!(charts.health.is_none() && charts.discount.is_none());
         let series = &charts.distance.series;
         assert_eq!(series[1].label, "okx.trading okx:perp:BTCUSDT");
-        assert_eq!((series[0].values[0], series[1].values[0]), (50.0, 25.0));
+        let first = [series[0].values[0], series[1].values[0]];
+        assert_eq!(first, [50.0, 25.0]);
         assert!(series.iter().all(|series| series.values[1].is_nan()));
     }
 }
