@@ -21,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod output;
 pub mod report;
+pub mod stress;
 pub mod sweep;
 
 pub use basis_core as core;

@@ -15,6 +15,7 @@ mod progress;
 mod report;
 mod report_cmd;
 mod schema;
+mod stress;
 mod sweep;
 mod swept;
 mod venues;
@@ -60,6 +61,8 @@ enum Command {
     Backtest(backtest::Arguments),
     /// Run many variants of a mode on one data set, and rank them.
     Sweep(sweep::Arguments),
+    /// Run a mode under every scenario of a list, and hold each result against the run without.
+    Stress(stress::Arguments),
     /// List the venues and what each can do.
     Venues,
     /// Check that a mode (all of them without MODE) is configured soundly and can be created.
@@ -231,7 +234,7 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
     };
     if !matches!(
         command,
-        Command::Backtest(_) | Command::Sweep(_) | Command::Instruct(_)
+        Command::Backtest(_) | Command::Sweep(_) | Command::Stress(_) | Command::Instruct(_)
     ) {
         // Those say first what data they run on.
         session.warn_of_environment();
@@ -239,6 +242,7 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
     match command {
         Command::Backtest(arguments) => backtest::run(&arguments, &session),
         Command::Sweep(arguments) => sweep::run(&arguments, &session),
+        Command::Stress(arguments) => stress::run(&arguments, &session),
         Command::Venues => venues::run(&session),
         Command::Check(arguments) => check::run(&arguments, &session),
         Command::Instruct(arguments) => instruct::run(&arguments, &session),
@@ -251,7 +255,11 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
 fn command_has_config(command: &Command) -> bool {
     matches!(
         command,
-        Command::Backtest(_) | Command::Sweep(_) | Command::Check(_) | Command::Data(_)
+        Command::Backtest(_)
+            | Command::Sweep(_)
+            | Command::Stress(_)
+            | Command::Check(_)
+            | Command::Data(_)
     )
 }
 

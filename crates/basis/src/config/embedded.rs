@@ -43,6 +43,9 @@ pub const VENUES: &[Embedded] = embedded![
     "venues" / "wallet"
 ];
 
+/// The scenarios of `basis stress`.
+pub const SCENARIOS: &[Embedded] = embedded!["stress" / "default"];
+
 /// The file of the mode `name`.
 ///
 /// # Errors

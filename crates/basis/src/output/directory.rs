@@ -74,6 +74,18 @@ pub fn write_run(
     writer.finish(result, context)
 }
 
+/// Writes `files`, each a name and its text, to `out`, which must not exist or be empty.
+///
+/// # Errors
+/// As [`write_run`].
+pub fn write_files(out: &Path, files: &[(&str, String)]) -> Result<PathBuf, ComponentError> {
+    let mut partial = Partial::create(out)?;
+    for (name, text) in files {
+        write_text(&partial.path, name, text)?;
+    }
+    partial.move_to_target()
+}
+
 /// Time taken, for the report of the writing itself; it decides nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stopwatch(std::time::Instant);

@@ -26,7 +26,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
 
-pub use directory::{WriteReport, WrittenFile, check_out_dir, write_run};
+pub use directory::{WriteReport, WrittenFile, check_out_dir, write_files, write_run};
 pub use summary::summary;
 pub use writer::RunWriter;
 
@@ -100,7 +100,7 @@ fn prices_asset(symbol: Symbol, asset: Asset) -> bool {
 
 /// `value` in the share class: itself for a class at par, else divided by the reference price.
 /// Half-even at 18 decimals.
-fn in_share_class(
+pub(crate) fn in_share_class(
     share_class: Asset,
     value: Value,
     reference: Price,

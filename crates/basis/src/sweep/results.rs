@@ -161,7 +161,7 @@ pub fn csv(grid: &Grid, rows: &[Row]) -> String {
     out
 }
 
-fn line<'c>(out: &mut String, cells: impl Iterator<Item = &'c str>) {
+pub(crate) fn line<'c>(out: &mut String, cells: impl Iterator<Item = &'c str>) {
     for (at, cell) in cells.enumerate() {
         if at > 0 {
             out.push(',');

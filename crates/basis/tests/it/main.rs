@@ -22,6 +22,7 @@ mod next_open;
 mod rebalancing;
 mod report;
 mod runner;
+mod scenarios;
 mod stress;
 mod sweep;
 mod tight_loop;

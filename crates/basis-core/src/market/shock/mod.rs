@@ -130,6 +130,12 @@ impl Shock {
             .map_or(Timestamp::MAX, |until| until.plus(self.over))
     }
 
+    /// The first instant from which on it changes no more: wholly there, or wholly gone.
+    #[must_use]
+    pub fn settles_at(&self) -> Timestamp {
+        self.until.unwrap_or(self.at).plus(self.over)
+    }
+
     /// The two ramps: where the effect grows, and where it goes back.
     fn ramps(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
         let ramp = |from: Timestamp| (from, from.plus(self.over));

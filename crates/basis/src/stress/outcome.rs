@@ -1,0 +1,266 @@
+//! What a run under shocks came to, held against the run without them.
+//!
+//! **Invariant.** No amount passes through a float; the drawdown is a statistic and does.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::event::EventData;
+use basis_core::ledger::EntryKind;
+use basis_core::market::Shock;
+use basis_core::num::{Quantity, Rate, Rounding, Value};
+use basis_core::types::{Span, Timestamp, Venue};
+use basis_core::venue::VenueType;
+use basis_engine::result::StepColumns;
+use basis_engine::risk::RiskLevel;
+use basis_engine::{RunConfig, RunResult};
+use basis_venues::registry::Registry;
+
+use crate::output::in_share_class;
+
+/// What happened from the first shock on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// When the first shock begins.
+    pub shock_at: Option<Timestamp>,
+    /// Equity of the base run at the last step before that, in the share class.
+    pub equity_at_shock: Quantity,
+    /// Equity at the end of the run, in the share class.
+    pub equity_end: Quantity,
+    /// What the base run has more at the end, in the share class; negative when it has less.
+    pub loss: Quantity,
+    /// The same over `equity_at_shock`, half-even; absent where that is not positive.
+    pub loss_of_equity: Option<Rate>,
+    /// Largest fall of the time-weighted index in the share class from its peak since the shock, >= 0.
+    pub max_drawdown: f64,
+    /// Positions closed by exchanges.
+    pub liquidations_cex: u64,
+    /// Debts repaid by liquidators of lending protocols.
+    pub liquidations_lending: u64,
+    /// Plans that risk started: cuts, and closing everything.
+    pub risk_actions: u64,
+    /// From the shock to the first of them.
+    pub first_action_after: Option<Span>,
+    /// From the shock to safety.
+    pub safety: Safety,
+    /// Why risk ended the strategy, if it did.
+    pub halted: Option<String>,
+    /// What the attribution of the run leaves unexplained, USD.
+    pub residual: Value,
+}
+
+/// When things were safe again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Safety {
+    /// There was no shock to be safe from.
+    NotAsked,
+    /// After so long; zero when they never stopped being safe.
+    After(Span),
+    /// Not before the end of the run.
+    Never,
+}
+
+/// What the figures of every scenario of one command rest on.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure<'a> {
+    /// The configuration of the base run.
+    pub config: &'a RunConfig,
+    /// Which venues are exchanges.
+    pub registry: &'a Registry,
+    /// The run without the scenario; it holds its steps.
+    pub base: &'a RunResult,
+}
+
+/// From when to when a scenario's shocks change something: the first instant and the last bend.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    from: Timestamp,
+    settled: Timestamp,
+}
+
+impl Window {
+    fn of(shocks: &[Shock]) -> Option<Self> {
+        Some(Self {
+            from: shocks.iter().map(Shock::at).min()?,
+            settled: shocks.iter().map(Shock::settles_at).max()?,
+        })
+    }
+}
+
+impl Measure<'_> {
+    /// The figures of `run`, a run under `shocks` that holds its steps; without a shock those of the
+    /// whole run.
+    ///
+    /// # Errors
+    /// POS-002 when an amount leaves the range of exact arithmetic.
+    pub fn figures(&self, run: &RunResult, shocks: &[Shock]) -> Result<Figures, ComponentError> {
+        let window = Window::of(shocks);
+        let since = window.map_or(Timestamp::MIN, |window| window.from);
+        let base = &self.base.steps;
+        let before = base.at.partition_point(|at| *at <= since).saturating_sub(1);
+        let equity_at_shock = self.equity(base, before)?;
+        let equity_end = self.equity(&run.steps, run.steps.at.len().saturating_sub(1))?;
+        let base_end = self.equity(base, base.at.len().saturating_sub(1))?;
+        let loss = base_end.sub(equity_end)?;
+        let loss_of_equity = equity_at_shock
+            .is_positive()
+            .then(|| loss.ratio(equity_at_shock, Rounding::HalfEven))
+            .transpose()?;
+        let actions = self.risk_actions(run, since);
+        let first = actions.first().copied();
+        let (liquidations_cex, liquidations_lending) = self.liquidations(run, since);
+        Ok(Figures {
+            shock_at: window.map(|window| window.from),
+            equity_at_shock,
+            equity_end,
+            loss,
+            loss_of_equity,
+            max_drawdown: self.drawdown(&run.steps, since)?,
+            liquidations_cex,
+            liquidations_lending,
+            risk_actions: u64::try_from(actions.len()).unwrap_or(u64::MAX),
+            first_action_after: first.zip(window).map(|(at, window)| at.since(window.from)),
+            safety: match window {
+                Some(window) => self.safety(&run.steps, window)?,
+                None => Safety::NotAsked,
+            },
+            halted: run.halted.clone(),
+            residual: run.attribution.residual,
+        })
+    }
+
+    /// Equity after a step, in the share class at that step's reference; zero without steps.
+    fn equity(&self, steps: &StepColumns, step: usize) -> Result<Quantity, ComponentError> {
+        self.amount(steps, &steps.equity_usd, step)
+    }
+
+    fn amount(
+        &self,
+        steps: &StepColumns,
+        column: &[Value],
+        step: usize,
+    ) -> Result<Quantity, ComponentError> {
+        let (Some(value), Some(price)) = (column.get(step), steps.reference.get(step)) else {
+            return Ok(Quantity::ZERO);
+        };
+        Ok(in_share_class(self.config.share_class, *value, *price)?)
+    }
+
+    /// The step returns of the run's own statistics, from the last step before `since` on.
+    fn drawdown(&self, steps: &StepColumns, since: Timestamp) -> Result<f64, ComponentError> {
+        let first = steps.at.partition_point(|at| *at <= since);
+        let (mut index, mut peak, mut worst) = (1.0_f64, 1.0_f64, 0.0_f64);
+        for step in first.max(1)..steps.at.len() {
+            let before = self.equity(steps, step - 1)?.to_f64();
+            let flow = self.amount(steps, &steps.external_flow_usd, step)?.to_f64();
+            let after = self.equity(steps, step)?.to_f64() - flow;
+            if before <= 0.0 {
+                continue;
+            }
+            index *= after / before;
+            peak = peak.max(index);
+            worst = worst.max(1.0 - index / peak);
+        }
+        Ok(worst)
+    }
+
+    /// Instants of the plans that risk started: no other plan starts while it deleverages or has
+    /// halted the strategy.
+    fn risk_actions(&self, run: &RunResult, since: Timestamp) -> Vec<Timestamp> {
+        let (mut acts, mut halted) = (false, false);
+        let mut actions = Vec::new();
+        for event in &run.events {
+            match &event.data {
+                EventData::Risk { level, .. } => {
+                    let rungs = [RiskLevel::Deleverage, RiskLevel::Halt];
+                    acts = rungs.iter().any(|rung| rung.as_str() == *level);
+                }
+                EventData::StateUpdate { state, .. } if *state == "halted" => halted = true,
+                EventData::Plan { .. } if (acts || halted) && event.at >= since => {
+                    actions.push(event.at);
+                }
+                _ => {}
+            }
+        }
+        actions
+    }
+
+    /// Liquidations of exchanges, and of lending protocols.
+    fn liquidations(&self, run: &RunResult, since: Timestamp) -> (u64, u64) {
+        let is_cex = |venue: Venue| self.registry.venue_type(venue) == Some(VenueType::Cex);
+        let mut cex = 0;
+        for event in run.events.iter().filter(|event| event.at >= since) {
+            if let EventData::VenueEvent { venue, what, .. } = &event.data {
+                cex += u64::from(what.as_str() == "liquidation" && is_cex(*venue));
+            }
+        }
+        // A liquidator repays one debt at a time, and the ledger has one line of it.
+        let repaid = run.ledger.iter().filter(|line| {
+            line.at >= since
+                && line.kind == EntryKind::Liquidation
+                && line.item.is_debt()
+                && !is_cex(line.account.venue)
+        });
+        (cex, u64::try_from(repaid.count()).unwrap_or(u64::MAX))
+    }
+
+    /// From the shock to the first step after the last one that was not safe while the shocks still
+    /// changed something.
+    fn safety(&self, steps: &StepColumns, window: Window) -> Result<Safety, ComponentError> {
+        let first = steps.at.partition_point(|at| *at <= window.from);
+        // What the last bend does shows at the first step that sees it.
+        let seen = steps.at.partition_point(|at| *at < window.settled);
+        let count = steps.at.len();
+        let mut last = None;
+        for step in first..count.min(seen + 1) {
+            if !self.is_safe(steps, step)? {
+                last = Some(step);
+            }
+        }
+        let Some(last) = last else {
+            return Ok(Safety::After(Span::default()));
+        };
+        for step in last + 1..count {
+            if self.is_safe(steps, step)?
+                && let Some(at) = steps.at.get(step)
+            {
+                return Ok(Safety::After(at.since(window.from)));
+            }
+        }
+        Ok(Safety::Never)
+    }
+
+    /// Whether risk asks nothing, the hedge holds, and no plan waits that does not in the base run.
+    fn is_safe(&self, steps: &StepColumns, step: usize) -> Result<bool, ComponentError> {
+        let calm = steps
+            .risk
+            .get(step)
+            .is_none_or(|level| *level <= RiskLevel::Warn);
+        let waits = |steps: &StepColumns| steps.parked.get(step).is_some_and(|parked| *parked);
+        let waiting = waits(steps) && !waits(&self.base.steps);
+        Ok(calm && !waiting && self.is_hedged(steps, step)?)
+    }
+
+    /// Whether the net delta is within its tolerance: `delta_tolerance` of equity, or dust. Only asked
+    /// where a hedge keeps it near zero.
+    fn is_hedged(&self, steps: &StepColumns, step: usize) -> Result<bool, ComponentError> {
+        if self.config.hedge_allocation.is_empty() || self.config.is_in_kind() {
+            return Ok(true);
+        }
+        let columns = (
+            steps.net_delta.get(step),
+            steps.reference.get(step),
+            steps.equity_usd.get(step),
+        );
+        let (Some(net), Some(price), Some(equity)) = columns else {
+            return Ok(true);
+        };
+        let open = net.abs()?.notional(*price, Rounding::Floor)?;
+        let tolerated = equity.at_rate(self.config.delta_tolerance, Rounding::Floor)?;
+        let dust = Value::new(self.config.dust_threshold.get());
+        Ok(open <= tolerated || open <= dust)
+    }
+}
+
+/// A failure that says which run it is about.
+pub(super) fn without_steps() -> ComponentError {
+    ComponentError::new(Code::DatesInvalid, "the run has no step")
+}
