@@ -2,6 +2,8 @@
 //!
 //! **Invariant.** No amount passes through a float; the drawdown is a statistic and does.
 
+use std::collections::BTreeSet;
+
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::EventData;
 use basis_core::ledger::EntryKind;
@@ -95,7 +97,7 @@ impl Measure<'_> {
         let window = Window::of(shocks);
         let since = window.map_or(Timestamp::MIN, |window| window.from);
         let base = &self.base.steps;
-        let before = base.at.partition_point(|at| *at <= since).saturating_sub(1);
+        let before = base.at.partition_point(|at| *at < since).saturating_sub(1);
         let equity_at_shock = self.equity(base, before)?;
         let equity_end = self.equity(&run.steps, run.steps.at.len().saturating_sub(1))?;
         let base_end = self.equity(base, base.at.len().saturating_sub(1))?;
@@ -106,7 +108,9 @@ impl Measure<'_> {
             .transpose()?;
         let actions = self.risk_actions(run, since);
         let first = actions.first().copied();
-        let (liquidations_cex, liquidations_lending) = self.liquidations(run, since);
+        let (closed, repaid) = self.liquidations(run, since);
+        let liquidated: BTreeSet<_> = closed.iter().chain(&repaid).copied().collect();
+        let count = |list: &[Timestamp]| u64::try_from(list.len()).unwrap_or(u64::MAX);
         Ok(Figures {
             shock_at: window.map(|window| window.from),
             equity_at_shock,
@@ -114,12 +118,12 @@ impl Measure<'_> {
             loss,
             loss_of_equity,
             max_drawdown: self.drawdown(&run.steps, since)?,
-            liquidations_cex,
-            liquidations_lending,
-            risk_actions: u64::try_from(actions.len()).unwrap_or(u64::MAX),
+            liquidations_cex: count(&closed),
+            liquidations_lending: count(&repaid),
+            risk_actions: count(&actions),
             first_action_after: first.zip(window).map(|(at, window)| at.since(window.from)),
             safety: match window {
-                Some(window) => self.safety(&run.steps, window)?,
+                Some(window) => self.safety(&run.steps, window, &liquidated)?,
                 None => Safety::NotAsked,
             },
             halted: run.halted.clone(),
@@ -146,7 +150,7 @@ impl Measure<'_> {
 
     /// The step returns of the run's own statistics, from the last step before `since` on.
     fn drawdown(&self, steps: &StepColumns, since: Timestamp) -> Result<f64, ComponentError> {
-        let first = steps.at.partition_point(|at| *at <= since);
+        let first = steps.at.partition_point(|at| *at < since);
         let (mut index, mut peak, mut worst) = (1.0_f64, 1.0_f64, 0.0_f64);
         for step in first.max(1)..steps.at.len() {
             let before = self.equity(steps, step - 1)?.to_f64();
@@ -183,15 +187,15 @@ impl Measure<'_> {
         actions
     }
 
-    /// Liquidations of exchanges, and of lending protocols.
-    fn liquidations(&self, run: &RunResult, since: Timestamp) -> (u64, u64) {
+    /// Instants of liquidations: of exchanges, and of lending protocols.
+    fn liquidations(&self, run: &RunResult, since: Timestamp) -> (Vec<Timestamp>, Vec<Timestamp>) {
         let is_cex = |venue: Venue| self.registry.venue_type(venue) == Some(VenueType::Cex);
-        let mut cex = 0;
-        for event in run.events.iter().filter(|event| event.at >= since) {
-            if let EventData::VenueEvent { venue, what, .. } = &event.data {
-                cex += u64::from(what.as_str() == "liquidation" && is_cex(*venue));
-            }
-        }
+        let closed = run.events.iter().filter(|event| {
+            let EventData::VenueEvent { venue, what, .. } = &event.data else {
+                return false;
+            };
+            event.at >= since && what.as_str() == "liquidation" && is_cex(*venue)
+        });
         // A liquidator repays one debt at a time, and the ledger has one line of it.
         let repaid = run.ledger.iter().filter(|line| {
             line.at >= since
@@ -199,19 +203,33 @@ impl Measure<'_> {
                 && line.item.is_debt()
                 && !is_cex(line.account.venue)
         });
-        (cex, u64::try_from(repaid.count()).unwrap_or(u64::MAX))
+        (
+            closed.map(|event| event.at).collect(),
+            repaid.map(|line| line.at).collect(),
+        )
     }
 
     /// From the shock to the first step after the last one that was not safe while the shocks still
     /// changed something.
-    fn safety(&self, steps: &StepColumns, window: Window) -> Result<Safety, ComponentError> {
-        let first = steps.at.partition_point(|at| *at <= window.from);
+    fn safety(
+        &self,
+        steps: &StepColumns,
+        window: Window,
+        liquidated: &BTreeSet<Timestamp>,
+    ) -> Result<Safety, ComponentError> {
+        // A step that liquidated is not safe, even where the strategy stood again at its end.
+        let is_safe = |step: usize| {
+            let hit = steps.at.get(step).is_some_and(|at| liquidated.contains(at));
+            Ok::<_, ComponentError>(!hit && self.is_safe(steps, step)?)
+        };
+        // A jump shows at its very instant, so that step counts.
+        let first = steps.at.partition_point(|at| *at < window.from);
         // What the last bend does shows at the first step that sees it.
         let seen = steps.at.partition_point(|at| *at < window.settled);
         let count = steps.at.len();
         let mut last = None;
         for step in first..count.min(seen + 1) {
-            if !self.is_safe(steps, step)? {
+            if !is_safe(step)? {
                 last = Some(step);
             }
         }
@@ -219,7 +237,7 @@ impl Measure<'_> {
             return Ok(Safety::After(Span::default()));
         };
         for step in last + 1..count {
-            if self.is_safe(steps, step)?
+            if is_safe(step)?
                 && let Some(at) = steps.at.get(step)
             {
                 return Ok(Safety::After(at.since(window.from)));

@@ -208,7 +208,11 @@ pub fn cells(figures: &Figures) -> [String; 8] {
             Safety::Never => "never".to_owned(),
             Safety::After(after) => short(after),
         },
-        figures.residual.to_string(),
+        if figures.residual.is_zero() {
+            "0".to_owned()
+        } else {
+            format!("{:.0e}", figures.residual.to_f64())
+        },
     ]
 }
 
