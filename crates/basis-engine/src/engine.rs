@@ -706,7 +706,6 @@ impl Engine {
                 .with_source(e)
         })?;
         steps.ledger_rows.push(rows);
-        steps.risk.push(self.risk.level());
         steps.parked.push(self.parked.is_some());
         for (column, slot) in steps.prices.iter_mut().zip(&self.slots) {
             let quote = self.view.quote(*slot);

@@ -12,7 +12,6 @@ use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venu
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
 use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
-use crate::risk::RiskLevel;
 
 /// The whole result of one run.
 #[derive(Debug)]
@@ -96,8 +95,6 @@ pub struct StepColumns {
     pub reference: Vec<Price>,
     /// How many ledger lines stood at the end of the step: holdings of a step are the sum of these.
     pub ledger_rows: Vec<u32>,
-    /// How far up its ladder risk stood when it judged the step.
-    pub risk: Vec<RiskLevel>,
     /// Whether a plan waited for something under way at the end of the step.
     pub parked: Vec<bool>,
     /// Price of every priced item per step.
@@ -162,7 +159,6 @@ impl StepColumns {
         self.net_delta.reserve(rows);
         self.reference.reserve(rows);
         self.ledger_rows.reserve(rows);
-        self.risk.reserve(rows);
         self.parked.reserve(rows);
         for column in &mut self.prices {
             column.mark.reserve(rows);
@@ -188,7 +184,6 @@ impl StepColumns {
         self.net_delta.clear();
         self.reference.clear();
         self.ledger_rows.clear();
-        self.risk.clear();
         self.parked.clear();
         for column in &mut self.prices {
             column.mark.clear();

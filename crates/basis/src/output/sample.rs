@@ -335,7 +335,6 @@ pub(crate) fn result() -> RunResult {
             net_delta: vec![Quantity::ZERO, Quantity::literal("0.25")],
             reference: vec![price("60000"), price("60100")],
             ledger_rows: vec![6, 9],
-            risk: vec![RiskLevel::Clear; 2],
             parked: vec![false; 2],
             tokens: Vec::new(),
             prices: vec![
@@ -482,7 +481,6 @@ pub(crate) fn step_by_step(result: &RunResult) -> Vec<(StepColumns, Vec<LedgerEn
                 net_delta: vec![steps.net_delta[step]],
                 reference: vec![steps.reference[step]],
                 ledger_rows: vec![steps.ledger_rows[step]],
-                risk: vec![steps.risk[step]],
                 parked: vec![steps.parked[step]],
                 tokens: Vec::new(),
                 prices: prices.collect(),

@@ -225,7 +225,7 @@ mod tests {
         let series = &charts.distance.series;
         assert_eq!(series[1].label, "okx.trading okx:perp:BTCUSDT");
         let first = [series[0].values[0], series[1].values[0]];
-        assert_eq!(first, [50.0, 25.0]);
+        assert_eq!(first.map(|percent| percent.to_string()), ["50", "25"]);
         assert!(series.iter().all(|series| series.values[1].is_nan()));
     }
 }

@@ -250,6 +250,7 @@ impl Measure<'_> {
     fn is_safe(&self, steps: &StepColumns, step: usize) -> Result<bool, ComponentError> {
         let calm = steps
             .risk
+            .level
             .get(step)
             .is_none_or(|level| *level <= RiskLevel::Warn);
         let waits = |steps: &StepColumns| steps.parked.get(step).is_some_and(|parked| *parked);

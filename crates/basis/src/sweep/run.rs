@@ -246,7 +246,11 @@ fn ran(
 }
 
 /// Calls `work` for every index below `count` on `jobs` threads; results in order of index.
-pub(crate) fn each<T: Send>(jobs: usize, count: usize, work: &(dyn Fn(usize) -> T + Sync)) -> Vec<T> {
+pub(crate) fn each<T: Send>(
+    jobs: usize,
+    count: usize,
+    work: &(dyn Fn(usize) -> T + Sync),
+) -> Vec<T> {
     if jobs <= 1 || count <= 1 {
         return (0..count).map(work).collect();
     }

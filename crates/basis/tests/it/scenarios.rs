@@ -1,5 +1,11 @@
 //! `basis stress`: a table whose rows are single runs held against the run without a shock.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: a failure is a failed test"
+)]
+
 use serde_json::{Value as Json, json};
 
 use crate::runner::{Outcome, Scratch};
