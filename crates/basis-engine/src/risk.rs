@@ -431,6 +431,10 @@ fn adds_exposure(leg: &Leg, books: &Books) -> Result<bool, ComponentError> {
             let signed = Quantity::new(trade.quantity.get().mul_int(trade.side.sign())?);
             Ok(held.add(signed)?.abs()? > held.abs()?)
         }
+        // Only a group that borrows more makes a loop larger; one that repays first shrinks it.
+        Operation::Atomic(steps) => Ok(steps
+            .iter()
+            .any(|step| matches!(step.operation, Operation::Borrow(_)))),
         Operation::Borrow(_)
         | Operation::Swap(_)
         | Operation::Stake(_)

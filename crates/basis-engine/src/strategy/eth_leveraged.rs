@@ -11,7 +11,7 @@ use std::sync::Arc;
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::AmountOrAll;
 use basis_core::market::MarketData;
-use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
@@ -118,7 +118,13 @@ struct Leveraged {
     flows_scaled: u64,
     last_moved_at: Option<Timestamp>,
     moving_at: Option<Timestamp>,
+    /// How often the part that is sold at once has been halved, because the pool would not take more.
+    halvings: u32,
+    selling: bool,
 }
+
+/// Most halvings: a thousandth of the loop.
+const HALVINGS_MAX: u32 = 10;
 
 /// The book as it stands and as it should, in ETH.
 #[derive(Clone, Copy, Debug)]
@@ -165,13 +171,15 @@ impl Strategy for Leveraged {
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
         let book = Standing::read(context)?;
         if book.held.is_empty() {
-            return Ok(None);
+            let rest = leftover(context);
+            let unwrapped = || leg_of(vec![unwrap(AmountOrAll::All)]);
+            return Ok(rest
+                .is_positive()
+                .then(|| plan(Action::ExitFull, "unwrap", unwrapped())));
         }
-        Ok(Some(plan(
-            Action::ExitFull,
-            "risk",
-            book.held.close(context)?,
-        )))
+        let part = self.sellable(Rate::ONE)?;
+        let leg = book.held.leave(context, part)?;
+        Ok(Some(plan(Action::ExitFull, "risk", leg)))
     }
 
     fn deleverage(
@@ -184,7 +192,8 @@ impl Strategy for Leveraged {
         if held.debt.is_zero() {
             return Ok(None);
         }
-        let debt = held.debt.at_rate(fraction, Rounding::Ceil)?;
+        let part = self.sellable(fraction)?;
+        let debt = held.debt.at_rate(part, Rounding::Ceil)?;
         let leg = held.shrink(context, debt, Quantity::ZERO)?;
         Ok(Some(plan(Action::ExitPartial, "deleverage", leg)))
     }
@@ -195,6 +204,13 @@ impl Strategy for Leveraged {
     }
 
     fn completed(&mut self, flows_seen: u64, traded: bool) {
+        if std::mem::take(&mut self.selling) {
+            self.halvings = if traded {
+                self.halvings.saturating_sub(1)
+            } else {
+                (self.halvings + 1).min(HALVINGS_MAX)
+            };
+        }
         if let Some(at) = self.moving_at.take()
             && traded
         {
@@ -205,6 +221,14 @@ impl Strategy for Leveraged {
 }
 
 impl Leveraged {
+    /// `part`, or as much of it as the pool has been taking: a sale that was refused is tried again at
+    /// half the size, one that went through at twice.
+    fn sellable(&mut self, part: Rate) -> Result<Rate, ComponentError> {
+        self.selling = true;
+        let pieces = Rate::new(Fixed18::from_int(1_i64 << self.halvings));
+        Ok(part.div(pieces, Rounding::Ceil)?)
+    }
+
     fn rebalance(
         &mut self,
         context: &Context<'_>,
@@ -260,6 +284,7 @@ impl Leveraged {
             let wanted = held.collateral_ether.at_rate(target, Rounding::Floor)?;
             let excess = held.debt.sub(wanted)?;
             let debt = excess.div_rate(Rate::ONE.sub(target)?, Rounding::Floor)?;
+            let debt = debt.at_rate(self.sellable(Rate::ONE)?, Rounding::Floor)?;
             let leg = held.shrink(context, debt, Quantity::ZERO)?;
             return Ok(self.begin(context, Action::ExitPartial, "debt_ratio", leg));
         }
@@ -280,22 +305,23 @@ impl Leveraged {
     ) -> Result<Decision, ComponentError> {
         let held = &book.held;
         let equity = held.equity()?;
-        if !book.target.is_positive() || book.short >= equity {
-            let leg = held.close(context)?;
-            return Ok(self.begin(context, Action::ExitFull, "withdrawal", leg));
-        }
+        let all = !book.target.is_positive() || book.short >= equity;
         // The slippage of the sale comes out of what leaves, so a little more leaves.
         let slippage = settings(context)?.max_slippage.to_rate(Rounding::Up)?;
-        let leaving = book
-            .short
-            .div_rate(Rate::ONE.sub(slippage)?, Rounding::Ceil)?;
-        let part = leaving.ratio(equity, Rounding::Up)?.min(Rate::ONE);
-        let debt = held.debt.at_rate(part, Rounding::Ceil)?;
-        let rate = held.token.rate_now(context).unwrap_or_default();
-        let more = leaving.div_rate(Rate::new(rate), Rounding::Ceil)?;
-        let more = floor_to_unit(context, held.token.asset, more)?;
-        let leg = held.shrink(context, debt, more)?;
-        Ok(self.begin(context, Action::ExitPartial, "withdrawal", leg))
+        let kept = Rate::ONE.sub(slippage)?;
+        let leaving = book.short.div_rate(kept, Rounding::Ceil)?;
+        let part = if all {
+            Rate::ONE
+        } else {
+            leaving.ratio(equity, Rounding::Up)?.min(Rate::ONE)
+        };
+        let leg = held.leave(context, self.sellable(part)?)?;
+        let action = if all {
+            Action::ExitFull
+        } else {
+            Action::ExitPartial
+        };
+        Ok(self.begin(context, action, "withdrawal", leg))
     }
 
     fn begin(

@@ -390,8 +390,6 @@ class Audit:
         self.market = None
         if self.summary["synthetic"]:
             self.skip("the market is synthetic: marks, funding rates and held prices have no files")
-        elif self.summary.get("shocks"):
-            self.skip("the market was shocked: its marks, rates and indices stand in no file")
         elif data is None:
             self.skip("no --data: marks, funding rates and held prices are not checked")
         else:

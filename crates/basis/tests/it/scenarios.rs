@@ -1,6 +1,6 @@
 //! `basis stress`: a table whose rows are single runs held against the run without a shock.
 
-#![expect(
+#![allow(
     clippy::indexing_slicing,
     reason = "helpers of tests: a failure is a failed test"
 )]

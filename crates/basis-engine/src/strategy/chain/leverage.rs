@@ -170,6 +170,29 @@ impl Loop {
         self.unwind((lender, self.debt, due), all, self.collateral, context)
     }
 
+    /// The transaction that leaves with `part` of the loop, 0 to 1, at the debt ratio it has.
+    ///
+    /// # Errors
+    /// As [`Loop::grow`].
+    pub(in super::super) fn leave(
+        &self,
+        context: &Context<'_>,
+        part: Rate,
+    ) -> Result<Leg, ComponentError> {
+        if part >= Rate::ONE || self.debt.is_zero() {
+            return self.close(context);
+        }
+        let debt = self.debt.at_rate(part, Rounding::Ceil)?;
+        let debt = floor_to_unit(context, WETH, debt)?;
+        let lender = lender(context);
+        let due = debt.add(premium(lender, debt)?)?;
+        let share = self.collateral.at_rate(part, Rounding::Floor)?;
+        let share = floor_to_unit(context, self.token.asset, share)?;
+        let units = share.max(self.sold_for(context, due)?).min(self.collateral);
+        let repaid = AmountOrAll::Exactly(debt);
+        self.unwind((lender, debt, due), repaid, units, context)
+    }
+
     fn unwind(
         &self,
         (lender, loan, due): (Venue, Quantity, Quantity),
