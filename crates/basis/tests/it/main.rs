@@ -21,6 +21,7 @@ mod minutes;
 mod next_open;
 mod rebalancing;
 mod report;
+mod risk_view;
 mod runner;
 mod scenarios;
 mod stress;
