@@ -5,14 +5,13 @@ mod exposure;
 mod isolated;
 mod risk_view;
 mod shared;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use books::{Books, Holding, Pricing};
 pub use exposure::{Exposure, MarginAccount};
 pub use isolated::{IsolatedPosition, margin_ratio};
-pub use risk_view::{
-    Direction, LendingStanding, MarginStanding, RiskColumns, RiskRow, RiskSubject, RiskSummary,
-    RiskView, Standing, TokenStanding, WorstRisk,
-};
+pub use risk_view::{RiskColumns, RiskRow, RiskSubject, RiskSummary, RiskView, WorstRisk};
 pub use shared::SharedPositions;
+pub use standing::{Direction, LendingStanding, MarginStanding, Standing, TokenStanding};
