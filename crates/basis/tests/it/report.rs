@@ -292,8 +292,8 @@ fn the_page_sees_what_is_wrong_with_itself() {
     let dir = Scratch::new();
     assert_eq!(dir.basis(RUN).code, 0);
     let text = fs::read_to_string(dir.path().join("run/report.html")).unwrap();
-    let wrong = "<p style=\"width:2000px\">wide</p><script>setTimeout(() => { \
-                 console.error(\"printed\"); throw new Error(\"thrown\"); })</script></body>";
+    let wrong = "<p style=\"width:2000px\">wide</p><script>\
+                 console.error(\"printed\"); throw new Error(\"thrown\");</script></body>";
     let page = dir.write("wrong.html", &text.replace("</body>", wrong));
     let found = look(browser, &page, PHONE);
     let errors = found["errors"].to_string();
