@@ -4,9 +4,9 @@
 //! beside the totals that were recorded. A reserve starts from the newest recorded row; between rows
 //! interest accrues at the recorded rates, and at each row indices, rates and totals snap to what was
 //! recorded. With `own_size` (the default) our own supply and debt move utilization, and so the rates,
-//! on the curve that the row implies ([`curve`]); an index then keeps its own ratio to the recorded
+//! on the curve that the row implies (`curve`); an index then keeps its own ratio to the recorded
 //! one. Without, indices are the recorded ones at every row, and interest is scaled units × index
-//! growth to the unit. Prices are those of [`MarketView::aave_oracle`].
+//! growth to the unit. Prices are those of `MarketView::aave_oracle`.
 //!
 //! It is not the real pool: others do not react to us. What can be taken out is what the row says was
 //! supplied and not borrowed, with our part of both. The risk table is one snapshot for all times. A

@@ -1,11 +1,11 @@
 //! The simulated chain: one wallet, every protocol of the run, transactions that happen whole or not
 //! at all.
 //!
-//! An on-chain interface is a thin handle ([`OnChainInterface`]) on the chain it shares with the
+//! An on-chain interface is a thin handle (`OnChainInterface`) on the chain it shares with the
 //! others. Executing an instruction is one transaction: the state is kept aside, the steps run, gas is
 //! paid in ETH from the wallet, and when anything refuses the state is put back to the last bit.
 //!
-//! It is not a virtual machine: each [`Protocol`] is its contract's arithmetic from
+//! It is not a virtual machine: each `Protocol` is its contract's arithmetic from
 //! [`basis_core::protocol`] with our position in it, moved along by the recorded data of the view.
 //! There are no blocks and no mempool; a transaction is mined at the step it is sent.
 //!

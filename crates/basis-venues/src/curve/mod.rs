@@ -1,7 +1,7 @@
 //! Curve StableSwap: exchanges of an exact input.
 //!
-//! Simulated: [pools](crate::pools) known by recorded prices, or integer-exact over balances that the
-//! settings give ([`state`]). Not modeled: other traders, liquidity of our own, price oracles.
+//! Simulated: pools known by recorded prices, or integer-exact over balances that the
+//! settings give (`state`). Not modeled: other traders, liquidity of our own, price oracles.
 //!
 //! The pool that needs no settings is the one whose prices are recorded, weETH and WETH. Neither its fee
 //! nor its balances over time are recorded. The fee is taken as 0.04 %, what Curve recommends for a new

@@ -1,6 +1,6 @@
 //! EtherFi: ether for eETH and weETH, the queue back, and the rewards for holding either.
 //!
-//! In backtests it is [the simulated staking venue](crate::staking) on EtherFi's own share arithmetic
+//! In backtests it is the simulated staking venue on EtherFi's own share arithmetic
 //! ([`basis_core::protocol::liquid_staking`]) at the recorded `staking_rate.etherfi.weETH_ETH`.
 //!
 //! | operation | what it does | contract |
@@ -17,7 +17,7 @@
 //!
 //! **Rewards.** Each row of `reward_rate.etherfi.EIGEN` and `reward_top_up.etherfi.ETHFI` pays, at its
 //! instant, per ETH of eETH held over its period, whether as eETH, as weETH in the wallet, or as weETH
-//! supplied to a protocol of the run ([`crate::staking`] says how it is weighted). They wait in
+//! supplied to a protocol of the run (its module says how it is weighted). They wait in
 //! `etherfi.rewards` until they are claimed. In reality both arrive as KING, a basket whose parts are
 //! redeemed; EIGEN and ETHFI are booked directly, and a claim costs the gas of both contracts. A
 //! program whose series the run does not read pays nothing.

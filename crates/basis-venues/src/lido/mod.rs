@@ -1,6 +1,6 @@
 //! Lido: ether for stETH and wstETH, and the queue back.
 //!
-//! In backtests it is [the simulated staking venue](crate::staking) on Lido's own share arithmetic
+//! In backtests it is the simulated staking venue on Lido's own share arithmetic
 //! ([`basis_core::protocol::liquid_staking`]) at the recorded `staking_rate.lido.wstETH_ETH`.
 //!
 //! | operation | what it does | contract |

@@ -1,7 +1,7 @@
 //! Uniswap V3: swaps of an exact input.
 //!
-//! Simulated: [pools](crate::pools) known by recorded bars, or tick-exact over a state that the settings
-//! give ([`state`]). Not modeled: other traders, liquidity of our own, multi-hop routes (a group of
+//! Simulated: pools known by recorded bars, or tick-exact over a state that the settings
+//! give (`state`). Not modeled: other traders, liquidity of our own, multi-hop routes (a group of
 //! swaps is one).
 //!
 //! The pools that need no settings are those whose prices are recorded. Their fees are the pools' own

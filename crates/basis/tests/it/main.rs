@@ -16,6 +16,7 @@ mod files;
 mod hedge_mode;
 mod instruct;
 mod isolated;
+mod leveraged;
 mod market_neutral;
 mod minutes;
 mod next_open;
