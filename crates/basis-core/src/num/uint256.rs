@@ -79,15 +79,24 @@ pub fn units_of(amount: Fixed18, decimals: u32, rounding: Rounding) -> Result<U2
     } else {
         amount
     };
-    let mantissa = U256::from(kept.mantissa().unsigned_abs());
+    let mantissa = kept.mantissa().unsigned_abs();
+    let scale = scale_of(decimals);
     if decimals < Fixed18::DECIMALS {
-        let scale = U256::from(10_u64).pow(U256::from(Fixed18::DECIMALS.abs_diff(decimals)));
-        return Ok(mantissa.wrapping_div(scale));
+        return Ok(U256::from(
+            mantissa
+                .checked_div(scale)
+                .expect("invariant: a power of ten is not zero"),
+        ));
     }
-    let scale = U256::from(10_u64).pow(U256::from(Fixed18::DECIMALS.abs_diff(decimals)));
-    mantissa
-        .checked_mul(scale)
+    U256::from(mantissa)
+        .checked_mul(U256::from(scale))
         .ok_or(MathError::Overflow256 { op: "units_of" })
+}
+
+/// Ten to the difference between `decimals` (at most 36) and the 18 of an amount.
+#[inline]
+fn scale_of(decimals: u32) -> u128 {
+    10_u128.pow(Fixed18::DECIMALS.abs_diff(decimals))
 }
 
 /// Returns `units` of an asset with `decimals` as an amount; digits beyond 18 decimals (only for an
@@ -98,7 +107,12 @@ pub fn units_of(amount: Fixed18, decimals: u32, rounding: Rounding) -> Result<U2
 /// decimals.
 pub fn amount_of(units: U256, decimals: u32, rounding: Rounding) -> Result<Fixed18, MathError> {
     check_decimals(decimals)?;
-    let scale = U256::from(10_u64).pow(U256::from(Fixed18::DECIMALS.abs_diff(decimals)));
+    if decimals == Fixed18::DECIMALS {
+        let mantissa = i128::try_from(units).ok();
+        let mantissa = mantissa.ok_or(MathError::Overflow { op: "amount_of" })?;
+        return Ok(Fixed18::from_mantissa(mantissa));
+    }
+    let scale = U256::from(scale_of(decimals));
     let overflow = MathError::Overflow { op: "amount_of" };
     let mantissa = if decimals <= Fixed18::DECIMALS {
         units.checked_mul(scale).ok_or(overflow)?

@@ -1,6 +1,11 @@
 //! `eth_leveraged` on the built-in market: groups alone change the loop, the ladder acts in order, the
 //! oracle liquidates and a pool's discount does not, and what cannot work does not start.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "helpers of tests: a failure is a failed test"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 
