@@ -82,11 +82,7 @@ pub fn units_of(amount: Fixed18, decimals: u32, rounding: Rounding) -> Result<U2
     let mantissa = kept.mantissa().unsigned_abs();
     let scale = scale_of(decimals);
     if decimals < Fixed18::DECIMALS {
-        return Ok(U256::from(
-            mantissa
-                .checked_div(scale)
-                .expect("invariant: a power of ten is not zero"),
-        ));
+        return Ok(U256::from(mantissa.checked_div(scale).unwrap_or_default()));
     }
     U256::from(mantissa)
         .checked_mul(U256::from(scale))
