@@ -17,7 +17,7 @@ use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::types::{
     Asset, InstructionId, Label, SeriesId, SeriesKind, Span, Timestamp, Venue,
 };
-use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueDriver};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueDriver, VenueType};
 use basis_venues::factory::FactorySettings;
 use serde_json::{Value as Json, json};
 
@@ -60,6 +60,28 @@ pub(super) struct Arguments {
     instruction: Option<String>,
 }
 
+/// What the venues of the chain read of the market.
+const CHAIN_SERIES: [&str; 18] = [
+    "spot.bybit.ETHUSDT",
+    "gas.ethereum.gwei",
+    "staking_rate.etherfi.weETH_ETH",
+    "staking_rate.lido.wstETH_ETH",
+    "staking_market.curve.weETH_ETH",
+    "staking_market.uniswap.wstETH_ETH",
+    "aave_reserve.aave.USDT",
+    "aave_reserve.aave.WETH",
+    "aave_reserve.aave.weETH",
+    "aave_reserve.aave.wstETH",
+    "oracle.aave.USDT_USD",
+    "oracle.aave.WETH_USD",
+    "oracle.aave.weETH_ETH",
+    "oracle.aave.wstETH_ETH",
+    "dex.uniswap.WETHUSDT_3000",
+    "dex.uniswap.EIGENWETH_3000",
+    "dex.uniswap.ETHFIWETH_3000",
+    "reward_rate.etherfi.EIGEN",
+];
+
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let driver = *session.registry.require(&arguments.venue)?;
     if arguments.schema {
@@ -82,13 +104,27 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         _ => None,
     };
     let rules = rules_of(driver.venue, receiver, arguments.rules.as_deref())?;
-    let balances = balances(&arguments.balances, driver.venue, &rules)?;
+    let holder = if is_on_chain(&driver) {
+        Venue::WALLET
+    } else {
+        driver.venue
+    };
+    let balances = balances(&arguments.balances, holder, &rules)?;
     let source = Source::choose(arguments.data.as_deref(), session);
     source.announce(session);
     session.warn_of_environment();
-    let (view, at, synthetic) = market(&source, &rules, driver.venue, arguments, session)?;
+    let (view, at, synthetic) = market(&source, &rules, &driver, arguments, session)?;
     let world = World::new(at, Arc::new(rules));
-    let mut interface = create(&world, &driver, &balances, session)?;
+    // On the chain the wallet pays, and the steps of a group go to other venues: all of them are there.
+    let mut others = Vec::new();
+    for other in session.registry.all().filter(|_| is_on_chain(&driver)) {
+        if other.venue != driver.venue && is_on_chain(other) {
+            let balances = balances_at(other.venue, holder, &balances);
+            others.push(create(&world, other, &balances, session)?);
+        }
+    }
+    let own = balances_at(driver.venue, holder, &balances);
+    let mut interface = create(&world, &driver, &own, session)?;
     let outcome = drive(
         &mut PollOnce,
         interface.execute_instruction(&view, &instruction),
@@ -97,6 +133,20 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     .map_err(Failure::running)?;
     let execution = outcome.map_err(|e| Failure::running(e.into()))?;
     session.print_json(&as_json(&execution, at, synthetic))
+}
+
+/// Whether the venue works on the simulated chain, the wallet included.
+fn is_on_chain(driver: &VenueDriver) -> bool {
+    driver.venue_type != VenueType::Cex
+}
+
+/// The section of `venue`: the balances for who holds them, nothing for the others.
+fn balances_at(venue: Venue, holder: Venue, balances: &Node) -> Node {
+    if venue == holder {
+        balances.clone()
+    } else {
+        Node::empty_map(balances.location.clone())
+    }
 }
 
 fn read_stdin() -> Result<String, Failure> {
@@ -252,13 +302,20 @@ fn balances(texts: &[String], venue: Venue, rules: &RuleBook) -> Result<Node, Co
 fn market(
     source: &Source,
     rules: &RuleBook,
-    venue: Venue,
+    driver: &VenueDriver,
     arguments: &Arguments,
     session: &Session,
 ) -> Result<(MarketView, Timestamp, bool), ComponentError> {
     let mut ids = Vec::new();
+    if is_on_chain(driver) {
+        ids.extend(
+            CHAIN_SERIES
+                .iter()
+                .filter_map(|text| text.parse::<SeriesId>().ok()),
+        );
+    }
     for snapshot in rules
-        .venue(venue)
+        .venue(driver.venue)
         .map(|rules| rules.snapshots())
         .unwrap_or_default()
     {
@@ -270,7 +327,7 @@ fn market(
         }
     }
     let data = source.load(ids.clone(), rules, session.quiet)?;
-    ids.retain(|id| id.kind != SeriesKind::Funding && data.bars(*id).is_some());
+    ids.retain(|id| id.kind != SeriesKind::Funding && data.contains(*id));
     ids.sort_unstable();
     ids.dedup();
     let at = instant(arguments.at.as_deref(), &ids, &data)?;
@@ -305,9 +362,12 @@ fn instant(
             ComponentError::new(Code::DatesInvalid, message)
         });
     }
-    let ends = ids.iter().filter_map(|id| {
-        covered(&[*id], data, &std::collections::BTreeMap::new()).map(|(_, to)| to)
-    });
+    let ends = ids
+        .iter()
+        .filter(|id| !id.kind.is_event())
+        .filter_map(|id| {
+            covered(&[*id], data, &std::collections::BTreeMap::new()).map(|(_, to)| to)
+        });
     ends.min().ok_or_else(|| {
         let message = "the data has no price of this venue; name a time with --at, or give --data";
         ComponentError::new(Code::DataMissing, message)
@@ -372,6 +432,7 @@ fn entry(entry: &LedgerEntry) -> Json {
         "account": entry.account.to_string(),
         "item": entry.item.to_string(),
         "quantity": entry.quantity.to_string(),
+        "units": entry.units.to_string(),
         "value": entry.value.to_string(),
         "kind": entry.kind.as_str(),
         "instruction_id": entry.instruction,

@@ -150,3 +150,38 @@ fn an_instruction_is_read_from_stdin() {
     dir.feed(&arguments, "")
         .fails(2, &["error[EXI-006]", "no JSON"]);
 }
+
+#[test]
+fn the_chain_takes_single_instructions_and_whole_groups() {
+    let dir = Scratch::new();
+    let instruct = |venue: &str, json: &str| {
+        let balances = ["--balance", "main:ETH=10", "--balance", "main:USDT=1000"];
+        let arguments = [
+            ["instruct", "--venue", venue].as_slice(),
+            &balances,
+            &[json],
+        ]
+        .concat();
+        dir.run(&arguments, &[])
+    };
+    let items = |outcome: &crate::runner::Outcome| -> Vec<String> {
+        let entries = outcome.json()["entries"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let item = |line: &serde_json::Value| line["item"].as_str().unwrap_or_default().to_owned();
+        entries.iter().map(item).collect()
+    };
+    let supply = r#"{"supply":{"asset":"USDT","amount":{"exactly":"100"}}}"#;
+    let lines = items(&instruct("aave", supply));
+    assert_eq!(lines.first().map(String::as_str), Some("USDT"));
+    assert!(lines.contains(&"shares:USDT".to_owned()), "{lines:?}");
+    let group = r#"{"atomic":[
+        {"venue":"etherfi","stake":{"asset_in":"ETH","asset_out":"weETH","amount":{"exactly":"5"}}},
+        {"venue":"aave","supply":{"asset":"weETH","amount":"all"}}]}"#;
+    let lines = items(&instruct("instadapp", group));
+    assert_eq!(lines, ["ETH", "weETH", "weETH", "shares:weETH", "ETH"]);
+    let too_much = group.replace("\"5\"", "\"50\"");
+    instruct("instadapp", &too_much).fails(1, &["step 1, stake", "50 ETH needed, 10 free"]);
+    instruct("etherfi", supply).fails(2, &["etherfi does not execute supply"]);
+}
