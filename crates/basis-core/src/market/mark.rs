@@ -15,6 +15,9 @@ use crate::types::{Asset, SeriesKind};
 /// Assets valued at exactly one dollar.
 const DOLLARS: [&str; 4] = ["USDT", "USDC", "DAI", "USD"];
 
+/// What each of them is worth.
+const DOLLAR: Price = Price::literal("1");
+
 /// Assets a unit of which is one ether: wrapped, or rebasing to it.
 const ETHERS: [&str; 3] = ["WETH", "stETH", "eETH"];
 
@@ -187,7 +190,7 @@ impl MarketView {
             (quote.state != PriceState::Missing).then_some(quote.mark)
         };
         match mark {
-            Mark::Par => Ok(Some(Price::literal("1"))),
+            Mark::Par => Ok(Some(DOLLAR)),
             Mark::Series(slot) => Ok(shown(slot)),
             Mark::Rate { underlying, .. } => {
                 let (Some(rate), Some(price)) = (self.rate_of(mark), shown(underlying)) else {

@@ -16,7 +16,7 @@ use super::row_view::{Known, PointSlot};
 use super::view::{MarketView, PriceState, SlotId};
 use crate::num::uint256::mul_div_floor;
 use crate::num::{Fixed18, MathError, Price, Rounding, U256};
-use crate::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Venue};
+use crate::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
 
 /// Decimals of a price of Aave's oracle, whose base currency is the US dollar.
 const DECIMALS: u32 = 8;
@@ -69,6 +69,80 @@ pub enum OracleError {
     Math(#[from] MathError),
 }
 
+/// What an oracle's row is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Dollar,
+    Ether,
+}
+
+impl Unit {
+    /// How the symbol of its series ends.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Dollar => "_USD",
+            Self::Ether => "_ETH",
+        }
+    }
+}
+
+/// One of Aave's recorded oracles.
+#[derive(Clone, Copy, Debug)]
+struct Feed {
+    asset: Asset,
+    unit: Unit,
+    id: SeriesId,
+    slot: PointSlot,
+}
+
+/// Spot at an instant of the past.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    at: Timestamp,
+    spot: SlotId,
+    /// None while spot had not begun.
+    mark: Option<Price>,
+}
+
+/// Aave's oracles of a view: found once, because a pool asks for every price at every step.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Oracles {
+    feeds: Vec<Feed>,
+    /// Spot at the newest row of ether's price.
+    anchor: Option<Anchor>,
+}
+
+impl Oracles {
+    pub(super) fn of(view: &MarketView) -> Self {
+        let points = view.points();
+        let points = points.filter(|(id, _)| id.kind == SeriesKind::Oracle && id.venue == AAVE);
+        let feeds = points.filter_map(|(id, slot)| {
+            let units = [Unit::Dollar, Unit::Ether].into_iter();
+            let mut named = units.filter_map(|unit| {
+                let name = id.symbol.as_str().strip_suffix(unit.suffix())?;
+                Some((Asset::new(name).ok()?, unit))
+            });
+            let (asset, unit) = named.next()?;
+            Some(Feed {
+                asset,
+                unit,
+                id,
+                slot,
+            })
+        });
+        Self {
+            feeds: feeds.collect(),
+            anchor: None,
+        }
+    }
+
+    fn find(&self, asset: Asset, unit: Unit) -> Option<Feed> {
+        let mut feeds = self.feeds.iter();
+        let found = feeds.find(|feed| feed.asset == asset && feed.unit == unit);
+        found.copied()
+    }
+}
+
 /// The worst value so far.
 #[derive(Clone, Copy)]
 struct Worst {
@@ -100,20 +174,19 @@ impl MarketView {
         if asset == ETHER || asset == WRAPPED {
             return self.ether_oracle();
         }
-        let in_ether = oracle_series(asset, "ETH")?;
         let is_staked = matches!(self.mark_of(asset), Some(Mark::Rate { .. }));
-        if is_staked || self.row_slot::<Fixed18>(in_ether).is_some() {
+        if is_staked || self.oracles.find(asset, Unit::Ether).is_some() {
             let ether = self.ether_oracle()?;
-            let (rate, worst) = self.oracle_row(in_ether)?;
+            let (rate, worst) = self.oracle_row(asset, Unit::Ether)?;
             let price = ether.price.get().mul(*rate.row, Rounding::HalfEven)?;
             return quote(price, Rounding::HalfEven, ether.worst().and(worst));
         }
-        let (row, worst) = self.oracle_row(oracle_series(asset, "USD")?)?;
+        let (row, worst) = self.oracle_row(asset, Unit::Dollar)?;
         quote(*row.row, Rounding::Down, worst)
     }
 
     fn ether_oracle(&self) -> Result<OracleQuote, OracleError> {
-        let (row, worst) = self.oracle_row(oracle_series(WRAPPED, "USD")?)?;
+        let (row, worst) = self.oracle_row(WRAPPED, Unit::Dollar)?;
         let recorded = Price::new(*row.row)?;
         if row.known_at == self.now() {
             return quote(recorded.get(), Rounding::Down, worst);
@@ -122,7 +195,10 @@ impl MarketView {
             return Err(OracleError::Unvalued(ETHER));
         };
         let (now, of_spot) = self.spot_now(spot)?;
-        let then = self.mark_at(spot, row.known_at);
+        let then = match self.oracles.anchor {
+            Some(anchor) if anchor.at == row.known_at && anchor.spot == spot => anchor.mark,
+            _ => self.mark_at(spot, row.known_at),
+        };
         // Spot that begins after the row moved from its own first value.
         let then = then.unwrap_or(now);
         let price = recorded.scaled(now, then)?;
@@ -207,9 +283,7 @@ impl MarketView {
     }
 
     fn spot_now(&self, slot: SlotId) -> Result<(Price, Worst), OracleError> {
-        let found = self.series().find(|(_, other)| *other == slot);
-        let (series, _) = found.ok_or(OracleError::Unvalued(ETHER))?;
-        let shown = self.quote(slot);
+        let (series, shown) = (self.id_of(slot), self.quote(slot));
         if shown.state == PriceState::Missing {
             return Err(OracleError::NoValue(series));
         }
@@ -221,9 +295,31 @@ impl MarketView {
         Ok((shown.mark, worst))
     }
 
-    fn oracle_row(&self, id: SeriesId) -> Result<(Known<'_, Fixed18>, Worst), OracleError> {
-        let slot = self.row_slot(id).ok_or(OracleError::NotRead(id))?;
-        self.known_point(slot, id)
+    fn oracle_row(
+        &self,
+        asset: Asset,
+        unit: Unit,
+    ) -> Result<(Known<'_, Fixed18>, Worst), OracleError> {
+        match self.oracles.find(asset, unit) {
+            Some(feed) => self.known_point(feed.slot, feed.id),
+            None => Err(OracleError::NotRead(oracle_series(asset, unit)?)),
+        }
+    }
+
+    /// Looks up spot at the newest row of ether's price, where that row is a new one.
+    pub(super) fn anchor_oracle(&mut self) {
+        let Some(feed) = self.oracles.find(WRAPPED, Unit::Dollar) else {
+            return;
+        };
+        let (Some(row), Some(Mark::Series(spot))) = (self.newest(feed.slot), self.mark_of(ETHER))
+        else {
+            return;
+        };
+        let at = row.known_at;
+        if self.oracles.anchor.is_none_or(|anchor| anchor.at != at) {
+            let mark = self.mark_at(spot, at);
+            self.oracles.anchor = Some(Anchor { at, spot, mark });
+        }
     }
 
     fn known_point(
@@ -273,8 +369,8 @@ const fn underlying(mark: Mark) -> Option<SlotId> {
     }
 }
 
-fn oracle_series(asset: Asset, quote: &str) -> Result<SeriesId, OracleError> {
-    let symbol = Symbol::new(&format!("{asset}_{quote}"));
+fn oracle_series(asset: Asset, unit: Unit) -> Result<SeriesId, OracleError> {
+    let symbol = Symbol::new(&format!("{asset}{}", unit.suffix()));
     let symbol = symbol.ok().ok_or(OracleError::Unvalued(asset))?;
     Ok(SeriesId::new(SeriesKind::Oracle, AAVE, symbol))
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::mark::Marks;
+use super::oracle::Oracles;
 use super::row_view::{RowEntries, may_stand_in};
 use super::series::{BarSeries, MarketData, RateSeries};
 use super::shock::{ShockError, ShockSet};
@@ -170,6 +171,7 @@ pub struct MarketView {
     by_id: BTreeMap<SeriesId, SlotId>,
     pub(super) rows: RowEntries,
     pub(super) marks: Marks,
+    pub(super) oracles: Oracles,
 }
 
 impl Cursor {
@@ -272,6 +274,7 @@ impl MarketView {
             by_id: BTreeMap::new(),
             rows: RowEntries::default(),
             marks: Marks::default(),
+            oracles: Oracles::default(),
         };
         let bars = requests.iter().filter(|request| request.id.kind.has_bars());
         for reference in bars.filter_map(|request| request.reference) {
@@ -288,6 +291,7 @@ impl MarketView {
             view.add_slot(request.id, reference)?;
         }
         view.marks = Marks::of(&view);
+        view.oracles = Oracles::of(&view);
         Ok(view)
     }
 
@@ -361,6 +365,7 @@ impl MarketView {
                 }
             }
         }
+        self.anchor_oracle();
         Ok(())
     }
 
@@ -387,6 +392,12 @@ impl MarketView {
             .get(slot.index())
             .expect("invariant: slots come from this view")
             .quote
+    }
+
+    /// The series of a slot.
+    pub(super) fn id_of(&self, slot: SlotId) -> SeriesId {
+        let slot = self.slots.get(slot.index());
+        slot.expect("invariant: slots come from this view").id
     }
 
     /// The mark that `slot` showed at `at`, an instant of the past: the newest bar then, else the
