@@ -136,6 +136,15 @@ pub enum Occurrence {
         /// Log index within the block.
         index: u32,
     },
+    /// A happening of a venue that comes again and again, at most once per instant under its name.
+    Recurring {
+        /// Who reports it.
+        venue: Venue,
+        /// What happens, unique within the venue.
+        name: &'static str,
+        /// When.
+        instant: Timestamp,
+    },
     /// A happening of a venue that is not ours, under the driver's own unique name.
     Other {
         /// Who reports it.
@@ -186,6 +195,11 @@ impl fmt::Display for Cause {
                 }
                 write!(f, ":{index}")?;
             }
+            Occurrence::Recurring {
+                venue,
+                name,
+                instant,
+            } => write!(f, "other:{venue}:{name}:{instant}")?,
             Occurrence::Other { venue, name } => write!(f, "other:{venue}:{name}")?,
         }
         write!(f, "#{}", self.line)

@@ -53,9 +53,10 @@ impl<'a> EventLines<'a> {
         let reference_price = price_of(self.view, item)?;
         let worth = units.notional(reference_price, Rounding::HalfEven)?;
         let value = if item.is_debt() { worth.neg()? } else { worth };
-        let occurrence = Occurrence::Other {
+        let occurrence = Occurrence::Recurring {
             venue: self.venue,
-            name: format!("{}:{}", self.name, self.view.now()).into_boxed_str(),
+            name: self.name,
+            instant: self.view.now(),
         };
         let line = self.count;
         self.count = line.saturating_add(1);
