@@ -234,20 +234,26 @@ impl<P: StakingPool> Protocol for Staking<P> {
     }
 
     fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
-        let (shares, units) = (quantity(self.booked.0)?, quantity(self.booked.1)?);
-        let (account, item) = Self::SHARES;
-        positions.push(Position::scaled(account, item, shares, units));
+        if !self.booked.0.is_zero() || !self.booked.1.is_zero() {
+            let (shares, units) = (quantity(self.booked.0)?, quantity(self.booked.1)?);
+            let (account, item) = Self::SHARES;
+            positions.push(Position::scaled(account, item, shares, units));
+        }
         for ((account, item), is_ready) in [(Self::QUEUE, false), (Self::CLAIMABLE, true)] {
             let mut claims = Quantity::ZERO;
             for ticket in self.tickets.iter().filter(|t| t.is_ready == is_ready) {
                 claims = claims.add(quantity(ticket.booked)?)?;
             }
-            positions.push(Position::new(account, item, claims));
+            if !claims.is_zero() {
+                positions.push(Position::new(account, item, claims));
+            }
         }
         if let Some(rewards) = &self.rewards {
             for (program, claimable) in rewards.programs.iter().zip(&rewards.claimable) {
-                let item = Item::Asset(program.asset);
-                positions.push(Position::new(P::NAMES.rewards, item, *claimable));
+                if !claimable.is_zero() {
+                    let item = Item::Asset(program.asset);
+                    positions.push(Position::new(P::NAMES.rewards, item, *claimable));
+                }
             }
         }
         Ok(())

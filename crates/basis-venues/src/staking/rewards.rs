@@ -9,6 +9,8 @@
 //! ETHFI that its holder redeems; the recorded series are the two assets themselves, so the detour
 //! through the basket is left out: it would add the basket's own rounding and no amount of ours.
 
+use std::sync::Arc;
+
 use basis_core::market::Reward;
 use basis_core::num::{MathError, Quantity, U256};
 use basis_core::protocol::liquid_staking::shares::ONE_TOKEN;
@@ -60,8 +62,8 @@ impl Rewards {
 
     /// Whether there is anything to keep an eye on: after the first holding always, for a period is
     /// paid long after its end.
-    pub(super) const fn is_awake(&self) -> bool {
-        !self.changes.is_empty() || !self.history.points.is_empty()
+    pub(super) fn is_awake(&self) -> bool {
+        !self.changes.is_empty() || !self.history.is_empty()
     }
 
     /// From `at` on, `wei` of ether are held.
@@ -85,10 +87,16 @@ impl Rewards {
     }
 }
 
+/// Most steps that a copy of the history copies.
+const RECENT_MAX: usize = 64;
+
 /// A step function of time and its integral, wei × nanoseconds.
+///
+/// Every transaction keeps a copy of its protocols aside, so that what is long past is shared.
 #[derive(Clone, Debug, Default)]
 struct History {
-    points: Vec<Step>,
+    past: Arc<Vec<Step>>,
+    recent: Vec<Step>,
 }
 
 /// From `at` on the function is `value`; `integral` is its integral up to there.
@@ -110,10 +118,10 @@ impl Step {
 
 impl History {
     fn set(&mut self, at: Timestamp, value: U256) -> Result<(), MathError> {
-        let Some(last) = self.points.last_mut() else {
+        let Some(last) = self.recent.last_mut() else {
             if !value.is_zero() {
                 let integral = U256::ZERO;
-                self.points.push(Step {
+                self.recent.push(Step {
                     at,
                     integral,
                     value,
@@ -129,7 +137,10 @@ impl History {
             return Ok(());
         }
         let integral = last.until(at)?;
-        self.points.push(Step {
+        if self.recent.len() == RECENT_MAX {
+            Arc::make_mut(&mut self.past).append(&mut self.recent);
+        }
+        self.recent.push(Step {
             at,
             integral,
             value,
@@ -137,10 +148,16 @@ impl History {
         Ok(())
     }
 
+    fn is_empty(&self) -> bool {
+        self.recent.is_empty()
+    }
+
     fn until(&self, at: Timestamp) -> Result<U256, MathError> {
-        let known = self.points.partition_point(|step| step.at <= at);
-        let last = known.checked_sub(1).and_then(|last| self.points.get(last));
-        last.map_or(Ok(U256::ZERO), |last| last.until(at))
+        let step = [&self.recent, &*self.past].into_iter().find_map(|steps| {
+            let known = steps.partition_point(|step| step.at <= at);
+            known.checked_sub(1).and_then(|last| steps.get(last))
+        });
+        step.map_or(Ok(U256::ZERO), |step| step.until(at))
     }
 }
 
@@ -205,6 +222,45 @@ mod tests {
         assert_eq!(paid(&mut rewards, 15, 25), "0.6");
         assert_eq!(paid(&mut rewards, 20, 25), "0");
         assert_eq!(rewards.claimable[0].to_string(), "2.79");
+    }
+
+    #[test]
+    fn a_long_history_is_remembered_whole_and_a_copy_keeps_its_own() {
+        let mut rewards = Rewards::new(PROGRAMS);
+        let steps = 5 * i64::try_from(RECENT_MAX).unwrap();
+        let mut early = None;
+        for hour in 0..steps {
+            rewards.hold(at(hour), tokens(1 + hour as u64)).unwrap();
+            if hour == 100 {
+                early = Some(rewards.clone());
+            }
+        }
+        // 1 + 2 + … over the hours of the period, 0.3 for each ETH held over the whole of it.
+        let mut paid = |start: i64, end: i64| {
+            let paid = rewards.pay(0, &reward(start, end)).unwrap();
+            let held: i64 = (start..end).map(|hour| hour + 1).sum();
+            let whole = paid.get().mul(
+                Fixed18::from_int(end - start),
+                basis_core::num::Rounding::HalfEven,
+            );
+            assert_eq!(
+                whole.unwrap(),
+                Fixed18::literal("0.3")
+                    .mul(Fixed18::from_int(held), basis_core::num::Rounding::HalfEven)
+                    .unwrap()
+            );
+        };
+        paid(0, 10);
+        paid(60, 70);
+        paid(120, 130);
+        paid(steps - 10, steps);
+        let mut early = early.unwrap();
+        let paid = early.pay(0, &reward(100, 110)).unwrap();
+        assert_eq!(
+            paid.to_string(),
+            "30.3",
+            "101 ETH from the copy's last step on"
+        );
     }
 
     #[test]
