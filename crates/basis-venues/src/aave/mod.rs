@@ -202,6 +202,9 @@ impl Protocol for Aave {
         for cell in &self.cells {
             for side in [Side::Supply, Side::Debt] {
                 let quantity = self.scaled(cell, side)?;
+                if quantity.is_zero() {
+                    continue;
+                }
                 let units = self.balance(cell, side)?;
                 let item = side.item(cell.asset);
                 positions.push(Position::scaled(ACCOUNT, item, quantity, units));
@@ -213,6 +216,13 @@ impl Protocol for Aave {
     fn lending(&self, lending: &mut Vec<LendingHealth>) -> Result<(), Refusal> {
         lending.extend(self.standing()?);
         Ok(())
+    }
+
+    fn holding_of(&self, asset: Asset) -> Result<Quantity, Refusal> {
+        match self.cell_of(asset) {
+            Some((_, cell)) => self.balance(cell, Side::Supply),
+            None => Ok(Quantity::ZERO),
+        }
     }
 
     fn accepts(&self, operation: &Operation) -> bool {

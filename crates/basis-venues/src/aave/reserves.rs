@@ -389,12 +389,29 @@ impl Aave {
         let (Some(listed), Some(synced_at)) = (&cell.listed, self.synced_at) else {
             return Ok(Quantity::ZERO);
         };
-        let now = seconds(synced_at)?;
+        let units = self.balance_units(listed.id, side, seconds(synced_at)?)?;
+        if units.is_zero() {
+            return Ok(Quantity::ZERO);
+        }
+        listed.units(units)
+    }
+
+    /// The same in base units of the asset.
+    pub(super) fn balance_units(
+        &self,
+        id: ReserveId,
+        side: Side,
+        now: Seconds,
+    ) -> Result<U256, Refusal> {
+        let position = self.market.position(US, id).map_err(refused)?;
+        // Nothing needs no index, and the index is most of the cost.
         let units = match side {
-            Side::Supply => self.market.supply_balance(US, listed.id, now),
-            Side::Debt => self.market.debt_balance(US, listed.id, now),
+            Side::Supply if position.scaled_supply == 0 => return Ok(U256::ZERO),
+            Side::Debt if position.scaled_debt == 0 => return Ok(U256::ZERO),
+            Side::Supply => self.market.supply_balance(US, id, now),
+            Side::Debt => self.market.debt_balance(US, id, now),
         };
-        listed.units(units.map_err(refused)?)
+        units.map_err(refused)
     }
 
     /// Takes note that the lines now say what a side stands for; by how much they did not.

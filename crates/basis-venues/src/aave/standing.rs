@@ -5,7 +5,7 @@ use basis_core::num::uint256::{amount_of, mul_div_floor};
 use basis_core::num::{Fixed18, Rate, Rounding, U256, Value};
 use basis_core::protocol::aave_v3::math::WAD;
 
-use super::{ACCOUNT, Aave, US, refused, seconds};
+use super::{ACCOUNT, Aave, Side, US, refused, seconds};
 use crate::chain::Refusal;
 
 /// Decimals of the base currency, of a wad, of a ray and of basis points.
@@ -53,15 +53,18 @@ impl Aave {
         let mut sums = [(U256::ZERO, U256::ZERO); 2];
         for cell in self.cells.iter().filter(|cell| cell.is_held()) {
             let id = cell.listed()?.id;
-            let state = *self.market.reserve(id).map_err(refused)?.state();
-            let supplied = self.market.supply_balance(US, id, now).map_err(refused)?;
-            let owed = self.market.debt_balance(US, id, now).map_err(refused)?;
+            let state = self.market.reserve(id).map_err(refused)?.state();
             let unit = U256::from(10_u64).pow(U256::from(cell.listed()?.decimals));
             let rates = [
                 state.rates.liquidity_rate_ray,
                 state.rates.variable_borrow_rate_ray,
             ];
-            for ((sum, units), rate) in sums.iter_mut().zip([supplied, owed]).zip(rates) {
+            let sides = [Side::Supply, Side::Debt].into_iter().zip(rates);
+            for (sum, (side, rate)) in sums.iter_mut().zip(sides) {
+                let units = self.balance_units(id, side, now)?;
+                if units.is_zero() {
+                    continue;
+                }
                 let worth = mul_div_floor(units, state.price_base, unit)?;
                 sum.0 = sum.0.saturating_add(worth);
                 sum.1 = sum.1.saturating_add(worth.saturating_mul(U256::from(rate)));

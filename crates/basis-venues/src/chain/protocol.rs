@@ -52,7 +52,8 @@ pub(crate) trait Protocol: Send + fmt::Debug {
         operation: &Operation,
     ) -> Result<(), Refusal>;
 
-    /// What we hold here, with what scaled units stand for at the instant of the last sync. Scaled
+    /// What we hold here, with what scaled units stand for at the instant of the last sync; what is
+    /// nothing may be left out. Scaled
     /// tokens in the wallet whose shares the protocol keeps are among them; the chain shows those as
     /// the wallet's.
     ///
