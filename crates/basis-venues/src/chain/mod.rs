@@ -67,6 +67,8 @@ pub(crate) struct State {
     notices: Vec<VenueEvent>,
     /// Transactions so far; their hashes count up.
     transactions: u64,
+    /// Whether the protocols that watch an asset know how much of it is held.
+    observed: bool,
 }
 
 impl Chain for SimulatedChain {
@@ -104,8 +106,15 @@ impl SimulatedChain {
 }
 
 impl State {
+    /// Takes over what a wallet holds.
+    pub(crate) fn take_over(&mut self, wallet: Holdings) {
+        self.wallet = wallet;
+        self.observed = false;
+    }
+
     /// Adds a protocol, or replaces the one of the same venue.
     pub(crate) fn install(&mut self, protocol: Box<dyn Protocol>) {
+        self.observed = false;
         let venue = protocol.venue();
         match self.protocols.iter_mut().find(|p| p.venue() == venue) {
             Some(place) => *place = protocol,
@@ -142,7 +151,9 @@ impl State {
         for event in events.iter().skip(known) {
             self.wallet.post(Venue::WALLET, &event.entries)?;
         }
-        self.observe(view.now())?;
+        if events.len() > known || !self.observed {
+            self.observe(view.now())?;
+        }
         Ok(events)
     }
 
@@ -191,6 +202,7 @@ impl State {
                 protocol.observe(at, held)?;
             }
         }
+        self.observed = true;
         Ok(())
     }
 

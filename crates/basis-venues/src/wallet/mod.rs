@@ -160,7 +160,7 @@ impl WalletExecutionInterface {
     fn join(&mut self, shared: SimulatedChain) {
         let held = std::mem::take(&mut self.chain.state().wallet);
         if held.positions().next().is_some() {
-            shared.state().wallet = held;
+            shared.state().take_over(held);
         }
         self.chain = shared;
     }
