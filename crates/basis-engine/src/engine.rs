@@ -117,6 +117,8 @@ pub struct Engine {
     tokens: Vec<Mark>,
     /// Venues that lend, by their place in the tight loop.
     lenders: Vec<usize>,
+    /// When and after which ledger line they were last asked; until either moves the answer stands.
+    lenders_asked: Option<(Timestamp, usize)>,
     reference: SlotId,
     attribution: Attribution,
     share_attribution: Option<ShareAttribution>,
@@ -222,6 +224,7 @@ impl Engine {
             slots,
             tokens,
             lenders,
+            lenders_asked: None,
             reference,
             attribution: Attribution::default(),
             share_attribution,
@@ -342,7 +345,8 @@ impl Engine {
     fn look(&mut self) -> Result<(), ComponentError> {
         self.books.value(&self.view)?;
         self.exposure.refresh(&self.books, &self.view)?;
-        if self.lenders.is_empty() {
+        let asked_at = (self.view.now(), self.books.ledger().len());
+        if self.lenders.is_empty() || self.lenders_asked == Some(asked_at) {
             return Ok(());
         }
         self.exposure.lending.clear();
@@ -357,6 +361,7 @@ impl Engine {
             .map_err(stalled)??;
             self.exposure.lending.extend(lending);
         }
+        self.lenders_asked = Some(asked_at);
         Ok(())
     }
 
@@ -569,6 +574,8 @@ impl Engine {
                         break;
                     }
                 };
+                // A change of efficiency mode need not leave a line.
+                self.lenders_asked = None;
                 self.tight
                     .run_block(&self.view, &mut self.books, &approved, plan.action)?
             };
@@ -778,12 +785,12 @@ fn lenders(venues: &[VenueSlot]) -> Vec<usize> {
 
 /// What is left over must be rounding: products are exact to 18 decimals, so the bound is generous.
 fn check_residual(at: Timestamp, residual: Value, equity: Value) -> Result<(), ComponentError> {
-    let bound = Value::literal("0.000000001");
-    if residual.abs()? <= bound {
+    const BOUND: Value = Value::literal("0.000000001");
+    if residual.abs()? <= BOUND {
         return Ok(());
     }
     Err(ComponentError::new(
         Code::PnlOpen,
-        format!("residual {residual} at {at} with equity {equity} is beyond rounding ({bound})"),
+        format!("residual {residual} at {at} with equity {equity} is beyond rounding ({BOUND})"),
     ))
 }

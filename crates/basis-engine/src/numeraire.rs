@@ -11,6 +11,9 @@ use basis_core::types::Timestamp;
 use crate::pnl::Attribution;
 use crate::result::StepEnd;
 
+/// Most that rounding leaves over in a step: quotients are rounded to 18 decimals.
+const BOUND: Value = Value::literal("0.000000001");
+
 /// Buckets of a run in the share class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShareAttribution {
@@ -33,6 +36,9 @@ impl ShareAttribution {
         end: &StepEnd,
     ) -> Result<(), ComponentError> {
         let class = |value: Value, price: Price| -> Result<Value, ComponentError> {
+            if value.is_zero() {
+                return Ok(Value::ZERO);
+            }
             Ok(Value::new(value.per(price, Rounding::HalfEven)?.get()))
         };
         let now = end.reference;
@@ -50,22 +56,19 @@ impl ShareAttribution {
             .into_iter()
             .zip(end.attribution.rows())
         {
-            if !value.is_zero() {
-                *to = class(value, now)?;
-            }
+            *to = class(value, now)?;
         }
         buckets.residual = equity
             .sub(opening)?
             .sub(class(end.external_flow_usd, now)?)?
             .sub(buckets.total()?)?
             .sub(moved)?;
-        let bound = Value::literal("0.000000001");
-        if buckets.residual.abs()? > bound {
+        if buckets.residual.abs()? > BOUND {
             return Err(ComponentError::new(
                 Code::PnlOpen,
                 format!(
                     "residual {} at {at} with equity {equity} in the share class is beyond rounding \
-                     ({bound})",
+                     ({BOUND})",
                     buckets.residual
                 ),
             ));

@@ -28,8 +28,15 @@ const MARKET: Venue = Venue::literal("uniswap");
 /// # Errors
 /// POS-002 out of range; STRAT-001 for an asset without decimals.
 pub(in super::super) fn harvest(context: &Context<'_>) -> Result<Option<Decision>, ComponentError> {
-    let threshold = dust(context)?;
     let claimable = Account::new(PAYER, Label::literal("rewards"));
+    let held = |account: Account, asset: Asset| context.books.quantity(account, Item::Asset(asset));
+    let nothing = REWARDS.iter().all(|(asset, _)| {
+        held(Account::WALLET, *asset).is_zero() && held(claimable, *asset).is_zero()
+    });
+    if nothing {
+        return Ok(None);
+    }
+    let threshold = dust(context)?;
     let mut waiting = Value::ZERO;
     for (asset, _) in REWARDS {
         let held = context.books.quantity(Account::WALLET, Item::Asset(asset));
