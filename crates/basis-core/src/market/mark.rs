@@ -13,15 +13,24 @@ use crate::num::{Fixed18, MathError, Price, Rounding};
 use crate::types::{Asset, SeriesKind};
 
 /// Assets valued at exactly one dollar.
-const DOLLARS: [&str; 4] = ["USDT", "USDC", "DAI", "USD"];
+const DOLLARS: [Asset; 4] = [
+    Asset::literal("USDT"),
+    Asset::literal("USDC"),
+    Asset::literal("DAI"),
+    Asset::literal("USD"),
+];
 
 /// What each of them is worth.
 const DOLLAR: Price = Price::literal("1");
 
 /// Assets a unit of which is one ether: wrapped, or rebasing to it.
-const ETHERS: [&str; 3] = ["WETH", "stETH", "eETH"];
+const ETHERS: [Asset; 3] = [
+    Asset::literal("WETH"),
+    Asset::literal("stETH"),
+    Asset::literal("eETH"),
+];
 
-const ETH: &str = "ETH";
+const ETH: Asset = Asset::literal("ETH");
 
 /// Decimals of a held mark; below every venue's tick.
 const HELD_MARK_DECIMALS: u32 = 8;
@@ -64,18 +73,18 @@ impl Marks {
         let asset = |text: &str| Asset::new(text).ok();
         for (id, slot) in view.series() {
             let symbol = id.symbol.as_str();
-            let base = DOLLARS.iter().find_map(|quote| symbol.strip_suffix(quote));
+            let mut dollars = DOLLARS.iter();
+            let base = dollars.find_map(|quote| symbol.strip_suffix(quote.as_str()));
             if id.kind == SeriesKind::Spot
                 && let Some(base) = base.and_then(asset)
             {
                 marks.add(base, Mark::Series(slot));
             }
         }
-        let ether = asset(ETH).and_then(|eth| marks.find(eth));
-        let Some(Mark::Series(underlying)) = ether else {
+        let Some(Mark::Series(underlying)) = marks.find(ETH) else {
             return marks;
         };
-        for token in ETHERS.into_iter().filter_map(asset) {
+        for token in ETHERS {
             marks.add(token, Mark::Series(underlying));
         }
         for (id, slot) in view.points() {
@@ -121,7 +130,7 @@ impl Marks {
     }
 
     pub(super) fn find(&self, asset: Asset) -> Option<Mark> {
-        if DOLLARS.contains(&asset.as_str()) {
+        if DOLLARS.contains(&asset) {
             return Some(Mark::Par);
         }
         let known = self.0.iter().find(|(known, _)| *known == asset);
@@ -139,7 +148,7 @@ impl MarketView {
     /// Every asset that stands for another: wrapped forms of ether, tokens valued at a rate.
     pub fn tokens(&self) -> impl Iterator<Item = (Asset, Mark)> + '_ {
         let is_token = |(asset, mark): &&(Asset, Mark)| {
-            matches!(mark, Mark::Rate { .. }) || ETHERS.contains(&asset.as_str())
+            matches!(mark, Mark::Rate { .. }) || ETHERS.contains(asset)
         };
         self.marks.0.iter().filter(is_token).copied()
     }

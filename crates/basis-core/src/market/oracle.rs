@@ -110,6 +110,8 @@ pub(super) struct Oracles {
     feeds: Vec<Feed>,
     /// Spot at the newest row of ether's price.
     anchor: Option<Anchor>,
+    /// Ether's price at an instant.
+    ether: Option<(Timestamp, Result<OracleQuote, OracleError>)>,
 }
 
 impl Oracles {
@@ -133,6 +135,7 @@ impl Oracles {
         Self {
             feeds: feeds.collect(),
             anchor: None,
+            ether: None,
         }
     }
 
@@ -186,6 +189,13 @@ impl MarketView {
     }
 
     fn ether_oracle(&self) -> Result<OracleQuote, OracleError> {
+        match self.oracles.ether {
+            Some((at, quote)) if at == self.now() => quote,
+            _ => self.reckon_ether(),
+        }
+    }
+
+    fn reckon_ether(&self) -> Result<OracleQuote, OracleError> {
         let (row, worst) = self.oracle_row(WRAPPED, Unit::Dollar)?;
         let recorded = Price::new(*row.row)?;
         if row.known_at == self.now() {
@@ -306,8 +316,8 @@ impl MarketView {
         }
     }
 
-    /// Looks up spot at the newest row of ether's price, where that row is a new one.
-    pub(super) fn anchor_oracle(&mut self) {
+    /// Reckons ether's price at the view's instant; spot at its row is looked up where the row is new.
+    pub(super) fn price_ether(&mut self) {
         let Some(feed) = self.oracles.find(WRAPPED, Unit::Dollar) else {
             return;
         };
@@ -320,6 +330,7 @@ impl MarketView {
             let mark = self.mark_at(spot, at);
             self.oracles.anchor = Some(Anchor { at, spot, mark });
         }
+        self.oracles.ether = Some((self.now(), self.reckon_ether()));
     }
 
     fn known_point(

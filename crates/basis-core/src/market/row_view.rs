@@ -298,8 +298,14 @@ impl MarketView {
             .map_or((&[][..], &[][..]), |cursor| {
                 let series = &cursor.series;
                 let at = series.at().get(..cursor.known).unwrap_or_default();
-                let end = at.partition_point(|at| *at <= until);
-                let start = at.partition_point(|at| *at <= after).min(end);
+                // Mostly nothing is new since the step before.
+                let is_past = at.last().is_none_or(|newest| *newest <= after);
+                let (start, end) = if is_past {
+                    (at.len(), at.len())
+                } else {
+                    let end = at.partition_point(|at| *at <= until);
+                    (at.partition_point(|at| *at <= after).min(end), end)
+                };
                 let rows = series.rows().get(start..end).unwrap_or_default();
                 (at.get(start..end).unwrap_or_default(), rows)
             });

@@ -365,7 +365,7 @@ impl MarketView {
                 }
             }
         }
-        self.anchor_oracle();
+        self.price_ether();
         Ok(())
     }
 

@@ -103,10 +103,9 @@ fn scale_of(decimals: u32) -> u128 {
 /// decimals.
 pub fn amount_of(units: U256, decimals: u32, rounding: Rounding) -> Result<Fixed18, MathError> {
     check_decimals(decimals)?;
-    if decimals == Fixed18::DECIMALS {
-        let mantissa = i128::try_from(units).ok();
-        let mantissa = mantissa.ok_or(MathError::Overflow { op: "amount_of" })?;
-        return Ok(Fixed18::from_mantissa(mantissa));
+    if let [low, high, 0, 0] = units.into_limbs() {
+        let units = u128::from(high) << 64 | u128::from(low);
+        return short_amount(units, decimals, rounding);
     }
     let scale = U256::from(scale_of(decimals));
     let overflow = MathError::Overflow { op: "amount_of" };
@@ -124,6 +123,28 @@ pub fn amount_of(units: U256, decimals: u32, rounding: Rounding) -> Result<Fixed
         quotient.wrapping_add(U256::from(u8::from(up)))
     };
     let mantissa = i128::try_from(mantissa).ok().ok_or(overflow)?;
+    Ok(Fixed18::from_mantissa(mantissa))
+}
+
+/// [`amount_of`] of units that fit 128 bits.
+fn short_amount(units: u128, decimals: u32, rounding: Rounding) -> Result<Fixed18, MathError> {
+    let scale = scale_of(decimals);
+    let mantissa = if decimals <= Fixed18::DECIMALS {
+        units.checked_mul(scale)
+    } else {
+        let quotient = units.checked_div(scale).unwrap_or_default();
+        let remainder = units.wrapping_sub(quotient.wrapping_mul(scale));
+        let rest = scale.wrapping_sub(remainder);
+        let up = match rounding {
+            Rounding::Down | Rounding::Floor => false,
+            Rounding::Up | Rounding::Ceil => remainder != 0,
+            Rounding::HalfUp => remainder >= rest,
+            Rounding::HalfEven => remainder > rest || (remainder == rest && quotient & 1 == 1),
+        };
+        quotient.checked_add(u128::from(up))
+    };
+    let mantissa = mantissa.and_then(|mantissa| i128::try_from(mantissa).ok());
+    let mantissa = mantissa.ok_or(MathError::Overflow { op: "amount_of" })?;
     Ok(Fixed18::from_mantissa(mantissa))
 }
 
@@ -213,6 +234,26 @@ mod tests {
             let amount = Fixed18::from_mantissa(mantissa);
             let units = units_of(amount, decimals, Rounding::Down).unwrap();
             prop_assert_eq!(amount_of(units, decimals, Rounding::Down).unwrap(), amount);
+        }
+
+        #[test]
+        fn prop_digits_beyond_18_are_rounded_to_the_nearest(
+            units in 0..=u128::MAX,
+            decimals in 19_u32..=36,
+        ) {
+            let amount = |rounding| {
+                let amount = amount_of(U256::from(units), decimals, rounding).unwrap();
+                U256::from(amount.mantissa().unsigned_abs())
+            };
+            let scale = U256::from(scale_of(decimals));
+            let (below, above) = (amount(Rounding::Down), amount(Rounding::Up));
+            let rest = U256::from(units) - below * scale;
+            prop_assert!(rest < scale);
+            prop_assert_eq!(above, below + U256::from(u8::from(!rest.is_zero())));
+            let twice = rest + rest;
+            prop_assert_eq!(amount(Rounding::HalfUp), if twice >= scale { above } else { below });
+            let even = twice > scale || (twice == scale && below.bit(0));
+            prop_assert_eq!(amount(Rounding::HalfEven), if even { above } else { below });
         }
 
         #[test]
