@@ -20,13 +20,16 @@ impl Aave {
         view: &MarketView,
         events: &mut Vec<VenueEvent>,
     ) -> Result<(), Refusal> {
+        self.reckoned = None;
         let account = *self.market.account(US).map_err(refused)?;
         if account.borrowing == 0 {
             return Ok(());
         }
         let now = seconds(view.now())?;
-        let wad = self.market.health_factor_wad(US, now).map_err(refused)?;
+        let data = self.market.account_data(US, now).map_err(refused)?;
+        let wad = data.health_factor_wad;
         if wad >= HEALTHY {
+            self.reckoned = Some((now, data));
             return Ok(());
         }
         let collateral = self.largest(Side::Supply, account.collateral, now)?;
@@ -65,13 +68,9 @@ impl Aave {
             if bitmap & 1_u128.unbounded_shl(id.0.into()) == 0 {
                 continue;
             }
-            let units = match side {
-                Side::Supply => self.market.supply_balance(US, id, now),
-                Side::Debt => self.market.debt_balance(US, id, now),
-            };
+            let units = self.balance_units(listed, side, now)?;
             let price = self.market.reserve(id).map_err(refused)?.state().price_base;
-            let unit = U256::from(10_u64).pow(U256::from(listed.decimals));
-            let worth = mul_div_floor(units.map_err(refused)?, price, unit)?;
+            let worth = mul_div_floor(units, price, listed.unit)?;
             if largest.is_none_or(|(_, most)| worth > most) {
                 largest = Some((at, worth));
             }

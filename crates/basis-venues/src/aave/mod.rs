@@ -35,7 +35,7 @@ use basis_core::execution::{LendingHealth, Position, VenueEvent};
 use basis_core::executor::BoxFuture;
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
 use basis_core::num::Quantity;
-use basis_core::protocol::aave_v3::{Market, Revert, UserId};
+use basis_core::protocol::aave_v3::{AccountData, Market, Revert, Seconds, UserId};
 use basis_core::types::{Account, Asset, Item, Label, Timestamp, Venue};
 use basis_core::venue::{
     Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
@@ -110,6 +110,8 @@ pub(crate) struct Aave {
     cells: Vec<Cell>,
     /// The instant of the last sync.
     synced_at: Option<Timestamp>,
+    /// Our account as the last sync's liquidation test found it, while nothing has changed it since.
+    reckoned: Option<(Seconds, AccountData)>,
 }
 
 /// A side of a reserve.
@@ -142,6 +144,7 @@ impl Aave {
             market,
             cells: Vec::new(),
             synced_at: None,
+            reckoned: None,
         }
     }
 
@@ -185,6 +188,7 @@ impl Protocol for Aave {
         transaction: &mut Transaction<'_>,
         operation: &Operation,
     ) -> Result<(), Refusal> {
+        self.reckoned = None;
         match operation {
             Operation::Supply(lending) => self.supply(transaction, lending),
             Operation::Withdraw(lending) => self.withdraw(transaction, lending),

@@ -39,6 +39,8 @@ pub(super) struct Cell {
 pub(super) struct Listed {
     pub(super) id: ReserveId,
     pub(super) decimals: u32,
+    /// One whole token in base units.
+    pub(super) unit: U256,
     kink: Kink,
     /// The newest row, and when it became known.
     row: RecordedReserve,
@@ -49,6 +51,10 @@ pub(super) struct Listed {
     /// What the reported lines say our scaled units stand for.
     supplied: Quantity,
     owed: Quantity,
+    /// Indices at the last sync, rays, of the sides that held something then: a step asks for balances
+    /// many times, and an index is most of what one costs. Operations leave the index of their instant
+    /// as it is.
+    indices: [Option<(Seconds, U256)>; 2],
 }
 
 impl Cell {
@@ -107,12 +113,14 @@ impl Aave {
     /// Brings every reserve and price to the view.
     pub(super) fn catch_up(&mut self, context: &Sync<'_>) -> Result<(), Refusal> {
         let view = context.view;
+        let now = seconds(view.now())?;
         if self.cells.is_empty() {
             self.find_reserves(view)?;
         }
         for at in 0..self.cells.len() {
             self.catch_up_rows(at, context)?;
             self.refresh_price(at, view)?;
+            self.note_indices(at, now)?;
         }
         Ok(())
     }
@@ -231,6 +239,7 @@ impl Aave {
             cell.listed = Some(Listed {
                 id,
                 decimals,
+                unit: U256::from(10_u64).pow(U256::from(decimals)),
                 kink,
                 row,
                 known_at,
@@ -238,6 +247,7 @@ impl Aave {
                 age: Span::ZERO,
                 supplied: Quantity::ZERO,
                 owed: Quantity::ZERO,
+                indices: [None; 2],
             });
         }
         self.set_e_modes(table)
@@ -376,11 +386,7 @@ impl Aave {
         let Some(listed) = &cell.listed else {
             return Ok(Quantity::ZERO);
         };
-        let position = self.market.position(US, listed.id).map_err(refused)?;
-        let scaled = match side {
-            Side::Supply => position.scaled_supply,
-            Side::Debt => position.scaled_debt,
-        };
+        let scaled = self.scaled_units(listed.id, side)?;
         listed.units(U256::from(scaled))
     }
 
@@ -389,7 +395,7 @@ impl Aave {
         let (Some(listed), Some(synced_at)) = (&cell.listed, self.synced_at) else {
             return Ok(Quantity::ZERO);
         };
-        let units = self.balance_units(listed.id, side, seconds(synced_at)?)?;
+        let units = self.balance_units(listed, side, seconds(synced_at)?)?;
         if units.is_zero() {
             return Ok(Quantity::ZERO);
         }
@@ -399,19 +405,59 @@ impl Aave {
     /// The same in base units of the asset.
     pub(super) fn balance_units(
         &self,
-        id: ReserveId,
+        listed: &Listed,
         side: Side,
         now: Seconds,
     ) -> Result<U256, Refusal> {
-        let position = self.market.position(US, id).map_err(refused)?;
-        // Nothing needs no index, and the index is most of the cost.
-        let units = match side {
-            Side::Supply if position.scaled_supply == 0 => return Ok(U256::ZERO),
-            Side::Debt if position.scaled_debt == 0 => return Ok(U256::ZERO),
-            Side::Supply => self.market.supply_balance(US, id, now),
-            Side::Debt => self.market.debt_balance(US, id, now),
+        let scaled = self.scaled_units(listed.id, side)?;
+        if scaled == 0 {
+            return Ok(U256::ZERO);
+        }
+        let [supply, debt] = listed.indices;
+        let noted = match side {
+            Side::Supply => supply,
+            Side::Debt => debt,
         };
-        units.map_err(refused)
+        let index = match noted {
+            Some((at, index)) if at == now => index,
+            _ => self.index(listed.id, side, now)?,
+        };
+        debug_assert_eq!(Ok(index), self.index(listed.id, side, now).map_err(drop));
+        ray_mul(U256::from(scaled), index).map_err(refused)
+    }
+
+    fn scaled_units(&self, id: ReserveId, side: Side) -> Result<u128, Refusal> {
+        let position = self.market.position(US, id).map_err(refused)?;
+        Ok(match side {
+            Side::Supply => position.scaled_supply,
+            Side::Debt => position.scaled_debt,
+        })
+    }
+
+    fn index(&self, id: ReserveId, side: Side, now: Seconds) -> Result<U256, Refusal> {
+        let index = match side {
+            Side::Supply => self.market.normalized_income_ray(id, now),
+            Side::Debt => self.market.normalized_debt_ray(id, now),
+        };
+        index.map_err(refused)
+    }
+
+    /// Notes the indices of what is held.
+    fn note_indices(&mut self, at: usize, now: Seconds) -> Result<(), Refusal> {
+        let Some(listed) = self.cells.get(at).and_then(|cell| cell.listed.as_ref()) else {
+            return Ok(());
+        };
+        let id = listed.id;
+        let mut indices = [None; 2];
+        for (noted, side) in indices.iter_mut().zip([Side::Supply, Side::Debt]) {
+            if self.scaled_units(id, side)? != 0 {
+                *noted = Some((now, self.index(id, side, now)?));
+            }
+        }
+        if let Some(listed) = self.listed_mut(at) {
+            listed.indices = indices;
+        }
+        Ok(())
     }
 
     /// Takes note that the lines now say what a side stands for; by how much they did not.

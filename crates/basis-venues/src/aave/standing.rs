@@ -29,12 +29,17 @@ impl Aave {
             return Ok(None);
         }
         let now = seconds(synced_at)?;
-        let data = self.market.account_data(US, now).map_err(refused)?;
+        let data = match self.reckoned {
+            Some((at, data)) if at == now => data,
+            _ => self.market.account_data(US, now).map_err(refused)?,
+        };
+        debug_assert_eq!(Ok(data), self.market.account_data(US, now));
         let value = |base| amount_of(base, BASE_DECIMALS, Rounding::Down).map(Value::new);
         let bps = |bps: u64| amount_of(U256::from(bps), BPS_DECIMALS, Rounding::Down);
         let health_factor =
             (!data.total_debt_base.is_zero()).then(|| health(data.health_factor_wad));
-        let (supply_rate, borrow_rate) = self.average_rates()?;
+        let supply_rate = self.average_rate(Side::Supply, now)?;
+        let borrow_rate = self.average_rate(Side::Debt, now)?;
         Ok(Some(LendingHealth {
             account: ACCOUNT,
             collateral: value(data.total_collateral_base)?,
@@ -47,35 +52,36 @@ impl Aave {
         }))
     }
 
-    /// What supply earns and debt costs, averaged by worth at the oracle.
-    fn average_rates(&self) -> Result<(Rate, Rate), Refusal> {
-        let now = seconds(self.synced_at.unwrap_or_default())?;
-        let mut sums = [(U256::ZERO, U256::ZERO); 2];
+    /// What supply earns, or debt costs, averaged by worth at the oracle.
+    fn average_rate(&self, side: Side, now: u64) -> Result<Rate, Refusal> {
+        let mut holdings = Vec::new();
         for cell in self.cells.iter().filter(|cell| cell.is_held()) {
-            let id = cell.listed()?.id;
-            let state = self.market.reserve(id).map_err(refused)?.state();
-            let unit = U256::from(10_u64).pow(U256::from(cell.listed()?.decimals));
-            let rates = [
-                state.rates.liquidity_rate_ray,
-                state.rates.variable_borrow_rate_ray,
-            ];
-            let sides = [Side::Supply, Side::Debt].into_iter().zip(rates);
-            for (sum, (side, rate)) in sums.iter_mut().zip(sides) {
-                let units = self.balance_units(id, side, now)?;
-                if units.is_zero() {
-                    continue;
-                }
-                let worth = mul_div_floor(units, state.price_base, unit)?;
-                sum.0 = sum.0.saturating_add(worth);
-                sum.1 = sum.1.saturating_add(worth.saturating_mul(U256::from(rate)));
+            let listed = cell.listed()?;
+            let units = self.balance_units(listed, side, now)?;
+            if units.is_zero() {
+                continue;
             }
+            let state = self.market.reserve(listed.id).map_err(refused)?.state();
+            let rate = match side {
+                Side::Supply => state.rates.liquidity_rate_ray,
+                Side::Debt => state.rates.variable_borrow_rate_ray,
+            };
+            holdings.push((units, state.price_base, listed.unit, U256::from(rate)));
         }
-        let average = |(worth, weighted): (U256, U256)| -> Result<Rate, Refusal> {
-            let ray = weighted.checked_div(worth).unwrap_or_default();
-            Ok(Rate::new(amount_of(ray, RAY_DECIMALS, Rounding::Down)?))
+        let ray = match holdings.as_slice() {
+            // The average of one is that one, unless it is worth nothing.
+            [(units, price, unit, rate)] if units.saturating_mul(*price) >= *unit => *rate,
+            holdings => {
+                let (mut whole, mut weighted) = (U256::ZERO, U256::ZERO);
+                for (units, price, unit, rate) in holdings {
+                    let worth = mul_div_floor(*units, *price, *unit)?;
+                    whole = whole.saturating_add(worth);
+                    weighted = weighted.saturating_add(worth.saturating_mul(*rate));
+                }
+                weighted.checked_div(whole).unwrap_or_default()
+            }
         };
-        let [supply, debt] = sums;
-        Ok((average(supply)?, average(debt)?))
+        Ok(Rate::new(amount_of(ray, RAY_DECIMALS, Rounding::Down)?))
     }
 }
 
