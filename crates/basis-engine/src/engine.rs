@@ -19,17 +19,17 @@ use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
 use basis_core::market::{Coverage, Mark, MarketData, MarketView, SlotId};
-use basis_core::num::{Price, Quantity, Rounding, Value};
+use basis_core::num::{Price, Quantity, Value};
 use basis_core::plan::{Action, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{SeriesId, Span, Timestamp, Venue};
 use basis_core::venue::ExecutionInterface;
 
-use crate::account::{Books, Exposure, RiskView, SharedPositions};
+use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
 use crate::config::RunConfig;
 use crate::event_log::EventLog;
-use crate::numeraire::ShareAttribution;
+use crate::numeraire::ShareClass;
 use crate::parked::Parked;
 use crate::pnl::Attribution;
 use crate::result::{RefusedWithdrawal, RunResult, StepColumns, StepEnd, UnbookedFunding};
@@ -104,14 +104,16 @@ pub struct Engine {
     transit: Arc<Transit>,
     parked: Option<Parked>,
     steps: StepColumns,
+    /// Whether anybody reads more than the totals.
+    keeps: bool,
     /// Ledger lines that went to the sink.
     lines_taken: usize,
     ends: Option<[StepEnd; 2]>,
     /// Steps closed.
     done: u64,
     statistics: Running,
-    /// The same in the share class, where that is not a dollar.
-    share_statistics: Option<Running>,
+    /// The run in its share class, where that is not a dollar.
+    share: Option<ShareClass>,
     slots: Vec<SlotId>,
     /// Of the tokens that stand for another asset.
     tokens: Vec<Mark>,
@@ -121,7 +123,6 @@ pub struct Engine {
     lenders_asked: Option<(Timestamp, usize)>,
     reference: SlotId,
     attribution: Attribution,
-    share_attribution: Option<ShareAttribution>,
     coverage: Vec<Coverage>,
     unbooked: Vec<UnbookedFunding>,
     refused: Vec<RefusedWithdrawal>,
@@ -190,7 +191,7 @@ impl Engine {
         parts.clock.advance_to(config.from);
         let (columns, slots) = StepColumns::of(&view);
         let tokens = view.tokens().map(|(_, mark)| mark).collect();
-        let share_attribution = config.is_in_kind().then(ShareAttribution::default);
+        let share = config.is_in_kind().then(ShareClass::default);
         let mut tight = TightLoop::new(
             parts.interfaces,
             parts.executor,
@@ -216,18 +217,18 @@ impl Engine {
             transit: parts.transit,
             parked: None,
             steps: columns,
+            keeps: true,
             lines_taken: 0,
             ends: None,
             done: 0,
             statistics: Running::default(),
-            share_statistics: share_attribution.is_some().then(Running::default),
+            share,
             slots,
             tokens,
             lenders,
             lenders_asked: None,
             reference,
             attribution: Attribution::default(),
-            share_attribution,
             coverage,
             unbooked: Vec::new(),
             refused: Vec::new(),
@@ -252,7 +253,8 @@ impl Engine {
         self.finish()
     }
 
-    /// The same with the steps handed to `sink` as they are closed: the result holds none of them.
+    /// The same with the steps handed to `sink` as they are closed: the result holds none of them, and
+    /// neither executions nor events where the sink keeps nothing.
     ///
     /// # Errors
     /// Whatever stops a run, the sink included.
@@ -261,7 +263,13 @@ impl Engine {
         sink: &mut dyn StepSink,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
-        self.steps.reserve(CHUNK_STEPS);
+        self.keeps = sink.keeps();
+        if self.keeps {
+            self.steps.reserve(CHUNK_STEPS);
+        } else {
+            self.tight.keeps_rows = false;
+            self.events.end();
+        }
         self.every_step(Some(&mut *sink), progress)?;
         self.hand_over(sink)?;
         self.steps = StepColumns::default();
@@ -296,8 +304,7 @@ impl Engine {
 
     /// Hands the closed steps and their ledger lines to `sink`.
     fn hand_over(&mut self, sink: &mut dyn StepSink) -> Result<(), ComponentError> {
-        if !sink.keeps() {
-            self.steps.clear();
+        if !self.keeps {
             return Ok(());
         }
         let lines = self.books.ledger();
@@ -681,26 +688,34 @@ impl Engine {
         let reference = self.reference_mark();
         self.attribution.accumulate(&close.attribution)?;
         self.statistics.step(close.equity, close.external_flow);
-        if let Some(statistics) = &mut self.share_statistics {
-            let class = |value: Value| value.per(reference, Rounding::HalfEven);
-            let (equity, flow) = (class(close.equity)?, class(close.external_flow)?);
-            statistics.step(Value::new(equity.get()), Value::new(flow.get()));
-        }
         let end = StepEnd {
             equity_usd: close.equity,
             external_flow_usd: close.external_flow,
             attribution: close.attribution,
             reference,
         };
-        if let Some(share) = &mut self.share_attribution {
-            let before = self.ends.map(|[_, last]| (last.equity_usd, last.reference));
-            share.step(at, before, &end)?;
+        if let Some(share) = &mut self.share {
+            share.step(at, &end)?;
         }
         match &mut self.ends {
             Some([_, last]) => *last = end,
             None => self.ends = Some([end, end]),
         }
         self.done += 1;
+        let columns = if self.keeps {
+            self.keep_step(at, &close)?;
+            Some(&mut self.steps.risk)
+        } else {
+            None
+        };
+        let state = (&self.books, &self.view, &self.exposure);
+        self.risk_view
+            .close_step(at, state, self.risk.level(), columns)
+    }
+
+    /// Adds the columns of a step.
+    fn keep_step(&mut self, at: Timestamp, close: &StepClose) -> Result<(), ComponentError> {
+        let reference = self.reference_mark();
         let steps = &mut self.steps;
         steps.at.push(at);
         steps.equity_usd.push(close.equity);
@@ -725,14 +740,15 @@ impl Engine {
             column.state.push(self.view.state_of(*mark));
         }
         steps.push_margins(&self.exposure.margins);
-        let state = (&self.books, &self.view, &self.exposure);
-        self.risk_view
-            .close_step(at, state, self.risk.level(), &mut steps.risk)
+        Ok(())
     }
 
     fn finish(self) -> Result<RunResult, ComponentError> {
         let statistics = self.statistics.finish(self.config.step);
-        let share_statistics = self.share_statistics.map(|s| s.finish(self.config.step));
+        let share = self.share;
+        let share_statistics = share
+            .as_ref()
+            .map(|share| share.statistics.finish(self.config.step));
         let mut counts = self.tight.counts;
         counts.steps = self.done;
         let assumptions = setup::assumptions(&self.config, self.view.data());
@@ -755,7 +771,7 @@ impl Engine {
             events: self.events.take(),
             attribution: self.attribution,
             risk: self.risk_view.finish(),
-            share_attribution: self.share_attribution,
+            share_attribution: share.map(|share| share.attribution),
             statistics,
             share_statistics,
             counts,

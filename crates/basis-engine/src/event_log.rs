@@ -1,5 +1,6 @@
 //! Collects events in memory, in order; the binary writes them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use basis_core::event::{Event, EventSink};
@@ -8,6 +9,8 @@ use basis_core::event::{Event, EventSink};
 #[derive(Debug, Default)]
 pub struct EventLog {
     events: Mutex<Vec<Event>>,
+    /// Nobody will read what is recorded from now on.
+    ends: AtomicBool,
 }
 
 impl EventLog {
@@ -23,6 +26,11 @@ impl EventLog {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .reserve(events);
+    }
+
+    /// Drops whatever is recorded from now on.
+    pub(crate) fn end(&self) {
+        self.ends.store(true, Ordering::Relaxed);
     }
 
     /// Takes everything recorded so far.
@@ -43,6 +51,9 @@ impl EventLog {
 
 impl EventSink for EventLog {
     fn record(&self, event: Event) {
+        if self.ends.load(Ordering::Relaxed) {
+            return;
+        }
         self.events
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -5,11 +5,12 @@
 //! gained or lost in the class because N moved. No bucket is a remainder; the residual is rounding.
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::{Price, Rounding, Value};
+use basis_core::num::{Rounding, Value};
 use basis_core::types::Timestamp;
 
 use crate::pnl::Attribution;
 use crate::result::StepEnd;
+use crate::statistics::Running;
 
 /// Most that rounding leaves over in a step: quotients are rounded to 18 decimals.
 const BOUND: Value = Value::literal("0.000000001");
@@ -23,31 +24,31 @@ pub struct ShareAttribution {
     pub numeraire: Value,
 }
 
-impl ShareAttribution {
-    /// Adds a step that began with `before` USD of equity at the reference price `price_before`, if
-    /// any step came before it.
+/// A run in its share class.
+#[derive(Debug, Default)]
+pub(crate) struct ShareClass {
+    pub(crate) attribution: ShareAttribution,
+    pub(crate) statistics: Running,
+    /// Equity at the end of the last step, in USD and in the class.
+    last: Option<(Value, Value)>,
+}
+
+impl ShareClass {
+    /// Adds a step.
     ///
     /// # Errors
     /// PNL-001 when more than rounding is left over; POS-002 out of range.
-    pub(crate) fn step(
-        &mut self,
-        at: Timestamp,
-        before: Option<(Value, Price)>,
-        end: &StepEnd,
-    ) -> Result<(), ComponentError> {
-        let class = |value: Value, price: Price| -> Result<Value, ComponentError> {
+    pub(crate) fn step(&mut self, at: Timestamp, end: &StepEnd) -> Result<(), ComponentError> {
+        let class = |value: Value| -> Result<Value, ComponentError> {
             if value.is_zero() {
                 return Ok(Value::ZERO);
             }
-            Ok(Value::new(value.per(price, Rounding::HalfEven)?.get()))
+            let units = value.per(end.reference, Rounding::HalfEven)?;
+            Ok(Value::new(units.get()))
         };
-        let now = end.reference;
-        let equity = class(end.equity_usd, now)?;
-        let (opening, moved) = match before {
-            Some((value, price)) => {
-                let opening = class(value, price)?;
-                (opening, class(value, now)?.sub(opening)?)
-            }
+        let (equity, external_flow) = (class(end.equity_usd)?, class(end.external_flow_usd)?);
+        let (opening, moved) = match self.last {
+            Some((value, opening)) => (opening, class(value)?.sub(opening)?),
             None => (Value::ZERO, Value::ZERO),
         };
         let mut buckets = Attribution::default();
@@ -56,11 +57,11 @@ impl ShareAttribution {
             .into_iter()
             .zip(end.attribution.rows())
         {
-            *to = class(value, now)?;
+            *to = class(value)?;
         }
         buckets.residual = equity
             .sub(opening)?
-            .sub(class(end.external_flow_usd, now)?)?
+            .sub(external_flow)?
             .sub(buckets.total()?)?
             .sub(moved)?;
         if buckets.residual.abs()? > BOUND {
@@ -73,8 +74,12 @@ impl ShareAttribution {
                 ),
             ));
         }
-        self.numeraire = self.numeraire.add(moved)?;
-        Ok(self.buckets.accumulate(&buckets)?)
+        let whole = &mut self.attribution;
+        whole.numeraire = whole.numeraire.add(moved)?;
+        whole.buckets.accumulate(&buckets)?;
+        self.statistics.step(equity, external_flow);
+        self.last = Some((end.equity_usd, equity));
+        Ok(())
     }
 }
 
@@ -96,12 +101,14 @@ mod tests {
 
     #[test]
     fn a_falling_price_gives_a_dollar_book_more_of_the_class() {
-        let mut share = ShareAttribution::default();
-        let first = end("3000", "3000", "0", "3000");
-        share.step(Timestamp::MIN, None, &first).unwrap();
-        let before = Some((first.equity_usd, first.reference));
-        let second = end("3020", "0", "20", "2000");
-        share.step(Timestamp::MIN, before, &second).unwrap();
+        let mut share = ShareClass::default();
+        for step in [
+            end("3000", "3000", "0", "3000"),
+            end("3020", "0", "20", "2000"),
+        ] {
+            share.step(Timestamp::MIN, &step).unwrap();
+        }
+        let share = share.attribution;
         assert_eq!(share.numeraire, Value::literal("0.5"));
         assert_eq!(share.buckets.funding, Value::literal("0.01"));
         assert!(share.buckets.residual.is_zero());
@@ -109,8 +116,8 @@ mod tests {
 
     #[test]
     fn what_no_bucket_explains_stops_the_run() {
-        let mut share = ShareAttribution::default();
+        let mut share = ShareClass::default();
         let open = end("3001", "3000", "0", "3000");
-        assert!(share.step(Timestamp::MIN, None, &open).is_err());
+        assert!(share.step(Timestamp::MIN, &open).is_err());
     }
 }

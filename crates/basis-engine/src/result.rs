@@ -175,31 +175,6 @@ impl StepColumns {
         self.risk.reserve(rows);
     }
 
-    /// Drops the steps and keeps the room they had.
-    pub(crate) fn clear(&mut self) {
-        self.at.clear();
-        self.equity_usd.clear();
-        self.external_flow_usd.clear();
-        self.attribution.clear();
-        self.net_delta.clear();
-        self.reference.clear();
-        self.ledger_rows.clear();
-        self.parked.clear();
-        for column in &mut self.prices {
-            column.mark.clear();
-            column.state.clear();
-        }
-        for column in &mut self.tokens {
-            column.price.clear();
-            column.state.clear();
-        }
-        for column in &mut self.margins {
-            column.margin_balance.clear();
-            column.maintenance_margin.clear();
-        }
-        self.risk.clear();
-    }
-
     /// Takes the steps out and leaves columns of the same series and accounts with as much room.
     pub(crate) fn take_rows(&mut self) -> Self {
         let prices = self.prices.iter().map(|column| PriceColumn {

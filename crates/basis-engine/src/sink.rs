@@ -30,7 +30,7 @@ pub trait StepSink: fmt::Debug {
     /// Whatever keeps the steps from being kept; it stops the run.
     fn take(&mut self, chunk: StepChunk) -> Result<(), ComponentError>;
 
-    /// Whether the steps are wanted at all; otherwise they are dropped where they stand.
+    /// Whether more than the totals is wanted; otherwise steps, executions and events are not collected.
     fn keeps(&self) -> bool {
         true
     }

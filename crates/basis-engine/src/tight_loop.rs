@@ -51,6 +51,8 @@ pub(crate) struct TightLoop {
     pub(crate) positions: Arc<SharedPositions>,
     pub(crate) rules: Arc<RuleBook>,
     pub(crate) executions: Vec<ExecutionRow>,
+    /// Whether anybody reads the executions.
+    pub(crate) keeps_rows: bool,
     pub(crate) counts: Counts,
     pub(crate) health: Health,
     next_instruction: u64,
@@ -97,6 +99,7 @@ impl TightLoop {
             positions,
             rules,
             executions: Vec::new(),
+            keeps_rows: true,
             counts: Counts::default(),
             health: Health::default(),
             next_instruction: 0,
@@ -348,6 +351,9 @@ impl TightLoop {
             }
             _ => None,
         };
+        if !self.keeps_rows {
+            return;
+        }
         // What exchanges answer with is the number of an order.
         let hash = execution.venue_reference.clone();
         let hash = hash.filter(|_| execution.fills.is_empty() && !is_order(leg));
@@ -374,6 +380,9 @@ impl TightLoop {
     /// Keeps the fill of an order that was open or pending.
     pub(crate) fn keep_late_fill(&mut self, event: &VenueEvent, id: InstructionId, fill: &Fill) {
         self.counts.fills += 1;
+        if !self.keeps_rows {
+            return;
+        }
         self.executions.push(ExecutionRow {
             instruction: id,
             venue: event.venue,

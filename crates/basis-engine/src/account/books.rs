@@ -49,6 +49,8 @@ pub struct Holding {
     /// Units × mark at the last valuation, below zero for a debt; the units themselves for a
     /// stablecoin.
     pub worth: Value,
+    /// Units of the underlying that they stood for at the last valuation; zero for what is valued at 1.
+    pub delta: Quantity,
     mark: Mark,
     opening: StepOpening,
 }
@@ -346,6 +348,7 @@ impl Books {
             units: Quantity::ZERO,
             cost: Value::ZERO,
             worth: Value::ZERO,
+            delta: Quantity::ZERO,
             mark,
             opening: StepOpening::default(),
         });
@@ -392,9 +395,9 @@ impl Books {
         }
         let mut equity = self.cash.sub(self.cost)?;
         for holding in &mut self.holdings {
-            holding.worth = match holding.mark {
-                Mark::Par => Value::new(holding.signed_units()?.get()),
-                _ if holding.units.is_zero() => Value::ZERO,
+            (holding.worth, holding.delta) = match holding.mark {
+                Mark::Par => (Value::new(holding.signed_units()?.get()), Quantity::ZERO),
+                _ if holding.units.is_zero() => (Value::ZERO, Quantity::ZERO),
                 mark => {
                     let price = view
                         .dollars(mark)?
@@ -402,7 +405,7 @@ impl Books {
                     let units = holding.signed_units()?;
                     let worth = units.notional(price, Rounding::HalfEven)?;
                     equity = equity.add(worth)?;
-                    worth
+                    (worth, delta(view, mark, units)?)
                 }
             };
         }
@@ -415,6 +418,7 @@ impl Books {
     /// opens the next one.
     pub(crate) fn close_step(&mut self, view: &MarketView) -> Result<StepClose, ComponentError> {
         let before = self.equity_open;
+        let equity = self.value(view)?;
         let reference = view.quote(self.reference).mark;
         let reference_move = reference.diff(self.reference_opening);
         let mut delta_at_open = Quantity::ZERO;
@@ -440,15 +444,10 @@ impl Books {
                 let apart = underlying.diff(opening.underlying).sub(reference_move)?;
                 opening.attribute(&mut self.step, apart, (underlying, rate, rated))?;
             }
-            let units = holding.signed_units()?;
-            let delta = match rated {
-                None => units,
-                Some(_) => Quantity::new(units.get().mul(rate, Rounding::HalfEven)?),
-            };
-            net_delta = net_delta.add(delta)?;
+            net_delta = net_delta.add(holding.delta)?;
             holding.opening = StepOpening {
-                units,
-                delta,
+                units: holding.signed_units()?,
+                delta: holding.delta,
                 underlying,
                 rate,
             };
@@ -457,7 +456,6 @@ impl Books {
             let gain = delta_at_open.gain(reference_move, Rounding::HalfEven)?;
             self.step.price = self.step.price.add(gain)?;
         }
-        let equity = self.value(view)?;
         let mut attribution = std::mem::take(&mut self.step);
         let external_flow = std::mem::take(&mut self.external_flow);
         let explained = attribution.total()?;
@@ -584,20 +582,16 @@ impl Holding {
     pub const fn mark(&self) -> Mark {
         self.mark
     }
+}
 
-    /// Units of the underlying that the holding stands for at the view; zero for what is valued at 1.
-    ///
-    /// # Errors
-    /// [`MathError`] out of range.
-    pub fn delta(&self, view: &MarketView) -> Result<Quantity, MathError> {
-        match self.mark {
-            Mark::Par => Ok(Quantity::ZERO),
-            Mark::Series(_) => self.signed_units(),
-            Mark::Rate { .. } => {
-                let rate = view.rate_of(self.mark).unwrap_or(Fixed18::ZERO);
-                let units = self.signed_units()?.get();
-                Ok(Quantity::new(units.mul(rate, Rounding::HalfEven)?))
-            }
+/// Units of the underlying that `units` stand for at the view.
+fn delta(view: &MarketView, mark: Mark, units: Quantity) -> Result<Quantity, MathError> {
+    match mark {
+        Mark::Par => Ok(Quantity::ZERO),
+        Mark::Series(_) => Ok(units),
+        Mark::Rate { .. } => {
+            let rate = view.rate_of(mark).unwrap_or(Fixed18::ZERO);
+            Ok(Quantity::new(units.get().mul(rate, Rounding::HalfEven)?))
         }
     }
 }

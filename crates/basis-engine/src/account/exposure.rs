@@ -86,11 +86,8 @@ impl Exposure {
         }
         let (mut net, mut gross) = (Quantity::ZERO, Quantity::ZERO);
         for holding in books.holdings() {
-            if holding.mark() != Mark::Par && !holding.units.is_zero() {
-                let delta = holding.delta(view)?;
-                net = net.add(delta)?;
-                gross = gross.add(delta.abs()?)?;
-            }
+            net = net.add(holding.delta)?;
+            gross = gross.add(holding.delta.abs()?)?;
         }
         (self.net_delta, self.gross_delta) = (net, gross);
         for margin in &mut self.margins {

@@ -9,6 +9,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use books::StepClose;
 pub use books::{Books, Holding, Pricing};
 pub use exposure::{Exposure, MarginAccount};
 pub use isolated::{IsolatedPosition, margin_ratio};

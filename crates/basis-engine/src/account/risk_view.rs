@@ -64,14 +64,6 @@ impl RiskColumns {
         self.level.reserve(steps);
     }
 
-    /// Drops the steps and keeps the room they had.
-    pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-        self.row_ends.clear();
-        self.gross_delta.clear();
-        self.level.clear();
-    }
-
     /// No steps, of the same subjects.
     pub(crate) fn emptied(&self) -> Self {
         Self {
@@ -187,8 +179,8 @@ impl RiskView {
         self.summary
     }
 
-    /// Adds the rows of the step that ends at `at`, in which risk was at `level`. The exposure must
-    /// have been refreshed after the last trade.
+    /// Adds the rows of the step that ends at `at`, in which risk was at `level`, where `columns` are
+    /// kept; the summary is always. The exposure must have been refreshed after the last trade.
     ///
     /// # Errors
     /// POS-002 when an amount leaves the range.
@@ -197,20 +189,25 @@ impl RiskView {
         at: Timestamp,
         state: State<'_>,
         level: RiskLevel,
-        columns: &mut RiskColumns,
+        mut columns: Option<&mut RiskColumns>,
     ) -> Result<(), ComponentError> {
         let (_, view, exposure) = state;
         for margin in &exposure.margins {
             if !margin.maintenance_margin.is_zero() {
-                self.margin_rows(at, margin, state, columns)?;
+                self.margin_rows(at, margin, state, columns.as_deref_mut())?;
             }
         }
         for account in &exposure.lending {
             let Some(factor) = account.health_factor else {
                 continue;
             };
+            let subject = (Some(account.account), None);
+            let is_news = |worst| factor < worst;
+            if columns.is_none() && !self.worst_of(subject).is_none_or(is_news) {
+                continue;
+            }
             let standing = self.lending_standing(account, factor, state)?;
-            self.push(at, (Some(account.account), None), standing, columns);
+            self.push(at, subject, standing, columns.as_deref_mut());
         }
         for index in 0..self.tokens.len() {
             let Some(token) = self.tokens.get(index).copied() else {
@@ -224,13 +221,16 @@ impl RiskView {
                     market: Rate::new(market.value),
                     protocol: Rate::new(protocol),
                 });
-                self.push(at, (None, Some(token.item)), standing, columns);
+                let subject = (None, Some(token.item));
+                self.push(at, subject, standing, columns.as_deref_mut());
             }
         }
         self.summary.level = self.summary.level.max(level);
-        columns.level.push(level);
-        columns.gross_delta.push(exposure.gross_delta);
-        columns.row_ends.push(columns.rows.len());
+        if let Some(columns) = columns {
+            columns.level.push(level);
+            columns.gross_delta.push(exposure.gross_delta);
+            columns.row_ends.push(columns.rows.len());
+        }
         Ok(())
     }
 
@@ -239,7 +239,7 @@ impl RiskView {
         at: Timestamp,
         (account, item): (Option<Account>, Option<Item>),
         standing: Standing,
-        columns: &mut RiskColumns,
+        columns: Option<&mut RiskColumns>,
     ) {
         let subject = RiskSubject { account, item };
         let known = &mut self.summary.worst;
@@ -253,16 +253,18 @@ impl RiskView {
         match index.and_then(|index| known.get_mut(index)) {
             Some(found) if standing.is_worse_than(found.value) => *found = worst(),
             Some(_) => {}
-            None => {
-                known.push(worst());
+            None => known.push(worst()),
+        }
+        if let Some(columns) = columns {
+            if index.is_none() {
                 columns.subjects.push(subject);
             }
+            columns.rows.push(RiskRow {
+                subject: index.unwrap_or(known.len() - 1),
+                level: standing.level(&self.limits),
+                standing,
+            });
         }
-        columns.rows.push(RiskRow {
-            subject: index.unwrap_or(known.len() - 1),
-            level: standing.level(&self.limits),
-            standing,
-        });
     }
 
     /// The account without its isolated positions, then each of those.
@@ -271,28 +273,15 @@ impl RiskView {
         at: Timestamp,
         margin: &MarginAccount,
         (books, _, exposure): State<'_>,
-        columns: &mut RiskColumns,
+        mut columns: Option<&mut RiskColumns>,
     ) -> Result<(), ComponentError> {
         let mut shared = MarginStanding {
             balance: margin.margin_balance,
             maintenance: margin.maintenance_margin,
             slope: margin.maintenance_slope,
             net_notional: margin.net_notional,
-            funding_cost_per_day: Some(0.0),
+            funding_cost_per_day: None,
         };
-        let is_own = |item: Item| {
-            let mut isolated = exposure.isolated.iter();
-            isolated
-                .any(|own| own.account == margin.account && item == Item::Position(own.instrument))
-        };
-        for (holding, rules) in positions(books, margin) {
-            if !exposure.isolated.is_empty() && is_own(holding.item) {
-                continue;
-            }
-            let cost = self.funding_cost(holding, rules);
-            let sum = shared.funding_cost_per_day.zip(cost);
-            shared.funding_cost_per_day = sum.map(|(sum, cost)| sum + cost);
-        }
         for own in &exposure.isolated {
             if own.account != margin.account {
                 continue;
@@ -302,9 +291,15 @@ impl RiskView {
             shared.slope = shared.slope.sub(own.maintenance_slope)?;
             shared.net_notional = shared.net_notional.sub(own.net_notional)?;
         }
-        if shared.maintenance.is_positive() {
-            let subject = (Some(margin.account), None);
-            self.push(at, subject, Standing::Margin(shared), columns);
+        let subject = (Some(margin.account), None::<Item>);
+        // Without a row only what is worse than ever is written down.
+        let is_news = |worst| Standing::Margin(shared).is_worse_than(worst);
+        if shared.maintenance.is_positive()
+            && (columns.is_some() || self.worst_of(subject).is_none_or(is_news))
+        {
+            shared.funding_cost_per_day = self.shared_funding(margin, books, exposure);
+            let standing = Standing::Margin(shared);
+            self.push(at, subject, standing, columns.as_deref_mut());
         }
         for own in &exposure.isolated {
             if own.account != margin.account || own.maintenance_margin.is_zero() {
@@ -321,9 +316,41 @@ impl RiskView {
                 funding_cost_per_day: held
                     .and_then(|(holding, rules)| self.funding_cost(holding, rules)),
             });
-            self.push(at, (Some(margin.account), Some(item)), standing, columns);
+            let subject = (Some(margin.account), Some(item));
+            self.push(at, subject, standing, columns.as_deref_mut());
         }
         Ok(())
+    }
+
+    /// The worst that a subject has come to.
+    fn worst_of(&self, (account, item): (Option<Account>, Option<Item>)) -> Option<Rate> {
+        let subject = RiskSubject { account, item };
+        let mut known = self.summary.worst.iter();
+        let known = known.find(|worst| worst.subject == subject);
+        known.map(|worst| worst.value)
+    }
+
+    /// What the positions that share an account's collateral cost a day; none where a rate is unknown.
+    fn shared_funding(
+        &self,
+        margin: &MarginAccount,
+        books: &Books,
+        exposure: &Exposure,
+    ) -> Option<f64> {
+        let is_own = |item: Item| {
+            let mut isolated = exposure.isolated.iter();
+            isolated
+                .any(|own| own.account == margin.account && item == Item::Position(own.instrument))
+        };
+        let mut sum = Some(0.0);
+        for (holding, rules) in positions(books, margin) {
+            if !exposure.isolated.is_empty() && is_own(holding.item) {
+                continue;
+            }
+            let cost = self.funding_cost(holding, rules);
+            sum = sum.zip(cost).map(|(sum, cost)| sum + cost);
+        }
+        sum
     }
 
     /// What a position costs a day at the rate last settled.

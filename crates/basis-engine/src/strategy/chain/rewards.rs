@@ -30,24 +30,19 @@ const MARKET: Venue = Venue::literal("uniswap");
 pub(in super::super) fn harvest(context: &Context<'_>) -> Result<Option<Decision>, ComponentError> {
     let claimable = Account::new(PAYER, Label::literal("rewards"));
     let held = |account: Account, asset: Asset| context.books.quantity(account, Item::Asset(asset));
-    let nothing = REWARDS.iter().all(|(asset, _)| {
-        held(Account::WALLET, *asset).is_zero() && held(claimable, *asset).is_zero()
-    });
-    if nothing {
+    let held = REWARDS.map(|(asset, _)| (held(Account::WALLET, asset), held(claimable, asset)));
+    if held.iter().all(|(own, due)| own.is_zero() && due.is_zero()) {
         return Ok(None);
     }
     let threshold = dust(context)?;
     let mut waiting = Value::ZERO;
-    for (asset, _) in REWARDS {
-        let held = context.books.quantity(Account::WALLET, Item::Asset(asset));
-        let worth = worth(context, asset, held)?;
-        if worth > threshold
-            && let Some(sale) = sale(context, asset, held)?
+    for ((asset, _), (own, due)) in REWARDS.into_iter().zip(held) {
+        if worth(context, asset, own)? > threshold
+            && let Some(sale) = sale(context, asset, own)?
         {
             return Ok(Some(act("sell_rewards", sale)));
         }
-        let due = context.books.quantity(claimable, Item::Asset(asset));
-        waiting = waiting.add(self::worth(context, asset, due)?)?;
+        waiting = waiting.add(worth(context, asset, due)?)?;
     }
     if waiting <= threshold {
         return Ok(None);
@@ -68,6 +63,9 @@ fn dust(context: &Context<'_>) -> Result<Value, ComponentError> {
 }
 
 fn worth(context: &Context<'_>, asset: Asset, units: Quantity) -> Result<Value, ComponentError> {
+    if units.is_zero() {
+        return Ok(Value::ZERO);
+    }
     let mark = context.view.mark_of(asset);
     let price = match mark {
         Some(mark) => context.view.dollars(mark)?,

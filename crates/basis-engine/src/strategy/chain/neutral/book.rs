@@ -5,7 +5,6 @@
 
 use basis_core::error::ComponentError;
 use basis_core::fixed18;
-use basis_core::market::Mark;
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
 use basis_core::types::{Account, Item};
@@ -419,9 +418,8 @@ impl<'a> Standing<'a> {
 fn long_of(context: &Context<'_>) -> Result<Quantity, ComponentError> {
     let mut sum = Quantity::ZERO;
     for holding in context.books.holdings() {
-        let is_perp = matches!(holding.item, Item::Position(_));
-        if !is_perp && holding.mark() != Mark::Par && !holding.units.is_zero() {
-            sum = sum.add(holding.delta(context.view)?)?;
+        if !matches!(holding.item, Item::Position(_)) {
+            sum = sum.add(holding.delta)?;
         }
     }
     Ok(sum)
