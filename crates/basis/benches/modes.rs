@@ -36,7 +36,10 @@ fn main() {
     let environment = Environment::from_pairs(std::collections::BTreeMap::new(), &registry);
     // As `cargo bench -- WORD`: only the modes whose name has the word.
     let word = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let wanted = |name: &str| word.as_ref().is_none_or(|word| name.contains(word.as_str()));
+    let wanted = |name: &str| {
+        word.as_ref()
+            .is_none_or(|word| name.contains(word.as_str()))
+    };
     for mode in embedded::MODES.iter().filter(|mode| wanted(mode.name)) {
         // Some series of the market begin and end within it: what is missing is held.
         let sets = ["data.gaps=hold".to_owned()];
