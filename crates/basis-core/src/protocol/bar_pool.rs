@@ -5,14 +5,17 @@
 //! [`uniswap_v3`](super::uniswap_v3) and [`curve_stableswap`](super::curve_stableswap) compute what
 //! the contract does, and this only estimates it.
 //!
-//! A swap moves the price within itself alone: the next one begins at the bar's mid again, as if
-//! others had brought it back. So an order cut into pieces within one bar pays less impact here
-//! than the market would charge; whoever cuts orders must not take this model for proof.
+//! Where an impact grows with the size, swaps of one bar meet the pool where those before them left
+//! it ([`Displacement`]): an order in pieces gets no more than the order in one, and the way back
+//! gives back what the way there moved, less fees. A new bar is the pool at rest again, as if others
+//! had brought it back meanwhile: whoever spreads an order over bars must not take this model for
+//! proof that the market has.
 //!
 //! # Invariants
 //!
 //! Every rounding is against the user: the fee and what an impact costs round up, what is received
-//! rounds down. So nothing is ever better than mid, and there and back within a bar never gains.
+//! rounds down. All swaps of a bar together get at most what a swap of their net amount gets, so they
+//! are never better than mid, and there and back never gains.
 
 use crate::num::{Bps, Fixed18, MathError, Price, Rounding, Value};
 use crate::types::Side;
@@ -72,6 +75,26 @@ pub struct BarPool {
     quote_decimals: u32,
 }
 
+/// How far the swaps of a bar have moved its pool: what they gave and took, netted. The default is the
+/// pool at rest; so is [`Impact::None`] and [`Impact::FixedBps`] always, whose impact knows no size.
+///
+/// Belongs to one bar: with the next one start from the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Displacement {
+    net: Option<NetFlow>,
+}
+
+/// What the swaps of a bar come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct NetFlow {
+    /// Which way they went.
+    side: Side,
+    /// Fees taken, > 0.
+    given: Fixed18,
+    /// >= 0, and at most what [`BarPool::receive`] says of `given`.
+    taken: Fixed18,
+}
+
 /// What a swap gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarSwap {
@@ -80,7 +103,8 @@ pub struct BarSwap {
     /// The part of the amount in that the pool keeps, rounded up to its decimals.
     pub fee: Fixed18,
     /// How much less `amount_out` is than the amount in, less fee, at mid: basis points, rounded
-    /// up. The rounding to decimals is in it.
+    /// up. The rounding to decimals is in it. Below zero for what goes back where swaps before it in
+    /// the bar came from.
     pub price_impact: Bps,
 }
 
@@ -162,23 +186,58 @@ impl BarPool {
         })
     }
 
-    /// What [`BarPool::swap`] gives for `amount_in` (above 0): base units to sell, quote units to
-    /// buy with.
+    /// What [`BarPool::swap`] gives for `amount_in` (above 0) where the bar's swaps so far have left the
+    /// pool: base units to sell, quote units to buy with.
     ///
     /// # Errors
     /// As [`BarPool::swap`], but for the minimum.
     pub fn quote(
         &self,
         bar: &PoolBar,
+        displacement: &Displacement,
         side: Side,
         amount_in: Fixed18,
     ) -> Result<BarSwap, BarPoolError> {
+        Ok(self.fill(bar, displacement, side, amount_in)?.0)
+    }
+
+    /// Gives `amount_in` (above 0) to the pool: base units to sell, quote units to buy with. The fee
+    /// is taken from it first, as Uniswap does, and does not move the price. `displacement` is that of
+    /// this bar, and moves along; a refusal leaves it.
+    ///
+    /// # Errors
+    /// [`BarPoolError::TooLittleReceived`] below `min_out`; [`BarPoolError::TooManyDecimals`];
+    /// [`MathError`] for an amount or a mid price of zero or less, or a result out of range.
+    pub fn swap(
+        &self,
+        bar: &PoolBar,
+        displacement: &mut Displacement,
+        side: Side,
+        amount_in: Fixed18,
+        min_out: Fixed18,
+    ) -> Result<BarSwap, BarPoolError> {
+        let (swap, moved) = self.fill(bar, displacement, side, amount_in)?;
+        if swap.amount_out < min_out {
+            return Err(BarPoolError::TooLittleReceived {
+                received: swap.amount_out,
+                minimum: min_out,
+            });
+        }
+        *displacement = moved;
+        Ok(swap)
+    }
+
+    /// The swap, and where it leaves the pool.
+    fn fill(
+        &self,
+        bar: &PoolBar,
+        displacement: &Displacement,
+        side: Side,
+        amount_in: Fixed18,
+    ) -> Result<(BarSwap, Displacement), BarPoolError> {
         within("mid price", SMALLEST, Fixed18::MAX, bar.mid.get())?;
         within("amount in", SMALLEST, Fixed18::MAX, amount_in)?;
-        let (decimals_in, decimals_out) = match side {
-            Side::Sell => (self.base_decimals, self.quote_decimals),
-            Side::Buy => (self.quote_decimals, self.base_decimals),
-        };
+        let decimals_in = self.decimals_given(side);
         if amount_in.round_to_decimals(decimals_in, Rounding::Down)? != amount_in {
             return Err(BarPoolError::TooManyDecimals {
                 amount: amount_in,
@@ -190,40 +249,102 @@ impl BarPool {
         let net = amount_in
             .mul_div(kept, one, Rounding::Floor)?
             .round_to_decimals(decimals_in, Rounding::Floor)?;
-        let amount_out = self
-            .receive(bar, side, net)?
-            .round_to_decimals(decimals_out, Rounding::Floor)?;
-        Ok(BarSwap {
+        let (amount_out, moved) = match displacement.net {
+            Some(flow) if flow.side != side => self.back(bar, flow, net)?,
+            flow => self.onward(bar, flow, side, net)?,
+        };
+        let swap = BarSwap {
             amount_out,
             fee: amount_in.sub(net)?,
             price_impact: shortfall(at(bar.mid, side, net, Rounding::Ceil)?, amount_out)?,
-        })
+        };
+        Ok((swap, moved))
     }
 
-    /// Gives `amount_in` (above 0) to the pool: base units to sell, quote units to buy with. The fee
-    /// is taken from it first, as Uniswap does.
-    ///
-    /// # Errors
-    /// [`BarPoolError::TooLittleReceived`] below `min_out`; [`BarPoolError::TooManyDecimals`];
-    /// [`MathError`] for an amount or a mid price of zero or less, or a result out of range.
-    pub fn swap(
+    /// Further away from mid: what all that was given so far gets as one swap, less what was taken.
+    fn onward(
         &self,
         bar: &PoolBar,
+        flow: Option<NetFlow>,
         side: Side,
-        amount_in: Fixed18,
-        min_out: Fixed18,
-    ) -> Result<BarSwap, BarPoolError> {
-        let swap = self.quote(bar, side, amount_in)?;
-        if swap.amount_out < min_out {
-            return Err(BarPoolError::TooLittleReceived {
-                received: swap.amount_out,
-                minimum: min_out,
-            });
-        }
-        Ok(swap)
+        net: Fixed18,
+    ) -> Result<(Fixed18, Displacement), MathError> {
+        let (given, taken) = flow.map_or((Fixed18::ZERO, Fixed18::ZERO), |f| (f.given, f.taken));
+        let given = given.add(net)?;
+        // At the bound of the square root the last digits may make a larger amount get less.
+        let rest = self.receive(bar, side, given)?.sub(taken)?;
+        let out = rest
+            .max(Fixed18::ZERO)
+            .round_to_decimals(self.decimals_taken(side), Rounding::Floor)?;
+        let moved = NetFlow {
+            side,
+            given,
+            taken: taken.add(out)?,
+        };
+        let moves = self.impact.grows_with_size() && given.is_positive();
+        let net = moves.then_some(moved);
+        Ok((out, Displacement { net }))
     }
 
-    /// What `net`, the fee taken, gets; 18 decimals, rounded down.
+    /// Back towards mid, by the way that `flow` came, and beyond it as from rest.
+    fn back(
+        &self,
+        bar: &PoolBar,
+        flow: NetFlow,
+        net: Fixed18,
+    ) -> Result<(Fixed18, Displacement), MathError> {
+        if net >= flow.taken {
+            let beyond = net.sub(flow.taken)?;
+            let (more, moved) = self.onward(bar, None, flow.side.opposite(), beyond)?;
+            return Ok((flow.given.add(more)?, moved));
+        }
+        let taken = flow.taken.sub(net)?;
+        let given = self.least_given(bar, flow, taken)?;
+        let net = Some(NetFlow {
+            given,
+            taken,
+            ..flow
+        });
+        Ok((flow.given.sub(given)?, Displacement { net }))
+    }
+
+    /// The least amount, in whole units of its asset, for which a swap from rest gets `taken` (above 0,
+    /// at most the flow's own): found by halving, for the square root has no short inverse.
+    fn least_given(
+        &self,
+        bar: &PoolBar,
+        flow: NetFlow,
+        taken: Fixed18,
+    ) -> Result<Fixed18, MathError> {
+        let scale = Fixed18::DECIMALS.saturating_sub(self.decimals_given(flow.side));
+        let unit = 10_i128.pow(scale);
+        let amount = |units: i128| Fixed18::from_mantissa(units.saturating_mul(unit));
+        let whole = flow.given.mantissa().checked_div(unit).unwrap_or_default();
+        // `enough` always gets as much, `little` never does; at most 127 halvings.
+        let (mut little, mut enough) = (0_i128, whole);
+        while enough.saturating_sub(little) > 1 {
+            let middle = little.midpoint(enough);
+            if self.receive(bar, flow.side, amount(middle))? >= taken {
+                enough = middle;
+            } else {
+                little = middle;
+            }
+        }
+        Ok(amount(enough))
+    }
+
+    const fn decimals_given(&self, side: Side) -> u32 {
+        match side {
+            Side::Sell => self.base_decimals,
+            Side::Buy => self.quote_decimals,
+        }
+    }
+
+    const fn decimals_taken(&self, side: Side) -> u32 {
+        self.decimals_given(side.opposite())
+    }
+
+    /// What `net`, the fee taken, gets from the pool at rest; 18 decimals, rounded down.
     fn receive(&self, bar: &PoolBar, side: Side, net: Fixed18) -> Result<Fixed18, MathError> {
         match self.impact {
             Impact::None => at(bar.mid, side, net, Rounding::Floor),
@@ -246,6 +367,17 @@ impl BarPool {
                     Side::Buy => at(bar.mid, side, out, Rounding::Floor),
                 }
             }
+        }
+    }
+}
+
+impl Impact {
+    /// Whether a larger swap meets a worse price: then it has moved the pool.
+    #[must_use]
+    pub const fn grows_with_size(&self) -> bool {
+        match self {
+            Self::None | Self::FixedBps(_) => false,
+            Self::ConstantProduct { .. } | Self::Sqrt { .. } => true,
         }
     }
 }
@@ -330,17 +462,20 @@ mod tests {
         volume: Value::literal("1000000"),
     };
 
+    /// The pool at the bar's mid.
+    const REST: Displacement = Displacement { net: None };
+
     /// WETH and USDT at 0.30 %.
     fn pool(impact: Impact) -> BarPool {
         BarPool::new(3_000, impact, 18, 6).unwrap()
     }
 
     fn sell(impact: Impact, amount: Fixed18) -> BarSwap {
-        pool(impact).quote(&BAR, Side::Sell, amount).unwrap()
+        pool(impact).quote(&BAR, &REST, Side::Sell, amount).unwrap()
     }
 
     fn buy(impact: Impact, amount: Fixed18) -> BarSwap {
-        pool(impact).quote(&BAR, Side::Buy, amount).unwrap()
+        pool(impact).quote(&BAR, &REST, Side::Buy, amount).unwrap()
     }
 
     #[test]
@@ -376,12 +511,18 @@ mod tests {
             depth: Value::literal("1000000"),
         };
         let free = BarPool::new(0, impact, 18, 6).unwrap();
-        let sold = free.quote(&BAR, Side::Sell, fixed18!("500")).unwrap();
+        let sold = free
+            .quote(&BAR, &REST, Side::Sell, fixed18!("500"))
+            .unwrap();
         assert_eq!(sold.amount_out, fixed18!("500000"));
         assert_eq!(sold.price_impact, Bps::literal("5000"));
-        let bought = free.quote(&BAR, Side::Buy, fixed18!("1000000")).unwrap();
+        let bought = free
+            .quote(&BAR, &REST, Side::Buy, fixed18!("1000000"))
+            .unwrap();
         assert_eq!(bought.amount_out, fixed18!("250"));
-        let little = free.quote(&BAR, Side::Sell, fixed18!("0.5")).unwrap();
+        let little = free
+            .quote(&BAR, &REST, Side::Sell, fixed18!("0.5"))
+            .unwrap();
         // 1000 ÷ 1.001.
         assert_eq!(little.amount_out, fixed18!("999.000999"));
     }
@@ -393,7 +534,11 @@ mod tests {
             max: Bps::literal("30"),
         };
         let free = BarPool::new(0, impact, 18, 6).unwrap();
-        let cost = |amount| free.quote(&BAR, Side::Sell, amount).unwrap().price_impact;
+        let cost = |amount| {
+            free.quote(&BAR, &REST, Side::Sell, amount)
+                .unwrap()
+                .price_impact
+        };
         assert_eq!(cost(fixed18!("5")), Bps::literal("1"));
         assert_eq!(cost(fixed18!("20")), Bps::literal("2"));
         assert_eq!(cost(fixed18!("500")), Bps::literal("10"));
@@ -402,17 +547,31 @@ mod tests {
             volume: Value::ZERO,
             ..BAR
         };
-        let bound = free.quote(&quiet, Side::Sell, fixed18!("5")).unwrap();
+        let bound = free
+            .quote(&quiet, &REST, Side::Sell, fixed18!("5"))
+            .unwrap();
         assert_eq!(bound.price_impact, Bps::literal("30"));
     }
 
     #[test]
     fn a_minimum_that_is_not_met_is_refused_with_both_numbers() {
         let pool = pool(Impact::None);
-        let done = pool.swap(&BAR, Side::Sell, fixed18!("1"), fixed18!("1994"));
+        let done = pool.swap(
+            &BAR,
+            &mut REST.clone(),
+            Side::Sell,
+            fixed18!("1"),
+            fixed18!("1994"),
+        );
         assert!(done.is_ok());
         let refused = pool
-            .swap(&BAR, Side::Sell, fixed18!("1"), fixed18!("1994.000001"))
+            .swap(
+                &BAR,
+                &mut REST.clone(),
+                Side::Sell,
+                fixed18!("1"),
+                fixed18!("1994.000001"),
+            )
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
@@ -423,7 +582,11 @@ mod tests {
     #[test]
     fn what_no_pool_takes_is_refused() {
         let pool = pool(Impact::None);
-        let text = |side, amount| pool.quote(&BAR, side, amount).unwrap_err().to_string();
+        let text = |side, amount| {
+            pool.quote(&BAR, &REST, side, amount)
+                .unwrap_err()
+                .to_string()
+        };
         assert!(text(Side::Sell, Fixed18::ZERO).starts_with("amount in 0 out of range"));
         assert!(text(Side::Sell, fixed18!("-1")).starts_with("amount in -1 out of range"));
         assert_eq!(
@@ -434,7 +597,10 @@ mod tests {
             mid: Price::ZERO,
             ..BAR
         };
-        assert!(pool.quote(&worthless, Side::Sell, Fixed18::ONE).is_err());
+        assert!(
+            pool.quote(&worthless, &REST, Side::Sell, Fixed18::ONE)
+                .is_err()
+        );
         let refused = [
             (FEE_DENOMINATOR, Impact::None),
             (0, Impact::FixedBps(Bps::literal("-1"))),
@@ -451,6 +617,106 @@ mod tests {
         for (fee, impact) in refused {
             assert!(BarPool::new(fee, impact, 18, 6).is_err(), "{impact:?}");
         }
+    }
+
+    /// Swaps one after the other within the bar, from rest.
+    fn in_turn(pool: &BarPool, swaps: &[(Side, Fixed18)]) -> (Vec<Fixed18>, Displacement) {
+        let mut displacement = REST;
+        let out = swaps.iter().map(|(side, amount)| {
+            let swap = pool.swap(&BAR, &mut displacement, *side, *amount, Fixed18::ZERO);
+            swap.unwrap().amount_out
+        });
+        (out.collect(), displacement)
+    }
+
+    const POOL: Impact = Impact::ConstantProduct {
+        depth: Value::literal("1000000"),
+    };
+    const ROOT: Impact = Impact::Sqrt {
+        impact: Bps::literal("100"),
+        max: Bps::literal("500"),
+    };
+
+    #[test]
+    fn a_second_swap_in_the_bar_meets_the_price_the_first_one_left() {
+        let free = BarPool::new(0, POOL, 18, 6).unwrap();
+        let half = (Side::Sell, fixed18!("250"));
+        let (out, _) = in_turn(&free, &[half, half]);
+        // 500 sell for half of the depth, whether at once or in two.
+        assert_eq!(out, [fixed18!("333333.333333"), fixed18!("166666.666667")]);
+        let free = BarPool::new(0, ROOT, 18, 6).unwrap();
+        let whole = free.quote(&BAR, &REST, Side::Sell, fixed18!("20")).unwrap();
+        let (out, _) = in_turn(
+            &free,
+            &[(Side::Sell, fixed18!("5")), (Side::Sell, fixed18!("15"))],
+        );
+        // 10 bps on the first 10,000 of a million, 20 bps on 40,000 in all.
+        assert_eq!(out, [fixed18!("9990"), fixed18!("29930")]);
+        assert_eq!(whole.amount_out, fixed18!("39920"));
+    }
+
+    #[test]
+    fn the_way_back_gives_back_what_the_way_there_moved_less_fees() {
+        for impact in [POOL, ROOT] {
+            let free = BarPool::new(0, impact, 18, 6).unwrap();
+            let there = (Side::Sell, fixed18!("5"));
+            let got = in_turn(&free, &[there]).0[0];
+            let (out, after) = in_turn(&free, &[there, (Side::Buy, got)]);
+            assert_eq!(out[1], fixed18!("5"), "{impact:?}");
+            assert_eq!(after, REST);
+            // Half of the way, then the other half.
+            let half = got.mul(fixed18!("0.5"), Rounding::Floor).unwrap();
+            let half = half.round_to_decimals(6, Rounding::Floor).unwrap();
+            let rest = got.sub(half).unwrap();
+            let (out, after) = in_turn(&free, &[there, (Side::Buy, half), (Side::Buy, rest)]);
+            // The price was furthest from mid for what was sold last, so that is dearest back.
+            assert!(out[1] > out[2], "{impact:?}: {out:?}");
+            assert_eq!(out[1].add(out[2]).unwrap(), fixed18!("5"));
+            assert_eq!(after, REST);
+            // With a fee both ways less comes back, and the rest stands in the pool.
+            let dear = BarPool::new(3_000, impact, 18, 6).unwrap();
+            let got = in_turn(&dear, &[there]).0[0];
+            let (out, after) = in_turn(&dear, &[there, (Side::Buy, got)]);
+            assert!(out[1] < fixed18!("4.985"), "{impact:?}: {out:?}");
+            assert_ne!(after, REST);
+        }
+    }
+
+    #[test]
+    fn beyond_the_way_back_a_swap_goes_on_as_from_rest() {
+        let free = BarPool::new(0, POOL, 18, 6).unwrap();
+        let (out, after) = in_turn(
+            &free,
+            &[
+                (Side::Sell, fixed18!("500")),
+                (Side::Buy, fixed18!("1500000")),
+            ],
+        );
+        // 500,000 buy the 500 back, a million more half of the depth.
+        assert_eq!(out, [fixed18!("500000"), fixed18!("750")]);
+        let (alone, rested) = in_turn(&free, &[(Side::Buy, fixed18!("1000000"))]);
+        assert_eq!((alone, after), (vec![fixed18!("250")], rested));
+    }
+
+    #[test]
+    fn a_cost_that_knows_no_size_moves_nothing() {
+        for impact in [Impact::None, Impact::FixedBps(Bps::literal("50"))] {
+            let pool = pool(impact);
+            let swap = (Side::Sell, fixed18!("10"));
+            let (out, after) = in_turn(&pool, &[swap, swap]);
+            assert_eq!((out[0], after), (out[1], REST), "{impact:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_swap_leaves_the_pool_where_it_was() {
+        let pool = pool(POOL);
+        let (_, mut displacement) = in_turn(&pool, &[(Side::Sell, fixed18!("10"))]);
+        let before = displacement;
+        let all = fixed18!("99999999");
+        let refused = pool.swap(&BAR, &mut displacement, Side::Sell, fixed18!("1"), all);
+        assert!(refused.is_err());
+        assert_eq!(displacement, before);
     }
 
     #[test]
@@ -499,19 +765,12 @@ mod tests {
         prop_oneof![Just(Side::Buy), Just(Side::Sell)]
     }
 
-    const fn other(side: Side) -> Side {
-        match side {
-            Side::Buy => Side::Sell,
-            Side::Sell => Side::Buy,
-        }
-    }
-
     proptest! {
         #[test]
         fn prop_never_better_than_mid(
             pool in any_pool(), bar in bar(), side in side(), amount in amount(),
         ) {
-            let swap = pool.quote(&bar, side, amount).unwrap();
+            let swap = pool.quote(&bar, &REST, side, amount).unwrap();
             let at_mid = at(bar.mid, side, amount, Rounding::Floor).unwrap();
             prop_assert!(swap.amount_out <= at_mid);
             prop_assert!(!swap.price_impact.is_negative() && !swap.fee.is_negative());
@@ -525,7 +784,7 @@ mod tests {
             pool in any_pool(), bar in bar(), side in side(), a in amount(), b in amount(),
         ) {
             let (less, more) = (a.min(b), a.max(b));
-            let [less, more] = [less, more].map(|x| pool.quote(&bar, side, x).unwrap().amount_out);
+            let [less, more] = [less, more].map(|x| pool.quote(&bar, &REST, side, x).unwrap().amount_out);
             // A cost in basis points is rounded to its last decimal, and the price after it; this
             // is what these can move an amount near the other by.
             let slack = if matches!(pool.impact, Impact::Sqrt { .. }) {
@@ -540,11 +799,60 @@ mod tests {
         fn prop_there_and_back_never_profits(
             pool in any_pool(), bar in bar(), side in side(), amount in amount(),
         ) {
-            let there = pool.quote(&bar, side, amount).unwrap();
+            let there = pool.quote(&bar, &REST, side, amount).unwrap();
             if there.amount_out.is_positive() {
-                let back = pool.quote(&bar, other(side), there.amount_out).unwrap();
+                let back = pool.quote(&bar, &REST, side.opposite(), there.amount_out).unwrap();
                 prop_assert!(back.amount_out <= amount);
             }
+        }
+
+        /// Whoever swaps to and fro within a bar is never left with more of one asset and no less of
+        /// the other, nor with more than the net amount gets at mid.
+        #[test]
+        fn prop_swaps_of_a_bar_never_beat_their_net_amount_at_mid(
+            pool in any_pool(), bar in bar(), swaps in prop::collection::vec((side(), amount()), 1..6),
+        ) {
+            let mut displacement = REST;
+            let (mut base, mut quote) = (Fixed18::ZERO, Fixed18::ZERO);
+            for (side, amount) in swaps {
+                let out = pool.swap(&bar, &mut displacement, side, amount, Fixed18::ZERO).unwrap().amount_out;
+                let (given, taken) = match side {
+                    Side::Sell => (&mut base, &mut quote),
+                    Side::Buy => (&mut quote, &mut base),
+                };
+                *given = given.sub(amount).unwrap();
+                *taken = taken.add(out).unwrap();
+                if quote.is_positive() {
+                    prop_assert!(!base.is_positive());
+                    let worth = at(bar.mid, Side::Sell, base.neg().unwrap(), Rounding::Ceil).unwrap();
+                    prop_assert!(quote <= worth, "{quote} for {base}");
+                }
+                if base.is_positive() {
+                    prop_assert!(!quote.is_positive());
+                    let worth = at(bar.mid, Side::Buy, quote.neg().unwrap(), Rounding::Ceil).unwrap();
+                    prop_assert!(base <= worth, "{base} for {quote}");
+                }
+            }
+        }
+
+        #[test]
+        fn prop_an_order_in_pieces_gets_no_more_than_in_one(
+            pool in any_pool(), bar in bar(), side in side(),
+            pieces in prop::collection::vec(amount(), 2..6),
+        ) {
+            let whole = pieces.iter().try_fold(Fixed18::ZERO, |sum, piece| sum.add(*piece)).unwrap();
+            let whole = pool.quote(&bar, &REST, side, whole).unwrap().amount_out;
+            let (mut displacement, mut sum) = (REST, Fixed18::ZERO);
+            for piece in pieces {
+                let swap = pool.swap(&bar, &mut displacement, side, piece, Fixed18::ZERO).unwrap();
+                sum = sum.add(swap.amount_out).unwrap();
+            }
+            let slack = if matches!(pool.impact, Impact::Sqrt { .. }) {
+                whole.mul(fixed18!("1e-11"), Rounding::Ceil).unwrap().max(SMALLEST)
+            } else {
+                Fixed18::ZERO
+            };
+            prop_assert!(sum <= whole.add(slack).unwrap(), "{sum} in pieces, {whole} in one");
         }
 
         #[test]
@@ -556,7 +864,7 @@ mod tests {
             };
             let out = [depth(1), depth(2), Impact::None]
                 .map(|impact| super::BarPool::new(500, impact, 18, 6).unwrap())
-                .map(|pool| pool.quote(&bar, side, amount).unwrap().amount_out);
+                .map(|pool| pool.quote(&bar, &REST, side, amount).unwrap().amount_out);
             prop_assert!(out.is_sorted(), "{out:?}");
         }
     }

@@ -1,12 +1,13 @@
 //! A pool of which only prices are recorded.
 //!
 //! The newest bar or reading of its series is the mid; fee and impact come on top
-//! ([`basis_core::protocol::bar_pool`]). A swap moves the price within itself alone, the next one begins
-//! at the recorded mid again: an order cut into pieces pays less impact here than in the market.
+//! ([`basis_core::protocol::bar_pool`]). Until the series shows its next value, a swap meets the pool
+//! where our swaps before it left it; the next value finds it at rest. What moved it is part of the
+//! chain's state, so a transaction that reverts has not moved it.
 
 use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
-use basis_core::protocol::bar_pool::{BarPool, BarPoolError, Impact, PoolBar};
+use basis_core::protocol::bar_pool::{BarPool, BarPoolError, Displacement, Impact, PoolBar};
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Side, Span, Timestamp};
 
@@ -39,6 +40,17 @@ pub(crate) struct BarModel {
     pub(crate) volume: VolumeUnit,
     /// What a swap's transaction uses.
     pub(crate) gas: GasOperation,
+    /// The value of the series that our swaps have moved the pool away from.
+    pub(crate) moved: Option<Moved>,
+}
+
+/// What our swaps at one value of the series have done to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    known_at: Timestamp,
+    /// As the first of the swaps met it: its volume in quote units keeps that swap's price of the quote.
+    bar: PoolBar,
+    displacement: Displacement,
 }
 
 /// The newest value of a pool's series.
@@ -46,6 +58,8 @@ pub(crate) struct BarModel {
 pub(crate) struct PoolPrice {
     /// Quote per base, or units of the underlying per unit.
     pub(crate) value: Fixed18,
+    /// When the series showed it.
+    known_at: Timestamp,
     /// Volume of the newest bar as recorded; zero for a series of readings.
     volume: Quantity,
 }
@@ -65,6 +79,7 @@ impl PoolPrice {
             }
             return Ok(Self {
                 value: quote.mark.get(),
+                known_at: quote.known_at,
                 volume: quote.volume,
             });
         }
@@ -78,6 +93,7 @@ impl PoolPrice {
         }
         Ok(Self {
             value: point.value,
+            known_at: point.known_at,
             volume: Quantity::ZERO,
         })
     }
@@ -102,18 +118,14 @@ fn too_old(view: &MarketView, series: SeriesId, known_at: Timestamp) -> Refusal 
 }
 
 impl BarModel {
-    /// What the swap gets at the newest price.
+    /// What the swap gets at the newest price, moved by those before it.
     pub(super) fn swap(
-        &self,
+        &mut self,
         name: Label,
         transaction: &Transaction<'_>,
         trade: &Trade,
     ) -> Result<Swapped, Refusal> {
-        let shown = PoolPrice::of(transaction.view(), name, self.series)?;
-        let bar = PoolBar {
-            mid: Price::new(shown.value)?,
-            volume: self.volume(transaction, shown.volume)?,
-        };
+        let mut moved = self.now(name, transaction)?;
         let decimals = (
             transaction.decimals(self.base)?,
             transaction.decimals(self.quote)?,
@@ -124,12 +136,38 @@ impl BarModel {
         } else {
             Side::Buy
         };
+        // The minimum is the venue's to refuse, in its own words.
         let swap = pool
-            .quote(&bar, side, trade.amount_in.get())
+            .swap(
+                &moved.bar,
+                &mut moved.displacement,
+                side,
+                trade.amount_in.get(),
+                Fixed18::ZERO,
+            )
             .map_err(|e| refused(name, &e))?;
+        self.moved = Some(moved);
         Ok(Swapped {
             amount_out: Quantity::new(swap.amount_out),
             gas: self.gas,
+        })
+    }
+
+    /// The pool as it stands now: where our swaps left it, or at rest when the series has shown a value
+    /// since.
+    fn now(&self, name: Label, transaction: &Transaction<'_>) -> Result<Moved, Refusal> {
+        let shown = PoolPrice::of(transaction.view(), name, self.series)?;
+        let mid = Price::new(shown.value)?;
+        if let Some(moved) = self.moved
+            && (moved.known_at, moved.bar.mid) == (shown.known_at, mid)
+        {
+            return Ok(moved);
+        }
+        let volume = self.volume(transaction, shown.volume)?;
+        Ok(Moved {
+            known_at: shown.known_at,
+            bar: PoolBar { mid, volume },
+            displacement: Displacement::default(),
         })
     }
 
@@ -165,9 +203,14 @@ impl BarModel {
                 format!("{impact} bps × √(size ÷ volume of the bar) of price impact, {max} at most")
             }
         };
+        let own_size = if self.impact.grows_with_size() {
+            format!("own swaps move the price until the next of the {source}")
+        } else {
+            "own swaps do not move the price".to_owned()
+        };
         format!(
-            "estimated from the {source} of {}, no recorded state: fee {} of a million, {impact}; own \
-             size moves the price within a swap only",
+            "estimated from the {source} of {}, no recorded state: fee {} of a million, {impact}; \
+             {own_size}",
             self.series, self.fee
         )
     }

@@ -1,6 +1,7 @@
 //! Pools of a simulated DEX: what Uniswap and Curve have in common.
 //!
-//! A venue has pools by name. A [`Model::Bars`] pool is estimated from recorded prices ([`BarModel`]);
+//! A venue has pools by name. A [`Model::Bars`] pool is estimated from recorded prices ([`BarModel`]),
+//! and keeps what our swaps moved it by until the next of them;
 //! [`Model::Ranges`] (Uniswap V3) and [`Model::Stable`] (Curve) compute to the unit what the contract
 //! does with a state that the settings give. Nobody else trades in a pool given by its state, so its
 //! price is where our own swaps left it.

@@ -127,6 +127,7 @@ impl PoolDefault {
                 impact: Impact::ConstantProduct { depth },
                 volume: VolumeUnit::Dollars,
                 gas: dex.gas,
+                moved: None,
             }),
         }
     }
@@ -264,6 +265,7 @@ fn read_bars(
         impact: impact?,
         volume,
         gas: dex.gas,
+        moved: None,
     })
 }
 

@@ -148,6 +148,7 @@ class Chain:
         self.synced, self.expected, self.hashes = None, defaultdict(list), []
         self.active = bool(VENUES & set(settings))
         self.names, self.category, self.liquidated_at = [], 0, None
+        self.moved = {}  # pools of bars: the value our swaps met, its volume, what they come to
 
     # -- holdings as the ledger has them ------------------------------------------------------------
 
@@ -616,14 +617,19 @@ class Chain:
     def swap(self, venue, ask):
         self.gas_units = GAS[f"{venue}_swap"]
         pool, amount = self.pool(venue, ask["pool"]), Decimal(ask["amount_in"])
-        mid, volume, state = self.market.pool_price(pool["series"], self.now)
+        mid, volume, state, known = self.market.pool_price(pool["series"], self.now)
         line = self.actual[min(len(self.lines), len(self.actual) - 1)].number
         check = self.audit.check
         check("chain: swaps", line, f"no swap at a price of {pool['series']} that is too old", True, state in ("fresh", "proxied"))
         if volume and pool["impact"] == "sqrt_impact" and pool["volume"] == "usd":
             volume = volume / self.price(pool["assets"][1])
         decimals = tuple(self.decimals(asset) for asset in pool["assets"])
-        out = bar_swap(pool, mid, volume, decimals, ask["asset_in"] == pool["assets"][0], amount)
+        # Our own swaps move a pool until its series shows the next value.
+        place, moved = (venue, ask["pool"]), None
+        if place in self.moved and self.moved[place][0] == (known, mid):
+            _, volume, moved = self.moved[place]
+        out, moved = bar_swap(pool, mid, volume, decimals, ask["asset_in"] == pool["assets"][0], amount, moved)
+        self.moved[place] = (known, mid), volume, moved
         check("chain: swaps", line, "the least that was asked for", True, out >= Decimal(ask["minimum_out"]))
         self.exchange(ask["asset_in"], amount, ask["asset_out"], out)
 

@@ -155,12 +155,12 @@ class ChainMarket:
         return (found[0], found[2], grows) if found else None
 
     def pool_price(self, name, now):
-        """Newest price of a pool's series, its volume and state."""
+        """Newest price of a pool's series, its volume, state, and which of the series' values it is."""
         if name.startswith("dex."):
             series = self.market.series[name]
-            return series.mark, series.volume, series.state
+            return series.mark, series.volume, series.state, series.opened
         found = self.newest(name, now)
-        return (found[0], Decimal(0), found[2]) if found else None
+        return (found[0], Decimal(0), found[2], found[1]) if found else None
 
     def oracle(self, asset, now):
         """The pool's price with 8 decimals, USD; None before a row."""

@@ -165,26 +165,56 @@ class StakePool:
         self.ether -= wei
 
 
-def bar_swap(pool, mid, volume, decimals, sells, amount):
-    """What a swap gets at a recorded price: fee first, then the model's impact; every rounding against us."""
+def bar_swap(pool, mid, volume, decimals, sells, amount, moved):
+    """What a swap gets at a recorded price, and where it leaves the pool: fee first, then the model's
+    impact, from where the swaps at the same price left it; every rounding against us.
+
+    `moved` is what those come to: whether they sold, what they gave less fees, what they took; None at rest.
+    """
     decimals_in, decimals_out = decimals if sells else decimals[::-1]
     net = quantized(quantized(amount * (1_000_000 - pool["fee"]) / 1_000_000, 18, ROUND_FLOOR), decimals_in, ROUND_FLOOR)
+    returned = Decimal(0)
+    if moved and moved[0] != sells:
+        sold, given, taken = moved
+        if net < taken:
+            left = least_given(pool, mid, volume, sold, decimals_out, given, taken - net)
+            return given - left, (sold, left, taken - net)
+        net, returned, moved = net - taken, given, None
+    given, taken = moved[1:] if moved else (Decimal(0), Decimal(0))
+    given += net
+    out = max(Decimal(0), quantized(from_rest(pool, mid, volume, sells, given) - taken, decimals_out, ROUND_FLOOR))
+    moves = pool["impact"] in ("constant_product", "sqrt_impact") and given
+    return returned + out, (sells, given, taken + out) if moves else None
+
+
+def least_given(pool, mid, volume, sells, decimals, enough, wanted):
+    """The least amount in whole units that gets as much from the pool at rest."""
+    unit, little, enough = Decimal(1).scaleb(-decimals), 0, int(enough.scaleb(decimals))
+    while enough - little > 1:
+        middle = (enough + little) // 2
+        if from_rest(pool, mid, volume, sells, middle * unit) >= wanted:
+            enough = middle
+        else:
+            little = middle
+    return enough * unit
+
+
+def from_rest(pool, mid, volume, sells, net):
+    """What an amount, its fee taken, gets from a pool that nothing has moved."""
     down = lambda value: quantized(value, 18, ROUND_FLOOR)
     up = lambda value: quantized(value, 18, ROUND_CEILING)
     impact = pool["impact"]
     if impact == "constant_product":
         worth = down(net * mid) if sells else net
         out = down(pool["depth"] * worth / (pool["depth"] + worth))
-        out = out if sells else down(out / mid)
-    else:
-        bps = Decimal(0)
-        if impact == "fixed_bps":
-            bps = pool["impact_bps"]
-        elif impact == "sqrt_impact":
-            bps = pool["impact_max_bps"]
-            if volume > 0:
-                share = up((up(net * mid) if sells else net) / volume)
-                bps = min(bps, up(pool["impact_bps"] * up(share.sqrt())))
-        price = down(mid * (10000 - bps) / 10000) if sells else up(mid * (10000 + bps) / 10000)
-        out = down(net * price) if sells else down(net / price)
-    return quantized(out, decimals_out, ROUND_FLOOR)
+        return out if sells else down(out / mid)
+    bps = Decimal(0)
+    if impact == "fixed_bps":
+        bps = pool["impact_bps"]
+    elif impact == "sqrt_impact":
+        bps = pool["impact_max_bps"]
+        if volume > 0:
+            share = up((up(net * mid) if sells else net) / volume)
+            bps = min(bps, up(pool["impact_bps"] * up(share.sqrt())))
+    price = down(mid * (10000 - bps) / 10000) if sells else up(mid * (10000 + bps) / 10000)
+    return down(net * price) if sells else down(net / price)

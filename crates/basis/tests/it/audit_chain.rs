@@ -159,6 +159,32 @@ fn queues_pools_and_the_other_token_agree() {
     assert_checked(&bought, &data, &["flash loans", "swaps", "index"]);
 }
 
+/// A pool whose price is recorded once a day, so that the sales of a day meet what those before them have
+/// moved.
+#[test]
+fn sales_that_meet_a_pool_they_have_moved_agree() {
+    let Some(data) = data_directory() else { return };
+    let other = fresh("daily-market");
+    let hourly = Path::new("staking/weETH_ETH_market_1h.csv");
+    copy_beside(&data, &other, hourly);
+    let rows = fs::read_to_string(other.join(hourly)).unwrap();
+    let daily = rows
+        .lines()
+        .filter(|row| row.starts_with("timestamp") || row.contains("T00:"));
+    let daily: String = daily.map(|row| format!("{row}\n")).collect();
+    fs::remove_file(other.join(hourly)).unwrap();
+    fs::write(other.join("staking/weETH_ETH_market_1d.csv"), daily).unwrap();
+    let settings = [WITHDRAWAL, "exit_route=market"];
+    let mode = "eth_leveraged";
+    let run = backtest(&other, "moved-pool", mode, "2024-08-10", &settings);
+    assert_checked(&run, &other, &["swaps", "flash loans"]);
+    let ledger = fs::read_to_string(run.join("ledger.csv")).unwrap();
+    let sold = |row: &&str| row.contains(",weETH,-") && row.contains(",trade,");
+    let sales: Vec<_> = ledger.lines().filter(sold).collect();
+    let of_a_day = sales.iter().filter(|row| row.contains("2024-08-05T"));
+    assert!(of_a_day.count() > 1, "{sales:?}");
+}
+
 /// A loop so large that its own debt costs more than the stake earns, and nobody who watches it.
 #[test]
 fn liquidations_of_the_lending_account_agree() {

@@ -4,7 +4,7 @@ use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Price, Quantity, Value};
-use basis_core::protocol::bar_pool::{BarPool, Impact, PoolBar};
+use basis_core::protocol::bar_pool::{BarPool, Displacement, Impact, PoolBar};
 use basis_core::types::{Side, Span};
 use proptest::prelude::*;
 use serde_json::json;
@@ -31,7 +31,9 @@ fn a_swap_gets_what_the_model_quotes_and_leaves_two_lines_that_cancel_and_the_ga
         mid: Price::literal("2010"),
         volume: Value::ZERO,
     };
-    let quoted = pool.quote(&bar, Side::Sell, q("2").get()).unwrap();
+    let quoted = pool
+        .quote(&bar, &Displacement::default(), Side::Sell, q("2").get())
+        .unwrap();
     let quoted = Quantity::new(quoted.amount_out);
     let minimum = quoted.to_string();
     let done = desk
@@ -61,12 +63,11 @@ fn a_swap_gets_what_the_model_quotes_and_leaves_two_lines_that_cancel_and_the_ga
 }
 
 #[test]
-fn a_point_series_prices_a_pool_and_two_swaps_meet_the_same_price() {
+fn a_point_series_prices_a_pool_and_a_second_swap_meets_what_the_first_one_left() {
     let mut desk = desk();
-    let first = desk.swap(CURVE, "weETHWETH", ["weETH", "WETH"], "1");
+    let way = ["weETH", "WETH"];
+    let first = desk.swap(CURVE, "weETHWETH", way, "1");
     assert!(first < q("1.04") && first > q("1.039"), "{first}");
-    let second = desk.swap(CURVE, "weETHWETH", ["weETH", "WETH"], "1");
-    assert_eq!(first, second);
     // Curve's fee of 0.04 % is 400 of a million.
     let depth = Value::literal("5000");
     let pool = BarPool::new(400, Impact::ConstantProduct { depth }, 18, 18).unwrap();
@@ -74,8 +75,53 @@ fn a_point_series_prices_a_pool_and_two_swaps_meet_the_same_price() {
         mid: Price::literal("1.04"),
         volume: Value::ZERO,
     };
-    let quoted = pool.quote(&bar, Side::Sell, q("1").get()).unwrap();
-    assert_eq!(first.get(), quoted.amount_out);
+    let rest = Displacement::default();
+    let quoted = |amount| {
+        pool.quote(&bar, &rest, Side::Sell, q(amount).get())
+            .unwrap()
+    };
+    assert_eq!(first.get(), quoted("1").amount_out);
+    let second = desk.swap(CURVE, "weETHWETH", way, "1");
+    assert!(second < first, "{second}");
+    assert_eq!(first.add(second).unwrap().get(), quoted("2").amount_out);
+    // The way back meets the moved price too: more than mid, but not what the fees took.
+    let back = desk.swap(CURVE, "weETHWETH", ["WETH", "weETH"], &second.to_string());
+    assert!(back < q("1") && back > q("0.999"), "{back}");
+    // The next reading finds the pool at rest.
+    desk.view.advance_to(hour(2)).unwrap();
+    assert_eq!(desk.swap(CURVE, "weETHWETH", way, "1"), first);
+}
+
+#[test]
+fn bars_move_a_pool_until_the_next_bar_and_a_refused_transaction_does_not() {
+    let mut desk = desk();
+    let way = ["WETH", "USDT"];
+    let untouched = |desk: &Desk| format!("{:?}", desk.chain.state().protocols);
+    let before = untouched(&desk);
+    desk.refused(UNISWAP, "WETHUSDT", way, ["10", "99999"]);
+    assert_eq!(untouched(&desk), before);
+    let first = desk.swap(UNISWAP, "WETHUSDT", way, "10");
+    assert_ne!(untouched(&desk), before);
+    let second = desk.swap(UNISWAP, "WETHUSDT", way, "10");
+    assert!(second < first, "{second}");
+    desk.view.advance_to(hour(2)).unwrap();
+    assert_eq!(desk.swap(UNISWAP, "WETHUSDT", way, "10"), first);
+}
+
+#[test]
+fn later_steps_of_a_group_meet_what_the_earlier_ones_moved() {
+    let mut alone = desk();
+    let apart = [(); 2].map(|()| alone.swap(UNISWAP, "WETHUSDT", ["WETH", "USDT"], "10"));
+    let step = |amount| Instruction {
+        id: basis_core::types::InstructionId(0),
+        venue: None,
+        operation: swap("WETHUSDT", ["WETH", "USDT"], amount, "0"),
+    };
+    let mut desk = desk();
+    let group = Operation::Atomic(vec![step("10"), step("10")]);
+    desk.execute(UNISWAP, group).unwrap();
+    let got = desk.balance("USDT").sub(q("100000")).unwrap();
+    assert_eq!(got, apart[0].add(apart[1]).unwrap());
 }
 
 #[test]
@@ -96,7 +142,9 @@ fn square_root_impact_reads_volumes_in_dollars_or_in_the_quote_asset() {
             mid: Price::literal("0.0015"),
             volume: volume.parse().unwrap(),
         };
-        let quoted = pool.quote(&bar, Side::Sell, q("1000").get()).unwrap();
+        let quoted = pool
+            .quote(&bar, &Displacement::default(), Side::Sell, q("1000").get())
+            .unwrap();
         assert_eq!(got.get(), quoted.amount_out, "{unit}");
     }
 }
@@ -260,8 +308,8 @@ fn the_assumptions_name_every_pool_its_series_and_model() {
     assert_eq!(
         said[4],
         "curve pool weETHWETH: estimated from the readings of staking_market.curve.weETH_ETH, no \
-         recorded state: fee 400 of a million, the impact of 5000 WETH on each side; own size moves the \
-         price within a swap only"
+         recorded state: fee 400 of a million, the impact of 5000 WETH on each side; own swaps move the \
+         price until the next of the readings"
     );
     assert_eq!(desk.chain.state().next_event_at(UNISWAP), None);
 }
