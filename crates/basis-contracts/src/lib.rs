@@ -40,6 +40,7 @@
 pub mod aave;
 pub mod abi;
 pub mod artifact;
+pub mod callback;
 pub mod morpho;
 pub mod random;
 pub mod token;

@@ -346,6 +346,14 @@ impl Market {
         tuple(args![loan, collateral, self.oracle, self.irm, self.lltv])
     }
 
+    /// The call with which `user` withdraws, to be made within a flash loan.
+    pub fn withdraw_call(&self, user: Address, amount: Amount) -> Vec<u8> {
+        let (assets, shares) = amount.pair();
+        let arguments = [self.params(), assets, shares, user.into(), user.into()];
+        let signature = format!("withdraw({PARAMS},uint256,uint256,address,address)");
+        call(&signature, &arguments)
+    }
+
     /// The four operations on the loan token; the last argument is a receiver or a callback's data.
     fn lend(
         &mut self,

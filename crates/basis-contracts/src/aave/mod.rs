@@ -9,6 +9,7 @@ mod deploy;
 
 use crate::abi::{Token as Argument, call, from_address, mapping_slot, tuple};
 use crate::args;
+use crate::callback::calling_back;
 use crate::token::Token;
 use crate::{Address, Evm, Output, Revert, U256, user};
 
@@ -282,6 +283,41 @@ impl Market {
         let asset = self.asset(reserve);
         let signature = "flashLoanSimple(address,address,uint256,bytes,uint16)";
         self.send(user(0), signature, args![receiver, asset, amount, "", 0_u8])
+    }
+
+    /// Borrows base units for the length of a transaction in which `user` calls the pool with `inner`; the
+    /// user pays loan and premium back.
+    ///
+    /// # Errors
+    /// The code of the pool, of the loan or of what runs inside.
+    pub fn flash_loan_around(
+        &mut self,
+        user: Address,
+        reserve: usize,
+        amount: U256,
+        inner: Vec<u8>,
+    ) -> Result<Output, Revert> {
+        // `executeOperation(address,uint256,uint256,address,bytes)`: five words before the bytes.
+        self.evm.set_code(user, calling_back(4 + 5 * 32));
+        let asset = self.asset(reserve);
+        let signature = "flashLoanSimple(address,address,uint256,bytes,uint16)";
+        self.send(user, signature, args![user, asset, amount, inner, 0_u8])
+    }
+
+    /// The call with which `user` borrows, for [`Market::flash_loan_around`].
+    pub fn borrow_call(&self, user: Address, reserve: usize, amount: U256) -> Vec<u8> {
+        let asset = self.asset(reserve);
+        let signature = "borrow(address,uint256,uint256,uint16,address)";
+        call(signature, args![asset, amount, VARIABLE, 0_u8, user])
+    }
+
+    /// The call with which `user` withdraws, for [`Market::flash_loan_around`].
+    pub fn withdraw_call(&self, user: Address, reserve: usize, amount: U256) -> Vec<u8> {
+        let asset = self.asset(reserve);
+        call(
+            "withdraw(address,uint256,address)",
+            args![asset, amount, user],
+        )
     }
 
     /// Sets a reserve's price, in the base currency with 8 decimals.

@@ -11,7 +11,7 @@ use basis_contracts::U256;
 use basis_contracts::aave::USERS;
 use basis_core::protocol::aave_v3::{ALL, Liquidity, Version};
 
-use twins::{Step, Twins, USDC, WBTC, WETH, id, meaning, strategy};
+use twins::{Inside, Step, Twins, USDC, WBTC, WETH, id, meaning, strategy};
 
 impl Twins {
     fn run(&mut self, steps: usize) {
@@ -127,6 +127,31 @@ fn leaving_an_empty_reserve_leaves_no_difference() {
         twins.refuse(0, WETH, Step::FlashLoan(U256::ONE));
         twins.expect(2, WETH, Step::Supply(U256::from(3)));
         twins.expect(2, WETH, Step::FlashLoan(U256::from(3)));
+    }
+}
+
+/// What a borrower takes out of a reserve while its flash loan is out finds that much less there, and the
+/// rates at the end are those of the reserve made whole.
+#[test]
+fn steps_inside_a_flash_loan_leave_no_difference() {
+    for version in [Version::V3_0, Version::V3_2] {
+        let Some(mut twins) = indebted(version, 100, 20_000) else {
+            return;
+        };
+        // All but a thousand dollars are lent.
+        for (n, taken) in [999_000_000_u64, 1_000_000_000, 1_000_000_001]
+            .into_iter()
+            .enumerate()
+        {
+            for (by, kind) in [(1, Inside::Borrow), (0, Inside::Withdraw)] {
+                let cash = twins.ours.reserve(id(USDC)).unwrap().state().cash;
+                let loan = cash - U256::from(1_000_000_000_u64);
+                twins.inside(n, by, loan, (kind, U256::from(taken)));
+                twins.real.evm.advance(3_600);
+            }
+        }
+        twins.assert_seen(&["inside: done"], 4);
+        twins.assert_seen(&["inside: refused"], 2);
     }
 }
 

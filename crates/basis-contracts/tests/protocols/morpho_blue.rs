@@ -10,6 +10,7 @@ use basis_core::protocol::morpho_blue::{
 
 use basis_contracts::abi::{call, mapping_slot, tuple};
 use basis_contracts::args;
+use basis_contracts::callback::calling_back;
 use basis_contracts::morpho::{self as chain, Amount, Irm, USERS};
 use basis_contracts::random::Random;
 use basis_contracts::{ADMIN, GENESIS, Output, Revert, U256, user};
@@ -658,5 +659,45 @@ fn a_flash_loan_is_free_and_bounded_as_on_the_chain() {
         }
         let after = pair.chain.loan.balance(&pair.chain.evm, borrower);
         assert_eq!(after, before);
+    }
+}
+
+/// What the borrower takes out of a market while the flash loan is out has to be in the contract's one
+/// balance; the market's own accounts do not know of the loan.
+#[test]
+fn what_runs_inside_a_flash_loan_finds_the_balance_without_it() {
+    let Some(config) = configurations().next() else {
+        return;
+    };
+    let Some(mut pair) = Pair::new(config, 2) else {
+        return;
+    };
+    let (lender, borrower) = (user(0), user(1));
+    let supplied = U256::from(1_000_000_u64);
+    pair.chain.supply(lender, Amount::Assets(supplied)).unwrap();
+    pair.chain
+        .supply(borrower, Amount::Assets(supplied))
+        .unwrap();
+    // `onMorphoFlashLoan(uint256,bytes)`: two words before the bytes.
+    pair.chain.evm.set_code(borrower, calling_back(4 + 2 * 32));
+    let held = supplied + supplied;
+    let taken = U256::from(400_000_u64);
+    for left in [taken, taken - U256::ONE] {
+        let inner = pair.chain.withdraw_call(borrower, Amount::Assets(taken));
+        let arguments = args![pair.chain.loan.address, held - left, inner];
+        let data = call("flashLoan(address,uint256,bytes)", arguments);
+        let before = pair.chain.loan.balance(&pair.chain.evm, borrower);
+        let actual = pair.chain.evm.send(borrower, pair.chain.morpho, data);
+        let after = pair.chain.loan.balance(&pair.chain.evm, borrower);
+        if left >= taken {
+            actual.unwrap();
+            assert_eq!(after, before + taken);
+            // The loan is back: what is left is what nobody took.
+            pair.chain.supply(borrower, Amount::Assets(taken)).unwrap();
+        } else {
+            let refusal = actual.unwrap_err();
+            assert_eq!(reason(Refusal::TransferReverted), refusal);
+            assert_eq!(after, before);
+        }
     }
 }

@@ -10,7 +10,8 @@
 //!
 //! It is not the real pool: others do not react to us. What can be taken out is what the row says was
 //! supplied and not borrowed, with our part of both. The risk table is one snapshot for all times. A
-//! flash loan does not lower what the steps of its group find in the reserve. Liquidators are quick
+//! flash loan is out of the reserve while its group runs (`FlashLoanLogic.executeFlashLoanSimple`); its
+//! premium raises the suppliers' index at the end, except without `own_size`. Liquidators are quick
 //! and take all they may, once per step: the largest debt against the largest collateral, at the
 //! pool's numbers.
 //!
@@ -35,7 +36,7 @@ use basis_core::execution::{LendingHealth, Position, VenueEvent};
 use basis_core::executor::BoxFuture;
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
 use basis_core::num::Quantity;
-use basis_core::protocol::aave_v3::{AccountData, Market, Revert, Seconds, UserId};
+use basis_core::protocol::aave_v3::{self, AccountData, Market, Revert, Seconds, UserId};
 use basis_core::types::{Account, Asset, Item, Label, Timestamp, Venue};
 use basis_core::venue::{
     Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
@@ -112,6 +113,8 @@ pub(crate) struct Aave {
     synced_at: Option<Timestamp>,
     /// Our account as the last sync's liquidation test found it, while nothing has changed it since.
     reckoned: Option<(Seconds, AccountData)>,
+    /// The flash loan of the group under way.
+    lent: Option<aave_v3::FlashLoan>,
 }
 
 /// A side of a reserve.
@@ -145,6 +148,7 @@ impl Aave {
             cells: Vec::new(),
             synced_at: None,
             reckoned: None,
+            lent: None,
         }
     }
 
@@ -248,14 +252,26 @@ impl Protocol for Aave {
         transaction: &Transaction<'_>,
         loan: &FlashLoan,
     ) -> Result<Quantity, Refusal> {
-        let now = transaction.now();
-        let (_, cell) = self.open(loan.asset, now)?;
-        let id = cell.listed()?.id;
-        let units = transaction.units(loan.asset, loan.amount)?;
-        let mut market = self.market.clone();
-        let lent = market.begin_flash_loan(id, units, seconds(now)?);
-        let lent = lent.map_err(|e| self.short(e, cell, loan.amount))?;
+        let (_, lent) = self.flash_loan(transaction, loan)?;
         transaction.amount(loan.asset, lent.premium)
+    }
+
+    fn begin_flash_loan(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        loan: &FlashLoan,
+    ) -> Result<(), Refusal> {
+        let (market, lent) = self.flash_loan(transaction, loan)?;
+        self.market = market;
+        self.lent = Some(lent);
+        Ok(())
+    }
+
+    fn end_flash_loan(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Refusal> {
+        match self.lent.take() {
+            Some(loan) => self.take_back(transaction, loan),
+            None => Ok(()),
+        }
     }
 }
 

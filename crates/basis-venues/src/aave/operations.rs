@@ -1,9 +1,9 @@
 //! Supply, withdraw, borrow, repay and e-mode.
 
-use basis_core::instruction::{AmountOrAll, Lending};
+use basis_core::instruction::{AmountOrAll, FlashLoan, Lending};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, U256};
-use basis_core::protocol::aave_v3::{ALL, Outcome, Payer, Revert};
+use basis_core::protocol::aave_v3::{self, ALL, Market, Outcome, Payer, Revert};
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Timestamp};
 
@@ -118,6 +118,53 @@ impl Aave {
         set.map_err(refused)?;
         transaction.spend_gas(GasOperation::AaveSetEMode.gas());
         Ok(())
+    }
+
+    /// The market with the loan paid out, and the loan.
+    pub(super) fn flash_loan(
+        &self,
+        transaction: &Transaction<'_>,
+        loan: &FlashLoan,
+    ) -> Result<(Market, aave_v3::FlashLoan), Refusal> {
+        let now = transaction.now();
+        let (_, cell) = self.open(loan.asset, now)?;
+        let id = cell.listed()?.id;
+        let units = transaction.units(loan.asset, loan.amount)?;
+        let mut market = self.market.clone();
+        let lent = market.begin_flash_loan(id, units, seconds(now)?);
+        let lent = lent.map_err(|e| self.short(e, cell, loan.amount))?;
+        Ok((market, lent))
+    }
+
+    /// Takes a flash loan back; the premium is the suppliers', us among them.
+    pub(super) fn take_back(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        loan: aave_v3::FlashLoan,
+    ) -> Result<(), Refusal> {
+        self.reckoned = None;
+        let now = seconds(transaction.now())?;
+        let mut cells = self.cells.iter();
+        let lends = |cell: &Cell| cell.listed().is_ok_and(|l| l.id == loan.reserve);
+        let Some(at) = cells.position(lends) else {
+            return Err(Refusal::invalid(format!("{AAVE} has no reserve that lent")));
+        };
+        let before = self.indices(at, now)?;
+        let ended = self.market.end_flash_loan(loan, now);
+        let _: aave_v3::FlashLoanOutcome = ended.map_err(refused)?;
+        if !self.settings.own_size {
+            // The recorded index has the premiums of that day in it.
+            self.keep_indices(at, before)?;
+            return self.note_indices(at, now);
+        }
+        self.note_indices(at, now)?;
+        let grown = self.settle(at, Side::Supply, Quantity::ZERO)?;
+        if !grown.is_zero() {
+            let item = Side::Supply.item(self.cell(at)?.asset);
+            let kind = Side::Supply.interest();
+            transaction.book(kind, ACCOUNT, item, Quantity::ZERO, grown)?;
+        }
+        self.move_rates(at, now)
     }
 
     fn reserve_for(&self, lending: &Lending, now: Timestamp) -> Result<usize, Refusal> {

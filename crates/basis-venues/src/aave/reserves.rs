@@ -52,8 +52,8 @@ pub(super) struct Listed {
     supplied: Quantity,
     owed: Quantity,
     /// Indices at the last sync, rays, of the sides that held something then: a step asks for balances
-    /// many times, and an index is most of what one costs. Operations leave the index of their instant
-    /// as it is.
+    /// many times, and an index is most of what one costs. An operation leaves the index of its
+    /// instant as it is, but for the premium of a flash loan.
     indices: [Option<(Seconds, U256)>; 2],
 }
 
@@ -353,7 +353,36 @@ impl Aave {
     fn place(&mut self, id: ReserveId, row: RecordedReserve) -> Result<(), Refusal> {
         let price_base = self.market.reserve(id).map_err(refused)?.state().price_base;
         let row = RecordedReserve { price_base, ..row };
-        self.market.snap(id, &row).map_err(refused)
+        self.market.snap(id, &row).map_err(refused)?;
+        match self.lent.filter(|loan| loan.reserve == id) {
+            Some(loan) => self.market.resume_flash_loan(&loan).map_err(refused),
+            None => Ok(()),
+        }
+    }
+
+    /// The reserve at `now`: its newest row with both indices grown to then.
+    pub(super) fn indices(&self, at: usize, now: Seconds) -> Result<RecordedReserve, Refusal> {
+        let cell = self.cells.get(at).ok_or_else(|| missing(at))?;
+        let listed = cell.listed()?;
+        let liquidity = self.market.normalized_income_ray(listed.id, now);
+        let borrow = self.market.normalized_debt_ray(listed.id, now);
+        Ok(RecordedReserve {
+            at: now,
+            liquidity_index_ray: liquidity.map_err(refused)?.saturating_to(),
+            variable_borrow_index_ray: borrow.map_err(refused)?.saturating_to(),
+            ..listed.row
+        })
+    }
+
+    /// Puts the reserve back to `indices`.
+    pub(super) fn keep_indices(
+        &mut self,
+        at: usize,
+        indices: RecordedReserve,
+    ) -> Result<(), Refusal> {
+        let cell = self.cells.get(at).ok_or_else(|| missing(at))?;
+        let id = cell.listed()?.id;
+        self.place(id, indices)
     }
 
     /// Lets our own supply and debt move the rates from `now` on.
@@ -369,14 +398,9 @@ impl Aave {
         let own = market.supply_balance(US, id, now).map_err(refused)?;
         let debt = market.debt_balance(US, id, now).map_err(refused)?;
         let rates = rates_with(&row, kink, self.settings.version, (own, debt)).map_err(refused)?;
-        let liquidity = market.normalized_income_ray(id, now).map_err(refused)?;
-        let borrow = market.normalized_debt_ray(id, now).map_err(refused)?;
         let moved = RecordedReserve {
-            at: now,
-            liquidity_index_ray: liquidity.saturating_to(),
-            variable_borrow_index_ray: borrow.saturating_to(),
             rates,
-            ..row
+            ..self.indices(at, now)?
         };
         self.place(id, moved)
     }
@@ -443,7 +467,7 @@ impl Aave {
     }
 
     /// Notes the indices of what is held.
-    fn note_indices(&mut self, at: usize, now: Seconds) -> Result<(), Refusal> {
+    pub(super) fn note_indices(&mut self, at: usize, now: Seconds) -> Result<(), Refusal> {
         let Some(listed) = self.cells.get(at).and_then(|cell| cell.listed.as_ref()) else {
             return Ok(());
         };
@@ -533,6 +557,10 @@ impl Side {
             Self::Debt => EntryKind::BorrowCost,
         }
     }
+}
+
+fn missing(at: usize) -> Refusal {
+    Refusal::invalid(format!("{AAVE} has no reserve {at}"))
 }
 
 /// The recorded rows of the reserve of `asset`.

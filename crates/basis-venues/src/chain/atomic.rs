@@ -2,7 +2,8 @@
 //!
 //! A step that says no venue goes to the only protocol that takes it; two candidates are a refusal.
 //! The loan comes from the lender that is named, else from the cheapest; what it lends stands in the
-//! wallet during the group as two `transfer` lines, its premium as a `fee`.
+//! wallet during the group as two `transfer` lines, its premium as a `fee`. Meanwhile the lender is
+//! without it: what a later step takes out of the same reserve finds that much less.
 //!
 //! It is not a planner: a swap's input is an exact amount, so whoever composes the group works out
 //! what an earlier step returns, or lets a later step take `all`.
@@ -31,9 +32,9 @@ pub(super) fn execute(
     if let Some((first, after)) = steps.split_first()
         && let Operation::FlashLoan(wanted) = &first.operation
     {
-        let premium = borrow(transaction, protocols, first, wanted)
+        let taken = borrow(transaction, protocols, first, wanted)
             .map_err(|refusal| in_step(refusal, 1, first, first.venue))?;
-        loan = Some((wanted, premium));
+        loan = Some((wanted, taken));
         rest = after;
         gas = gas.saturating_add(CAST_FLASH_LOAN);
     }
@@ -63,8 +64,11 @@ pub(super) fn execute(
         let own = transaction.gas().saturating_sub(TRANSACTION);
         gas = gas.saturating_add(own).saturating_add(CAST_STEP);
     }
-    if let Some((loan, premium)) = loan {
+    if let Some((loan, (lender, premium))) = loan {
         repay(transaction, loan, premium)?;
+        if let Some(lender) = protocols.get_mut(lender) {
+            lender.end_flash_loan(transaction)?;
+        }
     }
     transaction.set_gas(gas);
     Ok(())
@@ -88,28 +92,31 @@ fn repay(
     transaction.charge(EntryKind::Fee, asset, premium)
 }
 
-/// Takes the loan from the protocol that is named, else from the one that asks the least; its premium.
+/// Takes the loan from the protocol that is named, else from the one that asks the least; its place and
+/// its premium.
 fn borrow(
     transaction: &mut Transaction<'_>,
-    protocols: &[Box<dyn Protocol>],
+    protocols: &mut [Box<dyn Protocol>],
     step: &Instruction,
     loan: &FlashLoan,
-) -> Result<Quantity, Refusal> {
+) -> Result<(usize, Quantity), Refusal> {
     transaction.units(loan.asset, loan.amount)?;
-    let mut cheapest: Option<Quantity> = None;
+    let mut cheapest: Option<(usize, Quantity)> = None;
     let mut refused = None;
-    for protocol in protocols {
+    for (at, protocol) in protocols.iter().enumerate() {
         if step.venue.is_some_and(|venue| venue != protocol.venue()) {
             continue;
         }
         match protocol.flash_loan_premium(transaction, loan) {
             Ok(premium) => {
-                cheapest = Some(cheapest.map_or(premium, |least| least.min(premium)));
+                if cheapest.is_none_or(|(_, least)| premium < least) {
+                    cheapest = Some((at, premium));
+                }
             }
             Err(refusal) => refused = Some(refusal),
         }
     }
-    let Some(premium) = cheapest else {
+    let Some((at, premium)) = cheapest else {
         return Err(refused.unwrap_or_else(|| {
             Refusal::other(
                 format!("nobody on the chain gives flash loans of {}", loan.asset),
@@ -117,8 +124,11 @@ fn borrow(
             )
         }));
     };
+    if let Some(lender) = protocols.get_mut(at) {
+        lender.begin_flash_loan(transaction, loan)?;
+    }
     transaction.receive(loan.asset, loan.amount)?;
-    Ok(premium)
+    Ok((at, premium))
 }
 
 /// The protocol that executes `step`: the named one, else the only one that accepts it.

@@ -119,6 +119,30 @@ pub(crate) trait Protocol: Send + fmt::Debug {
             None,
         ))
     }
+
+    /// Pays out a flash loan, whose principal the chain brings to the wallet: until
+    /// [`Protocol::end_flash_loan`] the steps of the group find the lender without it. Provided: none are
+    /// given here.
+    ///
+    /// # Errors
+    /// As [`Protocol::flash_loan_premium`].
+    fn begin_flash_loan(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        loan: &FlashLoan,
+    ) -> Result<(), Refusal> {
+        self.flash_loan_premium(transaction, loan).map(drop)
+    }
+
+    /// Takes the flash loan under way back, which the chain has taken from the wallet with its premium.
+    /// Provided: nothing to do.
+    ///
+    /// # Errors
+    /// A refusal when an amount leaves the range.
+    fn end_flash_loan(&mut self, _transaction: &mut Transaction<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// What a reader of the results has to know of how it was simulated, a sentence each. Provided:
     /// nothing.
     fn assumptions(&self) -> Vec<String> {

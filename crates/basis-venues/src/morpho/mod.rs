@@ -9,7 +9,7 @@
 //!
 //! Accounts are `morpho.<market>`. Supply and debt are shares, counted 10^6 to the unit of the loan
 //! asset as the contract mints them at first; collateral is a plain holding that earns nothing. A flash
-//! loan does not lower what the steps of its group find in the contract.
+//! loan is out of the contract's one balance while its group runs.
 //!
 //! **Invariants.** Shares and what they stand for are the sums of the reported lines. A refused
 //! instruction changes nothing.
@@ -27,7 +27,7 @@ use basis_core::executor::BoxFuture;
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
 use basis_core::num::{Quantity, U256};
 use basis_core::protocol::morpho_blue::{self, Refusal as Revert, User};
-use basis_core::types::{Timestamp, Venue};
+use basis_core::types::{Asset, Timestamp, Venue};
 use basis_core::venue::{
     Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
 };
@@ -91,8 +91,10 @@ fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, Compo
 pub(crate) struct Morpho {
     cells: Vec<Cell>,
     /// What it holds for markets that are not ours.
-    balances: Vec<(basis_core::types::Asset, basis_core::num::Fixed18)>,
+    balances: Vec<(Asset, basis_core::num::Fixed18)>,
     synced_at: Option<Timestamp>,
+    /// The flash loan of the group under way, base units.
+    lent: Option<(Asset, U256)>,
 }
 
 impl Morpho {
@@ -101,12 +103,34 @@ impl Morpho {
             cells: settings.markets.iter().cloned().map(Cell::new).collect(),
             balances: settings.balances.clone(),
             synced_at: None,
+            lent: None,
         }
     }
 
-    /// Base units of the loan's asset that the contract holds over all markets.
-    fn held(&self, transaction: &Transaction<'_>, loan: &FlashLoan) -> Result<U256, Refusal> {
-        let asset = loan.asset;
+    /// Refuses what would transfer more than the flash loan under way has left in the contract, whose
+    /// markets share one balance. `IERC20.safeTransfer` at the end of `Morpho.withdraw`, `borrow` and
+    /// `withdrawCollateral` refuses it there.
+    fn require_balance(&self, transaction: &Transaction<'_>) -> Result<(), Refusal> {
+        let Some((asset, lent)) = self.lent else {
+            return Ok(());
+        };
+        let held = self.held(transaction, asset)?;
+        if held >= lent {
+            return Ok(());
+        }
+        let missing = transaction.amount(asset, lent.saturating_sub(held))?;
+        let lent = transaction.amount(asset, lent)?;
+        Err(Refusal::other(
+            format!(
+                "{MORPHO}: {}; the contract lacks {missing} {asset} while the flash loan of {lent} is out",
+                Revert::TransferReverted
+            ),
+            None,
+        ))
+    }
+
+    /// Base units of `asset` that the contract holds over all markets, a flash loan under way included.
+    fn held(&self, transaction: &Transaction<'_>, asset: Asset) -> Result<U256, Refusal> {
         let mut held = U256::ZERO;
         for (_, balance) in self.balances.iter().filter(|(named, _)| *named == asset) {
             if balance.is_positive() {
@@ -157,8 +181,14 @@ impl Protocol for Morpho {
     ) -> Result<(), Refusal> {
         match operation {
             Operation::Supply(lending) => self.supply(transaction, lending),
-            Operation::Withdraw(lending) => self.withdraw(transaction, lending),
-            Operation::Borrow(lending) => self.borrow(transaction, lending),
+            Operation::Withdraw(lending) => {
+                self.withdraw(transaction, lending)?;
+                self.require_balance(transaction)
+            }
+            Operation::Borrow(lending) => {
+                self.borrow(transaction, lending)?;
+                self.require_balance(transaction)
+            }
             Operation::Repay(lending) => self.repay(transaction, lending),
             other => Err(Refusal::new(VenueErrorKind::Unsupported(format!(
                 "{MORPHO} executes no {}",
@@ -203,7 +233,7 @@ impl Protocol for Morpho {
         loan: &FlashLoan,
     ) -> Result<Quantity, Refusal> {
         let wanted = transaction.units(loan.asset, loan.amount)?;
-        let held = self.held(transaction, loan)?;
+        let held = self.held(transaction, loan.asset)?;
         match morpho_blue::flash_loan(wanted, held) {
             Ok(_) => Ok(Quantity::ZERO),
             Err(_) => Err(Refusal::other(
@@ -217,6 +247,21 @@ impl Protocol for Morpho {
                 None,
             )),
         }
+    }
+
+    fn begin_flash_loan(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        loan: &FlashLoan,
+    ) -> Result<(), Refusal> {
+        self.flash_loan_premium(transaction, loan)?;
+        self.lent = Some((loan.asset, transaction.units(loan.asset, loan.amount)?));
+        Ok(())
+    }
+
+    fn end_flash_loan(&mut self, _: &mut Transaction<'_>) -> Result<(), Refusal> {
+        self.lent = None;
+        Ok(())
     }
 }
 

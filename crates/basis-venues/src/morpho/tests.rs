@@ -1,7 +1,7 @@
 //! Behaviour of the simulated contract: hand-computed lines, interest, refusals, liquidation.
 
 use basis_core::execution::VenueEventKind;
-use basis_core::instruction::{AmountOrAll, Lending, Operation, Staking};
+use basis_core::instruction::{AmountOrAll, FlashLoan, Instruction, Lending, Operation, Staking};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Fixed18, Quantity, Rate, Value};
 use basis_core::types::{Asset, Item, Label};
@@ -209,6 +209,37 @@ fn refusals_are_the_contract_s_and_change_nothing() {
         refusal.contains("insufficient liquidity; 1900000 USDT are not lent"),
         "{refusal}"
     );
+}
+
+/// `Morpho.flashLoan` transfers the loan out before the callback; the markets share one balance, and
+/// `withdraw`, `borrow` and `withdrawCollateral` end with a transfer out of it.
+#[test]
+fn a_flash_loan_is_out_of_the_contract_while_its_group_runs() {
+    let mut desk = flat();
+    desk.run(MORPHO, supply(STAKED, WEETH, "100")).unwrap();
+    desk.run(MORPHO, supply(DOLLARS, WETH, "1000")).unwrap();
+    let group = |loan: &str, inner: Operation| {
+        let loan = Operation::FlashLoan(FlashLoan {
+            asset: WETH,
+            amount: q(loan),
+        });
+        Operation::Atomic(vec![
+            Instruction::step(MORPHO, loan),
+            Instruction::step(MORPHO, inner),
+        ])
+    };
+    // A million that is not lent in one market, a thousand of collateral in the other.
+    let text = desk.refused(MORPHO, group("1000999", borrow(STAKED, WETH, "2")));
+    assert!(text.contains("transfer reverted"), "{text}");
+    assert!(
+        text.contains("lacks 1 WETH while the flash loan of 1000999 is out"),
+        "{text}"
+    );
+    let text = desk.refused(MORPHO, group("1000999", withdraw(DOLLARS, WETH, "2")));
+    assert!(text.contains("step 2, withdraw"), "{text}");
+    desk.run(MORPHO, group("1000998", borrow(STAKED, WETH, "2")))
+        .unwrap();
+    desk.run(MORPHO, withdraw(DOLLARS, WETH, "1000")).unwrap();
 }
 
 #[test]

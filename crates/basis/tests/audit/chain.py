@@ -478,6 +478,7 @@ class Chain:
                 fee = percent_mul(int(loan[1].scaleb(self.decimals(loan[0]))), bps)
                 if fee:
                     self.wallet_line("fee", loan[0], -self.amount(loan[0], fee))
+                self.take_back(loan[0], fee)
         self.pay_gas(gas if group else self.gas_units)
         self.compare(lines)
         self.names = names
@@ -599,6 +600,18 @@ class Chain:
         reserve.move_rates(at, int(scaled["shares"]), int(scaled["debt"]))
         if operation in ("withdraw", "borrow"):
             self.wallet_line("transfer", asset, paid)
+
+    def take_back(self, asset, premium):
+        """The lender shares the premium among its suppliers, us included."""
+        if asset not in self.reserves:
+            raise Unknown(f"{asset} is no reserve that was recorded")
+        reserve, at = self.reserves[asset], seconds(self.now)
+        scaled = {s: int(self.scaled(s, asset) + self.extra[s, asset, "scaled"]) for s in ("shares", "debt")}
+        reserve.share_premium(at, premium, scaled["shares"], scaled["debt"])
+        rest = reserve.balance("shares", scaled["shares"], at) - self.units("shares", asset) - self.extra["shares", asset, "units"]
+        if rest:
+            self.book("interest", LENDER, f"shares:{asset}", ZERO, self.amount(asset, rest))
+            self.extra["shares", asset, "units"] += rest
 
     # swaps
 

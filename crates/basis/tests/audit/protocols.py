@@ -48,7 +48,7 @@ class Reserve:
         self.place(row["liquidity_index"], row["borrow_index"], row["liquidity_rate"], row["borrow_rate"], self.row_at)
 
     def place(self, supply, debt, supply_rate, debt_rate, at):
-        self.supply_index, self.debt_index = supply, debt
+        self.supply_index, self.debt_index, self.placed = supply, debt, supply
         self.supply_rate, self.debt_rate, self.last = supply_rate, debt_rate, at
 
     def index(self, side, at):
@@ -91,6 +91,16 @@ class Reserve:
         own, debt = self.balance("shares", supplied, at), self.balance("debt", owed, at)
         rates = self.rates_with(own, debt)
         self.place(self.index("shares", at), self.index("debt", at), *rates, at)
+
+    def share_premium(self, at, premium, supplied, owed):
+        """The end of a flash loan: its premium raises the suppliers' index, which is the recorded one without
+        own size."""
+        supply, debt = self.index("shares", at), self.index("debt", at)
+        if self.own_size:
+            scaled = ray_div(int(self.row["supplied"] * 10**self.decimals), self.placed) + supplied
+            supply = ray_mul(ray_div(premium * 10**9, ray_mul(scaled, supply) * 10**9) + RAY, supply)
+        self.place(supply, debt, self.supply_rate, self.debt_rate, at)
+        self.move_rates(at, supplied, owed)
 
     def rates_with(self, own, debt):
         row, unit = self.row, 10**self.decimals

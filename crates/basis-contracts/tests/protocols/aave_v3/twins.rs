@@ -189,6 +189,13 @@ pub(super) enum Step {
     Configure(Parameter),
 }
 
+/// What happens while a flash loan is out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Inside {
+    Borrow,
+    Withdraw,
+}
+
 /// The same market twice.
 pub(super) struct Twins {
     pub(super) real: aave::Market,
@@ -526,6 +533,37 @@ impl Twins {
         assert!(self.seen.contains_key(name), "{step:?} after {before}");
         self.compare_state(0);
         self.compare_account(0, by);
+    }
+
+    /// A flash loan of dollars in which the borrower takes more dollars out, on both sides.
+    pub(super) fn inside(&mut self, n: usize, by: u8, loan: U256, (kind, taken): (Inside, U256)) {
+        let who = user(by);
+        let inner = match kind {
+            Inside::Borrow => self.real.borrow_call(who, USDC, taken),
+            Inside::Withdraw => self.real.withdraw_call(who, USDC, taken),
+        };
+        let real = self.real.flash_loan_around(who, USDC, loan, inner);
+        let (now, before) = (self.now(), self.ours.clone());
+        let ours = &mut self.ours;
+        let done = ours.begin_flash_loan(id(USDC), loan, now).and_then(|lent| {
+            match kind {
+                Inside::Borrow => ours.borrow(our_user(by), id(USDC), taken, now)?,
+                Inside::Withdraw => ours.withdraw(our_user(by), id(USDC), taken, now)?,
+            };
+            ours.end_flash_loan(lent, now)
+        });
+        let key = match (&real, &done) {
+            (Ok(_), Ok(_)) => "inside: done",
+            (Err(real), Err(ours)) => {
+                assert_eq!(meaning(real), *ours, "step {n}: {kind:?} {taken}: {real:?}");
+                self.ours = before;
+                "inside: refused"
+            }
+            _ => panic!("step {n}: {kind:?} {taken}: {real:?} but {done:?}"),
+        };
+        *self.seen.entry(key.to_owned()).or_default() += 1;
+        self.compare_state(n);
+        self.compare_account(n, by);
     }
 
     /// A step that both sides refuse.

@@ -83,6 +83,17 @@ impl Market {
         })
     }
 
+    /// Takes a running flash loan out of the cash once more, after [`Market::snap`] has set the reserve to a
+    /// row, which knows nothing of it; where the loan exceeds the cash, cash is zero, as there.
+    ///
+    /// # Errors
+    /// [`Revert::UnknownReserve`].
+    pub fn resume_flash_loan(&mut self, loan: &FlashLoan) -> Result<(), Revert> {
+        let cell = self.reserve_mut(loan.reserve)?;
+        cell.state.cash = cell.state.cash.saturating_sub(loan.amount);
+        Ok(())
+    }
+
     /// Takes back a flash loan and its premium. Mirrors `FlashLoanLogic._handleFlashLoanRepayment`.
     ///
     /// # Errors

@@ -192,6 +192,85 @@ fn an_atomic_group_borrows_supplies_and_pays_back() {
     assert!(text.contains("holds 99940"), "{text}");
 }
 
+/// A group with a flash loan of Aave in front.
+fn lent(amount: &str, steps: Vec<Operation>) -> Operation {
+    let loan = Operation::FlashLoan(FlashLoan {
+        asset: WETH,
+        amount: q(amount),
+    });
+    let steps = steps.into_iter().map(step);
+    Operation::Atomic(
+        std::iter::once(Instruction::step(AAVE, loan))
+            .chain(steps)
+            .collect(),
+    )
+}
+
+/// `FlashLoanLogic.executeFlashLoanSimple` transfers the loan out before the receiver is called (3.2 takes
+/// it from the virtual balance), so that `borrow` and `withdraw` meanwhile find that much less.
+#[test]
+fn a_flash_loan_is_out_of_the_reserve_while_its_group_runs() {
+    for own_size in [false, true] {
+        for version in [Version::V3_0, Version::V3_2] {
+            let mut world = World::default();
+            world.settings.version = version;
+            world.settings.own_size = own_size;
+            let mut desk = Desk::new(&world);
+            let steps = |borrowed: &str, then: &str| {
+                vec![
+                    Operation::Supply(exactly(WEETH, "1000")),
+                    Operation::Borrow(exactly(WETH, borrowed)),
+                    Operation::Borrow(exactly(WETH, then)),
+                ]
+            };
+            // A hundred thousand are not lent.
+            let text = desk.refused(AAVE, lent("99950", steps("51", "1")));
+            assert!(text.contains("step 3, borrow"), "{text}");
+            assert!(text.contains("holds 50, too little for 51"), "{text}");
+            // What the first borrow left is all that the second one finds.
+            let text = desk.refused(AAVE, lent("99950", steps("20", "31")));
+            assert!(text.contains("step 4, borrow"), "{text}");
+            assert!(text.contains("holds 30, too little for 31"), "{text}");
+            desk.run(AAVE, lent("99950", steps("20", "29"))).unwrap();
+            let owed = desk.units("aave.main", Item::Debt(WETH));
+            assert!(owed <= q("49") && owed > q("48.999"), "{owed}");
+            // The loan is back.
+            desk.run(AAVE, Operation::Borrow(exactly(WETH, "500")))
+                .unwrap();
+        }
+    }
+}
+
+/// `FlashLoanLogic._handleFlashLoanRepayment` gives the premium to the suppliers; half of them are we.
+#[test]
+fn the_premium_of_a_flash_loan_is_the_suppliers() {
+    for own_size in [false, true] {
+        let mut world = World::default();
+        world.settings.own_size = own_size;
+        let mut desk = Desk::new(&world);
+        desk.run(AAVE, Operation::Supply(exactly(WETH, "500000")))
+            .unwrap();
+        let done = desk
+            .run(
+                AAVE,
+                lent("100000", vec![Operation::Supply(exactly(WEETH, "1"))]),
+            )
+            .unwrap();
+        let lines = texts(&done.entries);
+        let fee = "fee wallet.main WETH -50 -50 -150000";
+        assert!(lines.contains(&fee.to_owned()), "{lines:?}");
+        let earned = desk.booked(EntryKind::Interest, Item::Shares(WETH));
+        if own_size {
+            let off = earned.sub(q("25")).unwrap().abs().unwrap();
+            assert!(off < q("0.000001"), "{earned}");
+        } else {
+            // The recorded index has the premiums in it.
+            assert_eq!(earned, Quantity::ZERO);
+        }
+        desk.at(30);
+    }
+}
+
 #[test]
 fn a_group_whose_last_step_fails_leaves_nothing() {
     let mut desk = Desk::new(&fixed());
