@@ -16,7 +16,7 @@ use crate::executor::BoxFuture;
 use crate::health::Health;
 use crate::instruction::{Instruction, OperationKind};
 use crate::market::MarketView;
-use crate::num::Quantity;
+use crate::num::{Bps, Quantity};
 use crate::rules::VenueRules;
 use crate::secret::Credentials;
 use crate::transit::Transit;
@@ -96,6 +96,37 @@ impl FillAt {
 pub struct Capabilities {
     /// The operations it executes.
     pub operations: Vec<OperationKind>,
+}
+
+/// What a venue says of how it deals, so that whoever plans needs no constants of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// How long a redemption waits in the venue's queue; `None` where there is none.
+    pub unstake_delay: Option<Span>,
+    /// What it lends for the length of a transaction.
+    pub flash_loans: Vec<FlashLoanTerms>,
+    /// Efficiency modes of a lending market.
+    pub e_modes: Vec<EModeTerms>,
+}
+
+/// A flash loan as it is to be had now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlashLoanTerms {
+    /// What is lent.
+    pub asset: Asset,
+    /// Asked for on top, >= 0, of the amount.
+    pub premium: Bps,
+    /// The most that can be lent, >= 0.
+    pub available: Quantity,
+}
+
+/// An efficiency mode: assets that follow each other and so may be lent against more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EModeTerms {
+    /// What `set_e_mode` takes, above 0.
+    pub category: u8,
+    /// What counts as its collateral and can be borrowed in it.
+    pub assets: Vec<Asset>,
 }
 
 /// Read access to the books.
@@ -228,6 +259,15 @@ pub trait ExecutionInterface: Send {
     /// Provided: none, all positions share the account's.
     fn isolated_margins(&self, _view: &MarketView) -> Vec<IsolatedMargin> {
         Vec::new()
+    }
+
+    /// How the venue deals at this instant: queues, flash loans, efficiency modes. Provided: it has none
+    /// of them.
+    ///
+    /// # Errors
+    /// [`VenueError`] when the venue cannot say.
+    fn terms(&self, _view: &MarketView) -> Result<Terms, VenueError> {
+        Ok(Terms::default())
     }
 
     /// How the interface is.

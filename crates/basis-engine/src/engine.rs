@@ -503,6 +503,7 @@ impl Engine {
             pending_withdrawal,
             flows_seen: self.due_flows,
             reduce_only,
+            venues: &self.tight,
         };
         ask(self.strategy.as_mut(), &context)
     }

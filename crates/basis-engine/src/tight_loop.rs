@@ -19,12 +19,13 @@ use basis_core::num::{Quantity, Rounding};
 use basis_core::plan::{Action, FailurePolicy, Leg};
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstructionId, Span, Timestamp, Venue};
-use basis_core::venue::ExecutionInterface;
+use basis_core::venue::{ExecutionInterface, Terms};
 
 use crate::account::{Books, SharedPositions};
 use crate::parked::{LegResult, Sent, is_order, naked_delta};
 use crate::result::{Counts, ExecutionRow};
 use crate::risk::Approved;
+use crate::strategy::Venues;
 
 /// One venue of the run.
 pub(crate) struct VenueSlot {
@@ -71,6 +72,14 @@ pub(crate) struct BlockOutcome {
     pub(crate) plan_ends: bool,
     /// Whether a leg failed.
     pub(crate) failed: bool,
+}
+
+impl Venues for TightLoop {
+    fn terms(&self, venue: Venue, view: &MarketView) -> Result<Terms, ComponentError> {
+        let slot = self.venues.iter().find(|slot| slot.venue == venue);
+        let terms = slot.map(|slot| slot.interface.terms(view));
+        Ok(terms.transpose()?.unwrap_or_default())
+    }
 }
 
 impl TightLoop {

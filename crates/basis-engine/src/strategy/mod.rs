@@ -28,9 +28,19 @@ use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Venue};
+use basis_core::venue::Terms;
 
 use crate::account::{Books, Exposure};
 use crate::config::RunConfig;
+
+/// Answers how a venue of the run deals, when a strategy asks.
+pub trait Venues: std::fmt::Debug {
+    /// The terms of `venue` at the view; the default for a venue that the run does not have.
+    ///
+    /// # Errors
+    /// The venue's own when it cannot say.
+    fn terms(&self, venue: Venue, view: &MarketView) -> Result<Terms, ComponentError>;
+}
 
 /// All a strategy may read.
 #[derive(Debug)]
@@ -51,9 +61,19 @@ pub struct Context<'a> {
     pub flows_seen: u64,
     /// Risk allows nothing that adds exposure.
     pub reduce_only: bool,
+    /// The venues of the run.
+    pub venues: &'a dyn Venues,
 }
 
 impl Context<'_> {
+    /// How `venue` deals now: queues, flash loans, efficiency modes.
+    ///
+    /// # Errors
+    /// The venue's own when it cannot say.
+    pub fn terms(&self, venue: Venue) -> Result<Terms, ComponentError> {
+        self.venues.terms(venue, self.view)
+    }
+
     /// The equity in units of the share class, rounded down.
     ///
     /// # Errors

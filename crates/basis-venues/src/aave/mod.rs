@@ -35,11 +35,12 @@ use basis_core::error::{ComponentError, VenueErrorKind};
 use basis_core::execution::{LendingHealth, Position, VenueEvent};
 use basis_core::executor::BoxFuture;
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
-use basis_core::num::Quantity;
+use basis_core::num::{Bps, Fixed18, Quantity};
 use basis_core::protocol::aave_v3::{self, AccountData, Market, Revert, Seconds, UserId};
 use basis_core::types::{Account, Asset, Item, Label, Timestamp, Venue};
 use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+    Dependencies, ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueDriver,
+    VenueSettings, VenueType,
 };
 
 use self::reserves::Cell;
@@ -254,6 +255,25 @@ impl Protocol for Aave {
     ) -> Result<Quantity, Refusal> {
         let (_, lent) = self.flash_loan(transaction, loan)?;
         transaction.amount(loan.asset, lent.premium)
+    }
+
+    fn terms(&self, context: &Sync<'_>) -> Result<Terms, Refusal> {
+        let premium = Fixed18::from_int(self.settings.flash_loan_premium_bps.into());
+        let mut flash_loans = Vec::new();
+        for cell in &self.cells {
+            let Ok(listed) = cell.listed() else { continue };
+            let reserve = self.market.reserve(listed.id).map_err(refused)?;
+            flash_loans.push(FlashLoanTerms {
+                asset: cell.asset,
+                premium: Bps::new(premium),
+                available: listed.units(reserve.state().cash)?,
+            });
+        }
+        Ok(Terms {
+            flash_loans,
+            e_modes: self.e_modes(context.view.data().risk_parameters()),
+            ..Terms::default()
+        })
     }
 
     fn begin_flash_loan(

@@ -14,6 +14,7 @@ use basis_core::protocol::aave_v3::{
     EModeCategory, RateStrategy, Rates, RecordedReserve, ReserveConfig, ReserveId, Seconds,
 };
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp};
+use basis_core::venue::EModeTerms;
 
 use super::curve::{Kink, rates_with};
 use super::{AAVE, ACCOUNT, Aave, Side, US, refused, seconds};
@@ -302,6 +303,26 @@ impl Aave {
             set.map_err(refused)?;
         }
         Ok(())
+    }
+
+    /// The efficiency modes with the reserves of the run in them, by number.
+    pub(super) fn e_modes(&self, table: &[AaveRiskParameters]) -> Vec<EModeTerms> {
+        let mut modes: Vec<EModeTerms> = Vec::new();
+        for row in table {
+            let Some(mode) = &row.emode else { continue };
+            let category = number_of(table, mode.category);
+            if self.cell_of(row.asset).is_none() {
+                continue;
+            }
+            match modes.iter_mut().find(|known| known.category == category) {
+                Some(known) => known.assets.push(row.asset),
+                None => modes.push(EModeTerms {
+                    category,
+                    assets: vec![row.asset],
+                }),
+            }
+        }
+        modes
     }
 
     /// Sets the reserve to a row.

@@ -13,7 +13,8 @@ use basis_core::instruction::{Instruction, OperationKind};
 use basis_core::market::MarketView;
 use basis_core::types::{Span, Timestamp, Venue};
 use basis_core::venue::{
-    Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, VenueSettings,
+    Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, Terms,
+    VenueSettings,
 };
 
 use super::{Protocol, Refusal, SimulatedChain};
@@ -196,6 +197,15 @@ impl ExecutionInterface for OnChainInterface {
         };
         let lending = world.chain.state().lending(self.driver.venue);
         lending.map_err(|refusal| self.error("lending", refusal))
+    }
+
+    fn terms(&self, view: &MarketView) -> Result<Terms, VenueError> {
+        let Some(world) = &self.world else {
+            return Ok(Terms::default());
+        };
+        let state = world.chain.state();
+        let terms = state.terms(self.driver.venue, view, &*world.data);
+        terms.map_err(|refusal| self.error("terms", refusal))
     }
 
     fn health(&self) -> Health {

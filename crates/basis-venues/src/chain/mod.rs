@@ -37,7 +37,7 @@ use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::MarketView;
 use basis_core::types::{Account, Timestamp, Venue};
-use basis_core::venue::{DataProvider, Dependencies};
+use basis_core::venue::{DataProvider, Dependencies, Terms};
 
 use crate::cex::Holdings;
 
@@ -214,6 +214,23 @@ impl State {
         }
         lending.sort_by_key(|health| health.account);
         Ok(lending)
+    }
+
+    /// How the protocol of `venue` deals at the view. A copy moves there, for one that nothing happens to
+    /// is not asked at every step.
+    pub(crate) fn terms(
+        &self,
+        venue: Venue,
+        view: &MarketView,
+        data: &dyn DataProvider,
+    ) -> Result<Terms, Refusal> {
+        let Some(protocol) = self.protocol(venue) else {
+            return Ok(Terms::default());
+        };
+        let context = Sync { view, data };
+        let mut now = protocol.snapshot();
+        now.sync(&context, &mut Vec::new())?;
+        now.terms(&context)
     }
 
     /// Executes one instruction addressed to `venue` as one transaction, or changes nothing.

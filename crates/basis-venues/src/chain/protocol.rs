@@ -7,7 +7,7 @@ use basis_core::instruction::{FlashLoan, Operation};
 use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Asset, Timestamp, Venue};
-use basis_core::venue::DataProvider;
+use basis_core::venue::{DataProvider, Terms};
 
 use super::{Refusal, Transaction};
 
@@ -141,6 +141,15 @@ pub(crate) trait Protocol: Send + fmt::Debug {
     /// A refusal when an amount leaves the range.
     fn end_flash_loan(&mut self, _transaction: &mut Transaction<'_>) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    /// How it deals at the instant of the last sync. Provided: no queue, no flash loans, no efficiency
+    /// modes.
+    ///
+    /// # Errors
+    /// A refusal when an amount leaves the range.
+    fn terms(&self, _context: &Sync<'_>) -> Result<Terms, Refusal> {
+        Ok(Terms::default())
     }
 
     /// What a reader of the results has to know of how it was simulated, a sentence each. Provided:

@@ -25,11 +25,13 @@ use basis_core::error::{ComponentError, VenueErrorKind};
 use basis_core::execution::{LendingHealth, Position, VenueEvent};
 use basis_core::executor::BoxFuture;
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
-use basis_core::num::{Quantity, U256};
+use basis_core::num::uint256::{amount_of, units_of};
+use basis_core::num::{Bps, Fixed18, Quantity, Rounding, U256};
 use basis_core::protocol::morpho_blue::{self, Refusal as Revert, User};
 use basis_core::types::{Asset, Timestamp, Venue};
 use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
+    Dependencies, ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueDriver,
+    VenueSettings, VenueType,
 };
 
 use self::market::Cell;
@@ -91,7 +93,7 @@ fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, Compo
 pub(crate) struct Morpho {
     cells: Vec<Cell>,
     /// What it holds for markets that are not ours.
-    balances: Vec<(Asset, basis_core::num::Fixed18)>,
+    balances: Vec<(Asset, Fixed18)>,
     synced_at: Option<Timestamp>,
     /// The flash loan of the group under way, base units.
     lent: Option<(Asset, U256)>,
@@ -114,7 +116,7 @@ impl Morpho {
         let Some((asset, lent)) = self.lent else {
             return Ok(());
         };
-        let held = self.held(transaction, asset)?;
+        let held = self.held(transaction.decimals(asset)?, asset)?;
         if held >= lent {
             return Ok(());
         }
@@ -130,13 +132,11 @@ impl Morpho {
     }
 
     /// Base units of `asset` that the contract holds over all markets, a flash loan under way included.
-    fn held(&self, transaction: &Transaction<'_>, asset: Asset) -> Result<U256, Refusal> {
+    fn held(&self, decimals: u32, asset: Asset) -> Result<U256, Refusal> {
         let mut held = U256::ZERO;
         for (_, balance) in self.balances.iter().filter(|(named, _)| *named == asset) {
             if balance.is_positive() {
-                let decimals = transaction.decimals(asset)?;
-                let rounding = basis_core::num::Rounding::Down;
-                let units = basis_core::num::uint256::units_of(*balance, decimals, rounding)?;
+                let units = units_of(*balance, decimals, Rounding::Down)?;
                 held = held.saturating_add(units);
             }
         }
@@ -233,7 +233,7 @@ impl Protocol for Morpho {
         loan: &FlashLoan,
     ) -> Result<Quantity, Refusal> {
         let wanted = transaction.units(loan.asset, loan.amount)?;
-        let held = self.held(transaction, loan.asset)?;
+        let held = self.held(transaction.decimals(loan.asset)?, loan.asset)?;
         match morpho_blue::flash_loan(wanted, held) {
             Ok(_) => Ok(Quantity::ZERO),
             Err(_) => Err(Refusal::other(
@@ -247,6 +247,32 @@ impl Protocol for Morpho {
                 None,
             )),
         }
+    }
+
+    fn terms(&self, context: &Sync<'_>) -> Result<Terms, Refusal> {
+        let mut assets: Vec<_> = self.balances.iter().map(|(asset, _)| *asset).collect();
+        let markets = self.cells.iter().map(|cell| &cell.settings);
+        assets.extend(markets.flat_map(|market| [market.loan, market.collateral]));
+        assets.sort();
+        assets.dedup();
+        let mut flash_loans = Vec::new();
+        for asset in assets {
+            let decimals = context.data.decimals(asset).ok_or_else(|| {
+                Refusal::invalid(format!(
+                    "{asset} is no known asset: its decimals are in no rules file; add it under `assets`"
+                ))
+            })?;
+            let held = self.held(decimals, asset)?;
+            flash_loans.push(FlashLoanTerms {
+                asset,
+                premium: Bps::ZERO,
+                available: Quantity::new(amount_of(held, decimals, Rounding::Down)?),
+            });
+        }
+        Ok(Terms {
+            flash_loans,
+            ..Terms::default()
+        })
     }
 
     fn begin_flash_loan(

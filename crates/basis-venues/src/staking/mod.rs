@@ -31,6 +31,7 @@ use basis_core::ledger::EntryKind;
 use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, MathError, Quantity, Rounding, U256};
 use basis_core::types::{Account, Asset, Item, Label, Span, Timestamp, Venue};
+use basis_core::venue::Terms;
 
 pub(crate) use self::pool::{StakingGas, StakingNames, StakingPool};
 pub(crate) use self::rewards::{RewardProgram, Rewards};
@@ -214,6 +215,13 @@ impl<P: StakingPool> Protocol for Staking<P> {
         }
         self.synced_to = view.now();
         Ok(())
+    }
+
+    fn terms(&self, _: &Sync<'_>) -> Result<Terms, Refusal> {
+        Ok(Terms {
+            unstake_delay: Some(self.queue_delay),
+            ..Terms::default()
+        })
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {

@@ -159,6 +159,21 @@ fn queues_pools_and_the_other_token_agree() {
     assert_checked(&bought, &data, &["flash loans", "swaps", "index"]);
 }
 
+/// Flash loans of the lending pool itself, whose premium its suppliers share.
+#[test]
+fn loops_on_the_lender_s_own_flash_loans_agree() {
+    let Some(data) = data_directory() else { return };
+    // Morpho has nothing to lend, so the strategy turns to whoever has.
+    let poor = "venue_settings.morpho.balances.WETH=0";
+    for own_size in ["true", "false"] {
+        let own_size = format!("venue_settings.aave.own_size={own_size}");
+        let settings = [poor, &own_size, WITHDRAWAL];
+        let mode = "eth_leveraged";
+        let run = backtest(&data, "own-loans", mode, "2024-08-10", &settings);
+        assert_checked(&run, &data, &["flash loans", "fee", "borrow_cost"]);
+    }
+}
+
 /// A pool whose price is recorded once a day, so that the sales of a day meet what those before them have
 /// moved.
 #[test]

@@ -182,3 +182,47 @@ fn what_cannot_work_does_not_start() {
     dir.run(&arguments, &[])
         .fails(2, &["staking_rate.etherfi.weETH_ETH", "gas.ethereum.gwei"]);
 }
+
+#[test]
+fn the_venues_say_what_a_flash_loan_costs_and_who_has_it() {
+    let dir = Scratch::new();
+    let poor = ["--set", "venue_settings.morpho.balances.WETH=0"];
+    let dear = ["--set", "venue_settings.aave.flash_loan_premium_bps=9"];
+    // Morpho, which asks nothing, has nothing: the pool lends at a premium of its own settings.
+    let summary = run(&dir, &[poor, dear].concat()).json();
+    let built = operations(&dir).contains_key(&("instadapp".to_owned(), "atomic".to_owned()));
+    assert!(built, "{summary}");
+    let ledger = fs::read_to_string(dir.path().join("run/ledger.csv")).unwrap_or_default();
+    assert!(ledger.contains(",fee,"), "the premium was paid");
+    let free = Scratch::new();
+    run(&free, &dear).json();
+    let ledger = fs::read_to_string(free.path().join("run/ledger.csv")).unwrap_or_default();
+    assert!(!ledger.contains(",fee,"), "Morpho lends for nothing");
+}
+
+#[test]
+fn the_cheapest_exit_reckons_with_the_venue_s_own_queue() {
+    let exits = |hours: &str| {
+        let dir = Scratch::new();
+        let queue = format!("venue_settings.etherfi.queue_delay_hours={hours}");
+        let withdrawals = "withdrawals=[{at: 2024-03-10T00:00:00Z, amount: 40}]";
+        let mut arguments = RUN.to_vec();
+        arguments[1] = "eth_staking_only";
+        arguments.extend(["--out", "run", "--json", "--set", "exit_route=cheapest"]);
+        arguments.extend(["--set", withdrawals, "--set", &queue]);
+        dir.run(&arguments, &[]).json();
+        let counts = operations(&dir);
+        let queued = counts.contains_key(&("etherfi".to_owned(), "unstake".to_owned()));
+        let ledger = fs::read_to_string(dir.path().join("run/ledger.csv")).unwrap_or_default();
+        let sold = |row: &str| row.contains(",wallet.main,weETH,-") && row.contains(",trade,");
+        (queued, ledger.lines().any(sold))
+    };
+    // Nothing is given up in a queue of no length; a year of yield is more than any discount.
+    let (queued, _) = exits("0");
+    assert!(queued, "no yield is given up in it");
+    let (queued, sold) = exits("8760");
+    assert!(
+        !queued && sold,
+        "a year without yield costs more than the pool"
+    );
+}

@@ -4,9 +4,10 @@
 //! With C the collateral and D the debt in ETH at the protocol's rate: to bring own capital e in at a
 //! debt ratio ℓ, borrow F = (ℓ × (C + e) − D) ÷ (1 − ℓ), stake e + F, supply it, and repay the flash
 //! loan out of the new debt. To shrink the debt by x, repay it from the flash loan, withdraw and sell
-//! enough of the token to repay that. A step that would pass the pool's limit reverts whole.
+//! enough of the token to repay that. A step that would pass the pool's limit reverts whole. What a flash
+//! loan costs, who has enough to give it and which efficiency mode is entered, the venues say.
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::{AmountOrAll, FlashLoan, Instruction, Lending, Operation, SetEMode};
 use basis_core::num::{Bps, Fixed18, Quantity, Rate, Rounding};
 use basis_core::plan::Leg;
@@ -16,15 +17,13 @@ use super::super::Context;
 use super::stake::{Token, group};
 use super::{ETH, WETH, floor_to_unit, main_account, settings};
 
-/// The efficiency mode of assets that follow ETH.
-const ETH_CORRELATED: u8 = 1;
-
-/// What the pool asks for a flash loan; Morpho asks nothing. Source: `FLASHLOAN_PREMIUM_TOTAL` of the
-/// main market.
-const AAVE_PREMIUM: Bps = Bps::literal("5");
-
-/// Lends for the length of a transaction for nothing.
-const MORPHO: Venue = Venue::literal("morpho");
+/// A flash loan of WETH: who gives it, how much, and what is returned with the premium.
+#[derive(Clone, Copy, Debug)]
+struct Borrowed {
+    lender: Venue,
+    loan: Quantity,
+    due: Quantity,
+}
 
 /// The loop as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -112,17 +111,17 @@ impl Loop {
         }
         let loan = wanted.div_rate(Rate::ONE.sub(ltv)?, Rounding::Floor)?;
         let loan = floor_to_unit(context, WETH, loan)?;
-        let lender = lender(context);
-        let premium = premium(lender, loan)?;
-        let mut steps = vec![flash(lender, loan)];
+        // The lending venue would have to find the loan and the new debt.
+        let flash = borrow(context, loan, |lender| lender == self.venue)?;
+        let mut steps = vec![flash.step()];
         steps.extend(self.token.stake_steps(context, own, loan)?);
         steps.push(self.lend(Operation::Supply, self.token.asset, AmountOrAll::All));
         if self.is_empty() {
-            let category = ETH_CORRELATED;
+            let category = self.e_mode(context)?;
             let mode = Operation::SetEMode(SetEMode { category });
             steps.push(Instruction::step(self.venue, mode));
         }
-        let borrowed = AmountOrAll::Exactly(loan.add(premium)?);
+        let borrowed = AmountOrAll::Exactly(flash.due);
         steps.push(self.lend(Operation::Borrow, WETH, borrowed));
         Ok(Some(group(steps)))
     }
@@ -139,16 +138,15 @@ impl Loop {
         more: Quantity,
     ) -> Result<Leg, ComponentError> {
         let debt = floor_to_unit(context, WETH, debt.min(self.debt))?;
-        let lender = lender(context);
-        let due = debt.add(premium(lender, debt)?)?;
-        let units = self.sold_for(context, due)?.add(more)?;
+        let flash = borrow(context, debt, |_| false)?;
+        let units = self.sold_for(context, flash.due)?.add(more)?;
         let units = units.min(self.collateral);
         let repaid = if debt == self.debt {
             AmountOrAll::All
         } else {
             AmountOrAll::Exactly(debt)
         };
-        self.unwind((lender, debt, due), repaid, units, context)
+        self.unwind(flash, repaid, units, context)
     }
 
     /// The transaction that repays everything, withdraws everything and sells it for WETH.
@@ -164,10 +162,8 @@ impl Loop {
             ];
             return Ok(group(steps));
         }
-        let lender = lender(context);
-        let due = self.debt.add(premium(lender, self.debt)?)?;
-        let all = AmountOrAll::All;
-        self.unwind((lender, self.debt, due), all, self.collateral, context)
+        let flash = borrow(context, self.debt, |_| false)?;
+        self.unwind(flash, AmountOrAll::All, self.collateral, context)
     }
 
     /// The transaction that leaves with `part` of the loop, 0 to 1, at the debt ratio it has.
@@ -184,18 +180,19 @@ impl Loop {
         }
         let debt = self.debt.at_rate(part, Rounding::Ceil)?;
         let debt = floor_to_unit(context, WETH, debt)?;
-        let lender = lender(context);
-        let due = debt.add(premium(lender, debt)?)?;
+        let flash = borrow(context, debt, |_| false)?;
         let share = self.collateral.at_rate(part, Rounding::Floor)?;
         let share = floor_to_unit(context, self.token.asset, share)?;
-        let units = share.max(self.sold_for(context, due)?).min(self.collateral);
+        let units = share
+            .max(self.sold_for(context, flash.due)?)
+            .min(self.collateral);
         let repaid = AmountOrAll::Exactly(debt);
-        self.unwind((lender, debt, due), repaid, units, context)
+        self.unwind(flash, repaid, units, context)
     }
 
     fn unwind(
         &self,
-        (lender, loan, due): (Venue, Quantity, Quantity),
+        flash: Borrowed,
         repaid: AmountOrAll,
         units: Quantity,
         context: &Context<'_>,
@@ -206,10 +203,10 @@ impl Loop {
             AmountOrAll::Exactly(units)
         };
         Ok(group(vec![
-            flash(lender, loan),
+            flash.step(),
             self.lend(Operation::Repay, WETH, repaid),
             self.lend(Operation::Withdraw, self.token.asset, withdrawn),
-            self.token.sale(context, units, due)?,
+            self.token.sale(context, units, flash.due)?,
         ]))
     }
 
@@ -222,6 +219,23 @@ impl Loop {
         let rate = Rate::new(market.min(fair)).mul(kept, Rounding::Floor)?;
         let units = due.div_rate(rate, Rounding::Ceil)?;
         floor_to_unit(context, self.token.asset, units)
+    }
+
+    /// The efficiency mode of the lending venue that token and debt are both in.
+    fn e_mode(&self, context: &Context<'_>) -> Result<u8, ComponentError> {
+        let (token, venue) = (self.token.asset, self.venue);
+        let modes = context.terms(venue)?.e_modes;
+        let fits = |asset: &Asset| *asset == token || *asset == WETH;
+        let mode = modes
+            .iter()
+            .find(|mode| mode.assets.iter().filter(|asset| fits(asset)).count() == 2);
+        mode.map(|mode| mode.category).ok_or_else(|| {
+            let message = format!(
+                "{venue} has no efficiency mode with both {token} and {WETH}, without which no such debt \
+                 ratio is lent; see e-modes in aave/risk_parameters.csv"
+            );
+            ComponentError::new(Code::StrategyInfeasible, message)
+        })
     }
 
     fn lend(
@@ -239,32 +253,93 @@ impl Loop {
     }
 }
 
-/// Who gives the flash loan: Morpho, free, where the run has it; else the lending venue.
-fn lender(context: &Context<'_>) -> Venue {
-    if context.config.venues.contains(&MORPHO) {
-        MORPHO
-    } else {
-        context
-            .config
-            .chain
-            .as_ref()
-            .map_or(MORPHO, |chain| chain.lending_venue)
+impl Borrowed {
+    fn step(&self) -> Instruction {
+        let loan = FlashLoan {
+            asset: WETH,
+            amount: self.loan,
+        };
+        Instruction::step(self.lender, Operation::FlashLoan(loan))
     }
 }
 
-fn premium(lender: Venue, loan: Quantity) -> Result<Quantity, ComponentError> {
-    if lender == MORPHO {
-        return Ok(Quantity::ZERO);
+/// A flash loan of `loan` WETH from the venue that asks the least among those that have it; of equals the
+/// first of the run. Of a venue that is `drawn` on again by as much later in the group twice that must be
+/// there. Where nobody has enough, the one with the most is asked, and refuses in its own words.
+///
+/// # Errors
+/// STRAT-001 when no venue of the run gives flash loans of WETH; what a venue says when it is asked.
+fn borrow(
+    context: &Context<'_>,
+    loan: Quantity,
+    drawn: impl Fn(Venue) -> bool,
+) -> Result<Borrowed, ComponentError> {
+    let mut best: Option<(Venue, Offer)> = None;
+    for &venue in &context.config.venues {
+        for terms in context.terms(venue)?.flash_loans {
+            if terms.asset != WETH {
+                continue;
+            }
+            let premium = loan.at_rate(terms.premium.to_rate(Rounding::Up)?, Rounding::Ceil)?;
+            let mut needed = loan;
+            if drawn(venue) {
+                needed = needed.add(loan)?.add(premium)?;
+            }
+            let offer = Offer {
+                covers: terms.available >= needed,
+                premium,
+                available: terms.available,
+            };
+            if best.is_none_or(|(_, known)| offer.beats(&known)) {
+                best = Some((venue, offer));
+            }
+        }
     }
-    Ok(loan.at_rate(AAVE_PREMIUM.to_rate(Rounding::Up)?, Rounding::Ceil)?)
-}
-
-fn flash(lender: Venue, amount: Quantity) -> Instruction {
-    let loan = FlashLoan {
-        asset: WETH,
-        amount,
+    let Some((lender, offer)) = best else {
+        let message = format!(
+            "no venue of the run gives flash loans of {WETH}, which the leveraged stake is built with; \
+             add morpho or aave to venue_settings"
+        );
+        return Err(ComponentError::new(Code::StrategyInfeasible, message));
     };
-    Instruction::step(lender, Operation::FlashLoan(loan))
+    Ok(Borrowed {
+        lender,
+        loan,
+        due: loan.add(offer.premium)?,
+    })
+}
+
+/// What is returned for a flash loan of `loan` WETH to `lender`.
+///
+/// # Errors
+/// What the venue says when it is asked; POS-002 out of range.
+pub(in super::super) fn due_to(
+    context: &Context<'_>,
+    lender: Venue,
+    loan: Quantity,
+) -> Result<Quantity, ComponentError> {
+    let offers = context.terms(lender)?.flash_loans;
+    let offer = offers.iter().find(|offer| offer.asset == WETH);
+    let premium = offer.map_or(Bps::ZERO, |offer| offer.premium);
+    Ok(loan.add(loan.at_rate(premium.to_rate(Rounding::Up)?, Rounding::Ceil)?)?)
+}
+
+/// A flash loan that is to be had.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    covers: bool,
+    premium: Quantity,
+    available: Quantity,
+}
+
+impl Offer {
+    fn beats(&self, other: &Self) -> bool {
+        match (self.covers, other.covers) {
+            (true, true) => self.premium < other.premium,
+            (false, false) => self.available > other.available,
+            (covers, _) => covers,
+        }
+    }
 }
 
 /// WETH that a sale left over, to be turned back into ETH.

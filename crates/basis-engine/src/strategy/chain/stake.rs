@@ -15,6 +15,8 @@ use crate::chain_config::StakeRoute;
 /// Executes groups of steps in one transaction.
 pub(in super::super) const GROUPS: Venue = Venue::literal("instadapp");
 
+const SECONDS_PER_DAY: i64 = 86_400;
+
 /// Where a token comes from and where it is traded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Token {
@@ -30,8 +32,6 @@ pub(in super::super) struct Token {
     pub(in super::super) rate: SeriesId,
     /// ETH per token in the pool.
     pub(in super::super) market_rate: SeriesId,
-    /// How long the protocol's queue takes, for the comparison with the market.
-    pub(in super::super) queue_days: u32,
 }
 
 /// The token `asset`.
@@ -39,7 +39,7 @@ pub(in super::super) struct Token {
 /// # Errors
 /// STRAT-001 for a token that no protocol here stands behind.
 pub(in super::super) fn token(asset: Asset) -> Result<Token, ComponentError> {
-    let row = |protocol, market, pool, symbol, queue_days| {
+    let row = |protocol, market, pool, symbol| {
         let (protocol, market) = (Venue::literal(protocol), Venue::literal(market));
         let symbol = Symbol::literal(symbol);
         Token {
@@ -49,12 +49,11 @@ pub(in super::super) fn token(asset: Asset) -> Result<Token, ComponentError> {
             pool: Label::literal(pool),
             rate: SeriesId::new(SeriesKind::StakingRate, protocol, symbol),
             market_rate: SeriesId::new(SeriesKind::StakingMarket, market, symbol),
-            queue_days,
         }
     };
     match asset.as_str() {
-        "weETH" => Ok(row("etherfi", "curve", "weETHWETH", "weETH_ETH", 7)),
-        "wstETH" => Ok(row("lido", "uniswap", "wstETHWETH", "wstETH_ETH", 3)),
+        "weETH" => Ok(row("etherfi", "curve", "weETHWETH", "weETH_ETH")),
+        "wstETH" => Ok(row("lido", "uniswap", "wstETHWETH", "wstETH_ETH")),
         other => Err(ComponentError::new(
             Code::StrategyInfeasible,
             format!("{other} is no liquid staking token here; lst_type is weETH or wstETH"),
@@ -192,8 +191,9 @@ impl Token {
         ))
     }
 
-    /// Whether selling now loses less than the yield that the queue's delay gives up: a ticket is a
-    /// fixed claim that earns nothing. The yield is the rate's own growth over the last step known.
+    /// Whether selling now loses at most the yield that the queue's delay gives up: a ticket is a fixed
+    /// claim that earns nothing. The delay is the protocol's own, the yield the rate's own growth over the
+    /// last step known. A protocol that states no delay has no queue to leave through.
     fn market_is_cheaper(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
         let Some(market) = self.market_rate_now(context) else {
             return Ok(false);
@@ -201,9 +201,17 @@ impl Token {
         let Some(rate) = self.rate_now(context) else {
             return Ok(false);
         };
+        let Some(delay) = context.terms(self.protocol)?.unstake_delay else {
+            return Ok(true);
+        };
         let lost = rate.sub(market.min(rate))?;
         let daily = self.growth_per_day(context, rate)?;
-        Ok(lost <= daily.mul_int(i64::from(self.queue_days))?)
+        let given_up = daily.mul_div(
+            Fixed18::from_int(delay.seconds()),
+            Fixed18::from_int(SECONDS_PER_DAY),
+            Rounding::Floor,
+        )?;
+        Ok(lost <= given_up)
     }
 
     /// ETH that a token gained over the last day the series shows.
@@ -221,7 +229,7 @@ impl Token {
         };
         let grown = rate.sub(*before.row)?;
         let seconds = newest.known_at.since(before.known_at).seconds().max(1);
-        let day = Fixed18::from_int(86_400);
+        let day = Fixed18::from_int(SECONDS_PER_DAY);
         Ok(grown.mul_div(day, Fixed18::from_int(seconds), Rounding::Floor)?)
     }
 

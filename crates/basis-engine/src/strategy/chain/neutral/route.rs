@@ -9,6 +9,7 @@ use basis_core::num::{Bps, Quantity, Rate, Rounding};
 use basis_core::plan::Leg;
 use basis_core::types::{Account, Label, SeriesId, SeriesKind, Symbol, Venue};
 
+use super::super::leverage::due_to;
 use super::super::stake::{GROUPS, group, leg_of, unwrap, wrap};
 use super::super::{WETH, floor_to_unit, settings};
 use super::Stake;
@@ -36,9 +37,6 @@ pub(super) const POOL_SERIES: SeriesId =
 
 /// What it keeps of a swap.
 const POOL_FEE: Bps = Bps::literal("30");
-
-/// What a lender may ask for a flash loan at most.
-const PREMIUM_MAX: Bps = Bps::literal("5");
 
 /// A sale on the chain, and the ETH that it is sure to turn into the share class.
 #[derive(Debug)]
@@ -307,8 +305,10 @@ fn sure_proceeds(context: &Context<'_>, leg: &Leg) -> Result<Quantity, Component
     for step in steps {
         match &step.operation {
             Operation::FlashLoan(loan) => {
-                let most = Rate::ONE.add(PREMIUM_MAX.to_rate(Rounding::Up)?)?;
-                owed = loan.amount.at_rate(most, Rounding::Ceil)?;
+                owed = match step.venue {
+                    Some(lender) => due_to(context, lender, loan.amount)?,
+                    None => loan.amount,
+                };
             }
             Operation::Swap(swap) if swap.asset_out == WETH => least = swap.minimum_out,
             _ => {}
