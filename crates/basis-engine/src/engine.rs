@@ -49,6 +49,9 @@ const ROOM_MAX: usize = 1 << 15;
 /// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
 const DECISIONS_PER_STEP_MAX: usize = 4;
 
+/// A plan that waits for withdrawals that are halted.
+const HALTED: &str = "withdrawals_halted";
+
 /// Most steps a strategy pauses after a plan failed.
 const PAUSE_STEPS_MAX: u64 = 24;
 
@@ -131,7 +134,7 @@ pub struct Engine {
     entered: bool,
     failures_in_a_row: u32,
     pause_until: Timestamp,
-    /// What waits for carry, so that the log says it once.
+    /// What waits for carry or for halted withdrawals, so that the log says it once.
     uneconomic: Option<&'static str>,
 }
 
@@ -528,6 +531,15 @@ impl Engine {
                     self.state(at, "carry_below_cost", detail);
                 }
                 self.uneconomic = Some(reason);
+                Ok(false)
+            }
+            Decision::Halted(reason, venue) => {
+                // Said once for as long as it lasts, as above.
+                if self.uneconomic != Some(HALTED) {
+                    let detail = format!("{reason}: withdrawals from {venue} are halted");
+                    self.state(at, HALTED, detail);
+                }
+                self.uneconomic = Some(HALTED);
                 Ok(false)
             }
             Decision::Act(plan) => {

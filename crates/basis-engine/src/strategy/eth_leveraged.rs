@@ -249,6 +249,9 @@ impl Leveraged {
         let own = book.target.sub(held.equity()?)?.min(book.spare);
         let own = floor_to_unit(context, ETH, own.max(Quantity::ZERO))?;
         if (scale || (rested && own > band)) && own >= config.min_transfer && !context.reduce_only {
+            if !held.token.is_to_be_had(context)? {
+                return Ok(Decision::Hold);
+            }
             let (action, reason) = if held.is_empty() {
                 (Action::EntryFull, "entry")
             } else {
@@ -288,7 +291,7 @@ impl Leveraged {
             let leg = held.shrink(context, debt, Quantity::ZERO)?;
             return Ok(self.begin(context, Action::ExitPartial, "debt_ratio", leg));
         }
-        if context.reduce_only {
+        if context.reduce_only || !held.token.is_to_be_had(context)? {
             return Ok(Decision::Hold);
         }
         match held.grow(context, Quantity::ZERO, target)? {

@@ -160,7 +160,7 @@ impl Strategy for Staking {
             return Ok(None);
         }
         let leg = book.token.unstake(context, book.units)?;
-        Ok(Some(plan(Action::ExitFull, "risk", leg)))
+        Ok(leg.map(|leg| plan(Action::ExitFull, "risk", leg)))
     }
 
     fn deleverage(
@@ -209,6 +209,9 @@ impl Staking {
         let missing = book.target.sub(book.staked)?;
         let wanted = missing.min(book.spare);
         let strays = rested && wanted > band;
+        if (scale || strays) && !book.token.is_to_be_had(context)? {
+            return Ok(Decision::Hold);
+        }
         if !(scale || strays) || wanted < config.min_transfer || context.reduce_only {
             if scale {
                 self.flows_scaled = context.flows_seen;
@@ -240,13 +243,15 @@ impl Staking {
             let units = needed.div_rate(Rate::new(rate), Rounding::Ceil)?;
             floor_to_unit(context, book.token.asset, units)?.min(book.units)
         };
-        self.moving_at = Some(context.view.now());
         let action = if units == book.units {
             Action::ExitFull
         } else {
             Action::ExitPartial
         };
-        let leg = book.token.unstake(context, units)?;
+        let Some(leg) = book.token.unstake(context, units)? else {
+            return Ok(Decision::Halted("withdrawal", book.token.protocol));
+        };
+        self.moving_at = Some(context.view.now());
         Ok(act(action, "withdrawal", leg))
     }
 }

@@ -22,6 +22,8 @@ struct Place {
 /// Transfers to make now, in the order of their blocks.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
+    /// A venue that was to send something and cannot, its withdrawals being halted.
+    pub(super) halted: Option<Venue>,
     /// Inside a venue: at once.
     pub(super) internal: Vec<Leg>,
     /// To another venue: to be waited for.
@@ -59,7 +61,8 @@ pub(super) fn sweeps(context: &Context<'_>, book: &Book<'_>) -> Vec<Leg> {
 }
 
 /// What would bring the accounts to their targets. `exact` fills every margin; otherwise only one
-/// that has left its band. `spot_need` is what the coming spot purchase costs.
+/// that has left its band. `spot_need` is what the coming spot purchase costs. What a venue with halted
+/// withdrawals has stays for its own accounts; others send instead, as far as they can.
 pub(super) fn moves(
     context: &Context<'_>,
     book: &Book<'_>,
@@ -75,6 +78,12 @@ pub(super) fn moves(
             for surplus in &mut surpluses {
                 let same = need.account.venue == surplus.account.venue;
                 if same != same_venue || need.account == surplus.account {
+                    continue;
+                }
+                if !same && !context.sends(surplus.account.venue) {
+                    if need.amount.min(surplus.amount) >= minimum {
+                        moves.halted = Some(surplus.account.venue);
+                    }
                     continue;
                 }
                 let cost = if same {

@@ -65,7 +65,7 @@ pub(super) fn ship(
     )
 }
 
-/// The transfer, when it is worth one.
+/// The transfer, when it is worth one and the sender sends.
 fn send(
     context: &Context<'_>,
     from: Account,
@@ -73,6 +73,9 @@ fn send(
     amount: Quantity,
 ) -> Result<Option<Moves>, ComponentError> {
     let config = context.config;
+    if !context.sends(from.venue) {
+        return Ok(None);
+    }
     let amount = Quantity::new(
         amount
             .get()

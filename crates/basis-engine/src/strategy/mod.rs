@@ -74,6 +74,13 @@ impl Context<'_> {
         self.venues.terms(venue, self.view)
     }
 
+    /// Whether anything can be sent away from `venue` now: a halt of its withdrawals or an outage keeps it
+    /// there.
+    #[must_use]
+    pub fn sends(&self, venue: Venue) -> bool {
+        !self.view.withdrawals_halted(venue) && !self.view.is_out(venue)
+    }
+
     /// The equity in units of the share class, rounded down.
     ///
     /// # Errors
@@ -101,6 +108,8 @@ pub enum Decision {
     Deferred(&'static str),
     /// Something to do that is not expected to earn its cost.
     Uneconomic(&'static str),
+    /// Something to do with what this venue, whose withdrawals are halted, does not send now.
+    Halted(&'static str, Venue),
     /// Do this.
     Act(Plan),
 }

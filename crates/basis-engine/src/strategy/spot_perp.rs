@@ -252,7 +252,10 @@ impl SpotPerp {
             return Ok(fund(context, action, moves));
         }
         if reason == "margin" {
-            return Ok(Decision::Hold);
+            return Ok(match moves.halted {
+                Some(venue) => Decision::Halted(reason, venue),
+                None => Decision::Hold,
+            });
         }
         book.aim_within_cash()?;
         let legs = book.hedged_legs(context.config)?;

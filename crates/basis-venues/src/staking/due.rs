@@ -81,9 +81,13 @@ impl<P: StakingPool> Staking<P> {
                 due.push((newest.known_at.max(after), Due::Rate(*newest.row)));
             }
         }
-        let waiting = self.tickets.iter().filter(|ticket| !ticket.is_ready);
-        let waiting = waiting.filter(|ticket| ticket.due <= now);
-        due.extend(waiting.map(|ticket| (ticket.due, Due::Tickets)));
+        // A protocol that is out finalizes nothing; what was due meanwhile leaves when it is back.
+        if !view.is_out(P::NAMES.venue) {
+            let waiting = self.tickets.iter().filter(|ticket| !ticket.is_ready);
+            let waiting = waiting.filter(|ticket| ticket.due <= now);
+            let at = |due: Timestamp| if due <= after { now } else { due };
+            due.extend(waiting.map(|ticket| (at(ticket.due), Due::Tickets)));
+        }
         if let Some(rewards) = &self.rewards {
             let changes = rewards.changes.iter();
             due.extend(changes.map(|(at, units)| ((*at).max(after), Due::Held(*units))));

@@ -7,8 +7,8 @@
 //! the venue's `queue` account; a loss of the pool while it waits is a `rebase` line there.
 //!
 //! It is not the protocol's oracle: the rate follows the recorded series from row to row and holds in
-//! between. Staking limits, pausing and the liquidity of the queue are not modeled; a ticket is final
-//! when the configured delay has passed.
+//! between. Staking limits, pausing other than by an outage, and the liquidity of the queue are not
+//! modeled; a ticket is final when the configured delay has passed, but not during an outage.
 //!
 //! **Invariants.** What [`Protocol::positions`] reports is the sum of the lines, to the unit. What the
 //! contract rounds is part of the line of the operation that caused it; a unit that another holding
@@ -236,6 +236,15 @@ impl<P: StakingPool> Protocol for Staking<P> {
         transaction: &mut Transaction<'_>,
         operation: &Operation,
     ) -> Result<(), Refusal> {
+        let (venue, now) = (P::NAMES.venue, transaction.now());
+        if transaction.view().is_out(venue) {
+            return Err(Refusal::other(
+                format!(
+                    "{venue} is out at {now}: nothing is staked, redeemed or claimed there until it is back"
+                ),
+                None,
+            ));
+        }
         self.operate(transaction, operation)?;
         self.settle_in(transaction)?;
         self.hold(transaction.now())

@@ -128,10 +128,15 @@ fn a_venue_that_is_out_trades_nothing_and_a_halted_one_pays_nothing_out() {
     assert_eq!(run["attribution"]["residual"], "0");
     let log = events(&dir, "run");
     assert!(
-        log.contains("withdrawals from bybit are halted at"),
-        "no refusal in the log"
+        !log.contains("withdrawals from bybit are halted at"),
+        "the strategy knew, and asked for none"
     );
     let trades = file(&dir, "run/executions.csv");
+    let sent = |line: &&str| {
+        let away = line.contains("transfer") && line.contains("\"\"from\"\":\"\"bybit");
+        away && !line.contains("\"\"to\"\":\"\"bybit")
+    };
+    assert_eq!(trades.lines().filter(sent).count(), 0);
     let is_meanwhile = |line: &&str| line.contains("2024-02-01T") || line.contains("2024-02-02T");
     let meanwhile: Vec<_> = trades.lines().filter(is_meanwhile).collect();
     assert!(
@@ -208,4 +213,138 @@ fn the_auditor_refuses_a_shocked_run() {
     };
     let done = Outcome::from(done);
     done.fails(2, &["ran under shocks", CRASH]);
+}
+
+/// Lines of a table whose instant is in the span.
+fn lines_between(dir: &Scratch, table: &str, from: &str, until: &str) -> Vec<String> {
+    let instant = |line: &str| {
+        let mut cells = line.split(',');
+        cells
+            .find(|cell| cell.starts_with("2024-"))
+            .map(str::to_owned)
+    };
+    let text = file(dir, table);
+    let within = text
+        .lines()
+        .filter(|line| instant(line).is_some_and(|at| *at >= *from && *at < *until));
+    within.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_staking_protocol_that_is_out_takes_nothing_and_finalizes_nothing() {
+    for (lst, protocol) in [("weETH", "etherfi"), ("wstETH", "lido")] {
+        let dir = Scratch::new();
+        let token = format!("lst_type={lst}");
+        let delay = format!("venue_settings.{protocol}.queue_delay_hours=72");
+        // Asked while it is out, due while it is out again.
+        let first = format!("outage {protocol} at 2024-02-10 for 2d");
+        let second = format!("outage {protocol} at 2024-02-14 for 3d");
+        let withdrawal = "withdrawals=[{at: 2024-02-10T06:00:00Z, amount: 40}]";
+        let arguments = [
+            "backtest",
+            "eth_staking_only",
+            "--from",
+            "2024-02-01",
+            "--to",
+            "2024-02-29",
+            "--out",
+            "run",
+            "--set",
+            &token,
+            "--set",
+            &delay,
+            "--set",
+            "exit_route=queue",
+            "--set",
+            withdrawal,
+            "--shock",
+            &first,
+            "--shock",
+            &second,
+            "--json",
+        ];
+        let run = dir.run(&arguments, &[]).json();
+        let residual: f64 = run["attribution"]["residual"]
+            .as_str()
+            .and_then(|r| r.parse().ok())
+            .unwrap_or(1.0);
+        assert!(residual.abs() < 1e-12, "{protocol}: {residual}");
+        let log = events(&dir, "run");
+        assert!(
+            !log.contains("is out at"),
+            "{protocol}: nothing was refused"
+        );
+        assert!(
+            log.contains("withdrawals_halted"),
+            "{protocol}: it says why it waits"
+        );
+        let of = |table: &str, what: &str, from: &str, until: &str| {
+            let lines = lines_between(&dir, table, from, until);
+            lines.iter().filter(|line| line.contains(what)).count()
+        };
+        let unstaked = |from, until| of("run/executions.csv", ",unstake,", from, until);
+        assert_eq!(unstaked("2024-02-10", "2024-02-12"), 0, "{protocol}");
+        assert!(unstaked("2024-02-12", "2024-02-13") > 0, "{protocol}");
+        let claimable = format!("{protocol}.claimable");
+        let ready = |from, until| of("run/ledger.csv", &claimable, from, until);
+        assert_eq!(ready("2024-02-10", "2024-02-17"), 0, "{protocol}");
+        assert!(ready("2024-02-17", "2024-02-18") > 0, "{protocol}");
+    }
+}
+
+#[test]
+fn the_cheapest_way_out_of_a_protocol_that_is_out_is_its_pool() {
+    let dir = Scratch::new();
+    let withdrawal = "withdrawals=[{at: 2024-02-10T06:00:00Z, amount: 10}]";
+    let arguments = [
+        "backtest",
+        "eth_staking_only",
+        "--from",
+        "2024-02-01",
+        "--to",
+        "2024-02-20",
+        "--out",
+        "run",
+        "--set",
+        "exit_route=cheapest",
+        "--set",
+        withdrawal,
+        "--set",
+        "venue_settings.etherfi.queue_delay_hours=0",
+        "--shock",
+        "outage etherfi at 2024-02-10 for 4d",
+        "--json",
+    ];
+    dir.run(&arguments, &[]).json();
+    let sales = lines_between(&dir, "run/ledger.csv", "2024-02-10", "2024-02-11");
+    let sold = |line: &&String| line.contains(",wallet.main,weETH,-") && line.contains(",trade,");
+    assert!(sales.iter().filter(sold).count() > 0, "{sales:?}");
+}
+
+#[test]
+fn gas_that_could_not_be_sent_is_not_bought() {
+    let dir = Scratch::new();
+    let arguments = [
+        "backtest",
+        "pure_lending",
+        "--from",
+        "2024-02-01",
+        "--to",
+        "2024-02-10",
+        "--out",
+        "run",
+        "--shock",
+        "halt withdrawals bybit at 2024-02-01 for 4d",
+        "--json",
+    ];
+    dir.run(&arguments, &[]).json();
+    assert_eq!(
+        lines_between(&dir, "run/executions.csv", "2024-02-01", "2024-02-05").len(),
+        0
+    );
+    let then = lines_between(&dir, "run/executions.csv", "2024-02-05", "2024-02-07");
+    assert!(
+        then.iter().any(|line| line.contains(",supply,")),
+        "{then:?}"
+    );
 }

@@ -37,6 +37,13 @@ pub(in super::super) fn top_up(context: &Context<'_>) -> Result<Option<Decision>
     }
     let missing = reserve.sub(held)?;
     let venue = context.config.spot_venue;
+    // What is bought could not be sent. What is left of the reserve pays meanwhile.
+    if let Some(halted) = [venue, Venue::WALLET]
+        .into_iter()
+        .find(|v| !context.sends(*v))
+    {
+        return Ok((!held.is_positive()).then_some(Decision::Halted("gas_reserve", halted)));
+    }
     let spot = instrument(context, venue, InstrumentKind::Spot)?;
     let accounts = rules_of(context, venue)?.accounts;
     let quote = spot.quote;

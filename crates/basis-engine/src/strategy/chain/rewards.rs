@@ -44,7 +44,7 @@ pub(in super::super) fn harvest(context: &Context<'_>) -> Result<Option<Decision
         }
         waiting = waiting.add(worth(context, asset, due)?)?;
     }
-    if waiting <= threshold {
+    if waiting <= threshold || context.view.is_out(PAYER) {
         return Ok(None);
     }
     let claim = Operation::ClaimRewards(ClaimRewards { asset: None });

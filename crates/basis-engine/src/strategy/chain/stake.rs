@@ -163,12 +163,25 @@ impl Token {
         ))
     }
 
-    /// The leg that takes `units` out of the token, by the exit route of the configuration.
+    /// Whether the token can be had now by the way of the configuration: not at a protocol that is out.
+    ///
+    /// # Errors
+    /// STRAT-001 in a mode without the keys of the chain.
+    pub(in super::super) fn is_to_be_had(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<bool, ComponentError> {
+        let route = settings(context)?.stake_route;
+        Ok(route == StakeRoute::Market || !context.view.is_out(self.protocol))
+    }
+
+    /// The leg that takes `units` out of the token, by the exit route of the configuration; `None` while
+    /// that is the queue of a protocol that is out. The cheapest way then is the pool.
     pub(in super::super) fn unstake(
         &self,
         context: &Context<'_>,
         units: Quantity,
-    ) -> Result<Leg, ComponentError> {
+    ) -> Result<Option<Leg>, ComponentError> {
         let through_market = match settings(context)?.exit_route {
             StakeRoute::Market => true,
             StakeRoute::Protocol => false,
@@ -179,16 +192,19 @@ impl Token {
                 self.sale(context, units, Quantity::ZERO)?,
                 unwrap(AmountOrAll::All),
             ];
-            return Ok(group(steps));
+            return Ok(Some(group(steps)));
         }
-        Ok(Leg::new(
+        if context.view.is_out(self.protocol) {
+            return Ok(None);
+        }
+        Ok(Some(Leg::new(
             self.protocol,
             Operation::Unstake(Staking {
                 asset_in: self.asset,
                 asset_out: ETH,
                 amount: AmountOrAll::Exactly(units),
             }),
-        ))
+        )))
     }
 
     /// Whether selling now loses at most the yield that the queue's delay gives up: a ticket is a fixed
@@ -201,6 +217,9 @@ impl Token {
         let Some(rate) = self.rate_now(context) else {
             return Ok(false);
         };
+        if context.view.is_out(self.protocol) {
+            return Ok(true);
+        }
         let Some(delay) = context.terms(self.protocol)?.unstake_delay else {
             return Ok(true);
         };
@@ -233,13 +252,13 @@ impl Token {
         Ok(grown.mul_div(day, Fixed18::from_int(seconds), Rounding::Floor)?)
     }
 
-    /// The leg that claims tickets which have left the queue, when there are any.
+    /// The leg that claims tickets which have left the queue, when there are any and the protocol is not
+    /// out.
     pub(in super::super) fn claim(&self, context: &Context<'_>) -> Option<Leg> {
         let ready = Account::new(self.protocol, Label::literal("claimable"));
         let waiting = context.books.quantity(ready, Item::Asset(ETH));
         let claim = Operation::ClaimUnstake(ClaimUnstake { ticket: None });
-        waiting
-            .is_positive()
+        (waiting.is_positive() && !context.view.is_out(self.protocol))
             .then(|| Leg::new(self.protocol, claim))
     }
 

@@ -78,6 +78,9 @@ impl Standing<'_> {
         (from, to): (Account, Account),
         amount: Quantity,
     ) -> Result<Option<Moves>, ComponentError> {
+        if !context.sends(from.venue) {
+            return Ok(None);
+        }
         let asset = context.config.asset;
         let sent = amount.sub(send_cost(context, from.venue, asset)?)?;
         let sent = sent
@@ -93,7 +96,9 @@ impl Standing<'_> {
     }
 
     /// Stakes `own` ETH of the wallet; leveraged, in one transaction that brings the loop to its
-    /// target.
+    /// target. The caller has asked whether the token can be had ([`Token::is_to_be_had`]).
+    ///
+    /// [`Token::is_to_be_had`]: super::super::stake::Token::is_to_be_had
     pub(super) fn stake(
         &self,
         context: &Context<'_>,
@@ -145,7 +150,10 @@ impl Standing<'_> {
             let sale = self.token.sale(context, units, Quantity::ZERO)?;
             group(vec![sale, unwrap(AmountOrAll::All)])
         } else {
-            self.token.unstake(context, units)?
+            match self.token.unstake(context, units)? {
+                Some(leg) => leg,
+                None => return Ok(None),
+            }
         };
         Ok(Some(vec![vec![leg]]))
     }

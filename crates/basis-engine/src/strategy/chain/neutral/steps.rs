@@ -365,7 +365,7 @@ impl MarketNeutral {
             return Ok(Some(Decision::Act(plan)));
         }
         let own = book.spare()?.min(room);
-        if !book.matters(own)? {
+        if !book.matters(own)? || !book.token.is_to_be_had(context)? {
             return Ok(None);
         }
         let leg = book.stake(context, self.stake, own)?;
@@ -392,7 +392,7 @@ impl MarketNeutral {
                 blocks,
             ))));
         }
-        if context.reduce_only {
+        if context.reduce_only || !levered.token.is_to_be_had(context)? {
             return Ok(None);
         }
         let leg = levered.grow(context, Quantity::ZERO, target)?;
