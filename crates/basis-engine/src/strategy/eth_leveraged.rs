@@ -17,9 +17,10 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
 
 use super::chain::leverage::{Loop, leftover, spare_ether};
+use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, leverage as leverage_series, staking};
 use super::chain::stake::{GROUPS, leg_of, unwrap};
-use super::chain::{ETH, floor_to_unit, rewards, settings};
+use super::chain::{ETH, floor_to_unit, settings};
 use super::eth_staking_only::{act, in_ether, optional_series, plan, token_of};
 use super::{Context, Decision, ModeRow, Strategy, Uses};
 use crate::config::RunConfig;
@@ -121,6 +122,7 @@ struct Leveraged {
     /// How often the part that is sold at once has been halved, because the pool would not take more.
     halvings: u32,
     selling: bool,
+    rewards: Harvest,
 }
 
 /// Most halvings: a thousandth of the loop.
@@ -157,7 +159,7 @@ impl Standing {
 
 impl Strategy for Leveraged {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        if let Some(step) = rewards::harvest(context)? {
+        if let Some(step) = self.rewards.next(context)? {
             return Ok(step);
         }
         if leftover(context).is_positive() {
@@ -204,6 +206,7 @@ impl Strategy for Leveraged {
     }
 
     fn completed(&mut self, flows_seen: u64, traded: bool) {
+        self.rewards.completed(traded);
         if std::mem::take(&mut self.selling) {
             self.halvings = if traded {
                 self.halvings.saturating_sub(1)

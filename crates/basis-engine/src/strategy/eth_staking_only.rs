@@ -13,9 +13,10 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{Account, Item, SeriesId, Timestamp, Venue};
 
 use super::chain::leverage::{leftover, spare_ether};
+use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, rewards as reward_series, staking};
 use super::chain::stake::{GROUPS, Token, leg_of, token, unwrap};
-use super::chain::{floor_to_unit, rewards, settings};
+use super::chain::{floor_to_unit, settings};
 use super::{Context, Decision, ModeRow, Strategy, Uses, any_market};
 use crate::config::RunConfig;
 
@@ -92,6 +93,7 @@ struct Staking {
     flows_scaled: u64,
     last_moved_at: Option<Timestamp>,
     moving_at: Option<Timestamp>,
+    rewards: Harvest,
 }
 
 /// The book as it stands and as it should, in ETH.
@@ -144,7 +146,7 @@ impl Strategy for Staking {
         if let Some(claim) = book.token.claim(context) {
             return Ok(act(Action::ExitPartial, "claim_ticket", claim));
         }
-        if let Some(step) = rewards::harvest(context)? {
+        if let Some(step) = self.rewards.next(context)? {
             return Ok(step);
         }
         if leftover(context).is_positive() {
@@ -179,6 +181,7 @@ impl Strategy for Staking {
     }
 
     fn completed(&mut self, flows_seen: u64, traded: bool) {
+        self.rewards.completed(traded);
         if let Some(at) = self.moving_at.take()
             && traded
         {

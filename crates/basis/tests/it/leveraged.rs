@@ -226,3 +226,29 @@ fn the_cheapest_exit_reckons_with_the_venue_s_own_queue() {
         "a year without yield costs more than the pool"
     );
 }
+
+#[test]
+fn rewards_that_are_more_than_a_pool_takes_at_once_are_sold_in_slices() {
+    let dir = Scratch::new();
+    let mut arguments = RUN.to_vec();
+    arguments[1] = "eth_staking_only";
+    arguments.extend(["--out", "run", "--json", "--capital", "30000"]);
+    dir.run(&arguments, &[]).json();
+    let ledger = fs::read_to_string(dir.path().join("run/ledger.csv")).unwrap_or_default();
+    let sales = |asset: &str| {
+        let sold = format!(",wallet.main,{asset},-");
+        let lines = ledger.lines();
+        let sold = lines.filter(|row| row.contains(&sold) && row.contains(",trade,"));
+        sold.map(|row| row.split(',').nth(1).unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let instants = sales("EIGEN");
+    // Paid once a week, in eight weeks.
+    assert!(instants.len() > 12, "{instants:?}");
+    // Never two within a bar, which the first has moved.
+    assert!(instants.is_sorted_by(|a, b| a < b), "{instants:?}");
+    let refused = events(&dir, "error").len();
+    assert!(refused > 0, "the whole is more than a pool takes");
+    let sold = instants.len() + sales("ETHFI").len();
+    assert!(refused < sold, "{refused} refusals, {sold} sales");
+}

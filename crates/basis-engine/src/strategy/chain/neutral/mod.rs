@@ -27,14 +27,12 @@ use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Span, Timestamp, Venue};
 
 use self::book::Standing;
+use super::rewards::Harvest;
 use super::stake::{Token, token};
 use super::{ETH, settings};
 use crate::strategy::funding::{Moves, sweeps};
 use crate::strategy::hedge::Layout;
 use crate::strategy::{Context, Decision, Strategy};
-
-/// How long a sale of rewards that a pool refused waits for its next try.
-const REWARD_RETRY: Span = Span::from_hours(7 * 24);
 
 /// How long the stake is left alone after so many refusals in a row: then it is not the size that is
 /// wrong but the market's rate, and every refusal keeps the engine from mending delta for a while.
@@ -62,7 +60,6 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Underway {
     Nothing,
-    Rewards,
     Release,
     Gas,
 }
@@ -77,8 +74,8 @@ pub(in super::super) struct MarketNeutral {
     flows_started: u64,
     last_rested_at: Option<Timestamp>,
     asked_at: Timestamp,
-    /// Before these, rewards are not sold, nothing is taken out of the stake, no gas is got from it.
-    rewards_from: Timestamp,
+    rewards: Harvest,
+    /// Before these, nothing is taken out of the stake, no gas is got from it.
     release_from: Timestamp,
     gas_from: Timestamp,
     /// Refusals of the stake's pool in a row.
@@ -105,7 +102,7 @@ impl MarketNeutral {
             flows_started: 0,
             last_rested_at: None,
             asked_at: Timestamp::MIN,
-            rewards_from: Timestamp::MIN,
+            rewards: Harvest::default(),
             release_from: Timestamp::MIN,
             gas_from: Timestamp::MIN,
             refusals: 0,
@@ -165,11 +162,9 @@ impl Strategy for MarketNeutral {
     }
 
     fn completed(&mut self, _flows_seen: u64, traded: bool) {
+        self.rewards.completed(traded);
         let ended = std::mem::replace(&mut self.underway, Underway::Nothing);
         match ended {
-            Underway::Rewards if !traded => {
-                self.rewards_from = self.asked_at.plus(REWARD_RETRY);
-            }
             Underway::Release if !traded => {
                 self.refused();
                 self.refusals += 1;

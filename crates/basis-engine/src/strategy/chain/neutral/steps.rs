@@ -5,8 +5,8 @@ use basis_core::instruction::AmountOrAll;
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy};
 
+use super::super::settings;
 use super::super::stake::{leg_of, unwrap};
-use super::super::{rewards, settings};
 use super::book::{Margin, Standing};
 use super::{
     MarketNeutral, Phase, Stake, Underway, missing, plan, send, smallest_capital, with_policy,
@@ -70,15 +70,10 @@ impl MarketNeutral {
         if let Some(decision) = self.top_up_gas(context, book)? {
             return Ok(Some(decision));
         }
-        if self.phase != Phase::Resting || context.view.now() < self.rewards_from {
+        if self.phase != Phase::Resting {
             return Ok(None);
         }
-        let step = rewards::harvest(context)?;
-        // A claim moves no position, so only of a sale does its end tell whether it was refused.
-        if matches!(&step, Some(Decision::Act(plan)) if plan.reason == "sell_rewards") {
-            self.underway = Underway::Rewards;
-        }
-        Ok(step)
+        self.rewards.next(context)
     }
 
     /// Fills the gas reserve with what is nearest: WETH of the wallet, ETH at the exchange, the stake.
