@@ -16,7 +16,7 @@ use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, SeriesId, 
 use super::chain::legs::{LendingKind, lending};
 use super::chain::series::{GAS, oracle, reserve};
 use super::chain::{floor_to_unit, gas, main_account, settings};
-use super::{Context, Decision, ModeRow, Strategy, Uses, any_market, no_series};
+use super::{Context, Decision, ModeRow, Strategy, Uses, any_market};
 use crate::config::RunConfig;
 
 /// The mode's row.
@@ -29,7 +29,7 @@ pub const MODE: ModeRow = ModeRow {
         chain: true,
     },
     required_series,
-    optional_series: no_series,
+    optional_series,
     venues,
     check,
     check_market: any_market,
@@ -48,9 +48,15 @@ fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     let spot = InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, config.symbol());
     let mut series = vec![config.reference_price, spot.series(), GAS];
     series.extend(reserve(config.asset));
-    series.push(oracle("USDT_USD"));
     series.dedup();
     series
+}
+
+/// The pool's price of what is lent. Nothing of value hangs on it: the books count a dollar, and without
+/// debt neither supply nor withdrawal reads a price. Only the pool's own view of the account in
+/// `risk.csv` needs it.
+fn optional_series(_config: &RunConfig) -> Vec<SeriesId> {
+    vec![oracle("USDT_USD")]
 }
 
 fn venues(config: &RunConfig) -> Vec<Venue> {

@@ -126,6 +126,23 @@ fn hedged_stakes_agree() {
 }
 
 #[test]
+fn lending_does_without_the_oracle_of_what_it_lends() {
+    let Some(data) = data_directory() else { return };
+    let other = fresh("no-oracle");
+    let oracle = Path::new("aave/oracle/USDT_USD_1d.csv");
+    copy_beside(&data, &other, oracle);
+    fs::remove_file(other.join(oracle)).unwrap();
+    let settings = ["withdrawals=[{ at: 2024-06-01T07:00:00Z, amount: 20000 }]"];
+    let run = |data, name| backtest(data, name, "pure_lending", "2024-06-20", &settings);
+    let (with, without) = (run(&data, "oracle"), run(&other, "no-oracle-run"));
+    assert_checked(&without, &other, &["interest", "lending"]);
+    for table in ["ledger.csv", "equity.csv"] {
+        let read = |run: &Path| fs::read_to_string(run.join(table)).unwrap();
+        assert_eq!(read(&with), read(&without), "{table}");
+    }
+}
+
+#[test]
 fn recorded_indices_are_met_where_own_size_is_off() {
     let Some(data) = data_directory() else { return };
     let settings = [
