@@ -25,6 +25,7 @@ from pathlib import Path
 
 from chain import Chain, plain
 from chain_data import ETHERS, ROW_KINDS, SLACK, STATES
+from risk import Risk
 
 getcontext().prec = 60
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -146,6 +147,7 @@ class Rules:
     def __init__(self, tree):
         self.venues = {}
         self.decimals = {}
+        self.cache = {}
         for venue, file in tree.items():
             rows = sorted(file["snapshots"], key=lambda row: row["effective_from"])
             self.venues[venue] = rows
@@ -165,7 +167,11 @@ class Rules:
 
     def instrument(self, venue, kind, symbol, at):
         """Filters in base units: what the venue counts in contracts is multiplied out."""
-        for row in self.at(venue, at)["instruments"]:
+        snapshot = self.at(venue, at)
+        known = (venue, snapshot["effective_from"], kind, symbol)
+        if known in self.cache:
+            return self.cache[known]
+        for row in snapshot["instruments"]:
             if (row["kind"], row["symbol"]) == (kind, symbol):
                 size = Decimal(row["contract_size"]) if kind == "perp" else ONE
                 out = dict(row)
@@ -174,11 +180,17 @@ class Rules:
                 out["tick_size"] = Decimal(row["tick_size"])
                 out["min_notional"] = Decimal(row.get("min_notional") or 0)
                 out["contract_size"] = size
+                self.cache[known] = out
                 return out
         raise KeyError(f"config.yaml: no rules for {venue}:{kind}:{symbol}")
 
     def maintenance(self, key, quantity, mark, at):
         """Maintenance margin: notional x rate of its tier - deduction, each rounded up."""
+        gross, deduction = self.maintenance_parts(key, quantity, mark, at)
+        return gross - deduction
+
+    def maintenance_parts(self, key, quantity, mark, at):
+        """What moves with the price, and the deduction that does not."""
         rules = self.instrument(*key, at)
         notional = rounded(abs(quantity) * mark, mode=ROUND_CEILING)
         measure = notional
@@ -188,7 +200,7 @@ class Rules:
         tier = next((t for t in tiers if measure <= Decimal(t["up_to"])), tiers[-1])
         gross = rounded(notional * Decimal(tier["maintenance_margin_rate"]), mode=ROUND_CEILING)
         whole = rules.get("tier_method") == "whole"
-        return gross if whole else gross - Decimal(tier.get("deduction") or 0)
+        return gross, ZERO if whole else Decimal(tier.get("deduction") or 0)
 
 
 # --- market data: bars and funding rates as recorded ----------------------------------------------
@@ -374,6 +386,8 @@ def instrument_of(rest):
 
 
 class Audit:
+    dollars, iso = DOLLARS, staticmethod(iso)
+
     def __init__(self, run, data):
         self.run, self.differences, self.counts, self.skipped = run, [], defaultdict(int), []
         self.config = read_yaml((run / "config.yaml").read_text())
@@ -399,6 +413,7 @@ class Audit:
         for dollar in DOLLARS:
             self.base = self.base.removesuffix(dollar)
         self.chain = Chain(self)
+        self.risk = Risk(self)
 
     def table(self, name):
         """Rows of a CSV file with their line numbers; the header is line 1."""
@@ -523,16 +538,31 @@ class Audit:
                 self.post_happening(lines, buckets)
             self.chain.begin(now)
             self.expect_funding(now)
+            judged = False
             for lines in happenings:
                 if not self.at_opening(lines):
+                    if not judged and self.is_act(lines[0]):
+                        self.risk.judge()
+                        judged = True
                     self.post_happening(lines, buckets)
             self.report_unbooked()
             self.chain.end(now)
-            equity = self.audit_positions(now, positions.pop(iso(now), {}))
+            if not judged:
+                self.risk.judge()
+            held = positions.pop(iso(now), {})
+            equity = self.audit_positions(now, held)
             opening = self.audit_equity(number, row, equity, before, opening, buckets)
+            self.risk.close_step(now, held, Decimal(row["net_delta_base"]))
             before = equity
         for stamp, rows in positions.items():
             self.check("positions.csv", min(n for n, _ in rows.values()), f"{stamp} is a step", True, False)
+
+    def is_act(self, line):
+        """Whether the strategy or risk did it at this step, after risk had judged."""
+        if line.word == "trade":
+            fill = self.fills.get(line.happening)
+            return fill is not None and fill[1]["action"] != "late_fill"
+        return line.word in ("log", "transfer_out")
 
     def at_opening(self, lines):
         return self.index > 0 and lines[0].word == "trade" and lines[0].at == self.steps[self.index - 1] + OPENING
@@ -641,6 +671,8 @@ class Audit:
         notional = rounded(self.held[account, item] * self.mark((account, item)))
         amount = rounded(-rounded(notional * rate), self.rules.decimals["USDT"], ROUND_FLOOR)
         self.check("ledger.csv", line.number, "funding = -(position x mark x rate)", amount, line.quantity)
+        self.risk.settled[venue, symbol] = rate
+        self.risk.paid(item, amount)
         self.check("ledger.csv", line.number, "account", account, line.key[0])
         self.check("ledger.csv", line.number, "instant", when, line.at)
 
@@ -704,6 +736,10 @@ class Audit:
         self.check("executions.csv", number, "fee asset", fee_asset, row["fee_asset"])
         self.check("executions.csv", number, "fee = turnover x rate, rounded up", fee, Decimal(row["fee"]))
         self.compare(lines, expected, row["instruction_id"])
+        if kind == "perp":
+            decimals = self.rules.decimals[rules["quote"]]
+            realized = self.realized(first.key[0], first.key[1], sign * quantity, price, decimals)
+            self.risk.fill(*first.key, sign * quantity, price, realized, fee, decimals)
         slippage = sum((rounded(line.quantity * line.reference) - line.value
                         for line in lines if line.kind == "trade"), ZERO)
         self.check("executions.csv", number, "slippage", slippage, Decimal(row["slippage_usd"]))
@@ -841,6 +877,7 @@ class Audit:
                        * Decimal(rules["liquidation_fee_bps"]) / 10000, decimals, ROUND_CEILING)
         fee = -sum((line.quantity for line in lines if line.kind == "liquidation" and line.quantity < 0), ZERO)
         self.check("ledger.csv", first.number, "liquidation fee is at most that of the rules", True, fee <= full)
+        self.risk.paid(item, realized - fee, first.quantity == -held)
         if self.market:
             series = self.market.series[self.series_of(first.key)]
             low, high = series.low - rules["tick_size"], series.high + rules["tick_size"]
@@ -903,10 +940,9 @@ class Audit:
             share = rounded(equity / reference)
         self.check(file, number, "equity in the share class", share, Decimal(row["equity_share_class"]))
         held = {key: self.signed_units(key) for key, units in self.units.items() if self.series_of(key)}
-        tokens = any(units and self.rated(key) for key, units in held.items())
-        if self.market or not tokens:
-            delta = sum((self.delta(key, units) for key, units in held.items()), ZERO)
-            self.check(file, number, "net delta", delta, Decimal(row["net_delta_base"]))
+        deltas = self.deltas()
+        if deltas:
+            self.check(file, number, "net delta", deltas[0], Decimal(row["net_delta_base"]))
         exact = list(BUCKETS)
         if self.market:
             self.check(file, number, "reference price", self.market.reference.mark, reference)
@@ -930,6 +966,18 @@ class Audit:
                      for key, q in held.items() if q}
             return marks, self.market.reference.mark
         return None
+
+    def deltas(self):
+        """Net and gross delta of all holdings; None for tokens without a market to rate them by."""
+        net = gross = ZERO
+        for key, units in self.units.items():
+            if not units or not self.series_of(key):
+                continue
+            if not self.market and self.rated(key):
+                return None
+            delta = self.delta(key, self.signed_units(key))
+            net, gross = net + delta, gross + abs(delta)
+        return net, gross
 
     def delta(self, key, units):
         """Units of the underlying that a holding stands for."""
@@ -1246,6 +1294,7 @@ class Audit:
         self.audit_clock()
         self.audit_ledger()
         self.replay()
+        self.risk.finish()
         self.audit_transfers()
         self.audit_flows()
         self.audit_summary()

@@ -177,6 +177,6 @@ class ChainMarket:
             found, ether = self.newest(f"oracle.aave.{asset}_ETH", now), self.oracle("WETH", now)
             if not found or ether is None:
                 return None
-            return quantized(quantized(ether * found[0], 18, ROUND_FLOOR), 8, ROUND_FLOOR)
+            return quantized(quantized(ether * found[0]), 8)
         found = self.newest(f"oracle.aave.{asset}_USD", now)
         return quantized(found[0], 8, ROUND_FLOOR) if found else None

@@ -17,12 +17,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-pub(crate) const TABLES: [&str; 5] = [
+pub(crate) const TABLES: [&str; 6] = [
     "config.yaml",
     "equity.csv",
     "executions.csv",
     "ledger.csv",
     "positions.csv",
+    "risk.csv",
 ];
 const FUNDING_PROXY: &str = "data.proxies.funding.okx.BTCUSDT=funding.bybit.BTCUSDT";
 
