@@ -312,6 +312,9 @@ impl Side<'_> {
 
 /// Rows of a lending reserve: oracle price × the factors, half-even at 18 decimals; rates as the
 /// shocks have them, and indices that grow by these.
+///
+/// Rows are put in for the rates alone. What follows a reserve accrues from row to row, so that one
+/// put in for the price would change the interest; the price is read from the oracle's own series.
 pub(super) fn reserve(
     series: &RowSeries<ReserveRow>,
     frame: &Frame<'_>,
@@ -324,8 +327,6 @@ pub(super) fn reserve(
         .chain(&shocks.supply)
         .copied()
         .collect();
-    let prices = shocks.oracle.iter().chain(follow.shocks);
-    let all: Vec<_> = rates.iter().chain(prices).copied().collect();
     let side = |shocks, compounds| Side {
         shocks,
         compounds,
@@ -337,8 +338,8 @@ pub(super) fn reserve(
     let mut borrow = side(&shocks.borrow, true);
     reshaped(
         series,
-        &timeline(series, frame, &all),
-        |then, now| Ok(is_moved(&rates, then, now)? || is_off(&shocks.oracle, follow, then, now)?),
+        &timeline(series, frame, &rates),
+        |then, now| is_moved(&rates, then, now),
         |row, then, now| {
             let recorded = |index: u128| (then == now).then_some(index);
             let supplied = (row.liquidity_rate_ray, recorded(row.liquidity_index_ray));

@@ -236,6 +236,26 @@ fn an_oracle_alone_moves_between_its_rows() {
 }
 
 #[test]
+fn what_moves_a_price_leaves_the_interest_of_a_reserve_alone() {
+    let indices = |sentences: &[&str]| {
+        let mut view = view(sentences);
+        view.advance_to(hour(90)).unwrap();
+        let slot = view.row_slot::<ReserveRow>(id(WETH)).unwrap();
+        let index = |row: &ReserveRow| (row.liquidity_index_ray, row.variable_borrow_index_ray);
+        let rows = view.between(slot, hour(-1), hour(90));
+        rows.map(|(at, row)| (at, index(row))).collect::<Vec<_>>()
+    };
+    let plain = indices(&[]);
+    for sentence in [
+        "oracle ETH -20% at {} over 2h for 5h",
+        "market ETH -20% at {} over 2h",
+        "ETH -20% at {} over 2h",
+    ] {
+        assert_eq!(indices(&[sentence]), plain, "{sentence}");
+    }
+}
+
+#[test]
 fn a_market_alone_leaves_the_oracle_where_it_was() {
     for sentence in [
         "market ETH -20% at {} over 2h",
