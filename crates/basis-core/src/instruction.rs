@@ -5,6 +5,8 @@
 //! `{"spot_trade":{"symbol":"BTCUSDT","side":"buy","quantity":"0.01","order_type":"market"}}`.
 //! An instruction is addressed to a venue by the [`Leg`](crate::plan::Leg) that carries it.
 
+mod amount;
+
 use serde::{Deserialize, Serialize};
 
 use crate::num::{Fixed18, Price, Quantity};
@@ -237,7 +239,8 @@ pub struct SetLeverage {
     pub margin_mode: Option<MarginMode>,
 }
 
-/// A swap of an exact input.
+/// A swap of an exact input. In a group, `all` takes what the step before gave, so that a route over
+/// several pools is a group of swaps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Swap {
@@ -247,8 +250,10 @@ pub struct Swap {
     pub asset_in: Asset,
     /// What is taken.
     pub asset_out: Asset,
-    /// Units given, > 0.
-    pub amount_in: Quantity,
+    /// Units given, > 0; `all` is what the wallet holds of `asset_in` at that moment. Written as a plain
+    /// decimal or `all`.
+    #[serde(serialize_with = "amount::plain")]
+    pub amount_in: AmountOrAll,
     /// The least that is acceptable; there is no default, a missing guard is refused.
     pub minimum_out: Quantity,
 }
@@ -308,7 +313,10 @@ pub struct Lending {
 }
 
 /// An amount in the asset's own units, or everything there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Read from a plain decimal (`"1.5"`), `{"exactly":"1.5"}` or `"all"`; written as one of the last two,
+/// where a field says nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AmountOrAll {
     /// Exactly this many units, > 0.

@@ -5,8 +5,8 @@
 //! wallet during the group as two `transfer` lines, its premium as a `fee`. Meanwhile the lender is
 //! without it: what a later step takes out of the same reserve finds that much less.
 //!
-//! It is not a planner: a swap's input is an exact amount, so whoever composes the group works out
-//! what an earlier step returns, or lets a later step take `all`.
+//! It is not a planner: whoever composes the group works out what an earlier step returns, or lets a
+//! later step take `all` that the wallet then holds of it.
 
 use basis_core::error::VenueErrorKind;
 use basis_core::instruction::{FlashLoan, Instruction, Operation};

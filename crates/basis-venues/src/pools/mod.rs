@@ -21,7 +21,7 @@ mod tests;
 use basis_core::config::nearest;
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::execution::{Position, VenueEvent};
-use basis_core::instruction::{Operation, OperationKind, Swap};
+use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap};
 use basis_core::num::Quantity;
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, Timestamp, Venue};
@@ -104,8 +104,8 @@ impl Pool {
         names.join(", ")
     }
 
-    /// The swap in the pool's own terms.
-    fn trade(&self, swap: &Swap) -> Result<Trade, Refusal> {
+    /// The places of what a swap gives and takes.
+    fn way(&self, swap: &Swap) -> Result<(usize, usize), Refusal> {
         if swap.asset_in == swap.asset_out {
             return Err(Refusal::invalid(format!(
                 "pool {}: {} would be swapped for itself; the pool has {}",
@@ -115,11 +115,7 @@ impl Pool {
             )));
         }
         let place = |asset: Asset| self.place(asset).ok_or_else(|| self.foreign(asset));
-        Ok(Trade {
-            from: place(swap.asset_in)?,
-            to: place(swap.asset_out)?,
-            amount_in: swap.amount_in,
-        })
+        Ok((place(swap.asset_in)?, place(swap.asset_out)?))
     }
 
     fn foreign(&self, asset: Asset) -> Refusal {
@@ -163,6 +159,16 @@ fn given_state(venue: Venue, name: Label, own_size: bool) -> String {
     format!("{venue} pool {name}: exact over the state given in the settings; {moved}")
 }
 
+/// The refusal of a swap of all there is when there is nothing.
+fn nothing_held(swap: &Swap) -> Refusal {
+    Refusal::invalid(format!(
+        "pool {}: all of the wallet's {asset} would be swapped, and it holds none; get {asset} in a step \
+         before",
+        swap.pool,
+        asset = swap.asset_in
+    ))
+}
+
 impl SimulatedDex {
     /// The pools of `venue`, sorted by name; `too_little` is its text for a minimum that is not met.
     pub(crate) const fn new(venue: Venue, too_little: &'static str, pools: Vec<Pool>) -> Self {
@@ -192,15 +198,24 @@ impl SimulatedDex {
         let Some(pool) = pool else {
             return Err(self.unknown(swap.pool));
         };
-        let trade = pool.trade(swap)?;
+        let (from, to) = pool.way(swap)?;
+        let amount_in = transaction.of_wallet(swap.asset_in, swap.amount_in);
+        if swap.amount_in == AmountOrAll::All && amount_in.is_zero() {
+            return Err(nothing_held(swap));
+        }
         // Refuses zero, less, and digits that the asset does not have.
-        transaction.units(swap.asset_in, swap.amount_in)?;
+        transaction.units(swap.asset_in, amount_in)?;
         if swap.minimum_out.is_negative() {
             return Err(Refusal::invalid(format!(
                 "minimum_out {} {} is below zero",
                 swap.minimum_out, swap.asset_out
             )));
         }
+        let trade = Trade {
+            from,
+            to,
+            amount_in,
+        };
         let swapped = pool.swap(transaction, &trade)?;
         if swapped.amount_out < swap.minimum_out {
             let reason = Rejection::BelowMinimum {
@@ -213,12 +228,12 @@ impl SimulatedDex {
         }
         if !swapped.amount_out.is_positive() {
             return Err(Refusal::invalid(format!(
-                "{} {} is so little that pool {} gives no unit of {} for it",
-                swap.amount_in, swap.asset_in, swap.pool, swap.asset_out
+                "{amount_in} {} is so little that pool {} gives no unit of {} for it",
+                swap.asset_in, swap.pool, swap.asset_out
             )));
         }
         transaction.exchange(
-            (swap.asset_in, swap.amount_in),
+            (swap.asset_in, amount_in),
             (swap.asset_out, swapped.amount_out),
         )?;
         transaction.spend_gas(swapped.gas.gas());
@@ -267,7 +282,7 @@ impl Protocol for SimulatedDex {
             return false;
         };
         let named = self.pools.iter().find(|pool| pool.name == swap.pool);
-        named.is_some_and(|pool| pool.trade(swap).is_ok())
+        named.is_some_and(|pool| pool.way(swap).is_ok())
     }
 
     fn assumptions(&self) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use basis_core::config::Problems;
 use basis_core::error::VenueErrorKind;
 use basis_core::execution::Execution;
-use basis_core::instruction::{Instruction, Operation, Swap};
+use basis_core::instruction::{AmountOrAll, Instruction, Operation, Swap};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
     BarColumns, GasFees, MarketData, MarketView, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
@@ -291,7 +291,21 @@ pub(crate) fn swap(pool: &str, way: [&str; 2], amount_in: &str, minimum_out: &st
         pool: Label::new(pool).unwrap(),
         asset_in: asset(way[0]),
         asset_out: asset(way[1]),
-        amount_in: q(amount_in),
+        amount_in: amount(amount_in),
         minimum_out: q(minimum_out),
     })
+}
+
+/// These steps, all or none, each at the only venue that takes it.
+pub(crate) fn group(steps: &[Operation]) -> Operation {
+    let step = |operation: &Operation| Instruction::new(InstructionId(0), operation.clone());
+    Operation::Atomic(steps.iter().map(step).collect())
+}
+
+/// `all`, or a number.
+fn amount(text: &str) -> AmountOrAll {
+    match text {
+        "all" => AmountOrAll::All,
+        number => AmountOrAll::Exactly(q(number)),
+    }
 }

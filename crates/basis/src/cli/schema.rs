@@ -74,8 +74,10 @@ pub(super) fn instructions(operations: &[OperationKind]) -> Json {
                 "required": ["venue", "name"],
             },
             "amount": {
+                "description": "so many units, or all there is",
                 "oneOf": [
                     { "const": "all" },
+                    { "$ref": "#/$defs/decimal" },
                     {
                         "type": "object",
                         "properties": { "exactly": { "$ref": "#/$defs/decimal" } },
@@ -155,7 +157,7 @@ fn payload(kind: OperationKind) -> Json {
             ("pool", name(), true),
             ("asset_in", name(), true),
             ("asset_out", name(), true),
-            ("amount_in", decimal(), true),
+            ("amount_in", reference("amount"), true),
             ("minimum_out", decimal(), true),
         ],
         Kind::AddLiquidity => vec![

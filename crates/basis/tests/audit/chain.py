@@ -48,6 +48,11 @@ def plain(item):
     return (asset, -1 if side == "debt" else 1) if colon and side in ("shares", "debt") else (item, 1)
 
 
+def exactly(amount):
+    """An exact amount, written as a plain decimal or as {"exactly": decimal}."""
+    return Decimal(amount["exactly"] if isinstance(amount, dict) else amount)
+
+
 class Unknown(Exception):
     """An operation whose numbers the auditor does not derive."""
 
@@ -550,7 +555,7 @@ class Chain:
         self.add(account, item, quantity, units, sign * quantized(units * self.price(asset)), kind)
 
     def asked(self, asset, amount):
-        return self.wallet.get(asset, ZERO) if amount == "all" else Decimal(amount["exactly"])
+        return self.wallet.get(asset, ZERO) if amount == "all" else exactly(amount)
 
     def exchange(self, given, amount, taken, received):
         worth = quantized(amount * self.price(given))
@@ -582,7 +587,7 @@ class Chain:
         elif ask["amount"] == "all":
             amount = balance
         else:
-            amount = int(Decimal(ask["amount"]["exactly"]).scaleb(unit))
+            amount = int(exactly(ask["amount"]).scaleb(unit))
             amount = min(amount, balance) if operation == "repay" else amount
         moved = ray_div(amount, reserve.index(side, at))
         sign = -1 if leaves else 1
@@ -629,7 +634,7 @@ class Chain:
 
     def swap(self, venue, ask):
         self.gas_units = GAS[f"{venue}_swap"]
-        pool, amount = self.pool(venue, ask["pool"]), Decimal(ask["amount_in"])
+        pool, amount = self.pool(venue, ask["pool"]), self.asked(ask["asset_in"], ask["amount_in"])
         mid, volume, state, known = self.market.pool_price(pool["series"], self.now)
         line = self.actual[min(len(self.lines), len(self.actual) - 1)].number
         check = self.audit.check
@@ -672,7 +677,7 @@ class Chain:
         self.settle_in(pool)
 
     def rebasing(self, pool, amount):
-        return pool.units if amount == "all" else int(Decimal(amount["exactly"]).scaleb(18))
+        return pool.units if amount == "all" else int(exactly(amount).scaleb(18))
 
     def do_wrap(self, pool, ask):
         self.gas_of(pool.venue, "wrap")

@@ -234,7 +234,7 @@ fn sale(
             pool: program.pool,
             asset_in: program.asset,
             asset_out: WETH,
-            amount_in: amount,
+            amount_in: AmountOrAll::Exactly(amount),
             minimum_out,
         }),
     );

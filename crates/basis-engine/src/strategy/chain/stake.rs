@@ -157,7 +157,7 @@ impl Token {
                 pool: self.pool,
                 asset_in,
                 asset_out,
-                amount_in,
+                amount_in: AmountOrAll::Exactly(amount_in),
                 minimum_out,
             }),
         ))

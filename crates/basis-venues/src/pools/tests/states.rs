@@ -3,10 +3,10 @@
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Fixed18, Quantity, Rounding, U256};
 use basis_core::protocol::curve_stableswap as curve;
-use basis_core::protocol::uniswap_v3::{Owner, Pool, PositionKey, SwapRequest};
+use basis_core::protocol::uniswap_v3::{Hop, Owner, Pool, PositionKey, Route, SwapRequest};
 use serde_json::{Value as Json, json};
 
-use super::super::testing::{CURVE, Desk, UNISWAP, hour};
+use super::super::testing::{CURVE, Desk, UNISWAP, group, hour, swap};
 use crate::cex::testing::q;
 
 fn ranges(own_size: bool) -> Json {
@@ -78,6 +78,68 @@ fn a_range_pool_gives_what_the_contract_gives_and_stays_where_we_left_it() {
         let got = desk.swap(UNISWAP, "two", assets, amount);
         assert_eq!(got, tokens(expected.amount_out, 18));
     }
+}
+
+/// A second pool, of EIGEN and USDC, beside [`ranges`].
+fn two_pools() -> Json {
+    let mut pools = ranges(true);
+    pools["dollars"] = json!({
+        "model": "state", "assets": ["EIGEN", "USDC"], "fee": "500", "tick_spacing": "10",
+        "sqrt_price_x96": DOLLARS_SQRT_PRICE.to_string(),
+        "ranges": [{ "lower": "-887270", "upper": "887270", "liquidity": "30000000000000000" }],
+    });
+    pools
+}
+
+/// 2^96 ÷ 20,000: 2,500 USDC for one EIGEN.
+const DOLLARS_SQRT_PRICE: u128 = (1_u128 << 96) / 20_000;
+
+#[test]
+fn a_group_of_swaps_of_all_is_the_router_s_route_to_the_unit() {
+    let mut second = Pool::new(500, 10).unwrap();
+    second.initialize(U256::from(DOLLARS_SQRT_PRICE)).unwrap();
+    let key = PositionKey {
+        owner: Owner([7; 20]),
+        tick_lower: -887_270,
+        tick_upper: 887_270,
+    };
+    second.mint(key, 30_000_000_000_000_000).unwrap();
+    let mut pools = [range_pool(), second];
+    let mut desk = Desk::new(&[("WETH", "100")], &two_pools(), &json!({}));
+    let (hop, way) = (["two", "dollars"], ["WETH", "EIGEN", "USDC"]);
+    for (out, amount) in [
+        (true, "7.123456789012345678"),
+        (true, "0.5"),
+        (false, "900.000001"),
+    ] {
+        let (hops, from, to) = if out { ([0, 1], 0, 2) } else { ([1, 0], 2, 0) };
+        let route = hops.map(|pool| Hop {
+            pool,
+            zero_for_one: out,
+        });
+        let units = if out {
+            weis(amount)
+        } else {
+            U256::from(900_000_001_u64)
+        };
+        let route = Route::new(&route).unwrap();
+        let expected = route.swap_exact_in(&mut pools, units).unwrap();
+        let before = desk.balance(way[to]);
+        let steps = [
+            swap(hop[hops[0]], [way[from], way[1]], amount, "0"),
+            swap(hop[hops[1]], [way[1], way[to]], "all", "0"),
+        ];
+        desk.execute(UNISWAP, group(&steps)).unwrap();
+        let got = desk.balance(way[to]).sub(before).unwrap();
+        let decimals = if out { 6 } else { 18 };
+        assert_eq!(got, tokens(expected.amount_out, decimals), "{amount}");
+        assert_eq!(desk.balance(way[1]), q("0"), "nothing is left on the way");
+    }
+    let text = desk.refused(UNISWAP, "dollars", ["EIGEN", "USDC"], ["all", "0"]);
+    assert!(
+        text.contains("all of the wallet's EIGEN would be swapped, and it holds none"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -390,6 +390,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
             ]);
             script.settle("instadapp", close);
             script.settle("instadapp", one_swap("1"));
+            let route = atomic(&[
+                ("curve", swap("three", ["WETH", "USDC"], "2", "0")),
+                ("curve", swap("three", ["USDC", "weETH"], "all", "0")),
+                ("uniswap", swap("ranges", ["weETH", "WETH"], "1", "0")),
+            ]);
+            script.settle("instadapp", route);
             script.wait(2);
         },
         unknown: || {

@@ -297,7 +297,7 @@ impl Standing<'_> {
             pool: POOL,
             asset_in: WETH,
             asset_out,
-            amount_in: amount,
+            amount_in: AmountOrAll::Exactly(amount),
             minimum_out: floor_to_unit(context, asset_out, minimum_out)?,
         };
         Ok(Instruction::step(MARKET, Operation::Swap(swap)))
