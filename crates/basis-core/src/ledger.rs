@@ -14,11 +14,12 @@ use crate::types::{Account, InstructionId, InstrumentKey, Item, Symbol, Timestam
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum EntryKind {
-    /// A fill: asset legs of a spot trade, or the position leg of a perp trade.
+    /// A fill: asset legs of a spot trade, or the position leg of a perp trade; also what a pool turned
+    /// of one asset of our liquidity into another, with quantity 0.
     Trade,
     /// The result of reducing a perp position, settled in the quote asset.
     RealizedPnl,
-    /// A venue's trading fee.
+    /// A venue's trading fee; also the units that a pool's rounding keeps of our liquidity.
     Fee,
     /// A funding payment; negative when we pay.
     Funding,
@@ -28,6 +29,8 @@ pub enum EntryKind {
     BorrowCost,
     /// A reward paid out.
     Reward,
+    /// Fees that a liquidity position has earned from swaps.
+    LiquidityFee,
     /// A change of a rebasing balance.
     Rebase,
     /// Gas paid.
@@ -56,6 +59,7 @@ impl EntryKind {
             Self::Interest => "interest",
             Self::BorrowCost => "borrow_cost",
             Self::Reward => "reward",
+            Self::LiquidityFee => "liquidity_fee",
             Self::Rebase => "rebase",
             Self::Gas => "gas",
             Self::Transfer => "transfer",
@@ -216,8 +220,8 @@ pub struct LedgerEntry {
     /// What is counted.
     pub item: Item,
     /// Signed change of the holding: a multiple of the asset's own unit, base units of a position, or
-    /// scaled units of a balance that grows by itself. Zero on a line of interest or of a rebase, which
-    /// changes only what the holding stands for.
+    /// scaled units of a balance that moves by itself. Zero on a line of interest, of a rebase, or of what
+    /// a pool does to our liquidity, which changes only what the holding stands for.
     pub quantity: Quantity,
     /// Signed change of what the holding stands for: units of the asset that scaled units are worth at
     /// the protocol, after its own rounding. The same as `quantity` for everything else.

@@ -30,7 +30,10 @@ pub struct Attribution {
     pub staking_yield: Value,
     /// Rewards.
     pub rewards: Value,
-    /// Fills against the mark.
+    /// Fees that liquidity in pools has earned.
+    pub liquidity_fees: Value,
+    /// Fills against the mark, those among them by which a pool turns one asset of our liquidity into
+    /// another: what others call impermanent loss.
     pub slippage: Value,
     /// Trading fees.
     pub fees: Value,
@@ -70,7 +73,7 @@ impl Attribution {
         Ok(())
     }
 
-    pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 13] {
+    pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 14] {
         [
             &mut self.price,
             &mut self.basis,
@@ -79,6 +82,7 @@ impl Attribution {
             &mut self.borrow_cost,
             &mut self.staking_yield,
             &mut self.rewards,
+            &mut self.liquidity_fees,
             &mut self.slippage,
             &mut self.fees,
             &mut self.gas,
@@ -90,7 +94,7 @@ impl Attribution {
 
     /// Bucket names and values in the order of the output files; `residual` last.
     #[must_use]
-    pub const fn rows(&self) -> [(&'static str, Value); 13] {
+    pub const fn rows(&self) -> [(&'static str, Value); 14] {
         [
             ("price", self.price),
             ("basis", self.basis),
@@ -99,6 +103,7 @@ impl Attribution {
             ("borrow_cost", self.borrow_cost),
             ("staking_yield", self.staking_yield),
             ("rewards", self.rewards),
+            ("liquidity_fees", self.liquidity_fees),
             ("slippage", self.slippage),
             ("fees", self.fees),
             ("gas", self.gas),

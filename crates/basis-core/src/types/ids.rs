@@ -419,64 +419,6 @@ impl FromStr for SeriesId {
     }
 }
 
-/// What a ledger line counts: units of an asset, a position in an instrument, or scaled units of a
-/// balance that grows by itself.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Item {
-    /// Units of an asset held in the account; a redemption ticket is a holding of what it pays, in
-    /// the account of the queue.
-    Asset(Asset),
-    /// Signed base units of a perpetual position, long > 0.
-    Position(InstrumentKey),
-    /// Scaled units of a balance that the account's protocol owes us in the asset: scaled aTokens,
-    /// Morpho supply shares (10^6 to the unit of the asset), shares of a rebasing token. Written
-    /// `shares:WETH`.
-    Shares(Asset),
-    /// Scaled units of what we owe the account's protocol, >= 0, worth less than nothing. Written
-    /// `debt:WETH`.
-    Debt(Asset),
-}
-
-impl Item {
-    /// Whether a positive quantity counts against us.
-    #[must_use]
-    pub const fn is_debt(&self) -> bool {
-        matches!(self, Self::Debt(_))
-    }
-
-    /// Whether what a unit stands for moves by itself, so that quantity and units differ.
-    #[must_use]
-    pub const fn is_scaled(&self) -> bool {
-        matches!(self, Self::Shares(_) | Self::Debt(_))
-    }
-
-    /// The asset that is held, owed to us or owed by us; `None` for a position.
-    #[must_use]
-    pub const fn asset(&self) -> Option<Asset> {
-        match self {
-            Self::Asset(asset) | Self::Shares(asset) | Self::Debt(asset) => Some(*asset),
-            Self::Position(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Asset(asset) => write!(f, "{asset}"),
-            Self::Position(key) => write!(f, "{key}"),
-            Self::Shares(asset) => write!(f, "shares:{asset}"),
-            Self::Debt(asset) => write!(f, "debt:{asset}"),
-        }
-    }
-}
-
-impl fmt::Debug for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{self}`")
-    }
-}
-
 /// The direction of an order or fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,12 +6,14 @@
 //! is negative; a fee is a cost and therefore >= 0 on a fill, and a negative quantity in the ledger.
 
 mod ids;
+mod item;
 mod label;
 mod time;
 
 pub use ids::{
-    Account, Asset, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, Item,
-    PositionSide, RunId, SeriesId, SeriesKind, Side, Symbol, Venue,
+    Account, Asset, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, PositionSide,
+    RunId, SeriesId, SeriesKind, Side, Symbol, Venue,
 };
+pub use item::{Item, TickRange};
 pub use label::{Label, LabelError};
 pub use time::{Span, Timestamp, TimestampError};

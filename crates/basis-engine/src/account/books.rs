@@ -275,6 +275,7 @@ impl Books {
             EntryKind::Rebase => Some(&mut step.staking_yield),
             EntryKind::BorrowCost => Some(&mut step.borrow_cost),
             EntryKind::Reward => Some(&mut step.rewards),
+            EntryKind::LiquidityFee => Some(&mut step.liquidity_fees),
             EntryKind::Gas => Some(&mut step.gas),
             EntryKind::TransferCost => Some(&mut step.transfer_cost),
             EntryKind::Liquidation => Some(&mut step.liquidation),
@@ -365,7 +366,10 @@ impl Books {
     ) -> Result<Mark, ComponentError> {
         let unpriced = |what: String| ComponentError::new(Code::ExposureUnpriced, what);
         let asset = match item {
-            Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) => asset,
+            Item::Asset(asset)
+            | Item::Shares(asset)
+            | Item::Debt(asset)
+            | Item::Liquidity { asset, .. } => asset,
             Item::Position(key) => {
                 return view.slot(key.series()).map(Mark::Series).ok_or_else(|| {
                     unpriced(format!(

@@ -119,6 +119,7 @@ fn attribution(summary: &Json) -> String {
         "borrow_cost",
         "staking_yield",
         "rewards",
+        "liquidity_fees",
         "slippage",
         "fees",
         "gas",

@@ -179,12 +179,11 @@ impl Holding {
 
 fn source_of(steps: &StepColumns, account: Account, item: Item) -> PriceSource {
     let prices = &steps.prices;
-    let found = match item {
-        Item::Position(key) => prices.iter().position(|p| p.series == key.series()),
-        Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) if is_par(asset) => {
-            return PriceSource::Par;
-        }
-        Item::Asset(asset) | Item::Shares(asset) | Item::Debt(asset) => {
+    let found = match (item, item.asset()) {
+        (Item::Position(key), _) => prices.iter().position(|p| p.series == key.series()),
+        (_, None) => None,
+        (_, Some(asset)) if is_par(asset) => return PriceSource::Par,
+        (_, Some(asset)) => {
             if let Some(at) = steps.tokens.iter().position(|t| t.asset == asset) {
                 return PriceSource::Token(at);
             }

@@ -395,10 +395,10 @@ mod tests {
             rows,
             [
                 "timestamp,equity_usd,equity_share_class,external_flow_usd,price,basis,funding,\
-                 interest,borrow_cost,staking_yield,rewards,slippage,fees,gas,transfer_cost,liquidation,residual,\
+                 interest,borrow_cost,staking_yield,rewards,liquidity_fees,slippage,fees,gas,transfer_cost,liquidation,residual,\
                  net_delta_base,reference_price_usd,numeraire_share_class",
-                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,60000,",
-                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0.25,60100,",
+                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,60000,",
+                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0,0.25,60100,",
             ]
         );
     }

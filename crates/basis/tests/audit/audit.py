@@ -30,10 +30,10 @@ from risk import Risk
 getcontext().prec = 60
 ZERO, ONE = Decimal(0), Decimal(1)
 DOLLARS = ("USDT", "USDC", "DAI", "USD")
-BUCKETS = ("price", "basis", "funding", "interest", "borrow_cost", "staking_yield", "rewards", "slippage", "fees",
+BUCKETS = ("price", "basis", "funding", "interest", "borrow_cost", "staking_yield", "rewards", "liquidity_fees", "slippage", "fees",
            "gas", "transfer_cost", "liquidation")
 KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "staking_yield",
-               "borrow_cost": "borrow_cost", "reward": "rewards", "gas": "gas",
+               "borrow_cost": "borrow_cost", "reward": "rewards", "liquidity_fee": "liquidity_fees", "gas": "gas",
                "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
 KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
 ACTIONS = ("entry_full", "entry_partial", "exit_full", "exit_partial", "sell_dust", "late_fill")

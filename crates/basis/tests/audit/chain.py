@@ -45,6 +45,8 @@ VENUES = {"aave", "morpho", "lido", "etherfi", "uniswap", "curve", "instadapp"}
 def plain(item):
     """The asset of an item, and 1, or -1 for a debt."""
     side, colon, asset = item.partition(":")
+    if colon and side == "liquidity":
+        return asset.split(":")[0], 1
     return (asset, -1 if side == "debt" else 1) if colon and side in ("shares", "debt") else (item, 1)
 
 

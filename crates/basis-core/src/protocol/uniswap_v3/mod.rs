@@ -60,7 +60,7 @@ pub use error::UniswapV3Error;
 pub use liquidity_amounts::{
     amounts_for_liquidity, liquidity_for_amount0, liquidity_for_amount1, liquidity_for_amounts,
 };
-pub use pool::{Amounts, Pool, PoolState};
+pub use pool::{Amounts, Pool, PoolState, check_range};
 pub use position::{Owner, Position, PositionKey};
 pub use price::{PairDecimals, value_in_token0, value_in_token1};
 pub use router::{Hop, Route, RouteError, RouteOutcome, exact_output_single};

@@ -359,6 +359,14 @@ impl Pool {
         position.updated(key, 0, inside)
     }
 
+    /// Returns the principal of a position: what burning all of its liquidity would return now, rounded
+    /// down. Nothing for a position that never was.
+    #[must_use]
+    pub fn principal(&self, key: &PositionKey) -> Amounts {
+        let liquidity = self.positions.get(key).map_or(0, |stored| stored.liquidity);
+        self.amounts_between(key.tick_lower, key.tick_upper, liquidity, false)
+    }
+
     /// Changes a position's liquidity and returns what moves, rounded up for a mint and down for a
     /// burn.
     ///
@@ -540,6 +548,23 @@ fn shared(fee: U256, divisor: u8, liquidity: u128) -> Result<(u128, U256), Unisw
     let share = fee.checked_div(U256::from(divisor)).unwrap_or_default();
     let growth = fee_growth(fee.wrapping_sub(share), liquidity)?;
     Ok((low_128(share), growth))
+}
+
+/// Checks that a pool of this spacing takes a position from `lower` to `upper`: as
+/// `UniswapV3Pool.checkTicks`, and that both are multiples of the spacing, which the contract asks of
+/// ticks that are not in use yet, and which is so of those that are.
+///
+/// # Errors
+/// [`UniswapV3Error::TickOrder`] ("TLU"), [`UniswapV3Error::TickLowerTooLow`] ("TLM"),
+/// [`UniswapV3Error::TickUpperTooHigh`] ("TUM"), [`UniswapV3Error::TickNotSpaced`].
+pub fn check_range(lower: i32, upper: i32, tick_spacing: i32) -> Result<(), UniswapV3Error> {
+    check_ticks(lower, upper)?;
+    for tick in [lower, upper] {
+        if !is_spaced(tick, tick_spacing) {
+            return Err(UniswapV3Error::TickNotSpaced { tick, tick_spacing });
+        }
+    }
+    Ok(())
 }
 
 /// Mirrors `UniswapV3Pool.checkTicks`.

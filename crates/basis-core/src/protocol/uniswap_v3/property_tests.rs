@@ -127,6 +127,8 @@ impl Vault {
                     return;
                 };
                 let held = self.pool.position(&key).unwrap().liquidity;
+                let all = self.pool.clone().burn(key, held);
+                assert_eq!(all.unwrap_or_default(), self.pool.principal(&key));
                 // Paid only when collected.
                 self.pool.burn(key, held * u128::from(percent) / 100).ok();
             }
