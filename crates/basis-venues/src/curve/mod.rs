@@ -1,13 +1,15 @@
-//! Curve StableSwap: exchanges of an exact input.
+//! Curve StableSwap: exchanges of an exact input, liquidity of our own.
 //!
 //! Simulated: pools known by recorded prices, or integer-exact over balances that the
-//! settings give (`state`). Not modeled: other traders, liquidity of our own, price oracles.
+//! settings give (`state`); liquidity in the latter (`liquidity`). Not modeled: other traders, price
+//! oracles.
 //!
 //! The pool that needs no settings is the one whose prices are recorded, weETH and WETH. Neither its fee
 //! nor its balances over time are recorded. The fee is taken as 0.04 %, what Curve recommends for a new
 //! pool ("Stableswap-NG Factory: Deployer API", docs.curve.finance), without its growth off the peg; the
 //! depth is an assumption of ours.
 
+mod liquidity;
 mod state;
 
 use std::any::Any;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
 use basis_core::executor::BoxFuture;
+use basis_core::instruction::OperationKind;
 use basis_core::num::Value;
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol, Venue};
@@ -25,11 +28,24 @@ use basis_core::venue::{
 
 use crate::chain::{OnChainDriver, OnChainInterface, Protocol};
 use crate::credentials;
-use crate::pools::{self, Dex, OPERATIONS, PoolDefault, PoolSettings, SimulatedDex};
+use crate::pools::{self, Dex, PoolDefault, PoolSettings, SimulatedDex, Words};
 
 pub(crate) use self::state::StablePool;
 
 const CURVE: Venue = Venue::literal("curve");
+
+/// What its pools execute; liquidity in those that have a state. Fees are in the pool token.
+const OPERATIONS: &[OperationKind] = &[
+    OperationKind::Swap,
+    OperationKind::AddLiquidity,
+    OperationKind::RemoveLiquidity,
+];
+
+const WORDS: Words = Words {
+    swapped: "Exchange resulted in fewer coins than expected",
+    added: "Slippage screwed you",
+    removed: "Withdrawal resulted in fewer coins than expected",
+};
 
 /// The row of Curve in the driver table.
 pub const DRIVER: VenueDriver = VenueDriver {
@@ -37,7 +53,7 @@ pub const DRIVER: VenueDriver = VenueDriver {
     venue_type: VenueType::Dex,
     class_name: "CurveExecutionInterface",
     module: module_path!(),
-    description: "Curve StableSwap exchanges",
+    description: "Curve StableSwap exchanges and liquidity",
     dependencies: &["position_monitor", "event_logger", "data_provider"],
     credentials: credentials::ALCHEMY,
     modes: &[ExecutionMode::Backtest],
@@ -81,8 +97,7 @@ pub(crate) fn protocol(
     settings: &VenueSettings,
 ) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
     let pools = PoolSettings::of(&DEX, settings);
-    let too_little = "Exchange resulted in fewer coins than expected";
-    let dex = SimulatedDex::new(CURVE, too_little, pools);
+    let dex = SimulatedDex::new(CURVE, OPERATIONS, &WORDS, pools);
     Ok(Some(Box::new(dex)))
 }
 

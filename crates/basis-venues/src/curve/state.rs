@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use basis_core::config::Reader;
 use basis_core::num::uint256::units_of;
-use basis_core::num::{Fixed18, Quantity, Rounding, U256};
+use basis_core::num::{Fixed18, MathError, Quantity, Rounding, U256};
 use basis_core::protocol::curve_stableswap::{
     Amplification, FEE_DENOMINATOR, Parameters, PerCoin, Pool, RATE_ONE, StableSwapError, Template,
 };
@@ -18,7 +18,7 @@ use basis_core::types::{Asset, Label, SeriesId, SeriesKind};
 
 use super::DEX;
 use crate::chain::{Refusal, Transaction};
-use crate::pools::{Model, PoolPrice, Swapped, Trade, read_list};
+use crate::pools::{Model, PoolPrice, Scope, Swapped, Trade, read_list};
 
 /// A pool of two to four coins.
 #[derive(Clone, Debug)]
@@ -26,8 +26,18 @@ pub(crate) struct StablePool {
     given: Arc<Given>,
     /// Whether our exchanges move the pool for good.
     own_size: bool,
-    /// Put together at the first exchange, when the assets' decimals are known.
-    pool: Option<Box<Pool>>,
+    /// Put together at the first operation, when the assets' decimals are known.
+    pub(super) opened: Option<Box<Opened>>,
+    /// Our pool tokens, 18 decimals.
+    pub(super) ours: U256,
+}
+
+/// The pool at work.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) pool: Pool,
+    /// Of each coin.
+    pub(super) decimals: Vec<u32>,
 }
 
 /// The state as given.
@@ -41,6 +51,9 @@ struct Given {
     offpeg_fee_multiplier: u64,
     balances: Vec<Quantity>,
     rates: Vec<RateSource>,
+    /// Pool tokens that stand for the balances; the invariant at the first operation where it is not
+    /// given, as if the balances were the first deposit.
+    lp_supply: Option<Quantity>,
 }
 
 /// Common units that one of a coin is worth.
@@ -125,13 +138,12 @@ impl Given {
         }
         let nothing = vec![U256::ZERO; balances.len()];
         let parameters = self.parameters(PerCoin::new(rates)?);
-        // Exchanges do not look at the supply of the liquidity token.
-        Ok(Pool::with_state(
-            parameters,
-            &balances,
-            &nothing,
-            U256::ZERO,
-        )?)
+        let pool = |supply| Pool::with_state(parameters, &balances, &nothing, supply);
+        let supply = match self.lp_supply {
+            Some(supply) => units_of(supply.get(), Fixed18::DECIMALS, Rounding::Down)?,
+            None => pool(U256::ZERO)?.invariant()?,
+        };
+        Ok(pool(supply)?)
     }
 }
 
@@ -147,6 +159,12 @@ impl From<Refusal> for Opening {
     }
 }
 
+impl From<MathError> for Opening {
+    fn from(e: MathError) -> Self {
+        Self::Refusal(e.into())
+    }
+}
+
 impl From<StableSwapError> for Opening {
     fn from(e: StableSwapError) -> Self {
         Self::Pool(e)
@@ -159,45 +177,70 @@ impl StablePool {
         self.own_size
     }
 
+    /// The pool as it stands, at the rates of now.
+    pub(super) fn open(&self, scope: Scope<'_, '_>) -> Result<Opened, Refusal> {
+        let Scope {
+            name,
+            assets,
+            transaction,
+        } = scope;
+        let rates = self.given.rates(name, assets, transaction)?;
+        let mut opened = match &self.opened {
+            Some(opened) => Opened::clone(opened),
+            None => {
+                let pool = self.given.open(assets, &rates, transaction);
+                let pool = pool.map_err(|opening| match opening {
+                    Opening::Refusal(refusal) => refusal,
+                    Opening::Pool(e) => refused(name, &e),
+                })?;
+                let decimals = assets.iter().map(|asset| transaction.decimals(*asset));
+                Opened {
+                    pool,
+                    decimals: decimals.collect::<Result<_, _>>()?,
+                }
+            }
+        };
+        let updated = opened.pool.update_rates(&rates);
+        updated.map_err(|e| refused(name, &e))?;
+        Ok(opened)
+    }
+
     /// Exchanges, to the unit as the contract does.
-    pub(crate) fn swap(
-        &mut self,
-        name: Label,
-        assets: &[Asset],
-        transaction: &Transaction<'_>,
-        trade: &Trade,
-    ) -> Result<Swapped, Refusal> {
-        let refused = |e: StableSwapError| Refusal::other(format!("pool {name}: {e}"), None);
+    pub(crate) fn swap(&mut self, scope: Scope<'_, '_>, trade: &Trade) -> Result<Swapped, Refusal> {
+        let Scope {
+            name,
+            assets,
+            transaction,
+        } = scope;
         let asset = |at: usize| {
             let asset = assets.get(at).copied();
             asset.ok_or_else(|| Refusal::invalid(format!("pool {name} has no coin {at}")))
         };
-        let rates = self.given.rates(name, assets, transaction)?;
-        let mut pool = match &self.pool {
-            Some(pool) => **pool,
-            None => match self.given.open(assets, &rates, transaction) {
-                Ok(pool) => pool,
-                Err(Opening::Refusal(refusal)) => return Err(refusal),
-                Err(Opening::Pool(e)) => return Err(refused(e)),
-            },
-        };
-        pool.update_rates(&rates).map_err(refused)?;
+        let mut opened = self.open(scope)?;
+        let pool = &mut opened.pool;
         let units = transaction.units(asset(trade.from)?, trade.amount_in)?;
         let exchange = if self.own_size {
             pool.exchange(trade.from, trade.to, units, U256::ZERO)
         } else {
             pool.quote(trade.from, trade.to, units)
         };
-        let exchange = exchange.map_err(refused)?;
-        self.pool = Some(Box::new(pool));
+        let exchange = exchange.map_err(|e| refused(name, &e))?;
+        let earned = self.earned(&opened, trade.to, &exchange)?;
+        self.opened = Some(Box::new(opened));
         Ok(Swapped {
             amount_out: transaction.amount(asset(trade.to)?, exchange.received)?,
             gas: match assets.len() {
                 2 => GasOperation::CurveExchange2,
                 _ => GasOperation::CurveExchange3,
             },
+            earned,
         })
     }
+}
+
+/// The contract's refusal, with the pool.
+pub(super) fn refused(name: Label, e: &StableSwapError) -> Refusal {
+    Refusal::other(format!("pool {name}: {e}"), None)
 }
 
 /// Reads the keys of a pool given by its state; `None` after a problem.
@@ -223,6 +266,7 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
         Some(vec![RateSource::Fixed(Fixed18::ONE); assets.len()])
     };
     let own_size = row.boolean("own_size", true);
+    let lp_supply = row.parse::<Quantity>("lp_supply");
     let given = Given {
         template,
         a: a?,
@@ -231,12 +275,14 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
         offpeg_fee_multiplier: multiplier.unwrap_or(0),
         balances: balances?,
         rates: rates?,
+        lp_supply,
     };
     check(row, &given, assets).then(|| {
         Model::Stable(StablePool {
             given: Arc::new(given),
             own_size,
-            pool: None,
+            opened: None,
+            ours: U256::ZERO,
         })
     })
 }
@@ -256,6 +302,10 @@ fn check(row: &Reader<'_>, given: &Given, assets: &[Asset]) -> bool {
     }
     if let Some(none) = given.balances.iter().find(|balance| !balance.is_positive()) {
         row.problem("balances", format!("{none} is not above zero"));
+        fits = false;
+    }
+    if let Some(none) = given.lp_supply.filter(|supply| !supply.is_positive()) {
+        row.problem("lp_supply", format!("{none} is not above zero"));
         fits = false;
     }
     let at_par = |rate: &RateSource| *rate == RateSource::Fixed(Fixed18::ONE);

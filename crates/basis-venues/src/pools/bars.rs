@@ -150,6 +150,7 @@ impl BarModel {
         Ok(Swapped {
             amount_out: Quantity::new(swap.amount_out),
             gas: self.gas,
+            earned: None,
         })
     }
 

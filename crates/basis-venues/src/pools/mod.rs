@@ -6,12 +6,14 @@
 //! does with a state that the settings give. Nobody else trades in a pool given by its state, so its
 //! price is where our own swaps left it.
 //!
-//! A swap exchanges in the wallet; a pool holds nothing of ours, and liquidity cannot be provided.
+//! A swap exchanges in the wallet. Pools with a state take liquidity of ours (`liquidity`); what our
+//! swaps then do to it is booked with the swap. Pools of prices hold nothing of ours.
 //!
 //! **Invariants.** Amounts are exact units of the assets, rounded as the contract does, and in the bar
 //! model always against us. A price that is stale or missing is refused, never guessed.
 
 mod bars;
+mod liquidity;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -31,10 +33,8 @@ use crate::curve::StablePool;
 use crate::uniswap::RangePool;
 
 pub(crate) use self::bars::{BarModel, PoolPrice, VolumeUnit};
+pub(crate) use self::liquidity::{Moved, Scope, Stake};
 pub(crate) use self::settings::{Dex, PoolDefault, PoolSettings, parse_settings, read_list};
-
-/// What the pools of both venues execute.
-pub(crate) const OPERATIONS: &[OperationKind] = &[OperationKind::Swap];
 
 /// The native coin, which no pool takes.
 const ETH: &str = "ETH";
@@ -81,14 +81,27 @@ pub(crate) struct Swapped {
     pub(crate) amount_out: Quantity,
     /// What the transaction uses.
     pub(crate) gas: GasOperation,
+    /// What of the fee went into the units of our own liquidity: the asset's place, units.
+    pub(crate) earned: Option<(usize, Quantity)>,
+}
+
+/// The venue's own texts for what stays below its minimum.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// Of a swap.
+    pub(crate) swapped: &'static str,
+    /// Of liquidity that is added.
+    pub(crate) added: &'static str,
+    /// Of liquidity that is removed.
+    pub(crate) removed: &'static str,
 }
 
 /// The pools of one venue.
 #[derive(Clone, Debug)]
 pub(crate) struct SimulatedDex {
     venue: Venue,
-    /// The venue's own text for a swap that gives less than its minimum.
-    too_little: &'static str,
+    operations: &'static [OperationKind],
+    words: &'static Words,
     pools: Vec<Pool>,
 }
 
@@ -133,10 +146,15 @@ impl Pool {
     }
 
     fn swap(&mut self, transaction: &Transaction<'_>, trade: &Trade) -> Result<Swapped, Refusal> {
+        let scope = Scope {
+            name: self.name,
+            assets: &self.assets,
+            transaction,
+        };
         match &mut self.model {
             Model::Bars(bars) => bars.swap(self.name, transaction, trade),
-            Model::Ranges(pool) => pool.swap(self.name, &self.assets, transaction, trade),
-            Model::Stable(pool) => pool.swap(self.name, &self.assets, transaction, trade),
+            Model::Ranges(pool) => pool.swap(scope, trade),
+            Model::Stable(pool) => pool.swap(scope, trade),
         }
     }
 
@@ -152,7 +170,7 @@ impl Pool {
 
 fn given_state(venue: Venue, name: Label, own_size: bool) -> String {
     let moved = if own_size {
-        "only our own swaps move it, and for good"
+        "only our own swaps and liquidity move it, and for good; fees come from our own swaps alone"
     } else {
         "nothing moves it: each of our swaps meets it untouched"
     };
@@ -170,11 +188,17 @@ fn nothing_held(swap: &Swap) -> Refusal {
 }
 
 impl SimulatedDex {
-    /// The pools of `venue`, sorted by name; `too_little` is its text for a minimum that is not met.
-    pub(crate) const fn new(venue: Venue, too_little: &'static str, pools: Vec<Pool>) -> Self {
+    /// The pools of `venue`, sorted by name.
+    pub(crate) const fn new(
+        venue: Venue,
+        operations: &'static [OperationKind],
+        words: &'static Words,
+        pools: Vec<Pool>,
+    ) -> Self {
         Self {
             venue,
-            too_little,
+            operations,
+            words,
             pools,
         }
     }
@@ -193,9 +217,9 @@ impl SimulatedDex {
     }
 
     fn swap(&mut self, transaction: &mut Transaction<'_>, swap: &Swap) -> Result<(), Refusal> {
-        let at = self.pools.iter().position(|pool| pool.name == swap.pool);
-        let pool = at.and_then(|at| self.pools.get_mut(at));
-        let Some(pool) = pool else {
+        let at = self.place_of(swap.pool)?;
+        let too_little = self.words.swapped;
+        let Some(pool) = self.pools.get_mut(at) else {
             return Err(self.unknown(swap.pool));
         };
         let (from, to) = pool.way(swap)?;
@@ -216,6 +240,7 @@ impl SimulatedDex {
             to,
             amount_in,
         };
+        let before = pool.stakes()?;
         let swapped = pool.swap(transaction, &trade)?;
         if swapped.amount_out < swap.minimum_out {
             let reason = Rejection::BelowMinimum {
@@ -224,7 +249,7 @@ impl SimulatedDex {
                 value: swapped.amount_out,
                 minimum: swap.minimum_out,
             };
-            return Err(Refusal::rejected(reason, self.too_little));
+            return Err(Refusal::rejected(reason, too_little));
         }
         if !swapped.amount_out.is_positive() {
             return Err(Refusal::invalid(format!(
@@ -237,7 +262,7 @@ impl SimulatedDex {
             (swap.asset_out, swapped.amount_out),
         )?;
         transaction.spend_gas(swapped.gas.gas());
-        Ok(())
+        self.swapped(transaction, at, &before, swapped.earned)
     }
 }
 
@@ -263,26 +288,45 @@ impl Protocol for SimulatedDex {
         transaction: &mut Transaction<'_>,
         operation: &Operation,
     ) -> Result<(), Refusal> {
+        let kind = operation.kind();
         match operation {
-            Operation::Swap(swap) => self.swap(transaction, swap),
-            other => Err(Refusal::new(VenueErrorKind::Unsupported(format!(
-                "{} executes no {}; it can: swap",
-                self.venue,
-                other.kind()
-            )))),
+            Operation::Swap(ask) => self.swap(transaction, ask),
+            Operation::AddLiquidity(ask) => self.add_liquidity(transaction, ask),
+            Operation::RemoveLiquidity(ask) => self.remove_liquidity(transaction, ask),
+            Operation::CollectFees(ask) if self.operations.contains(&kind) => {
+                self.collect_fees(transaction, ask)
+            }
+            _ => {
+                let can: Vec<_> = self.operations.iter().map(|kind| kind.as_str()).collect();
+                Err(Refusal::new(VenueErrorKind::Unsupported(format!(
+                    "{} executes no {kind}; it can: {}",
+                    self.venue,
+                    can.join(", ")
+                ))))
+            }
         }
     }
 
-    fn positions(&self, _: &mut Vec<Position>) -> Result<(), Refusal> {
-        Ok(())
+    fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
+        let mut pools = self.pools.iter();
+        pools.try_for_each(|pool| pool.positions(self, positions))
     }
 
     fn accepts(&self, operation: &Operation) -> bool {
-        let Operation::Swap(swap) = operation else {
-            return false;
+        let name = match operation {
+            Operation::Swap(ask) => ask.pool,
+            Operation::AddLiquidity(ask) => ask.pool,
+            Operation::RemoveLiquidity(ask) => ask.pool,
+            Operation::CollectFees(ask) => ask.pool,
+            _ => return false,
         };
-        let named = self.pools.iter().find(|pool| pool.name == swap.pool);
-        named.is_some_and(|pool| pool.way(swap).is_ok())
+        let named = self.pools.iter().find(|pool| pool.name == name);
+        named.is_some_and(|pool| match operation {
+            Operation::Swap(swap) => pool.way(swap).is_ok(),
+            other => {
+                self.operations.contains(&other.kind()) && !matches!(pool.model, Model::Bars(_))
+            }
+        })
     }
 
     fn assumptions(&self) -> Vec<String> {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use basis_core::config::Problems;
 use basis_core::error::VenueErrorKind;
 use basis_core::execution::Execution;
-use basis_core::instruction::{AmountOrAll, Instruction, Operation, Swap};
+use basis_core::instruction::{
+    AddLiquidity, AmountOrAll, CollectFees, Instruction, Operation, RemoveLiquidity, Swap,
+};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
     BarColumns, GasFees, MarketData, MarketView, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
@@ -228,34 +230,41 @@ impl Desk {
         }
     }
 
-    /// The wallet is the sum of the lines, and no DEX holds anything.
+    /// Wallet and pools hold the sum of the lines, quantity and units.
     fn check(&self) {
-        let mut sums = self.initial.clone();
+        let of_wallet = |asset: Asset| (Account::WALLET, Item::Asset(asset));
+        let initial = self.initial.iter();
+        let mut sums: BTreeMap<_, _> = initial.map(|(a, q)| (of_wallet(*a), (*q, *q))).collect();
         let mut causes = Vec::new();
         for line in &self.ledger {
-            assert_eq!(line.account, Account::WALLET);
-            assert_eq!(line.units, line.quantity);
-            let Item::Asset(asset) = line.item else {
-                panic!("{line:?}")
-            };
-            let sum = sums.entry(asset).or_insert(Quantity::ZERO);
-            *sum = sum.add(line.quantity).unwrap();
+            let sum = sums.entry((line.account, line.item)).or_default();
+            sum.0 = sum.0.add(line.quantity).unwrap();
+            sum.1 = sum.1.add(line.units).unwrap();
             causes.push(line.cause.clone());
         }
-        for (asset, sum) in sums {
-            assert_eq!(
-                self.chain.state().wallet.get(Account::WALLET, asset),
-                sum,
-                "{asset}"
-            );
+        sums.retain(|_, (quantity, units)| !quantity.is_zero() || !units.is_zero());
+        let mut held = BTreeMap::new();
+        for venue in [Venue::WALLET, UNISWAP, CURVE] {
+            for row in self.chain.state().positions(venue).unwrap() {
+                held.insert((row.account, row.item), (row.quantity, row.units));
+            }
         }
+        assert_eq!(held, sums);
         let count = causes.len();
         causes.sort();
         causes.dedup();
         assert_eq!(causes.len(), count, "every line has a cause of its own");
-        for venue in [UNISWAP, CURVE] {
-            assert_eq!(self.chain.state().positions(venue).unwrap(), []);
-        }
+    }
+
+    /// Quantity and units of an item in the account of a pool; zero when it is not there.
+    pub(crate) fn held(&self, venue: Venue, pool: &str, item: &str) -> (Quantity, Quantity) {
+        let key = (
+            Account::new(venue, Label::new(pool).unwrap()),
+            item.parse::<Item>().unwrap(),
+        );
+        let rows = self.chain.state().positions(venue).unwrap();
+        let row = rows.iter().find(|row| (row.account, row.item) == key);
+        row.map_or_else(Default::default, |row| (row.quantity, row.units))
     }
 
     /// Swaps without a minimum and returns what came out.
@@ -293,6 +302,44 @@ pub(crate) fn swap(pool: &str, way: [&str; 2], amount_in: &str, minimum_out: &st
         asset_out: asset(way[1]),
         amount_in: amount(amount_in),
         minimum_out: q(minimum_out),
+    })
+}
+
+/// At most `amounts` into a pool, with a least liquidity.
+pub(crate) fn add(
+    pool: &str,
+    ticks: Option<(i32, i32)>,
+    amounts: &[&str],
+    minimum: &str,
+) -> Operation {
+    Operation::AddLiquidity(AddLiquidity {
+        pool: Label::new(pool).unwrap(),
+        amounts: amounts.iter().map(|amount| q(amount)).collect(),
+        ticks,
+        minimum_liquidity: fixed(minimum),
+    })
+}
+
+/// So much liquidity out of a pool.
+pub(crate) fn remove(
+    pool: &str,
+    ticks: Option<(i32, i32)>,
+    liquidity: Quantity,
+    minimum: &[&str],
+) -> Operation {
+    Operation::RemoveLiquidity(RemoveLiquidity {
+        pool: Label::new(pool).unwrap(),
+        liquidity: liquidity.get(),
+        ticks,
+        minimum_out: minimum.iter().map(|amount| q(amount)).collect(),
+    })
+}
+
+/// The fees of a position.
+pub(crate) fn collect(pool: &str, ticks: Option<(i32, i32)>) -> Operation {
+    Operation::CollectFees(CollectFees {
+        pool: Label::new(pool).unwrap(),
+        ticks,
     })
 }
 

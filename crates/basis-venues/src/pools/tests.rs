@@ -2,5 +2,6 @@
 
 mod bars;
 mod interface;
+mod liquidity;
 mod reading;
 mod states;

@@ -1,8 +1,8 @@
-//! Uniswap V3: swaps of an exact input.
+//! Uniswap V3: swaps of an exact input, liquidity of our own.
 //!
 //! Simulated: pools known by recorded bars, or tick-exact over a state that the settings
-//! give (`state`). Not modeled: other traders, liquidity of our own, multi-hop routes (a group of
-//! swaps is one).
+//! give (`state`); liquidity in the latter (`liquidity`). Not modeled: other traders, multi-hop routes
+//! (a group of swaps is one).
 //!
 //! The pools that need no settings are those whose prices are recorded. Their fees are the pools' own
 //! (the fee is part of a series' name; wstETH and WETH are taken to trade in the 0.01 % pool). Their
@@ -13,6 +13,7 @@
 //! the few dollars an hour that they are as USD would not have paid the gas of the trades that moved
 //! the price. Taken for USD, they imply depths of about 1 WETH and less.
 
+mod liquidity;
 mod state;
 
 use std::any::Any;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
 use basis_core::executor::BoxFuture;
+use basis_core::instruction::OperationKind;
 use basis_core::num::Value;
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol, Venue};
@@ -30,7 +32,7 @@ use basis_core::venue::{
 
 use crate::chain::{OnChainDriver, OnChainInterface, Protocol};
 use crate::credentials;
-use crate::pools::{self, Dex, OPERATIONS, PoolDefault, PoolSettings, SimulatedDex};
+use crate::pools::{self, Dex, PoolDefault, PoolSettings, SimulatedDex, Words};
 
 pub(crate) use self::state::RangePool;
 
@@ -38,13 +40,27 @@ const UNISWAP: Venue = Venue::literal("uniswap");
 
 const WETH: Asset = Asset::literal("WETH");
 
+/// What its pools execute; liquidity in those that have a state.
+const OPERATIONS: &[OperationKind] = &[
+    OperationKind::Swap,
+    OperationKind::AddLiquidity,
+    OperationKind::RemoveLiquidity,
+    OperationKind::CollectFees,
+];
+
+const WORDS: Words = Words {
+    swapped: "Too little received",
+    added: "Price slippage check",
+    removed: "Price slippage check",
+};
+
 /// The row of Uniswap in the driver table.
 pub const DRIVER: VenueDriver = VenueDriver {
     venue: UNISWAP,
     venue_type: VenueType::Dex,
     class_name: "UniswapExecutionInterface",
     module: module_path!(),
-    description: "Uniswap V3 swaps",
+    description: "Uniswap V3 swaps and liquidity",
     dependencies: &["position_monitor", "event_logger", "data_provider"],
     credentials: credentials::ALCHEMY,
     modes: &[ExecutionMode::Backtest],
@@ -113,7 +129,7 @@ pub(crate) fn protocol(
     settings: &VenueSettings,
 ) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
     let pools = PoolSettings::of(&DEX, settings);
-    let dex = SimulatedDex::new(UNISWAP, "Too little received", pools);
+    let dex = SimulatedDex::new(UNISWAP, OPERATIONS, &WORDS, pools);
     Ok(Some(Box::new(dex)))
 }
 

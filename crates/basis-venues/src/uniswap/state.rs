@@ -13,11 +13,11 @@ use basis_core::protocol::uniswap_v3::{
     Owner, PairDecimals, Pool, PositionKey, SwapRequest, TICK_MAX, TICK_MIN, TICK_SPACING_MAX,
     UniswapV3Error,
 };
-use basis_core::types::{Asset, Label};
+use basis_core::types::{Asset, Label, TickRange};
 
 use super::DEX;
-use crate::chain::{Refusal, Transaction};
-use crate::pools::{Model, Swapped, Trade};
+use crate::chain::Refusal;
+use crate::pools::{Model, Scope, Swapped, Trade};
 
 /// Whoever provides the liquidity.
 const OTHERS: Owner = Owner([0; 20]);
@@ -28,8 +28,17 @@ pub(crate) struct RangePool {
     given: Arc<Given>,
     /// Whether our swaps move the pool for good.
     own_size: bool,
-    /// Put together at the first swap, when the assets' decimals are known.
-    pool: Option<Pool>,
+    /// Put together at the first operation, when the assets' decimals are known.
+    pub(super) opened: Option<Opened>,
+    /// The ranges in which we have liquidity or fees, in order.
+    pub(super) ours: Vec<TickRange>,
+}
+
+/// The pool at work.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) pool: Pool,
+    pub(super) decimals: PairDecimals,
 }
 
 /// The state as given.
@@ -87,34 +96,48 @@ impl RangePool {
         self.own_size
     }
 
+    /// Ticks of positions are multiples of it.
+    pub(super) fn tick_spacing(&self) -> i32 {
+        self.given.tick_spacing
+    }
+
+    /// The pool as it stands.
+    pub(super) fn open(&self, scope: Scope<'_, '_>) -> Result<Opened, Refusal> {
+        if let Some(opened) = &self.opened {
+            return Ok(opened.clone());
+        }
+        let [asset0, asset1] = scope.assets else {
+            return Err(two_assets(scope.name));
+        };
+        let decimals = PairDecimals {
+            token0: scope.transaction.decimals(*asset0)?,
+            token1: scope.transaction.decimals(*asset1)?,
+        };
+        let pool = self
+            .given
+            .open(decimals)
+            .map_err(|e| refused(scope.name, &e))?;
+        Ok(Opened { pool, decimals })
+    }
+
     /// Swaps, to the unit as the contract does.
-    pub(crate) fn swap(
-        &mut self,
-        name: Label,
-        assets: &[Asset],
-        transaction: &Transaction<'_>,
-        trade: &Trade,
-    ) -> Result<Swapped, Refusal> {
-        let refused = |e: UniswapV3Error| Refusal::other(format!("pool {name}: {e}"), None);
+    pub(crate) fn swap(&mut self, scope: Scope<'_, '_>, trade: &Trade) -> Result<Swapped, Refusal> {
+        let Scope {
+            name,
+            assets,
+            transaction,
+        } = scope;
         let asset = |at: usize| assets.get(at).copied().ok_or_else(|| two_assets(name));
         let (asset_in, asset_out) = (asset(trade.from)?, asset(trade.to)?);
         let units = transaction.units(asset_in, trade.amount_in)?;
-        let mut pool = match &self.pool {
-            Some(pool) => pool.clone(),
-            None => {
-                let decimals = PairDecimals {
-                    token0: transaction.decimals(asset(0)?)?,
-                    token1: transaction.decimals(asset(1)?)?,
-                };
-                self.given.open(decimals).map_err(refused)?
-            }
-        };
+        let mut opened = self.open(scope)?;
         let request = SwapRequest::exact_in(trade.from == 0, units);
         let outcome = if self.own_size {
-            pool.swap(&request).map_err(refused)?
+            opened.pool.swap(&request)
         } else {
-            pool.quote(&request).map_err(refused)?
+            opened.pool.quote(&request)
         };
+        let outcome = outcome.map_err(|e| refused(name, &e))?;
         if !outcome.is_complete() {
             let taken = transaction.amount(asset_in, outcome.amount_in)?;
             return Err(Refusal::other(
@@ -126,14 +149,20 @@ impl RangePool {
                 None,
             ));
         }
-        self.pool = Some(pool);
+        self.opened = Some(opened);
         Ok(Swapped {
             amount_out: transaction.amount(asset_out, outcome.amount_out)?,
             gas: GasOperation::UniswapV3Swap {
                 ticks_crossed: outcome.ticks_crossed,
             },
+            earned: None,
         })
     }
+}
+
+/// The contract's refusal, with the pool.
+pub(super) fn refused(name: Label, e: &UniswapV3Error) -> Refusal {
+    Refusal::other(format!("pool {name}: {e}"), None)
 }
 
 fn two_assets(name: Label) -> Refusal {
@@ -173,7 +202,8 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
         Model::Ranges(RangePool {
             given: Arc::new(given),
             own_size,
-            pool: None,
+            opened: None,
+            ours: Vec::new(),
         })
     })
 }

@@ -57,7 +57,10 @@ fn both_rows_build_interfaces_that_swap_on_one_chain_and_nothing_else() {
         assert_eq!(driver.venue_type, VenueType::Dex);
         assert_eq!(driver.credentials.name, "alchemy");
         assert_eq!(interface.capabilities().operations, driver.operations);
-        assert_eq!(driver.operations, [OperationKind::Swap]);
+        let liquid = [OperationKind::AddLiquidity, OperationKind::RemoveLiquidity];
+        assert!(liquid.iter().all(|kind| driver.operations.contains(kind)));
+        let collects = driver.operations.contains(&OperationKind::CollectFees);
+        assert_eq!(collects, driver.venue == UNISWAP);
     }
     let instruction = |id, operation| Instruction::new(InstructionId(id), operation);
     let first = instruction(1, swap("weETHWETH", ["weETH", "WETH"], "2", "2"));
@@ -68,13 +71,15 @@ fn both_rows_build_interfaces_that_swap_on_one_chain_and_nothing_else() {
     assert_eq!(ready(uniswap.positions(&view)).unwrap(), []);
     assert_eq!(ready(curve.advance(&view)).unwrap(), []);
     let collect = Operation::CollectFees(CollectFees {
-        pool: Label::literal("WETHUSDT"),
+        pool: Label::literal("weETHWETH"),
         ticks: None,
     });
-    let refused = ready(uniswap.execute_instruction(&view, &instruction(3, collect)));
+    let refused = ready(curve.execute_instruction(&view, &instruction(3, collect)));
     let text = refused.unwrap_err().to_string();
     assert!(
-        text.contains("uniswap executes no collect_fees; it can: swap"),
+        text.contains(
+            "curve executes no collect_fees; it can: swap, add_liquidity, remove_liquidity"
+        ),
         "{text}"
     );
 }

@@ -172,7 +172,7 @@ fn without_own_size_every_swap_meets_the_pool_untouched() {
             "{pool}: exact over the state given in the settings; nothing"
         )));
         let said = moved.chain.assumptions().join("\n");
-        assert!(said.contains("only our own swaps move it, and for good"));
+        assert!(said.contains("only our own swaps and liquidity move it, and for good"));
     }
 }
 

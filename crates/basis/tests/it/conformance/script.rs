@@ -147,6 +147,29 @@ pub(super) fn swap(pool: &str, way: [&str; 2], amount_in: &str, minimum_out: &st
     }}))
 }
 
+/// At most so much of each asset into a pool.
+pub(super) fn add_liquidity(pool: &str, ticks: Option<[i32; 2]>, amounts: &[&str]) -> Operation {
+    op(json!({ "add_liquidity": {
+        "pool": pool, "amounts": amounts, "ticks": ticks, "minimum_liquidity": "0",
+    }}))
+}
+
+/// Liquidity out of a pool of so many assets.
+pub(super) fn remove_liquidity(
+    pool: &str,
+    ticks: Option<[i32; 2]>,
+    liquidity: &str,
+    minimum_out: &[&str],
+) -> Operation {
+    op(json!({ "remove_liquidity": {
+        "pool": pool, "liquidity": liquidity, "ticks": ticks, "minimum_out": minimum_out,
+    }}))
+}
+
+pub(super) fn collect_fees(pool: &str, ticks: Option<[i32; 2]>) -> Operation {
+    op(json!({ "collect_fees": { "pool": pool, "ticks": ticks } }))
+}
+
 /// `supply`, `withdraw`, `borrow` or `repay`, in a named market unless it is empty.
 pub(super) fn lend(kind: &str, asset: &str, units: &str, market: &str) -> Operation {
     let market = (!market.is_empty()).then_some(market);

@@ -3,8 +3,9 @@
 use basis::core::instruction::Operation;
 
 use super::script::{
-    Script, Status, amend, atomic, cancel, claim, claim_rewards, e_mode, flash_loan, lend,
-    leverage, limit, perp, spot, staking, swap, transfer,
+    Script, Status, add_liquidity, amend, atomic, cancel, claim, claim_rewards, collect_fees,
+    e_mode, flash_loan, lend, leverage, limit, perp, remove_liquidity, spot, staking, swap,
+    transfer,
 };
 
 /// Instructions that prepare a state, and those that it must refuse.
@@ -122,6 +123,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
             swap("wstETHWETH", ["wstETH", "WETH"], "1.5");
             swap("ranges", ["WETH", "weETH"], "3");
             swap("ranges", ["weETH", "WETH"], "1");
+            in_ranges(script);
             script.wait(30);
         },
         unknown: || {
@@ -130,17 +132,38 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 swap("WETHUSDT", ["WETH", "DOGE"], "1", "0"),
                 swap("WETHUSDT", ["ETH", "USDT"], "1", "0"),
                 swap("WETHUSDT", ["WETH", "WETH"], "1", "0"),
+                add_liquidity("nowhere", WIDE, &["1", "1"]),
+                add_liquidity("WETHUSDT", WIDE, &["1", "1"]),
+                add_liquidity("ranges", None, &["1", "1"]),
+                add_liquidity("ranges", Some([-120, 121]), &["1", "1"]),
+                add_liquidity("ranges", Some([120, -120]), &["1", "1"]),
+                add_liquidity("ranges", Some([-887_280, 120]), &["1", "1"]),
+                add_liquidity("ranges", WIDE, &["1", "1", "1"]),
+                remove_liquidity("nowhere", WIDE, "1", &["0", "0"]),
+                remove_liquidity("ranges", Some([-6_000, 6_000]), "1", &["0", "0"]),
+                remove_liquidity("ranges", WIDE, "1", &["0"]),
+                collect_fees("nowhere", WIDE),
+                collect_fees("ranges", Some([-6_000, 6_000])),
             ]
         },
         amounts: &[
             (|q| swap("WETHUSDT", ["WETH", "USDT"], q, "0"), "1000.1"),
             (|q| swap("ranges", ["weETH", "WETH"], q, "0"), "1000.1"),
+            (|q| add_liquidity("ranges", WIDE, &[q, q]), "2000"),
+            (
+                |q| remove_liquidity("ranges", WIDE, q, &["0", "0"]),
+                "1000000",
+            ),
         ],
         bounds: || {
             let more = swap("WETHUSDT", ["WETH", "USDT"], "1", "1000000");
             (
-                Vec::new(),
-                vec![more, swap("ranges", ["WETH", "weETH"], "900", "0")],
+                vec![add_liquidity("ranges", WIDE, &["1", "1"])],
+                vec![
+                    more,
+                    swap("ranges", ["WETH", "weETH"], "900", "0"),
+                    remove_liquidity("ranges", WIDE, "1", &["1", "1"]),
+                ],
             )
         },
         finer: || vec![swap("WETHUSDT", ["USDT", "WETH"], "1.0000001", "0")],
@@ -149,7 +172,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
             (Vec::new(), vec![swap])
         },
         needs: &["dex.uniswap.WETHUSDT_3000", GAS],
-        step: || Some(swap("ranges", ["WETH", "weETH"], "1", "0")),
+        step: || Some(add_liquidity("ranges", WIDE, &["10", "10"])),
     },
     Subject {
         venue: "curve",
@@ -161,6 +184,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
             swap("weETHWETH", ["WETH", "weETH"], "1.5");
             swap("three", ["weETH", "USDC"], "5");
             swap("three", ["USDC", "WETH"], "1.234567");
+            in_three(script);
             script.wait(30);
         },
         unknown: || {
@@ -168,23 +192,43 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 swap("nowhere", ["weETH", "WETH"], "1", "0"),
                 swap("weETHWETH", ["weETH", "USDT"], "1", "0"),
                 swap("three", ["DOGE", "WETH"], "1", "0"),
+                add_liquidity("nowhere", None, &["1", "1"]),
+                add_liquidity("weETHWETH", None, &["1", "1"]),
+                add_liquidity("three", None, &["1", "1"]),
+                add_liquidity("three", WIDE, &["1", "1", "1"]),
+                remove_liquidity("nowhere", None, "1", &["0", "0"]),
+                remove_liquidity("three", None, "1", &["0", "0"]),
             ]
         },
         amounts: &[
             (|q| swap("weETHWETH", ["weETH", "WETH"], q, "0"), "1000.1"),
             (|q| swap("three", ["USDC", "WETH"], q, "0"), "100001"),
+            (|q| add_liquidity("three", None, &[q, q, q]), "2000"),
+            (
+                |q| remove_liquidity("three", None, q, &["0", "0", "0"]),
+                "1000000",
+            ),
         ],
         bounds: || {
             let more = |pool| swap(pool, ["weETH", "WETH"], "1", "2");
-            (Vec::new(), vec![more("weETHWETH"), more("three")])
+            let out = remove_liquidity("three", None, "1", &["1", "1", "1"]);
+            (
+                vec![add_liquidity("three", None, &["1", "1", "1"])],
+                vec![more("weETHWETH"), more("three"), out],
+            )
         },
-        finer: || vec![swap("three", ["USDC", "WETH"], "1.0000001", "0")],
+        finer: || {
+            vec![
+                swap("three", ["USDC", "WETH"], "1.0000001", "0"),
+                add_liquidity("three", None, &["1", "1", "1.0000001"]),
+            ]
+        },
         priced: || {
             let swap = swap("weETHWETH", ["weETH", "WETH"], "1", "0");
             (Vec::new(), vec![swap])
         },
         needs: &["staking_market.curve.weETH_ETH", GAS],
-        step: || Some(swap("three", ["weETH", "WETH"], "1", "0")),
+        step: || Some(add_liquidity("three", None, &["1", "0", "2"])),
     },
     Subject {
         venue: "aave",
@@ -462,6 +506,57 @@ pub(super) const SUBJECTS: &[Subject] = &[
         step: || Some(staking("wrap", ["ETH", "WETH"], "2")),
     },
 ];
+
+/// A range of the pool `ranges`.
+const WIDE: Option<[i32; 2]> = Some([-600, 540]);
+
+/// Liquidity in two ranges that our own swaps earn fees in and leave.
+fn in_ranges(script: &mut Script) {
+    let near = Some([-60, 0]);
+    let mut settle = |operation| script.settle("uniswap", operation);
+    settle(add_liquidity(
+        "ranges",
+        WIDE,
+        &["20", "21.987654321012345678"],
+    ));
+    settle(add_liquidity("ranges", near, &["5", "5"]));
+    settle(swap("ranges", ["WETH", "weETH"], "7.123456789", "0"));
+    settle(swap("ranges", ["weETH", "WETH"], "11", "0"));
+    settle(collect_fees("ranges", WIDE));
+    settle(add_liquidity("ranges", WIDE, &["1", "1"]));
+    settle(swap("ranges", ["WETH", "weETH"], "4", "0"));
+    settle(remove_liquidity(
+        "ranges",
+        WIDE,
+        "123.456789012345678901",
+        &["0.1", "0"],
+    ));
+    settle(remove_liquidity("ranges", near, "1", &["0", "0"]));
+    settle(collect_fees("ranges", near));
+    script.wait(2);
+    script.settle("uniswap", swap("ranges", ["weETH", "WETH"], "2", "0"));
+}
+
+/// Pool tokens from a deposit out of proportion, fees, and a part of them back.
+fn in_three(script: &mut Script) {
+    let mut settle = |operation| script.settle("curve", operation);
+    settle(add_liquidity("three", None, &["30", "0", "40.123456"]));
+    settle(swap("three", ["weETH", "WETH"], "60", "0"));
+    settle(add_liquidity("three", None, &["1", "1", "1"]));
+    settle(swap("three", ["WETH", "USDC"], "30", "0"));
+    settle(remove_liquidity(
+        "three",
+        None,
+        "12.345678901234567891",
+        &["1", "1", "1"],
+    ));
+    script.wait(26);
+    script.settle("curve", swap("three", ["USDC", "weETH"], "2", "0"));
+    script.settle(
+        "curve",
+        remove_liquidity("three", None, "50", &["0", "0", "0"]),
+    );
+}
 
 fn one_swap(units: &str) -> Operation {
     atomic(&[("uniswap", swap("WETHUSDT", ["WETH", "USDT"], units, "0"))])

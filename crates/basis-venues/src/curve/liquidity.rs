@@ -1,0 +1,133 @@
+//! Our pool tokens of a Curve StableSwap pool over a given state.
+//!
+//! Fees of exchanges stay in the pool's balances, so that what our tokens stand for grows by them.
+
+use basis_core::num::uint256::{amount_of, mul_div_floor, units_of};
+use basis_core::num::{Fixed18, Quantity, Rounding, U256};
+use basis_core::protocol::curve_stableswap::{Exchange, PerCoin, StableSwapError, Template};
+use basis_core::protocol::gas::GasOperation;
+use basis_core::types::Label;
+
+use super::state::{Opened, StablePool, refused};
+use crate::chain::Refusal;
+use crate::pools::{Moved, Scope, Stake};
+
+impl Opened {
+    fn amounts(&self, units: &PerCoin) -> Result<Vec<Quantity>, Refusal> {
+        let pairs = units.iter().zip(&self.decimals);
+        pairs
+            .map(|(units, decimals)| {
+                Ok(Quantity::new(amount_of(*units, *decimals, Rounding::Down)?))
+            })
+            .collect()
+    }
+}
+
+impl StablePool {
+    /// Our pool tokens, if we have any.
+    pub(crate) fn stakes(&self, name: Label) -> Result<Vec<Stake>, Refusal> {
+        let Some(opened) = self.opened.as_ref().filter(|_| !self.ours.is_zero()) else {
+            return Ok(Vec::new());
+        };
+        // A copy is burnt.
+        let mut pool = opened.pool;
+        let nothing = vec![U256::ZERO; opened.decimals.len()];
+        let paid = pool.remove_liquidity(self.ours, &nothing);
+        let paid = paid.map_err(|e| refused(name, &e))?;
+        Ok(vec![Stake {
+            ticks: None,
+            liquidity: tokens(self.ours)?,
+            units: opened.amounts(&paid)?,
+            owed: Vec::new(),
+        }])
+    }
+
+    /// What of an exchange's fee, in coin `to`, went to our tokens; with the coin's place.
+    pub(super) fn earned(
+        &self,
+        opened: &Opened,
+        to: usize,
+        exchange: &Exchange,
+    ) -> Result<Option<(usize, Quantity)>, Refusal> {
+        if self.ours.is_zero() || !self.own_size() {
+            return Ok(None);
+        }
+        let kept = exchange.fee.saturating_sub(exchange.admin_fee);
+        let share = mul_div_floor(kept, self.ours, opened.pool.lp_supply())?;
+        let decimals = opened.decimals.get(to).copied().unwrap_or_default();
+        let amount = amount_of(share, decimals, Rounding::Down)?;
+        Ok(Some((to, Quantity::new(amount))))
+    }
+
+    /// Deposits exactly `amounts`, as `add_liquidity`.
+    pub(crate) fn add(
+        &mut self,
+        scope: Scope<'_, '_>,
+        amounts: &[Quantity],
+    ) -> Result<Moved, Refusal> {
+        let wrong = |e: StableSwapError| refused(scope.name, &e);
+        let mut opened = self.open(scope)?;
+        let mut units = Vec::with_capacity(amounts.len());
+        for (asset, amount) in scope.assets.iter().zip(amounts) {
+            units.push(if amount.is_positive() {
+                scope.transaction.units(*asset, *amount)?
+            } else {
+                U256::ZERO
+            });
+        }
+        let deposit = opened
+            .pool
+            .add_liquidity(&units, U256::ZERO)
+            .map_err(wrong)?;
+        if deposit.minted.is_zero() {
+            return Err(Refusal::invalid(format!(
+                "pool {}: the amounts are so little that it mints no pool token for them",
+                scope.name
+            )));
+        }
+        self.ours = self.ours.saturating_add(deposit.minted);
+        self.opened = Some(Box::new(opened));
+        Ok(Moved {
+            liquidity: tokens(deposit.minted)?,
+            amounts: amounts.to_vec(),
+            gas: GasOperation::CurveAddLiquidity.gas(),
+        })
+    }
+
+    /// Burns pool tokens for the same part of every coin, as `remove_liquidity`.
+    pub(crate) fn remove(
+        &mut self,
+        scope: Scope<'_, '_>,
+        liquidity: Quantity,
+    ) -> Result<Moved, Refusal> {
+        let wrong = |e: StableSwapError| refused(scope.name, &e);
+        let mut opened = self.open(scope)?;
+        let burnt = units_of(liquidity.get(), Fixed18::DECIMALS, Rounding::Down)?;
+        let nothing = vec![U256::ZERO; opened.decimals.len()];
+        let paid = opened
+            .pool
+            .remove_liquidity(burnt, &nothing)
+            .map_err(wrong)?;
+        if opened.pool.parameters().template == Template::StableSwapNg {
+            // What the contract does at the end of a withdrawal; the fees were never the pool's.
+            opened.pool.withdraw_admin_fees();
+        }
+        let amounts = opened.amounts(&paid)?;
+        self.ours = self.ours.saturating_sub(burnt);
+        self.opened = Some(Box::new(opened));
+        Ok(Moved {
+            liquidity,
+            amounts,
+            gas: GasOperation::CurveRemoveLiquidity.gas(),
+        })
+    }
+}
+
+/// Pool tokens as a quantity; they have 18 decimals.
+fn tokens(units: U256) -> Result<Quantity, Refusal> {
+    Ok(Quantity::new(amount_of(
+        units,
+        Fixed18::DECIMALS,
+        Rounding::Down,
+    )?))
+}

@@ -1,0 +1,481 @@
+//! Our liquidity in pools that have a state.
+//!
+//! A position is reported by what its pool says of it now: its liquidity, what burning all of it would
+//! pay of each asset, what it may collect. An operation compares that before and after. What moved
+//! on purpose is a `transfer` between wallet and position; beside it
+//!
+//! - one asset turned into another (a swap of ours moved the price, a deposit was out of proportion) is
+//!   `trade` lines without a quantity: what came carries the worth of what left;
+//! - fees that swaps earned are `liquidity_fee`: to collect at Uniswap, in the units at Curve;
+//! - units that the pool's rounding moves alone are `fee`.
+//!
+//! Lines of the position are in the account `<venue>.<pool>`.
+
+use basis_core::error::Rejection;
+use basis_core::execution::Position;
+use basis_core::instruction::{AddLiquidity, CollectFees, RemoveLiquidity};
+use basis_core::ledger::EntryKind;
+use basis_core::num::{Quantity, Rounding, Value};
+use basis_core::types::{Account, Asset, Item, Label, TickRange};
+
+use super::{Model, Pool, SimulatedDex};
+use crate::chain::{Refusal, Transaction};
+
+/// A position of ours, as its pool has it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stake {
+    /// Its range, where positions have one.
+    pub(crate) ticks: Option<TickRange>,
+    /// The contract's integer ÷ 10^18, or pool tokens.
+    pub(crate) liquidity: Quantity,
+    /// What burning all of it would pay, in the pool's order.
+    pub(crate) units: Vec<Quantity>,
+    /// Fees to collect, in the pool's order; empty where fees are not collected.
+    pub(crate) owed: Vec<Quantity>,
+}
+
+/// What an operation moved on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// Liquidity or pool tokens, > 0.
+    pub(crate) liquidity: Quantity,
+    /// Units of each asset, in the pool's order.
+    pub(crate) amounts: Vec<Quantity>,
+    /// Gas of the transaction.
+    pub(crate) gas: u64,
+}
+
+/// What a pool's own code looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a, 'b> {
+    /// The pool's name.
+    pub(crate) name: Label,
+    /// Its assets, in its order.
+    pub(crate) assets: &'a [Asset],
+    /// Decimals and market data.
+    pub(crate) transaction: &'a Transaction<'b>,
+}
+
+impl Pool {
+    /// The account that holds our positions in it.
+    fn account(&self, dex: &SimulatedDex) -> Account {
+        Account::new(dex.venue, self.name)
+    }
+
+    /// Our positions, in order of their ranges.
+    pub(super) fn stakes(&self) -> Result<Vec<Stake>, Refusal> {
+        match &self.model {
+            Model::Bars(_) => Ok(Vec::new()),
+            Model::Ranges(pool) => pool.stakes(self.name),
+            Model::Stable(pool) => pool.stakes(self.name),
+        }
+    }
+
+    fn stake(&self, ticks: Option<TickRange>) -> Result<Stake, Refusal> {
+        let found = self.stakes()?.into_iter().find(|s| s.ticks == ticks);
+        Ok(found.unwrap_or_else(|| Stake {
+            ticks,
+            liquidity: Quantity::ZERO,
+            units: vec![Quantity::ZERO; self.assets.len()],
+            owed: Vec::new(),
+        }))
+    }
+
+    /// Refuses a pool that has no state, or one that we do not move.
+    fn check_state(&self) -> Result<(), Refusal> {
+        let own_size = match &self.model {
+            Model::Bars(bars) => {
+                return Err(Refusal::invalid(format!(
+                    "pool {} is known by the prices of {} alone, which say nothing of its liquidity; give \
+                     a state in the settings (model: state)",
+                    self.name, bars.series
+                )));
+            }
+            Model::Ranges(pool) => pool.own_size(),
+            Model::Stable(pool) => pool.own_size(),
+        };
+        if own_size {
+            return Ok(());
+        }
+        Err(Refusal::invalid(format!(
+            "pool {} has own_size: false, so nothing of ours moves it and liquidity would earn nothing; \
+             set own_size: true in its settings",
+            self.name
+        )))
+    }
+
+    /// The range in the form that the pool has positions in.
+    fn ticks(&self, ticks: Option<(i32, i32)>) -> Result<Option<TickRange>, Refusal> {
+        match (&self.model, ticks) {
+            (Model::Ranges(pool), Some(ticks)) => {
+                let ticks = TickRange::from(ticks);
+                pool.check_range(self.name, ticks)?;
+                Ok(Some(ticks))
+            }
+            (Model::Ranges(_), None) => Err(Refusal::invalid(format!(
+                "pool {} has positions between two ticks, and none are given; write \
+                 \"ticks\":[lower,upper]",
+                self.name
+            ))),
+            (_, Some((lower, upper))) => Err(Refusal::invalid(format!(
+                "pool {} has no ticks, and {lower} to {upper} are given; leave `ticks` out",
+                self.name
+            ))),
+            (_, None) => Ok(None),
+        }
+    }
+
+    /// Refuses another number of amounts than the pool has assets, and amounts below zero.
+    fn check_amounts(&self, what: &str, amounts: &[Quantity]) -> Result<(), Refusal> {
+        if amounts.len() != self.assets.len() {
+            return Err(Refusal::invalid(format!(
+                "pool {} has {} assets ({}; ETH goes in as WETH), {what} has {}; give one for each, in \
+                 this order",
+                self.name,
+                self.assets.len(),
+                self.assets_text(),
+                amounts.len()
+            )));
+        }
+        for (amount, asset) in amounts.iter().zip(&self.assets) {
+            if amount.is_negative() {
+                return Err(Refusal::invalid(format!(
+                    "pool {}: {what} of {amount} {asset} is below zero",
+                    self.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The pool's liquidity as an asset, for refusals.
+    fn token(&self) -> Result<Asset, Refusal> {
+        Asset::new(self.name.as_str()).map_err(|e| Refusal::invalid(e.to_string()))
+    }
+
+    fn items(&self, ticks: Option<TickRange>) -> Vec<Item> {
+        let item = |asset: &Asset| Item::Liquidity {
+            asset: *asset,
+            ticks,
+        };
+        self.assets.iter().map(item).collect()
+    }
+
+    /// Our holdings here, as the venue reports them.
+    pub(super) fn positions(
+        &self,
+        dex: &SimulatedDex,
+        positions: &mut Vec<Position>,
+    ) -> Result<(), Refusal> {
+        let stakes = self.stakes()?;
+        let account = self.account(dex);
+        let mut owed = vec![Quantity::ZERO; self.assets.len()];
+        for stake in &stakes {
+            for (item, units) in self.items(stake.ticks).into_iter().zip(&stake.units) {
+                positions.push(Position::scaled(account, item, stake.liquidity, *units));
+            }
+            for (sum, owed) in owed.iter_mut().zip(&stake.owed) {
+                *sum = sum.add(*owed)?;
+            }
+        }
+        if !stakes.is_empty() {
+            for (asset, owed) in self.assets.iter().zip(owed) {
+                positions.push(Position::new(account, Item::Asset(*asset), owed));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SimulatedDex {
+    /// The pool of this name, taken out by its place.
+    pub(super) fn place_of(&self, name: Label) -> Result<usize, Refusal> {
+        let at = self.pools.iter().position(|pool| pool.name == name);
+        at.ok_or_else(|| self.unknown(name))
+    }
+
+    fn liquid(&self, name: Label) -> Result<(usize, &Pool, Account), Refusal> {
+        let at = self.place_of(name)?;
+        let pool = self.pools.get(at).ok_or_else(|| self.unknown(name))?;
+        pool.check_state()?;
+        Ok((at, pool, pool.account(self)))
+    }
+
+    pub(super) fn add_liquidity(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        ask: &AddLiquidity,
+    ) -> Result<(), Refusal> {
+        let (at, pool, account) = self.liquid(ask.pool)?;
+        let ticks = pool.ticks(ask.ticks)?;
+        pool.check_amounts("amounts", &ask.amounts)?;
+        for (asset, amount) in pool.assets.iter().zip(&ask.amounts) {
+            if amount.is_positive() {
+                transaction.units(*asset, *amount)?;
+            }
+        }
+        if ask.amounts.iter().all(|amount| amount.is_zero()) {
+            return Err(Refusal::invalid(format!(
+                "pool {}: nothing would be added; give more than zero of {}",
+                ask.pool,
+                pool.assets_text()
+            )));
+        }
+        let minimum = Quantity::new(ask.minimum_liquidity);
+        if minimum.is_negative() {
+            let text = format!(
+                "pool {}: minimum_liquidity {minimum} is below zero",
+                ask.pool
+            );
+            return Err(Refusal::invalid(text));
+        }
+        let before = pool.stake(ticks)?;
+        let (token, too_little) = (pool.token()?, self.words.added);
+        let pool = self
+            .pools
+            .get_mut(at)
+            .ok_or_else(|| unreachable(ask.pool))?;
+        let scope = Scope {
+            name: pool.name,
+            assets: &pool.assets,
+            transaction,
+        };
+        let moved = match (&mut pool.model, ticks) {
+            (Model::Ranges(ranges), Some(ticks)) => ranges.add(scope, ticks, &ask.amounts)?,
+            (Model::Stable(stable), _) => stable.add(scope, &ask.amounts)?,
+            _ => return Err(unreachable(ask.pool)),
+        };
+        if moved.liquidity < minimum {
+            let reason = Rejection::BelowMinimum {
+                what: "liquidity",
+                asset: token,
+                value: moved.liquidity,
+                minimum,
+            };
+            return Err(Refusal::rejected(reason, too_little));
+        }
+        let items = pool.items(ticks);
+        for (asset, amount) in pool.assets.iter().zip(&moved.amounts) {
+            if !amount.is_zero() {
+                transaction.pay(*asset, *amount)?;
+            }
+        }
+        for (item, amount) in items.iter().zip(&moved.amounts) {
+            transaction.book(
+                EntryKind::Transfer,
+                account,
+                *item,
+                moved.liquidity,
+                *amount,
+            )?;
+        }
+        let mut rest = difference(&pool.stake(ticks)?.units, &before.units)?;
+        rest = difference(&rest, &moved.amounts)?;
+        turn(transaction, account, &items, &rest)?;
+        transaction.spend_gas(moved.gas);
+        Ok(())
+    }
+
+    pub(super) fn remove_liquidity(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        ask: &RemoveLiquidity,
+    ) -> Result<(), Refusal> {
+        let (at, pool, account) = self.liquid(ask.pool)?;
+        let ticks = pool.ticks(ask.ticks)?;
+        pool.check_amounts("minimum_out", &ask.minimum_out)?;
+        let liquidity = Quantity::new(ask.liquidity);
+        if !liquidity.is_positive() {
+            return Err(Refusal::invalid(format!(
+                "pool {}: {liquidity} is no liquidity to remove; it must be above zero",
+                ask.pool
+            )));
+        }
+        let before = pool.stake(ticks)?;
+        if liquidity > before.liquidity {
+            let reason = Rejection::InsufficientBalance {
+                asset: pool.token()?,
+                needed: liquidity,
+                available: before.liquidity,
+            };
+            return Err(Refusal::rejected(reason, None));
+        }
+        let too_little = self.words.removed;
+        let pool = self
+            .pools
+            .get_mut(at)
+            .ok_or_else(|| unreachable(ask.pool))?;
+        let scope = Scope {
+            name: pool.name,
+            assets: &pool.assets,
+            transaction,
+        };
+        let moved = match (&mut pool.model, ticks) {
+            (Model::Ranges(ranges), Some(ticks)) => ranges.remove(scope, ticks, liquidity)?,
+            (Model::Stable(stable), _) => stable.remove(scope, liquidity)?,
+            _ => return Err(unreachable(ask.pool)),
+        };
+        let minima = ask.minimum_out.iter().zip(&pool.assets);
+        for (amount, (minimum, asset)) in moved.amounts.iter().zip(minima) {
+            if amount < minimum {
+                let reason = Rejection::BelowMinimum {
+                    what: "withdrawal of liquidity",
+                    asset: *asset,
+                    value: *amount,
+                    minimum: *minimum,
+                };
+                return Err(Refusal::rejected(reason, too_little));
+            }
+        }
+        let items = pool.items(ticks);
+        let mut rest = difference(&pool.stake(ticks)?.units, &before.units)?;
+        for (place, (item, amount)) in rest.iter_mut().zip(items.iter().zip(&moved.amounts)) {
+            let (quantity, units) = (moved.liquidity.neg()?, amount.neg()?);
+            transaction.book(EntryKind::Transfer, account, *item, quantity, units)?;
+            *place = place.add(*amount)?;
+        }
+        for (asset, amount) in pool.assets.iter().zip(&moved.amounts) {
+            if !amount.is_zero() {
+                transaction.receive(*asset, *amount)?;
+            }
+        }
+        turn(transaction, account, &items, &rest)?;
+        transaction.spend_gas(moved.gas);
+        Ok(())
+    }
+
+    pub(super) fn collect_fees(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        ask: &CollectFees,
+    ) -> Result<(), Refusal> {
+        let (at, pool, account) = self.liquid(ask.pool)?;
+        let ticks = pool.ticks(ask.ticks)?;
+        let pool = self
+            .pools
+            .get_mut(at)
+            .ok_or_else(|| unreachable(ask.pool))?;
+        let scope = Scope {
+            name: pool.name,
+            assets: &pool.assets,
+            transaction,
+        };
+        let (Model::Ranges(ranges), Some(ticks)) = (&mut pool.model, ticks) else {
+            return Err(unreachable(ask.pool));
+        };
+        let (amounts, gas) = ranges.collect(scope, ticks)?;
+        for (asset, amount) in pool.assets.iter().zip(amounts) {
+            if !amount.is_zero() {
+                let (kind, item, units) = (EntryKind::Transfer, Item::Asset(*asset), amount.neg()?);
+                transaction.book(kind, account, item, units, units)?;
+                transaction.receive(*asset, amount)?;
+            }
+        }
+        transaction.spend_gas(gas);
+        Ok(())
+    }
+
+    /// Books what a swap did to our positions in the pool at `at`: `earned` is what the swap's fee
+    /// added to the units of one asset, by its place.
+    pub(super) fn swapped(
+        &self,
+        transaction: &mut Transaction<'_>,
+        at: usize,
+        before: &[Stake],
+        earned: Option<(usize, Quantity)>,
+    ) -> Result<(), Refusal> {
+        let Some(pool) = self.pools.get(at) else {
+            return Ok(());
+        };
+        let account = pool.account(self);
+        for (before, after) in before.iter().zip(pool.stakes()?) {
+            let items = pool.items(after.ticks);
+            let mut rest = difference(&after.units, &before.units)?;
+            if let Some((place, fee)) = earned.filter(|(_, fee)| !fee.is_zero())
+                && let (Some(rest), Some(item)) = (rest.get_mut(place), items.get(place))
+            {
+                let (kind, nothing) = (EntryKind::LiquidityFee, Quantity::ZERO);
+                transaction.book(kind, account, *item, nothing, fee)?;
+                *rest = rest.sub(fee)?;
+            }
+            turn(transaction, account, &items, &rest)?;
+            let fees = difference(&after.owed, &before.owed)?;
+            for (asset, fee) in pool.assets.iter().zip(fees) {
+                if !fee.is_zero() {
+                    let (kind, item) = (EntryKind::LiquidityFee, Item::Asset(*asset));
+                    transaction.book(kind, account, item, fee, fee)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pool that was found a moment ago is gone; never seen.
+fn unreachable(name: Label) -> Refusal {
+    Refusal::invalid(format!(
+        "pool {name} has no liquidity positions of this form"
+    ))
+}
+
+fn difference(after: &[Quantity], before: &[Quantity]) -> Result<Vec<Quantity>, Refusal> {
+    let pairs = after.iter().zip(before);
+    Ok(pairs
+        .map(|(after, before)| after.sub(*before))
+        .collect::<Result<_, _>>()?)
+}
+
+/// Books changes of units that no amount explains: `trade` lines where some came for what left, which
+/// cancel out; `fee` lines where rounding moved units one way only.
+fn turn(
+    transaction: &mut Transaction<'_>,
+    account: Account,
+    items: &[Item],
+    changes: &[Quantity],
+) -> Result<(), Refusal> {
+    let came = changes.iter().filter(|units| units.is_positive()).count();
+    let left = changes.iter().any(|units| units.is_negative());
+    if came == 0 || !left {
+        for (item, units) in items.iter().zip(changes) {
+            if !units.is_zero() {
+                transaction.book(EntryKind::Fee, account, *item, Quantity::ZERO, *units)?;
+            }
+        }
+        return Ok(());
+    }
+    let worths = items.iter().zip(changes).map(|(item, units)| {
+        let worth = item.asset().map(|asset| transaction.worth(asset, *units));
+        worth.unwrap_or(Ok(Value::ZERO))
+    });
+    let worths = worths.collect::<Result<Vec<_>, _>>()?;
+    let (mut given, mut taken) = (Value::ZERO, Value::ZERO);
+    for worth in &worths {
+        if worth.is_negative() {
+            given = given.sub(*worth)?;
+        } else {
+            taken = taken.add(*worth)?;
+        }
+    }
+    let (mut open, mut coming) = (given, came);
+    for ((item, units), worth) in items.iter().zip(changes).zip(worths) {
+        if units.is_zero() {
+            continue;
+        }
+        let mut value = worth;
+        if units.is_positive() {
+            coming = coming.saturating_sub(1);
+            // The last takes what the roundings before it left.
+            value = if coming == 0 || taken.is_zero() {
+                open
+            } else {
+                let part = given
+                    .get()
+                    .mul_div(worth.get(), taken.get(), Rounding::HalfEven)?;
+                Value::new(part)
+            };
+            open = open.sub(value)?;
+        }
+        transaction.trade_scaled((account, *item), (Quantity::ZERO, *units), value)?;
+    }
+    Ok(())
+}
