@@ -30,8 +30,8 @@ from risk import Risk
 getcontext().prec = 60
 ZERO, ONE = Decimal(0), Decimal(1)
 DOLLARS = ("USDT", "USDC", "DAI", "USD")
-BUCKETS = ("price", "basis", "funding", "interest", "borrow_cost", "staking_yield", "rewards", "liquidity_fees", "slippage", "fees",
-           "gas", "transfer_cost", "liquidation")
+BUCKETS = ("price", "basis", "funding", "interest", "borrow_cost", "staking_yield", "rewards",
+           "liquidity_fees", "slippage", "fees", "gas", "transfer_cost", "liquidation")
 KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "staking_yield",
                "borrow_cost": "borrow_cost", "reward": "rewards", "liquidity_fee": "liquidity_fees", "gas": "gas",
                "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
@@ -363,7 +363,7 @@ SIDES = ("long", "short")
 
 def is_position(item):
     """venue:kind:SYMBOL, or venue:kind:SYMBOL:side in hedge mode."""
-    return item.count(":") >= 2
+    return item.count(":") >= 2 and not item.startswith("liquidity:")
 
 
 def contract(item):

@@ -424,7 +424,7 @@ class Chain:
             check("chain: transactions", line.number, "instant", row["timestamp"], line.row["timestamp"])
             check("chain: transactions", line.number, "it is mined at its step", self.now, line.at)
             check("chain: transactions", line.number, "kind of a transaction's line", True, line.kind in
-                  ("trade", "transfer", "fee", "gas", "interest", "borrow_cost", "rebase"))
+                  ("trade", "transfer", "fee", "gas", "interest", "borrow_cost", "rebase", "liquidity_fee"))
         worth = sum((line.value for line in lines if line.kind == "trade"), ZERO)
         check("chain: transactions", first.number, "its exchanges cancel out", ZERO, worth)
         check("chain: gas", first.number, "one gas line, the last", ["gas"], [line.kind for line in lines if line.kind == "gas"])

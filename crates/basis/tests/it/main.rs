@@ -17,6 +17,7 @@ mod hedge_mode;
 mod instruct;
 mod isolated;
 mod leveraged;
+mod liquidity;
 mod market_neutral;
 mod minutes;
 mod next_open;

@@ -1,0 +1,233 @@
+//! Liquidity in pools through factory, engine and tight loop, to a run directory that the auditor
+//! agrees with: added, moved by our own swaps, its fees collected, removed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use basis::assembly::World;
+use basis::config::environment::Environment;
+use basis::config::layers::{self, Request};
+use basis::core::error::ComponentError;
+use basis::core::executor::PollOnce;
+use basis::core::instruction::Operation;
+use basis::core::ledger::EntryKind;
+use basis::core::num::{Rate, Value};
+use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
+use basis::core::types::{RunId, Span, Timestamp, Venue};
+use basis::data::synthetic::{SyntheticSpec, synthetic};
+use basis::engine::result::RunResult;
+use basis::engine::strategy::{Context, Decision, Strategy};
+use basis::engine::{Engine, EngineParts};
+use basis::output::{Format, OutputContext, RunWriter, Timing};
+use basis::venues::registry::Registry;
+use serde_json::{Value as Json, json};
+
+use crate::runner::{Scratch, agrees};
+
+const HOURS: i64 = 40;
+
+const RANGES: &str = "venue_settings.uniswap.pools={ ranges: { model: state, assets: [WETH, weETH], \
+    fee: 3000, tick_spacing: 60, price: 0.95, \
+    ranges: [{ lower: -12000, upper: 12000, liquidity: \"3000000000000000000000\" }] } }";
+
+const STABLE: &str = "venue_settings.curve.pools={ pair: { model: state, assets: [weETH, WETH], \
+    fee: 4000000, a: 200, balances: [500, 520], rates: [staking_rate.etherfi.weETH_ETH, 1] } }";
+
+fn hour(number: i64) -> Timestamp {
+    let start = SyntheticSpec::default().start;
+    start.plus(Span::from_hours(number))
+}
+
+fn leg(venue: &str, operation: Json) -> Leg {
+    let operation: Operation = serde_json::from_value(operation).unwrap();
+    Leg::new(Venue::new(venue).unwrap(), operation)
+}
+
+fn swap(pool: &str, way: [&str; 2], amount: &str) -> Json {
+    json!({ "swap": { "pool": pool, "asset_in": way[0], "asset_out": way[1], "amount_in": amount,
+        "minimum_out": "0" } })
+}
+
+/// Plays one leg at each of its hours.
+#[derive(Debug)]
+struct Script(VecDeque<(Timestamp, Leg)>);
+
+impl Strategy for Script {
+    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
+        let due = self
+            .0
+            .front()
+            .is_some_and(|(at, _)| *at <= context.view.now());
+        let Some((_, leg)) = due.then(|| self.0.pop_front()).flatten() else {
+            return Ok(Decision::Hold);
+        };
+        Ok(Decision::Act(Plan {
+            action: Action::EntryFull,
+            reason: "test",
+            blocks: vec![Block {
+                legs: vec![leg],
+                failure_policy: FailurePolicy::Halt,
+            }],
+        }))
+    }
+
+    fn exit(&mut self, _: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
+        Ok(None)
+    }
+
+    fn deleverage(
+        &mut self,
+        _: &Context<'_>,
+        _: Venue,
+        _: Rate,
+    ) -> Result<Option<Plan>, ComponentError> {
+        Ok(None)
+    }
+
+    fn completed(&mut self, _: u64, _: bool) {}
+}
+
+fn script() -> Script {
+    let ticks = json!([-1200, 600]);
+    let exactly = |units: &str| json!({ "exactly": units });
+    let add = |amounts: Json| json!({ "pool": "ranges", "amounts": amounts, "ticks": ticks, "minimum_liquidity": "1" });
+    let remove = |liquidity: &str| {
+        json!({ "remove_liquidity": { "pool": "ranges", "liquidity": liquidity, "ticks": ticks,
+            "minimum_out": ["0", "0"] } })
+    };
+    let collect = json!({ "collect_fees": { "pool": "ranges", "ticks": ticks } });
+    let step = |venue: &str, mut operation: Json| {
+        operation["venue"] = json!(venue);
+        operation
+    };
+    let group = json!({ "atomic": [
+        step("uniswap", swap("ranges", ["WETH", "weETH"], "2")),
+        step("uniswap", json!({ "add_liquidity": add(json!(["1", "1"])) })),
+        step("curve", swap("pair", ["weETH", "WETH"], "1")),
+        step("uniswap", collect.clone()),
+    ]});
+    let wrap =
+        json!({ "wrap": { "asset_in": "ETH", "asset_out": "WETH", "amount": exactly("40") } });
+    let stake =
+        json!({ "stake": { "asset_in": "ETH", "asset_out": "weETH", "amount": exactly("40") } });
+    let deposit = json!({ "add_liquidity": { "pool": "pair", "amounts": ["10", "3"],
+        "minimum_liquidity": "13" } });
+    let withdraw = |liquidity: &str| {
+        json!({ "remove_liquidity": { "pool": "pair", "liquidity": liquidity,
+            "minimum_out": ["0", "0"] } })
+    };
+    let legs = [
+        ("wallet", wrap),
+        ("etherfi", stake),
+        (
+            "uniswap",
+            json!({ "add_liquidity": add(json!(["10", "10"])) }),
+        ),
+        ("uniswap", swap("ranges", ["WETH", "weETH"], "5.123456789")),
+        ("curve", deposit),
+        ("uniswap", swap("ranges", ["weETH", "WETH"], "9")),
+        ("curve", swap("pair", ["weETH", "WETH"], "8.5")),
+        ("uniswap", collect),
+        ("curve", swap("pair", ["WETH", "weETH"], "3")),
+        ("uniswap", remove("20")),
+        ("instadapp", group),
+        ("curve", withdraw("6.5")),
+    ];
+    let at = (1..).map(|number| hour(3 * number));
+    let legs = legs
+        .into_iter()
+        .map(|(venue, operation)| leg(venue, operation));
+    Script(at.zip(legs).collect())
+}
+
+/// Runs the script over the synthetic market and leaves its directory at `out`.
+fn run(out: &Path) -> RunResult {
+    let registry = Registry::builtin();
+    let sets = [RANGES, STABLE, "data.gaps=hold", "risk.net_delta_halt=10"].map(str::to_owned);
+    let request = Request {
+        mode: "eth_staking_only",
+        sets: &sets,
+        ..Request::default()
+    };
+    let environment = Environment::from_pairs(BTreeMap::new(), &registry);
+    let resolved = layers::resolve(&request, &environment, &registry).unwrap();
+    let setup = resolved.setup.with_range(hour(0), hour(HOURS));
+    let data = Arc::new(synthetic(&SyntheticSpec {
+        bars: usize::try_from(HOURS).unwrap(),
+        ..SyntheticSpec::default()
+    }));
+    let series: Vec<_> = setup.wanted_series().unwrap();
+    let known: Vec<_> = data.ids().collect();
+    let series: Vec<_> = series.into_iter().filter(|id| known.contains(id)).collect();
+    let world = World::new(hour(0), Arc::clone(setup.rules()));
+    let created = world.create_interfaces(&registry, &setup).unwrap();
+    let parts = EngineParts {
+        config: setup.run().clone(),
+        data,
+        rules: Arc::clone(setup.rules()),
+        interfaces: created.interfaces,
+        executor: Box::new(PollOnce),
+        clock: world.clock,
+        journal: None,
+        events: world.events,
+        positions: world.positions,
+        transit: world.transit,
+    };
+    let engine = Engine::with_strategy(parts, &series, Box::new(script())).unwrap();
+    let mut writer = RunWriter::create(out, setup.run().share_class, Format::Csv).unwrap();
+    let result = engine.run_into(&mut writer, &mut |_| {}).unwrap();
+    let context = OutputContext {
+        config_yaml: setup.config_yaml().to_owned(),
+        config_hash: setup.config_hash().to_owned(),
+        run_id: RunId::from_number(1),
+        timing: Timing::default(),
+        versions: Vec::new(),
+    };
+    writer.finish(&result, &context).unwrap();
+    result
+}
+
+#[test]
+fn liquidity_is_added_moved_collected_and_removed_without_a_residual() {
+    let dir = Scratch::new();
+    let out = dir.path().join("run");
+    let result = run(&out);
+    assert_eq!(result.counts.rejections, 0);
+    let equity = fs::read_to_string(out.join("equity.csv")).unwrap();
+    let mut rows = equity.lines().map(|row| row.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    let column = |name: &str| header.iter().position(|head| *head == name).unwrap();
+    let (residual, fees) = (column("residual"), column("liquidity_fees"));
+    let bound = Value::literal("0.000000000001");
+    let mut earned = Value::ZERO;
+    for row in rows {
+        let left: Value = row[residual].parse().unwrap();
+        assert!(left.abs().unwrap() < bound, "{row:?}");
+        earned = earned.add(row[fees].parse().unwrap()).unwrap();
+    }
+    assert!(earned.is_positive());
+    let ledger = fs::read_to_string(out.join("ledger.csv")).unwrap();
+    for kind in [
+        EntryKind::LiquidityFee,
+        EntryKind::Trade,
+        EntryKind::Transfer,
+    ] {
+        let line = |line: &str| line.contains("liquidity:") && line.contains(kind.as_str());
+        let own = |line: &str| line.contains("uniswap.ranges,WETH,");
+        assert!(ledger.lines().any(|l| line(l) || own(l)), "{kind}");
+    }
+    let positions = fs::read_to_string(out.join("positions.csv")).unwrap();
+    let last = positions.lines().last().unwrap().split(',').next().unwrap();
+    for item in [
+        "uniswap.ranges,liquidity:WETH:-1200:600,",
+        "uniswap.ranges,liquidity:weETH:-1200:600,",
+        "curve.pair,liquidity:WETH,",
+        "curve.pair,liquidity:weETH,",
+    ] {
+        let row = format!("{last},{item}");
+        assert!(positions.contains(&row), "{row}");
+    }
+    agrees(&out, None);
+}
