@@ -9,9 +9,10 @@
 use std::path::Path;
 
 use basis_contracts::aave::{self, EMode, ReserveConfig, Version};
-use basis_contracts::abi::{Token, call, tuple};
+use basis_contracts::abi::{Token, call, from_address, tuple};
 use basis_contracts::artifact::{Artifact, installed};
 use basis_contracts::morpho::{self, Irm};
+use basis_contracts::uniswap;
 use basis_contracts::{Address, Evm, U256, args, user};
 use basis_core::protocol::gas::GasOperation;
 use serde_json::Value;
@@ -238,6 +239,55 @@ fn morpho_uses_what_the_table_says() {
     let arguments = [params, me.into(), whole(1).into(), 0_u8.into(), "".into()];
     let gas = used(&mut market.evm, lender, morpho, &signature, &arguments);
     hold(GasOperation::MorphoLiquidate, gas, 5);
+}
+
+/// The position manager is not among the packages: the pool's own calls are a part of what it uses, and
+/// the table's figures for it must leave room for them and not much more.
+#[test]
+fn a_pool_uses_a_part_of_what_the_table_says_of_the_position_manager() {
+    let Some(mut market) = uniswap::Market::new(18, 18) else {
+        return;
+    };
+    let price = U256::from(1) << 96;
+    let pool = market.create_pool(3_000, price);
+    let (others, me, tokens) = (user(0), user(1), whole(1_000).to::<u128>());
+    market.mint(pool, others, -6_000, 6_000, tokens).unwrap();
+    let paid = [market.token0, market.token1].map(|token| token.address);
+    let paid = paid.map(|token| from_address(token).to_be_bytes::<32>());
+    let paid = Token::Bytes(paid.concat());
+    let mint = "mint(address,int24,int24,uint128,bytes)";
+    let minted = args![me, -120_i32, 180_i32, tokens, paid];
+    let evm = &mut market.evm;
+    let first = used(evm, me, pool.address, mint, minted);
+    let more = used(evm, me, pool.address, mint, minted);
+    let limit = U256::from(1) << 90;
+    for (way, amount) in [(true, 5), (false, 7)] {
+        let amount = i128::try_from(whole(amount).to::<u128>()).unwrap();
+        let limit = if way { limit } else { price << 6 };
+        let amount = basis_contracts::I256::try_from(amount).unwrap();
+        market.evm.advance(600);
+        market.swap(pool, others, way, amount, limit).unwrap();
+    }
+    let evm = &mut market.evm;
+    let burn = args![-120_i32, 180_i32, tokens];
+    let burnt = used(evm, me, pool.address, "burn(int24,int24,uint128)", burn);
+    let collect = args![me, -120_i32, 180_i32, u128::MAX, u128::MAX];
+    let signature = "collect(address,int24,int24,uint128,uint128)";
+    let collected = used(evm, me, pool.address, signature, collect);
+    // Beside the pool's own: a token of the position when it is new; its record, read and written; and
+    // with a collection the burn of nothing that credits the fees.
+    for (operation, used, beside) in [
+        (GasOperation::UniswapV3Mint, first, 200_000),
+        (GasOperation::UniswapV3Increase, more, 70_000),
+        (GasOperation::UniswapV3Burn, burnt, 70_000),
+        (GasOperation::UniswapV3Collect, collected, 100_000),
+    ] {
+        let table = operation.gas();
+        assert!(
+            used < table && table <= used + beside,
+            "{operation:?}: {table} in the table, {used} used by the pool"
+        );
+    }
 }
 
 fn integer(value: &Value) -> i64 {

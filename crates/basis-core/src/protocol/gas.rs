@@ -53,6 +53,8 @@ pub enum GasOperation {
     },
     /// `NonfungiblePositionManager.mint` of a new position with its ticks.
     UniswapV3Mint,
+    /// `NonfungiblePositionManager.increaseLiquidity`.
+    UniswapV3Increase,
     /// `NonfungiblePositionManager.decreaseLiquidity`.
     UniswapV3Burn,
     /// `NonfungiblePositionManager.collect`.
@@ -149,7 +151,7 @@ pub struct GasFigure {
 
 impl GasOperation {
     /// Every operation, once.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::EthTransfer,
         Self::Erc20Approve,
         Self::Erc20Transfer,
@@ -157,6 +159,7 @@ impl GasOperation {
         Self::WethWithdraw,
         Self::UniswapV3Swap { ticks_crossed: 0 },
         Self::UniswapV3Mint,
+        Self::UniswapV3Increase,
         Self::UniswapV3Burn,
         Self::UniswapV3Collect,
         Self::CurveExchange2,
@@ -212,6 +215,7 @@ impl GasOperation {
             Self::WethWithdraw => (35_300, GasSource::Measured(WETH9)),
             Self::UniswapV3Swap { ticks_crossed } => return swap(ticks_crossed),
             Self::UniswapV3Mint => (428_000, GasSource::Recorded(NEW_RANGE)),
+            Self::UniswapV3Increase => (185_000, GasSource::Estimated(POSITION_MANAGER)),
             Self::UniswapV3Burn => (190_000, GasSource::Estimated(POSITION_MANAGER)),
             Self::UniswapV3Collect => (150_000, GasSource::Estimated(POSITION_MANAGER)),
             Self::CurveExchange2 => (130_000, GasSource::Estimated("stETH/ETH pool")),
@@ -253,7 +257,8 @@ impl GasOperation {
 
 const WETH9: &str = "WETH9, first use of the slot that is written";
 const NEW_RANGE: &str = "@uniswap/v3-periphery 1.4.4, median of 7 mints, most with new ticks";
-const POSITION_MANAGER: &str = "through the position manager, both tokens paid out";
+const POSITION_MANAGER: &str =
+    "through the position manager: the pool's part, measured, and the manager's own";
 const AAVE_FIRST: &str = "Aave 3.2, first use of the user's slots";
 const AAVE: &str = "Aave 3.2, with collateral and debt open";
 const MORPHO: &str = "@morpho-org/morpho-blue 1.0.0, median";

@@ -118,14 +118,18 @@ impl RangePool {
         }
         let paid = opened.pool.mint(key(ticks), liquidity).map_err(wrong)?;
         let amounts = opened.amounts(paid)?;
-        if let Err(place) = self.ours.binary_search(&ticks) {
-            self.ours.insert(place, ticks);
-        }
+        let gas = match self.ours.binary_search(&ticks) {
+            Ok(_) => GasOperation::UniswapV3Increase,
+            Err(place) => {
+                self.ours.insert(place, ticks);
+                GasOperation::UniswapV3Mint
+            }
+        };
         self.opened = Some(opened);
         Ok(Moved {
             liquidity: quantity(name, liquidity)?,
             amounts,
-            gas: GasOperation::UniswapV3Mint.gas(),
+            gas: gas.gas(),
         })
     }
 

@@ -26,6 +26,7 @@ use super::market::{Source, covered};
 use super::{Session, schema};
 use crate::assembly::World;
 use crate::config::dates::{self, End};
+use crate::config::layers::Template;
 use crate::config::{embedded, listed, read_file, yaml};
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +49,9 @@ pub(super) struct Arguments {
     /// What an account holds before, as `spot:USDT=10000`; may be repeated.
     #[arg(long = "balance", value_name = "ACCOUNT:ASSET=QTY")]
     balances: Vec<String>,
+    /// A setting of a venue, as `venue_settings.curve.pools={...}`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
     /// Print the JSON Schema of the instructions the venue takes, and execute nothing.
     #[arg(long)]
     schema: bool,
@@ -110,6 +114,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         driver.venue
     };
     let balances = balances(&arguments.balances, holder, &rules)?;
+    let settings = settings(&arguments.sets, &driver, session)?;
     let source = Source::choose(arguments.data.as_deref(), session);
     source.announce(session);
     session.warn_of_environment();
@@ -119,11 +124,13 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let mut others = Vec::new();
     for other in session.registry.all().filter(|_| is_on_chain(&driver)) {
         if other.venue != driver.venue && is_on_chain(other) {
-            let balances = balances_at(other.venue, holder, &balances);
-            others.push(create(&world, other, &balances, session)?);
+            let mut section = balances_at(other.venue, holder, &balances);
+            overlay(&mut section, &settings, other.venue);
+            others.push(create(&world, other, &section, session)?);
         }
     }
-    let own = balances_at(driver.venue, holder, &balances);
+    let mut own = balances_at(driver.venue, holder, &balances);
+    overlay(&mut own, &settings, driver.venue);
     let mut interface = create(&world, &driver, &own, session)?;
     let outcome = drive(
         &mut PollOnce,
@@ -146,6 +153,46 @@ fn balances_at(venue: Venue, holder: Venue, balances: &Node) -> Node {
         balances.clone()
     } else {
         Node::empty_map(balances.location.clone())
+    }
+}
+
+/// What `--set` says of the venues that take part, by venue.
+fn settings(
+    texts: &[String],
+    driver: &VenueDriver,
+    session: &Session,
+) -> Result<Node, ComponentError> {
+    let mut root = Node::empty_map(Location::new("--set", 0));
+    for text in texts {
+        let layer = Template::layer("--set", text)?;
+        let section = layer.get("venue_settings").ok_or_else(|| {
+            let message = format!(
+                "--set {text}: a single instruction has settings of venues alone; write \
+                 venue_settings.VENUE.KEY=VALUE"
+            );
+            ComponentError::new(Code::Usage, message)
+        })?;
+        for entry in section.entries() {
+            let named = session.registry.require(&entry.key)?;
+            let on_one_chain = is_on_chain(driver) && is_on_chain(named);
+            let takes_part = named.venue == driver.venue || on_one_chain;
+            if !takes_part {
+                let message = format!(
+                    "--set {text}: {} takes no part in an instruction to {}; leave it out",
+                    named.venue, driver.venue
+                );
+                return Err(ComponentError::new(Code::Usage, message));
+            }
+        }
+        root.overlay(section.clone());
+    }
+    Ok(root)
+}
+
+/// Lays what `settings` say of `venue` over its section.
+fn overlay(section: &mut Node, settings: &Node, venue: Venue) {
+    if let Some(own) = settings.get(venue.as_str()) {
+        section.overlay(own.clone());
     }
 }
 

@@ -185,3 +185,34 @@ fn the_chain_takes_single_instructions_and_whole_groups() {
     instruct("instadapp", &too_much).fails(1, &["step 1, stake", "50 ETH needed, 10 free"]);
     instruct("etherfi", supply).fails(2, &["etherfi does not execute supply"]);
 }
+
+const POOL: &str = "venue_settings.uniswap.pools={ own: { model: state, assets: [WETH, weETH], fee: 3000, \
+    tick_spacing: 60, price: 0.95, ranges: [{ lower: -6000, upper: 6000, liquidity: 1000000000000000000000 }] } }";
+
+#[test]
+fn liquidity_goes_into_a_pool_whose_state_is_set() {
+    let balances = ["--balance", "main:ETH=10", "--balance", "main:WETH=5"];
+    let more = [&balances[..], &["--balance", "main:weETH=5", "--set", POOL]].concat();
+    let add = |pool: &str| {
+        format!(
+            r#"{{"add_liquidity":{{"pool":"{pool}","amounts":["2","2"],"ticks":[-1200,0],"minimum_liquidity":"1"}}}}"#
+        )
+    };
+    let result = instruct("uniswap", &more, &add("own")).json();
+    let lines = result["entries"].as_array().unwrap();
+    let of = |item: &str| lines.iter().find(|line| line["item"] == item).unwrap();
+    let (weth, eeth) = (of("liquidity:WETH:-1200:0"), of("liquidity:weETH:-1200:0"));
+    assert_eq!(weth["account"], "uniswap.own", "{weth}");
+    assert_eq!(
+        (&weth["kind"], &eeth["quantity"]),
+        (&eeth["kind"], &weth["quantity"])
+    );
+    instruct("uniswap", &more, &add("WETHUSDT"))
+        .fails(1, &["EXI-006", "give a state in the settings"]);
+    let sets = |set| ["--set", set];
+    instruct("binance", &sets("risk.net_delta_halt=1"), BUY)
+        .fails(2, &["CFG-005", "venue_settings.VENUE"]);
+    instruct("binance", &sets("venue_settings.curve.pools={}"), BUY).fails(2, &["takes no part"]);
+    instruct("curve", &sets("venue_settings.curv.pools={}"), &add("own"))
+        .fails(2, &["did you mean `curve`?"]);
+}

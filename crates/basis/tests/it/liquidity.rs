@@ -98,9 +98,10 @@ fn script() -> Script {
             "minimum_out": ["0", "0"] } })
     };
     let collect = json!({ "collect_fees": { "pool": "ranges", "ticks": ticks } });
-    let step = |venue: &str, mut operation: Json| {
-        operation["venue"] = json!(venue);
-        operation
+    let step = |venue: &str, operation: Json| {
+        let mut step = operation.as_object().cloned().unwrap_or_default();
+        step.insert("venue".to_owned(), json!(venue));
+        Json::Object(step)
     };
     let group = json!({ "atomic": [
         step("uniswap", swap("ranges", ["WETH", "weETH"], "2")),
