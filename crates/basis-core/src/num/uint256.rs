@@ -247,10 +247,11 @@ mod tests {
             };
             let scale = U256::from(scale_of(decimals));
             let (below, above) = (amount(Rounding::Down), amount(Rounding::Up));
-            let rest = U256::from(units) - below * scale;
+            let rest = U256::from(units).wrapping_sub(below.wrapping_mul(scale));
             prop_assert!(rest < scale);
-            prop_assert_eq!(above, below + U256::from(u8::from(!rest.is_zero())));
-            let twice = rest + rest;
+            let up = U256::from(u8::from(!rest.is_zero()));
+            prop_assert_eq!(above, below.wrapping_add(up));
+            let twice = rest.wrapping_add(rest);
             prop_assert_eq!(amount(Rounding::HalfUp), if twice >= scale { above } else { below });
             let even = twice > scale || (twice == scale && below.bit(0));
             prop_assert_eq!(amount(Rounding::HalfEven), if even { above } else { below });

@@ -227,40 +227,28 @@ mod tests {
     #[test]
     fn a_long_history_is_remembered_whole_and_a_copy_keeps_its_own() {
         let mut rewards = Rewards::new(PROGRAMS);
-        let steps = 5 * i64::try_from(RECENT_MAX).unwrap();
         let mut early = None;
-        for hour in 0..steps {
-            rewards.hold(at(hour), tokens(1 + hour as u64)).unwrap();
+        // One token in the first hour, two in the second, and so on.
+        for (hour, held) in (0..).zip(1..=5 * RECENT_MAX as u64) {
+            rewards.hold(at(hour), tokens(held)).unwrap();
             if hour == 100 {
                 early = Some(rewards.clone());
             }
         }
-        // 1 + 2 + … over the hours of the period, 0.3 for each ETH held over the whole of it.
-        let mut paid = |start: i64, end: i64| {
+        let paid = |rewards: &mut Rewards, start, end| {
             let paid = rewards.pay(0, &reward(start, end)).unwrap();
-            let held: i64 = (start..end).map(|hour| hour + 1).sum();
-            let whole = paid.get().mul(
-                Fixed18::from_int(end - start),
-                basis_core::num::Rounding::HalfEven,
-            );
-            assert_eq!(
-                whole.unwrap(),
-                Fixed18::literal("0.3")
-                    .mul(Fixed18::from_int(held), basis_core::num::Rounding::HalfEven)
-                    .unwrap()
-            );
+            paid.to_string()
         };
-        paid(0, 10);
-        paid(60, 70);
-        paid(120, 130);
-        paid(steps - 10, steps);
-        let mut early = early.unwrap();
-        let paid = early.pay(0, &reward(100, 110)).unwrap();
         assert_eq!(
-            paid.to_string(),
-            "30.3",
-            "101 ETH from the copy's last step on"
+            paid(&mut rewards, 0, 10),
+            "1.65",
+            "0.3 of 5.5 ETH on average"
         );
+        assert_eq!(paid(&mut rewards, 60, 70), "19.65", "across two parts");
+        assert_eq!(paid(&mut rewards, 310, 320), "94.65");
+        let mut early = early.unwrap();
+        assert_eq!(paid(&mut early, 60, 70), "19.65");
+        assert_eq!(paid(&mut early, 100, 110), "30.3", "its last step holds");
     }
 
     #[test]
