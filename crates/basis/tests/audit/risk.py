@@ -180,7 +180,7 @@ class Risk:
         """Perp accounts with open positions, and isolated positions by leverage."""
         audit, cash, open_ones = self.audit, defaultdict(Decimal), []
         for (account, item), quantity in audit.held.items():
-            if item.count(":") >= 2:
+            if item.count(":") >= 2 and not item.startswith("liquidity:"):
                 if quantity:
                     open_ones.append((account, item, quantity))
                 elif audit.cost[account, item]:
