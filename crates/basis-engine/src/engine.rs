@@ -49,8 +49,8 @@ const ROOM_MAX: usize = 1 << 15;
 /// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
 const DECISIONS_PER_STEP_MAX: usize = 4;
 
-/// A plan that waits for withdrawals that are halted.
-const HALTED: &str = "withdrawals_halted";
+/// A plan that waits for a venue that is out, or sends nothing.
+const WAITS: &str = "waits_for_venue";
 
 /// Most steps a strategy pauses after a plan failed.
 const PAUSE_STEPS_MAX: u64 = 24;
@@ -134,7 +134,7 @@ pub struct Engine {
     entered: bool,
     failures_in_a_row: u32,
     pause_until: Timestamp,
-    /// What waits for carry or for halted withdrawals, so that the log says it once.
+    /// What waits for carry or for a venue, so that the log says it once.
     uneconomic: Option<&'static str>,
 }
 
@@ -535,11 +535,15 @@ impl Engine {
             }
             Decision::Halted(reason, venue) => {
                 // Said once for as long as it lasts, as above.
-                if self.uneconomic != Some(HALTED) {
-                    let detail = format!("{reason}: withdrawals from {venue} are halted");
-                    self.state(at, HALTED, detail);
+                if self.uneconomic != Some(WAITS) {
+                    let detail = if self.view.is_out(venue) {
+                        format!("{reason}: {venue} is out")
+                    } else {
+                        format!("{reason}: withdrawals from {venue} are halted")
+                    };
+                    self.state(at, WAITS, detail);
                 }
-                self.uneconomic = Some(HALTED);
+                self.uneconomic = Some(WAITS);
                 Ok(false)
             }
             Decision::Act(plan) => {

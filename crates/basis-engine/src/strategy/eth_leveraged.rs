@@ -253,7 +253,7 @@ impl Leveraged {
         let own = floor_to_unit(context, ETH, own.max(Quantity::ZERO))?;
         if (scale || (rested && own > band)) && own >= config.min_transfer && !context.reduce_only {
             if !held.token.is_to_be_had(context)? {
-                return Ok(Decision::Hold);
+                return Ok(Decision::Halted("stake", held.token.protocol));
             }
             let (action, reason) = if held.is_empty() {
                 (Action::EntryFull, "entry")
@@ -294,8 +294,11 @@ impl Leveraged {
             let leg = held.shrink(context, debt, Quantity::ZERO)?;
             return Ok(self.begin(context, Action::ExitPartial, "debt_ratio", leg));
         }
-        if context.reduce_only || !held.token.is_to_be_had(context)? {
+        if context.reduce_only {
             return Ok(Decision::Hold);
+        }
+        if !held.token.is_to_be_had(context)? {
+            return Ok(Decision::Halted("debt_ratio", held.token.protocol));
         }
         match held.grow(context, Quantity::ZERO, target)? {
             Some(leg) => Ok(self.begin(context, Action::EntryPartial, "debt_ratio", leg)),

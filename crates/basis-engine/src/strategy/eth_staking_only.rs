@@ -213,7 +213,7 @@ impl Staking {
         let wanted = missing.min(book.spare);
         let strays = rested && wanted > band;
         if (scale || strays) && !book.token.is_to_be_had(context)? {
-            return Ok(Decision::Hold);
+            return Ok(Decision::Halted("stake", book.token.protocol));
         }
         if !(scale || strays) || wanted < config.min_transfer || context.reduce_only {
             if scale {

@@ -108,7 +108,7 @@ pub enum Decision {
     Deferred(&'static str),
     /// Something to do that is not expected to earn its cost.
     Uneconomic(&'static str),
-    /// Something to do with what this venue, whose withdrawals are halted, does not send now.
+    /// Something to do that this venue keeps from being done: it is out, or its withdrawals are halted.
     Halted(&'static str, Venue),
     /// Do this.
     Act(Plan),

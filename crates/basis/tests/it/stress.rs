@@ -275,7 +275,7 @@ fn a_staking_protocol_that_is_out_takes_nothing_and_finalizes_nothing() {
             "{protocol}: nothing was refused"
         );
         assert!(
-            log.contains("withdrawals_halted"),
+            log.contains("waits_for_venue"),
             "{protocol}: it says why it waits"
         );
         let of = |table: &str, what: &str, from: &str, until: &str| {
