@@ -4,7 +4,7 @@
 use basis_core::error::Rejection;
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
 use basis_core::market::{MarketView, OracleError};
-use basis_core::num::{Quantity, Rounding};
+use basis_core::num::{Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, SeriesId, Span, Timestamp, Venue};
 
 use super::Refusal;
@@ -53,6 +53,47 @@ impl<'a> EventLines<'a> {
         let reference_price = price_of(self.view, item)?;
         let worth = units.notional(reference_price, Rounding::HalfEven)?;
         let value = if item.is_debt() { worth.neg()? } else { worth };
+        self.push(
+            kind,
+            (account, item),
+            (quantity, units),
+            (value, reference_price),
+        );
+        Ok(())
+    }
+
+    /// What `units` (signed) of `asset` are worth, half-even at 18 decimals.
+    ///
+    /// # Errors
+    /// A refusal when the asset has no price.
+    pub(crate) fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal> {
+        let price = price_of(self.view, Item::Asset(asset))?;
+        Ok(units.notional(price, Rounding::HalfEven)?)
+    }
+
+    /// One side of what a pool turned into another asset, had for `value` (signed).
+    ///
+    /// # Errors
+    /// A refusal when the asset has no price.
+    pub(crate) fn trade(
+        &mut self,
+        place: (Account, Item),
+        units: Quantity,
+        value: Value,
+    ) -> Result<(), Refusal> {
+        let price = price_of(self.view, place.1)?;
+        let amounts = (Quantity::ZERO, units);
+        self.push(EntryKind::Trade, place, amounts, (value, price));
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        kind: EntryKind,
+        (account, item): (Account, Item),
+        (quantity, units): (Quantity, Quantity),
+        (value, reference_price): (Value, Price),
+    ) {
         let occurrence = Occurrence::Recurring {
             venue: self.venue,
             name: self.name,
@@ -72,7 +113,6 @@ impl<'a> EventLines<'a> {
             reference_price,
             cause: Cause::new(occurrence, line),
         });
-        Ok(())
     }
 }
 

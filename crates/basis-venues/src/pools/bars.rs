@@ -59,7 +59,7 @@ pub(crate) struct PoolPrice {
     /// Quote per base, or units of the underlying per unit.
     pub(crate) value: Fixed18,
     /// When the series showed it.
-    known_at: Timestamp,
+    pub(crate) known_at: Timestamp,
     /// Volume of the newest bar as recorded; zero for a series of readings.
     volume: Quantity,
 }

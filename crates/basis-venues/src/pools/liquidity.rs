@@ -12,14 +12,14 @@
 //! Lines of the position are in the account `<venue>.<pool>`.
 
 use basis_core::error::Rejection;
-use basis_core::execution::Position;
+use basis_core::execution::{Position, VenueEvent, VenueEventKind};
 use basis_core::instruction::{AddLiquidity, CollectFees, RemoveLiquidity};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, Label, TickRange};
 
 use super::{Model, Pool, SimulatedDex};
-use crate::chain::{Refusal, Transaction};
+use crate::chain::{EventLines, Refusal, Sync, Transaction};
 
 /// A position of ours, as its pool has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,80 @@ pub(crate) struct Scope<'a, 'b> {
     pub(crate) assets: &'a [Asset],
     /// Decimals and market data.
     pub(crate) transaction: &'a Transaction<'b>,
+}
+
+/// Where lines about our positions go: to a transaction, or to what happened without one.
+pub(super) trait Lines {
+    /// As [`Transaction::worth`].
+    fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal>;
+    /// As [`Transaction::book`].
+    fn book(
+        &mut self,
+        kind: EntryKind,
+        account: Account,
+        item: Item,
+        quantity: Quantity,
+        units: Quantity,
+    ) -> Result<(), Refusal>;
+    /// A side of an exchange within a position, without a quantity.
+    fn trade(
+        &mut self,
+        place: (Account, Item),
+        units: Quantity,
+        value: Value,
+    ) -> Result<(), Refusal>;
+}
+
+impl Lines for Transaction<'_> {
+    fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal> {
+        Transaction::worth(self, asset, units)
+    }
+
+    fn book(
+        &mut self,
+        kind: EntryKind,
+        account: Account,
+        item: Item,
+        quantity: Quantity,
+        units: Quantity,
+    ) -> Result<(), Refusal> {
+        Transaction::book(self, kind, account, item, quantity, units)
+    }
+
+    fn trade(
+        &mut self,
+        place: (Account, Item),
+        units: Quantity,
+        value: Value,
+    ) -> Result<(), Refusal> {
+        self.trade_scaled(place, (Quantity::ZERO, units), value)
+    }
+}
+
+impl Lines for EventLines<'_> {
+    fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal> {
+        EventLines::worth(self, asset, units)
+    }
+
+    fn book(
+        &mut self,
+        kind: EntryKind,
+        account: Account,
+        item: Item,
+        quantity: Quantity,
+        units: Quantity,
+    ) -> Result<(), Refusal> {
+        EventLines::book(self, kind, (account, item), quantity, units)
+    }
+
+    fn trade(
+        &mut self,
+        place: (Account, Item),
+        units: Quantity,
+        value: Value,
+    ) -> Result<(), Refusal> {
+        EventLines::trade(self, place, units, value)
+    }
 }
 
 impl Pool {
@@ -375,11 +449,51 @@ impl SimulatedDex {
         Ok(())
     }
 
+    /// Moves every pool that follows a series to its newest value, and reports what that did to our
+    /// positions.
+    pub(super) fn follow(
+        &mut self,
+        context: &Sync<'_>,
+        events: &mut Vec<VenueEvent>,
+    ) -> Result<(), Refusal> {
+        let mut lines = EventLines::new(context.view, self.venue, "liquidity");
+        for at in 0..self.pools.len() {
+            let Some(pool) = self.pools.get_mut(at) else {
+                continue;
+            };
+            let before = pool.stakes()?;
+            let Model::Ranges(ranges) = &mut pool.model else {
+                continue;
+            };
+            if ranges.follow(pool.name, &pool.assets, context)? {
+                self.swapped(&mut lines, at, &before, None)?;
+            }
+        }
+        let entries = lines.take();
+        if !entries.is_empty() {
+            events.push(VenueEvent {
+                venue: self.venue,
+                at: context.view.now(),
+                kind: VenueEventKind::Accrual,
+                entries,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a pool that moves by itself holds liquidity of ours.
+    pub(super) fn is_moved(&self) -> bool {
+        self.pools.iter().any(|pool| match &pool.model {
+            Model::Ranges(ranges) => ranges.follows().is_some() && !ranges.ours.is_empty(),
+            Model::Bars(_) | Model::Stable(_) => false,
+        })
+    }
+
     /// Books what a swap did to our positions in the pool at `at`: `earned` is what the swap's fee
     /// added to the units of one asset, by its place.
     pub(super) fn swapped(
         &self,
-        transaction: &mut Transaction<'_>,
+        lines: &mut dyn Lines,
         at: usize,
         before: &[Stake],
         earned: Option<(usize, Quantity)>,
@@ -395,15 +509,15 @@ impl SimulatedDex {
                 && let (Some(rest), Some(item)) = (rest.get_mut(place), items.get(place))
             {
                 let (kind, nothing) = (EntryKind::LiquidityFee, Quantity::ZERO);
-                transaction.book(kind, account, *item, nothing, fee)?;
+                lines.book(kind, account, *item, nothing, fee)?;
                 *rest = rest.sub(fee)?;
             }
-            turn(transaction, account, &items, &rest)?;
+            turn(lines, account, &items, &rest)?;
             let fees = difference(&after.owed, &before.owed)?;
             for (asset, fee) in pool.assets.iter().zip(fees) {
                 if !fee.is_zero() {
                     let (kind, item) = (EntryKind::LiquidityFee, Item::Asset(*asset));
-                    transaction.book(kind, account, item, fee, fee)?;
+                    lines.book(kind, account, item, fee, fee)?;
                 }
             }
         }
@@ -428,7 +542,7 @@ fn difference(after: &[Quantity], before: &[Quantity]) -> Result<Vec<Quantity>, 
 /// Books changes of units that no amount explains: `trade` lines where some came for what left, which
 /// cancel out; `fee` lines where rounding moved units one way only.
 fn turn(
-    transaction: &mut Transaction<'_>,
+    lines: &mut dyn Lines,
     account: Account,
     items: &[Item],
     changes: &[Quantity],
@@ -438,13 +552,13 @@ fn turn(
     if came == 0 || !left {
         for (item, units) in items.iter().zip(changes) {
             if !units.is_zero() {
-                transaction.book(EntryKind::Fee, account, *item, Quantity::ZERO, *units)?;
+                lines.book(EntryKind::Fee, account, *item, Quantity::ZERO, *units)?;
             }
         }
         return Ok(());
     }
     let worths = items.iter().zip(changes).map(|(item, units)| {
-        let worth = item.asset().map(|asset| transaction.worth(asset, *units));
+        let worth = item.asset().map(|asset| lines.worth(asset, *units));
         worth.unwrap_or(Ok(Value::ZERO))
     });
     let worths = worths.collect::<Result<Vec<_>, _>>()?;
@@ -475,7 +589,7 @@ fn turn(
             };
             open = open.sub(value)?;
         }
-        transaction.trade_scaled((account, *item), (Quantity::ZERO, *units), value)?;
+        lines.trade((account, *item), *units, value)?;
     }
     Ok(())
 }

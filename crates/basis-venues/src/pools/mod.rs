@@ -162,7 +162,14 @@ impl Pool {
     fn assumption(&self, venue: Venue) -> String {
         match &self.model {
             Model::Bars(bars) => format!("{venue} pool {}: {}", self.name, bars.assumption()),
-            Model::Ranges(pool) => given_state(venue, self.name, pool.own_size()),
+            Model::Ranges(pool) => match pool.follows() {
+                Some(series) => format!(
+                    "{venue} pool {}: exact over the state given in the settings; at each value of {series} \
+                     one trader without costs moves it there and pays its fees",
+                    self.name
+                ),
+                None => given_state(venue, self.name, pool.own_size()),
+            },
             Model::Stable(pool) => given_state(venue, self.name, pool.own_size()),
         }
     }
@@ -275,12 +282,12 @@ impl Protocol for SimulatedDex {
         Box::new(self.clone())
     }
 
-    fn sync(&mut self, _: &Sync<'_>, _: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
-        Ok(())
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+        self.follow(context, events)
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {
-        None
+        self.is_moved().then_some(Timestamp::MIN)
     }
 
     fn execute(

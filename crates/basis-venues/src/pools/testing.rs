@@ -13,7 +13,7 @@ use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
     BarColumns, GasFees, MarketData, MarketView, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
 };
-use basis_core::num::{Fixed18, Quantity};
+use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::RuleBook;
 use basis_core::types::{
     Account, Asset, InstructionId, Item, Label, SeriesId, Span, Timestamp, Venue,
@@ -46,10 +46,20 @@ pub(crate) fn asset(text: &str) -> Asset {
     Asset::new(text).unwrap()
 }
 
+/// USDC for a WETH in the series that moves, of the bar that closes at `hour`.
+pub(crate) fn moving_price(hour: i64) -> String {
+    format!("{}.5", 1_950 + hour * 37 % 101)
+}
+
 /// Hourly bars at one price; the one that closes at `gap` is missing.
 fn bars(data: &mut MarketData, series: &str, price: &str, gap: Option<i64>) {
+    bars_at(data, series, &|_| p(price), gap);
+}
+
+/// Hourly bars, each at the price of the hour that it closes at.
+fn bars_at(data: &mut MarketData, series: &str, price: &dyn Fn(i64) -> Price, gap: Option<i64>) {
     let hours: Vec<i64> = (0..30).filter(|hour| Some(hour + 1) != gap).collect();
-    let prices = || vec![p(price); hours.len()];
+    let prices = || hours.iter().map(|hour| price(hour + 1)).collect::<Vec<_>>();
     data.add_bars(BarColumns {
         id: id(series),
         length: Span::HOUR,
@@ -84,6 +94,8 @@ pub(crate) fn view_without(without: &[&str]) -> MarketView {
     bars(&mut data, "spot.binance.ETHUSDT", "2000", None);
     bars(&mut data, "dex.uniswap.WETHUSDT_3000", "2010", None);
     bars(&mut data, "dex.uniswap.EIGENWETH_3000", "0.0015", Some(3));
+    let moving = |hour| p(&moving_price(hour));
+    bars_at(&mut data, "dex.uniswap.WETHUSDC_500", &moving, Some(9));
     let rates = ["1.05", "1.06"].map(fixed).to_vec();
     rows(
         &mut data,
@@ -254,6 +266,19 @@ impl Desk {
         causes.sort();
         causes.dedup();
         assert_eq!(causes.len(), count, "every line has a cause of its own");
+    }
+
+    /// To `hour` of the market, where Uniswap says what happened by itself; how many lines.
+    pub(crate) fn advance(&mut self, to: i64) -> usize {
+        self.view.advance_to(hour(to)).unwrap();
+        let events = self.chain.state().advance(UNISWAP, &self.view, &self.book);
+        let events = events.unwrap();
+        let before = self.ledger.len();
+        for event in events {
+            self.ledger.extend(event.entries);
+        }
+        self.check();
+        self.ledger.len() - before
     }
 
     /// Quantity and units of an item in the account of a pool; zero when it is not there.

@@ -13,11 +13,11 @@ use basis_core::protocol::uniswap_v3::{
     Owner, PairDecimals, Pool, PositionKey, SwapRequest, TICK_MAX, TICK_MIN, TICK_SPACING_MAX,
     UniswapV3Error,
 };
-use basis_core::types::{Asset, Label, TickRange};
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, TickRange, Timestamp};
 
 use super::DEX;
-use crate::chain::Refusal;
-use crate::pools::{Model, Scope, Swapped, Trade};
+use crate::chain::{Refusal, Sync};
+use crate::pools::{Model, PoolPrice, Scope, Swapped, Trade};
 
 /// Whoever provides the liquidity.
 const OTHERS: Owner = Owner([0; 20]);
@@ -31,7 +31,9 @@ pub(crate) struct RangePool {
     /// Put together at the first operation, when the assets' decimals are known.
     pub(super) opened: Option<Opened>,
     /// The ranges in which we have liquidity or fees, in order.
-    pub(super) ours: Vec<TickRange>,
+    pub(crate) ours: Vec<TickRange>,
+    /// When the value was known that the outside trader moved it to last.
+    followed: Option<Timestamp>,
 }
 
 /// The pool at work.
@@ -48,6 +50,8 @@ struct Given {
     tick_spacing: i32,
     price: StartPrice,
     ranges: Vec<Range>,
+    /// token1 per token0, where an outside trader moves the pool to at each new value.
+    follows: Option<SeriesId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,22 +105,83 @@ impl RangePool {
         self.given.tick_spacing
     }
 
+    /// The series that it follows.
+    pub(crate) fn follows(&self) -> Option<SeriesId> {
+        self.given.follows
+    }
+
     /// The pool as it stands.
+    ///
+    /// # Errors
+    /// A refusal when the series that it follows is not read, or its newest value is too old.
     pub(super) fn open(&self, scope: Scope<'_, '_>) -> Result<Opened, Refusal> {
+        if let Some(series) = self.given.follows {
+            PoolPrice::of(scope.transaction.view(), scope.name, series)?;
+        }
+        self.open_with(scope.name, scope.assets, &|asset| {
+            scope.transaction.decimals(asset)
+        })
+    }
+
+    /// Moves the pool to the newest value of the series it follows, as a trader would who pays its fees;
+    /// whether there was one. Without a fresh value it stays, and whoever asks something of it is refused.
+    pub(crate) fn follow(
+        &mut self,
+        name: Label,
+        assets: &[Asset],
+        context: &Sync<'_>,
+    ) -> Result<bool, Refusal> {
+        let shown = self
+            .given
+            .follows
+            .map(|series| PoolPrice::of(context.view, name, series));
+        let Some(Ok(shown)) = shown else {
+            return Ok(false);
+        };
+        if self.followed == Some(shown.known_at) {
+            return Ok(false);
+        }
+        let mut opened = self.open_with(name, assets, &|asset| {
+            context.data.decimals(asset).ok_or_else(|| {
+                Refusal::invalid(format!(
+                    "pool {name}: the decimals of {asset} are in no rules file"
+                ))
+            })
+        })?;
+        let wrong = |e: UniswapV3Error| refused(name, &e);
+        let price = Price::new(shown.value)?;
+        let target = opened
+            .decimals
+            .sqrt_price_of_token0(price, false)
+            .map_err(wrong)?;
+        let now = opened.pool.state().sqrt_price_x96;
+        if target != now {
+            // More than any pool takes on the way: the price is what ends it.
+            let request = SwapRequest::exact_in(target < now, U256::ONE << 200).with_limit(target);
+            opened.pool.swap(&request).map_err(wrong)?;
+        }
+        self.followed = Some(shown.known_at);
+        self.opened = Some(opened);
+        Ok(true)
+    }
+
+    fn open_with(
+        &self,
+        name: Label,
+        assets: &[Asset],
+        decimals_of: &dyn Fn(Asset) -> Result<u32, Refusal>,
+    ) -> Result<Opened, Refusal> {
         if let Some(opened) = &self.opened {
             return Ok(opened.clone());
         }
-        let [asset0, asset1] = scope.assets else {
-            return Err(two_assets(scope.name));
+        let [asset0, asset1] = assets else {
+            return Err(two_assets(name));
         };
         let decimals = PairDecimals {
-            token0: scope.transaction.decimals(*asset0)?,
-            token1: scope.transaction.decimals(*asset1)?,
+            token0: decimals_of(*asset0)?,
+            token1: decimals_of(*asset1)?,
         };
-        let pool = self
-            .given
-            .open(decimals)
-            .map_err(|e| refused(scope.name, &e))?;
+        let pool = self.given.open(decimals).map_err(|e| refused(name, &e))?;
         Ok(Opened { pool, decimals })
     }
 
@@ -183,11 +248,19 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
     let price = read_price(row);
     let ranges = read_ranges(row);
     let own_size = row.boolean("own_size", true);
+    let follows = row.parse::<SeriesId>("follows");
+    if let Some(series) = follows.filter(|series| series.kind != SeriesKind::Dex) {
+        row.problem(
+            "follows",
+            format!("{series} is no series of a pool; write dex.VENUE.SYMBOL"),
+        );
+    }
     let given = Given {
         fee: u32::try_from(fee?).ok()?,
         tick_spacing: spacing?,
         price: price?,
         ranges: ranges?,
+        follows,
     };
     // Without the decimals of the assets a price is no sqrt price yet; ticks can be checked at any.
     let probe = match given.price {
@@ -204,6 +277,7 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
             own_size,
             opened: None,
             ours: Vec::new(),
+            followed: None,
         })
     })
 }

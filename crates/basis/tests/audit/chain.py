@@ -278,7 +278,7 @@ class Chain:
             check("chain: accruals", line.number, "units move with the quantity, or alone", True,
                   unit_line or line.kind == "liquidation")
             check("chain: accruals", line.number, "no instruction is behind it", "", line.row["instruction_id"])
-            if not self.market or line.happening.split(":")[2] == "liquidation":
+            if not self.market or line.happening.split(":")[2] in ("liquidation", "liquidity"):
                 continue
             want = self.expected[venue].pop(0) if self.expected[venue] else None
             if not check("chain: accruals", line.number, f"{line.kind} of {line.key[1]} has a cause", True, want is not None):
@@ -289,6 +289,12 @@ class Chain:
             check(f"chain: {want[5]}", line.number, f"mark of {want[2]}", self.audit.mark(line.key), line.reference)
         if lines[0].happening.split(":")[2] == "liquidation":
             self.liquidation(lines)
+        if lines[0].happening.split(":")[2] == "liquidity":
+            trades = sum((line.value for line in lines if line.kind == "trade"), ZERO)
+            check("chain: accruals", lines[0].number, "what a pool turned cancels out", ZERO, trades)
+            if self.market:
+                self.audit.skip(f"ledger.csv line {lines[0].number}: what a pool at {venue} did to liquidity is not "
+                                "derived; only its totals are checked")
 
     def end(self, now):
         """Nothing that was due is left out; what counts for rewards from here on."""

@@ -26,11 +26,14 @@ use serde_json::{Value as Json, json};
 
 use crate::runner::{Scratch, agrees};
 
-const HOURS: i64 = 40;
+const HOURS: i64 = 48;
 
 const RANGES: &str = "venue_settings.uniswap.pools={ ranges: { model: state, assets: [WETH, weETH], \
     fee: 3000, tick_spacing: 60, price: 0.95, \
-    ranges: [{ lower: -12000, upper: 12000, liquidity: \"3000000000000000000000\" }] } }";
+    ranges: [{ lower: -12000, upper: 12000, liquidity: \"3000000000000000000000\" }] }, \
+    followed: { model: state, assets: [WETH, USDT], fee: 3000, tick_spacing: 60, price: 2500, \
+    follows: dex.uniswap.WETHUSDT_3000, \
+    ranges: [{ lower: -240000, upper: -150000, liquidity: \"500000000000000000\" }] } }";
 
 const STABLE: &str = "venue_settings.curve.pools={ pair: { model: state, assets: [weETH, WETH], \
     fee: 4000000, a: 200, balances: [500, 520], rates: [staking_rate.etherfi.weETH_ETH, 1] } }";
@@ -110,7 +113,7 @@ fn script() -> Script {
         step("uniswap", collect.clone()),
     ]});
     let wrap =
-        json!({ "wrap": { "asset_in": "ETH", "asset_out": "WETH", "amount": exactly("40") } });
+        json!({ "wrap": { "asset_in": "ETH", "asset_out": "WETH", "amount": exactly("50") } });
     let stake =
         json!({ "stake": { "asset_in": "ETH", "asset_out": "weETH", "amount": exactly("40") } });
     let deposit = json!({ "add_liquidity": { "pool": "pair", "amounts": ["10", "3"],
@@ -119,6 +122,8 @@ fn script() -> Script {
         json!({ "remove_liquidity": { "pool": "pair", "liquidity": liquidity,
             "minimum_out": ["0", "0"] } })
     };
+    let followed = json!({ "add_liquidity": { "pool": "followed", "amounts": ["3", "9000"],
+        "ticks": [-210_000, -180_000], "minimum_liquidity": "0" } });
     let legs = [
         ("wallet", wrap),
         ("etherfi", stake),
@@ -126,6 +131,8 @@ fn script() -> Script {
             "uniswap",
             json!({ "add_liquidity": add(json!(["10", "10"])) }),
         ),
+        ("uniswap", swap("WETHUSDT", ["WETH", "USDT"], "6")),
+        ("uniswap", followed),
         ("uniswap", swap("ranges", ["WETH", "weETH"], "5.123456789")),
         ("curve", deposit),
         ("uniswap", swap("ranges", ["weETH", "WETH"], "9")),
@@ -159,7 +166,8 @@ fn run(out: &Path) -> RunResult {
         bars: usize::try_from(HOURS).unwrap(),
         ..SyntheticSpec::default()
     }));
-    let series: Vec<_> = setup.wanted_series().unwrap();
+    let mut series: Vec<_> = setup.wanted_series().unwrap();
+    series.push("dex.uniswap.WETHUSDT_3000".parse().unwrap());
     let known: Vec<_> = data.ids().collect();
     let series: Vec<_> = series.into_iter().filter(|id| known.contains(id)).collect();
     let world = World::new(hour(0), Arc::clone(setup.rules()));
@@ -219,6 +227,9 @@ fn liquidity_is_added_moved_collected_and_removed_without_a_residual() {
         let own = |line: &str| line.contains("uniswap.ranges,WETH,");
         assert!(ledger.lines().any(|l| line(l) || own(l)), "{kind}");
     }
+    // Hours in which the recorded price moved the pool that follows it.
+    let moved = |line: &&str| line.contains("other:uniswap:liquidity:");
+    assert!(ledger.lines().filter(moved).count() > 60);
     let positions = fs::read_to_string(out.join("positions.csv")).unwrap();
     let last = positions.lines().last().unwrap().split(',').next().unwrap();
     for item in [

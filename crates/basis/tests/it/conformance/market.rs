@@ -43,6 +43,15 @@ uniswap:
       price: 1
       ranges:
         - { lower: -600, upper: 600, liquidity: "1000000000000000000000" }
+    followed:
+      model: state
+      assets: [WETH, USDT]
+      fee: 3000
+      tick_spacing: 60
+      price: 2500
+      follows: dex.uniswap.WETHUSDT_3000
+      ranges:
+        - { lower: -240000, upper: -150000, liquidity: "500000000000000000" }
 curve:
   pools:
     three:

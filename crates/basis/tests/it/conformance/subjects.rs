@@ -124,7 +124,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
             swap("ranges", ["WETH", "weETH"], "3");
             swap("ranges", ["weETH", "WETH"], "1");
             in_ranges(script);
-            script.wait(30);
+            in_followed(script);
         },
         unknown: || {
             vec![
@@ -535,6 +535,18 @@ fn in_ranges(script: &mut Script) {
     settle(collect_fees("ranges", near));
     script.wait(2);
     script.settle("uniswap", swap("ranges", ["weETH", "WETH"], "2", "0"));
+}
+
+/// Liquidity that an outside trader moves and pays for.
+fn in_followed(script: &mut Script) {
+    let ticks = Some([-210_000, -180_000]);
+    let mut settle = |operation| script.settle("uniswap", operation);
+    settle(add_liquidity("followed", ticks, &["10", "20000"]));
+    script.wait(30);
+    let mut settle = |operation| script.settle("uniswap", operation);
+    settle(collect_fees("followed", ticks));
+    settle(swap("followed", ["WETH", "USDT"], "1", "0"));
+    script.wait(3);
 }
 
 /// Pool tokens from a deposit out of proportion, fees, and a part of them back.
