@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Re-derives every number of a run directory from its ledger, its rules and the market data.
 
-    python3 audit.py RUN --data DIR [--json]
+    python3 audit.py RUN... --data DIR [--json]
 
 Exit code 0: everything agrees; 1: at least one difference, each printed with file, row, what was
-expected and what was found; 2: the run directory or the data cannot be read, or the run was made
-under shocks, whose prices are not those of the data.
+expected and what was found; 2: the run directory or the data cannot be read. A run under shocks is
+held against the data as its sentences change them (docs/stress.md).
 
 This program shares no code with `basis`. It reads the run directory (config.yaml, summary.json and
 the CSV files) and the recorded data, nothing else, and needs only Python 3.11. The formulas are those
@@ -19,13 +19,16 @@ import json
 import sys
 from bisect import bisect_right
 from collections import defaultdict
+from copy import copy
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, getcontext
+from functools import cache
 from pathlib import Path
 
 from chain import Chain, plain
 from chain_data import ETHERS, ROW_KINDS, SLACK, STATES
 from risk import Risk
+from shocks import Shocks
 
 getcontext().prec = 60
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -50,6 +53,7 @@ def to_step(value, step, mode):
     return (value / step).quantize(ONE, rounding=mode) * step
 
 
+@cache
 def instant(text):
     if text[10:11] != "T" or text[-1:] != "Z":
         raise ValueError(f"`{text}` is no UTC instant")
@@ -220,9 +224,13 @@ class Series:
         self.seen = (None, ZERO)
 
     def at(self, now, age_max=None):
-        """The close that was known at another instant, or None."""
-        newest = self.own.newest(now, age_max) if self.own else None
-        return newest and newest[0]
+        """The close as it was known at another instant, held where it was too old; None before one."""
+        for bars in (self.own, self.proxy):
+            newest = bars.newest(now, age_max) if bars else None
+            if newest:
+                return newest[0]
+        held = self.own.closed(now) if self.own else None
+        return held and held[1]
 
     def advance(self, now, age_max, reference):
         # What a decision at the step before saw.
@@ -244,16 +252,44 @@ class Series:
         self.opened = None
 
 
+@cache
+def recorded_bars(path, length, volume_unit):
+    """The bars of a file, read once for all runs."""
+    return Bars(path, length, volume_unit) if path.exists() else None
+
+
+@cache
+def recorded_funding(path):
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {instant(row["timestamp"]): Decimal(row["funding_rate"]) for row in csv.DictReader(file)}
+
+
 class Bars:
     """A bar is known when it closes: its opening time plus its length."""
 
     def __init__(self, path, length, volume_unit):
         self.length, self.known_at, self.rows = length, [], []
         with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                self.known_at.append(instant(row["timestamp"]) + length)
-                numbers = [Decimal(row[key]) for key in ("close", "high", "low", "volume", "open")]
-                self.rows.append((*numbers[:3], numbers[3] * volume_unit, numbers[4], instant(row["timestamp"])))
+            lines = csv.reader(file)
+            header = next(lines)
+            at, *columns = (header.index(name) for name in ("timestamp", "close", "high", "low", "volume", "open"))
+            for row in lines:
+                opened = instant(row[at])
+                close, high, low, volume, first = (Decimal(row[column]) for column in columns)
+                self.known_at.append(opened + length)
+                self.rows.append((close, high, low, volume * volume_unit, first, opened))
+
+    def shocked(self, shocks, name):
+        other = copy(self)
+        other.rows = shocks.bars(name, self.known_at, self.rows)
+        return other
+
+    def closed(self, now):
+        """When the newest bar that is known closed, and its close; however old."""
+        at = bisect_right(self.known_at, now) - 1
+        return (self.known_at[at], self.rows[at][0]) if at >= 0 else None
 
     def newest(self, now, age_max):
         """Close, high, low, volume, open and opening time of the newest bar that is known and not too old."""
@@ -276,18 +312,24 @@ class Market:
             for venue, symbols in (venues or {}).items():
                 for symbol, proxy in (symbols or {}).items():
                     self.proxies[f"{kind}.{venue}.{symbol}"] = proxy
+        self.shocks = Shocks(config.get("shocks") or [], config["reference_price"], self.step)
+        self.recorded = self.load(config["reference_price"])  # as it was, without any shock
         self.reference = Series(self, config["reference_price"])
         self.series = {self.reference.name: self.reference}
 
     def bars(self, name):
         if name not in self.cache:
-            kind, venue, symbol = name.split(".")
-            path = self.directory / kind / venue / f"{symbol}_{self.suffix}.csv"
-            unit = ONE
-            if venue == "okx" and kind == "perp":  # recorded in contracts
-                unit = self.rules.instrument(venue, kind, symbol, datetime.now(timezone.utc))["contract_size"]
-            self.cache[name] = Bars(path, self.step, unit) if path.exists() else None
+            bars = self.load(name)
+            self.cache[name] = bars and bars.shocked(self.shocks, name)
         return self.cache[name]
+
+    def load(self, name):
+        kind, venue, symbol = name.split(".")
+        path = self.directory / kind / venue / f"{symbol}_{self.suffix}.csv"
+        unit = ONE
+        if venue == "okx" and kind == "perp":  # recorded in contracts
+            unit = self.rules.instrument(venue, kind, symbol, datetime.now(timezone.utc))["contract_size"]
+        return recorded_bars(path, self.step, unit)
 
     def rate(self, venue, symbol, at):
         """The rate settled at the instant, of the series or of its proxy; None when nobody has it."""
@@ -301,12 +343,8 @@ class Market:
     def funding(self, name):
         if name not in self.cache:
             _, venue, symbol = name.split(".")
-            path = self.directory / "funding" / venue / f"{symbol}.csv"
-            rates = {}
-            if path.exists():
-                with path.open(newline="") as file:
-                    rates = {instant(r["timestamp"]): Decimal(r["funding_rate"]) for r in csv.DictReader(file)}
-            self.cache[name] = rates
+            rates = recorded_funding(self.directory / "funding" / venue / f"{symbol}.csv")
+            self.cache[name] = self.shocks.funding(name, rates)
         return self.cache[name]
 
     def instants(self, name):
@@ -331,6 +369,9 @@ class Market:
                 # A pool's price in ETH does not follow the dollar price of anything.
                 follows = not series.name.startswith("dex.")
                 series.advance(now, self.age_max, self.reference.mark if follows else None)
+        for series in self.series.values():
+            if series.state in ("fresh", "proxied") and self.shocks.is_out(series.name.split(".")[1], now):
+                series.state = "held"
 
 
 # --- the run directory ----------------------------------------------------------------------------
@@ -924,6 +965,8 @@ class Audit:
                 self.check(file, number, f"{key[1]} in {key[0]}", "no row", row["quantity"])
         self.check(file, "-", f"{iso(now)} accounts with a margin", sorted(needed), sorted(shown))
         for account, margin in needed.items():
+            if self.market and self.market.shocks.is_out(account.split(".")[0], now):
+                continue  # an exchange that is out liquidates nothing before it is back
             self.check(file, "-", f"{iso(now)} {account} stands above its maintenance margin", True, balance[account] > margin)
         return equity
 
@@ -1061,6 +1104,9 @@ class Audit:
         row = next((w for w in moves["withdrawals"] if w["asset"] == asset), None)
         if not self.check("executions.csv", number, f"{asset} can leave {venue}", True, row is not None):
             return ZERO, timedelta(0)
+        if self.market:
+            closed = self.market.shocks.is_halted(venue, at) or self.market.shocks.is_out(venue, at)
+            self.check("executions.csv", number, f"withdrawals from {venue} are open", False, closed)
         self.check("executions.csv", number, "amount is at least the minimum", True, amount >= Decimal(row["minimum"]))
         self.check("executions.csv", number, "amount has the decimals allowed", ZERO,
                    amount % Decimal(1).scaleb(-int(row["decimals"])))
@@ -1115,6 +1161,7 @@ class Audit:
         if self.config["share_class"] not in DOLLARS:
             first = rounded(first / Decimal(rows[0]["reference_price_usd"]))
         self.check(file, "equity_start", "first capital, share class", first, Decimal(s["equity_start"]))
+        self.check(file, "shocks", "as in config.yaml", self.config.get("shocks") or [], s["shocks"])
         for key in ("mode", "share_class"):
             self.check(file, key, "as in config.yaml", self.config[key], s[key])
         for key in ("from", "to"):
@@ -1210,10 +1257,10 @@ class Audit:
                 section = self.rules.instrument(venue, "perp", symbol, start).get("funding") or {}
                 every = timedelta(hours=int(section.get("interval_hours", 8)))
             own, other = self.market.instants(series), self.market.instants(proxy)
-            rows = self.chain.market.rows(series) if kind in ROW_KINDS else None
+            rows = self.chain.market.recorded(series) if kind in ROW_KINDS else None
             if kind in ROW_KINDS:
                 own = set(rows.known_at) if rows else set()
-                stand_in = self.chain.market.rows(proxy) if proxy else None
+                stand_in = self.chain.market.recorded(proxy) if proxy else None
                 other = set(stand_in.known_at) if stand_in else set()
             if kind.startswith("reward"):
                 paid = sum(1 for at in own if start < at <= end)
@@ -1302,35 +1349,41 @@ class Audit:
         return self.differences
 
 
+def report(audit):
+    for text in audit.skipped:
+        print(f"SKIPPED: {text}")
+    differences = audit.differences
+    for d in differences[:200]:
+        print(f"{d['file']} row {d['row']}: {d['what']}: expected {d['expected']}, found {d['found']}")
+    if len(differences) > 200:
+        print(f"… and {len(differences) - 200} more")
+    done = ", ".join(f"{n} in {file}" for file, n in sorted(audit.counts.items()))
+    print(f"{len(differences)} differences in {sum(audit.counts.values())} checks ({done})")
+
+
 def main():
-    parser = argparse.ArgumentParser(description="Re-derives every number of a run directory.")
-    parser.add_argument("run", type=Path, help="the run directory")
-    parser.add_argument("--data", type=Path, help="the data directory the run was made from")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser = argparse.ArgumentParser(description="Re-derives every number of run directories.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run directory")
+    parser.add_argument("--data", type=Path, help="the data directory the runs were made from")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON, of several runs as a list")
     arguments = parser.parse_args()
-    try:
-        shocks = json.loads((arguments.run / "summary.json").read_text()).get("shocks")
-        if shocks:
-            print(f"audit: {arguments.run} ran under shocks ({'; '.join(shocks)}): its prices are not those of "
-                  "the data, so there is nothing to re-derive it from", file=sys.stderr)
+    code, found = 0, []
+    for run in arguments.runs:
+        try:
+            audit = Audit(run, arguments.data)
+            audit.audit()
+        except (OSError, KeyError, ValueError, ArithmeticError, TypeError, AttributeError, IndexError) as e:
+            print(f"audit: cannot read {run}: {type(e).__name__}: {e}", file=sys.stderr)
             return 2
-        audit = Audit(arguments.run, arguments.data)
-        differences = audit.audit()
-    except (OSError, KeyError, ValueError, ArithmeticError, TypeError, AttributeError, IndexError) as e:
-        print(f"audit: cannot read {arguments.run}: {type(e).__name__}: {e}", file=sys.stderr)
-        return 2
+        code = max(code, 1 if audit.differences else 0)
+        found.append({"checks": audit.counts, "skipped": audit.skipped, "differences": audit.differences})
+        if not arguments.json:
+            if len(arguments.runs) > 1:
+                print(f"{run}:")
+            report(audit)
     if arguments.json:
-        print(json.dumps({"checks": audit.counts, "skipped": audit.skipped, "differences": differences}, indent=2))
-    else:
-        for text in audit.skipped:
-            print(f"SKIPPED: {text}")
-        for d in differences[:200]:
-            print(f"{d['file']} row {d['row']}: {d['what']}: expected {d['expected']}, found {d['found']}")
-        if len(differences) > 200:
-            print(f"… and {len(differences) - 200} more")
-        done = ", ".join(f"{n} in {file}" for file, n in sorted(audit.counts.items()))
-        print(f"{len(differences)} differences in {sum(audit.counts.values())} checks ({done})")
-    return 1 if differences else 0
+        print(json.dumps(found if len(found) > 1 else found[0], indent=2))
+    return code
 
 
 if __name__ == "__main__":

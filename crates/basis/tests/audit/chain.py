@@ -345,7 +345,7 @@ class Chain:
         if not any(item.startswith("debt:") and units for (account, item), units in self.audit.units.items() if account == LENDER):
             return
         standing = self.standing(now)
-        if standing and self.liquidated_at != now:
+        if standing and self.liquidated_at != now and not self.market.market.shocks.is_out("aave", now):
             self.audit.check("chain: health", "-", f"{now} the lending account stands above liquidation", True, standing[2] >= standing[1])
 
     def audit_loan_to_value(self, number, names):

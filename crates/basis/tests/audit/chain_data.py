@@ -8,6 +8,7 @@ import csv
 from bisect import bisect_right
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import cache
 
 RAY = 10**27
 DAY = timedelta(days=1)
@@ -65,8 +66,9 @@ def reward_row(row, first, per_eth):
     return day(row[first]), day(row["staking_period_end"]) + DAY, int(Decimal(row[per_eth]).scaleb(18))
 
 
+@cache
 def load_rows(directory, name):
-    """The rows of a series, or None where the directory has none."""
+    """The rows of a series, read once for all runs; None where the directory has none."""
     kind, venue, symbol = name.split(".")
     stem = {"staking_rate": f"staking/{symbol}_protocol", "staking_market": f"staking/{symbol}_market",
             "oracle": f"aave/oracle/{symbol}", "aave_reserve": f"aave/reserves/{symbol}", "gas": f"gas/{venue}"}.get(kind)
@@ -113,12 +115,21 @@ class ChainMarket:
     """What the run values tokens by, and what the pool's oracle says, step by step."""
 
     def __init__(self, market, covered):
-        self.market, self.covered, self.cache = market, covered, {}
+        self.market, self.covered, self.cache, self.files = market, covered, {}, {}
         self.risk = risk_table(market.directory)
 
+    def recorded(self, name):
+        if name not in self.files:
+            self.files[name] = load_rows(self.market.directory, name)
+        return self.files[name]
+
     def rows(self, name):
+        """The rows as the run saw them: the recorded ones, under its shocks."""
         if name not in self.cache:
-            self.cache[name] = load_rows(self.market.directory, name)
+            rows = self.recorded(name)
+            if rows:
+                rows = Rows(rows.interval, *self.market.shocks.rows(name, rows, self.market.recorded))
+            self.cache[name] = rows
         return self.cache[name]
 
     def newest(self, name, now):
@@ -128,7 +139,7 @@ class ChainMarket:
             rows = self.rows(candidate) if candidate else None
             found = rows.newest(now) if rows else None
             if found and found[2]:
-                return found[0], found[1], state
+                return found[0], found[1], "held" if self.market.shocks.is_out(name.split(".")[1], now) else state
             if found and held is None:
                 held = (found[0], found[1], "held")
         return held
@@ -171,7 +182,8 @@ class ChainMarket:
             price, known, _ = found
             if known != now:
                 spot = self.market.reference
-                price = quantized(quantized(price * spot.mark / (spot.at(known) or spot.mark)), 8)
+                then = spot.at(known, self.market.age_max) or spot.mark
+                price = quantized(quantized(price * spot.mark / then), 8)
             return quantized(price, 8, ROUND_FLOOR)
         if self.rows(f"oracle.aave.{asset}_ETH"):
             found, ether = self.newest(f"oracle.aave.{asset}_ETH", now), self.oracle("WETH", now)

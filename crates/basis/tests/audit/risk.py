@@ -7,10 +7,10 @@ the run, so they are compared to the four places that are written.
 import math
 from collections import defaultdict
 from datetime import timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from chain import LENDER, plain
-from chain_data import DAY, RAY, quantized, seconds
+from chain_data import DAY, RAY, quantized
 from protocols import WAD, percent_mul
 
 FILE = "risk.csv"
@@ -20,7 +20,7 @@ DAYS_MAX, DAYS_PER_YEAR = 365_000.0, 365.0
 DAY_TOLERANCE = Decimal("0.00005")
 # What a difference of two yearly rates may be off by, in floats: 365 x the last bit of a day's growth.
 RATE_DOUBT = 2e-13
-RATIO_MAX = Decimal(2**127 - 1).scaleb(-18)  # of a balance that is gone
+RATIO_MAX = Decimal("170141183460469231731.687303715884105727")  # of a balance that is gone
 LADDERS = {  # `risk` of config.yaml; the defaults of docs/modes.md
     "margin_ratio": {"warn": "0.3", "reduce_only": "0.5", "deleverage": "0.7", "halt": "0.9"},
     "health_factor": {"warn": "1.03", "reduce_only": "1.02", "deleverage": "1.015", "halt": "1.005"},
@@ -312,7 +312,8 @@ class Risk:
             self.audit_row(*rows[key], name, values)
             self.keep_worst(key, values, now)
         stated = {row["run_level"] for _, row in rows.values()}
-        audit.check(FILE, "-", f"{audit.iso(now)} one run_level", True, len(stated) <= 1)
+        if stated:
+            audit.check(FILE, "-", f"{audit.iso(now)} one run_level", 1, len(stated))
         if self.judged:
             ladder, adrift = self.judged
             level = next(iter(stated), ladder)

@@ -201,7 +201,7 @@ fn a_sweep_runs_every_variant_under_the_shocks_or_sweeps_them() {
 }
 
 #[test]
-fn the_auditor_refuses_a_shocked_run() {
+fn a_shocked_run_on_the_made_market_is_audited_as_far_as_its_files_go() {
     let dir = Scratch::new();
     backtest(&dir, "run", &[CRASH]).json();
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/audit.py");
@@ -212,7 +212,11 @@ fn the_auditor_refuses_a_shocked_run() {
         return;
     };
     let done = Outcome::from(done);
-    done.fails(2, &["ran under shocks", CRASH]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(
+        done.out.contains("SKIPPED: the market is synthetic"),
+        "{done:?}"
+    );
 }
 
 /// Lines of a table whose instant is in the span.
