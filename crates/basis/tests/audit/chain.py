@@ -165,6 +165,9 @@ class Chain:
     def units(self, side, asset):
         return int(self.audit.units[LENDER, f"{side}:{asset}"].scaleb(self.decimals(asset)))
 
+    def is_out(self, venue):
+        return self.market.market.shocks.is_out(venue, self.now)
+
     def decimals(self, asset):
         return self.audit.rules.decimals[asset]
 
@@ -227,7 +230,10 @@ class Chain:
         due += [(at, 0, "rate", rate) for at, rate in (rows.between(self.synced, now) if rows else [])]
         if found[2] == "proxied" and found[0] != (due[-1][3] if due else pool.rate):
             due.append((max(found[1], self.synced), 0, "rate", found[0]))
-        due += [(ticket.due, 2, "tickets", ticket) for ticket in pool.tickets if not ticket.ready and ticket.due <= now]
+        if not self.is_out(venue):
+            # What was due while the protocol was out leaves the queue at the first step after.
+            due += [(ticket.due if ticket.due > self.synced else now, 2, "tickets", ticket)
+                    for ticket in pool.tickets if not ticket.ready and ticket.due <= now]
         if venue == "etherfi":
             for asset, series in PROGRAMS.items():
                 if series in self.covered and self.market.rows(series):
@@ -345,7 +351,7 @@ class Chain:
         if not any(item.startswith("debt:") and units for (account, item), units in self.audit.units.items() if account == LENDER):
             return
         standing = self.standing(now)
-        if standing and self.liquidated_at != now and not self.market.market.shocks.is_out("aave", now):
+        if standing and self.liquidated_at != now and not self.is_out("aave"):
             self.audit.check("chain: health", "-", f"{now} the lending account stands above liquidation", True, standing[2] >= standing[1])
 
     def audit_loan_to_value(self, number, names):
@@ -535,6 +541,7 @@ class Chain:
             amount = self.asked(ask["asset_in"], ask["amount"])
             return self.exchange(ask["asset_in"], amount, ask["asset_out"], amount)
         if venue in self.staking:
+            self.audit.check("chain: staking", self.actual[0].number, f"{venue} is not out", False, self.is_out(venue))
             return getattr(self, f"do_{operation}")(self.staking[venue], ask)
         raise Unknown(f"{operation} at {venue} is not derived; only its totals are checked")
 

@@ -162,6 +162,28 @@ fn shocks_beside_the_hour_agree() {
     }
 }
 
+/// A ticket that is due while its protocol is out leaves the queue when that is back.
+#[test]
+fn a_queue_that_stands_still_agrees() {
+    let Some(data) = data_directory() else { return };
+    let out = fresh("run");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
+    command.args(["backtest", "eth_staking_only", "-q"]);
+    command.args(["--from", "2025-01-20", "--to", "2025-02-05"]);
+    command.args(["--set", "exit_route=queue", "--set"]);
+    command.arg("withdrawals=[{ at: 2025-01-25T00:00:00Z, amount: 20 }]");
+    command.args(["--shock", "outage etherfi at 2025-01-31T05:00Z for 3d"]);
+    let done = command.arg("--data").arg(&data).arg("--out").arg(&out);
+    let done = done.output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_agrees(&out, Some(&data));
+    let ledger = fs::read_to_string(out.join("ledger.csv")).unwrap();
+    let left = ledger
+        .lines()
+        .find(|row| row.contains(",etherfi.claimable,"));
+    assert!(left.unwrap().contains("2025-02-03T05:00:00Z"), "{left:?}");
+}
+
 /// The hedged loop, whose `risk.csv` has all three measures, in a fall of the whole market.
 fn fallen(data: &Path) -> PathBuf {
     let shock = format!("ETH -20% at {AT} over 1h");
