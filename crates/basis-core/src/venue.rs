@@ -96,6 +96,8 @@ impl FillAt {
 pub struct Capabilities {
     /// The operations it executes.
     pub operations: Vec<OperationKind>,
+    /// Whether it holds a long and a short position of each perp, so that orders must name theirs.
+    pub hedge_mode: bool,
 }
 
 /// What a venue says of how it deals, so that whoever plans needs no constants of it.

@@ -148,6 +148,7 @@ impl Engine {
         let mode = setup::mode_of(&parts.config)?;
         (mode.check)(&parts.config, &parts.rules)?;
         (mode.check_market)(&parts.config, &parts.data)?;
+        setup::refuse_hedge_mode(&parts.config, &parts.interfaces)?;
         let series = (mode.required_series)(&parts.config);
         let mut optional = (mode.optional_series)(&parts.config);
         optional.retain(|id| parts.data.contains(*id) && !series.contains(id));

@@ -11,7 +11,7 @@ use basis_core::num::{Quantity, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::{ExternalFlow, Transit};
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue};
-use basis_core::venue::FillAt;
+use basis_core::venue::{ExecutionInterface, FillAt};
 
 use crate::account::Pricing;
 use crate::config::RunConfig;
@@ -93,6 +93,28 @@ fn extent(config: &RunConfig, data: &MarketData, id: SeriesId) -> Option<(Timest
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
         (a, b) => a.or(b),
     }
+}
+
+/// The modes trade one position per perp, and a venue in hedge mode refuses each of their orders.
+pub(crate) fn refuse_hedge_mode(
+    config: &RunConfig,
+    interfaces: &[Box<dyn ExecutionInterface>],
+) -> Result<(), ComponentError> {
+    let trades = |venue: Venue| config.hedge_allocation.iter().any(|(v, _)| *v == venue);
+    let hedge_mode = interfaces
+        .iter()
+        .filter(|interface| interface.capabilities().hedge_mode)
+        .map(|interface| interface.venue())
+        .find(|venue| trades(*venue));
+    let Some(venue) = hedge_mode else {
+        return Ok(());
+    };
+    let message = format!(
+        "{venue} is in hedge mode, a long and a short position of each perp, and {} trades one position; \
+         leave out venue_settings.{venue}.position_mode or set it to one_way",
+        config.mode
+    );
+    Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
 /// Fills in dates that were not given and refuses those outside the data.

@@ -353,6 +353,7 @@ impl ExecutionInterface for SimulatedCex {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             operations: OPERATIONS.to_vec(),
+            hedge_mode: self.settings.position_mode == PositionMode::Hedge,
         }
     }
 

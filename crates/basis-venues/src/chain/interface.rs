@@ -128,6 +128,7 @@ impl ExecutionInterface for OnChainInterface {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             operations: self.driver.operations.to_vec(),
+            hedge_mode: false,
         }
     }
 

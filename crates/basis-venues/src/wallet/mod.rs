@@ -337,6 +337,7 @@ impl ExecutionInterface for WalletExecutionInterface {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             operations: OPERATIONS.to_vec(),
+            hedge_mode: false,
         }
     }
 

@@ -155,6 +155,20 @@ fn capital_below_one_lot_or_below_zero_is_refused() {
 }
 
 #[test]
+fn a_hedge_in_two_sided_positions_is_refused_before_any_order() {
+    let dir = Scratch::new();
+    let key = "venue_settings.okx.position_mode";
+    dir.basis(&format!("{TWO_DAYS} --set {key}=hedge")).fails(
+        2,
+        &[
+            "error[STRAT-001]",
+            "okx is in hedge mode",
+            &format!("leave out {key} or set it to one_way"),
+        ],
+    );
+}
+
+#[test]
 fn missing_series_name_the_file_and_a_proxy() {
     let dir = Scratch::new();
     let bars = "timestamp,open,high,low,close,volume\n2024-01-01T00:00:00Z,1,2,1,2,5\n";

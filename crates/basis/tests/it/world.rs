@@ -413,6 +413,7 @@ impl ExecutionInterface for SlowVenue {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             operations: vec![OperationKind::SpotTrade, OperationKind::PerpTrade],
+            hedge_mode: false,
         }
     }
 
