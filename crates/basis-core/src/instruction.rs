@@ -418,6 +418,33 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
+    /// Every kind, in the order of the type.
+    pub const ALL: [Self; 23] = [
+        Self::SpotTrade,
+        Self::PerpTrade,
+        Self::CancelOrder,
+        Self::AmendOrder,
+        Self::SetLeverage,
+        Self::Swap,
+        Self::AddLiquidity,
+        Self::RemoveLiquidity,
+        Self::CollectFees,
+        Self::Supply,
+        Self::Withdraw,
+        Self::Borrow,
+        Self::Repay,
+        Self::SetEMode,
+        Self::Stake,
+        Self::Unstake,
+        Self::ClaimUnstake,
+        Self::Wrap,
+        Self::Unwrap,
+        Self::ClaimRewards,
+        Self::FlashLoan,
+        Self::Transfer,
+        Self::Atomic,
+    ];
+
     /// The tag used in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -210,7 +210,10 @@ fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError
     let invalid = |message: String| ComponentError::new(Code::InstructionInvalid, message);
     let json: Json =
         serde_json::from_str(text).map_err(|e| invalid(format!("no JSON: {e}")).with_source(e))?;
-    let known: Vec<_> = schema::ALL.iter().map(|kind| kind.as_str()).collect();
+    let known: Vec<_> = OperationKind::ALL
+        .iter()
+        .map(|kind| kind.as_str())
+        .collect();
     let fields = json.as_object().ok_or_else(|| {
         invalid("expected an object with one operation, as {\"spot_trade\": {...}}".to_owned())
     })?;

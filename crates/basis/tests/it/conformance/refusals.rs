@@ -2,11 +2,11 @@
 
 use basis::core::error::{Rejection, VenueErrorKind};
 use basis::core::health::HealthState;
-use basis::core::instruction::Operation;
+use basis::core::instruction::{Operation, OperationKind};
 
 use super::desk::{Check, Desk, ensure};
 use super::market;
-use super::script::{KINDS, Script, Step, atomic, sample, swap};
+use super::script::{Script, Step, atomic, sample, swap};
 use super::subjects::Subject;
 
 fn all_refused(desk: &mut Desk, subject: &Subject, operations: Vec<Operation>) -> Check {
@@ -21,7 +21,10 @@ fn all_refused(desk: &mut Desk, subject: &Subject, operations: Vec<Operation>) -
 pub(super) fn unsupported(subject: &Subject) -> Check {
     let mut desk = Desk::new()?;
     let can = desk.venue(subject.venue).capabilities().operations;
-    for kind in KINDS.into_iter().filter(|kind| !can.contains(kind)) {
+    for kind in OperationKind::ALL
+        .into_iter()
+        .filter(|kind| !can.contains(kind))
+    {
         let e = desk.refused(subject.venue, sample(kind))?;
         ensure!(
             matches!(e.kind, VenueErrorKind::Unsupported(_)),
@@ -138,7 +141,9 @@ pub(super) fn untouched(subject: &Subject) -> Check {
         all_refused(&mut desk, subject, vec![of("0"), of("-1")])?;
     }
     let can = desk.venue(subject.venue).capabilities().operations;
-    let cannot = KINDS.into_iter().filter(|kind| !can.contains(kind));
+    let cannot = OperationKind::ALL
+        .into_iter()
+        .filter(|kind| !can.contains(kind));
     all_refused(&mut desk, subject, cannot.map(sample).collect())?;
     // What was refused must not stand in the way of what follows.
     desk.play(after, &mut |_, _| Ok(()))?;

@@ -206,33 +206,6 @@ pub(super) fn atomic(steps: &[(&str, Operation)]) -> Operation {
     Operation::Atomic(steps.iter().map(step).collect())
 }
 
-/// Every kind of operation there is.
-pub(super) const KINDS: [OperationKind; 23] = [
-    OperationKind::SpotTrade,
-    OperationKind::PerpTrade,
-    OperationKind::CancelOrder,
-    OperationKind::AmendOrder,
-    OperationKind::SetLeverage,
-    OperationKind::Swap,
-    OperationKind::AddLiquidity,
-    OperationKind::RemoveLiquidity,
-    OperationKind::CollectFees,
-    OperationKind::Supply,
-    OperationKind::Withdraw,
-    OperationKind::Borrow,
-    OperationKind::Repay,
-    OperationKind::SetEMode,
-    OperationKind::Stake,
-    OperationKind::Unstake,
-    OperationKind::ClaimUnstake,
-    OperationKind::Wrap,
-    OperationKind::Unwrap,
-    OperationKind::ClaimRewards,
-    OperationKind::FlashLoan,
-    OperationKind::Transfer,
-    OperationKind::Atomic,
-];
-
 /// An operation of this kind, of a form that some venue takes.
 pub(super) fn sample(kind: OperationKind) -> Operation {
     match kind {
