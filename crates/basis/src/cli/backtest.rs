@@ -10,32 +10,18 @@ use cpu_time::ThreadTime;
 
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
-use super::{ConfigArguments, Session, StressArguments, progress, report};
+use super::{RunArguments, Session, progress, report};
 use crate::assembly;
 use crate::assembly::Setup;
-use crate::config::layers::{self, LogLevel, Request};
+use crate::config::layers::{self, LogLevel};
 use crate::output::{self, Format, OutputContext, RunWriter, Timing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The strategy mode, as `btc_basis`.
     mode: String,
-    /// Directory of recorded data. Default: `BASIS_DATA_DIR`, else a built-in synthetic market.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    stress: StressArguments,
-    /// First day, or the exclusive start instant. Default: what the data covers.
-    #[arg(long, value_name = "DATE")]
-    from: Option<String>,
-    /// Last day (all of it), or the inclusive end instant.
-    #[arg(long, value_name = "DATE")]
-    to: Option<String>,
-    /// Capital at the start, in the share class.
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    capital: Option<String>,
+    run: RunArguments,
     /// Directory to write the run to; must not exist or be empty. Default: runs/MODE-TIME, and
     /// nothing with --json.
     #[arg(long, value_name = "DIR")]
@@ -62,14 +48,8 @@ impl From<TableFormat> for Format {
 }
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
-    let source = Source::choose(arguments.data.as_deref(), session);
-    let request = Request {
-        capital: arguments.capital.as_deref(),
-        from: arguments.from.as_deref(),
-        to: arguments.to.as_deref(),
-        shocks: &arguments.stress.shocks,
-        ..arguments.config.request(&arguments.mode)
-    };
+    let source = Source::choose(arguments.run.data.as_deref(), session);
+    let request = arguments.run.request(&arguments.mode);
     let resolved = layers::resolve(&request, &session.environment, &session.registry)
         .inspect_err(|_| session.warn_of_environment())?;
     session.level.set(resolved.log_level);

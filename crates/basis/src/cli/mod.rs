@@ -89,13 +89,39 @@ struct ConfigArguments {
     sets: Vec<String>,
 }
 
-/// What the market is made to do that it did not do.
+/// What a run is made of: market, configuration, span and capital.
 #[derive(Debug, Default, Args)]
-struct StressArguments {
+struct RunArguments {
+    /// Directory of recorded data. Default: `BASIS_DATA_DIR`, else a built-in synthetic market.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArguments,
     /// Shock the market, as `ETH -20% at 2025-02-03T00:00Z over 1h`; may be repeated, after those of
     /// the key `shocks`. See docs/stress.md.
     #[arg(long = "shock", value_name = "SENTENCE", allow_hyphen_values = true)]
     shocks: Vec<String>,
+    /// First day, or the exclusive start instant. Default: what the data covers.
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Last day (all of it), or the inclusive end instant.
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// Capital at the start, in the share class.
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    capital: Option<String>,
+}
+
+impl RunArguments {
+    fn request<'a>(&'a self, mode: &'a str) -> Request<'a> {
+        Request {
+            capital: self.capital.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            shocks: &self.shocks,
+            ..self.config.request(mode)
+        }
+    }
 }
 
 impl ConfigArguments {

@@ -13,10 +13,10 @@ use super::backtest::WallClock;
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::report::table;
-use super::{ConfigArguments, Session, StressArguments, progress};
+use super::{RunArguments, Session, progress};
 use crate::assembly::{self, Setup};
 use crate::config::dates;
-use crate::config::layers::{LogLevel, Request, Template};
+use crate::config::layers::{LogLevel, Template};
 use crate::output;
 use crate::stress::report::{cells, csv, resolved};
 use crate::stress::run::{self, Common, Outcome, Row};
@@ -37,22 +37,8 @@ pub(super) struct Arguments {
     /// The instant that `T` stands for. Default: the middle of the run.
     #[arg(long, value_name = "INSTANT")]
     at: Option<String>,
-    /// Directory of recorded data. Default: `BASIS_DATA_DIR`, else a built-in synthetic market.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    stress: StressArguments,
-    /// First day, or the exclusive start instant. Default: what the data covers.
-    #[arg(long, value_name = "DATE")]
-    from: Option<String>,
-    /// Last day (all of it), or the inclusive end instant.
-    #[arg(long, value_name = "DATE")]
-    to: Option<String>,
-    /// Capital at the start, in the share class.
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    capital: Option<String>,
+    run: RunArguments,
     /// Directory to write the table and the scenarios to, a directory for each mode when there are
     /// several; must not exist or be empty. Default: nothing is written.
     #[arg(long, value_name = "DIR")]
@@ -86,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
             output::check_out_dir(&out)?;
         }
     }
-    let source = Source::choose(arguments.data.as_deref(), session);
+    let source = Source::choose(arguments.run.data.as_deref(), session);
     let mut tables = Vec::with_capacity(arguments.modes.len());
     for (number, mode) in arguments.modes.iter().enumerate() {
         let stressed = stress(arguments, mode, &source, &list, (session, number == 0))?;
@@ -132,13 +118,7 @@ fn stress(
     list: &[scenarios::Scenario],
     (session, is_first): (&Session, bool),
 ) -> Result<Stressed, Failure> {
-    let request = Request {
-        capital: arguments.capital.as_deref(),
-        from: arguments.from.as_deref(),
-        to: arguments.to.as_deref(),
-        shocks: &arguments.stress.shocks,
-        ..arguments.config.request(mode)
-    };
+    let request = arguments.run.request(mode);
     let template = Template::new(&request, &session.environment, &session.registry)
         .inspect_err(|_| session.warn_of_environment())?;
     let base = template

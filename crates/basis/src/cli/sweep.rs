@@ -17,8 +17,8 @@ use super::backtest::{TableFormat, WallClock, free_name};
 use super::errors::Failure;
 use super::market::{Source, volume_multipliers};
 use super::swept::{self, Swept};
-use super::{ConfigArguments, Session, StressArguments, progress};
-use crate::config::layers::{LogLevel, Request, Resolved, Template};
+use super::{RunArguments, Session, progress};
+use crate::config::layers::{LogLevel, Resolved, Template};
 use crate::output::Format;
 use crate::sweep::grid::Grid;
 use crate::sweep::run::{UNITS, Variants};
@@ -37,22 +37,8 @@ pub(super) struct Arguments {
         allow_hyphen_values = true
     )]
     parameters: Vec<String>,
-    /// Directory of recorded data. Default: `BASIS_DATA_DIR`, else a built-in synthetic market.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    stress: StressArguments,
-    /// First day, or the exclusive start instant. Default: what the data covers.
-    #[arg(long, value_name = "DATE")]
-    from: Option<String>,
-    /// Last day (all of it), or the inclusive end instant.
-    #[arg(long, value_name = "DATE")]
-    to: Option<String>,
-    /// Capital at the start, in the share class.
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    capital: Option<String>,
+    run: RunArguments,
     /// Directory to write the sweep to; must not exist or be empty, but with --resume. Default:
     /// runs/MODE-sweep-TIME, and nothing with --json.
     #[arg(long, value_name = "DIR")]
@@ -85,14 +71,8 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     format.check()?;
     let grid = Grid::parse(&arguments.parameters)?;
     refuse_fixed(&grid, arguments)?;
-    let source = Source::choose(arguments.data.as_deref(), session);
-    let request = Request {
-        capital: arguments.capital.as_deref(),
-        from: arguments.from.as_deref(),
-        to: arguments.to.as_deref(),
-        shocks: &arguments.stress.shocks,
-        ..arguments.config.request(&arguments.mode)
-    };
+    let source = Source::choose(arguments.run.data.as_deref(), session);
+    let request = arguments.run.request(&arguments.mode);
     let template = Template::new(&request, &session.environment, &session.registry)
         .inspect_err(|_| session.warn_of_environment())?;
     let jobs = jobs(arguments);
@@ -163,16 +143,16 @@ fn as_u64(count: usize) -> u64 {
 /// A key that is swept cannot be fixed on the same command line.
 fn refuse_fixed(grid: &Grid, arguments: &Arguments) -> Result<(), ComponentError> {
     let flags = [
-        ("--capital", "initial_capital", &arguments.capital),
-        ("--from", "from", &arguments.from),
-        ("--to", "to", &arguments.to),
+        ("--capital", "initial_capital", &arguments.run.capital),
+        ("--from", "from", &arguments.run.from),
+        ("--to", "to", &arguments.run.to),
     ];
     let flags = flags
         .into_iter()
         .filter(|(_, _, value)| value.is_some())
         .map(|(flag, key, _)| (flag.to_owned(), key))
-        .chain((!arguments.stress.shocks.is_empty()).then(|| ("--shock".to_owned(), "shocks")));
-    let sets = arguments.config.sets.iter().filter_map(|set| {
+        .chain((!arguments.run.shocks.is_empty()).then(|| ("--shock".to_owned(), "shocks")));
+    let sets = arguments.run.config.sets.iter().filter_map(|set| {
         let (key, _) = set.split_once('=')?;
         Some((format!("--set {key}"), key))
     });
