@@ -1,30 +1,20 @@
 //! Liquidity in pools through factory, engine and tight loop, to a run directory that the auditor
 //! agrees with: added, moved by our own swaps, its fees collected, removed.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use basis::assembly::World;
-use basis::config::environment::Environment;
-use basis::config::layers::{self, Request};
-use basis::core::error::ComponentError;
-use basis::core::executor::PollOnce;
 use basis::core::instruction::Operation;
 use basis::core::ledger::EntryKind;
-use basis::core::num::{Rate, Value};
-use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
-use basis::core::types::{RunId, Span, Timestamp, Venue};
+use basis::core::num::Value;
+use basis::core::plan::Leg;
+use basis::core::types::{Span, Timestamp, Venue};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
-use basis::engine::result::RunResult;
-use basis::engine::strategy::{Context, Decision, Strategy};
-use basis::engine::{Engine, EngineParts};
-use basis::output::{Format, OutputContext, RunWriter, Timing};
-use basis::venues::registry::Registry;
 use serde_json::{Value as Json, json};
 
 use crate::runner::{Scratch, agrees};
+use crate::scripted::{self, Script, plan};
 
 const HOURS: i64 = 48;
 
@@ -51,45 +41,6 @@ fn leg(venue: &str, operation: Json) -> Leg {
 fn swap(pool: &str, way: [&str; 2], amount: &str) -> Json {
     json!({ "swap": { "pool": pool, "asset_in": way[0], "asset_out": way[1], "amount_in": amount,
         "minimum_out": "0" } })
-}
-
-/// Plays one leg at each of its hours.
-#[derive(Debug)]
-struct Script(VecDeque<(Timestamp, Leg)>);
-
-impl Strategy for Script {
-    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        let due = self
-            .0
-            .front()
-            .is_some_and(|(at, _)| *at <= context.view.now());
-        let Some((_, leg)) = due.then(|| self.0.pop_front()).flatten() else {
-            return Ok(Decision::Hold);
-        };
-        Ok(Decision::Act(Plan {
-            action: Action::EntryFull,
-            reason: "test",
-            blocks: vec![Block {
-                legs: vec![leg],
-                failure_policy: FailurePolicy::Halt,
-            }],
-        }))
-    }
-
-    fn exit(&mut self, _: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        Ok(None)
-    }
-
-    fn deleverage(
-        &mut self,
-        _: &Context<'_>,
-        _: Venue,
-        _: Rate,
-    ) -> Result<Option<Plan>, ComponentError> {
-        Ok(None)
-    }
-
-    fn completed(&mut self, _: u64, _: bool) {}
 }
 
 fn script() -> Script {
@@ -146,22 +97,14 @@ fn script() -> Script {
     let at = (1..).map(|number| hour(3 * number));
     let legs = legs
         .into_iter()
-        .map(|(venue, operation)| leg(venue, operation));
+        .map(|(venue, operation)| plan(vec![leg(venue, operation)]));
     Script(at.zip(legs).collect())
 }
 
 /// Runs the script over the synthetic market and leaves its directory at `out`.
-fn run(out: &Path) -> RunResult {
-    let registry = Registry::builtin();
-    let sets = [RANGES, STABLE, "data.gaps=hold", "risk.net_delta_halt=10"].map(str::to_owned);
-    let request = Request {
-        mode: "eth_staking_only",
-        sets: &sets,
-        ..Request::default()
-    };
-    let environment = Environment::from_pairs(BTreeMap::new(), &registry);
-    let resolved = layers::resolve(&request, &environment, &registry).unwrap();
-    let setup = resolved.setup.with_range(hour(0), hour(HOURS));
+fn run(out: &Path) {
+    let sets = [RANGES, STABLE, "data.gaps=hold", "risk.net_delta_halt=10"];
+    let setup = scripted::setup("eth_staking_only", &sets, (hour(0), hour(HOURS)));
     let data = Arc::new(synthetic(&SyntheticSpec {
         bars: usize::try_from(HOURS).unwrap(),
         ..SyntheticSpec::default()
@@ -169,41 +112,15 @@ fn run(out: &Path) -> RunResult {
     let mut series: Vec<_> = setup.wanted_series().unwrap();
     series.push("dex.uniswap.WETHUSDT_3000".parse().unwrap());
     let known: Vec<_> = data.ids().collect();
-    let series: Vec<_> = series.into_iter().filter(|id| known.contains(id)).collect();
-    let world = World::new(hour(0), Arc::clone(setup.rules()));
-    let created = world.create_interfaces(&registry, &setup).unwrap();
-    let parts = EngineParts {
-        config: setup.run().clone(),
-        data,
-        rules: Arc::clone(setup.rules()),
-        interfaces: created.interfaces,
-        executor: Box::new(PollOnce),
-        clock: world.clock,
-        journal: None,
-        events: world.events,
-        positions: world.positions,
-        transit: world.transit,
-    };
-    let engine = Engine::with_strategy(parts, &series, Box::new(script())).unwrap();
-    let mut writer = RunWriter::create(out, setup.run().share_class, Format::Csv).unwrap();
-    let result = engine.run_into(&mut writer, &mut |_| {}).unwrap();
-    let context = OutputContext {
-        config_yaml: setup.config_yaml().to_owned(),
-        config_hash: setup.config_hash().to_owned(),
-        run_id: RunId::from_number(1),
-        timing: Timing::default(),
-        versions: Vec::new(),
-    };
-    writer.finish(&result, &context).unwrap();
-    result
+    series.retain(|id| known.contains(id));
+    scripted::run(&setup, (data, &series), script(), out);
 }
 
 #[test]
 fn liquidity_is_added_moved_collected_and_removed_without_a_residual() {
     let dir = Scratch::new();
     let out = dir.path().join("run");
-    let result = run(&out);
-    assert_eq!(result.counts.rejections, 0);
+    run(&out);
     let equity = fs::read_to_string(out.join("equity.csv")).unwrap();
     let mut rows = equity.lines().map(|row| row.split(',').collect::<Vec<_>>());
     let header = rows.next().unwrap();

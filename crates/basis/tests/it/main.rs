@@ -27,6 +27,7 @@ mod report;
 mod risk_view;
 mod runner;
 mod scenarios;
+mod scripted;
 mod stress;
 mod sweep;
 mod tight_loop;
