@@ -381,3 +381,25 @@ fn amount(text: &str) -> AmountOrAll {
         number => AmountOrAll::Exactly(q(number)),
     }
 }
+
+/// A Uniswap pool of WETH and EIGEN at 1: liquidity within `width` ticks of it, and more near it.
+pub(crate) fn ranges(name: &str, width: u32, own_size: bool) -> Json {
+    json!({ name: {
+        "model": "state", "assets": ["WETH", "EIGEN"], "fee": "3000", "tick_spacing": "60",
+        "price": "1", "own_size": own_size.to_string(),
+        "ranges": [
+            { "lower": format!("-{width}"), "upper": width.to_string(),
+              "liquidity": "1000000000000000000000" },
+            { "lower": "-60", "upper": "60", "liquidity": "5000000000000000000000" },
+        ],
+    }})
+}
+
+/// A Curve pool of three coins, one with a rate, whose fee grows off the peg.
+pub(crate) fn stable(own_size: bool) -> Json {
+    json!({ "ng": {
+        "model": "state", "assets": ["weETH", "WETH", "USDC"], "fee": "1000000", "a": "200",
+        "balances": ["1000", "1050", "900"], "offpeg_fee_multiplier": "20000000000",
+        "rates": ["staking_rate.etherfi.weETH_ETH", "1", "1"], "own_size": own_size.to_string(),
+    }})
+}

@@ -10,38 +10,19 @@ use basis_core::protocol::uniswap_v3::{
 };
 use basis_core::types::{Account, Item, Venue};
 use proptest::prelude::*;
-use serde_json::{Value as Json, json};
 
-use super::super::testing::{CURVE, Desk, UNISWAP, add, collect, group, remove, swap};
+use super::super::testing::{
+    CURVE, Desk, UNISWAP, add, collect, group, ranges, remove, stable, swap,
+};
 use crate::cex::testing::q;
 
 const TICKS: Option<(i32, i32)> = Some((-120, 180));
-
-/// WETH and USDC at 2,000 USD, the price that the marks have.
-fn ranges(own_size: bool) -> Json {
-    json!({ "dollars": {
-        "model": "state", "assets": ["WETH", "EIGEN"], "fee": "3000", "tick_spacing": "60",
-        "price": "1", "own_size": own_size.to_string(),
-        "ranges": [
-            { "lower": "-6000", "upper": "6000", "liquidity": "1000000000000000000000" },
-            { "lower": "-60", "upper": "60", "liquidity": "5000000000000000000000" },
-        ],
-    }})
-}
-
-fn stable(own_size: bool) -> Json {
-    json!({ "ng": {
-        "model": "state", "assets": ["weETH", "WETH", "USDC"], "fee": "1000000", "a": "200",
-        "balances": ["1000", "1050", "900"], "offpeg_fee_multiplier": "20000000000",
-        "rates": ["staking_rate.etherfi.weETH_ETH", "1", "1"], "own_size": own_size.to_string(),
-    }})
-}
 
 fn desk(own_size: bool) -> Desk {
     let names = ["WETH", "EIGEN", "weETH", "USDC"];
     Desk::new(
         &names.map(|name| (name, "1000")),
-        &ranges(own_size),
+        &ranges("dollars", 6000, own_size),
         &stable(own_size),
     )
 }

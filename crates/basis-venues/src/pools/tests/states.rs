@@ -6,27 +6,8 @@ use basis_core::protocol::curve_stableswap as curve;
 use basis_core::protocol::uniswap_v3::{Hop, Owner, Pool, PositionKey, Route, SwapRequest};
 use serde_json::{Value as Json, json};
 
-use super::super::testing::{CURVE, Desk, UNISWAP, group, hour, swap};
+use super::super::testing::{CURVE, Desk, UNISWAP, group, hour, ranges, stable, swap};
 use crate::cex::testing::q;
-
-fn ranges(own_size: bool) -> Json {
-    json!({ "two": {
-        "model": "state", "assets": ["WETH", "EIGEN"], "fee": "3000", "tick_spacing": "60",
-        "price": "1", "own_size": own_size.to_string(),
-        "ranges": [
-            { "lower": "-600", "upper": "600", "liquidity": "1000000000000000000000" },
-            { "lower": "-60", "upper": "60", "liquidity": "5000000000000000000000" },
-        ],
-    }})
-}
-
-fn stable(own_size: bool) -> Json {
-    json!({ "ng": {
-        "model": "state", "assets": ["weETH", "WETH", "USDC"], "fee": "1000000", "a": "200",
-        "balances": ["1000", "1050", "900"], "offpeg_fee_multiplier": "20000000000",
-        "rates": ["staking_rate.etherfi.weETH_ETH", "1", "1"], "own_size": own_size.to_string(),
-    }})
-}
 
 fn desk(own_size: bool) -> Desk {
     let balances = [
@@ -35,7 +16,7 @@ fn desk(own_size: bool) -> Desk {
         ("weETH", "100"),
         ("USDC", "100"),
     ];
-    Desk::new(&balances, &ranges(own_size), &stable(own_size))
+    Desk::new(&balances, &ranges("two", 600, own_size), &stable(own_size))
 }
 
 fn weis(amount: &str) -> U256 {
@@ -82,7 +63,7 @@ fn a_range_pool_gives_what_the_contract_gives_and_stays_where_we_left_it() {
 
 /// A second pool, of EIGEN and USDC, beside [`ranges`].
 fn two_pools() -> Json {
-    let mut pools = ranges(true);
+    let mut pools = ranges("two", 600, true);
     pools["dollars"] = json!({
         "model": "state", "assets": ["EIGEN", "USDC"], "fee": "500", "tick_spacing": "10",
         "sqrt_price_x96": DOLLARS_SQRT_PRICE.to_string(),
@@ -179,7 +160,7 @@ fn without_own_size_every_swap_meets_the_pool_untouched() {
 #[test]
 fn a_swap_beyond_the_liquidity_given_is_refused_with_what_would_fit() {
     let balances = [("WETH", "100")];
-    let mut desk = Desk::new(&balances, &ranges(true), &json!({}));
+    let mut desk = Desk::new(&balances, &ranges("two", 600, true), &json!({}));
     let text = desk.refused(UNISWAP, "two", ["WETH", "EIGEN"], ["100", "0"]);
     assert!(text.contains("pool two takes no more than 4"), "{text}");
     assert!(
