@@ -54,7 +54,7 @@ impl Aave {
 
     /// What supply earns, or debt costs, averaged by worth at the oracle.
     fn average_rate(&self, side: Side, now: u64) -> Result<Rate, Refusal> {
-        let mut holdings = Vec::new();
+        let mut average = Average::default();
         for cell in self.cells.iter().filter(|cell| cell.is_held()) {
             let listed = cell.listed()?;
             let units = self.balance_units(listed, side, now)?;
@@ -66,22 +66,51 @@ impl Aave {
                 Side::Supply => state.rates.liquidity_rate_ray,
                 Side::Debt => state.rates.variable_borrow_rate_ray,
             };
-            holdings.push((units, state.price_base, listed.unit, U256::from(rate)));
+            average.take((units, state.price_base, listed.unit, U256::from(rate)))?;
         }
-        let ray = match holdings.as_slice() {
-            // The average of one is that one, unless it is worth nothing.
-            [(units, price, unit, rate)] if units.saturating_mul(*price) >= *unit => *rate,
-            holdings => {
-                let (mut whole, mut weighted) = (U256::ZERO, U256::ZERO);
-                for (units, price, unit, rate) in holdings {
-                    let worth = mul_div_floor(*units, *price, *unit)?;
-                    whole = whole.saturating_add(worth);
-                    weighted = weighted.saturating_add(worth.saturating_mul(*rate));
-                }
-                weighted.checked_div(whole).unwrap_or_default()
-            }
-        };
+        let ray = average.finish()?;
         Ok(Rate::new(amount_of(ray, RAY_DECIMALS, Rounding::Down)?))
+    }
+}
+
+/// Units of a holding, its price, one whole token, and its rate.
+type Weighed = (U256, U256, U256, U256);
+
+/// An average of rates by worth.
+#[derive(Clone, Copy, Debug, Default)]
+struct Average {
+    /// The last holding, not yet in the sums: mostly there is but one, and its rate is the average.
+    last: Option<Weighed>,
+    whole: U256,
+    weighted: U256,
+}
+
+impl Average {
+    fn take(&mut self, holding: Weighed) -> Result<(), Refusal> {
+        if let Some(before) = self.last.replace(holding) {
+            self.add(before)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, (units, price, unit, rate): Weighed) -> Result<(), Refusal> {
+        let worth = mul_div_floor(units, price, unit)?;
+        self.whole = self.whole.saturating_add(worth);
+        self.weighted = self.weighted.saturating_add(worth.saturating_mul(rate));
+        Ok(())
+    }
+
+    /// Zero where nothing is worth anything.
+    fn finish(mut self) -> Result<U256, Refusal> {
+        let Some(last) = self.last else {
+            return Ok(U256::ZERO);
+        };
+        let (units, price, unit, rate) = last;
+        if self.whole.is_zero() && units.saturating_mul(price) >= unit {
+            return Ok(rate);
+        }
+        self.add(last)?;
+        Ok(self.weighted.checked_div(self.whole).unwrap_or_default())
     }
 }
 
