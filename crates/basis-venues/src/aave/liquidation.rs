@@ -9,7 +9,7 @@ use basis_core::protocol::aave_v3::{ALL, LiquidationCall, LiquidationOutcome, Re
 
 use super::standing::{HEALTHY, health};
 use super::{AAVE, ACCOUNT, Aave, Side, US, refused, seconds};
-use crate::chain::{EventLines, Refusal};
+use crate::chain::{EventLines, Lines, Refusal};
 
 impl Aave {
     /// Lets somebody liquidate us, where our health factor is below one: the largest debt against the

@@ -9,7 +9,7 @@ use basis_core::types::{Asset, Timestamp};
 
 use super::reserves::Cell;
 use super::{AAVE, ACCOUNT, Aave, MAIN, Side, US, refused, seconds};
-use crate::chain::{Refusal, Transaction, oracle_refusal, stale};
+use crate::chain::{Lines, Refusal, Transaction, oracle_refusal, stale};
 
 impl Aave {
     pub(super) fn supply(
@@ -162,7 +162,7 @@ impl Aave {
         if !grown.is_zero() {
             let item = Side::Supply.item(self.cell(at)?.asset);
             let kind = Side::Supply.interest();
-            transaction.book(kind, ACCOUNT, item, Quantity::ZERO, grown)?;
+            transaction.book(kind, (ACCOUNT, item), Quantity::ZERO, grown)?;
         }
         self.move_rates(at, now)
     }
@@ -217,11 +217,11 @@ impl Aave {
             moved = moved.neg()?;
         }
         let item = side.item(cell.asset);
-        transaction.book(EntryKind::Transfer, ACCOUNT, item, quantity, moved)?;
+        transaction.book(EntryKind::Transfer, (ACCOUNT, item), quantity, moved)?;
         let remainder = self.settle(at, side, moved)?;
         if !remainder.is_zero() {
             let kind = side.interest();
-            transaction.book(kind, ACCOUNT, item, Quantity::ZERO, remainder)?;
+            transaction.book(kind, (ACCOUNT, item), Quantity::ZERO, remainder)?;
         }
         self.move_rates(at, seconds(transaction.now())?)
     }

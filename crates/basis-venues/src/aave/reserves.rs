@@ -18,7 +18,7 @@ use basis_core::venue::EModeTerms;
 
 use super::curve::{Kink, rates_with};
 use super::{AAVE, ACCOUNT, Aave, Side, US, refused, seconds};
-use crate::chain::{EventLines, Refusal, Sync, stale, wrap_first};
+use crate::chain::{EventLines, Lines, Refusal, Sync, stale, wrap_first};
 
 /// Decimals of a ray and of a basis point.
 const RAY_DECIMALS: u32 = 27;

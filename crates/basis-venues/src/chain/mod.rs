@@ -20,6 +20,7 @@
 mod atomic;
 mod interface;
 mod lending;
+mod lines;
 mod protocol;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -42,7 +43,8 @@ use basis_core::venue::{DataProvider, Dependencies, Terms};
 use crate::cex::Holdings;
 
 pub(crate) use self::interface::{OnChainDriver, OnChainInterface};
-pub(crate) use self::lending::{EventLines, oracle_refusal, seconds, stale, wrap_first};
+pub(crate) use self::lending::{oracle_refusal, seconds, stale, wrap_first};
+pub(crate) use self::lines::{EventLines, Lines};
 pub(crate) use self::protocol::{Protocol, Sync};
 pub(crate) use self::transaction::{ETH, Transaction, WETH, price_of};
 pub(crate) use crate::cex::TransferRefusal as Refusal;

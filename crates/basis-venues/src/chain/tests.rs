@@ -11,7 +11,7 @@ use super::testing::{
     ChainDesk, World, asset, at, claim_rewards, flash_loan, lines, stake, step, unaddressed,
     unstake, unwrap, wrap,
 };
-use super::{Protocol, Refusal, Sync, Transaction};
+use super::{Lines, Protocol, Refusal, Sync, Transaction};
 use crate::cex::testing::{q, transfer};
 
 const WETH: Asset = Asset::literal("WETH");
@@ -72,7 +72,7 @@ impl Protocol for Lender {
                 self.supplied.push((ask.asset, amount));
                 transaction.pay(ask.asset, amount)?;
                 let item = Item::Asset(ask.asset);
-                transaction.book(EntryKind::Transfer, account, item, amount, amount)
+                transaction.book(EntryKind::Transfer, (account, item), amount, amount)
             }
             Operation::Borrow(Lending {
                 amount: AmountOrAll::Exactly(amount),
@@ -83,7 +83,7 @@ impl Protocol for Lender {
                     return Err(Refusal::other("too much debt", Some("36")));
                 }
                 let item = Item::Debt(WETH);
-                transaction.book(EntryKind::Transfer, account, item, *amount, *amount)?;
+                transaction.book(EntryKind::Transfer, (account, item), *amount, *amount)?;
                 transaction.receive(WETH, *amount)
             }
             other => Err(crate::cex::unsupported(self.venue, other.kind(), &[])),

@@ -12,7 +12,7 @@ use basis_core::types::{
 };
 use basis_core::venue::DataProvider;
 
-use super::Refusal;
+use super::{Lines, Refusal};
 use crate::cex::Holdings;
 
 /// Gas is paid in it.
@@ -143,14 +143,6 @@ impl<'a> Transaction<'a> {
         price(self.view, asset)
     }
 
-    /// What `units` (signed) of `asset` are worth, half-even at 18 decimals.
-    ///
-    /// # Errors
-    /// As [`Transaction::price`].
-    pub(crate) fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal> {
-        Ok(units.notional(self.price(asset)?, Rounding::HalfEven)?)
-    }
-
     /// Takes `amount` of `asset` from the wallet, for something that is worth as much.
     ///
     /// # Errors
@@ -208,8 +200,8 @@ impl<'a> Transaction<'a> {
         amount: Quantity,
         worth: Value,
     ) -> Result<(), Refusal> {
-        let (place, amount) = (Item::Asset(asset), amount.neg()?);
-        self.trade_line(Account::WALLET, place, amount, worth.neg()?)
+        let (place, amount) = ((Account::WALLET, Item::Asset(asset)), amount.neg()?);
+        self.trade(place, (amount, amount), worth.neg()?)
     }
 
     /// The side of an exchange that arrives in the wallet, had for `worth` (>= 0).
@@ -219,47 +211,8 @@ impl<'a> Transaction<'a> {
         amount: Quantity,
         worth: Value,
     ) -> Result<(), Refusal> {
-        self.trade_line(Account::WALLET, Item::Asset(asset), amount, worth)
-    }
-
-    /// One side of an exchange whose other side is not in the wallet; `worth` (signed) must cancel out
-    /// over the sides.
-    pub(crate) fn trade_line(
-        &mut self,
-        account: Account,
-        item: Item,
-        quantity: Quantity,
-        worth: Value,
-    ) -> Result<(), Refusal> {
-        self.trade_scaled((account, item), (quantity, quantity), worth)
-    }
-
-    /// As [`Transaction::trade_line`], for a side of scaled units: their number and what they stand
-    /// for.
-    pub(crate) fn trade_scaled(
-        &mut self,
-        place: (Account, Item),
-        amounts: (Quantity, Quantity),
-        worth: Value,
-    ) -> Result<(), Refusal> {
-        let price = self.price(asset_of(place.1)?)?;
-        self.push(EntryKind::Trade, place, amounts, worth, price)
-    }
-
-    /// A change of `quantity` and `units` of a holding at a protocol, worth units × price; `units`
-    /// is what the quantity stands for, positive for more debt.
-    pub(crate) fn book(
-        &mut self,
-        kind: EntryKind,
-        account: Account,
-        item: Item,
-        quantity: Quantity,
-        units: Quantity,
-    ) -> Result<(), Refusal> {
-        let price = self.price(asset_of(item)?)?;
-        let worth = units.notional(price, Rounding::HalfEven)?;
-        let worth = if item.is_debt() { worth.neg()? } else { worth };
-        self.push(kind, (account, item), (quantity, units), worth, price)
+        let place = (Account::WALLET, Item::Asset(asset));
+        self.trade(place, (amount, amount), worth)
     }
 
     /// Adds the gas of an operation, counted as a transaction that does only this
@@ -312,43 +265,6 @@ impl<'a> Transaction<'a> {
         let worth = quantity.notional(price, Rounding::HalfEven)?;
         let place = (Account::WALLET, Item::Asset(asset));
         self.push(kind, place, (quantity, quantity), worth, price)
-    }
-
-    fn push(
-        &mut self,
-        kind: EntryKind,
-        (account, item): (Account, Item),
-        (quantity, units): (Quantity, Quantity),
-        value: Value,
-        reference_price: Price,
-    ) -> Result<(), Refusal> {
-        if let Item::Asset(asset) = item
-            && account == Account::WALLET
-        {
-            plain(asset)?;
-            if quantity.is_negative() {
-                self.require(asset, quantity.neg()?)?;
-            }
-            self.wallet.add(account, asset, quantity)?;
-        }
-        let index = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
-        let occurrence = Occurrence::Log {
-            transaction: self.hash,
-            index,
-        };
-        self.lines.push(LedgerEntry {
-            at: self.now(),
-            account,
-            item,
-            quantity,
-            units,
-            value,
-            kind,
-            instruction: Some(self.instruction),
-            reference_price,
-            cause: Cause::new(occurrence, 0),
-        });
-        Ok(())
     }
 
     /// What the gas costs in ETH: units × the recorded gas price, rounded up to the wei.
@@ -416,6 +332,49 @@ fn hex(hash: &[u8; 32]) -> Box<str> {
     let digits = hash.iter().map(|byte| format!("{byte:02x}"));
     let text: String = std::iter::once("0x".to_owned()).chain(digits).collect();
     text.into()
+}
+
+impl Lines for Transaction<'_> {
+    fn view(&self) -> &MarketView {
+        self.view
+    }
+
+    fn push(
+        &mut self,
+        kind: EntryKind,
+        (account, item): (Account, Item),
+        (quantity, units): (Quantity, Quantity),
+        value: Value,
+        reference_price: Price,
+    ) -> Result<(), Refusal> {
+        if let Item::Asset(asset) = item
+            && account == Account::WALLET
+        {
+            plain(asset)?;
+            if quantity.is_negative() {
+                self.require(asset, quantity.neg()?)?;
+            }
+            self.wallet.add(account, asset, quantity)?;
+        }
+        let index = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
+        let occurrence = Occurrence::Log {
+            transaction: self.hash,
+            index,
+        };
+        self.lines.push(LedgerEntry {
+            at: self.now(),
+            account,
+            item,
+            quantity,
+            units,
+            value,
+            kind,
+            instruction: Some(self.instruction),
+            reference_price,
+            cause: Cause::new(occurrence, 0),
+        });
+        Ok(())
+    }
 }
 
 fn asset_of(item: Item) -> Result<Asset, Refusal> {

@@ -9,7 +9,7 @@ use basis_core::types::Item;
 
 use super::market::{Cell, Side, factor};
 use super::{MORPHO, Morpho, US, refused, seconds};
-use crate::chain::{EventLines, Refusal};
+use crate::chain::{EventLines, Lines, Refusal};
 
 impl Morpho {
     /// Lets somebody liquidate us in every market where we owe more than our collateral allows: all of

@@ -12,7 +12,7 @@ use basis_core::types::{Account, Asset, Item, Label, Timestamp};
 
 use super::settings::MarketSettings;
 use super::{FEE_RECIPIENT, MORPHO, Morpho, US, refused, seconds};
-use crate::chain::{EventLines, Refusal, Sync, oracle_refusal, stale};
+use crate::chain::{EventLines, Lines, Refusal, Sync, oracle_refusal, stale};
 
 /// Shares to a base unit in a market at its beginning.
 const SHARES_PER_UNIT: u128 = 1_000_000;

@@ -9,7 +9,7 @@ use basis_core::types::{Item, Label};
 
 use super::market::{Cell, Side};
 use super::{MORPHO, Morpho, US, refused, seconds};
-use crate::chain::{Refusal, Transaction, wrap_first};
+use crate::chain::{Lines, Refusal, Transaction, wrap_first};
 
 impl Morpho {
     pub(super) fn supply(
@@ -30,7 +30,7 @@ impl Morpho {
             supplied.map_err(|e| refused(name, e))?;
             transaction.spend_gas(GasOperation::MorphoSupplyCollateral.gas());
             let place = (cell.account(), Item::Asset(asset));
-            return transaction.book(EntryKind::Transfer, place.0, place.1, amount, amount);
+            return transaction.book(EntryKind::Transfer, place, amount, amount);
         }
         let moved = market.supply(US, AmountInput::assets(units), now);
         let moved = moved.map_err(|e| refused(name, e))?;
@@ -207,7 +207,7 @@ fn withdraw_collateral(
     transaction.spend_gas(GasOperation::MorphoWithdrawCollateral.gas());
     let change = amount.neg()?;
     let item = Item::Asset(asset);
-    transaction.book(EntryKind::Transfer, cell.account(), item, change, change)?;
+    transaction.book(EntryKind::Transfer, (cell.account(), item), change, change)?;
     transaction.receive(asset, amount)
 }
 
@@ -228,8 +228,7 @@ fn book(
     let account = cell.account();
     transaction.book(
         EntryKind::Transfer,
-        account,
-        cell.item(side),
+        (account, cell.item(side)),
         shares,
         assets,
     )?;
@@ -238,7 +237,7 @@ fn book(
         let remainder = cell.settle(each, part)?;
         if !remainder.is_zero() {
             let (kind, item) = (each.interest(), cell.item(each));
-            transaction.book(kind, account, item, Quantity::ZERO, remainder)?;
+            transaction.book(kind, (account, item), Quantity::ZERO, remainder)?;
         }
     }
     Ok(())

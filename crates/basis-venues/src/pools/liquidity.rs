@@ -19,7 +19,7 @@ use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, Label, TickRange};
 
 use super::{Model, Pool, SimulatedDex};
-use crate::chain::{EventLines, Refusal, Sync, Transaction};
+use crate::chain::{EventLines, Lines, Refusal, Sync, Transaction};
 
 /// A position of ours, as its pool has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,80 +54,6 @@ pub(crate) struct Scope<'a, 'b> {
     pub(crate) assets: &'a [Asset],
     /// Decimals and market data.
     pub(crate) transaction: &'a Transaction<'b>,
-}
-
-/// Where lines about our positions go: to a transaction, or to what happened without one.
-pub(super) trait Lines {
-    /// As [`Transaction::worth`].
-    fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal>;
-    /// As [`Transaction::book`].
-    fn book(
-        &mut self,
-        kind: EntryKind,
-        account: Account,
-        item: Item,
-        quantity: Quantity,
-        units: Quantity,
-    ) -> Result<(), Refusal>;
-    /// A side of an exchange within a position, without a quantity.
-    fn trade(
-        &mut self,
-        place: (Account, Item),
-        units: Quantity,
-        value: Value,
-    ) -> Result<(), Refusal>;
-}
-
-impl Lines for Transaction<'_> {
-    fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal> {
-        Transaction::worth(self, asset, units)
-    }
-
-    fn book(
-        &mut self,
-        kind: EntryKind,
-        account: Account,
-        item: Item,
-        quantity: Quantity,
-        units: Quantity,
-    ) -> Result<(), Refusal> {
-        Transaction::book(self, kind, account, item, quantity, units)
-    }
-
-    fn trade(
-        &mut self,
-        place: (Account, Item),
-        units: Quantity,
-        value: Value,
-    ) -> Result<(), Refusal> {
-        self.trade_scaled(place, (Quantity::ZERO, units), value)
-    }
-}
-
-impl Lines for EventLines<'_> {
-    fn worth(&self, asset: Asset, units: Quantity) -> Result<Value, Refusal> {
-        EventLines::worth(self, asset, units)
-    }
-
-    fn book(
-        &mut self,
-        kind: EntryKind,
-        account: Account,
-        item: Item,
-        quantity: Quantity,
-        units: Quantity,
-    ) -> Result<(), Refusal> {
-        EventLines::book(self, kind, (account, item), quantity, units)
-    }
-
-    fn trade(
-        &mut self,
-        place: (Account, Item),
-        units: Quantity,
-        value: Value,
-    ) -> Result<(), Refusal> {
-        EventLines::trade(self, place, units, value)
-    }
 }
 
 impl Pool {
@@ -337,8 +263,7 @@ impl SimulatedDex {
         for (item, amount) in items.iter().zip(&moved.amounts) {
             transaction.book(
                 EntryKind::Transfer,
-                account,
-                *item,
+                (account, *item),
                 moved.liquidity,
                 *amount,
             )?;
@@ -405,7 +330,7 @@ impl SimulatedDex {
         let mut rest = difference(&pool.stake(ticks)?.units, &before.units)?;
         for (place, (item, amount)) in rest.iter_mut().zip(items.iter().zip(&moved.amounts)) {
             let (quantity, units) = (moved.liquidity.neg()?, amount.neg()?);
-            transaction.book(EntryKind::Transfer, account, *item, quantity, units)?;
+            transaction.book(EntryKind::Transfer, (account, *item), quantity, units)?;
             *place = place.add(*amount)?;
         }
         for (asset, amount) in pool.assets.iter().zip(&moved.amounts) {
@@ -441,7 +366,7 @@ impl SimulatedDex {
         for (asset, amount) in pool.assets.iter().zip(amounts) {
             if !amount.is_zero() {
                 let (kind, item, units) = (EntryKind::Transfer, Item::Asset(*asset), amount.neg()?);
-                transaction.book(kind, account, item, units, units)?;
+                transaction.book(kind, (account, item), units, units)?;
                 transaction.receive(*asset, amount)?;
             }
         }
@@ -509,7 +434,7 @@ impl SimulatedDex {
                 && let (Some(rest), Some(item)) = (rest.get_mut(place), items.get(place))
             {
                 let (kind, nothing) = (EntryKind::LiquidityFee, Quantity::ZERO);
-                lines.book(kind, account, *item, nothing, fee)?;
+                lines.book(kind, (account, *item), nothing, fee)?;
                 *rest = rest.sub(fee)?;
             }
             turn(lines, account, &items, &rest)?;
@@ -517,7 +442,7 @@ impl SimulatedDex {
             for (asset, fee) in pool.assets.iter().zip(fees) {
                 if !fee.is_zero() {
                     let (kind, item) = (EntryKind::LiquidityFee, Item::Asset(*asset));
-                    lines.book(kind, account, item, fee, fee)?;
+                    lines.book(kind, (account, item), fee, fee)?;
                 }
             }
         }
@@ -552,7 +477,7 @@ fn turn(
     if came == 0 || !left {
         for (item, units) in items.iter().zip(changes) {
             if !units.is_zero() {
-                lines.book(EntryKind::Fee, account, *item, Quantity::ZERO, *units)?;
+                lines.book(EntryKind::Fee, (account, *item), Quantity::ZERO, *units)?;
             }
         }
         return Ok(());
@@ -589,7 +514,7 @@ fn turn(
             };
             open = open.sub(value)?;
         }
-        lines.trade((account, *item), *units, value)?;
+        lines.trade((account, *item), (Quantity::ZERO, *units), value)?;
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) use self::pool::{StakingGas, StakingNames, StakingPool};
 pub(crate) use self::rewards::{RewardProgram, Rewards};
 pub(crate) use self::settings::StakingSettings;
 use self::ticket::Ticket;
-use crate::chain::{ETH, Protocol, Refusal, Sync, Transaction};
+use crate::chain::{ETH, Lines, Protocol, Refusal, Sync, Transaction};
 
 /// Decimals of every token of a staking protocol.
 const DECIMALS: u32 = 18;
@@ -159,7 +159,7 @@ impl<P: StakingPool> Staking<P> {
     /// Books what an operation's rounding did to other holdings of ours.
     fn settle_in(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Refusal> {
         for ((account, item), quantity, units) in self.settle()? {
-            transaction.book(EntryKind::Rebase, account, item, quantity, units)?;
+            transaction.book(EntryKind::Rebase, (account, item), quantity, units)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use basis_core::types::Item;
 
 use super::{Staking, StakingPool, change, quantity};
 use crate::cex;
-use crate::chain::{ETH, Refusal, Transaction, WETH};
+use crate::chain::{ETH, Lines, Refusal, Transaction, WETH};
 
 impl<P: StakingPool> Staking<P> {
     pub(super) fn operate(
@@ -179,7 +179,7 @@ impl<P: StakingPool> Staking<P> {
         let shares = change(self.booked.0, after.0)?;
         let units = change(self.booked.1, after.1)?;
         self.booked = after;
-        transaction.trade_scaled(Self::SHARES, (shares, units), worth)
+        transaction.trade(Self::SHARES, (shares, units), worth)
     }
 
     fn claim_rewards(
@@ -211,7 +211,7 @@ impl<P: StakingPool> Staking<P> {
             let amount = std::mem::take(claimable);
             let (account, item) = (P::NAMES.rewards, Item::Asset(program.asset));
             let less = amount.neg()?;
-            transaction.book(EntryKind::Transfer, account, item, less, less)?;
+            transaction.book(EntryKind::Transfer, (account, item), less, less)?;
             transaction.receive(program.asset, amount)?;
         }
         if any {

@@ -11,7 +11,7 @@ use basis_core::types::{InstructionId, Timestamp};
 
 use super::operations::gas_of;
 use super::{Staking, StakingPool, quantity};
-use crate::chain::{ETH, Refusal, Transaction};
+use crate::chain::{ETH, Lines, Refusal, Transaction};
 
 /// The requests of one instruction.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl<P: StakingPool> Staking<P> {
             ticket.booked = ticket.worth(pool)?;
         }
         let units = quantity(ticket.booked)?;
-        transaction.trade_scaled(Self::QUEUE, (units, units), worth)?;
+        transaction.trade(Self::QUEUE, (units, units), worth)?;
         let same = |known: &&mut Ticket| known.instruction == ticket.instruction;
         match self.tickets.iter_mut().find(same) {
             Some(known) => {
@@ -173,11 +173,11 @@ impl<P: StakingPool> Staking<P> {
         let rounded = quantity(paid)?.sub(quantity(ticket.booked)?)?;
         let (account, item) = Self::CLAIMABLE;
         if !rounded.is_zero() {
-            transaction.book(EntryKind::Rebase, account, item, rounded, rounded)?;
+            transaction.book(EntryKind::Rebase, (account, item), rounded, rounded)?;
         }
         let amount = quantity(paid)?;
         let less = amount.neg()?;
-        transaction.book(EntryKind::Transfer, account, item, less, less)?;
+        transaction.book(EntryKind::Transfer, (account, item), less, less)?;
         transaction.receive(ETH, amount)
     }
 }
