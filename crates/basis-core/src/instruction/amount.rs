@@ -58,7 +58,12 @@ impl<'de> Visitor<'de> for AmountVisitor {
         if text == ALL {
             return Ok(AmountOrAll::All);
         }
-        Quantity::deserialize(StrDeserializer::new(text)).map(AmountOrAll::Exactly)
+        let amount = Quantity::deserialize(StrDeserializer::<E>::new(text));
+        amount.map(AmountOrAll::Exactly).map_err(|e| {
+            E::custom(format_args!(
+                "{e}; an amount is a decimal number or \"{ALL}\""
+            ))
+        })
     }
 
     fn visit_u64<E: Error>(self, int: u64) -> Result<AmountOrAll, E> {
@@ -116,6 +121,7 @@ mod tests {
         for (given, text) in [
             (json!(1.5), "quote the number, as in \"1.5\""),
             (json!("everything"), "\"everything\": "),
+            (json!("everything"), "a decimal number or \"all\""),
             (json!("ALL"), "\"ALL\": "),
             (json!(null), "or \"all\""),
             (json!({}), "missing field `exactly`"),
