@@ -11,8 +11,14 @@
 )]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -35,6 +41,9 @@ const CHARTS: [&str; 9] = [
     "price",
 ];
 
+/// How long a page may take to look at itself, Chromium's start included.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// Bytes a page may have.
 const SIZE_MAX: usize = 700_000;
 
@@ -54,43 +63,80 @@ fn chromium() -> Option<&'static str> {
 
 /// What the page finds when it looks at itself in a frame `width` pixels wide.
 ///
-/// Headless Chromium has a smallest window; a frame has not.
+/// Headless Chromium has a smallest window; a frame has not. The frame's parent sends what it hears to
+/// a socket of the test: Chromium's own `--virtual-time-budget` counts a page's time down while a busy
+/// machine has not loaded the page yet.
 fn look(browser: &str, page: &Path, width: u32) -> Json {
     let folder = page.parent().unwrap();
     let frame = folder.join(format!("frame-{width}.html"));
     let name = page.file_name().unwrap().to_str().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     let html = format!(
         "<!doctype html><body><iframe src=\"{name}#selfcheck\" style=\"width:{width}px;\
-         height:900px;border:0\"></iframe><script>addEventListener('message', (e) => {{ \
-         const pre = document.createElement('pre'); pre.id = 'found'; pre.textContent = e.data; \
-         document.body.append(pre); }});</script></body>"
+         height:900px;border:0\"></iframe><script>addEventListener('message', (e) => \
+         fetch('http://{address}', {{method: 'POST', mode: 'no-cors', body: e.data}}));</script></body>"
     );
     fs::write(&frame, html).unwrap();
     let profile = folder.join(format!("profile-{width}"));
-    let output = Command::new(browser)
+    let said = fs::File::create(folder.join(format!("browser-{width}.log"))).unwrap();
+    let browser = Command::new(browser)
         .args(["--headless=new", "--no-sandbox", "--disable-gpu"])
         .args(["--disable-quic", "--no-first-run", "--disable-sync"])
         .args([
             "--disable-background-networking",
             "--disable-component-update",
         ])
-        .args(["--disable-dev-shm-usage", "--timeout=60000"])
-        .args(["--virtual-time-budget=10000", "--window-size=1400,1000"])
+        .args(["--disable-dev-shm-usage", "--window-size=1400,1000"])
         .arg(format!("--user-data-dir={}", profile.display()))
-        .arg("--dump-dom")
         .arg(format!("file://{}", frame.display()))
-        .output()
+        .stdout(Stdio::null())
+        .stderr(said)
+        .process_group(0)
+        .spawn()
         .unwrap();
-    let dom = String::from_utf8_lossy(&output.stdout);
-    let found = dom
-        .split_once("<pre id=\"found\">")
-        .and_then(|(_, rest)| rest.split_once("</pre>"))
-        .unwrap_or_else(|| {
-            let errors = String::from_utf8_lossy(&output.stderr);
-            panic!("the page did not report:\n{dom}\n{errors}")
-        });
-    let text = found.0.replace("&lt;", "<").replace("&gt;", ">");
-    serde_json::from_str(&text.replace("&quot;", "\"").replace("&amp;", "&")).unwrap()
+    let _browser = Browser(browser);
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(receive(&listener)));
+    let found = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let said = fs::read_to_string(folder.join(format!("browser-{width}.log"))).unwrap();
+        panic!("the page did not report in {PATIENCE:?}:\n{said}")
+    });
+    serde_json::from_slice(&found).unwrap()
+}
+
+/// A browser and its helpers, ended with the value.
+struct Browser(Child);
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        let _ended = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// The body of the first request that has one.
+fn receive(listener: &TcpListener) -> Vec<u8> {
+    loop {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        let mut line = String::new();
+        while reader.read_line(&mut line).unwrap() > 2 {
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        if length > 0 {
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            return body;
+        }
+    }
 }
 
 fn is_sound(found: &Json, width: u32, charts: &[&str]) {
