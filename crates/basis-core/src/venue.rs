@@ -16,12 +16,12 @@ use crate::executor::BoxFuture;
 use crate::health::Health;
 use crate::instruction::{Instruction, OperationKind};
 use crate::market::MarketView;
-use crate::num::{Bps, Quantity};
+use crate::num::{Bps, Quantity, Rate};
 use crate::rules::VenueRules;
 use crate::secret::Credentials;
 use crate::transit::Transit;
 use crate::transport::Transport;
-use crate::types::{Account, Asset, Item, Span, Timestamp, Venue};
+use crate::types::{Account, Asset, Item, Label, Span, Timestamp, Venue};
 
 /// Whether interfaces simulate or trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,8 @@ pub struct Terms {
     pub flash_loans: Vec<FlashLoanTerms>,
     /// Efficiency modes of a lending market.
     pub e_modes: Vec<EModeTerms>,
+    /// Its pools.
+    pub pools: Vec<PoolTerms>,
 }
 
 /// A flash loan as it is to be had now.
@@ -129,6 +131,18 @@ pub struct EModeTerms {
     pub category: u8,
     /// What counts as its collateral and can be borrowed in it.
     pub assets: Vec<Asset>,
+}
+
+/// A pool of a DEX.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolTerms {
+    /// What a swap calls it.
+    pub pool: Label,
+    /// What it exchanges, in the pool's order.
+    pub assets: Vec<Asset>,
+    /// What a swap pays of the amount it gives (Uniswap) or takes (Curve), 0 to below 1; the least of it
+    /// where it grows, as Curve's does off the peg.
+    pub fee: Rate,
 }
 
 /// Read access to the books.
@@ -263,7 +277,7 @@ pub trait ExecutionInterface: Send {
         Vec::new()
     }
 
-    /// How the venue deals at this instant: queues, flash loans, efficiency modes. Provided: it has none
+    /// How the venue deals at this instant: queues, flash loans, efficiency modes, pools. Provided: it has none
     /// of them.
     ///
     /// # Errors

@@ -144,7 +144,7 @@ pub(crate) trait Protocol: Send + fmt::Debug {
     }
 
     /// How it deals at the instant of the last sync. Provided: no queue, no flash loans, no efficiency
-    /// modes.
+    /// modes, no pools.
     ///
     /// # Errors
     /// A refusal when an amount leaves the range.

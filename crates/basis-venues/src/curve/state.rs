@@ -177,6 +177,11 @@ impl StablePool {
         self.own_size
     }
 
+    /// What a swap pays at the peg, of 10^10.
+    pub(crate) fn fee(&self) -> i64 {
+        i64::try_from(self.given.fee).unwrap_or(i64::MAX)
+    }
+
     /// The pool as it stands, at the rates of now.
     pub(super) fn open(&self, scope: Scope<'_, '_>) -> Result<Opened, Refusal> {
         let Scope {

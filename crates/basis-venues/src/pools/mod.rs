@@ -24,9 +24,11 @@ use basis_core::config::nearest;
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::execution::{Position, VenueEvent};
 use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap};
-use basis_core::num::Quantity;
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
+use basis_core::protocol::bar_pool::FEE_DENOMINATOR;
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, Timestamp, Venue};
+use basis_core::venue::{PoolTerms, Terms};
 
 use crate::chain::{Protocol, Refusal, Sync, Transaction};
 use crate::curve::StablePool;
@@ -156,6 +158,20 @@ impl Pool {
             Model::Ranges(pool) => pool.swap(scope, trade),
             Model::Stable(pool) => pool.swap(scope, trade),
         }
+    }
+
+    /// How it deals.
+    fn terms(&self) -> Result<PoolTerms, Refusal> {
+        let (fee, of) = match &self.model {
+            Model::Bars(bars) => (i64::from(bars.fee), i64::from(FEE_DENOMINATOR)),
+            Model::Ranges(pool) => (i64::from(pool.fee()), i64::from(FEE_DENOMINATOR)),
+            Model::Stable(pool) => (pool.fee(), crate::curve::DEX.fee_denominator),
+        };
+        Ok(PoolTerms {
+            pool: self.name,
+            assets: self.assets.clone(),
+            fee: Rate::new(Fixed18::from_ratio(fee, of, Rounding::Up)?),
+        })
     }
 
     /// What a reader of results has to know of it.
@@ -317,6 +333,18 @@ impl Protocol for SimulatedDex {
     fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
         let mut pools = self.pools.iter();
         pools.try_for_each(|pool| pool.positions(self, positions))
+    }
+
+    fn terms(&self, _: &Sync<'_>) -> Result<Terms, Refusal> {
+        let pools = self
+            .pools
+            .iter()
+            .map(Pool::terms)
+            .collect::<Result<_, _>>()?;
+        Ok(Terms {
+            pools,
+            ..Terms::default()
+        })
     }
 
     fn accepts(&self, operation: &Operation) -> bool {

@@ -105,6 +105,11 @@ impl RangePool {
         self.given.tick_spacing
     }
 
+    /// What a swap pays, of [`FEE_DENOMINATOR`](basis_core::protocol::bar_pool::FEE_DENOMINATOR).
+    pub(crate) fn fee(&self) -> u32 {
+        self.given.fee
+    }
+
     /// The series that it follows.
     pub(crate) fn follows(&self) -> Option<SeriesId> {
         self.given.follows

@@ -12,6 +12,7 @@ mod market;
 mod refusals;
 mod script;
 mod subjects;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -97,6 +98,7 @@ cases! {
     22 case_22_gas: "gas once per transaction, in ETH, and none otherwise", never, bookkeeping::gas;
     23 case_23_live: "live is refused with its reason", never, creation::live;
     24 case_24_settings: "an unknown key is refused or warned of, with the nearest one", never, creation::settings;
+    25 case_25_terms: "terms are how the venue deals", never, terms::terms;
 }
 
 /// What the interface of each subject can do.
@@ -168,5 +170,5 @@ fn every_venue_has_its_subject_and_every_case_its_number() {
     let rows = registry.all().map(|row| row.venue.as_str());
     assert!(subjects.eq(rows), "one subject a row, in their order");
     let numbers = CASES.iter().map(|case| case.number);
-    assert!(numbers.eq(1..=24));
+    assert!(numbers.eq(1..=25));
 }

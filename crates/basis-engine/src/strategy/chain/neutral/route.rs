@@ -3,9 +3,9 @@
 //! Every function is one next step with the quantities of now; the strategy is asked again when it is
 //! done. The hedge does not notice: what is under way is as long as what is staked.
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation, Swap};
-use basis_core::num::{Bps, Quantity, Rate, Rounding};
+use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::Leg;
 use basis_core::types::{Account, Label, SeriesId, SeriesKind, Symbol, Venue};
 
@@ -34,9 +34,6 @@ const POOL: Label = Label::literal("WETHUSDT");
 /// Its prices.
 pub(super) const POOL_SERIES: SeriesId =
     SeriesId::new(SeriesKind::Dex, MARKET, Symbol::literal("WETHUSDT_3000"));
-
-/// What it keeps of a swap.
-const POOL_FEE: Bps = Bps::literal("30");
 
 /// A sale on the chain, and the ETH that it is sure to turn into the share class.
 #[derive(Debug)]
@@ -288,8 +285,8 @@ impl Standing<'_> {
         context: &Context<'_>,
         amount: Quantity,
     ) -> Result<Instruction, ComponentError> {
-        let lost = settings(context)?.max_slippage.get().add(POOL_FEE.get())?;
-        let kept = Rate::ONE.sub(Bps::new(lost).to_rate(Rounding::Up)?)?;
+        let slippage = settings(context)?.max_slippage.to_rate(Rounding::Up)?;
+        let kept = Rate::ONE.sub(slippage)?.sub(pool_fee(context)?)?;
         let fair = Quantity::new(self.worth(amount)?.get());
         let asset_out = context.config.share_class;
         let minimum_out = fair.at_rate(kept, Rounding::Floor)?;
@@ -323,6 +320,19 @@ fn sure_proceeds(context: &Context<'_>, leg: &Leg) -> Result<Quantity, Component
         }
     }
     floor_to_unit(context, WETH, least.sub(owed)?)
+}
+
+/// What the pool keeps of a swap.
+///
+/// # Errors
+/// STRAT-001 without such a pool; what the venue says when it is asked.
+fn pool_fee(context: &Context<'_>) -> Result<Rate, ComponentError> {
+    let pools = context.terms(MARKET)?.pools;
+    let pool = pools.iter().find(|terms| terms.pool == POOL);
+    pool.map(|terms| terms.fee).ok_or_else(|| {
+        let message = format!("{MARKET} has no pool {POOL}, where the mode sells {WETH}");
+        ComponentError::new(Code::StrategyInfeasible, message)
+    })
 }
 
 /// Whether ether can be sold for the share class without leaving the chain.
