@@ -243,7 +243,13 @@ impl<'a> Reader<'a> {
             }
             Err(_) => {
                 let (low, high) = (bounds.start(), bounds.end());
-                self.problem(key, format!("`{text}` is no number from {low} to {high}"));
+                let has_decimals = text.parse::<Fixed18>().is_ok();
+                let number = if has_decimals {
+                    "whole number"
+                } else {
+                    "number"
+                };
+                self.problem(key, format!("`{text}` is no {number} from {low} to {high}"));
                 None
             }
         }

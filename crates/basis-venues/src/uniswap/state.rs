@@ -10,8 +10,8 @@ use basis_core::config::Reader;
 use basis_core::num::{Price, U256};
 use basis_core::protocol::gas::GasOperation;
 use basis_core::protocol::uniswap_v3::{
-    Owner, PairDecimals, Pool, PositionKey, SwapRequest, TICK_MAX, TICK_MIN, TICK_SPACING_MAX,
-    UniswapV3Error,
+    Owner, PairDecimals, Pool, PositionKey, SQRT_RATIO_MAX, SQRT_RATIO_MIN, SwapRequest, TICK_MAX,
+    TICK_MIN, TICK_SPACING_MAX, UniswapV3Error,
 };
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, TickRange, Timestamp};
 
@@ -290,7 +290,12 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
 fn read_price(row: &Reader<'_>) -> Option<StartPrice> {
     let given = (row.node("sqrt_price_x96"), row.node("price"));
     match given {
-        (Some(_), None) => row.parse("sqrt_price_x96").map(StartPrice::SqrtX96),
+        (Some(_), None) => {
+            // The contract takes the maximum itself no more.
+            let bounds = SQRT_RATIO_MIN..=SQRT_RATIO_MAX.wrapping_sub(U256::ONE);
+            row.within("sqrt_price_x96", bounds)
+                .map(StartPrice::SqrtX96)
+        }
         (None, Some(_)) => {
             let price = row.parse::<Price>("price")?;
             if !price.get().is_positive() {
@@ -318,14 +323,13 @@ fn read_ranges(row: &Reader<'_>) -> Option<Vec<Range>> {
     for (node, at) in nodes.iter().zip(0..) {
         let path = row.path_of(&format!("ranges[{at}]"));
         let range = Reader::new(node, path, row.problems());
-        let tick = |key: &str| {
-            if range.node(key).is_none() {
-                range.problem(key, "is required");
-            }
+        let tick = |key| {
+            range.required_text(key)?;
             range.within(key, TICK_MIN..=TICK_MAX)
         };
         let (lower, upper) = (tick("lower"), tick("upper"));
-        let liquidity = range.required::<u128>("liquidity");
+        let liquidity = range.required_text("liquidity");
+        let liquidity = liquidity.and_then(|_| range.within("liquidity", 1..=u128::MAX));
         range.finish();
         let read = match (lower, upper, liquidity) {
             (Some(lower), Some(upper), Some(liquidity)) => Some(Range {

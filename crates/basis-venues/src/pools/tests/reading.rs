@@ -162,6 +162,17 @@ fn what_is_wrong_with_a_pool_given_by_its_state_is_reported_at_its_place() {
     ];
     let state = json!({ "model": "state", "ranges": [{ "lower": "0" }] });
     told(&uniswap::DEX, &state, &missing);
+    let state = json!({
+        "model": "state", "assets": ["WETH", "USDT"], "fee": "3000", "tick_spacing": "60",
+        "sqrt_price_x96": "1",
+        "ranges": [{ "lower": "60", "upper": "x", "liquidity": "1.5" }],
+    });
+    let wrong = [
+        "pools.x.sqrt_price_x96: 1 is outside 4295128739 to 146144670",
+        "pools.x.ranges[0].upper: `x` is no number from -887272 to 887272",
+        "pools.x.ranges[0].liquidity: `1.5` is no whole number from 1 to 340282366",
+    ];
+    told(&uniswap::DEX, &state, &wrong);
     let stable = json!({
         "model": "state", "assets": ["WETH", "stETH"], "fee": "4000000", "a": "100",
         "template": "base", "balances": ["1", "0", "3"], "rates": ["1", "1.1"],
