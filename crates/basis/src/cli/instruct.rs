@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use basis_core::config::{Location, Node, Problems, nearest};
-use basis_core::error::{Code, ComponentError};
+use basis_core::error::{Code, ComponentError, Rejection, VenueError, VenueErrorKind};
 use basis_core::execution::{Execution, ExecutionStatus, Fill};
 use basis_core::executor::{PollOnce, VirtualTime, run as drive};
 use basis_core::instruction::{Instruction, Operation, OperationKind};
@@ -26,7 +26,7 @@ use super::market::{Source, covered};
 use super::{Session, schema};
 use crate::assembly::World;
 use crate::config::dates::{self, End};
-use crate::config::layers::Template;
+use crate::config::layers::{LogLevel, Template};
 use crate::config::{embedded, listed, read_file, yaml};
 
 #[derive(Debug, clap::Args)]
@@ -114,6 +114,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         driver.venue
     };
     let balances = balances(&arguments.balances, holder, &rules)?;
+    let funding = how_to_fund(holder, &accounts_of(holder, &rules));
     let settings = settings(&arguments.sets, &driver, session)?;
     let source = Source::choose(arguments.data.as_deref(), session);
     source.announce(session);
@@ -138,7 +139,12 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     )
     .map_err(|e| ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e))
     .map_err(Failure::running)?;
-    let execution = outcome.map_err(|e| Failure::running(e.into()))?;
+    let execution = outcome.map_err(|e| {
+        if arguments.balances.is_empty() && is_unfunded(&e) {
+            session.note(LogLevel::Info, &funding);
+        }
+        Failure::running(e.into())
+    })?;
     session.print_json(&as_json(&execution, at, synthetic))
 }
 
@@ -238,14 +244,16 @@ fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError
             driver.venue
         )));
     }
-    let operations = fields.keys().filter(|key| *key != "id").count();
-    if operations != 1 {
+    let operations: Vec<_> = fields.keys().filter(|key| *key != "id").collect();
+    let &[operation] = &operations[..] else {
         return Err(invalid(format!(
-            "an instruction holds one operation, this has {operations}"
+            "an instruction holds one operation, this has {}",
+            operations.len()
         )));
-    }
-    let mut instruction: Instruction =
-        serde_json::from_value(json).map_err(|e| invalid(e.to_string()).with_source(e))?;
+    };
+    let operation = operation.clone();
+    let mut instruction = serde_json::from_value::<Instruction>(json)
+        .map_err(|e| invalid(format!("{operation}: {e}")).with_source(e))?;
     if instruction.id == InstructionId::default() {
         instruction.id = InstructionId(1);
     }
@@ -295,8 +303,27 @@ fn rules_of(
     Err(listed(Code::ConfigInvalid, "the rules", &problems))
 }
 
-/// The section `initial_balances` that `--balance` asks for.
-fn balances(texts: &[String], venue: Venue, rules: &RuleBook) -> Result<Node, ComponentError> {
+/// Whether a venue refuses for want of money.
+fn is_unfunded(e: &VenueError) -> bool {
+    let VenueErrorKind::Rejected { reason, .. } = &e.kind else {
+        return false;
+    };
+    matches!(
+        reason,
+        Rejection::InsufficientBalance { .. } | Rejection::InsufficientMargin { .. }
+    )
+}
+
+fn how_to_fund(holder: Venue, accounts: &[Label]) -> String {
+    let names: Vec<_> = accounts.iter().map(Label::as_str).collect();
+    format!(
+        "accounts start empty here; --balance ACCOUNT:ASSET=QTY fills one (accounts of {holder}: {})",
+        names.join(", ")
+    )
+}
+
+/// The names of the accounts of `venue`, sorted.
+fn accounts_of(venue: Venue, rules: &RuleBook) -> Vec<Label> {
     let snapshots = rules
         .venue(venue)
         .map(|rules| rules.snapshots())
@@ -314,6 +341,12 @@ fn balances(texts: &[String], venue: Venue, rules: &RuleBook) -> Result<Node, Co
         .collect();
     accounts.sort_unstable();
     accounts.dedup();
+    accounts
+}
+
+/// The section `initial_balances` that `--balance` asks for.
+fn balances(texts: &[String], venue: Venue, rules: &RuleBook) -> Result<Node, ComponentError> {
+    let accounts = accounts_of(venue, rules);
     let mut section = Node::empty_map(Location::new("--balance", 0));
     for text in texts {
         let refuse = |what: &str| {

@@ -47,7 +47,15 @@ fn the_same_instruction_twice_gives_the_same_answer() {
 
 #[test]
 fn a_refusal_is_the_venues_own_and_fails_the_run() {
-    instruct("binance", &[], BUY).fails(1, &["error[EXI-001]", "insufficient balance", "0 free"]);
+    let told = ["error[EXI-001]", "insufficient balance", "0 free"];
+    let fund = "note: accounts start empty here; --balance ACCOUNT:ASSET=QTY fills one (accounts of \
+                binance: spot, usdm)";
+    let empty = instruct("binance", &[], BUY);
+    assert!(empty.err.contains(fund), "{empty:?}");
+    empty.fails(1, &told);
+    let little = instruct("binance", &["--balance", "spot:USDT=1"], BUY);
+    assert!(!little.err.contains("start empty"), "{little:?}");
+    little.fails(1, &["insufficient balance", "1 free"]);
 }
 
 #[test]
@@ -72,7 +80,10 @@ fn what_is_no_instruction_of_the_venue_is_refused_with_the_way_out() {
             &BUY.replace("market", "iceberg"),
             "unknown variant `iceberg`",
         ),
-        (&BUY.replace("side", "sied"), "unknown field `sied`"),
+        (
+            &BUY.replace("side", "sied"),
+            "spot_trade: unknown field `sied`",
+        ),
     ] {
         instruct("binance", &[], instruction).fails(2, &["error[EXI-006]", text]);
     }
