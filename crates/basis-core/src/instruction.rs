@@ -279,8 +279,10 @@ pub struct AddLiquidity {
 pub struct RemoveLiquidity {
     /// The pool, by the name it has in the venue's settings.
     pub pool: Label,
-    /// Liquidity (or pool tokens) to burn, > 0.
-    pub liquidity: Fixed18,
+    /// Liquidity (or pool tokens) to burn, > 0; `all` is what the position of these ticks, or the
+    /// wallet's pool tokens, come to at that moment. Written as a plain decimal or `all`.
+    #[serde(serialize_with = "amount::plain")]
+    pub liquidity: AmountOrAll,
     /// The price range of a concentrated position, lower tick then upper tick.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticks: Option<(i32, i32)>,
@@ -312,7 +314,7 @@ pub struct Lending {
     pub market: Option<Label>,
 }
 
-/// An amount in the asset's own units, or everything there is.
+/// An amount in the asset's own units (of liquidity: as positions count it), or everything there is.
 ///
 /// Read from a plain decimal (`"1.5"`), `{"exactly":"1.5"}` or `"all"`; written as one of the last two,
 /// where a field says nothing else.

@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for AmountVisitor {
 mod tests {
     use serde_json::{Value as Json, from_value, json, to_value};
 
-    use super::super::{Lending, Swap};
+    use super::super::{Lending, RemoveLiquidity, Swap};
     use super::*;
 
     fn read(json: Json) -> Result<AmountOrAll, String> {
@@ -145,9 +145,18 @@ mod tests {
         let swap = json!({ "pool": "p", "asset_in": "WETH", "asset_out": "USDT", "amount_in": "1.5",
             "minimum_out": "0" });
         let lending = json!({ "asset": "WETH", "amount": { "exactly": "1.5" } });
-        for (field, mut written) in [("amount_in", swap), ("amount", lending)] {
+        let removal = json!({ "pool": "p", "liquidity": "1.5", "ticks": [-60, 60],
+            "minimum_out": ["0", "0"] });
+        for (field, mut written) in [
+            ("amount_in", swap),
+            ("amount", lending),
+            ("liquidity", removal),
+        ] {
             let again = |json: &Json| match field {
                 "amount_in" => to_value(from_value::<Swap>(json.clone()).unwrap()).unwrap(),
+                "liquidity" => {
+                    to_value(from_value::<RemoveLiquidity>(json.clone()).unwrap()).unwrap()
+                }
                 _ => to_value(from_value::<Lending>(json.clone()).unwrap()).unwrap(),
             };
             assert_eq!(again(&written), written);

@@ -13,7 +13,7 @@
 
 use basis_core::error::Rejection;
 use basis_core::execution::{Position, VenueEvent, VenueEventKind};
-use basis_core::instruction::{AddLiquidity, CollectFees, RemoveLiquidity};
+use basis_core::instruction::{AddLiquidity, AmountOrAll, CollectFees, RemoveLiquidity};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, Label, TickRange};
@@ -146,6 +146,47 @@ impl Pool {
             }
         }
         Ok(())
+    }
+
+    /// How much of `stake` is to be burnt, > 0.
+    fn burnt(&self, asked: AmountOrAll, stake: &Stake) -> Result<Quantity, Refusal> {
+        let held = stake.liquidity;
+        let liquidity = match asked {
+            AmountOrAll::Exactly(liquidity) => liquidity,
+            AmountOrAll::All if held.is_positive() => held,
+            AmountOrAll::All => return Err(self.nothing_held(stake.ticks)),
+        };
+        if !liquidity.is_positive() {
+            return Err(Refusal::invalid(format!(
+                "pool {}: {liquidity} is no liquidity to remove; it must be above zero, or all",
+                self.name
+            )));
+        }
+        if liquidity > held {
+            let reason = Rejection::InsufficientBalance {
+                asset: self.token()?,
+                needed: liquidity,
+                available: held,
+            };
+            return Err(Refusal::rejected(reason, None));
+        }
+        Ok(liquidity)
+    }
+
+    /// The refusal of burning all there is when there is nothing.
+    fn nothing_held(&self, ticks: Option<TickRange>) -> Refusal {
+        let what = match ticks {
+            Some(ticks) => format!(
+                "the liquidity from {} to {} would be removed, and we have none there; add liquidity \
+                 between these ticks before, or name the ticks of a position",
+                ticks.lower(),
+                ticks.upper()
+            ),
+            None => {
+                "our pool tokens would be burnt, and we hold none; add liquidity before".to_owned()
+            }
+        };
+        Refusal::invalid(format!("pool {}: all of {what}", self.name))
     }
 
     /// The pool's liquidity as an asset, for refusals.
@@ -283,22 +324,8 @@ impl SimulatedDex {
         let (at, pool, account) = self.liquid(ask.pool)?;
         let ticks = pool.ticks(ask.ticks)?;
         pool.check_amounts("minimum_out", &ask.minimum_out)?;
-        let liquidity = Quantity::new(ask.liquidity);
-        if !liquidity.is_positive() {
-            return Err(Refusal::invalid(format!(
-                "pool {}: {liquidity} is no liquidity to remove; it must be above zero",
-                ask.pool
-            )));
-        }
         let before = pool.stake(ticks)?;
-        if liquidity > before.liquidity {
-            let reason = Rejection::InsufficientBalance {
-                asset: pool.token()?,
-                needed: liquidity,
-                available: before.liquidity,
-            };
-            return Err(Refusal::rejected(reason, None));
-        }
+        let liquidity = pool.burnt(ask.liquidity, &before)?;
         let too_little = self.words.removed;
         let pool = self
             .pools

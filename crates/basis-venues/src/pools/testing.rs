@@ -349,12 +349,12 @@ pub(crate) fn add(
 pub(crate) fn remove(
     pool: &str,
     ticks: Option<(i32, i32)>,
-    liquidity: Quantity,
+    liquidity: impl Into<AmountOrAll>,
     minimum: &[&str],
 ) -> Operation {
     Operation::RemoveLiquidity(RemoveLiquidity {
         pool: Label::new(pool).unwrap(),
-        liquidity: liquidity.get(),
+        liquidity: liquidity.into(),
         ticks,
         minimum_out: minimum.iter().map(|amount| q(amount)).collect(),
     })

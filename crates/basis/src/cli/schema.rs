@@ -141,7 +141,7 @@ fn payload(kind: OperationKind) -> Json {
         ],
         Kind::RemoveLiquidity => vec![
             ("pool", name(), true),
-            ("liquidity", decimal(), true),
+            ("liquidity", reference("amount"), true),
             ("ticks", reference("ticks"), false),
             ("minimum_out", decimals(), true),
         ],

@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use crate::runner::{Scratch, agrees};
 use crate::scripted::{self, Script, plan};
 
-const HOURS: i64 = 48;
+const HOURS: i64 = 60;
 
 const RANGES: &str = "venue_settings.uniswap.pools={ ranges: { model: state, assets: [WETH, weETH], \
     fee: 3000, tick_spacing: 60, price: 0.95, \
@@ -73,6 +73,8 @@ fn script() -> Script {
         json!({ "remove_liquidity": { "pool": "pair", "liquidity": liquidity,
             "minimum_out": ["0", "0"] } })
     };
+    let everything_followed = json!({ "remove_liquidity": { "pool": "followed", "liquidity": "all",
+        "ticks": [-210_000, -180_000], "minimum_out": ["0", "0"] } });
     let followed = json!({ "add_liquidity": { "pool": "followed", "amounts": ["3", "9000"],
         "ticks": [-210_000, -180_000], "minimum_liquidity": "0" } });
     let legs = [
@@ -93,6 +95,7 @@ fn script() -> Script {
         ("uniswap", remove("20")),
         ("instadapp", group),
         ("curve", withdraw("6.5")),
+        ("uniswap", everything_followed),
     ];
     let at = (1..).map(|number| hour(3 * number));
     let legs = legs
@@ -158,5 +161,7 @@ fn liquidity_is_added_moved_collected_and_removed_without_a_residual() {
         let row = format!("{last},{item}");
         assert!(positions.contains(&row), "{row}");
     }
+    let left = format!("{last},uniswap.followed,liquidity:");
+    assert!(!positions.contains(&left), "all of it was removed");
     agrees(&out, None);
 }

@@ -1,6 +1,7 @@
 //! Our liquidity in pools given by their state, beside the contracts' arithmetic.
 
 use basis_core::execution::Execution;
+use basis_core::instruction::AmountOrAll;
 use basis_core::ledger::EntryKind;
 use basis_core::num::uint256::amount_of;
 use basis_core::num::{Fixed18, Quantity, Rounding, U256, Value};
@@ -440,6 +441,61 @@ fn what_is_wrong_is_refused_by_name_with_the_way_out_and_nothing_changes() {
         let refused = desk.execute(venue, operation).unwrap_err().to_string();
         assert!(refused.contains(text), "{text}: {refused}");
     }
+}
+
+#[test]
+fn all_is_what_the_position_or_the_wallet_holds_and_nothing_is_refused() {
+    let mut desk = desk(true);
+    let near = Some((-60, 60));
+    let all = |pool: &str, ticks, minimum: &[&str]| remove(pool, ticks, AmountOrAll::All, minimum);
+    let two = &["0", "0"];
+    let refused =
+        |desk: &mut Desk, venue, operation| desk.execute(venue, operation).unwrap_err().to_string();
+    let text = refused(&mut desk, UNISWAP, all("dollars", TICKS, two));
+    assert!(
+        text.contains("all of the liquidity from -120 to 180"),
+        "{text}"
+    );
+    let text = refused(&mut desk, CURVE, all("ng", None, &["0", "0", "0"]));
+    assert!(
+        text.contains("we hold none; add liquidity before"),
+        "{text}"
+    );
+    for ticks in [TICKS, near] {
+        execute(
+            &mut desk,
+            UNISWAP,
+            add("dollars", ticks, &["10", "10"], "0"),
+        );
+    }
+    execute(&mut desk, CURVE, add("ng", None, &["10", "20", "5.5"], "0"));
+    let text = refused(&mut desk, CURVE, all("ng", None, &["999", "0", "0"]));
+    assert!(text.contains("below the minimum of 999"), "{text}");
+    let (weth, other) = ["-120:180", "-60:60"]
+        .map(|ticks| format!("liquidity:WETH:{ticks}"))
+        .into();
+    let kept = desk.held(UNISWAP, "dollars", &other);
+    let (held, units) = desk.held(UNISWAP, "dollars", &weth);
+    let before = desk.balance("WETH");
+    execute(&mut desk, UNISWAP, all("dollars", TICKS, two));
+    assert!(held.is_positive());
+    assert_eq!(desk.balance("WETH"), before.add(units).unwrap());
+    assert_eq!(desk.held(UNISWAP, "dollars", &weth), Default::default());
+    assert_eq!(
+        desk.held(UNISWAP, "dollars", &other),
+        kept,
+        "of these ticks alone"
+    );
+    execute(&mut desk, CURVE, all("ng", None, &["0", "0", "0"]));
+    assert_eq!(desk.chain.state().positions(CURVE).unwrap(), []);
+    // What a step before has added, in one transaction.
+    let steps = [
+        add("ng", None, &["1", "1", "1"], "0"),
+        all("ng", None, &["0.9", "0.9", "0.9"]),
+    ];
+    execute(&mut desk, UNISWAP, group(&steps));
+    let text = refused(&mut desk, UNISWAP, all("dollars", TICKS, two));
+    assert!(text.contains("or name the ticks of a position"), "{text}");
 }
 
 #[test]
