@@ -382,6 +382,18 @@ pub enum Rejection {
         /// The least allowed.
         minimum: Quantity,
     },
+    /// An amount above the most that the request allows.
+    #[error("{what} of {value} {asset} is above the maximum of {maximum}")]
+    AboveMaximum {
+        /// What it is an amount of: `liquidity`.
+        what: &'static str,
+        /// In which asset.
+        asset: Asset,
+        /// The amount needed.
+        value: Quantity,
+        /// The most allowed.
+        maximum: Quantity,
+    },
     /// Anything else, in the venue's words.
     #[error("{0}")]
     Other(String),

@@ -6,6 +6,7 @@
 //! An instruction is addressed to a venue by the [`Leg`](crate::plan::Leg) that carries it.
 
 mod amount;
+mod removal;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ use crate::num::{Fixed18, Price, Quantity};
 use crate::types::{
     Account, Asset, InstructionId, Label, PositionSide, Side, Symbol, Timestamp, Venue,
 };
+
+pub use self::removal::{RemoveLiquidity, Withdrawal};
 
 /// One request to one venue, with the number that makes it unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,23 +274,6 @@ pub struct AddLiquidity {
     pub ticks: Option<(i32, i32)>,
     /// The least liquidity (or pool tokens) that is acceptable.
     pub minimum_liquidity: Fixed18,
-}
-
-/// Takes liquidity out of a pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RemoveLiquidity {
-    /// The pool, by the name it has in the venue's settings.
-    pub pool: Label,
-    /// Liquidity (or pool tokens) to burn, > 0; `all` is what the position of these ticks, or the
-    /// wallet's pool tokens, come to at that moment. Written as a plain decimal or `all`.
-    #[serde(serialize_with = "amount::plain")]
-    pub liquidity: AmountOrAll,
-    /// The price range of a concentrated position, lower tick then upper tick.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticks: Option<(i32, i32)>,
-    /// The least of each of the pool's assets that is acceptable, in the pool's order.
-    pub minimum_out: Vec<Quantity>,
 }
 
 /// Collects earned fees of a liquidity position.

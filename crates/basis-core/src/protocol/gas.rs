@@ -69,6 +69,8 @@ pub enum GasOperation {
     CurveRemoveLiquidity,
     /// `remove_liquidity_one_coin`.
     CurveRemoveOneCoin,
+    /// `remove_liquidity_imbalance` of all coins.
+    CurveRemoveImbalance,
     /// `Pool.supply` that becomes collateral.
     AaveSupply,
     /// `Pool.withdraw` with debt open.
@@ -151,7 +153,7 @@ pub struct GasFigure {
 
 impl GasOperation {
     /// Every operation, once.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::EthTransfer,
         Self::Erc20Approve,
         Self::Erc20Transfer,
@@ -167,6 +169,7 @@ impl GasOperation {
         Self::CurveAddLiquidity,
         Self::CurveRemoveLiquidity,
         Self::CurveRemoveOneCoin,
+        Self::CurveRemoveImbalance,
         Self::AaveSupply,
         Self::AaveWithdraw,
         Self::AaveBorrow,
@@ -223,6 +226,7 @@ impl GasOperation {
             Self::CurveAddLiquidity => (230_000, GasSource::Estimated("3pool, three coins")),
             Self::CurveRemoveLiquidity => (180_000, GasSource::Estimated("3pool, three coins")),
             Self::CurveRemoveOneCoin => (210_000, GasSource::Estimated("3pool")),
+            Self::CurveRemoveImbalance => (230_000, GasSource::Estimated(AS_DEPOSIT)),
             Self::AaveSupply => (177_000, GasSource::Measured(AAVE_FIRST)),
             Self::AaveWithdraw => (198_000, GasSource::Measured(AAVE)),
             Self::AaveBorrow => (255_000, GasSource::Measured(AAVE_FIRST)),
@@ -259,6 +263,7 @@ const WETH9: &str = "WETH9, first use of the slot that is written";
 const NEW_RANGE: &str = "@uniswap/v3-periphery 1.4.4, median of 7 mints, most with new ticks";
 const POSITION_MANAGER: &str =
     "through the position manager: the pool's part, measured, and the manager's own";
+const AS_DEPOSIT: &str = "3pool, as its deposit: the same three invariants, the coins the other way, a burn for the mint";
 const AAVE_FIRST: &str = "Aave 3.2, first use of the user's slots";
 const AAVE: &str = "Aave 3.2, with collateral and debt open";
 const MORPHO: &str = "@morpho-org/morpho-blue 1.0.0, median";

@@ -2,15 +2,21 @@
 //!
 //! Fees of exchanges stay in the pool's balances, so that what our tokens stand for grows by them.
 
+use basis_core::error::Rejection;
 use basis_core::num::uint256::{amount_of, mul_div_floor, units_of};
 use basis_core::num::{Fixed18, Quantity, Rounding, U256};
 use basis_core::protocol::curve_stableswap::{Exchange, PerCoin, StableSwapError, Template};
 use basis_core::protocol::gas::GasOperation;
-use basis_core::types::Label;
+use basis_core::types::{Asset, Label};
 
+use super::WORDS;
 use super::state::{Opened, StablePool, refused};
 use crate::chain::Refusal;
-use crate::pools::{Moved, Scope, Stake};
+use crate::pools::{Moved, Scope, Stake, below_minimum, more_than_held, token};
+
+/// The contract's words for a withdrawal in one coin that pays less than the minimum. One of exact
+/// amounts that burns too much is refused in the words of a deposit.
+const TOO_LITTLE_OF_ONE: &str = "Not enough coins removed";
 
 impl Opened {
     fn amounts(&self, units: &PerCoin) -> Result<Vec<Quantity>, Refusal> {
@@ -67,14 +73,7 @@ impl StablePool {
     ) -> Result<Moved, Refusal> {
         let wrong = |e: StableSwapError| refused(scope.name, &e);
         let mut opened = self.open(scope)?;
-        let mut units = Vec::with_capacity(amounts.len());
-        for (asset, amount) in scope.assets.iter().zip(amounts) {
-            units.push(if amount.is_positive() {
-                scope.transaction.units(*asset, *amount)?
-            } else {
-                U256::ZERO
-            });
-        }
+        let units = units_of_each(scope, amounts)?;
         let deposit = opened
             .pool
             .add_liquidity(&units, U256::ZERO)
@@ -113,14 +112,114 @@ impl StablePool {
             opened.pool.withdraw_admin_fees();
         }
         let amounts = opened.amounts(&paid)?;
-        self.ours = self.ours.saturating_sub(burnt);
-        self.opened = Some(Box::new(opened));
+        self.burn(scope.name, opened, burnt)?;
         Ok(Moved {
             liquidity,
             amounts,
             gas: GasOperation::CurveRemoveLiquidity.gas(),
         })
     }
+
+    /// Burns pool tokens for at least so much of one coin, as `remove_liquidity_one_coin`.
+    ///
+    /// # Errors
+    /// [`Rejection::BelowMinimum`] in the contract's words; a refusal when it would pay no unit.
+    pub(crate) fn remove_one(
+        &mut self,
+        scope: Scope<'_, '_>,
+        liquidity: Quantity,
+        (asset, minimum): (Asset, Quantity),
+    ) -> Result<Moved, Refusal> {
+        let wrong = |e: StableSwapError| refused(scope.name, &e);
+        let place = scope.assets.iter().position(|held| *held == asset);
+        let coin = place
+            .ok_or_else(|| Refusal::invalid(format!("pool {} has no coin {asset}", scope.name)))?;
+        let mut opened = self.open(scope)?;
+        let burnt = units_of(liquidity.get(), Fixed18::DECIMALS, Rounding::Down)?;
+        let paid = opened
+            .pool
+            .remove_liquidity_one_coin(burnt, coin, U256::ZERO)
+            .map_err(wrong)?;
+        let amount = scope.transaction.amount(asset, paid.received)?;
+        if amount < minimum {
+            let reason = below_minimum(asset, amount, minimum);
+            return Err(Refusal::rejected(reason, TOO_LITTLE_OF_ONE));
+        }
+        if amount.is_zero() {
+            return Err(Refusal::invalid(format!(
+                "pool {}: liquidity {liquidity} is so little that it pays no unit of {asset}",
+                scope.name
+            )));
+        }
+        let mut amounts = vec![Quantity::ZERO; scope.assets.len()];
+        if let Some(place) = amounts.get_mut(coin) {
+            *place = amount;
+        }
+        self.burn(scope.name, opened, burnt)?;
+        Ok(Moved {
+            liquidity,
+            amounts,
+            gas: GasOperation::CurveRemoveOneCoin.gas(),
+        })
+    }
+
+    /// Takes exactly `amounts` for at most `maximum` pool tokens, as `remove_liquidity_imbalance`.
+    ///
+    /// # Errors
+    /// [`Rejection::AboveMaximum`] in the contract's words;
+    /// [`Rejection::InsufficientBalance`] when it costs more than we hold.
+    pub(crate) fn remove_exactly(
+        &mut self,
+        scope: Scope<'_, '_>,
+        amounts: &[Quantity],
+        maximum: Quantity,
+    ) -> Result<Moved, Refusal> {
+        let wrong = |e: StableSwapError| refused(scope.name, &e);
+        let mut opened = self.open(scope)?;
+        let units = units_of_each(scope, amounts)?;
+        let burnt = opened
+            .pool
+            .remove_liquidity_imbalance(&units, U256::MAX)
+            .map_err(wrong)?
+            .burned;
+        let liquidity = tokens(burnt)?;
+        if liquidity > maximum {
+            let reason = Rejection::AboveMaximum {
+                what: "liquidity",
+                asset: token(scope.name)?,
+                value: liquidity,
+                maximum,
+            };
+            return Err(Refusal::rejected(reason, WORDS.added));
+        }
+        self.burn(scope.name, opened, burnt)?;
+        Ok(Moved {
+            liquidity,
+            amounts: amounts.to_vec(),
+            gas: GasOperation::CurveRemoveImbalance.gas(),
+        })
+    }
+
+    /// Takes `burnt` off our pool tokens and keeps the pool as it is after it.
+    fn burn(&mut self, name: Label, opened: Opened, burnt: U256) -> Result<(), Refusal> {
+        let Some(left) = self.ours.checked_sub(burnt) else {
+            return Err(more_than_held(name, tokens(burnt)?, tokens(self.ours)?));
+        };
+        self.ours = left;
+        self.opened = Some(Box::new(opened));
+        Ok(())
+    }
+}
+
+/// Base units of each amount, zeros allowed.
+fn units_of_each(scope: Scope<'_, '_>, amounts: &[Quantity]) -> Result<Vec<U256>, Refusal> {
+    let pairs = scope.assets.iter().zip(amounts);
+    pairs
+        .map(|(asset, amount)| match amount.is_positive() {
+            true => scope.transaction.units(*asset, *amount),
+            false => Ok(U256::ZERO),
+        })
+        .collect()
 }
 
 /// Pool tokens as a quantity; they have 18 decimals.

@@ -4,8 +4,8 @@
 //! pay of each asset, what it may collect. An operation compares that before and after. What moved
 //! on purpose is a `transfer` between wallet and position; beside it
 //!
-//! - one asset turned into another (a swap of ours moved the price, a deposit was out of proportion) is
-//!   `trade` lines without a quantity: what came carries the worth of what left;
+//! - one asset turned into another (a swap of ours moved the price, a deposit or a withdrawal was out of
+//!   proportion) is `trade` lines without a quantity: what came carries the worth of what left;
 //! - fees that swaps earned are `liquidity_fee`: to collect at Uniswap, in the units at Curve;
 //! - units that the pool's rounding moves alone are `fee`.
 //!
@@ -13,7 +13,9 @@
 
 use basis_core::error::Rejection;
 use basis_core::execution::{Position, VenueEvent, VenueEventKind};
-use basis_core::instruction::{AddLiquidity, AmountOrAll, CollectFees, RemoveLiquidity};
+use basis_core::instruction::{
+    AddLiquidity, AmountOrAll, CollectFees, RemoveLiquidity, Withdrawal,
+};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, Label, TickRange};
@@ -163,14 +165,107 @@ impl Pool {
             )));
         }
         if liquidity > held {
-            let reason = Rejection::InsufficientBalance {
-                asset: self.token()?,
-                needed: liquidity,
-                available: held,
-            };
-            return Err(Refusal::rejected(reason, None));
+            return Err(more_than_held(self.name, liquidity, held));
         }
         Ok(liquidity)
+    }
+
+    /// Refuses a withdrawal that the pool has no form for, or whose numbers make no sense.
+    fn check_withdrawal(&self, withdrawal: &Withdrawal) -> Result<(), Refusal> {
+        let name = self.name;
+        let fields = match withdrawal {
+            Withdrawal::InProportion { .. } => "",
+            Withdrawal::InOneAsset { .. } => "`asset_out`",
+            Withdrawal::Exactly { .. } => "`amounts` with `maximum_liquidity`",
+        };
+        if matches!(self.model, Model::Ranges(_)) && !fields.is_empty() {
+            return Err(Refusal::invalid(format!(
+                "pool {name} pays a position out in both of its assets, and {fields} asks for another \
+                 form; write `liquidity`, `ticks` and `minimum_out`, and swap in a step after it"
+            )));
+        }
+        match withdrawal {
+            Withdrawal::InProportion { minimum_out, .. } => {
+                self.check_amounts("minimum_out", minimum_out)
+            }
+            Withdrawal::InOneAsset {
+                asset_out,
+                minimum_out,
+                ..
+            } => {
+                self.place(*asset_out)
+                    .ok_or_else(|| self.foreign(*asset_out))?;
+                if minimum_out.is_negative() {
+                    return Err(Refusal::invalid(format!(
+                        "pool {name}: minimum_out of {minimum_out} {asset_out} is below zero"
+                    )));
+                }
+                Ok(())
+            }
+            Withdrawal::Exactly {
+                amounts,
+                maximum_liquidity,
+            } => {
+                self.check_amounts("amounts", amounts)?;
+                if amounts.iter().all(|amount| amount.is_zero()) {
+                    return Err(Refusal::invalid(format!(
+                        "pool {name}: nothing would be removed; ask for more than zero of {}",
+                        self.assets_text()
+                    )));
+                }
+                if !maximum_liquidity.is_positive() {
+                    return Err(Refusal::invalid(format!(
+                        "pool {name}: maximum_liquidity {maximum_liquidity} is not above zero"
+                    )));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes liquidity out of the position that is `stake` so far.
+    fn withdraw(
+        &mut self,
+        transaction: &Transaction<'_>,
+        withdrawal: &Withdrawal,
+        stake: &Stake,
+    ) -> Result<Moved, Refusal> {
+        let liquidity = match withdrawal {
+            Withdrawal::InProportion { liquidity, .. }
+            | Withdrawal::InOneAsset { liquidity, .. } => self.burnt(*liquidity, stake)?,
+            Withdrawal::Exactly { .. } => Quantity::ZERO,
+        };
+        let scope = Scope {
+            name: self.name,
+            assets: &self.assets,
+            transaction,
+        };
+        match (&mut self.model, withdrawal, stake.ticks) {
+            (Model::Ranges(pool), Withdrawal::InProportion { .. }, Some(ticks)) => {
+                pool.remove(scope, ticks, liquidity)
+            }
+            (Model::Stable(pool), Withdrawal::InProportion { .. }, None) => {
+                pool.remove(scope, liquidity)
+            }
+            (
+                Model::Stable(pool),
+                Withdrawal::InOneAsset {
+                    asset_out,
+                    minimum_out,
+                    ..
+                },
+                None,
+            ) => pool.remove_one(scope, liquidity, (*asset_out, *minimum_out)),
+            (
+                Model::Stable(pool),
+                Withdrawal::Exactly {
+                    amounts,
+                    maximum_liquidity,
+                },
+                None,
+            ) => pool.remove_exactly(scope, amounts, Quantity::new(*maximum_liquidity)),
+            _ => Err(unreachable(self.name)),
+        }
     }
 
     /// The refusal of burning all there is when there is nothing.
@@ -187,11 +282,6 @@ impl Pool {
             }
         };
         Refusal::invalid(format!("pool {}: all of {what}", self.name))
-    }
-
-    /// The pool's liquidity as an asset, for refusals.
-    fn token(&self) -> Result<Asset, Refusal> {
-        Asset::new(self.name.as_str()).map_err(|e| Refusal::invalid(e.to_string()))
     }
 
     fn items(&self, ticks: Option<TickRange>) -> Vec<Item> {
@@ -271,7 +361,7 @@ impl SimulatedDex {
             return Err(Refusal::invalid(text));
         }
         let before = pool.stake(ticks)?;
-        let (token, too_little) = (pool.token()?, self.words.added);
+        let (token, too_little) = (token(pool.name)?, self.words.added);
         let pool = self
             .pools
             .get_mut(at)
@@ -322,35 +412,22 @@ impl SimulatedDex {
         ask: &RemoveLiquidity,
     ) -> Result<(), Refusal> {
         let (at, pool, account) = self.liquid(ask.pool)?;
-        let ticks = pool.ticks(ask.ticks)?;
-        pool.check_amounts("minimum_out", &ask.minimum_out)?;
+        pool.check_withdrawal(&ask.withdrawal)?;
+        let ticks = pool.ticks(ask.withdrawal.ticks())?;
         let before = pool.stake(ticks)?;
-        let liquidity = pool.burnt(ask.liquidity, &before)?;
         let too_little = self.words.removed;
         let pool = self
             .pools
             .get_mut(at)
             .ok_or_else(|| unreachable(ask.pool))?;
-        let scope = Scope {
-            name: pool.name,
-            assets: &pool.assets,
-            transaction,
-        };
-        let moved = match (&mut pool.model, ticks) {
-            (Model::Ranges(ranges), Some(ticks)) => ranges.remove(scope, ticks, liquidity)?,
-            (Model::Stable(stable), _) => stable.remove(scope, liquidity)?,
-            _ => return Err(unreachable(ask.pool)),
-        };
-        let minima = ask.minimum_out.iter().zip(&pool.assets);
-        for (amount, (minimum, asset)) in moved.amounts.iter().zip(minima) {
-            if amount < minimum {
-                let reason = Rejection::BelowMinimum {
-                    what: "withdrawal of liquidity",
-                    asset: *asset,
-                    value: *amount,
-                    minimum: *minimum,
-                };
-                return Err(Refusal::rejected(reason, too_little));
+        let moved = pool.withdraw(transaction, &ask.withdrawal, &before)?;
+        if let Withdrawal::InProportion { minimum_out, .. } = &ask.withdrawal {
+            let minima = minimum_out.iter().zip(&pool.assets);
+            for (amount, (minimum, asset)) in moved.amounts.iter().zip(minima) {
+                if amount < minimum {
+                    let reason = below_minimum(*asset, *amount, *minimum);
+                    return Err(Refusal::rejected(reason, too_little));
+                }
             }
         }
         let items = pool.items(ticks);
@@ -482,6 +559,35 @@ fn unreachable(name: Label) -> Refusal {
     Refusal::invalid(format!(
         "pool {name} has no liquidity positions of this form"
     ))
+}
+
+/// The pool's liquidity as an asset, for refusals.
+pub(crate) fn token(pool: Label) -> Result<Asset, Refusal> {
+    Asset::new(pool.as_str()).map_err(|e| Refusal::invalid(e.to_string()))
+}
+
+/// The refusal of burning more liquidity of `pool` than we have.
+pub(crate) fn more_than_held(pool: Label, needed: Quantity, available: Quantity) -> Refusal {
+    let asset = match token(pool) {
+        Ok(asset) => asset,
+        Err(refusal) => return refusal,
+    };
+    let reason = Rejection::InsufficientBalance {
+        asset,
+        needed,
+        available,
+    };
+    Refusal::rejected(reason, None)
+}
+
+/// A withdrawal that pays less of `asset` than asked for.
+pub(crate) const fn below_minimum(asset: Asset, value: Quantity, minimum: Quantity) -> Rejection {
+    Rejection::BelowMinimum {
+        what: "withdrawal of liquidity",
+        asset,
+        value,
+        minimum,
+    }
 }
 
 fn difference(after: &[Quantity], before: &[Quantity]) -> Result<Vec<Quantity>, Refusal> {

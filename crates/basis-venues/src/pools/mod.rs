@@ -35,7 +35,7 @@ use crate::curve::StablePool;
 use crate::uniswap::RangePool;
 
 pub(crate) use self::bars::{BarModel, PoolPrice, VolumeUnit};
-pub(crate) use self::liquidity::{Moved, Scope, Stake};
+pub(crate) use self::liquidity::{Moved, Scope, Stake, below_minimum, more_than_held, token};
 pub(crate) use self::settings::{Dex, PoolDefault, PoolSettings, parse_settings, read_list};
 
 /// The native coin, which no pool takes.

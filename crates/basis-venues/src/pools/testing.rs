@@ -8,6 +8,7 @@ use basis_core::error::VenueErrorKind;
 use basis_core::execution::Execution;
 use basis_core::instruction::{
     AddLiquidity, AmountOrAll, CollectFees, Instruction, Operation, RemoveLiquidity, Swap,
+    Withdrawal,
 };
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
@@ -352,11 +353,42 @@ pub(crate) fn remove(
     liquidity: impl Into<AmountOrAll>,
     minimum: &[&str],
 ) -> Operation {
-    Operation::RemoveLiquidity(RemoveLiquidity {
-        pool: Label::new(pool).unwrap(),
+    let withdrawal = Withdrawal::InProportion {
         liquidity: liquidity.into(),
         ticks,
         minimum_out: minimum.iter().map(|amount| q(amount)).collect(),
+    };
+    removal(pool, withdrawal)
+}
+
+/// So much liquidity out of a pool, for at least so much of one asset alone.
+pub(crate) fn remove_one(
+    pool: &str,
+    liquidity: impl Into<AmountOrAll>,
+    name: &str,
+    minimum: &str,
+) -> Operation {
+    let withdrawal = Withdrawal::InOneAsset {
+        liquidity: liquidity.into(),
+        asset_out: asset(name),
+        minimum_out: q(minimum),
+    };
+    removal(pool, withdrawal)
+}
+
+/// Exactly `amounts` out of a pool, for so much liquidity at most.
+pub(crate) fn remove_exactly(pool: &str, amounts: &[&str], maximum: &str) -> Operation {
+    let withdrawal = Withdrawal::Exactly {
+        amounts: amounts.iter().map(|amount| q(amount)).collect(),
+        maximum_liquidity: fixed(maximum),
+    };
+    removal(pool, withdrawal)
+}
+
+fn removal(pool: &str, withdrawal: Withdrawal) -> Operation {
+    Operation::RemoveLiquidity(RemoveLiquidity {
+        pool: Label::new(pool).unwrap(),
+        withdrawal,
     })
 }
 

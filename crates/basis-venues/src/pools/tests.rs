@@ -6,3 +6,4 @@ mod interface;
 mod liquidity;
 mod reading;
 mod states;
+mod withdrawals;

@@ -139,12 +139,7 @@ fn payload(kind: OperationKind) -> Json {
             ("ticks", reference("ticks"), false),
             ("minimum_liquidity", decimal(), true),
         ],
-        Kind::RemoveLiquidity => vec![
-            ("pool", name(), true),
-            ("liquidity", reference("amount"), true),
-            ("ticks", reference("ticks"), false),
-            ("minimum_out", decimals(), true),
-        ],
+        Kind::RemoveLiquidity => return json!({ "oneOf": removals().map(|form| object(&form)) }),
         Kind::CollectFees => vec![("pool", name(), true), ("ticks", reference("ticks"), false)],
         Kind::Supply | Kind::Withdraw | Kind::Borrow | Kind::Repay => vec![
             ("asset", name(), true),
@@ -178,6 +173,33 @@ fn payload(kind: OperationKind) -> Json {
         }
     };
     object(&fields)
+}
+
+/// In proportion, in one asset, of exact amounts.
+fn removals() -> [Vec<Field>; 3] {
+    let pool = || ("pool", reference("name"), true);
+    let liquidity = || ("liquidity", reference("amount"), true);
+    let one =
+        json!({ "type": "array", "items": reference("decimal"), "minItems": 1, "maxItems": 1 });
+    [
+        vec![
+            pool(),
+            liquidity(),
+            ("ticks", reference("ticks"), false),
+            ("minimum_out", decimals(), true),
+        ],
+        vec![
+            pool(),
+            liquidity(),
+            ("asset_out", reference("name"), true),
+            ("minimum_out", one, true),
+        ],
+        vec![
+            pool(),
+            ("amounts", decimals(), true),
+            ("maximum_liquidity", reference("decimal"), true),
+        ],
+    ]
 }
 
 fn leverage() -> Vec<Field> {
@@ -214,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    /// One payload of every operation with every field there is.
+    /// One payload of every operation with every field of its first form.
     fn examples() -> Vec<(OperationKind, Json)> {
         use OperationKind as Kind;
         let order = |perp: bool| {
@@ -284,6 +306,14 @@ mod tests {
         ]
     }
 
+    /// The same for every other form.
+    fn further_forms() -> [(OperationKind, Json); 2] {
+        let one =
+            json!({ "pool": "p", "liquidity": "all", "asset_out": "USDC", "minimum_out": ["1"] });
+        let exactly = json!({ "pool": "p", "amounts": ["1", "2"], "maximum_liquidity": "3" });
+        [one, exactly].map(|payload| (OperationKind::RemoveLiquidity, payload))
+    }
+
     fn parse(kind: OperationKind, payload: &Json) -> Result<Instruction, serde_json::Error> {
         serde_json::from_value(json!({ "id": 1, kind.as_str(): payload }))
     }
@@ -293,7 +323,7 @@ mod tests {
         let examples = examples();
         let kinds: Vec<_> = examples.iter().map(|(kind, _)| *kind).collect();
         assert_eq!(kinds, OperationKind::ALL);
-        for (kind, payload) in examples {
+        for (kind, payload) in examples.into_iter().chain(further_forms()) {
             let instruction = parse(kind, &payload).unwrap();
             assert_eq!(instruction.operation.kind(), kind);
             let written = serde_json::to_value(&instruction).unwrap();
@@ -304,17 +334,20 @@ mod tests {
 
     #[test]
     fn the_schema_knows_exactly_the_fields_of_the_types() {
-        for (kind, example) in examples() {
+        for (kind, example) in examples().into_iter().chain(further_forms()) {
             let Some(fields) = example.as_object() else {
                 continue;
             };
             let schema = payload(kind);
-            let properties = schema["properties"].as_object().unwrap();
-            assert!(
-                properties.keys().eq(fields.keys()),
-                "{kind}: {properties:?}"
-            );
-            let required: Vec<_> = schema["required"]
+            let forms = schema["oneOf"].as_array().cloned();
+            let forms = forms.unwrap_or_else(|| vec![schema]);
+            let known = |form: &&Json| {
+                let properties = form["properties"].as_object().unwrap();
+                properties.keys().eq(fields.keys())
+            };
+            let form = forms.iter().find(known);
+            let form = form.unwrap_or_else(|| panic!("{kind}: {fields:?} in {forms:?}"));
+            let required: Vec<_> = form["required"]
                 .as_array()
                 .unwrap()
                 .iter()
@@ -324,7 +357,10 @@ mod tests {
                 let mut without = example.clone();
                 without.as_object_mut().unwrap().remove(field);
                 let must = required.contains(&field.as_str());
-                assert_eq!(parse(kind, &without).is_err(), must, "{kind}.{field}");
+                // Without `asset_out` the rest is the first form.
+                let another = forms.len() > 1 && field == "asset_out";
+                let refused = parse(kind, &without).is_err();
+                assert_eq!(refused, must && !another, "{kind}.{field}");
             }
             let mut with_more = example.clone();
             with_more["surprise"] = json!(1);

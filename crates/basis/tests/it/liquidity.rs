@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use crate::runner::{Scratch, agrees};
 use crate::scripted::{self, Script, plan};
 
-const HOURS: i64 = 60;
+const HOURS: i64 = 72;
 
 const RANGES: &str = "venue_settings.uniswap.pools={ ranges: { model: state, assets: [WETH, weETH], \
     fee: 3000, tick_spacing: 60, price: 0.95, \
@@ -75,6 +75,10 @@ fn script() -> Script {
     };
     let everything_followed = json!({ "remove_liquidity": { "pool": "followed", "liquidity": "all",
         "ticks": [-210_000, -180_000], "minimum_out": ["0", "0"] } });
+    let in_one = json!({ "remove_liquidity": { "pool": "pair", "liquidity": "2.25",
+        "asset_out": "weETH", "minimum_out": ["2"] } });
+    let exactly_out = json!({ "remove_liquidity": { "pool": "pair", "amounts": ["0.2", "1.000000001"],
+        "maximum_liquidity": "1.3" } });
     let followed = json!({ "add_liquidity": { "pool": "followed", "amounts": ["3", "9000"],
         "ticks": [-210_000, -180_000], "minimum_liquidity": "0" } });
     let legs = [
@@ -96,6 +100,9 @@ fn script() -> Script {
         ("instadapp", group),
         ("curve", withdraw("6.5")),
         ("uniswap", everything_followed),
+        ("curve", in_one),
+        ("curve", swap("pair", ["WETH", "weETH"], "4.25")),
+        ("curve", exactly_out),
     ];
     let at = (1..).map(|number| hour(3 * number));
     let legs = legs

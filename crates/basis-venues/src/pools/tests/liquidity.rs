@@ -62,7 +62,7 @@ fn key(owner: u8, tick_lower: i32, tick_upper: i32) -> PositionKey {
 }
 
 /// Trade lines cancel out; every other line is worth units × price.
-fn check_values(done: &Execution) {
+pub(super) fn check_values(done: &Execution) {
     let mut trades = Value::ZERO;
     for line in &done.entries {
         if line.kind == EntryKind::Trade {
@@ -82,7 +82,7 @@ fn check_values(done: &Execution) {
     assert!(trades.is_zero(), "{:?}", done.entries);
 }
 
-fn execute(
+pub(super) fn execute(
     desk: &mut Desk,
     venue: Venue,
     operation: basis_core::instruction::Operation,
@@ -92,7 +92,7 @@ fn execute(
     done
 }
 
-fn kinds(done: &Execution, account: Account) -> Vec<(EntryKind, String, bool)> {
+pub(super) fn kinds(done: &Execution, account: Account) -> Vec<(EntryKind, String, bool)> {
     let lines = done.entries.iter().filter(|line| line.account == account);
     lines
         .map(|line| (line.kind, line.item.to_string(), line.quantity.is_zero()))

@@ -166,6 +166,20 @@ pub(super) fn remove_liquidity(
     }}))
 }
 
+/// Pool tokens burnt for one coin alone.
+pub(super) fn remove_one(pool: &str, liquidity: &str, asset: &str, minimum: &str) -> Operation {
+    op(json!({ "remove_liquidity": {
+        "pool": pool, "liquidity": liquidity, "asset_out": asset, "minimum_out": [minimum],
+    }}))
+}
+
+/// Exactly these amounts for at most so many pool tokens.
+pub(super) fn remove_exactly(pool: &str, amounts: &[&str], maximum: &str) -> Operation {
+    op(json!({ "remove_liquidity": {
+        "pool": pool, "amounts": amounts, "maximum_liquidity": maximum,
+    }}))
+}
+
 pub(super) fn collect_fees(pool: &str, ticks: Option<[i32; 2]>) -> Operation {
     op(json!({ "collect_fees": { "pool": pool, "ticks": ticks } }))
 }

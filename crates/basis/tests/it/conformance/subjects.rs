@@ -4,8 +4,8 @@ use basis::core::instruction::Operation;
 
 use super::script::{
     Script, Status, add_liquidity, amend, atomic, cancel, claim, claim_rewards, collect_fees,
-    e_mode, flash_loan, lend, leverage, limit, perp, remove_liquidity, spot, staking, swap,
-    transfer,
+    e_mode, flash_loan, lend, leverage, limit, perp, remove_exactly, remove_liquidity, remove_one,
+    spot, staking, swap, transfer,
 };
 
 /// Instructions that prepare a state, and those that it must refuse.
@@ -142,6 +142,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 remove_liquidity("nowhere", WIDE, "1", &["0", "0"]),
                 remove_liquidity("ranges", Some([-6_000, 6_000]), "1", &["0", "0"]),
                 remove_liquidity("ranges", WIDE, "1", &["0"]),
+                remove_one("ranges", "1", "WETH", "0"),
+                remove_exactly("ranges", &["1", "1"], "3"),
                 collect_fees("nowhere", WIDE),
                 collect_fees("ranges", Some([-6_000, 6_000])),
             ]
@@ -198,6 +200,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 add_liquidity("three", WIDE, &["1", "1", "1"]),
                 remove_liquidity("nowhere", None, "1", &["0", "0"]),
                 remove_liquidity("three", None, "1", &["0", "0"]),
+                remove_one("nowhere", "1", "WETH", "0"),
+                remove_one("three", "1", "DOGE", "0"),
+                remove_one("three", "1", "ETH", "0"),
+                remove_exactly("nowhere", &["1", "1"], "3"),
+                remove_exactly("three", &["1", "1"], "3"),
+                remove_exactly("weETHWETH", &["1", "1"], "3"),
             ]
         },
         amounts: &[
@@ -208,19 +216,28 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 |q| remove_liquidity("three", None, q, &["0", "0", "0"]),
                 "1000000",
             ),
+            (|q| remove_one("three", q, "USDC", "0"), "1000000"),
+            (|q| remove_exactly("three", &[q, q, q], "1000000"), "100000"),
         ],
         bounds: || {
             let more = |pool| swap(pool, ["weETH", "WETH"], "1", "2");
             let out = remove_liquidity("three", None, "1", &["1", "1", "1"]);
             (
                 vec![add_liquidity("three", None, &["1", "1", "1"])],
-                vec![more("weETHWETH"), more("three"), out],
+                vec![
+                    more("weETHWETH"),
+                    more("three"),
+                    out,
+                    remove_one("three", "1", "USDC", "2"),
+                    remove_exactly("three", &["1", "1", "0"], "1"),
+                ],
             )
         },
         finer: || {
             vec![
                 swap("three", ["USDC", "WETH"], "1.0000001", "0"),
                 add_liquidity("three", None, &["1", "1", "1.0000001"]),
+                remove_exactly("three", &["1", "1", "1.0000001"], "4"),
             ]
         },
         priced: || {
@@ -562,12 +579,14 @@ fn in_three(script: &mut Script) {
         "12.345678901234567891",
         &["1", "1", "1"],
     ));
+    settle(remove_one("three", "5.000000000000000001", "USDC", "4"));
+    settle(remove_exactly("three", &["1.5", "0", "2.000001"], "4"));
     script.wait(26);
-    script.settle("curve", swap("three", ["USDC", "weETH"], "2", "0"));
-    script.settle(
-        "curve",
-        remove_liquidity("three", None, "50", &["0", "0", "0"]),
-    );
+    let mut settle = |operation| script.settle("curve", operation);
+    settle(swap("three", ["USDC", "weETH"], "2", "0"));
+    settle(remove_exactly("three", &["0", "3", "0"], "4"));
+    settle(remove_liquidity("three", None, "10", &["0", "0", "0"]));
+    settle(remove_one("three", "all", "WETH", "1"));
 }
 
 fn one_swap(units: &str) -> Operation {
