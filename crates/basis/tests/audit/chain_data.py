@@ -7,8 +7,10 @@ docs/run-directory.md.
 import csv
 from bisect import bisect_right
 from datetime import datetime, timedelta, timezone
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, Decimal
 from functools import cache
+
+from amounts import rounded
 
 RAY = 10**27
 DAY = timedelta(days=1)
@@ -17,10 +19,6 @@ SLACK = HOUR  # how much longer than its interval a row stays fresh
 ROW_KINDS = ("staking_rate", "staking_market", "oracle", "aave_reserve", "gas", "reward_rate", "reward_top_up")
 ETHERS = ("WETH", "stETH", "eETH")
 STATES = ("par", "fresh", "proxied", "held", "missing")
-
-
-def quantized(value, decimals=18, mode=ROUND_HALF_EVEN):
-    return value.quantize(Decimal(1).scaleb(-decimals), rounding=mode)
 
 
 def seconds(at):
@@ -183,12 +181,12 @@ class ChainMarket:
             if known != now:
                 spot = self.market.reference
                 then = spot.at(known, self.market.age_max) or spot.mark
-                price = quantized(quantized(price * spot.mark / then), 8)
-            return quantized(price, 8, ROUND_FLOOR)
+                price = rounded(rounded(price * spot.mark / then), 8)
+            return rounded(price, 8, ROUND_FLOOR)
         if self.rows(f"oracle.aave.{asset}_ETH"):
             found, ether = self.newest(f"oracle.aave.{asset}_ETH", now), self.oracle("WETH", now)
             if not found or ether is None:
                 return None
-            return quantized(quantized(ether * found[0]), 8)
+            return rounded(rounded(ether * found[0]), 8)
         found = self.newest(f"oracle.aave.{asset}_USD", now)
-        return quantized(found[0], 8, ROUND_FLOOR) if found else None
+        return rounded(found[0], 8, ROUND_FLOOR) if found else None

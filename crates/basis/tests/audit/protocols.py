@@ -6,7 +6,8 @@ of ether), and the estimate of a pool of which only prices are recorded.
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from chain_data import RAY, quantized, seconds
+from amounts import rounded
+from chain_data import RAY, seconds
 
 YEAR = 365 * 86400
 WAD = 10**18
@@ -182,7 +183,7 @@ def bar_swap(pool, mid, volume, decimals, sells, amount, moved):
     `moved` is what those come to: whether they sold, what they gave less fees, what they took; None at rest.
     """
     decimals_in, decimals_out = decimals if sells else decimals[::-1]
-    net = quantized(quantized(amount * (1_000_000 - pool["fee"]) / 1_000_000, 18, ROUND_FLOOR), decimals_in, ROUND_FLOOR)
+    net = rounded(rounded(amount * (1_000_000 - pool["fee"]) / 1_000_000, 18, ROUND_FLOOR), decimals_in, ROUND_FLOOR)
     returned = Decimal(0)
     if moved and moved[0] != sells:
         sold, given, taken = moved
@@ -192,7 +193,7 @@ def bar_swap(pool, mid, volume, decimals, sells, amount, moved):
         net, returned, moved = net - taken, given, None
     given, taken = moved[1:] if moved else (Decimal(0), Decimal(0))
     given += net
-    out = max(Decimal(0), quantized(from_rest(pool, mid, volume, sells, given) - taken, decimals_out, ROUND_FLOOR))
+    out = max(Decimal(0), rounded(from_rest(pool, mid, volume, sells, given) - taken, decimals_out, ROUND_FLOOR))
     moves = pool["impact"] in ("constant_product", "sqrt_impact") and given
     return returned + out, (sells, given, taken + out) if moves else None
 
@@ -211,8 +212,8 @@ def least_given(pool, mid, volume, sells, decimals, enough, wanted):
 
 def from_rest(pool, mid, volume, sells, net):
     """What an amount, its fee taken, gets from a pool that nothing has moved."""
-    down = lambda value: quantized(value, 18, ROUND_FLOOR)
-    up = lambda value: quantized(value, 18, ROUND_CEILING)
+    down = lambda value: rounded(value, 18, ROUND_FLOOR)
+    up = lambda value: rounded(value, 18, ROUND_CEILING)
     impact = pool["impact"]
     if impact == "constant_product":
         worth = down(net * mid) if sells else net

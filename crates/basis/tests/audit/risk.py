@@ -9,12 +9,13 @@ from collections import defaultdict
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from chain import LENDER, plain
-from chain_data import DAY, RAY, quantized
+from amounts import ONE, ZERO, iso, rounded
+from chain_data import DAY, RAY
+from items import DOLLARS, is_position, plain
+from lending import LENDER
 from protocols import WAD, percent_mul
 
 FILE = "risk.csv"
-ZERO, ONE = Decimal(0), Decimal(1)
 LEVELS = ("clear", "warn", "reduce_only", "deleverage", "halt")
 DAYS_MAX, DAYS_PER_YEAR = 365_000.0, 365.0
 DAY_TOLERANCE = Decimal("0.00005")
@@ -28,11 +29,11 @@ LADDERS = {  # `risk` of config.yaml; the defaults of docs/modes.md
 
 
 def floor(value, decimals=18):
-    return quantized(value, decimals, ROUND_FLOOR)
+    return rounded(value, decimals, ROUND_FLOOR)
 
 
 def ceiling(value, decimals=18):
-    return quantized(value, decimals, ROUND_CEILING)
+    return rounded(value, decimals, ROUND_CEILING)
 
 
 def blank(text):
@@ -146,7 +147,7 @@ class Risk:
         if item not in self.isolated:
             settings = self.audit.config["venue_settings"][venue]
             known = [Decimal(str(settings.get("leverage") or 5))]
-            changed = self.changes[venue] and self.changes[venue][0] <= self.audit.iso(self.audit.now)
+            changed = self.changes[venue] and self.changes[venue][0] <= iso(self.audit.now)
             self.isolated[item] = Isolated(map(Decimal, range(1, 126)) if changed else known)
         flips = held * after < 0
         opened = abs(after) if flips else max(abs(after) - abs(held), ZERO)
@@ -180,7 +181,7 @@ class Risk:
         """Perp accounts with open positions, and isolated positions by leverage."""
         audit, cash, open_ones = self.audit, defaultdict(Decimal), []
         for (account, item), quantity in audit.held.items():
-            if item.count(":") >= 2 and not item.startswith("liquidity:"):
+            if is_position(item):
                 if quantity:
                     open_ones.append((account, item, quantity))
                 elif audit.cost[account, item]:
@@ -189,14 +190,14 @@ class Risk:
         if not accounts:
             return {}, {}
         for (account, item), quantity in audit.held.items():
-            if account in accounts and item in audit.dollars:
+            if account in accounts and item in DOLLARS:
                 cash[account] += quantity
         shared, own = {account: Pool(cash[account]) for account in accounts}, {}
         for account, item, quantity in open_ones:
             mark = marks((account, item))
             key = tuple(item.split(":")[:3])
             parts = audit.rules.maintenance_parts(key, quantity, mark, audit.now)
-            worth = quantized(quantity * mark)
+            worth = rounded(quantity * mark)
             result = worth - audit.cost[account, item]
             cost = self.funding_cost(key, worth)
             if item not in self.isolated:
@@ -227,15 +228,15 @@ class Risk:
             if account != LENDER or not colon or not units:
                 continue
             price = chain.market.oracle(asset, now)
-            if price is None or asset not in chain.reserves:
+            if price is None or asset not in chain.lending.reserves:
                 return None
             worth = int(units.scaleb(chain.decimals(asset))) * int(price.scaleb(8)) // 10**chain.decimals(asset)
-            reserve, total = chain.reserves[asset], sums[side]
+            reserve, total = chain.lending.reserves[asset], sums[side]
             total[0] += worth
             total[2] += worth * (reserve.supply_rate if side == "shares" else reserve.debt_rate)
             if side == "shares":
                 row = chain.market.risk[asset]
-                prefix = "emode_" if chain.e_mode() and row["emode"] else ""
+                prefix = "emode_" if chain.lending.e_mode() and row["emode"] else ""
                 total[1] += worth * int(Decimal(row[prefix + "liquidation_threshold"]) * 10000)
         collateral, debt = sums["shares"], sums["debt"]
         if not debt[0]:
@@ -259,7 +260,7 @@ class Risk:
         shared, own = self.pools(self.audit.mark)
         levels = [self.rung("margin_ratio", pool.ratio()) for pool in shared.values()]
         levels += [self.rung("margin_ratio", next(iter(pools.values())).ratio()) for pools in own.values()]
-        health = self.health() if self.audit.chain.reserves else None
+        health = self.health() if self.audit.chain.lending.reserves else None
         if health:
             levels.append(self.rung("health_factor", health[0]))
         ladder = max((LEVELS.index(level) for level in levels), default=0)
@@ -283,7 +284,7 @@ class Risk:
     def close_step(self, now, held, net_stated):
         """The rows that must stand at the end of this step, against those that do."""
         audit = self.audit
-        rows, deltas = self.rows.pop(audit.iso(now), {}), audit.deltas()
+        rows, deltas = self.rows.pop(iso(now), {}), audit.deltas()
         # Without recorded data the marks are those of positions.csv.
         shared, own = self.pools(audit.mark if audit.market else lambda key: Decimal(held[key][1]["mark_price_usd"]))
         expected = {}
@@ -307,13 +308,13 @@ class Risk:
         for key, values in expected.items():
             name = key[1] or key[0]
             if key not in rows:
-                audit.check(FILE, "-", f"{audit.iso(now)} {values[0]} of {name}", values[1], "no row")
+                audit.check(FILE, "-", f"{iso(now)} {values[0]} of {name}", values[1], "no row")
                 continue
             self.audit_row(*rows[key], name, values)
             self.keep_worst(key, values, now)
         stated = {row["run_level"] for _, row in rows.values()}
         if stated:
-            audit.check(FILE, "-", f"{audit.iso(now)} one run_level", 1, len(stated))
+            audit.check(FILE, "-", f"{iso(now)} one run_level", 1, len(stated))
         if self.judged:
             ladder, adrift = self.judged
             level = next(iter(stated), ladder)
@@ -340,7 +341,7 @@ class Risk:
         gross = Decimal(row["gross_delta_base"])
         if deltas:
             check(FILE, number, "gross delta", deltas[1], gross)
-        part = quantized(Decimal(row["net_delta_base"]) / gross) if gross else None
+        part = rounded(Decimal(row["net_delta_base"]) / gross) if gross else None
         check(FILE, number, "net over gross delta", part, blank(row["net_delta_fraction"]))
         self.audit_level(number, row["run_level"])
         level = "clear" if row["measure"] == "lst_discount" else self.rung(row["measure"], Decimal(row["value"]))
@@ -365,11 +366,11 @@ class Risk:
         known = self.worst.get(key)
         worse = known is None or (value < known[1] if measure == "health_factor" else value > known[1])
         if worse:
-            self.worst[key] = (measure, value, self.audit.iso(now), distance, direction)
+            self.worst[key] = (measure, value, iso(now), distance, direction)
 
     def add_lending(self, expected):
         audit = self.audit
-        health = self.health() if audit.chain.reserves else None
+        health = self.health() if audit.chain.lending.reserves else None
         if not health:
             return
         factor, supplied_at, owed_at = health
@@ -380,7 +381,7 @@ class Risk:
             asset, sign = plain(item)
             if account != LENDER or sign < 0 or not units:
                 continue
-            worth = quantized(units * audit.mark((account, item)))
+            worth = rounded(units * audit.mark((account, item)))
             collateral += worth
             _, grows = audit.chain.market.rate_series(asset) if audit.rated((account, item)) else (None, False)
             if grows:

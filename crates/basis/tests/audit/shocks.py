@@ -8,12 +8,12 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Optional
 
-from chain_data import RAY, SLACK, quantized
+from amounts import ONE, ZERO, rounded
+from chain_data import RAY, SLACK
+from items import DOLLARS
 from protocols import compounded, linear
 
-ZERO, ONE = Decimal(0), Decimal(1)
 ROOTS = ("ETH", "BTC")
-DOLLARS = ("USDT", "USDC", "DAI", "USD")
 PRICES = ("spot", "perp", "dex", "staking_market")
 ORACLES = ("oracle", "aave_reserve")
 SCOPES = ("market", "spot", "perp", "dex", "oracle", "protocol", "funding", "borrow", "supply", "gas", "outage", "halt")
@@ -95,20 +95,20 @@ class Shock:
             passed = at - since
             if passed >= self.ramp:
                 return ONE
-            return quantized(Decimal(passed // timedelta.resolution) / Decimal(self.ramp // timedelta.resolution))
+            return rounded(Decimal(passed // timedelta.resolution) / Decimal(self.ramp // timedelta.resolution))
 
         if at < self.start or self.back is not None and at >= self.back + self.ramp:
             return ZERO
         return ONE - way(self.back) if self.back is not None and at >= self.back else way(self.start)
 
     def factor(self, at):
-        return ONE if self.times is None else ONE + quantized((self.times - 1) * self.strength(at))
+        return ONE if self.times is None else ONE + rounded((self.times - 1) * self.strength(at))
 
     def rate(self, rate, at):
         part = self.strength(at)
         if not part:
             return rate
-        return rate + quantized(self.plus * part) if self.plus is not None else quantized(rate * self.factor(at))
+        return rate + rounded(self.plus * part) if self.plus is not None else rounded(rate * self.factor(at))
 
     def ramps(self):
         starts = [self.start] + ([self.back] if self.back is not None else [])
@@ -157,7 +157,7 @@ class Shock:
 def product(shocks, at):
     factor = ONE
     for shock in shocks:
-        factor = quantized(factor * shock.factor(at))
+        factor = rounded(factor * shock.factor(at))
     return factor
 
 
@@ -210,7 +210,7 @@ class Shocks:
         if not shocks:
             return rows
         decimals = 18 if series.startswith("dex.") else 8
-        times = lambda price, factor: price if factor == 1 else quantized(quantized(price * factor), decimals)
+        times = lambda price, factor: price if factor == 1 else rounded(rounded(price * factor), decimals)
         shocked = list(rows)
         first, last = (pick(bend for shock in shocks for bend in shock.bends()) for pick in (min, max))
         settled = None  # the factors of a bar that opens after the last bend
@@ -223,7 +223,7 @@ class Shocks:
                 ends = [shock.factor(opened), shock.factor(known)]
                 within = ends + [shock.factor(bend) for bend in shock.bends() if opened < bend < known]
                 by = (ends[1], max(within), min(within), ends[0])
-                factors = [quantized(a * b) for a, b in zip(factors, by)]
+                factors = [rounded(a * b) for a, b in zip(factors, by)]
             settled = factors if opened >= last else None
             prices = [times(price, factor) for price, factor in zip((close, high, low, opening), factors)]
             shocked[at] = (*prices[:3], volume, prices[3], opened)
@@ -279,13 +279,13 @@ class Shocks:
         def stands(at, stated):
             if kind == "gas":
                 return all(shock.strength(at) == shock.strength(stated) for shock in own)
-            return quantized(product(own, at) * led_by(stated)) == quantized(product(own, stated) * led_by(at))
+            return rounded(product(own, at) * led_by(stated)) == rounded(product(own, stated) * led_by(at))
 
         def value(recorded, then, at):
             now, before = closes.closed(at), closes.closed(then)
             if follows and at != then and now and before:
-                recorded = quantized(recorded * now[1] / before[1])
-            return quantized(recorded * product(own, at))
+                recorded = rounded(recorded * now[1] / before[1])
+            return rounded(recorded * product(own, at))
 
         known, shocked, stated = [], [], None
         for at, index in self.timeline(own + led, rows.known_at, rows.interval):

@@ -1,0 +1,78 @@
+"""The lines of ledger.csv, and what holds of them without anything else."""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from amounts import ONE, ZERO, instant, rounded
+from items import DOLLARS, instrument_of, is_position, plain
+
+KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "staking_yield",
+               "borrow_cost": "borrow_cost", "reward": "rewards", "liquidity_fee": "liquidity_fees", "gas": "gas",
+               "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
+KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
+
+
+class Line:
+    """One ledger line."""
+
+    def __init__(self, number, row):
+        self.number, self.row = number, row
+        self.at = instant(row["timestamp"])
+        self.key = (row["account"], row["item"])
+        self.quantity, self.value = Decimal(row["quantity"]), Decimal(row["value_usd"])
+        self.asset, sign = plain(row["item"])
+        self.units = Decimal(row["units"])
+        self.signed = sign * self.units  # below zero for what is owed
+        self.reference, self.kind = Decimal(row["reference_price_usd"]), row["kind"]
+        self.happening = row["cause"].rpartition("#")[0]
+        word, _, rest = self.happening.partition(":")
+        if word == "log":  # one transaction; its lines are numbered by the log's index
+            self.happening = self.happening.rpartition(":")[0]
+        self.word = word
+        # Of what came about by itself on chain: interest, staking, or the pool's liquidation.
+        self.topic = rest.split(":")[1] if word == "other" else word
+        # trade:venue:kind:SYMBOL:id, in hedge mode trade:venue:kind:SYMBOL:side:id; liquidation alike
+        self.instrument = instrument_of(rest) if word in ("trade", "liquidation") else None
+
+
+def audit_ledger(audit):
+    """Checks every line by itself; returns the step that each belongs to."""
+    causes, held, stood_for = {}, defaultdict(Decimal), defaultdict(Decimal)
+    legs = defaultdict(Decimal)
+    step = 0
+    step_of = []
+    for index, line in enumerate(audit.ledger):
+        row = line.row
+        audit.check("ledger.csv", line.number, "seq", index, int(row["seq"]))
+        audit.check("ledger.csv", line.number, "cause is unique", None, causes.get(row["cause"]))
+        causes[row["cause"]] = f"also on row {line.number}"
+        audit.check("ledger.csv", line.number, "kind is known", True, line.kind in KINDS)
+        while step < len(audit.steps) and audit.steps[step] < line.at:
+            step += 1
+        step_of.append(step)
+        if line.kind != "trade":
+            worth = rounded(line.signed * line.reference)
+            audit.check("ledger.csv", line.number, "value = units x reference price", worth, line.value)
+        elif line.instrument and line.instrument.split(":")[1] == "spot":
+            legs[line.happening, line.number - int(row["cause"].rpartition("#")[2])] += line.value
+        item = row["item"]
+        if line.asset in audit.rules.decimals:
+            unit = Decimal(1).scaleb(-audit.rules.decimals[line.asset])
+            if item == line.asset:
+                audit.check("ledger.csv", line.number, "quantity in units of the asset", ZERO, line.quantity % unit)
+            audit.check("ledger.csv", line.number, "units in units of the asset", ZERO, line.units % unit)
+        if item == line.asset or is_position(item):
+            audit.check("ledger.csv", line.number, "what is not scaled stands for itself", line.quantity, line.units)
+        stood_for[line.key] += line.units
+        if line.asset in DOLLARS:
+            audit.check("ledger.csv", line.number, "reference price of a dollar", ONE, line.reference)
+        held[line.key] += line.quantity
+        last = line.word == "log" or index + 1 == len(audit.ledger) or audit.ledger[index + 1].happening != line.happening
+        if last and not is_position(item):
+            audit.check("ledger.csv", line.number, f"{item} in {row['account']} is not below zero",
+                       True, held[line.key] >= 0 and stood_for[line.key] >= 0)
+    for (happening, first), total in legs.items():
+        audit.check("ledger.csv", first, f"legs of {happening} cancel out", ZERO, total)
+    audit.check("ledger.csv", len(audit.ledger) + 1, "every line lies within the run", True,
+               not step_of or step_of[-1] < len(audit.steps))
+    return step_of

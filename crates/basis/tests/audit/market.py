@@ -1,0 +1,178 @@
+"""Market data: bars and funding rates as recorded, and the marks a run could know of them."""
+
+import csv
+from bisect import bisect_right
+from copy import copy
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from functools import cache
+
+from amounts import ONE, ZERO, instant, rounded
+from chain_data import ROW_KINDS
+from config_file import dig
+from shocks import Shocks
+
+
+class Series:
+    """Marks of one price series, step by step, as the run could know them."""
+
+    def __init__(self, market, name):
+        self.name = name
+        self.own = market.bars(name)
+        proxy = market.proxies.get(name)
+        self.proxy = market.bars(proxy) if proxy else None
+        self.anchor = None
+        self.mark, self.state = None, "missing"
+        self.open = self.high = self.low = self.volume = ZERO
+        self.opened = None
+        self.seen = (None, ZERO)
+
+    def at(self, now, age_max=None):
+        """The close as it was known at another instant, held where it was too old; None before one."""
+        for bars in (self.own, self.proxy):
+            newest = bars.newest(now, age_max) if bars else None
+            if newest:
+                return newest[0]
+        held = self.own.closed(now) if self.own else None
+        return held and held[1]
+
+    def advance(self, now, age_max, reference):
+        # What a decision at the step before saw.
+        self.seen = (self.mark, self.volume)
+        for bars, state in ((self.own, "fresh"), (self.proxy, "proxied")):
+            newest = bars.newest(now, age_max) if bars else None
+            if newest:
+                self.mark, self.high, self.low, self.volume, self.open, self.opened = newest
+                self.state = state
+                self.anchor = (self.mark, self.mark if reference is None else reference)
+                return
+        if self.anchor is None:
+            return
+        mark, then = self.anchor
+        moves = reference is not None and reference > 0 and then > 0
+        self.mark = rounded(rounded(mark * reference / then), 8) if moves else mark
+        self.state, self.volume = "held", ZERO
+        self.open = self.high = self.low = self.mark
+        self.opened = None
+
+
+@cache
+def recorded_bars(path, length, volume_unit):
+    """The bars of a file, read once for all runs."""
+    return Bars(path, length, volume_unit) if path.exists() else None
+
+
+@cache
+def recorded_funding(path):
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {instant(row["timestamp"]): Decimal(row["funding_rate"]) for row in csv.DictReader(file)}
+
+
+class Bars:
+    """A bar is known when it closes: its opening time plus its length."""
+
+    def __init__(self, path, length, volume_unit):
+        self.length, self.known_at, self.rows = length, [], []
+        with path.open(newline="") as file:
+            lines = csv.reader(file)
+            header = next(lines)
+            at, *columns = (header.index(name) for name in ("timestamp", "close", "high", "low", "volume", "open"))
+            for row in lines:
+                opened = instant(row[at])
+                close, high, low, volume, first = (Decimal(row[column]) for column in columns)
+                self.known_at.append(opened + length)
+                self.rows.append((close, high, low, volume * volume_unit, first, opened))
+
+    def shocked(self, shocks, name):
+        other = copy(self)
+        other.rows = shocks.bars(name, self.known_at, self.rows)
+        return other
+
+    def closed(self, now):
+        """When the newest bar that is known closed, and its close; however old."""
+        at = bisect_right(self.known_at, now) - 1
+        return (self.known_at[at], self.rows[at][0]) if at >= 0 else None
+
+    def newest(self, now, age_max):
+        """Close, high, low, volume, open and opening time of the newest bar that is known and not too old."""
+        at = bisect_right(self.known_at, now) - 1
+        if at < 0 or now - self.known_at[at] >= (age_max or self.length):
+            return None
+        return self.rows[at]
+
+
+class Market:
+    def __init__(self, directory, config, rules):
+        self.directory, self.rules, self.cache = directory, rules, {}
+        minutes = int(dig(config, "data", "step_minutes", default=60))
+        self.step = timedelta(minutes=minutes)
+        self.suffix = f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+        age = dig(config, "data", "bar_age_max_minutes")
+        self.age_max = timedelta(minutes=int(age)) if age else None
+        self.proxies = {}
+        for kind, venues in (dig(config, "data", "proxies", default={}) or {}).items():
+            for venue, symbols in (venues or {}).items():
+                for symbol, proxy in (symbols or {}).items():
+                    self.proxies[f"{kind}.{venue}.{symbol}"] = proxy
+        self.shocks = Shocks(config.get("shocks") or [], config["reference_price"], self.step)
+        self.recorded = self.load(config["reference_price"])  # as it was, without any shock
+        self.reference = Series(self, config["reference_price"])
+        self.series = {self.reference.name: self.reference}
+
+    def bars(self, name):
+        if name not in self.cache:
+            bars = self.load(name)
+            self.cache[name] = bars and bars.shocked(self.shocks, name)
+        return self.cache[name]
+
+    def load(self, name):
+        kind, venue, symbol = name.split(".")
+        path = self.directory / kind / venue / f"{symbol}_{self.suffix}.csv"
+        unit = ONE
+        if venue == "okx" and kind == "perp":  # recorded in contracts
+            unit = self.rules.instrument(venue, kind, symbol, datetime.now(timezone.utc))["contract_size"]
+        return recorded_bars(path, self.step, unit)
+
+    def rate(self, venue, symbol, at):
+        """The rate settled at the instant, of the series or of its proxy; None when nobody has it."""
+        name = f"funding.{venue}.{symbol}"
+        for candidate in (name, self.proxies.get(name)):
+            rates = self.funding(candidate) if candidate else {}
+            if at in rates:
+                return rates[at]
+        return None
+
+    def funding(self, name):
+        if name not in self.cache:
+            _, venue, symbol = name.split(".")
+            rates = recorded_funding(self.directory / "funding" / venue / f"{symbol}.csv")
+            self.cache[name] = self.shocks.funding(name, rates)
+        return self.cache[name]
+
+    def instants(self, name):
+        """When the values of a series became known."""
+        if name is None:
+            return set()
+        if name.startswith("funding."):
+            return set(self.funding(name))
+        if name.split(".")[0] in ROW_KINDS:
+            return set()
+        bars = self.bars(name)
+        return set(bars.known_at) if bars else set()
+
+    def want(self, names):
+        for name in names:
+            self.series.setdefault(name, Series(self, name))
+
+    def advance(self, now):
+        self.reference.advance(now, self.age_max, None)
+        for series in self.series.values():
+            if series is not self.reference:
+                # A pool's price in ETH does not follow the dollar price of anything.
+                follows = not series.name.startswith("dex.")
+                series.advance(now, self.age_max, self.reference.mark if follows else None)
+        for series in self.series.values():
+            if series.state in ("fresh", "proxied") and self.shocks.is_out(series.name.split(".")[1], now):
+                series.state = "held"

@@ -1,0 +1,212 @@
+"""summary.json: totals, counts, coverage and statistics, from the tables and the data."""
+
+import hashlib
+import json
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+
+from amounts import ONE, ZERO, instant, iso, rounded
+from chain_data import ROW_KINDS, SLACK
+from items import DOLLARS
+from replay import BUCKETS, TOLERANCE
+
+
+class Results:
+    """What the run says of itself as a whole."""
+
+    def __init__(self, audit):
+        self.audit, self.check = audit, audit.check
+
+    def audit_summary(self):
+        audit = self.audit
+        s, file = audit.summary, "summary.json"
+        rows = [row for _, _, row in audit.equity]
+        equity = [Decimal(row["equity_usd"]) for row in rows]
+        flows = [Decimal(row["external_flow_usd"]) for row in rows]
+        self.check(file, "equity_end_usd", "last equity", equity[-1], Decimal(s["equity_end_usd"]))
+        self.check(file, "equity_start_usd", "first capital", flows[0], Decimal(s["equity_start_usd"]))
+        self.check(file, "equity_start_usd", "initial_capital of config.yaml",
+                   Decimal(audit.config["initial_capital"]) if audit.config["share_class"] in DOLLARS else flows[0],
+                   Decimal(s["equity_start_usd"]))
+        first = flows[0]
+        if audit.config["share_class"] not in DOLLARS:
+            first = rounded(first / Decimal(rows[0]["reference_price_usd"]))
+        self.check(file, "equity_start", "first capital, share class", first, Decimal(s["equity_start"]))
+        self.check(file, "shocks", "as in config.yaml", audit.config.get("shocks") or [], s["shocks"])
+        for key in ("mode", "share_class"):
+            self.check(file, key, "as in config.yaml", audit.config[key], s[key])
+        for key in ("from", "to"):
+            self.check(file, key, "as in config.yaml", audit.config.get(key) or s[key], s[key])
+        resolved = hashlib.sha256((audit.run / "config.yaml").read_bytes()).hexdigest()
+        self.check(file, "config_hash", "SHA-256 of config.yaml", resolved, s["config_hash"])
+        self.check(file, "equity_end", "last equity, share class", Decimal(rows[-1]["equity_share_class"]), Decimal(s["equity_end"]))
+        self.audit_share_class(rows, equity, flows)
+        for bucket in (*BUCKETS, "residual"):
+            self.check(file, f"attribution.{bucket}", "sum over the steps", audit.replay.totals[bucket], Decimal(s["attribution"][bucket]))
+        costs = {name: -audit.replay.totals[name] for name in ("fees", "slippage", "gas", "borrow_cost", "transfer_cost", "liquidation")}
+        for name, cost in (*costs.items(), ("total", sum(costs.values(), ZERO))):
+            self.check(file, f"costs.{name}", "buckets that cost, turned round", cost, Decimal(s["costs"][name]))
+        happenings = {line.happening: line.topic for line in audit.ledger}
+        count = lambda word: sum(1 for w in happenings.values() if w == word)
+        counted = {"steps": len(rows), "fills": sum(1 for _, r in audit.executions if r["instrument"]),
+                   "liquidations": count("liquidation"), "funding_payments": sum(1 for line in audit.ledger if line.word == "funding"),
+                   "transfers": sum(1 for _, r in audit.executions if r["transfer_asset"] and
+                                    r["from_account"].split(".")[0] != r["to_account"].split(".")[0])}
+        counted |= self.count_orders()
+        for name, value in counted.items():
+            self.check(file, f"counts.{name}", "counted in the files", value, s["counts"][name])
+        left = [str(row) for rows in audit.funding.unbooked.values() for row in rows]
+        self.check(file, "unbooked_funding", "rows that no instant explains", [], sorted(left))
+        total = sum((Decimal(r["exposed_notional"]) for r in s["unbooked_funding"]), ZERO)
+        self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
+        self.check("executions.csv", "-", "fills without ledger lines", [], sorted(audit.fills.by_cause))
+        self.check("executions.csv", "-", "transactions without ledger lines", [], sorted(audit.chain.requests))
+        self.audit_statistics(equity, flows)
+
+    def audit_share_class(self, rows, equity, flows):
+        """The buckets in the share class: each over the reference price of its step, the numeraire apart."""
+        audit = self.audit
+        stated, file = audit.summary["attribution_share_class"], "summary.json"
+        if audit.config["share_class"] in DOLLARS:
+            self.check(file, "attribution_share_class", "none in dollars", None, stated)
+            for number, _, row in audit.equity:
+                self.check("equity.csv", number, "no numeraire in dollars", "", row["numeraire_share_class"])
+            return
+        totals, before, then = defaultdict(Decimal), ZERO, None
+        for (number, _, row), value, flow in zip(audit.equity, equity, flows):
+            now = Decimal(row["reference_price_usd"])
+            opening = rounded(before / then) if then else ZERO
+            parts = {bucket: rounded(Decimal(row[bucket]) / now) for bucket in BUCKETS}
+            parts["numeraire"] = rounded(before / now) - opening
+            residual = rounded(value / now) - opening - rounded(flow / now) - sum(parts.values(), ZERO)
+            self.check("equity.csv", number, "residual in the share class is rounding", ZERO, residual, TOLERANCE)
+            self.check("equity.csv", number, "numeraire in the share class", parts["numeraire"],
+                       Decimal(row["numeraire_share_class"] or "Infinity"))
+            for bucket, part in (*parts.items(), ("residual", residual)):
+                totals[bucket] += part
+            before, then = value, now
+        self.check(file, "attribution_share_class", "buckets", sorted(totals), sorted(stated))
+        for bucket, total in totals.items():
+            self.check(file, f"attribution_share_class.{bucket}", "sum over the steps", total, Decimal(stated[bucket]))
+        last = rounded(equity[-1] / Decimal(rows[-1]["reference_price_usd"]))
+        outside = sum((rounded(f / Decimal(r["reference_price_usd"])) for f, r in zip(flows, rows)), ZERO)
+        self.check(file, "attribution_share_class", "buckets and capital come to the equity",
+                   last, outside + sum(totals.values(), ZERO))
+
+    def count_orders(self):
+        """Orders and refused legs, from the events of the instructions."""
+        audit = self.audit
+        path = audit.run / "events" / "tight_loop_events.jsonl"
+        if not path.exists():
+            audit.skip("no events/tight_loop_events.jsonl: counts.orders and counts.rejections are not checked")
+            return {}
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        sent = [e["data"] for e in events if e["event_type"] == "instruction"]
+        left = defaultdict(list)
+        for line in audit.ledger:
+            left[line.row["instruction_id"]].append(line.number)
+        for data in sent:
+            if data["outcome"] == "failed":
+                ident = str(data["instruction_id"])
+                self.check("ledger.csv", "-", f"rows that the refused instruction {ident} left", [], left[ident])
+        return {"orders": sum(1 for d in sent if d["operation"] in ("spot_trade", "perp_trade")),
+                "rejections": sum(1 for d in sent if d["outcome"] == "failed")}
+
+    def audit_coverage(self):
+        """What each series holds of the dates: its gaps, and what stands in for them."""
+        audit = self.audit
+        if not audit.market:
+            return
+        start, end = instant(audit.summary["from"]), instant(audit.summary["to"])
+        stated = {row["series"] for row in audit.summary["coverage"]}
+        used = {audit.config["reference_price"]} | {audit.series_of(line.key) for line in audit.ledger} - {None}
+        used |= {audit.chain.market.rate_series(line.asset)[0] for line in audit.ledger if audit.rated(line.key)}
+        used |= {name.replace("perp.", "funding.", 1) for name in used if name.startswith("perp.")}
+        self.check("summary.json", "coverage", "every series used is covered", [], sorted(used - stated))
+        coverage, gaps, proxies = [], [], {}
+        for series in (row["series"] for row in audit.summary["coverage"]):
+            kind, venue, symbol = series.split(".")
+            every, proxy = audit.market.step, audit.market.proxies.get(series)
+            if kind == "funding":
+                section = audit.rules.instrument(venue, "perp", symbol, start).get("funding") or {}
+                every = timedelta(hours=int(section.get("interval_hours", 8)))
+            own, other = audit.market.instants(series), audit.market.instants(proxy)
+            rows = audit.chain.market.recorded(series) if kind in ROW_KINDS else None
+            if kind in ROW_KINDS:
+                own = set(rows.known_at) if rows else set()
+                stand_in = audit.chain.market.recorded(proxy) if proxy else None
+                other = set(stand_in.known_at) if stand_in else set()
+            if kind.startswith("reward"):
+                paid = sum(1 for at in own if start < at <= end)
+                coverage.append({"series": series, "expected": paid, "present": paid})
+                continue
+            until = end
+            at = start - timedelta(seconds=start.timestamp() % every.total_seconds()) + every
+            if rows:
+                every = rows.interval
+                at = start - timedelta(seconds=start.timestamp() % every.total_seconds())
+                until = end - SLACK
+            row, last = {"series": series, "expected": 0, "present": 0}, None
+            while at <= until:
+                row["expected"] += 1
+                if at in own:
+                    row["present"] += 1
+                else:
+                    filled = at in other
+                    how = "proxied" if filled else "unbooked" if kind == "funding" else "held"
+                    if last and last["treatment"] == how and instant(last["last"]) + every == at:
+                        last |= {"last": iso(at), "missing": last["missing"] + 1}
+                    else:
+                        last = {"series": series, "first": iso(at), "last": iso(at), "missing": 1,
+                                "treatment": how, "proxy": proxy if filled else None}
+                        gaps.append(last)
+                    if filled:
+                        proxies[series, proxy] = proxies.get((series, proxy), 0) + 1
+                at += every
+            coverage.append(row)
+        used = [{"series": a, "proxy": b, "values": n} for (a, b), n in proxies.items()]
+        for key, expected in (("coverage", coverage), ("gaps", gaps), ("proxies", used)):
+            found = audit.summary[key]
+            self.check("summary.json", key, "number of rows", len(expected), len(found))
+            for at, (want, got) in enumerate(zip(expected, found)):
+                self.check("summary.json", f"{key}[{at}]", "re-derived from the data", want, got)
+
+    def audit_statistics(self, equity, flows):
+        """Time-weighted: capital arrives after the move of its step and before its trades."""
+        audit = self.audit
+        index = peak = ONE
+        drawdown, before, earned = ZERO, ZERO, []
+        for value, flow in zip(equity, flows):
+            start, end = (before, value - flow) if before > 0 else (flow, value)
+            before = value
+            if start <= 0:
+                continue
+            earned.append(end / start - 1)
+            index *= end / start
+            peak = max(peak, index)
+            drawdown = max(drawdown, 1 - index / peak)
+        years = Decimal(len(earned)) * audit.step_seconds() / (365 * 86400)
+        apy = float(index) ** (1 / float(years)) - 1 if years > 0 and index > 0 else 0.0
+        near = Decimal("1e-9")
+        for name, value in (("return", index - 1), ("max_drawdown", drawdown), ("apy", Decimal(apy))):
+            self.check("summary.json", name, "time-weighted", value, Decimal(repr(audit.summary[name])), near * (1 + abs(value)))
+        if len(earned) > 1 and audit.summary["sharpe"] is not None:
+            mean = sum(earned, ZERO) / len(earned)
+            variance = sum(((e - mean) ** 2 for e in earned), ZERO) / (len(earned) - 1)
+            per_year = Decimal(365 * 86400) / audit.step_seconds()
+            sharpe = mean / variance.sqrt() * per_year.sqrt()
+            self.check("summary.json", "sharpe", "mean over deviation, per year", sharpe,
+                       Decimal(repr(audit.summary["sharpe"])), Decimal("1e-6") * (1 + abs(sharpe)))
+
+    def audit_clock(self):
+        audit = self.audit
+        step = timedelta(seconds=audit.step_seconds())
+        start, end = instant(audit.summary["from"]), instant(audit.summary["to"])
+        offset = start.timestamp() % step.total_seconds()
+        expected = start - timedelta(seconds=offset) + step
+        for number, at, _ in audit.equity:
+            if not self.check("equity.csv", number, "one row per step", iso(expected), iso(at)):
+                break
+            expected += step
+        self.check("equity.csv", "end", "the run ends within a step of `to`", True, audit.steps[-1] <= end < expected)

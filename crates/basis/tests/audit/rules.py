@@ -1,0 +1,65 @@
+"""The dated rules of the venues: the snapshots under `rules` of config.yaml."""
+
+from decimal import ROUND_CEILING, Decimal
+
+from amounts import ONE, ZERO, rounded
+
+
+class Rules:
+    def __init__(self, tree):
+        self.venues = {}
+        self.decimals = {}
+        self.cache = {}
+        for venue, file in tree.items():
+            rows = sorted(file["snapshots"], key=lambda row: row["effective_from"])
+            self.venues[venue] = rows
+            for row in rows:
+                for asset in row.get("assets") or []:
+                    self.decimals.setdefault(asset["asset"], int(asset["decimals"]))
+
+    def at(self, venue, at):
+        """The newest snapshot in force; before the first one, the first."""
+        rows = self.venues[venue]
+        day = at.strftime("%Y-%m-%d")
+        in_force = [row for row in rows if row["effective_from"][:10] <= day]
+        return in_force[-1] if in_force else rows[0]
+
+    def fee_rate(self, venue, kind, liquidity, at):
+        return Decimal(self.at(venue, at)["fees"][kind][f"{liquidity}_bps"]) / 10000
+
+    def instrument(self, venue, kind, symbol, at):
+        """Filters in base units: what the venue counts in contracts is multiplied out."""
+        snapshot = self.at(venue, at)
+        known = (venue, snapshot["effective_from"], kind, symbol)
+        if known in self.cache:
+            return self.cache[known]
+        for row in snapshot["instruments"]:
+            if (row["kind"], row["symbol"]) == (kind, symbol):
+                size = Decimal(row["contract_size"]) if kind == "perp" else ONE
+                out = dict(row)
+                for key in ("lot_size", "min_quantity", "max_quantity", "max_market_quantity"):
+                    out[key] = Decimal(row[key]) * size
+                out["tick_size"] = Decimal(row["tick_size"])
+                out["min_notional"] = Decimal(row.get("min_notional") or 0)
+                out["contract_size"] = size
+                self.cache[known] = out
+                return out
+        raise KeyError(f"config.yaml: no rules for {venue}:{kind}:{symbol}")
+
+    def maintenance(self, key, quantity, mark, at):
+        """Maintenance margin: notional x rate of its tier - deduction, each rounded up."""
+        gross, deduction = self.maintenance_parts(key, quantity, mark, at)
+        return gross - deduction
+
+    def maintenance_parts(self, key, quantity, mark, at):
+        """What moves with the price, and the deduction that does not."""
+        rules = self.instrument(*key, at)
+        notional = rounded(abs(quantity) * mark, mode=ROUND_CEILING)
+        measure = notional
+        if rules.get("tier_unit") == "contracts":
+            measure = abs(quantity) / rules["contract_size"]
+        tiers = rules["tiers"]
+        tier = next((t for t in tiers if measure <= Decimal(t["up_to"])), tiers[-1])
+        gross = rounded(notional * Decimal(tier["maintenance_margin_rate"]), mode=ROUND_CEILING)
+        whole = rules.get("tier_method") == "whole"
+        return gross, ZERO if whole else Decimal(tier.get("deduction") or 0)

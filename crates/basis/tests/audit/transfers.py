@@ -1,0 +1,119 @@
+"""Money on its way: transfers between accounts, deposits and withdrawals."""
+
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+
+from amounts import ZERO, instant, iso, rounded
+
+
+class Transfers:
+    """What left an account, and what came in from outside."""
+
+    def __init__(self, audit):
+        self.audit, self.check = audit, audit.check
+
+    def audit_transfers(self):
+        """What left arrives, whole and in time; nothing is lost on the way."""
+        audit = self.audit
+        orders = {row["instruction_id"]: (n, row) for n, row in audit.executions if row["transfer_asset"]}
+        out, back = defaultdict(list), defaultdict(list)
+        for line in audit.ledger:
+            if line.word in ("transfer_out", "transfer_in"):
+                number = line.happening.partition(":")[2]
+                (out if line.word == "transfer_out" else back)[number].append(line)
+        for number, row in orders.values():
+            self.check("executions.csv", number, "a transfer leaves its account", True, row["instruction_id"] in out)
+        flying, end = defaultdict(Decimal), audit.steps[-1]
+        for ident, lines in out.items():
+            first, known = lines[0], orders.get(ident)
+            if not self.check("ledger.csv", first.number, f"transfer {ident} is in executions.csv", True, known is not None):
+                continue
+            row = known[1]
+            asset, amount = row["transfer_asset"], Decimal(row["transfer_amount"])
+            source, target = row["from_account"], row["to_account"]
+            venues = {account.split(".")[0] for account in (source, target)}
+            if not self.check("executions.csv", known[0], "both venues have rules", True, venues <= set(audit.rules.venues)):
+                continue
+            fee, delay = self.route(known[0], source, target, asset, amount, first.at)
+            self.check("executions.csv", known[0], "instant", first.at, instant(row["timestamp"]))
+            arrival = back.pop(ident, [])
+            at_once = source.split(".")[0] == target.split(".")[0] and not delay
+            landing = target if at_once else "in_flight.main"
+            self.check("executions.csv", known[0], "status", "settled" if at_once else "pending", row["status"])
+            price = first.reference
+            expected = [(source, asset, -amount, rounded(-amount * price), "transfer", price)]
+            if fee:
+                expected.append((source, asset, -fee, rounded(-fee * price), "transfer_cost", price))
+            expected.append((landing, asset, amount, rounded(amount * price), "transfer", price))
+            audit.compare(lines, expected, ident)
+            if at_once:
+                self.check("ledger.csv", first.number, f"transfer {ident} arrives once", 0, len(arrival))
+                continue
+            due = first.at + delay
+            if due > end:
+                self.check("ledger.csv", first.number, f"transfer {ident} is still in flight", 0, len(arrival))
+                flying[asset] += amount
+                continue
+            if not self.check("ledger.csv", first.number, f"transfer {ident} arrives by {iso(due)}", True, bool(arrival)):
+                continue
+            price = arrival[0].reference
+            self.check("ledger.csv", arrival[0].number, f"arrival of transfer {ident}", due, arrival[0].at)
+            audit.compare(arrival, [("in_flight.main", asset, -amount, rounded(-amount * price), "transfer", price),
+                                   (target, asset, amount, rounded(amount * price), "transfer", price)], ident)
+        for ident, lines in back.items():
+            self.check("ledger.csv", lines[0].number, f"transfer {ident} that arrives has left", True, False)
+        for (account, item), quantity in audit.held.items():
+            if account == "in_flight.main":
+                self.check("ledger.csv", "end", f"{item} in flight", flying[item], quantity)
+
+    def route(self, number, source, target, asset, amount, at):
+        """Fee and delay of a transfer by the rules of the sending venue."""
+        audit = self.audit
+        venue, rules = source.split(".")[0], audit.rules.at(source.split(".")[0], at)
+        moves = rules["transfers"]
+        if venue == target.split(".")[0]:
+            internal = moves.get("internal") or {}
+            return Decimal(internal.get("fee") or 0), timedelta(seconds=int(internal.get("delay_seconds") or 0))
+        row = next((w for w in moves["withdrawals"] if w["asset"] == asset), None)
+        if not self.check("executions.csv", number, f"{asset} can leave {venue}", True, row is not None):
+            return ZERO, timedelta(0)
+        if audit.market:
+            closed = audit.market.shocks.is_halted(venue, at) or audit.market.shocks.is_out(venue, at)
+            self.check("executions.csv", number, f"withdrawals from {venue} are open", False, closed)
+        self.check("executions.csv", number, "amount is at least the minimum", True, amount >= Decimal(row["minimum"]))
+        self.check("executions.csv", number, "amount has the decimals allowed", ZERO,
+                   amount % Decimal(1).scaleb(-int(row["decimals"])))
+        for venue, place in ((venue, source), (target.split(".")[0], target)):
+            gate = f"{venue}.{audit.rules.at(venue, at)['accounts']['deposit']}"
+            self.check("executions.csv", number, f"account for money over the border of {venue}", gate, place)
+        return Decimal(row["fee"]), timedelta(seconds=int(row["delay_seconds"]))
+
+    def audit_flows(self):
+        """Every scheduled flow comes in full, once; a withdrawal may be refused, with what there was."""
+        audit = self.audit
+        flows = [(instant(row["at"]), sign * Decimal(row["amount"])) for key, sign in (("deposits", 1), ("withdrawals", -1))
+                 for row in audit.config.get(key) or []]
+        flows.sort(key=lambda flow: flow[0])
+        first = audit.steps[0]
+        flows = [(first, Decimal(audit.config["initial_capital"]), 0)] + [(*flow, n) for n, flow in enumerate(flows, 1)]
+        refused = [(instant(row["at"]), Decimal(row["asked"]), row) for row in audit.summary["refused_withdrawals"]]
+        booked = {line.happening: line for line in audit.ledger if line.word == "external"}
+        for at, amount, number in flows:
+            line = booked.pop(f"external:{iso(at)}:{number}", None)
+            where = line.number if line else "-"
+            row = next((r for r in refused if r[:2] == (at, -amount)), None)
+            if row:
+                refused.remove(row)
+                self.check("ledger.csv", where, f"withdrawal of {iso(at)} that was refused", None, line)
+                self.check("summary.json", "refused_withdrawals", f"less was there than asked on {iso(at)}", True,
+                           Decimal(row[2]["available"]) < -amount)
+            elif line:
+                self.check("ledger.csv", where, f"amount of the flow of {iso(at)}", amount, line.quantity)
+                kind = "deposit" if amount > 0 else "withdrawal"
+                self.check("ledger.csv", where, f"kind of the flow of {iso(at)}", kind, line.kind)
+                self.check("ledger.csv", where, f"flow of {iso(at)} is not early", True, line.at >= at)
+            elif amount > 0:
+                self.check("ledger.csv", where, f"deposit of {iso(at)}", amount, "no line")
+        self.check("summary.json", "refused_withdrawals", "rows that nothing asked for", [], [iso(r[0]) for r in refused])
+        self.check("ledger.csv", "-", "flows that nobody scheduled", [], sorted(booked))
