@@ -1,6 +1,6 @@
 //! A DEX pool of which only price bars are recorded: what a swap gets at a bar's price.
 //!
-//! What it is: mid price, pool fee and a model of price impact, for exact amounts in, in either
+//! What it is: mid price, pool fee and a model of price impact, for exact amounts in or out, in either
 //! direction. What it is not: a pool. It has no reserves or ticks; where a pool's state is recorded,
 //! [`uniswap_v3`](super::uniswap_v3) and [`curve_stableswap`](super::curve_stableswap) compute what
 //! the contract does, and this only estimates it.
@@ -17,8 +17,13 @@
 //! rounds down. All swaps of a bar together get at most what a swap of their net amount gets, so they
 //! are never better than mid, and there and back never gains.
 
+mod error;
+mod exact_output;
+
 use crate::num::{Bps, Fixed18, MathError, Price, Rounding, Value};
 use crate::types::Side;
+
+pub use self::error::BarPoolError;
 
 /// The denominator of pool fees: 3000 is 0.30 %.
 pub const FEE_DENOMINATOR: u32 = 1_000_000;
@@ -98,6 +103,8 @@ struct NetFlow {
 /// What a swap gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarSwap {
+    /// Given, fee included.
+    pub amount_in: Fixed18,
     /// Received, in the other asset, rounded down to its decimals.
     pub amount_out: Fixed18,
     /// The part of the amount in that the pool keeps, rounded up to its decimals.
@@ -106,31 +113,6 @@ pub struct BarSwap {
     /// up. The rounding to decimals is in it. Below zero for what goes back where swaps before it in
     /// the bar came from.
     pub price_impact: Bps,
-}
-
-/// A swap that is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BarPoolError {
-    /// The swap gives less than asked for.
-    #[error("Too little received: {received} below minimum {minimum}")]
-    TooLittleReceived {
-        /// What the swap gives.
-        received: Fixed18,
-        /// What was asked for.
-        minimum: Fixed18,
-    },
-    /// An amount that the asset cannot hold.
-    #[error("amount {amount} has more than the asset's {decimals} decimals")]
-    TooManyDecimals {
-        /// The amount in.
-        amount: Fixed18,
-        /// The asset's decimals.
-        decimals: u32,
-    },
-    /// A number out of its range, or a result that does not fit.
-    #[error(transparent)]
-    Math(#[from] MathError),
 }
 
 impl BarPool {
@@ -236,14 +218,8 @@ impl BarPool {
         amount_in: Fixed18,
     ) -> Result<(BarSwap, Displacement), BarPoolError> {
         within("mid price", SMALLEST, Fixed18::MAX, bar.mid.get())?;
-        within("amount in", SMALLEST, Fixed18::MAX, amount_in)?;
         let decimals_in = self.decimals_given(side);
-        if amount_in.round_to_decimals(decimals_in, Rounding::Down)? != amount_in {
-            return Err(BarPoolError::TooManyDecimals {
-                amount: amount_in,
-                decimals: decimals_in,
-            });
-        }
+        check_amount("amount in", amount_in, decimals_in)?;
         let kept = Fixed18::from_int(i64::from(FEE_DENOMINATOR.saturating_sub(self.fee)));
         let one = Fixed18::from_int(i64::from(FEE_DENOMINATOR));
         let net = amount_in
@@ -254,6 +230,7 @@ impl BarPool {
             flow => self.onward(bar, flow, side, net)?,
         };
         let swap = BarSwap {
+            amount_in,
             amount_out,
             fee: amount_in.sub(net)?,
             price_impact: shortfall(at(bar.mid, side, net, Rounding::Ceil)?, amount_out)?,
@@ -316,21 +293,13 @@ impl BarPool {
         flow: NetFlow,
         taken: Fixed18,
     ) -> Result<Fixed18, MathError> {
-        let scale = Fixed18::DECIMALS.saturating_sub(self.decimals_given(flow.side));
-        let unit = 10_i128.pow(scale);
+        let unit = unit_of(self.decimals_given(flow.side));
         let amount = |units: i128| Fixed18::from_mantissa(units.saturating_mul(unit));
         let whole = flow.given.mantissa().checked_div(unit).unwrap_or_default();
-        // `enough` always gets as much, `little` never does; at most 127 halvings.
-        let (mut little, mut enough) = (0_i128, whole);
-        while enough.saturating_sub(little) > 1 {
-            let middle = little.midpoint(enough);
-            if self.receive(bar, flow.side, amount(middle))? >= taken {
-                enough = middle;
-            } else {
-                little = middle;
-            }
-        }
-        Ok(amount(enough))
+        let least = least_enough(0, whole, |units| {
+            Ok::<_, MathError>(self.receive(bar, flow.side, amount(units))? >= taken)
+        });
+        Ok(amount(least?))
     }
 
     const fn decimals_given(&self, side: Side) -> u32 {
@@ -439,6 +408,38 @@ fn shortfall(ideal: Fixed18, received: Fixed18) -> Result<Bps, MathError> {
     )?))
 }
 
+/// The least whole number between the two that is enough, where `little` is not and `enough` is taken to
+/// be; at most 127 halvings.
+fn least_enough<E>(
+    mut little: i128,
+    mut enough: i128,
+    mut is_enough: impl FnMut(i128) -> Result<bool, E>,
+) -> Result<i128, E> {
+    while enough.saturating_sub(little) > 1 {
+        let middle = little.midpoint(enough);
+        if is_enough(middle)? {
+            enough = middle;
+        } else {
+            little = middle;
+        }
+    }
+    Ok(enough)
+}
+
+/// The mantissa of one unit of an asset with so many decimals.
+const fn unit_of(decimals: u32) -> i128 {
+    10_i128.pow(Fixed18::DECIMALS.saturating_sub(decimals))
+}
+
+/// Refuses zero, less, and digits beyond the asset's.
+fn check_amount(what: &'static str, amount: Fixed18, decimals: u32) -> Result<(), BarPoolError> {
+    within(what, SMALLEST, Fixed18::MAX, amount)?;
+    if amount.round_to_decimals(decimals, Rounding::Down)? == amount {
+        return Ok(());
+    }
+    Err(BarPoolError::TooManyDecimals { amount, decimals })
+}
+
 fn within(what: &'static str, min: Fixed18, max: Fixed18, value: Fixed18) -> Result<(), MathError> {
     if (min..=max).contains(&value) {
         return Ok(());
@@ -457,16 +458,16 @@ mod tests {
     use crate::fixed18;
     use proptest::prelude::*;
 
-    const BAR: PoolBar = PoolBar {
+    pub(super) const BAR: PoolBar = PoolBar {
         mid: Price::literal("2000"),
         volume: Value::literal("1000000"),
     };
 
     /// The pool at the bar's mid.
-    const REST: Displacement = Displacement { net: None };
+    pub(super) const REST: Displacement = Displacement { net: None };
 
     /// WETH and USDT at 0.30 %.
-    fn pool(impact: Impact) -> BarPool {
+    pub(super) fn pool(impact: Impact) -> BarPool {
         BarPool::new(3_000, impact, 18, 6).unwrap()
     }
 
@@ -629,10 +630,10 @@ mod tests {
         (out.collect(), displacement)
     }
 
-    const POOL: Impact = Impact::ConstantProduct {
+    pub(super) const POOL: Impact = Impact::ConstantProduct {
         depth: Value::literal("1000000"),
     };
-    const ROOT: Impact = Impact::Sqrt {
+    pub(super) const ROOT: Impact = Impact::Sqrt {
         impact: Bps::literal("100"),
         max: Bps::literal("500"),
     };
@@ -742,7 +743,7 @@ mod tests {
         ]
     }
 
-    fn bar() -> impl Strategy<Value = PoolBar> {
+    pub(super) fn bar() -> impl Strategy<Value = PoolBar> {
         (1_i64..100_000_000_000, 0_i64..10_000_000_000).prop_map(|(mid, volume)| PoolBar {
             // From a millionth to a hundred thousand.
             mid: Price::new(Fixed18::from_ratio(mid, 1_000_000, Rounding::Down).unwrap()).unwrap(),
@@ -750,18 +751,18 @@ mod tests {
         })
     }
 
-    fn any_pool() -> impl Strategy<Value = BarPool> {
+    pub(super) fn any_pool() -> impl Strategy<Value = BarPool> {
         (0_u32..100_000, impact(), 6_u32..=18, 6_u32..=18)
             .prop_map(|(fee, impact, base, quote)| BarPool::new(fee, impact, base, quote).unwrap())
     }
 
     /// Millionths, which every asset of these pools can hold.
-    fn amount() -> impl Strategy<Value = Fixed18> {
+    pub(super) fn amount() -> impl Strategy<Value = Fixed18> {
         prop_oneof![1_i64..1_000, 1_i64..10_000_000_000_000]
             .prop_map(|units| Fixed18::from_ratio(units, 1_000_000, Rounding::Down).unwrap())
     }
 
-    fn side() -> impl Strategy<Value = Side> {
+    pub(super) fn side() -> impl Strategy<Value = Side> {
         prop_oneof![Just(Side::Buy), Just(Side::Sell)]
     }
 
