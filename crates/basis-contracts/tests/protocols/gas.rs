@@ -318,16 +318,21 @@ fn recorded_swaps_and_mints_use_what_the_table_says() {
     let ticks = pool["ticksAfterMints"].as_object().unwrap().keys();
     let ticks: Vec<i64> = ticks.map(|tick| tick.parse().unwrap()).collect();
     let mut tick = integer(&pool["stateBeforeSwaps"]["tick"]);
-    let mut within = Vec::new();
+    let (mut within, mut of_output) = (Vec::new(), Vec::new());
     for swap in pool["swaps"].as_array().unwrap() {
         let after = integer(&swap["after"]["tick"]);
         let (low, high) = (tick.min(after), tick.max(after));
         let crossed = ticks.iter().any(|tick| low < *tick && *tick <= high);
         if !crossed {
             within.extend(gas_of(swap));
+            let of_input = swap["exactIn"].as_bool().unwrap();
+            of_output.extend(gas_of(swap).filter(|_| !of_input));
         }
         tick = after;
     }
     let swap = GasOperation::UniswapV3Swap { ticks_crossed: 0 };
     hold(swap, median(within), 2);
+    // Those of an exact output are among them, and use no other gas on their own.
+    assert!(of_output.len() > 10, "{} exact outputs", of_output.len());
+    hold(swap, median(of_output), 3);
 }
