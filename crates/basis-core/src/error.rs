@@ -385,7 +385,7 @@ pub enum Rejection {
     /// An amount above the most that the request allows.
     #[error("{what} of {value} {asset} is above the maximum of {maximum}")]
     AboveMaximum {
-        /// What it is an amount of: `liquidity`.
+        /// What it is an amount of: `swap input`, `liquidity`.
         what: &'static str,
         /// In which asset.
         asset: Asset,

@@ -7,6 +7,7 @@
 
 mod amount;
 mod removal;
+mod swap;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ use crate::types::{
 };
 
 pub use self::removal::{RemoveLiquidity, Withdrawal};
+pub use self::swap::{Swap, SwapAmounts};
 
 /// One request to one venue, with the number that makes it unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -240,25 +242,6 @@ pub struct SetLeverage {
     /// venue has it so (Bybit).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin_mode: Option<MarginMode>,
-}
-
-/// A swap of an exact input. In a group, `all` takes what the step before gave, so that a route over
-/// several pools is a group of swaps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Swap {
-    /// The pool, by the name it has in the venue's settings.
-    pub pool: Label,
-    /// What is given.
-    pub asset_in: Asset,
-    /// What is taken.
-    pub asset_out: Asset,
-    /// Units given, > 0; `all` is what the wallet holds of `asset_in` at that moment. Written as a plain
-    /// decimal or `all`.
-    #[serde(serialize_with = "amount::plain")]
-    pub amount_in: AmountOrAll,
-    /// The least that is acceptable; there is no default, a missing guard is refused.
-    pub minimum_out: Quantity,
 }
 
 /// Puts liquidity into a pool.

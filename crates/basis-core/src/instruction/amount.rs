@@ -31,10 +31,15 @@ impl fmt::Display for AmountOrAll {
 }
 
 /// Writes an exact amount as a plain decimal.
-pub(super) fn plain<S: Serializer>(amount: &AmountOrAll, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
+pub(super) fn plain<S: Serializer>(
+    amount: &Option<AmountOrAll>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match amount {
-        AmountOrAll::Exactly(amount) => amount.serialize(serializer),
-        AmountOrAll::All => serializer.serialize_str(ALL),
+        Some(AmountOrAll::Exactly(amount)) => amount.serialize(serializer),
+        Some(AmountOrAll::All) => serializer.serialize_str(ALL),
+        None => serializer.serialize_none(),
     }
 }
 

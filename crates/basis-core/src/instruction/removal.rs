@@ -1,6 +1,6 @@
 //! Liquidity that is taken out of a pool, and the fields it is written in.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{AmountOrAll, amount};
 use crate::num::{Fixed18, Quantity};
@@ -76,7 +76,7 @@ struct Fields {
     pool: Label,
     #[serde(
         default,
-        serialize_with = "plain",
+        serialize_with = "amount::plain",
         skip_serializing_if = "Option::is_none"
     )]
     liquidity: Option<AmountOrAll>,
@@ -209,14 +209,6 @@ impl From<RemoveLiquidity> for Fields {
                 ..empty
             },
         }
-    }
-}
-
-/// [`amount::plain`] of one that is there.
-fn plain<S: Serializer>(amount: &Option<AmountOrAll>, serializer: S) -> Result<S::Ok, S::Error> {
-    match amount {
-        Some(amount) => amount::plain(amount, serializer),
-        None => serializer.serialize_none(),
     }
 }
 

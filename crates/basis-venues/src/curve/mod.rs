@@ -43,6 +43,7 @@ const OPERATIONS: &[OperationKind] = &[
 
 const WORDS: Words = Words {
     swapped: "Exchange resulted in fewer coins than expected",
+    requested: None,
     added: "Slippage screwed you",
     removed: "Withdrawal resulted in fewer coins than expected",
 };

@@ -18,7 +18,7 @@ use basis_core::types::{Asset, Label, SeriesId, SeriesKind};
 
 use super::DEX;
 use crate::chain::{Refusal, Transaction};
-use crate::pools::{Model, PoolPrice, Scope, Swapped, Trade, read_list};
+use crate::pools::{Model, PoolPrice, Scope, Swapped, read_list};
 
 /// A pool of two to four coins.
 #[derive(Clone, Debug)]
@@ -210,8 +210,13 @@ impl StablePool {
         Ok(opened)
     }
 
-    /// Exchanges, to the unit as the contract does.
-    pub(crate) fn swap(&mut self, scope: Scope<'_, '_>, trade: &Trade) -> Result<Swapped, Refusal> {
+    /// Exchanges `amount_in` of one coin for another, by their places, to the unit as the contract does.
+    pub(crate) fn swap(
+        &mut self,
+        scope: Scope<'_, '_>,
+        (from, to): (usize, usize),
+        amount_in: Quantity,
+    ) -> Result<Swapped, Refusal> {
         let Scope {
             name,
             assets,
@@ -223,17 +228,18 @@ impl StablePool {
         };
         let mut opened = self.open(scope)?;
         let pool = &mut opened.pool;
-        let units = transaction.units(asset(trade.from)?, trade.amount_in)?;
+        let units = transaction.units(asset(from)?, amount_in)?;
         let exchange = if self.own_size {
-            pool.exchange(trade.from, trade.to, units, U256::ZERO)
+            pool.exchange(from, to, units, U256::ZERO)
         } else {
-            pool.quote(trade.from, trade.to, units)
+            pool.quote(from, to, units)
         };
         let exchange = exchange.map_err(|e| refused(name, &e))?;
-        let earned = self.earned(&opened, trade.to, &exchange)?;
+        let earned = self.earned(&opened, to, &exchange)?;
         self.opened = Some(Box::new(opened));
         Ok(Swapped {
-            amount_out: transaction.amount(asset(trade.to)?, exchange.received)?,
+            amount_in,
+            amount_out: transaction.amount(asset(to)?, exchange.received)?,
             gas: match assets.len() {
                 2 => GasOperation::CurveExchange2,
                 _ => GasOperation::CurveExchange3,

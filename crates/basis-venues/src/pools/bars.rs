@@ -11,7 +11,7 @@ use basis_core::protocol::bar_pool::{BarPool, BarPoolError, Displacement, Impact
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Side, Span, Timestamp};
 
-use super::{Swapped, Trade};
+use super::{Exact, Swapped, Trade};
 use crate::chain::{Refusal, Transaction, stale};
 
 /// What the volumes of a series are counted in.
@@ -136,22 +136,45 @@ impl BarModel {
         } else {
             Side::Buy
         };
-        // The minimum is the venue's to refuse, in its own words.
-        let swap = pool
-            .swap(
-                &moved.bar,
-                &mut moved.displacement,
-                side,
-                trade.amount_in.get(),
-                Fixed18::ZERO,
-            )
-            .map_err(|e| refused(name, &e))?;
+        let Moved {
+            bar, displacement, ..
+        } = &mut moved;
+        // Minimum and maximum are the venue's to refuse, in its own words.
+        let swap = match trade.exact {
+            Exact::Input(amount) => pool.swap(bar, displacement, side, amount.get(), Fixed18::ZERO),
+            Exact::Output(amount) => {
+                pool.swap_exact_output(bar, displacement, side, amount.get(), Fixed18::MAX)
+            }
+        };
+        let swap = swap.map_err(|e| self.refused(name, side, &e))?;
         self.moved = Some(moved);
         Ok(Swapped {
+            amount_in: Quantity::new(swap.amount_in),
             amount_out: Quantity::new(swap.amount_out),
             gas: self.gas,
             earned: None,
         })
+    }
+
+    /// The model's refusal, with the pool and its assets.
+    fn refused(&self, name: Label, side: Side, e: &BarPoolError) -> Refusal {
+        let BarPoolError::OutputTooLarge {
+            wanted,
+            amount_in,
+            given,
+        } = e
+        else {
+            return Refusal::invalid(format!("pool {name}: {e}"));
+        };
+        let (asset_in, asset_out) = match side {
+            Side::Sell => (self.base, self.quote),
+            Side::Buy => (self.quote, self.base),
+        };
+        let text = format!(
+            "pool {name} does not give {wanted} {asset_out}: {amount_in} {asset_in} get no more than \
+             {given}; take less"
+        );
+        Refusal::other(text, None)
     }
 
     /// The pool as it stands now: where our swaps left it, or at rest when the series has shown a value
@@ -215,8 +238,4 @@ impl BarModel {
             self.series, self.fee
         )
     }
-}
-
-fn refused(name: Label, e: &BarPoolError) -> Refusal {
-    Refusal::invalid(format!("pool {name}: {e}"))
 }

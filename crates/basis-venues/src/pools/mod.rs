@@ -23,7 +23,7 @@ mod tests;
 use basis_core::config::nearest;
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::execution::{Position, VenueEvent};
-use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap};
+use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap, SwapAmounts};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::protocol::bar_pool::FEE_DENOMINATOR;
 use basis_core::protocol::gas::GasOperation;
@@ -72,13 +72,24 @@ pub(crate) struct Trade {
     pub(crate) from: usize,
     /// Taken, by its place.
     pub(crate) to: usize,
-    /// Given, > 0, in exact units of the asset.
-    pub(crate) amount_in: Quantity,
+    /// What is fixed.
+    pub(crate) exact: Exact,
 }
 
-/// What a swap gets.
+/// The fixed side of a swap, > 0, in exact units of its asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exact {
+    /// Given.
+    Input(Quantity),
+    /// Taken, all of it or nothing.
+    Output(Quantity),
+}
+
+/// What a swap does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Swapped {
+    /// Given.
+    pub(crate) amount_in: Quantity,
     /// Taken, in the other asset.
     pub(crate) amount_out: Quantity,
     /// What the transaction uses.
@@ -87,11 +98,13 @@ pub(crate) struct Swapped {
     pub(crate) earned: Option<(usize, Quantity)>,
 }
 
-/// The venue's own texts for what stays below its minimum.
+/// The venue's own texts for what stays below its minimum or goes above its maximum.
 #[derive(Debug)]
 pub(crate) struct Words {
     /// Of a swap.
     pub(crate) swapped: &'static str,
+    /// Of a swap of an exact output; `None` where the contracts know no such swap.
+    pub(crate) requested: Option<&'static str>,
     /// Of liquidity that is added.
     pub(crate) added: &'static str,
     /// Of liquidity that is removed.
@@ -153,10 +166,13 @@ impl Pool {
             assets: &self.assets,
             transaction,
         };
-        match &mut self.model {
-            Model::Bars(bars) => bars.swap(self.name, transaction, trade),
-            Model::Ranges(pool) => pool.swap(scope, trade),
-            Model::Stable(pool) => pool.swap(scope, trade),
+        match (&mut self.model, trade.exact) {
+            (Model::Bars(bars), _) => bars.swap(self.name, transaction, trade),
+            (Model::Ranges(pool), _) => pool.swap(scope, trade),
+            (Model::Stable(pool), Exact::Input(amount)) => {
+                pool.swap(scope, (trade.from, trade.to), amount)
+            }
+            (Model::Stable(_), Exact::Output(_)) => Err(no_exact_output(self.name)),
         }
     }
 
@@ -200,6 +216,47 @@ fn given_state(venue: Venue, name: Label, own_size: bool) -> String {
     format!("{venue} pool {name}: exact over the state given in the settings; {moved}")
 }
 
+/// The refusal of an exact output where the contracts know only exact inputs.
+fn no_exact_output(name: Label) -> Refusal {
+    Refusal::new(VenueErrorKind::Unsupported(format!(
+        "pool {name}: its contract exchanges exact inputs only; name `amount_in` and `minimum_out` \
+         instead of `amount_out` and `maximum_in`"
+    )))
+}
+
+/// The side of `swap` that is fixed, an amount that its asset can hold; the guard of the other side is
+/// no less than zero.
+fn fixed_side(transaction: &Transaction<'_>, swap: &Swap) -> Result<Exact, Refusal> {
+    let (exact, (what, guard, asset)) = match swap.amounts {
+        SwapAmounts::ExactInput {
+            amount_in,
+            minimum_out,
+        } => {
+            let amount = transaction.of_wallet(swap.asset_in, amount_in);
+            if amount_in == AmountOrAll::All && amount.is_zero() {
+                return Err(nothing_held(swap));
+            }
+            // Refuses zero, less, and digits that the asset does not have.
+            transaction.units(swap.asset_in, amount)?;
+            let guard = ("minimum_out", minimum_out, swap.asset_out);
+            (Exact::Input(amount), guard)
+        }
+        SwapAmounts::ExactOutput {
+            amount_out,
+            maximum_in,
+        } => {
+            transaction.units(swap.asset_out, amount_out)?;
+            let guard = ("maximum_in", maximum_in, swap.asset_in);
+            (Exact::Output(amount_out), guard)
+        }
+    };
+    if guard.is_negative() {
+        let text = format!("{what} {guard} {asset} is below zero");
+        return Err(Refusal::invalid(text));
+    }
+    Ok(exact)
+}
+
 /// The refusal of a swap of all there is when there is nothing.
 fn nothing_held(swap: &Swap) -> Refusal {
     Refusal::invalid(format!(
@@ -241,51 +298,55 @@ impl SimulatedDex {
 
     fn swap(&mut self, transaction: &mut Transaction<'_>, swap: &Swap) -> Result<(), Refusal> {
         let at = self.place_of(swap.pool)?;
-        let too_little = self.words.swapped;
+        let words = self.words;
         let Some(pool) = self.pools.get_mut(at) else {
             return Err(self.unknown(swap.pool));
         };
         let (from, to) = pool.way(swap)?;
-        let amount_in = transaction.of_wallet(swap.asset_in, swap.amount_in);
-        if swap.amount_in == AmountOrAll::All && amount_in.is_zero() {
-            return Err(nothing_held(swap));
+        if matches!(swap.amounts, SwapAmounts::ExactOutput { .. }) && words.requested.is_none() {
+            return Err(no_exact_output(swap.pool));
         }
-        // Refuses zero, less, and digits that the asset does not have.
-        transaction.units(swap.asset_in, amount_in)?;
-        if swap.minimum_out.is_negative() {
-            return Err(Refusal::invalid(format!(
-                "minimum_out {} {} is below zero",
-                swap.minimum_out, swap.asset_out
-            )));
-        }
-        let trade = Trade {
-            from,
-            to,
-            amount_in,
-        };
+        let exact = fixed_side(transaction, swap)?;
         let before = pool.stakes()?;
-        let swapped = pool.swap(transaction, &trade)?;
-        if swapped.amount_out < swap.minimum_out {
-            let reason = Rejection::BelowMinimum {
-                what: "swap output",
-                asset: swap.asset_out,
-                value: swapped.amount_out,
-                minimum: swap.minimum_out,
-            };
-            return Err(Refusal::rejected(reason, too_little));
-        }
-        if !swapped.amount_out.is_positive() {
-            return Err(Refusal::invalid(format!(
-                "{amount_in} {} is so little that pool {} gives no unit of {} for it",
-                swap.asset_in, swap.pool, swap.asset_out
-            )));
-        }
+        let swapped = pool.swap(transaction, &Trade { from, to, exact })?;
+        words.check(swap, &swapped)?;
         transaction.exchange(
-            (swap.asset_in, amount_in),
+            (swap.asset_in, swapped.amount_in),
             (swap.asset_out, swapped.amount_out),
         )?;
         transaction.spend_gas(swapped.gas.gas());
         self.swapped(transaction, at, &before, swapped.earned)
+    }
+}
+
+impl Words {
+    /// Refuses what is beyond the guard of `swap`, and an input that gets nothing.
+    fn check(&self, swap: &Swap, swapped: &Swapped) -> Result<(), Refusal> {
+        match swap.amounts {
+            SwapAmounts::ExactInput { minimum_out, .. } if swapped.amount_out < minimum_out => {
+                let reason = Rejection::BelowMinimum {
+                    what: "swap output",
+                    asset: swap.asset_out,
+                    value: swapped.amount_out,
+                    minimum: minimum_out,
+                };
+                Err(Refusal::rejected(reason, self.swapped))
+            }
+            SwapAmounts::ExactOutput { maximum_in, .. } if swapped.amount_in > maximum_in => {
+                let reason = Rejection::AboveMaximum {
+                    what: "swap input",
+                    asset: swap.asset_in,
+                    value: swapped.amount_in,
+                    maximum: maximum_in,
+                };
+                Err(Refusal::rejected(reason, self.requested))
+            }
+            _ if !swapped.amount_out.is_positive() => Err(Refusal::invalid(format!(
+                "{} {} is so little that pool {} gives no unit of {} for it",
+                swapped.amount_in, swap.asset_in, swap.pool, swap.asset_out
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use basis_core::error::VenueErrorKind;
 use basis_core::execution::Execution;
 use basis_core::instruction::{
     AddLiquidity, AmountOrAll, CollectFees, Instruction, Operation, RemoveLiquidity, Swap,
-    Withdrawal,
+    SwapAmounts, Withdrawal,
 };
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
@@ -326,8 +326,28 @@ pub(crate) fn swap(pool: &str, way: [&str; 2], amount_in: &str, minimum_out: &st
         pool: Label::new(pool).unwrap(),
         asset_in: asset(way[0]),
         asset_out: asset(way[1]),
-        amount_in: amount(amount_in),
-        minimum_out: q(minimum_out),
+        amounts: SwapAmounts::ExactInput {
+            amount_in: amount(amount_in),
+            minimum_out: q(minimum_out),
+        },
+    })
+}
+
+/// Exactly `amount_out` for at most `maximum_in`.
+pub(crate) fn swap_for(
+    pool: &str,
+    way: [&str; 2],
+    amount_out: &str,
+    maximum_in: &str,
+) -> Operation {
+    Operation::Swap(Swap {
+        pool: Label::new(pool).unwrap(),
+        asset_in: asset(way[0]),
+        asset_out: asset(way[1]),
+        amounts: SwapAmounts::ExactOutput {
+            amount_out: q(amount_out),
+            maximum_in: q(maximum_in),
+        },
     })
 }
 

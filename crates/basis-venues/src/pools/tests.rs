@@ -1,6 +1,7 @@
 //! Both DEXes on the simulated chain.
 
 mod bars;
+mod exact_output;
 mod follows;
 mod interface;
 mod liquidity;

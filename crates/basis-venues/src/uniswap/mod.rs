@@ -1,4 +1,4 @@
-//! Uniswap V3: swaps of an exact input, liquidity of our own.
+//! Uniswap V3: swaps of an exact input or output, liquidity of our own.
 //!
 //! Simulated: pools known by recorded bars, or tick-exact over a state that the settings
 //! give (`state`); liquidity in the latter (`liquidity`). Not modeled: other traders, multi-hop routes
@@ -50,6 +50,7 @@ const OPERATIONS: &[OperationKind] = &[
 
 const WORDS: Words = Words {
     swapped: "Too little received",
+    requested: Some("Too much requested"),
     added: "Price slippage check",
     removed: "Price slippage check",
 };

@@ -2,7 +2,8 @@
 //!
 //! The arithmetic is the contract's ([`basis_core::protocol::uniswap_v3`]). One thing differs: where the
 //! liquidity ends before the whole input is taken, the contract takes less, and a swap here is refused,
-//! for the state given may simply not reach as far as the real one.
+//! for the state given may simply not reach as far as the real one. An exact output that ends there is
+//! refused by the router too (`exactOutputSingle` without a price limit).
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use basis_core::types::{Asset, Label, SeriesId, SeriesKind, TickRange, Timestamp
 
 use super::DEX;
 use crate::chain::{Refusal, Sync};
-use crate::pools::{Model, PoolPrice, Scope, Swapped, Trade};
+use crate::pools::{Exact, Model, PoolPrice, Scope, Swapped, Trade};
 
 /// Whoever provides the liquidity.
 const OTHERS: Owner = Owner([0; 20]);
@@ -199,29 +200,45 @@ impl RangePool {
         } = scope;
         let asset = |at: usize| assets.get(at).copied().ok_or_else(|| two_assets(name));
         let (asset_in, asset_out) = (asset(trade.from)?, asset(trade.to)?);
-        let units = transaction.units(asset_in, trade.amount_in)?;
+        let zero_for_one = trade.from == 0;
+        let request = match trade.exact {
+            Exact::Input(amount) => {
+                SwapRequest::exact_in(zero_for_one, transaction.units(asset_in, amount)?)
+            }
+            Exact::Output(amount) => {
+                SwapRequest::exact_out(zero_for_one, transaction.units(asset_out, amount)?)
+            }
+        };
         let mut opened = self.open(scope)?;
-        let request = SwapRequest::exact_in(trade.from == 0, units);
         let outcome = if self.own_size {
             opened.pool.swap(&request)
         } else {
             opened.pool.quote(&request)
         };
         let outcome = outcome.map_err(|e| refused(name, &e))?;
+        let amount_in = || transaction.amount(asset_in, outcome.amount_in);
+        let amount_out = || transaction.amount(asset_out, outcome.amount_out);
         if !outcome.is_complete() {
-            let taken = transaction.amount(asset_in, outcome.amount_in)?;
+            let most = match trade.exact {
+                Exact::Input(all) => {
+                    format!("takes no more than {} of {all} {asset_in}", amount_in()?)
+                }
+                Exact::Output(all) => {
+                    format!("gives no more than {} of {all} {asset_out}", amount_out()?)
+                }
+            };
             return Err(Refusal::other(
                 format!(
-                    "pool {name} takes no more than {taken} of {} {asset_in}: there its liquidity as \
-                     given in the settings ends; swap less, or give more `ranges`",
-                    trade.amount_in
+                    "pool {name} {most}: there its liquidity as given in the settings ends; swap less, \
+                     or give more `ranges`"
                 ),
                 None,
             ));
         }
         self.opened = Some(opened);
         Ok(Swapped {
-            amount_out: transaction.amount(asset_out, outcome.amount_out)?,
+            amount_in: amount_in()?,
+            amount_out: amount_out()?,
             gas: GasOperation::UniswapV3Swap {
                 ticks_crossed: outcome.ticks_crossed,
             },

@@ -126,13 +126,7 @@ fn payload(kind: OperationKind) -> Json {
             ("limit_price", optional("decimal"), false),
         ],
         Kind::SetLeverage => leverage(),
-        Kind::Swap => vec![
-            ("pool", name(), true),
-            ("asset_in", name(), true),
-            ("asset_out", name(), true),
-            ("amount_in", reference("amount"), true),
-            ("minimum_out", decimal(), true),
-        ],
+        Kind::Swap => return swap(),
         Kind::AddLiquidity => vec![
             ("pool", name(), true),
             ("amounts", decimals(), true),
@@ -200,6 +194,26 @@ fn removals() -> [Vec<Field>; 3] {
             ("maximum_liquidity", reference("decimal"), true),
         ],
     ]
+}
+
+/// The two forms of a swap.
+fn swap() -> Json {
+    let form = |amounts: [(&'static str, &str); 2]| {
+        let names = ["pool", "asset_in", "asset_out"].map(|field| (field, "name"));
+        let fields = names.into_iter().chain(amounts);
+        let fields: Vec<_> = fields
+            .map(|(field, kind)| (field, reference(kind), true))
+            .collect();
+        object(&fields)
+    };
+    json!({
+        "description": "gives exactly amount_in, or takes exactly amount_out where the venue's \
+                        contracts can (Uniswap)",
+        "oneOf": [
+            form([("amount_in", "amount"), ("minimum_out", "decimal")]),
+            form([("amount_out", "decimal"), ("maximum_in", "decimal")]),
+        ],
+    })
 }
 
 fn leverage() -> Vec<Field> {
@@ -307,11 +321,19 @@ mod tests {
     }
 
     /// The same for every other form.
-    fn further_forms() -> [(OperationKind, Json); 2] {
+    fn further_forms() -> [(OperationKind, Json); 3] {
+        let exact = json!({
+            "pool": "p", "asset_in": "WETH", "asset_out": "USDT", "amount_out": "2000",
+            "maximum_in": "1",
+        });
         let one =
             json!({ "pool": "p", "liquidity": "all", "asset_out": "USDC", "minimum_out": ["1"] });
         let exactly = json!({ "pool": "p", "amounts": ["1", "2"], "maximum_liquidity": "3" });
-        [one, exactly].map(|payload| (OperationKind::RemoveLiquidity, payload))
+        [
+            (OperationKind::Swap, exact),
+            (OperationKind::RemoveLiquidity, one),
+            (OperationKind::RemoveLiquidity, exactly),
+        ]
     }
 
     fn parse(kind: OperationKind, payload: &Json) -> Result<Instruction, serde_json::Error> {
@@ -339,15 +361,19 @@ mod tests {
                 continue;
             };
             let schema = payload(kind);
-            let forms = schema["oneOf"].as_array().cloned();
-            let forms = forms.unwrap_or_else(|| vec![schema]);
-            let known = |form: &&Json| {
-                let properties = form["properties"].as_object().unwrap();
+            let forms = schema["oneOf"]
+                .as_array()
+                .map_or_else(|| std::slice::from_ref(&schema), Vec::as_slice);
+            let of_form = |schema: &&Json| {
+                let properties = schema["properties"].as_object().unwrap();
                 properties.keys().eq(fields.keys())
             };
-            let form = forms.iter().find(known);
-            let form = form.unwrap_or_else(|| panic!("{kind}: {fields:?} in {forms:?}"));
-            let required: Vec<_> = form["required"]
+            let mut fitting = forms.iter().filter(of_form);
+            let schema = fitting
+                .next()
+                .unwrap_or_else(|| panic!("{kind}: {fields:?} in {schema}"));
+            assert!(fitting.next().is_none(), "{kind}: two forms of {fields:?}");
+            let required: Vec<_> = schema["required"]
                 .as_array()
                 .unwrap()
                 .iter()

@@ -6,7 +6,9 @@
 //! price: until then it stands where the sale left it.
 
 use basis_core::error::ComponentError;
-use basis_core::instruction::{AmountOrAll, ClaimRewards, Instruction, Operation, Swap};
+use basis_core::instruction::{
+    AmountOrAll, ClaimRewards, Instruction, Operation, Swap, SwapAmounts,
+};
 use basis_core::market::PriceState;
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
@@ -234,8 +236,10 @@ fn sale(
             pool: program.pool,
             asset_in: program.asset,
             asset_out: WETH,
-            amount_in: AmountOrAll::Exactly(amount),
-            minimum_out,
+            amounts: SwapAmounts::ExactInput {
+                amount_in: AmountOrAll::Exactly(amount),
+                minimum_out,
+            },
         }),
     );
     Ok(Some(group(vec![swap, unwrap(AmountOrAll::All)])))

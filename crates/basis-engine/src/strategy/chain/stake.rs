@@ -2,7 +2,9 @@
 //! in the pool that trades it.
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::instruction::{AmountOrAll, ClaimUnstake, Instruction, Operation, Staking, Swap};
+use basis_core::instruction::{
+    AmountOrAll, ClaimUnstake, Instruction, Operation, Staking, Swap, SwapAmounts,
+};
 use basis_core::market::PriceState;
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::plan::Leg;
@@ -123,7 +125,7 @@ impl Token {
         }
         let rate = self.rate_now(context).ok_or_else(|| self.unknown())?;
         let fair = Quantity::new(sum.get().div(rate, Rounding::Floor)?);
-        steps.push(self.swap(context, (WETH, sum), (self.asset, fair))?);
+        steps.push(self.swap(context, (WETH, sum), (self.asset, fair), Quantity::ZERO)?);
         Ok(steps)
     }
 
@@ -136,18 +138,16 @@ impl Token {
         least: Quantity,
     ) -> Result<Instruction, ComponentError> {
         let fair = self.ether(context, units)?;
-        let mut sale = self.swap(context, (self.asset, units), (WETH, fair))?;
-        if let Operation::Swap(swap) = &mut sale.operation {
-            swap.minimum_out = swap.minimum_out.max(least);
-        }
-        Ok(sale)
+        self.swap(context, (self.asset, units), (WETH, fair), least)
     }
 
+    /// Swaps for at least `least`, and at least `fair` less what the configuration lets a swap lose.
     fn swap(
         &self,
         context: &Context<'_>,
         (asset_in, amount_in): (Asset, Quantity),
         (asset_out, fair): (Asset, Quantity),
+        least: Quantity,
     ) -> Result<Instruction, ComponentError> {
         let kept = Rate::ONE.sub(settings(context)?.max_slippage.to_rate(Rounding::Up)?)?;
         let minimum_out = floor_to_unit(context, asset_out, fair.at_rate(kept, Rounding::Floor)?)?;
@@ -157,8 +157,10 @@ impl Token {
                 pool: self.pool,
                 asset_in,
                 asset_out,
-                amount_in: AmountOrAll::Exactly(amount_in),
-                minimum_out,
+                amounts: SwapAmounts::ExactInput {
+                    amount_in: AmountOrAll::Exactly(amount_in),
+                    minimum_out: minimum_out.max(least),
+                },
             }),
         ))
     }

@@ -4,7 +4,7 @@
 //! done. The hedge does not notice: what is under way is as long as what is staked.
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation, Swap};
+use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation, Swap, SwapAmounts};
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::Leg;
 use basis_core::types::{Account, Label, SeriesId, SeriesKind, Symbol, Venue};
@@ -294,8 +294,10 @@ impl Standing<'_> {
             pool: POOL,
             asset_in: WETH,
             asset_out,
-            amount_in: AmountOrAll::Exactly(amount),
-            minimum_out: floor_to_unit(context, asset_out, minimum_out)?,
+            amounts: SwapAmounts::ExactInput {
+                amount_in: AmountOrAll::Exactly(amount),
+                minimum_out: floor_to_unit(context, asset_out, minimum_out)?,
+            },
         };
         Ok(Instruction::step(MARKET, Operation::Swap(swap)))
     }
@@ -315,7 +317,7 @@ fn sure_proceeds(context: &Context<'_>, leg: &Leg) -> Result<Quantity, Component
                     None => loan.amount,
                 };
             }
-            Operation::Swap(swap) if swap.asset_out == WETH => least = swap.minimum_out,
+            Operation::Swap(swap) if swap.asset_out == WETH => least = swap.amounts.least_out(),
             _ => {}
         }
     }
