@@ -53,7 +53,7 @@ fn backtest_from(
 }
 
 /// The run must agree and have had what each of `kinds` counts.
-fn assert_checked(run: &Path, data: &Path, kinds: &[&str]) {
+pub(crate) fn assert_checked(run: &Path, data: &Path, kinds: &[&str]) {
     let report = assert_agrees(run, Some(data));
     assert!(!report.contains("SKIPPED"), "{report}");
     for kind in kinds {
@@ -331,7 +331,12 @@ fn a_changed_ticket_is_found() {
 }
 
 /// A copy of the run in which `change` was applied to one of its tables.
-fn changed(original: &Path, name: &str, table: &str, change: impl Fn(&str) -> String) -> PathBuf {
+pub(crate) fn changed(
+    original: &Path,
+    name: &str,
+    table: &str,
+    change: impl Fn(&str) -> String,
+) -> PathBuf {
     let run = fresh(name);
     fs::create_dir_all(&run).unwrap();
     for table in TABLES.iter().chain(&["summary.json"]) {
@@ -344,7 +349,7 @@ fn changed(original: &Path, name: &str, table: &str, change: impl Fn(&str) -> St
     run
 }
 
-fn assert_reported(run: &Path, data: &Path, what: &str) {
+pub(crate) fn assert_reported(run: &Path, data: &Path, what: &str) {
     let done = audit(run, Some(data));
     let report = text(&done.stdout);
     assert_eq!(

@@ -227,3 +227,36 @@ fn liquidity_goes_into_a_pool_whose_state_is_set() {
     instruct("curve", &sets("venue_settings.curv.pools={}"), &add("own"))
         .fails(2, &["did you mean `curve`?"]);
 }
+
+#[test]
+fn a_swap_names_its_exact_input_or_its_exact_output() {
+    let more = ["--balance", "main:ETH=1", "--balance", "main:WETH=2"];
+    let swap = |amounts: &str| {
+        format!(
+            r#"{{"swap":{{"pool":"WETHUSDT","asset_in":"WETH","asset_out":"USDT",{amounts}}}}}"#
+        )
+    };
+    let output = swap(r#""amount_out":"1000","maximum_in":"1.5""#);
+    let result = instruct("uniswap", &more, &output).json();
+    let lines = result["entries"].as_array().unwrap();
+    assert_eq!(lines[1]["item"], "USDT");
+    assert_eq!(lines[1]["quantity"], "1000");
+    let little = output.replace("1.5", "0.01");
+    instruct("uniswap", &more, &little)
+        .fails(1, &["above the maximum of 0.01", "Too much requested"]);
+    let mixed = swap(r#""amount_in":"1","maximum_in":"1""#);
+    instruct("uniswap", &more, &mixed).fails(2, &["error[EXI-006]", "are of two pairs"]);
+    let lone = swap(r#""amount_out":"1""#);
+    instruct("uniswap", &more, &lone).fails(2, &["missing field `maximum_in` beside `amount_out`"]);
+    let at_curve = output
+        .replace("WETHUSDT", "weETHWETH")
+        .replace("USDT", "weETH");
+    instruct("curve", &more, &at_curve).fails(1, &["name `amount_in` and `minimum_out`"]);
+    let schema = Scratch::new()
+        .basis("instruct --venue uniswap --schema")
+        .json();
+    let forms = &schema["oneOf"][0]["properties"]["swap"]["oneOf"];
+    for (at, field) in ["amount_in", "amount_out"].into_iter().enumerate() {
+        assert!(forms[at]["properties"][field].is_object(), "{forms}");
+    }
+}

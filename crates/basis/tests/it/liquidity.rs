@@ -43,6 +43,11 @@ fn swap(pool: &str, way: [&str; 2], amount: &str) -> Json {
         "minimum_out": "0" } })
 }
 
+fn swap_for(pool: &str, way: [&str; 2], amount: &str, most: &str) -> Json {
+    json!({ "swap": { "pool": pool, "asset_in": way[0], "asset_out": way[1], "amount_out": amount,
+        "maximum_in": most } })
+}
+
 fn script() -> Script {
     let ticks = json!([-1200, 600]);
     let exactly = |units: &str| json!({ "exactly": units });
@@ -61,6 +66,7 @@ fn script() -> Script {
         step("uniswap", swap("ranges", ["WETH", "weETH"], "2")),
         step("uniswap", json!({ "add_liquidity": add(json!(["1", "1"])) })),
         step("curve", swap("pair", ["weETH", "WETH"], "1")),
+        step("uniswap", swap_for("ranges", ["weETH", "WETH"], "0.7", "1")),
         step("uniswap", collect.clone()),
     ]});
     let wrap =
@@ -81,6 +87,7 @@ fn script() -> Script {
         "maximum_liquidity": "1.3" } });
     let followed = json!({ "add_liquidity": { "pool": "followed", "amounts": ["3", "9000"],
         "ticks": [-210_000, -180_000], "minimum_liquidity": "0" } });
+    let for_dollars = swap_for("WETHUSDT", ["WETH", "USDT"], "1234.567891", "1");
     let legs = [
         ("wallet", wrap),
         ("etherfi", stake),
@@ -96,6 +103,8 @@ fn script() -> Script {
         ("curve", swap("pair", ["weETH", "WETH"], "8.5")),
         ("uniswap", collect),
         ("curve", swap("pair", ["WETH", "weETH"], "3")),
+        ("uniswap", swap_for("ranges", ["WETH", "weETH"], "1.5", "2")),
+        ("uniswap", for_dollars),
         ("uniswap", remove("20")),
         ("instadapp", group),
         ("curve", withdraw("6.5")),

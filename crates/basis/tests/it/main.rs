@@ -13,6 +13,7 @@ mod commands;
 mod configuration;
 mod conformance;
 mod eth_basis;
+mod exact_output;
 mod files;
 mod hedge_mode;
 mod instruct;

@@ -147,6 +147,19 @@ pub(super) fn swap(pool: &str, way: [&str; 2], amount_in: &str, minimum_out: &st
     }}))
 }
 
+/// Exactly `amount_out` for at most `maximum_in`.
+pub(super) fn swap_for(
+    pool: &str,
+    way: [&str; 2],
+    amount_out: &str,
+    maximum_in: &str,
+) -> Operation {
+    op(json!({ "swap": {
+        "pool": pool, "asset_in": way[0], "asset_out": way[1], "amount_out": amount_out,
+        "maximum_in": maximum_in,
+    }}))
+}
+
 /// At most so much of each asset into a pool.
 pub(super) fn add_liquidity(pool: &str, ticks: Option<[i32; 2]>, amounts: &[&str]) -> Operation {
     op(json!({ "add_liquidity": {

@@ -5,7 +5,7 @@ use basis::core::instruction::Operation;
 use super::script::{
     Script, Status, add_liquidity, amend, atomic, cancel, claim, claim_rewards, collect_fees,
     e_mode, flash_loan, lend, leverage, limit, perp, remove_exactly, remove_liquidity, remove_one,
-    spot, staking, swap, transfer,
+    spot, staking, swap, swap_for, transfer,
 };
 
 /// Instructions that prepare a state, and those that it must refuse.
@@ -123,6 +123,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
             swap("wstETHWETH", ["wstETH", "WETH"], "1.5");
             swap("ranges", ["WETH", "weETH"], "3");
             swap("ranges", ["weETH", "WETH"], "1");
+            in_exchange_for(script);
             in_ranges(script);
             in_followed(script);
         },
@@ -132,6 +133,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 swap("WETHUSDT", ["WETH", "DOGE"], "1", "0"),
                 swap("WETHUSDT", ["ETH", "USDT"], "1", "0"),
                 swap("WETHUSDT", ["WETH", "WETH"], "1", "0"),
+                swap_for("nowhere", ["WETH", "USDT"], "1", "1"),
+                swap_for("ranges", ["WETH", "DOGE"], "1", "1"),
                 add_liquidity("nowhere", WIDE, &["1", "1"]),
                 add_liquidity("WETHUSDT", WIDE, &["1", "1"]),
                 add_liquidity("ranges", None, &["1", "1"]),
@@ -151,6 +154,11 @@ pub(super) const SUBJECTS: &[Subject] = &[
         amounts: &[
             (|q| swap("WETHUSDT", ["WETH", "USDT"], q, "0"), "1000.1"),
             (|q| swap("ranges", ["weETH", "WETH"], q, "0"), "1000.1"),
+            (
+                |q| swap_for("WETHUSDT", ["WETH", "USDT"], q, "1000"),
+                "20000000",
+            ),
+            (|q| swap_for("ranges", ["weETH", "WETH"], q, "1000"), "900"),
             (|q| add_liquidity("ranges", WIDE, &[q, q]), "2000"),
             (
                 |q| remove_liquidity("ranges", WIDE, q, &["0", "0"]),
@@ -164,14 +172,22 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 vec![
                     more,
                     swap("ranges", ["WETH", "weETH"], "900", "0"),
+                    swap_for("WETHUSDT", ["WETH", "USDT"], "1000", "0.01"),
+                    swap_for("ranges", ["WETH", "weETH"], "1", "0.5"),
                     remove_liquidity("ranges", WIDE, "1", &["1", "1"]),
                 ],
             )
         },
-        finer: || vec![swap("WETHUSDT", ["USDT", "WETH"], "1.0000001", "0")],
+        finer: || {
+            vec![
+                swap("WETHUSDT", ["USDT", "WETH"], "1.0000001", "0"),
+                swap_for("WETHUSDT", ["WETH", "USDT"], "1.0000001", "1"),
+            ]
+        },
         priced: || {
             let swap = swap("WETHUSDT", ["WETH", "USDT"], "1", "0");
-            (Vec::new(), vec![swap])
+            let output = swap_for("WETHUSDT", ["WETH", "USDT"], "100", "1");
+            (Vec::new(), vec![swap, output])
         },
         needs: &["dex.uniswap.WETHUSDT_3000", GAS],
         step: || Some(add_liquidity("ranges", WIDE, &["10", "10"])),
@@ -194,6 +210,9 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 swap("nowhere", ["weETH", "WETH"], "1", "0"),
                 swap("weETHWETH", ["weETH", "USDT"], "1", "0"),
                 swap("three", ["DOGE", "WETH"], "1", "0"),
+                // What its contracts do not know.
+                swap_for("weETHWETH", ["weETH", "WETH"], "1", "2"),
+                swap_for("three", ["weETH", "WETH"], "1", "2"),
                 add_liquidity("nowhere", None, &["1", "1"]),
                 add_liquidity("weETHWETH", None, &["1", "1"]),
                 add_liquidity("three", None, &["1", "1"]),
@@ -457,6 +476,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 ("uniswap", swap("ranges", ["weETH", "WETH"], "1", "0")),
             ]);
             script.settle("instadapp", route);
+            script.settle("instadapp", repaid_from_collateral());
             script.wait(2);
         },
         unknown: || {
@@ -526,6 +546,31 @@ pub(super) const SUBJECTS: &[Subject] = &[
 
 /// A range of the pool `ranges`.
 const WIDE: Option<[i32; 2]> = Some([-600, 540]);
+
+/// Swaps of an exact output, in pools of prices and of a state.
+fn in_exchange_for(script: &mut Script) {
+    let mut settle = |operation| script.settle("uniswap", operation);
+    settle(swap_for("WETHUSDT", ["WETH", "USDT"], "1500.000001", "1.5"));
+    settle(swap_for("WETHUSDT", ["USDT", "WETH"], "0.25", "1000"));
+    settle(swap_for(
+        "ranges",
+        ["weETH", "WETH"],
+        "2.123456789012345678",
+        "3",
+    ));
+}
+
+/// Debt repaid out of its own collateral, of which exactly what the flash loan asks is sold.
+fn repaid_from_collateral() -> Operation {
+    atomic(&[
+        ("morpho", flash_loan("WETH", "1.5")),
+        ("aave", lend("supply", "weETH", "5", "")),
+        ("aave", lend("borrow", "WETH", "1.5", "")),
+        ("aave", lend("repay", "WETH", "all", "")),
+        ("aave", lend("withdraw", "weETH", "all", "")),
+        ("uniswap", swap_for("ranges", ["weETH", "WETH"], "1.5", "2")),
+    ])
+}
 
 /// Liquidity in two ranges that our own swaps earn fees in and leave.
 fn in_ranges(script: &mut Script) {
