@@ -20,6 +20,12 @@ const DOLLARS: [Asset; 4] = [
     Asset::literal("USD"),
 ];
 
+/// Whether a unit of `asset` is valued at exactly one dollar, whatever the market says.
+#[must_use]
+pub fn is_dollar(asset: Asset) -> bool {
+    DOLLARS.contains(&asset)
+}
+
 /// What each of them is worth.
 const DOLLAR: Price = Price::literal("1");
 
@@ -130,7 +136,7 @@ impl Marks {
     }
 
     pub(super) fn find(&self, asset: Asset) -> Option<Mark> {
-        if DOLLARS.contains(&asset) {
+        if is_dollar(asset) {
             return Some(Mark::Par);
         }
         let known = self.0.iter().find(|(known, _)| *known == asset);

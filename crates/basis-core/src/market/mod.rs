@@ -14,7 +14,7 @@ mod shock;
 mod view;
 
 pub use coverage::{Coverage, Gap, GapTreatment, coverage};
-pub use mark::{Mark, RateSource};
+pub use mark::{Mark, RateSource, is_dollar};
 pub use oracle::{OracleError, OracleQuote, OracleRatio};
 pub use row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
 pub use rows::{

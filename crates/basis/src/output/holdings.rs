@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence};
-use basis_core::market::PriceState;
+use basis_core::market::{PriceState, is_dollar};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, SeriesKind};
 use basis_engine::result::StepColumns;
 
-use super::{is_par, prices_asset};
+use super::prices_asset;
 
 /// How a holding is priced; resolved once per holding, not once per row.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +182,7 @@ fn source_of(steps: &StepColumns, account: Account, item: Item) -> PriceSource {
     let found = match (item, item.asset()) {
         (Item::Position(key), _) => prices.iter().position(|p| p.series == key.series()),
         (_, None) => None,
-        (_, Some(asset)) if is_par(asset) => return PriceSource::Par,
+        (_, Some(asset)) if is_dollar(asset) => return PriceSource::Par,
         (_, Some(asset)) => {
             if let Some(at) = steps.tokens.iter().position(|t| t.asset == asset) {
                 return PriceSource::Token(at);
@@ -210,7 +210,7 @@ fn margin_column(
     let Item::Asset(asset) = item else {
         return None;
     };
-    let collateral = if is_par(share_class) {
+    let collateral = if is_dollar(share_class) {
         share_class
     } else {
         Asset::literal("USDT")

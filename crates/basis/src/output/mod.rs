@@ -23,6 +23,7 @@ mod tables;
 mod writer;
 
 use basis_core::error::{Code, ComponentError};
+use basis_core::market::is_dollar;
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
 
@@ -82,20 +83,13 @@ pub struct Timing {
     pub write_ms: Option<f64>,
 }
 
-/// The assets that a run values at exactly one US dollar.
-const PAR_ASSETS: [&str; 2] = ["USDT", "USDC"];
-
-/// Whether the run values `asset` at 1.
-fn is_par(asset: Asset) -> bool {
-    PAR_ASSETS.contains(&asset.as_str())
-}
-
 /// Whether `symbol` prices `asset` in an asset that is valued at 1.
 fn prices_asset(symbol: Symbol, asset: Asset) -> bool {
     symbol
         .as_str()
         .strip_prefix(asset.as_str())
-        .is_some_and(|quote| PAR_ASSETS.contains(&quote))
+        .and_then(|quote| Asset::new(quote).ok())
+        .is_some_and(is_dollar)
 }
 
 /// `value` in the share class: itself for a class at par, else divided by the reference price.
@@ -105,7 +99,7 @@ pub(crate) fn in_share_class(
     value: Value,
     reference: Price,
 ) -> Result<Quantity, MathError> {
-    if is_par(share_class) {
+    if is_dollar(share_class) {
         return Ok(Quantity::new(value.get()));
     }
     value.per(reference, Rounding::HalfEven)

@@ -1,14 +1,14 @@
 //! `summary.json`, which is also what `--json` prints.
 
 use basis_core::health::Health;
-use basis_core::market::{Coverage, Gap, GapTreatment};
+use basis_core::market::{Coverage, Gap, GapTreatment, is_dollar};
 use basis_core::num::{MathError, Price, Value};
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, UnbookedFunding};
 use serde_json::{Map, Value as Json, json};
 
-use super::{OutputContext, in_share_class, is_par, risk};
+use super::{OutputContext, in_share_class, risk};
 
 /// The summary of a run: amounts as decimal strings, statistics as numbers, keys sorted.
 #[must_use]
@@ -99,7 +99,7 @@ fn equity_ends(result: &RunResult) -> (Option<Value>, Option<Value>) {
 
 /// One for a class at par, whatever the reference; none where there is no step.
 fn class_price(result: &RunResult, reference: Option<Price>) -> Option<Price> {
-    if is_par(result.share_class) {
+    if is_dollar(result.share_class) {
         return Some(Price::literal("1"));
     }
     reference

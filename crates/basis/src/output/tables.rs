@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::Operation;
 use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
-use basis_core::market::PriceState;
+use basis_core::market::{PriceState, is_dollar};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, InstrumentKey, Timestamp};
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{ExecutionRow, StepColumns};
 
 use super::holdings::{Holding, Holdings};
+use super::in_share_class;
 use super::rows::{Column, Kind, Rows};
-use super::{in_share_class, is_par};
 
 /// The columns of `ledger`.
 pub(super) const LEDGER: [Column; 11] = [
@@ -119,7 +119,7 @@ impl<T: Rows> Equity<T> {
 
     /// Writes a row per step.
     pub(super) fn write(&mut self, steps: &StepColumns) -> Result<(), ComponentError> {
-        let in_dollars = is_par(self.share_class);
+        let in_dollars = is_dollar(self.share_class);
         let money = steps.equity_usd.iter().zip(&steps.external_flow_usd);
         let rows = steps.at.iter().zip(money).zip(&steps.attribution);
         let rows = rows.zip(steps.net_delta.iter().zip(&steps.reference));
