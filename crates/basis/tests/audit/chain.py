@@ -14,6 +14,7 @@ from chain_data import ChainMarket
 from items import plain
 from lending import LENDING, Lending
 from operations import BASE, CAST, CAST_FLASH_LOAN, CAST_STEP, GAS, WALLET, Unknown, exactly
+from pools import Pools
 from protocols import percent_mul
 from staking import STAKING, Staking
 from swaps import POOLS, Swaps
@@ -31,7 +32,7 @@ class Chain:
         settings = audit.config.get("venue_settings") or {}
         self.settings = {venue: settings.get(venue) or {} for venue in VENUES}
         self.requests = {row["transaction"]: (number, row) for number, row in audit.executions if row.get("transaction")}
-        self.lending, self.staking, self.swaps = Lending(self), Staking(self), Swaps(self)
+        self.lending, self.staking, self.swaps, self.pools = Lending(self), Staking(self), Swaps(self), Pools(self)
         self.synced, self.expected, self.hashes = None, defaultdict(list), []
         self.active = bool(VENUES & set(settings))
         self.names = []
@@ -54,6 +55,7 @@ class Chain:
         for venue in STAKING:
             if venue in self.config["venue_settings"]:
                 self.staking.advance_pool(venue, now)
+        self.pools.follow()
         self.synced = now
 
     def own_happening(self, lines):
@@ -78,9 +80,7 @@ class Chain:
         if lines[0].happening.split(":")[2] == "liquidity":
             trades = sum((line.value for line in lines if line.kind == "trade"), ZERO)
             check("chain: accruals", lines[0].number, "what a pool turned cancels out", ZERO, trades)
-            if self.market:
-                self.audit.skip(f"ledger.csv line {lines[0].number}: what a pool at {venue} did to liquidity is not "
-                                "derived; only its totals are checked")
+            self.pools.happened(lines)
 
     def end(self, now):
         """Nothing that was due is left out; what counts for rewards from here on."""
@@ -91,6 +91,7 @@ class Chain:
             self.staking.weigh(now)
             self.lending.audit_indices(now)
             self.lending.audit_health(now)
+            self.pools.end()
 
     def transaction(self, lines):
         """The lines of one transaction, from its request."""
@@ -119,12 +120,28 @@ class Chain:
         (name, body), = operation.items()
         check("executions.csv", number, "operation", name, row["operation"])
         self.audit_loan(number, body if name == "atomic" else [], lines)
+        steps = body if name == "atomic" else [{"venue": row["venue"], name: body}]
         if not self.market:
+            for step in steps:
+                self.audit.leave_out(f"{self.operation_of(step)[0]} at {step.get('venue') or 'no named venue'}")
             return
         try:
-            self.derive(number, row, name, body, lines)
+            self.derive(row["instruction_id"], steps, name == "atomic", lines)
         except Unknown as unknown:
-            self.audit.skip(f"executions.csv row {number}: {unknown}")
+            self.audit.leave_out(str(unknown))
+            self.lose(steps, str(unknown))
+
+    def operation_of(self, step):
+        """The operation of a step and what it asks for."""
+        found, = ((key, ask) for key, ask in step.items() if key not in ("id", "venue"))
+        return found
+
+    def lose(self, steps, why):
+        """The pools of the steps that were not worked out are not known any more."""
+        for step in steps[self.done:]:
+            operation, ask = self.operation_of(step)
+            if "pool" in ask:
+                self.pools.lose(step.get("venue") or self.only_venue(operation, ask), ask["pool"], why)
 
     def audit_loan(self, number, steps, lines):
         """A flash loan goes back whole, with its premium, within the transaction."""
@@ -144,16 +161,15 @@ class Chain:
             if lender in ("aave", "morpho"):
                 self.audit.check("chain: flash loans", lines[0].number, f"premium of {lender}", owed, premium)
 
-    def derive(self, number, row, name, body, lines):
+    def derive(self, instruction, steps, group, lines):
         """Works the request out step by step and compares every line with what must be there."""
-        self.lines, self.actual, self.gas_units, self.instruction = [], lines, 0, row["instruction_id"]
+        self.lines, self.actual, self.gas_units, self.instruction = [], lines, 0, instruction
         self.topic = "flash loans"
         self.wallet = {item: quantity for (account, item), quantity in self.audit.held.items() if account == WALLET}
         self.lending.extra = defaultdict(Decimal)
-        steps, group = (body, True) if name == "atomic" else ([{"venue": row["venue"], name: body}], False)
         gas, loan, names = BASE + CAST, None, []
-        for step in steps:
-            (operation, ask), = ((k, v) for k, v in step.items() if k not in ("id", "venue"))
+        for self.done, step in enumerate(steps):
+            operation, ask = self.operation_of(step)
             names.append(operation)
             if operation == "flash_loan":
                 loan = (ask["asset"], Decimal(ask["amount"]), step.get("venue"))
@@ -185,7 +201,7 @@ class Chain:
         check = self.audit.check
         for line, want in zip(lines, self.lines):
             found = (*line.key, line.quantity, line.units, line.value, line.kind, line.reference)
-            topic = want[5] if want[5] in ("gas", "interest", "borrow_cost", "rebase", "fee") else want[7]
+            topic = want[5] if want[5] in ("gas", "interest", "borrow_cost", "rebase", "fee", "liquidity_fee") else want[7]
             for name, a, b in zip(("account", "item", "quantity", "units", "value_usd", "kind", "reference_price_usd"), want, found):
                 check(f"chain: {topic}", line.number, f"{name} of {want[5]} of {want[1]} ({want[7]})", a, b)
         check("chain: transactions", lines[0].number, "number of lines", len(self.lines), len(lines))
@@ -193,9 +209,9 @@ class Chain:
     def only_venue(self, operation, ask):
         if operation in LENDING or operation == "set_e_mode":
             return "aave"
-        if operation == "swap":
+        if "pool" in ask:
             named = [venue for venue, pool in POOLS if pool == ask["pool"]]
-            return named[0] if len(named) == 1 else None
+            return named[0] if len(named) == 1 else self.pools.venue_of(ask["pool"])
         assets = {ask.get("asset_in"), ask.get("asset_out")}
         if assets == {"ETH", "WETH"}:
             return "wallet"
@@ -208,6 +224,8 @@ class Chain:
         if operation == "set_e_mode" and venue == "aave":
             self.lending.category, self.gas_units = int(ask["category"]), GAS["set_e_mode"]
             return None
+        if self.pools.takes(venue, operation, ask):
+            return self.pools.operate(venue, operation, ask)
         if operation == "swap":
             return self.swaps.swap(venue, ask)
         if operation in ("wrap", "unwrap") and venue == "wallet":
@@ -217,7 +235,7 @@ class Chain:
         if venue in self.staking.venues:
             self.audit.check("chain: staking", self.actual[0].number, f"{venue} is not out", False, self.is_out(venue))
             return self.staking.operate(venue, operation, ask)
-        raise Unknown(f"{operation} at {venue} is not derived; only its totals are checked")
+        raise Unknown(f"{operation} at {venue}")
 
     def price(self, asset):
         return self.audit.mark((WALLET, asset))

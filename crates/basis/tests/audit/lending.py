@@ -165,7 +165,7 @@ class Lending:
         chain.gas_units = GAS[operation]
         asset, at = ask["asset"], seconds(chain.now)
         if asset not in self.reserves:
-            raise Unknown(f"{asset} is no reserve that was recorded")
+            raise Unknown(f"{asset} at aave, of which no reserve is recorded")
         reserve, unit = self.reserves[asset], chain.decimals(asset)
         side = "shares" if operation in ("supply", "withdraw") else "debt"
         item, leaves = f"{side}:{asset}", operation in ("withdraw", "repay")
@@ -201,7 +201,7 @@ class Lending:
         """The lender shares the premium among its suppliers, us included."""
         chain = self.chain
         if asset not in self.reserves:
-            raise Unknown(f"{asset} is no reserve that was recorded")
+            raise Unknown(f"{asset} at aave, of which no reserve is recorded")
         reserve, at = self.reserves[asset], seconds(chain.now)
         scaled = {s: int(self.scaled(s, asset) + self.extra[s, asset, "scaled"]) for s in ("shares", "debt")}
         reserve.share_premium(at, premium, scaled["shares"], scaled["debt"])

@@ -9,6 +9,8 @@ BASE, CAST, CAST_STEP, CAST_FLASH_LOAN = 21_000, 35_000, 9_000, 210_000
 GAS = {
     "weth_wrap": 45_000, "weth_unwrap": 35_300, "supply": 177_000, "withdraw": 198_000, "borrow": 255_000,
     "repay": 162_000, "set_e_mode": 105_000, "uniswap_swap": 138_000, "curve_swap": 130_000,
+    "uniswap_tick": 26_000, "uniswap_mint": 428_000, "uniswap_increase": 185_000, "uniswap_burn": 190_000,
+    "uniswap_collect": 150_000, "curve_swap_more": 150_000, "curve_add": 230_000, "curve_remove": 180_000,
     "lido_stake": 90_000, "lido_wrap": 140_000, "lido_unwrap": 115_000, "lido_request": 228_000, "lido_claim": 90_000,
     "etherfi_stake": 91_000, "etherfi_wrap": 161_000, "etherfi_unwrap": 101_000, "etherfi_request": 220_000,
     "etherfi_claim": 110_000, "king_claim": 130_000, "king_unwrap": 250_000,
@@ -21,4 +23,4 @@ def exactly(amount):
 
 
 class Unknown(Exception):
-    """An operation whose numbers the auditor does not derive."""
+    """An operation whose numbers the auditor does not derive, by the name it is counted under."""

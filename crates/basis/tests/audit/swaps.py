@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from operations import GAS, Unknown, exactly
+from operations import GAS, exactly
 from protocols import bar_swap
 
 # Pools that need no settings; the table of docs/run-directory.md.
@@ -26,8 +26,6 @@ class Swaps:
     def pool(self, venue, name):
         own = dict((self.chain.settings.get(venue) or {}).get("pools") or {}).get(name) or {}
         default = POOLS.get((venue, name), (None, None, None, None))
-        if own.get("model", "bars") != "bars":
-            raise Unknown(f"pool {name} of {venue} is given by its state")
         fee = int(own.get("fee", default[2]))
         number = lambda key, other: Decimal(str(own.get(key, other)))
         return {"series": own.get("series", default[0]), "assets": tuple(own.get("assets") or default[1]),
@@ -38,15 +36,14 @@ class Swaps:
     def swap(self, venue, ask):
         chain = self.chain
         chain.gas_units = GAS[f"{venue}_swap"]
-        pool, given = self.pool(venue, ask["pool"]), ask["asset_in"]
+        pool, given, taken = self.pool(venue, ask["pool"]), ask["asset_in"], ask["asset_out"]
         mid, volume, state, known = chain.market.pool_price(pool["series"], chain.now)
         actual = chain.actual[min(len(chain.lines), len(chain.actual) - 1)]
         check = lambda what, want, found: self.audit.check("chain: swaps", actual.number, what, want, found)
         check(f"no swap at a price of {pool['series']} that is too old", True, state in ("fresh", "proxied"))
         if volume and pool["impact"] == "sqrt_impact" and pool["volume"] == "usd":
             volume = volume / chain.price(pool["assets"][1])
-        sells = given == pool["assets"][0]
-        decimals = tuple(chain.decimals(asset) for asset in pool["assets"])
+        decimals, sells = tuple(chain.decimals(asset) for asset in pool["assets"]), given == pool["assets"][0]
         # Our own swaps move a pool until its series shows the next value.
         place, moved = (venue, ask["pool"]), None
         if place in self.moved and self.moved[place][0] == (known, mid):
@@ -54,17 +51,16 @@ class Swaps:
         gets = lambda amount: bar_swap(pool, mid, volume, decimals, sells, amount, moved)
         if "amount_out" in ask:
             # What was paid must be the least that gets it; what it gets beyond stays with the pool.
-            unit, wanted = Decimal(1).scaleb(-decimals[0 if sells else 1]), exactly(ask["amount_out"])
+            unit, out = Decimal(1).scaleb(-chain.decimals(given)), exactly(ask["amount_out"])
             amount = max(-actual.quantity, unit)
-            out, after = gets(amount)
-            check("exact outputs are of pools that have them", True, venue == "uniswap")
-            check("what is paid gets the output", True, out >= wanted)
-            check("a unit less does not get it", True, amount == unit or gets(amount - unit)[0] < wanted)
+            got, after = gets(amount)
+            check("exact outputs are of pools that have them", "uniswap", venue)
+            check("what is paid gets the output", True, got >= out)
+            check("a unit less does not get it", True, amount == unit or gets(amount - unit)[0] < out)
             check("the most that was asked for", True, amount <= exactly(ask["maximum_in"]))
-            out = wanted
         else:
             amount = chain.asked(given, ask["amount_in"])
             out, after = gets(amount)
             check("the least that was asked for", True, out >= Decimal(ask["minimum_out"]))
         self.moved[place] = (known, mid), volume, after
-        chain.exchange(given, amount, ask["asset_out"], out)
+        chain.exchange(given, amount, taken, out)

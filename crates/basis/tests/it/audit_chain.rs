@@ -462,6 +462,22 @@ fn the_documented_gas_is_what_is_charged() {
             "Curve exchange, two coins",
             figure(Op::CurveExchange2.gas()),
         ),
+        (
+            "Curve exchange, more coins",
+            figure(Op::CurveExchange3.gas()),
+        ),
+        ("Curve deposit", figure(Op::CurveAddLiquidity.gas())),
+        ("Curve withdrawal", figure(Op::CurveRemoveLiquidity.gas())),
+        ("Uniswap new position", figure(Op::UniswapV3Mint.gas())),
+        (
+            "Uniswap more into a position",
+            figure(Op::UniswapV3Increase.gas()),
+        ),
+        (
+            "Uniswap removal (without its collection)",
+            figure(Op::UniswapV3Burn.gas()),
+        ),
+        ("Uniswap collection", figure(Op::UniswapV3Collect.gas())),
         ("Lido stake", figure(Op::LidoSubmit.gas())),
         ("Lido wrap, unwrap", pair(Op::LidoWrap, Op::LidoUnwrap)),
         (

@@ -9,13 +9,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use basis::core::market::{Bar, BarColumns, BarSeries, MarketData};
+use basis::core::market::{Bar, BarColumns, BarSeries, GasFees, MarketData};
 use basis::core::num::{Fixed18, Price, Rounding};
-use basis::core::types::Span;
+use basis::core::types::{SeriesId, SeriesKind, Span};
 
-/// Writes every series of `data` below `directory`, in the recorded layout.
+/// Writes bars, funding, staking rates and gas of `data` below `directory`, in the recorded layout;
+/// lending and rewards are left out.
 pub(crate) fn write(directory: &Path, data: &MarketData) {
     for id in data.ids() {
+        write_rows(directory, data, id);
         let folder = directory.join(id.kind.as_str()).join(id.venue.as_str());
         fs::create_dir_all(&folder).unwrap();
         if let Some(bars) = data.bars(id) {
@@ -34,6 +36,38 @@ pub(crate) fn write(directory: &Path, data: &MarketData) {
             }
             fs::write(folder.join(format!("{}.csv", id.symbol)), text).unwrap();
         }
+    }
+}
+
+/// Rates of staking tokens, and gas.
+fn write_rows(directory: &Path, data: &MarketData, id: SeriesId) {
+    let rates = match id.kind {
+        SeriesKind::StakingRate => Some(("protocol_1d", "protocol_rate")),
+        SeriesKind::StakingMarket => Some(("market_1h", "market_rate")),
+        _ => None,
+    };
+    if let (Some((name, column)), Some(rows)) = (rates, data.rows::<Fixed18>(id)) {
+        let mut text = format!("timestamp,{column}\n");
+        for (at, rate) in rows.at().iter().zip(rows.rows()) {
+            writeln!(text, "{at},{rate}").unwrap();
+        }
+        fs::create_dir_all(directory.join("staking")).unwrap();
+        fs::write(
+            directory.join(format!("staking/{}_{name}.csv", id.symbol)),
+            text,
+        )
+        .unwrap();
+    }
+    if let Some(rows) = data.rows::<GasFees>(id) {
+        let header = "timestamp,block,base_fee_gwei,priority_fee_p50_gwei,gas_price_gwei";
+        let mut text = format!("{header}\n");
+        for (at, gas) in rows.at().iter().zip(rows.rows()) {
+            let (base, priority) = (gas.base_fee_gwei, gas.priority_fee_gwei);
+            let (block, price) = (gas.block, gas.gas_price_gwei);
+            writeln!(text, "{at},{block},{base},{priority},{price}").unwrap();
+        }
+        fs::create_dir_all(directory.join("gas")).unwrap();
+        fs::write(directory.join(format!("gas/{}_1h.csv", id.venue)), text).unwrap();
     }
 }
 

@@ -1,0 +1,119 @@
+"""A Curve StableSwap pool to the unit, written from the contracts.
+
+`three_pool` is StableSwap3Pool.vy, `base` SwapTemplateBase.vy, `stableswap_ng` CurveStableSwapNG.vy 7.0.0.
+Balances are those of the liquidity: what is the admin's lies beside them. Every division rounds down.
+"""
+
+FEE_UNIT = 10**10
+PRECISION = 10**18
+A_PRECISION = {"three_pool": 1, "base": 100, "stableswap_ng": 100}
+
+
+class Pool:
+    def __init__(self, template, a, fee, admin_fee, offpeg, balances, rates):
+        self.template, self.fee, self.admin_fee, self.offpeg = template, fee, admin_fee, offpeg
+        self.precision = A_PRECISION[template]
+        self.amp = a * self.precision
+        self.n, self.balances, self.rates = len(balances), list(balances), list(rates)
+        self.admin, self.supply = [0] * len(balances), 0
+
+    # -- the curve
+
+    def scaled(self, balances):
+        """Balances in common units (_xp_mem)."""
+        return [rate * balance // PRECISION for rate, balance in zip(self.rates, balances)]
+
+    def invariant(self, balances):
+        """get_D, by Newton's iteration."""
+        xp, n = self.scaled(balances), self.n
+        total = d = sum(xp)
+        if not total:
+            return 0
+        ann = self.amp * n
+        for _ in range(255):
+            product = d
+            for x in xp:
+                product = product * d // x if self.template == "stableswap_ng" else product * d // (x * n)
+            if self.template == "stableswap_ng":
+                product //= n**n
+            before = d
+            above = (ann * total // self.precision + product * n) * d
+            d = above // ((ann - self.precision) * d // self.precision + (n + 1) * product)
+            if abs(d - before) <= 1:
+                return d
+        raise ValueError("get_D does not converge")
+
+    def balance_for(self, j, xp, d):
+        """get_y: what balance of coin `j` keeps the invariant beside the other `xp`."""
+        ann, c, total = self.amp * self.n, d, 0
+        for k, x in enumerate(xp):
+            if k != j:
+                total += x
+                c = c * d // (x * self.n)
+        c = c * d * self.precision // (ann * self.n)
+        b, y = total + d * self.precision // ann, d
+        for _ in range(255):
+            before = y
+            y = (y * y + c) // (2 * y + b - d)
+            if abs(y - before) <= 1:
+                return y
+        raise ValueError("get_y does not converge")
+
+    def fee_at(self, xi, xj, fee):
+        """_dynamic_fee: the fee grows off the peg."""
+        if self.template != "stableswap_ng" or self.offpeg <= FEE_UNIT:
+            return fee
+        return self.offpeg * fee // ((self.offpeg - FEE_UNIT) * 4 * xi * xj // (xi + xj) ** 2 + FEE_UNIT)
+
+    # -- operations
+
+    def exchange(self, i, j, given):
+        """What is paid of coin `j` for `given` of coin `i`, the fee in it, and the admin's part of that."""
+        xp = self.scaled(self.balances)
+        x = xp[i] + given * self.rates[i] // PRECISION
+        after = xp[:i] + [x] + xp[i + 1:]
+        y = self.balance_for(j, after, self.invariant(self.balances))
+        out = xp[j] - y - 1
+        fee = out * self.fee_at((xp[i] + x) // 2, (xp[j] + y) // 2, self.fee) // FEE_UNIT
+        admin = fee * self.admin_fee // FEE_UNIT
+        paid, kept, admin = (part * PRECISION // self.rates[j] for part in (out - fee, fee, admin))
+        self.balances[i] += given
+        self.balances[j] -= paid + admin
+        self.admin[j] += admin
+        return paid, kept, admin
+
+    def rebalance(self, balances, before, after):
+        """Takes the fees of a change to `balances`, whose invariants are given; returns the one with them."""
+        base, n = self.fee * self.n // (4 * (self.n - 1)), self.n
+        fees = []
+        for rate, old, new in zip(self.rates, self.balances, balances):
+            fee = self.fee_at(rate * (old + new) // PRECISION, (before + after) // n, base)
+            fees.append(fee * abs(after * old // before - new) // FEE_UNIT)
+        admin = [fee * self.admin_fee // FEE_UNIT for fee in fees]
+        self.balances = [new - part for new, part in zip(balances, admin)]
+        self.admin = [own + part for own, part in zip(self.admin, admin)]
+        return self.invariant([new - fee for new, fee in zip(balances, fees)])
+
+    def add_liquidity(self, amounts):
+        """The pool tokens minted."""
+        grown = [balance + amount for balance, amount in zip(self.balances, amounts)]
+        before, after = self.invariant(self.balances), self.invariant(grown)
+        if self.supply:
+            minted = self.supply * (self.rebalance(grown, before, after) - before) // before
+        else:
+            self.balances, minted = grown, after
+        self.supply += minted
+        return minted
+
+    def shares_of(self, tokens):
+        """What pool tokens stand for of every coin."""
+        return [balance * tokens // self.supply for balance in self.balances]
+
+    def remove_liquidity(self, tokens):
+        """Pays the same part of every coin; the new template pays its admin out on the way."""
+        paid = self.shares_of(tokens)
+        self.balances = [balance - out for balance, out in zip(self.balances, paid)]
+        self.supply -= tokens
+        if self.template == "stableswap_ng":
+            self.admin = [0] * self.n
+        return paid
