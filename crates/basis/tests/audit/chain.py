@@ -13,6 +13,7 @@ from amounts import ZERO, rounded
 from chain_data import ChainMarket
 from items import plain
 from lending import LENDING, Lending
+from morpho import Morpho
 from operations import BASE, CAST, CAST_FLASH_LOAN, CAST_STEP, GAS, WALLET, Unknown, exactly
 from pools import Pools
 from protocols import percent_mul
@@ -33,6 +34,7 @@ class Chain:
         self.settings = {venue: settings.get(venue) or {} for venue in VENUES}
         self.requests = {row["transaction"]: (number, row) for number, row in audit.executions if row.get("transaction")}
         self.lending, self.staking, self.swaps, self.pools = Lending(self), Staking(self), Swaps(self), Pools(self)
+        self.morpho = Morpho(self)
         self.synced, self.expected, self.hashes = None, defaultdict(list), []
         self.active = bool(VENUES & set(settings))
         self.names = []
@@ -56,6 +58,7 @@ class Chain:
             if venue in self.config["venue_settings"]:
                 self.staking.advance_pool(venue, now)
         self.pools.follow()
+        self.morpho.begin(now)
         self.synced = now
 
     def own_happening(self, lines):
@@ -75,8 +78,8 @@ class Chain:
             for name, a, b in zip(("instant", "account", "item", "quantity", "units", "kind"), want, found):
                 check(f"chain: {want[5]}", line.number, f"{name} of {line.kind} of {want[2]}", a, b)
             check(f"chain: {want[5]}", line.number, f"mark of {want[2]}", self.audit.mark(line.key), line.reference)
-        if lines[0].happening.split(":")[2] == "liquidation":
-            self.lending.liquidation(lines)
+        if lines[0].happening.split(":")[2] == "liquidation" and self.market:
+            (self.morpho.liquidated if venue == "morpho" else self.lending.liquidation)(lines)
         if lines[0].happening.split(":")[2] == "liquidity":
             trades = sum((line.value for line in lines if line.kind == "trade"), ZERO)
             check("chain: accruals", lines[0].number, "what a pool turned cancels out", ZERO, trades)
@@ -92,6 +95,7 @@ class Chain:
             self.lending.audit_indices(now)
             self.lending.audit_health(now)
             self.pools.end()
+            self.morpho.end()
 
     def transaction(self, lines):
         """The lines of one transaction, from its request."""
@@ -126,6 +130,7 @@ class Chain:
                 self.audit.leave_out(f"{self.operation_of(step)[0]} at {step.get('venue') or 'no named venue'}")
             return
         try:
+            self.morpho.sync(self.now)
             self.derive(row["instruction_id"], steps, name == "atomic", lines)
         except Unknown as unknown:
             self.audit.leave_out(str(unknown))
@@ -208,7 +213,7 @@ class Chain:
 
     def only_venue(self, operation, ask):
         if operation in LENDING or operation == "set_e_mode":
-            return "aave"
+            return "aave" if ask.get("market") is None else "morpho"
         if "pool" in ask:
             named = [venue for venue, pool in POOLS if pool == ask["pool"]]
             return named[0] if len(named) == 1 else self.pools.venue_of(ask["pool"])
@@ -221,6 +226,8 @@ class Chain:
         self.topic = "swaps" if operation == "swap" else "lending" if operation in LENDING else "staking"
         if operation in LENDING and venue == "aave":
             return self.lending.lend(operation, ask)
+        if operation in LENDING and venue == "morpho":
+            return self.morpho.operate(operation, ask)
         if operation == "set_e_mode" and venue == "aave":
             self.lending.category, self.gas_units = int(ask["category"]), GAS["set_e_mode"]
             return None

@@ -247,6 +247,12 @@ class Risk:
         rate = lambda total: floor(Decimal(total[2] // total[0]) / RAY) if total[0] else ZERO
         return factor, rate(collateral), rate(debt)
 
+    def lenders(self):
+        """Lending accounts that owe something: health factor and yearly rates of collateral and debt."""
+        chain = self.audit.chain
+        health = self.health() if chain.lending.reserves else None
+        return ([(LENDER, *health)] if health else []) + chain.morpho.standings()
+
     def rung(self, measure, value):
         met = (lambda limit: value >= limit) if measure == "margin_ratio" else (lambda limit: value < limit)
         return next((level for level, limit in self.ladders[measure] if met(limit)), "clear")
@@ -260,9 +266,7 @@ class Risk:
         shared, own = self.pools(self.audit.mark)
         levels = [self.rung("margin_ratio", pool.ratio()) for pool in shared.values()]
         levels += [self.rung("margin_ratio", next(iter(pools.values())).ratio()) for pools in own.values()]
-        health = self.health() if self.audit.chain.lending.reserves else None
-        if health:
-            levels.append(self.rung("health_factor", health[0]))
+        levels += [self.rung("health_factor", factor) for _, factor, _, _ in self.lenders()]
         ladder = max((LEVELS.index(level) for level in levels), default=0)
         net, gross = self.audit.deltas()
         before = self.drifted
@@ -299,7 +303,8 @@ class Risk:
             pool = pools[fits[0] if fits else next(iter(pools))]
             expected[account, item] = ("margin_ratio", pool.ratio(), *pool.distance(), None, pool.days())
         if audit.market:
-            self.add_lending(expected)
+            for lender in self.lenders():
+                self.add_lending(expected, *lender)
             self.add_tokens(expected)
         for (account, item), (number, row) in rows.items():
             if (account, item) not in expected and self.is_derived(account, row):
@@ -325,14 +330,7 @@ class Risk:
     def is_derived(self, account, row):
         if row["measure"] == "margin_ratio":
             return True
-        if row["measure"] == "health_factor" and account != LENDER:
-            self.say("rows of Morpho in risk.csv are not derived")
-            return False
         return self.audit.market is not None
-
-    def say(self, text):
-        if text not in self.audit.skipped:
-            self.audit.skip(text)
 
     def audit_common(self, number, row, deltas, net_stated):
         """What is the same in every row of a step, and what a row says of its own value."""
@@ -368,18 +366,14 @@ class Risk:
         if worse:
             self.worst[key] = (measure, value, iso(now), distance, direction)
 
-    def add_lending(self, expected):
+    def add_lending(self, expected, lender, factor, supplied_at, owed_at):
         audit = self.audit
-        health = self.health() if audit.chain.lending.reserves else None
-        if not health:
-            return
-        factor, supplied_at, owed_at = health
         left = ceiling(ONE / factor)
         distance = max(ONE - left, ZERO)
         collateral, staked, grown = ZERO, ZERO, 0.0
         for (account, item), units in audit.units.items():
             asset, sign = plain(item)
-            if account != LENDER or sign < 0 or not units:
+            if account != lender or sign < 0 or not units:
                 continue
             worth = rounded(units * audit.mark((account, item)))
             collateral += worth
@@ -396,7 +390,7 @@ class Risk:
             if falls > 0:
                 days = max(math.log(float(factor)), 0.0) / falls * DAYS_PER_YEAR
                 days = days, days * RATE_DOUBT / falls
-        expected[LENDER, ""] = ("health_factor", factor, distance, "down", of_rate, days)
+        expected[lender, ""] = ("health_factor", factor, distance, "down", of_rate, days)
 
     def growth(self, asset):
         """Yearly logarithmic growth of a token's rate over the last day that is recorded."""

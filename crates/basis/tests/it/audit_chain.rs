@@ -14,6 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use basis::core::protocol::gas::{
+    CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation as Op, TRANSACTION,
+};
+
 use crate::audit::{
     TABLES, assert_agrees, assert_found_in, audit, data_directory, fresh, python, text,
 };
@@ -439,28 +443,36 @@ fn other_indices_rates_and_gas_prices_give_other_numbers() {
     }
 }
 
-/// The page that the auditor's own table is copied from says what the backtest charges.
-#[test]
-fn the_documented_gas_is_what_is_charged() {
-    use basis::core::protocol::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation, TRANSACTION};
+fn figure(gas: u64) -> String {
+    format!("{},{:03}", gas / 1_000, gas % 1_000)
+}
+
+fn pair(a: Op, b: Op) -> String {
+    [figure(a.gas()), figure(b.gas())].join(", ")
+}
+
+/// The page that the auditor's own table is copied from.
+fn gas_page() -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run-directory.md");
-    let page = fs::read_to_string(page).unwrap();
-    let figure = |gas: u64| format!("{},{:03}", gas / 1_000, gas % 1_000);
-    let swap = GasOperation::UniswapV3Swap { ticks_crossed: 1 };
-    let pair = |a: GasOperation, b: GasOperation| [figure(a.gas()), figure(b.gas())].join(", ");
-    use GasOperation as Op;
+    fs::read_to_string(page).unwrap()
+}
+
+#[track_caller]
+fn assert_documented(page: &str, name: &str, gas: &str) {
+    assert!(
+        page.contains(&format!("| {name} | {gas} |")),
+        "{name} {gas}"
+    );
+}
+
+#[test]
+fn the_documented_gas_of_pools_and_markets_is_what_is_charged() {
+    let page = gas_page();
+    let ticks = |ticks_crossed| Op::UniswapV3Swap { ticks_crossed }.gas();
     for (name, gas) in [
-        ("wrap ETH", figure(Op::WethDeposit.gas())),
-        ("unwrap WETH", figure(Op::WethWithdraw.gas())),
-        ("Aave supply", figure(Op::AaveSupply.gas())),
-        ("Aave withdraw", figure(Op::AaveWithdraw.gas())),
-        ("Aave borrow", figure(Op::AaveBorrow.gas())),
-        ("Aave repay", figure(Op::AaveRepay.gas())),
-        ("Aave e-mode", figure(Op::AaveSetEMode.gas())),
-        ("Uniswap swap (one tick crossed)", figure(swap.gas())),
         (
-            "Curve exchange, two coins",
-            figure(Op::CurveExchange2.gas()),
+            "Uniswap tick crossed, each further",
+            figure(ticks(2) - ticks(1)),
         ),
         (
             "Curve exchange, more coins",
@@ -478,6 +490,41 @@ fn the_documented_gas_is_what_is_charged() {
             figure(Op::UniswapV3Burn.gas()),
         ),
         ("Uniswap collection", figure(Op::UniswapV3Collect.gas())),
+        (
+            "Morpho supply, withdraw",
+            pair(Op::MorphoSupply, Op::MorphoWithdraw),
+        ),
+        (
+            "Morpho borrow, repay",
+            pair(Op::MorphoBorrow, Op::MorphoRepay),
+        ),
+        (
+            "Morpho collateral in, out",
+            pair(Op::MorphoSupplyCollateral, Op::MorphoWithdrawCollateral),
+        ),
+    ] {
+        assert_documented(&page, name, &gas);
+    }
+    assert_eq!(ticks(1) - ticks(0), ticks(2) - ticks(1));
+}
+
+#[test]
+fn the_documented_gas_is_what_is_charged() {
+    let page = gas_page();
+    let swap = Op::UniswapV3Swap { ticks_crossed: 1 };
+    for (name, gas) in [
+        ("wrap ETH", figure(Op::WethDeposit.gas())),
+        ("unwrap WETH", figure(Op::WethWithdraw.gas())),
+        ("Aave supply", figure(Op::AaveSupply.gas())),
+        ("Aave withdraw", figure(Op::AaveWithdraw.gas())),
+        ("Aave borrow", figure(Op::AaveBorrow.gas())),
+        ("Aave repay", figure(Op::AaveRepay.gas())),
+        ("Aave e-mode", figure(Op::AaveSetEMode.gas())),
+        ("Uniswap swap (one tick crossed)", figure(swap.gas())),
+        (
+            "Curve exchange, two coins",
+            figure(Op::CurveExchange2.gas()),
+        ),
         ("Lido stake", figure(Op::LidoSubmit.gas())),
         ("Lido wrap, unwrap", pair(Op::LidoWrap, Op::LidoUnwrap)),
         (
@@ -496,10 +543,7 @@ fn the_documented_gas_is_what_is_charged() {
         ("claim of KING", figure(Op::KingClaim.gas())),
         ("redemption of KING", figure(Op::KingUnwrap.gas())),
     ] {
-        assert!(
-            page.contains(&format!("| {name} | {gas} |")),
-            "{name} {gas}"
-        );
+        assert_documented(&page, name, &gas);
     }
     let group = [TRANSACTION, CAST, CAST_FLASH_LOAN, CAST_STEP].map(figure);
     let [base, cast, loan, step] = group;
