@@ -105,6 +105,33 @@ class Pool:
         self.supply += minted
         return minted
 
+    def remove_imbalance(self, amounts):
+        """remove_liquidity_imbalance: the pool tokens burnt for exactly these amounts."""
+        left = [balance - amount for balance, amount in zip(self.balances, amounts)]
+        before, after = self.invariant(self.balances), self.invariant(left)
+        burnt = (before - self.rebalance(left, before, after)) * self.supply // before + 1
+        self.supply -= burnt
+        return burnt
+
+    def remove_one_coin(self, tokens, i):
+        """remove_liquidity_one_coin: what is paid of coin `i`."""
+        xp, base, n = self.scaled(self.balances), self.fee * self.n // (4 * (self.n - 1)), self.n
+        before = self.invariant(self.balances)
+        after = before - tokens * before // self.supply
+        y = self.balance_for(i, xp, after)
+        reduced = []
+        for j, x in enumerate(xp):
+            kept = x * after // before
+            expected, middle = (kept - y, (x + y) // 2) if j == i else (x - kept, x)
+            reduced.append(x - self.fee_at(middle, (before + after) // (2 * n), base) * expected // FEE_UNIT)
+        paid = (reduced[i] - self.balance_for(i, reduced, after) - 1) * PRECISION // self.rates[i]
+        fee = (xp[i] - y) * PRECISION // self.rates[i] - paid
+        admin = fee * self.admin_fee // FEE_UNIT
+        self.balances[i] -= paid + admin
+        self.admin[i] += admin
+        self.supply -= tokens
+        return paid
+
     def shares_of(self, tokens):
         """What pool tokens stand for of every coin."""
         return [balance * tokens // self.supply for balance in self.balances]

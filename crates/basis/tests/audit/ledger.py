@@ -39,8 +39,7 @@ def audit_ledger(audit):
     """Checks every line by itself; returns the step that each belongs to."""
     causes, held, stood_for = {}, defaultdict(Decimal), defaultdict(Decimal)
     legs = defaultdict(Decimal)
-    step = 0
-    step_of = []
+    step, step_of, turned = 0, [], set()
     for index, line in enumerate(audit.ledger):
         row = line.row
         audit.check("ledger.csv", line.number, "seq", index, int(row["seq"]))
@@ -67,10 +66,19 @@ def audit_ledger(audit):
         if line.asset in DOLLARS:
             audit.check("ledger.csv", line.number, "reference price of a dollar", ONE, line.reference)
         held[line.key] += line.quantity
-        last = line.word == "log" or index + 1 == len(audit.ledger) or audit.ledger[index + 1].happening != line.happening
-        if last and not is_position(item):
-            audit.check("ledger.csv", line.number, f"{item} in {row['account']} is not below zero",
-                       True, held[line.key] >= 0 and stood_for[line.key] >= 0)
+        whole = index + 1 == len(audit.ledger) or audit.ledger[index + 1].happening != line.happening
+        settled = []
+        if item.startswith("liquidity:"):
+            # What a pool turns of one asset into another within a transaction may come after what it paid.
+            turned.add(line.key)
+        elif (whole or line.word == "log") and not is_position(item):
+            settled.append(line.key)
+        if whole:
+            settled += sorted(turned)
+            turned.clear()
+        for account, item in settled:
+            audit.check("ledger.csv", line.number, f"{item} in {account} is not below zero",
+                        True, held[account, item] >= 0 and stood_for[account, item] >= 0)
     for (happening, first), total in legs.items():
         audit.check("ledger.csv", first, f"legs of {happening} cancel out", ZERO, total)
     audit.check("ledger.csv", len(audit.ledger) + 1, "every line lies within the run", True,

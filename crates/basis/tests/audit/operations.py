@@ -11,6 +11,7 @@ GAS = {
     "repay": 162_000, "set_e_mode": 105_000, "uniswap_swap": 138_000, "curve_swap": 130_000,
     "uniswap_tick": 26_000, "uniswap_mint": 428_000, "uniswap_increase": 185_000, "uniswap_burn": 190_000,
     "uniswap_collect": 150_000, "curve_swap_more": 150_000, "curve_add": 230_000, "curve_remove": 180_000,
+    "curve_remove_one": 210_000, "curve_remove_exactly": 230_000,
     "morpho_supply": 91_000, "morpho_withdraw": 86_000, "morpho_borrow": 94_000, "morpho_repay": 91_000,
     "morpho_supply_collateral": 57_000, "morpho_withdraw_collateral": 91_000,
     "lido_stake": 90_000, "lido_wrap": 140_000, "lido_unwrap": 115_000, "lido_request": 228_000, "lido_claim": 90_000,

@@ -78,7 +78,30 @@ def price_after_input(price, liquidity, amount, falls):
     return ceil_div(top, top // price + amount)
 
 
-def swap_step(price, target, liquidity, remaining, fee):
+def price_after_output(price, liquidity, amount, falls):
+    """Where an amount paid leaves the price: at least as far as pays it."""
+    if falls:
+        return price - ceil_div(amount << 96, liquidity)
+    if not amount:
+        return price
+    return ceil_div((liquidity << 96) * price, (liquidity << 96) - amount * price)
+
+
+def step_out(price, target, liquidity, remaining, fee):
+    """SwapMath.computeSwapStep of an exact output: the price after it, taken, given and the fee."""
+    falls = price >= target
+    into, out_of = (amount0, amount1) if falls else (amount1, amount0)
+    given, after = out_of(price, target, liquidity, False), target
+    if remaining < given:
+        after = price_after_output(price, liquidity, remaining, falls)
+        if after != target:
+            given = min(out_of(price, after, liquidity, False), remaining)
+        given = min(given, remaining)
+    taken = into(price, after, liquidity, True)
+    return after, taken, given, ceil_div(taken * fee, FEE_UNIT - fee)
+
+
+def step_in(price, target, liquidity, remaining, fee):
     """SwapMath.computeSwapStep of an exact input: the price after it, taken, given and the fee."""
     falls = price >= target
     into, out_of = (amount0, amount1) if falls else (amount1, amount0)
@@ -210,18 +233,20 @@ class Pool:
         info.outside = [(total - outside) % 2**256 for total, outside in zip(self.growth, info.outside)]
         self.liquidity += -info.net if falls else info.net
 
-    def swap(self, falls, amount, limit=None):
-        """UniswapV3Pool.swap of an exact input, of token0 where the price falls: what is left of it, what
-        is paid for it, and the ticks crossed."""
+    def swap(self, falls, amount, limit=None, exact_in=True):
+        """UniswapV3Pool.swap, of token0 for token1 where the price falls: what is left of the exact amount,
+        the other amount, and the ticks crossed."""
         limit = limit or (PRICE_MIN + 1 if falls else PRICE_MAX - 1)
-        paid = crossed = 0
+        other = crossed = 0
         while amount and self.price != limit:
             tick, is_edge = self.next_tick(falls)
             edge = price_at(tick)
             target = max(edge, limit) if falls else min(edge, limit)
             start = self.price
-            self.price, taken, given, kept = swap_step(start, target, self.liquidity, amount, self.fee)
-            amount, paid = amount - taken - kept, paid + given
+            step = step_in if exact_in else step_out
+            self.price, taken, given, kept = step(start, target, self.liquidity, amount, self.fee)
+            exact, moved = (taken + kept, given) if exact_in else (given, taken + kept)
+            amount, other = amount - exact, other + moved
             if self.liquidity:
                 token = 0 if falls else 1
                 self.growth[token] = (self.growth[token] + kept * Q128 // self.liquidity) % 2**256
@@ -232,4 +257,4 @@ class Pool:
                 self.tick = tick - 1 if falls else tick
             elif self.price != start:
                 self.tick = tick_at(self.price)
-        return amount, paid, crossed
+        return amount, other, crossed

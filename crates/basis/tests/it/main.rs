@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod audit_chain;
 mod audit_liquidity;
+mod audit_models;
 mod audit_morpho;
 mod audit_stress;
 mod backtest;
