@@ -1,5 +1,6 @@
 //! Why a pool refuses.
 
+use super::spot::IMBALANCE_MAX;
 use crate::num::{MathError, U256};
 
 /// A refusal: the contract would revert, or the request makes no sense to it.
@@ -115,6 +116,23 @@ pub enum StableSwapError {
         burned: U256,
         /// Liquidity tokens in existence.
         supply: U256,
+    },
+    /// A pool of other than two coins that is to be moved to a price.
+    #[error("a pool of {coins} coins; only one of 2 is moved to a price")]
+    TwoCoinsOnly {
+        /// The pool's coins.
+        coins: usize,
+    },
+    /// A price that no exchange brings the pool to.
+    #[error(
+        "price {target} is out of reach: at {reached} the pool has {IMBALANCE_MAX} times as much of \
+         one coin as of the other, or refuses more"
+    )]
+    PriceOutOfReach {
+        /// Coin 0 for a unit of coin 1, 18 decimals of the common unit.
+        target: U256,
+        /// The price as near to it as the pool comes.
+        reached: U256,
     },
     /// Newton's iteration did not settle; only a drained or absurd pool comes here.
     #[error("{what} does not converge: it still moved by {moved} after {rounds} rounds")]

@@ -6,6 +6,9 @@ use super::parameters::{FEE_DENOMINATOR, Template};
 use super::pool::{Pool, scale_one, unscale};
 use crate::num::U256;
 
+/// What a refusal of an exchange names as its operation: below zero there, the input is too little.
+pub(super) const EXCHANGE: &str = "exchange";
+
 /// What an exchange gives, in base units of the coin received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
@@ -23,7 +26,7 @@ impl Pool {
     /// # Errors
     /// As [`Pool::exchange`], but for the minimum.
     pub fn quote(&self, i: usize, j: usize, dx: U256) -> Result<Exchange, StableSwapError> {
-        const OP: &str = "exchange";
+        const OP: &str = EXCHANGE;
         if dx.is_zero() {
             return Err(StableSwapError::ZeroAmount {
                 what: "exchange amount",
@@ -98,7 +101,7 @@ impl Pool {
         dx: U256,
         min_dy: U256,
     ) -> Result<Exchange, StableSwapError> {
-        const OP: &str = "exchange";
+        const OP: &str = EXCHANGE;
         let exchange = self.quote(i, j, dx)?;
         if exchange.received < min_dy {
             return Err(StableSwapError::ExchangeBelowMinimum {

@@ -49,6 +49,7 @@ mod pool;
 )]
 mod property_tests;
 mod root;
+mod spot;
 
 pub use curve::Curve;
 pub use error::StableSwapError;
@@ -57,3 +58,4 @@ pub use liquidity::{Deposit, ImbalancedWithdrawal, OneCoinWithdrawal};
 pub use parameters::{Amplification, FEE_DENOMINATOR, Parameters, RATE_ONE, Template};
 pub use per_coin::{COINS_MAX, COINS_MIN, PerCoin};
 pub use pool::Pool;
+pub use spot::{IMBALANCE_MAX, PriceMove};

@@ -341,4 +341,44 @@ proptest! {
             }
         }
     }
+
+    /// The price is met, or not crossed while one unit more would cross it; the pool lost nothing, and
+    /// there and back again leaves it no worse either.
+    #[test]
+    fn prop_an_exchange_to_a_price_ends_at_it(
+        (pool, part) in (pool(), 1_u64..400).prop_filter("two coins", |(p, _)| p.balances().len() == 2),
+        up in any::<bool>(),
+    ) {
+        let start = pool.get_p(0).unwrap();
+        let step = start * U256::from(part) / U256::from(1_000_u64);
+        let target = if up { start + step } else { start - step };
+        let mut after = pool;
+        match after.exchange_to_price(target) {
+            Ok(None) => prop_assert_eq!(after, pool),
+            Ok(Some(moved)) => {
+                prop_assert_eq!(moved.coin_in, usize::from(!up));
+                let price = after.get_p(0).unwrap();
+                prop_assert!(if up { price <= target } else { price >= target }, "{price} {target}");
+                let mut more = pool;
+                let given = moved.given + U256::ONE;
+                more.exchange(moved.coin_in, moved.coin_out, given, U256::ZERO).unwrap();
+                let beyond = more.get_p(0).unwrap();
+                let crossed = if up { beyond > target } else { beyond < target };
+                prop_assert!(price == target || crossed, "{price} {beyond} {target}");
+                let mut again = pool;
+                let done = again.exchange(moved.coin_in, moved.coin_out, moved.given, U256::ZERO);
+                prop_assert_eq!((done, again), (Ok(moved.exchange), after), "one exchange, no more");
+                assert_no_worse(&pool, &after)?;
+                let mut back = after;
+                if back.exchange_to_price(start).is_ok() {
+                    assert_no_worse(&pool, &back)?;
+                }
+            }
+            Err(e) => {
+                let expected = matches!(e, StableSwapError::PriceOutOfReach { .. });
+                prop_assert!(expected, "{e}");
+                prop_assert_eq!(after, pool);
+            }
+        }
+    }
 }
