@@ -46,7 +46,7 @@ pub(crate) use self::interface::{OnChainDriver, OnChainInterface};
 pub(crate) use self::lending::{oracle_refusal, seconds, stale, wrap_first};
 pub(crate) use self::lines::{EventLines, Lines};
 pub(crate) use self::protocol::{Protocol, Sync};
-pub(crate) use self::transaction::{ETH, Transaction, WETH, price_of};
+pub(crate) use self::transaction::{ETH, Transaction, WETH, base_units, price_of};
 pub(crate) use crate::cex::TransferRefusal as Refusal;
 
 /// Ethereum mainnet.

@@ -9,6 +9,7 @@ use basis_core::num::Quantity;
 use basis_core::types::{Account, Asset, Timestamp, Venue};
 use basis_core::venue::{DataProvider, Terms};
 
+use super::transaction::decimals;
 use super::{Refusal, Transaction};
 
 /// What a protocol may look at while it moves along by itself.
@@ -18,6 +19,16 @@ pub(crate) struct Sync<'a> {
     pub(crate) view: &'a MarketView,
     /// Decimals and rules.
     pub(crate) data: &'a dyn DataProvider,
+}
+
+impl Sync<'_> {
+    /// Decimals of `asset` on the chain.
+    ///
+    /// # Errors
+    /// A refusal when no rules file has them.
+    pub(crate) fn decimals(&self, asset: Asset) -> Result<u32, Refusal> {
+        decimals(self.data, asset)
+    }
 }
 
 /// One protocol on the simulated chain, with our position in it.

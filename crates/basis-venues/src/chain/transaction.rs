@@ -90,11 +90,7 @@ impl<'a> Transaction<'a> {
 
     /// Decimals of `asset` on the chain.
     pub(crate) fn decimals(&self, asset: Asset) -> Result<u32, Refusal> {
-        self.data.decimals(asset).ok_or_else(|| {
-            Refusal::invalid(format!(
-                "{asset} is no known asset: its decimals are in no rules file; add it under `assets`"
-            ))
-        })
+        decimals(self.data, asset)
     }
 
     /// `amount` (> 0) in base units of `asset`.
@@ -102,18 +98,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// A refusal for zero, less, or more digits than the asset has.
     pub(crate) fn units(&self, asset: Asset, amount: Quantity) -> Result<U256, Refusal> {
-        if !amount.is_positive() {
-            return Err(Refusal::invalid(format!(
-                "{amount} {asset} is no amount; it must be above zero"
-            )));
-        }
-        let decimals = self.decimals(asset)?;
-        if amount.get().round_to_decimals(decimals, Rounding::Down)? != amount.get() {
-            return Err(Refusal::invalid(format!(
-                "{amount} {asset} has more than the {decimals} decimals of {asset}"
-            )));
-        }
-        Ok(units_of(amount.get(), decimals, Rounding::Down)?)
+        base_units(asset, self.decimals(asset)?, amount)
     }
 
     /// Base units of `asset` as an amount.
@@ -315,6 +300,33 @@ impl<'a> Transaction<'a> {
             at: self.view.now(),
         })
     }
+}
+
+/// Decimals of `asset` on the chain.
+pub(super) fn decimals(data: &dyn DataProvider, asset: Asset) -> Result<u32, Refusal> {
+    data.decimals(asset).ok_or_else(|| {
+        Refusal::invalid(format!(
+            "{asset} is no known asset: its decimals are in no rules file; add it under `assets`"
+        ))
+    })
+}
+
+/// `amount` (> 0) in base units of `asset`, which has so many `decimals`.
+///
+/// # Errors
+/// A refusal for zero, less, or more digits than the asset has.
+pub(crate) fn base_units(asset: Asset, decimals: u32, amount: Quantity) -> Result<U256, Refusal> {
+    if !amount.is_positive() {
+        return Err(Refusal::invalid(format!(
+            "{amount} {asset} is no amount; it must be above zero"
+        )));
+    }
+    if amount.get().round_to_decimals(decimals, Rounding::Down)? != amount.get() {
+        return Err(Refusal::invalid(format!(
+            "{amount} {asset} has more than the {decimals} decimals of {asset}"
+        )));
+    }
+    Ok(units_of(amount.get(), decimals, Rounding::Down)?)
 }
 
 /// Refuses a token of which the wallet keeps no plain holding.

@@ -1,8 +1,8 @@
 //! Curve StableSwap: exchanges of an exact input, liquidity of our own.
 //!
 //! Simulated: pools known by recorded prices, or integer-exact over balances that the
-//! settings give (`state`); liquidity in the latter (`liquidity`). Not modeled: other traders, price
-//! oracles.
+//! settings give (`state`), where the price of two coins may follow a series; liquidity in the latter
+//! (`liquidity`). Not modeled: any other traders, price oracles.
 //!
 //! The pool that needs no settings is the one whose prices are recorded, weETH and WETH. Neither its fee
 //! nor its balances over time are recorded. The fee is taken as 0.04 %, what Curve recommends for a new

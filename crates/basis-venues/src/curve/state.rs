@@ -1,23 +1,26 @@
 //! A Curve StableSwap pool over balances that the settings give.
 //!
 //! The arithmetic is the contract's ([`basis_core::protocol::curve_stableswap`]). A rate may follow a
-//! recorded series, as the contract asks its rate oracle in each exchange.
+//! recorded series, as the contract asks its rate oracle in each exchange. The price of a pool of two
+//! coins may follow one too.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use basis_core::config::Reader;
+use basis_core::market::MarketView;
 use basis_core::num::uint256::units_of;
 use basis_core::num::{Fixed18, MathError, Quantity, Rounding, U256};
 use basis_core::protocol::curve_stableswap::{
-    Amplification, FEE_DENOMINATOR, Parameters, PerCoin, Pool, RATE_ONE, StableSwapError, Template,
+    Amplification, FEE_DENOMINATOR, IMBALANCE_MAX, Parameters, PerCoin, Pool, RATE_ONE,
+    StableSwapError, Template,
 };
 use basis_core::protocol::gas::GasOperation;
-use basis_core::types::{Asset, Label, SeriesId, SeriesKind};
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Timestamp};
 
 use super::DEX;
-use crate::chain::{Refusal, Transaction};
+use crate::chain::{Refusal, Sync, base_units};
 use crate::pools::{Model, PoolPrice, Scope, Swapped, read_list};
 
 /// A pool of two to four coins.
@@ -30,6 +33,8 @@ pub(crate) struct StablePool {
     pub(super) opened: Option<Box<Opened>>,
     /// Our pool tokens, 18 decimals.
     pub(super) ours: U256,
+    /// When the value was known that the outside trader moved it to last.
+    followed: Option<Timestamp>,
 }
 
 /// The pool at work.
@@ -54,6 +59,8 @@ struct Given {
     /// Pool tokens that stand for the balances; the invariant at the first operation where it is not
     /// given, as if the balances were the first deposit.
     lp_supply: Option<Quantity>,
+    /// Coin 1 per coin 0, where an outside trader moves a pool of two coins to at each new value.
+    follows: Option<SeriesId>,
 }
 
 /// Common units that one of a coin is worth.
@@ -102,39 +109,21 @@ impl Given {
         }
     }
 
-    /// What each coin's balance is multiplied by: its rate × 10^(36 − decimals).
-    fn rates(
-        &self,
-        name: Label,
-        assets: &[Asset],
-        transaction: &Transaction<'_>,
-    ) -> Result<Vec<U256>, Refusal> {
-        let mut rates = Vec::with_capacity(assets.len());
-        for (source, asset) in self.rates.iter().zip(assets) {
-            let rate = match source {
-                RateSource::Fixed(rate) => *rate,
-                RateSource::Series(series) => {
-                    PoolPrice::of(transaction.view(), name, *series)?.value
-                }
-            };
-            let decimals = transaction.decimals(*asset)?;
-            let missing = Fixed18::DECIMALS.saturating_sub(decimals);
-            let scale = U256::from(10).pow(U256::from(missing));
-            let rate = units_of(rate, Fixed18::DECIMALS, Rounding::Down)?;
-            rates.push(rate.saturating_mul(scale));
-        }
-        Ok(rates)
+    /// Common units that one of each coin is worth now.
+    fn rates(&self, name: Label, view: &MarketView) -> Result<Vec<Fixed18>, Refusal> {
+        let sources = self.rates.iter();
+        sources
+            .map(|source| match source {
+                RateSource::Fixed(rate) => Ok(*rate),
+                RateSource::Series(series) => Ok(PoolPrice::of(view, name, *series)?.value),
+            })
+            .collect()
     }
 
-    fn open(
-        &self,
-        assets: &[Asset],
-        rates: &[U256],
-        transaction: &Transaction<'_>,
-    ) -> Result<Pool, Opening> {
+    fn open(&self, assets: &[Asset], decimals: &[u32], rates: &[U256]) -> Result<Pool, Opening> {
         let mut balances = Vec::with_capacity(assets.len());
-        for (asset, balance) in assets.iter().zip(&self.balances) {
-            balances.push(transaction.units(*asset, *balance)?);
+        for ((asset, decimals), balance) in assets.iter().zip(decimals).zip(&self.balances) {
+            balances.push(base_units(*asset, *decimals, *balance)?);
         }
         let nothing = vec![U256::ZERO; balances.len()];
         let parameters = self.parameters(PerCoin::new(rates)?);
@@ -145,6 +134,37 @@ impl Given {
         };
         Ok(pool(supply)?)
     }
+}
+
+/// What each coin's balance is multiplied by: its rate × 10^(36 − decimals).
+fn multipliers(rates: &[Fixed18], decimals: &[u32]) -> Result<Vec<U256>, Refusal> {
+    let pairs = rates.iter().zip(decimals);
+    pairs
+        .map(|(rate, decimals)| {
+            let missing = Fixed18::DECIMALS.saturating_sub(*decimals);
+            let scale = U256::from(10).pow(U256::from(missing));
+            let rate = units_of(*rate, Fixed18::DECIMALS, Rounding::Down)?;
+            Ok(rate.saturating_mul(scale))
+        })
+        .collect()
+}
+
+/// A recorded price, coin 1 per coin 0, as `get_p` has it: rate 0 ÷ (rate 1 × price), 18 decimals,
+/// rounded down.
+fn state_price(rates: &[Fixed18], price: Fixed18) -> Result<U256, Refusal> {
+    let &[rate0, rate1] = rates else {
+        return Err(Refusal::invalid(format!(
+            "{} coins; only a pool of 2 follows a series",
+            rates.len()
+        )));
+    };
+    let integer = |value: Fixed18| units_of(value, Fixed18::DECIMALS, Rounding::Down);
+    // Mantissas of 127 bits: neither product leaves 256.
+    let below = integer(rate1)?.saturating_mul(integer(price)?);
+    let above = integer(rate0)?.saturating_mul(U256::from(10).pow(U256::from(36)));
+    Ok(above
+        .checked_div(below)
+        .ok_or(MathError::DivideByZero { op: "state price" })?)
 }
 
 /// Why the given state is no pool.
@@ -182,32 +202,97 @@ impl StablePool {
         i64::try_from(self.given.fee).unwrap_or(i64::MAX)
     }
 
+    /// The series that it follows.
+    pub(crate) fn follows(&self) -> Option<SeriesId> {
+        self.given.follows
+    }
+
     /// The pool as it stands, at the rates of now.
+    ///
+    /// # Errors
+    /// A refusal when the series that it follows or a rate's is not read, or its newest value is too old.
     pub(super) fn open(&self, scope: Scope<'_, '_>) -> Result<Opened, Refusal> {
-        let Scope {
-            name,
-            assets,
-            transaction,
-        } = scope;
-        let rates = self.given.rates(name, assets, transaction)?;
-        let mut opened = match &self.opened {
-            Some(opened) => Opened::clone(opened),
-            None => {
-                let pool = self.given.open(assets, &rates, transaction);
-                let pool = pool.map_err(|opening| match opening {
-                    Opening::Refusal(refusal) => refusal,
-                    Opening::Pool(e) => refused(name, &e),
-                })?;
-                let decimals = assets.iter().map(|asset| transaction.decimals(*asset));
-                Opened {
-                    pool,
-                    decimals: decimals.collect::<Result<_, _>>()?,
-                }
-            }
+        let (name, view) = (scope.name, scope.transaction.view());
+        if let Some(series) = self.given.follows {
+            PoolPrice::of(view, name, series)?;
+        }
+        let rates = self.given.rates(name, view)?;
+        self.open_with(name, scope.assets, &rates, &|asset| {
+            scope.transaction.decimals(asset)
+        })
+    }
+
+    fn open_with(
+        &self,
+        name: Label,
+        assets: &[Asset],
+        rates: &[Fixed18],
+        decimals_of: &dyn Fn(Asset) -> Result<u32, Refusal>,
+    ) -> Result<Opened, Refusal> {
+        if let Some(opened) = &self.opened {
+            let mut opened = Opened::clone(opened);
+            let rates = multipliers(rates, &opened.decimals)?;
+            let updated = opened.pool.update_rates(&rates);
+            updated.map_err(|e| refused(name, &e))?;
+            return Ok(opened);
+        }
+        let decimals = assets.iter().map(|asset| decimals_of(*asset));
+        let decimals = decimals.collect::<Result<Vec<_>, _>>()?;
+        let pool = self
+            .given
+            .open(assets, &decimals, &multipliers(rates, &decimals)?);
+        let pool = pool.map_err(|opening| match opening {
+            Opening::Refusal(refusal) => refusal,
+            Opening::Pool(e) => refused(name, &e),
+        })?;
+        Ok(Opened { pool, decimals })
+    }
+
+    /// Moves the pool to the newest value of the series it follows, as a trader would who pays its fee
+    /// and lets [`exchange_to_price`](basis_core::protocol::curve_stableswap::Pool::exchange_to_price)
+    /// say how much: what of the fee went to our tokens. Without a fresh value, of the series or of a
+    /// rate, it stays, and whoever asks something of it is refused.
+    ///
+    /// # Errors
+    /// A refusal when the balances do not reach the price.
+    pub(crate) fn follow(
+        &mut self,
+        name: Label,
+        assets: &[Asset],
+        context: &Sync<'_>,
+    ) -> Result<Option<(usize, Quantity)>, Refusal> {
+        let Some(series) = self.given.follows else {
+            return Ok(None);
         };
-        let updated = opened.pool.update_rates(&rates);
-        updated.map_err(|e| refused(name, &e))?;
-        Ok(opened)
+        let shown = PoolPrice::of(context.view, name, series);
+        let rates = self.given.rates(name, context.view);
+        let (Ok(shown), Ok(rates)) = (shown, rates) else {
+            return Ok(None);
+        };
+        if self.followed == Some(shown.known_at) {
+            return Ok(None);
+        }
+        let mut opened = self.open_with(name, assets, &rates, &|asset| context.decimals(asset))?;
+        let target = state_price(&rates, shown.value)?;
+        let moved = opened.pool.exchange_to_price(target).map_err(|e| match e {
+            StableSwapError::PriceOutOfReach { .. } => Refusal::other(
+                format!(
+                    "pool {name} does not reach {}, which {series} shows: its balances would be more than \
+                     {IMBALANCE_MAX} to 1; give it more `balances`, another `a`, or the `rates` of its \
+                     coins",
+                    shown.value
+                ),
+                None,
+            ),
+            e => refused(name, &e),
+        })?;
+        let earned = match &moved {
+            Some(moved) => self.earned(&opened, moved.coin_out, &moved.exchange)?,
+            None => None,
+        };
+        self.followed = Some(shown.known_at);
+        self.opened = Some(Box::new(opened));
+        Ok(earned)
     }
 
     /// Exchanges `amount_in` of one coin for another, by their places, to the unit as the contract does.
@@ -278,6 +363,7 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
     };
     let own_size = row.boolean("own_size", true);
     let lp_supply = row.parse::<Quantity>("lp_supply");
+    let follows = row.parse::<SeriesId>("follows");
     let given = Given {
         template,
         a: a?,
@@ -287,6 +373,7 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
         balances: balances?,
         rates: rates?,
         lp_supply,
+        follows,
     };
     check(row, &given, assets).then(|| {
         Model::Stable(StablePool {
@@ -294,6 +381,7 @@ pub(super) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
             own_size,
             opened: None,
             ours: U256::ZERO,
+            followed: None,
         })
     })
 }
@@ -319,6 +407,9 @@ fn check(row: &Reader<'_>, given: &Given, assets: &[Asset]) -> bool {
         row.problem("lp_supply", format!("{none} is not above zero"));
         fits = false;
     }
+    if let Some(series) = given.follows {
+        fits &= check_follows(row, series, assets);
+    }
     let at_par = |rate: &RateSource| *rate == RateSource::Fixed(Fixed18::ONE);
     if given.template != Template::StableSwapNg && !given.rates.iter().all(at_par) {
         row.problem(
@@ -334,4 +425,24 @@ fn check(row: &Reader<'_>, given: &Given, assets: &[Asset]) -> bool {
         fits = false;
     }
     fits
+}
+
+/// Whether a pool of `assets` can follow `series`; reports why not.
+fn check_follows(row: &Reader<'_>, series: SeriesId, assets: &[Asset]) -> bool {
+    if !matches!(series.kind, SeriesKind::Dex | SeriesKind::StakingMarket) {
+        let text = format!(
+            "{series} is no series of a pool; write dex.VENUE.SYMBOL or staking_market.VENUE.SYMBOL"
+        );
+        row.problem("follows", text);
+        return false;
+    }
+    if assets.len() > 2 {
+        let text = format!(
+            "only a pool of two coins follows a series, and this one has {}; leave `follows` out",
+            assets.len()
+        );
+        row.problem("follows", text);
+        return false;
+    }
+    true
 }

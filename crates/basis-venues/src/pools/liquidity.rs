@@ -491,12 +491,17 @@ impl SimulatedDex {
                 continue;
             };
             let before = pool.stakes()?;
-            let Model::Ranges(ranges) = &mut pool.model else {
-                continue;
+            let earned = match &mut pool.model {
+                Model::Bars(_) => continue,
+                Model::Ranges(ranges) => {
+                    if !ranges.follow(pool.name, &pool.assets, context)? {
+                        continue;
+                    }
+                    None
+                }
+                Model::Stable(stable) => stable.follow(pool.name, &pool.assets, context)?,
             };
-            if ranges.follow(pool.name, &pool.assets, context)? {
-                self.swapped(&mut lines, at, &before, None)?;
-            }
+            self.swapped(&mut lines, at, &before, earned)?;
         }
         let entries = lines.take();
         if !entries.is_empty() {
@@ -510,11 +515,13 @@ impl SimulatedDex {
         Ok(())
     }
 
-    /// Whether a pool that moves by itself holds liquidity of ours.
+    /// Whether a pool moves by itself and has to be moved along: where it holds liquidity of ours, and
+    /// always where the fees of those moves stay in what it exchanges (Curve).
     pub(super) fn is_moved(&self) -> bool {
         self.pools.iter().any(|pool| match &pool.model {
+            Model::Bars(_) => false,
             Model::Ranges(ranges) => ranges.follows().is_some() && !ranges.ours.is_empty(),
-            Model::Bars(_) | Model::Stable(_) => false,
+            Model::Stable(stable) => stable.follows().is_some(),
         })
     }
 

@@ -4,7 +4,7 @@
 //! and keeps what our swaps moved it by until the next of them;
 //! [`Model::Ranges`] (Uniswap V3) and [`Model::Stable`] (Curve) compute to the unit what the contract
 //! does with a state that the settings give. Nobody else trades in a pool given by its state, so its
-//! price is where our own swaps left it.
+//! price is where our own swaps left it, unless it follows a series.
 //!
 //! A swap exchanges in the wallet. Pools with a state take liquidity of ours (`liquidity`); what our
 //! swaps then do to it is booked with the swap. Pools of prices hold nothing of ours.
@@ -192,17 +192,20 @@ impl Pool {
 
     /// What a reader of results has to know of it.
     fn assumption(&self, venue: Venue) -> String {
-        match &self.model {
-            Model::Bars(bars) => format!("{venue} pool {}: {}", self.name, bars.assumption()),
-            Model::Ranges(pool) => match pool.follows() {
-                Some(series) => format!(
-                    "{venue} pool {}: exact over the state given in the settings; at each value of {series} \
-                     one trader without costs moves it there and pays its fees",
-                    self.name
-                ),
-                None => given_state(venue, self.name, pool.own_size()),
-            },
-            Model::Stable(pool) => given_state(venue, self.name, pool.own_size()),
+        let (follows, own_size) = match &self.model {
+            Model::Bars(bars) => {
+                return format!("{venue} pool {}: {}", self.name, bars.assumption());
+            }
+            Model::Ranges(pool) => (pool.follows(), pool.own_size()),
+            Model::Stable(pool) => (pool.follows(), pool.own_size()),
+        };
+        match follows {
+            Some(series) => format!(
+                "{venue} pool {}: exact over the state given in the settings; at each value of {series} \
+                 one trader without costs moves it there and pays its fees",
+                self.name
+            ),
+            None => given_state(venue, self.name, own_size),
         }
     }
 }

@@ -52,6 +52,11 @@ pub(crate) fn moving_price(hour: i64) -> String {
     format!("{}.5", 1_950 + hour * 37 % 101)
 }
 
+/// WETH for a weETH in the pool that is near its rate, of the bar that closes at `hour`.
+pub(crate) fn peg_price(hour: i64) -> String {
+    format!("1.0{}", 30 + hour * 37 % 31)
+}
+
 /// Hourly bars at one price; the one that closes at `gap` is missing.
 fn bars(data: &mut MarketData, series: &str, price: &str, gap: Option<i64>) {
     bars_at(data, series, &|_| p(price), gap);
@@ -97,6 +102,8 @@ pub(crate) fn view_without(without: &[&str]) -> MarketView {
     bars(&mut data, "dex.uniswap.EIGENWETH_3000", "0.0015", Some(3));
     let moving = |hour| p(&moving_price(hour));
     bars_at(&mut data, "dex.uniswap.WETHUSDC_500", &moving, Some(9));
+    let near = |hour| p(&peg_price(hour));
+    bars_at(&mut data, "dex.curve.weETHWETH_NG", &near, Some(9));
     let rates = ["1.05", "1.06"].map(fixed).to_vec();
     rows(
         &mut data,
@@ -269,17 +276,23 @@ impl Desk {
         assert_eq!(causes.len(), count, "every line has a cause of its own");
     }
 
-    /// To `hour` of the market, where Uniswap says what happened by itself; how many lines.
+    /// To `hour` of the market, where both venues say what happened by itself; how many lines.
     pub(crate) fn advance(&mut self, to: i64) -> usize {
         self.view.advance_to(hour(to)).unwrap();
-        let events = self.chain.state().advance(UNISWAP, &self.view, &self.book);
-        let events = events.unwrap();
         let before = self.ledger.len();
-        for event in events {
-            self.ledger.extend(event.entries);
+        for venue in [UNISWAP, CURVE] {
+            let events = self.chain.state().advance(venue, &self.view, &self.book);
+            for event in events.unwrap() {
+                self.ledger.extend(event.entries);
+            }
         }
         self.check();
         self.ledger.len() - before
+    }
+
+    /// The newest lines, so many.
+    pub(crate) fn newest(&self, count: usize) -> &[LedgerEntry] {
+        &self.ledger[self.ledger.len() - count..]
     }
 
     /// Quantity and units of an item in the account of a pool; zero when it is not there.

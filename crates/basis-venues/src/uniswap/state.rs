@@ -147,13 +147,7 @@ impl RangePool {
         if self.followed == Some(shown.known_at) {
             return Ok(false);
         }
-        let mut opened = self.open_with(name, assets, &|asset| {
-            context.data.decimals(asset).ok_or_else(|| {
-                Refusal::invalid(format!(
-                    "pool {name}: the decimals of {asset} are in no rules file"
-                ))
-            })
-        })?;
+        let mut opened = self.open_with(name, assets, &|asset| context.decimals(asset))?;
         let wrong = |e: UniswapV3Error| refused(name, &e);
         let price = Price::new(shown.value)?;
         let target = opened

@@ -29,7 +29,10 @@ const RANGES: &str = "venue_settings.uniswap.pools={ ranges: { model: state, ass
     ranges: [{ lower: -240000, upper: -150000, liquidity: \"500000000000000000\" }] } }";
 
 const STABLE: &str = "venue_settings.curve.pools={ pair: { model: state, assets: [weETH, WETH], \
-    fee: 4000000, a: 200, balances: [500, 520], rates: [staking_rate.etherfi.weETH_ETH, 1] } }";
+    fee: 4000000, a: 200, balances: [500, 520], rates: [staking_rate.etherfi.weETH_ETH, 1] }, \
+    tied: { model: state, assets: [weETH, WETH], \
+    fee: 4000000, a: 100, balances: [800, 850], rates: [staking_rate.etherfi.weETH_ETH, 1], \
+    follows: staking_market.curve.weETH_ETH } }";
 
 pub(crate) fn hour(number: i64) -> Timestamp {
     let start = SyntheticSpec::default().start;
@@ -49,6 +52,18 @@ pub(crate) fn swap(pool: &str, way: [&str; 2], amount: &str) -> Json {
 fn swap_for(pool: &str, way: [&str; 2], amount: &str, most: &str) -> Json {
     json!({ "swap": { "pool": pool, "asset_in": way[0], "asset_out": way[1], "amount_out": amount,
         "maximum_in": most } })
+}
+
+/// Into a pool that follows a series; out of one in one coin, and of exact amounts.
+fn at_curve() -> [Json; 3] {
+    [
+        json!({ "add_liquidity": { "pool": "tied", "amounts": ["4", "6"],
+            "minimum_liquidity": "10" } }),
+        json!({ "remove_liquidity": { "pool": "pair", "liquidity": "2.25", "asset_out": "weETH",
+            "minimum_out": ["2"] } }),
+        json!({ "remove_liquidity": { "pool": "pair", "amounts": ["0.2", "1.000000001"],
+            "maximum_liquidity": "1.3" } }),
+    ]
 }
 
 fn script() -> Script {
@@ -84,10 +99,7 @@ fn script() -> Script {
     };
     let everything_followed = json!({ "remove_liquidity": { "pool": "followed", "liquidity": "all",
         "ticks": [-210_000, -180_000], "minimum_out": ["0", "0"] } });
-    let in_one = json!({ "remove_liquidity": { "pool": "pair", "liquidity": "2.25",
-        "asset_out": "weETH", "minimum_out": ["2"] } });
-    let exactly_out = json!({ "remove_liquidity": { "pool": "pair", "amounts": ["0.2", "1.000000001"],
-        "maximum_liquidity": "1.3" } });
+    let [tied, in_one, exactly_out] = at_curve();
     let followed = json!({ "add_liquidity": { "pool": "followed", "amounts": ["3", "9000"],
         "ticks": [-210_000, -180_000], "minimum_liquidity": "0" } });
     let for_dollars = swap_for("WETHUSDT", ["WETH", "USDT"], "1234.567891", "1");
@@ -100,6 +112,7 @@ fn script() -> Script {
         ),
         ("uniswap", swap("WETHUSDT", ["WETH", "USDT"], "6")),
         ("uniswap", followed),
+        ("curve", tied),
         ("uniswap", swap("ranges", ["WETH", "weETH"], "5.123456789")),
         ("curve", deposit),
         ("uniswap", swap("ranges", ["weETH", "WETH"], "9")),
@@ -115,6 +128,7 @@ fn script() -> Script {
         ("curve", in_one),
         ("curve", swap("pair", ["WETH", "weETH"], "4.25")),
         ("curve", exactly_out),
+        ("curve", swap("tied", ["WETH", "weETH"], "1.5")),
     ];
     let at = (1..).map(|number| hour(3 * number));
     let legs = legs
@@ -166,7 +180,14 @@ pub(crate) fn play(
     let sets = [sets, &["data.gaps=hold", "risk.net_delta_halt=10"]].concat();
     let setup = scripted::setup("eth_staking_only", &sets, range);
     let mut ids = setup.wanted_series().unwrap();
-    ids.push("dex.uniswap.WETHUSDT_3000".parse().unwrap());
+    for followed in [
+        "dex.uniswap.WETHUSDT_3000",
+        "staking_market.curve.weETH_ETH",
+    ] {
+        ids.push(followed.parse().unwrap());
+    }
+    ids.sort();
+    ids.dedup();
     // Rewards are in no file here, and the mode does without.
     ids.retain(|id| !id.kind.as_str().starts_with("reward"));
     let request = LoadRequest {
@@ -213,8 +234,11 @@ fn liquidity_is_added_moved_collected_and_removed_without_a_residual() {
         assert!(ledger.lines().any(|l| line(l) || own(l)), "{kind}");
     }
     // Hours in which the recorded price moved the pool that follows it.
-    let moved = |line: &&str| line.contains("other:uniswap:liquidity:");
-    assert!(ledger.lines().filter(moved).count() > 60);
+    for venue in ["uniswap", "curve"] {
+        let cause = format!("other:{venue}:liquidity:");
+        let moved = ledger.lines().filter(|line| line.contains(&cause));
+        assert!(moved.count() > 60, "{venue}");
+    }
     let positions = fs::read_to_string(out.join("positions.csv")).unwrap();
     let last = positions.lines().last().unwrap().split(',').next().unwrap();
     for item in [
@@ -222,6 +246,7 @@ fn liquidity_is_added_moved_collected_and_removed_without_a_residual() {
         "uniswap.ranges,liquidity:weETH:-1200:600,",
         "curve.pair,liquidity:WETH,",
         "curve.pair,liquidity:weETH,",
+        "curve.tied,liquidity:WETH,",
     ] {
         let row = format!("{last},{item}");
         assert!(positions.contains(&row), "{row}");

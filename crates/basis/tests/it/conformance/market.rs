@@ -62,6 +62,14 @@ curve:
       balances: [1000, 1050, 900]
       offpeg_fee_multiplier: 20000000000
       rates: [staking_rate.etherfi.weETH_ETH, 1, 1]
+    tied:
+      model: state
+      assets: [weETH, WETH]
+      fee: 4000000
+      a: 100
+      balances: [2000, 2100]
+      rates: [staking_rate.etherfi.weETH_ETH, 1]
+      follows: staking_market.curve.weETH_ETH
 aave:
   supply_caps: { wstETH: 1000 }
   borrow_caps: { USDT: 1000 }

@@ -203,6 +203,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
             swap("three", ["weETH", "USDC"], "5");
             swap("three", ["USDC", "WETH"], "1.234567");
             in_three(script);
+            in_tied(script);
             script.wait(30);
         },
         unknown: || {
@@ -632,6 +633,18 @@ fn in_three(script: &mut Script) {
     settle(remove_exactly("three", &["0", "3", "0"], "4"));
     settle(remove_liquidity("three", None, "10", &["0", "0", "0"]));
     settle(remove_one("three", "all", "WETH", "1"));
+}
+
+/// Pool tokens whose pool an outside trader moves and pays for.
+fn in_tied(script: &mut Script) {
+    script.settle("curve", add_liquidity("tied", None, &["10", "5"]));
+    script.wait(30);
+    let mut settle = |operation| script.settle("curve", operation);
+    settle(swap("tied", ["weETH", "WETH"], "20", "0"));
+    settle(remove_one("tied", "5", "weETH", "4"));
+    script.wait(3);
+    let mut settle = |operation| script.settle("curve", operation);
+    settle(remove_exactly("tied", &["1", "2"], "4"));
 }
 
 fn one_swap(units: &str) -> Operation {
