@@ -481,11 +481,16 @@ impl Books {
         self.index.get(&(account, item)).copied()
     }
 
+    /// The holding at an index of [`Books::position_of`].
+    #[must_use]
+    pub fn holding_at(&self, index: Option<usize>) -> Option<&Holding> {
+        index.and_then(|index| self.holdings.get(index))
+    }
+
     /// Units at an index of [`Books::position_of`].
     #[must_use]
     pub fn quantity_at(&self, index: Option<usize>) -> Quantity {
-        index
-            .and_then(|index| self.holdings.get(index))
+        self.holding_at(index)
             .map(|holding| holding.quantity)
             .unwrap_or_default()
     }

@@ -16,7 +16,8 @@ use basis_core::plan::{Action, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
 
-use super::chain::leverage::{Loop, leftover, spare_ether};
+use super::chain::leverage::{Loop, leftover};
+use super::chain::places::Places;
 use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, leverage as leverage_series, staking};
 use super::chain::stake::{GROUPS, leg_of, unwrap};
@@ -123,6 +124,7 @@ struct Leveraged {
     halvings: u32,
     selling: bool,
     rewards: Harvest,
+    places: Option<Box<Places>>,
 }
 
 /// Most halvings: a thousandth of the loop.
@@ -141,13 +143,14 @@ struct Standing {
 }
 
 impl Standing {
-    fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
-        let held = Loop::read(context, token_of(context.config)?)?;
+    fn read(context: &Context<'_>, places: &Places) -> Result<Self, ComponentError> {
+        let held = Loop::read(context, places)?;
         let owed = Quantity::new(context.pending_withdrawal.get());
         let whole = context.exposure.net_delta.sub(owed)?.max(Quantity::ZERO);
         let reserve = whole.at_rate(context.config.reserve_ratio, Rounding::Ceil)?;
         let gas = settings(context)?.gas_reserve;
-        let spare = spare_ether(context)?;
+        let spare = context.books.quantity_at(places.ether).sub(gas)?;
+        let spare = spare.max(Quantity::ZERO);
         Ok(Self {
             held,
             target: whole.sub(reserve)?.sub(gas)?.max(Quantity::ZERO),
@@ -159,19 +162,22 @@ impl Standing {
 
 impl Strategy for Leveraged {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        if let Some(step) = self.rewards.next(context)? {
+        let places = Places::current(&mut self.places, context)?;
+        if !places.rewards.are_dust(context)?
+            && let Some(step) = self.rewards.next(context)?
+        {
             return Ok(step);
         }
-        if leftover(context).is_positive() {
+        if context.books.quantity_at(places.wrapped).is_positive() {
             let step = leg_of(vec![unwrap(AmountOrAll::All)]);
             return Ok(act(Action::SellDust, "unwrap", step));
         }
-        let book = Standing::read(context)?;
+        let book = Standing::read(context, places)?;
         self.rebalance(context, &book)
     }
 
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        let book = Standing::read(context)?;
+        let book = Standing::read(context, Places::current(&mut self.places, context)?)?;
         if book.held.is_empty() {
             let rest = leftover(context);
             let unwrapped = || leg_of(vec![unwrap(AmountOrAll::All)]);
@@ -190,7 +196,7 @@ impl Strategy for Leveraged {
         _venue: Venue,
         fraction: Rate,
     ) -> Result<Option<Plan>, ComponentError> {
-        let held = Standing::read(context)?.held;
+        let held = Loop::read(context, Places::current(&mut self.places, context)?)?;
         if held.debt.is_zero() {
             return Ok(None);
         }

@@ -3,15 +3,14 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::fixed18;
 use basis_core::instruction::{Operation, SetLeverage};
-use basis_core::market::SlotId;
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
-use basis_core::rules::{Accounts, InstrumentRules, MakerTaker, RuleSnapshot};
-use basis_core::types::{Account, Asset, InstrumentKind, Item, Side, Timestamp, Venue};
+use basis_core::rules::{Accounts, InstrumentRules, RuleSnapshot};
+use basis_core::types::{Account, Asset, InstrumentKind, Side, Venue};
 
 use super::Context;
+use super::layout::{Layout, is_fresh};
 use super::legs::split;
-use crate::account::Books;
 use crate::config::{RebalanceTo, RunConfig};
 
 /// Lowest leverage the venues are set to: collateral that only sits there earns nothing.
@@ -19,50 +18,6 @@ const LEVERAGE_MIN: Fixed18 = fixed18!("5");
 
 /// Room left below the free spot balance for the price to have moved against a market buy.
 pub(super) const SPOT_BUFFER: Rate = Rate::literal("0.001");
-
-/// What of the rules a hedged book needs, looked up once and again when dated rules change.
-#[derive(Clone, Debug)]
-pub(super) struct Layout {
-    spot: InstrumentRules,
-    spot_slot: Option<SlotId>,
-    spot_accounts: Accounts,
-    spot_fees: MakerTaker,
-    spot_buy_fee_in_base: bool,
-    hedges: Vec<HedgeLayout>,
-    valid_until: Timestamp,
-    /// Holdings there were when the indices were looked up; a new one makes them stale.
-    holdings: usize,
-    spot_at: Option<usize>,
-    spot_cash_at: Option<usize>,
-    wallet_at: Option<usize>,
-    /// h / (1 + h): the part of the capital that is spot.
-    spot_share: Rate,
-    /// What spot is bought with and margin is held in.
-    quote: Asset,
-    /// Whether capital comes and goes in the asset itself.
-    in_kind: bool,
-    /// Holdings of the asset outside the spot account.
-    elsewhere: Vec<usize>,
-    wallet_base_at: Option<usize>,
-    /// The asset in a deposit account that is not the spot account.
-    base_deposit_at: Option<usize>,
-    /// Sum of the hedges' lots: how far whole lots alone may move a venue from its share.
-    lots: Quantity,
-}
-
-#[derive(Clone, Debug)]
-struct HedgeLayout {
-    rules: InstrumentRules,
-    slot: Option<SlotId>,
-    accounts: Accounts,
-    share: Rate,
-    position_at: Option<usize>,
-    cash_at: Option<usize>,
-    deposit_at: Option<usize>,
-    margin_at: Option<usize>,
-    /// Whether the deposit account serves nothing else, so that what arrives there is moved on.
-    sweeps: bool,
-}
 
 /// One hedge venue as it stands and as it should.
 #[derive(Clone, Copy, Debug)]
@@ -125,185 +80,6 @@ pub(super) struct Book<'a> {
     pub(super) base_sweepable: Quantity,
     /// Smallest transfer of quote units.
     pub(super) min_transfer: Value,
-}
-
-impl Layout {
-    /// Keeps `cached` while the rules it was read from are in force, else reads it anew.
-    pub(super) fn current<'c>(
-        cached: &'c mut Option<Box<Self>>,
-        context: &Context<'_>,
-    ) -> Result<&'c Self, ComponentError> {
-        let (now, holdings) = (context.view.now(), context.books.holdings().len());
-        let stale = cached
-            .as_ref()
-            .is_none_or(|layout| now >= layout.valid_until || holdings != layout.holdings);
-        if stale {
-            *cached = Some(Box::new(Self::read(context)?));
-        }
-        cached
-            .as_deref()
-            .ok_or_else(|| ComponentError::new(Code::StrategyInfeasible, "the hedge has no layout"))
-    }
-
-    fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
-        let config = context.config;
-        let now = context.view.now();
-        let mut valid_until = Timestamp::MAX;
-        let mut changes = |venue: Venue| {
-            let change = context
-                .rules
-                .venue(venue)
-                .and_then(|rules| rules.next_change(now));
-            valid_until = valid_until.min(change.unwrap_or(Timestamp::MAX));
-        };
-        changes(config.spot_venue);
-        let spot = instrument(context, config.spot_venue, InstrumentKind::Spot)?.clone();
-        let venue = rules_of(context, config.spot_venue)?;
-        let at = |account, item| context.books.position_of(account, item);
-        let margins = &context.exposure.margins;
-        let (quote, base) = (spot.quote, Item::Asset(config.asset));
-        let spot_account = venue.accounts.spot;
-        let elsewhere = context.books.holdings().iter().enumerate();
-        let elsewhere = elsewhere
-            .filter(|(_, holding)| holding.item == base && holding.account != spot_account)
-            .map(|(at, _)| at)
-            .collect();
-        let mut lots = Quantity::ZERO;
-        let mut hedges = Vec::with_capacity(config.hedge_allocation.len());
-        for &(venue, share) in &config.hedge_allocation {
-            changes(venue);
-            let rules = instrument(context, venue, InstrumentKind::Perp)?.clone();
-            let accounts = rules_of(context, venue)?.accounts;
-            let slot = context.view.slot(rules.key.series());
-            lots = lots.add(rules.lot_size)?;
-            hedges.push(HedgeLayout {
-                position_at: at(accounts.perp, Item::Position(rules.key)),
-                cash_at: at(accounts.perp, Item::Asset(quote)),
-                deposit_at: at(accounts.deposit, Item::Asset(quote)),
-                margin_at: margins.iter().position(|m| m.account == accounts.perp),
-                sweeps: accounts.deposit != accounts.perp && accounts.deposit != spot_account,
-                rules,
-                slot,
-                accounts,
-                share,
-            });
-        }
-        let h = config.hedge_leverage;
-        Ok(Self {
-            holdings: context.books.holdings().len(),
-            spot_at: at(spot_account, base),
-            quote,
-            in_kind: config.is_in_kind(),
-            elsewhere,
-            wallet_base_at: at(Account::WALLET, base),
-            base_deposit_at: (venue.accounts.deposit != spot_account)
-                .then(|| at(venue.accounts.deposit, base))
-                .flatten(),
-            lots,
-            spot_cash_at: at(venue.accounts.spot, Item::Asset(quote)),
-            wallet_at: at(Account::WALLET, Item::Asset(quote)),
-            spot_share: Rate::new(h.div(h.add(Fixed18::ONE)?, Rounding::Floor)?),
-            spot_slot: context.view.slot(spot.key.series()),
-            spot,
-            spot_accounts: venue.accounts,
-            spot_fees: venue.fees.spot,
-            spot_buy_fee_in_base: venue.fees.spot_buy_fee_in_base,
-            hedges,
-            valid_until,
-        })
-    }
-
-    /// Whether the book is hedged, funded and on target within every band: then there is nothing to
-    /// do, and most steps end here. `false` only means that a full look is needed.
-    pub(super) fn is_settled(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
-        let (config, books) = (context.config, context.books);
-        let Some(spot) = self.spot_at.and_then(|at| books.holdings().get(at)) else {
-            return Ok(false);
-        };
-        let mut short = Quantity::ZERO;
-        for hedge in &self.hedges {
-            let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
-            if !fresh || hedge.sweeps && !books.quantity_at(hedge.deposit_at).is_zero() {
-                return Ok(false);
-            }
-            short = short.sub(books.quantity_at(hedge.position_at))?;
-        }
-        for hedge in &self.hedges {
-            let held = books.quantity_at(hedge.position_at).neg()?;
-            if self.strays(
-                held,
-                short.at_rate(hedge.share, Rounding::Floor)?,
-                short,
-                config,
-            )? {
-                return Ok(false);
-            }
-        }
-        if !books.quantity_at(self.base_deposit_at).is_zero() {
-            return Ok(false);
-        }
-        let naked = spot
-            .quantity
-            .add(self.elsewhere(books)?)?
-            .sub(short)?
-            .abs()?;
-        let tolerated = short.at_rate(config.delta_tolerance, Rounding::Floor)?;
-        if !short.is_positive() || naked > tolerated || context.pending_withdrawal.is_positive() {
-            return Ok(false);
-        }
-        let equity = books.equity();
-        let capital = equity.sub(equity.at_rate(config.reserve_ratio, Rounding::Ceil)?)?;
-        let target = capital.at_rate(self.spot_share, Rounding::Floor)?;
-        let band = target.at_rate(config.position_deviation_threshold, Rounding::HalfEven)?;
-        if spot.worth.sub(target)?.abs()? > band {
-            return Ok(false);
-        }
-        let margin = capital.sub(target)?;
-        let least = Rate::ONE.sub(config.margin_deviation_threshold)?;
-        for hedge in &self.hedges {
-            let held = hedge
-                .margin_at
-                .and_then(|at| context.exposure.margins.get(at));
-            // Rounded up: on the edge of the band the full look decides.
-            let wanted = margin.at_rate(hedge.share, Rounding::Ceil)?;
-            let least = wanted.at_rate(least, Rounding::Ceil)?;
-            if held.is_none_or(|held| held.margin_balance <= least) {
-                return Ok(false);
-            }
-        }
-        Ok(target.is_positive())
-    }
-
-    /// Base units outside the spot account.
-    fn elsewhere(&self, books: &Books) -> Result<Quantity, ComponentError> {
-        let mut sum = Quantity::ZERO;
-        for &at in &self.elsewhere {
-            sum = sum.add(books.quantity_at(Some(at)))?;
-        }
-        Ok(sum)
-    }
-
-    /// Whether a venue's short is further from its part of `short` than the band and whole lots allow.
-    pub(super) fn strays(
-        &self,
-        held: Quantity,
-        part: Quantity,
-        short: Quantity,
-        config: &RunConfig,
-    ) -> Result<bool, ComponentError> {
-        let band = short.at_rate(config.position_deviation_threshold, Rounding::Floor)?;
-        Ok(held.sub(part)?.abs()? > band.add(self.lots)?)
-    }
-
-    /// Rules of the spot leg.
-    pub(super) const fn spot(&self) -> &InstrumentRules {
-        &self.spot
-    }
-}
-
-/// Whether an order may be placed at the slot's price.
-fn is_fresh(context: &Context<'_>, slot: SlotId) -> bool {
-    context.view.quote(slot).state.is_tradable()
 }
 
 /// `share` as a part of `whole`; itself where nothing is missing.
@@ -595,11 +371,12 @@ impl<'a> Book<'a> {
         let short = self.short()?;
         let (kept, fresh_share) = self.stale_part()?;
         let rest = short.sub(kept)?;
+        let tolerated = self.layout.part_tolerance(short, config)?;
         for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
             let share = renormalized(hedge.share, fresh_share)?;
             let part = rest.at_rate(share, Rounding::Floor)?;
             let held = hedge.position.neg()?;
-            if self.layout.strays(held, part, short, config)? {
+            if held.sub(part)?.abs()? > tolerated {
                 return Ok(true);
             }
         }

@@ -13,6 +13,7 @@ pub mod eth_staking_only;
 mod funding;
 mod hedge;
 mod in_kind;
+mod layout;
 mod leaving;
 mod legs;
 pub mod pure_lending;

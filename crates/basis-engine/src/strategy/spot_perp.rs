@@ -25,7 +25,8 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 
 use super::funding::{Moves, moves, sweeps};
-use super::hedge::{Book, Layout};
+use super::hedge::Book;
+use super::layout::Layout;
 use super::{Context, Decision, Strategy, carry, in_kind};
 use crate::config::RunConfig;
 

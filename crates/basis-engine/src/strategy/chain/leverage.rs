@@ -14,8 +14,9 @@ use basis_core::plan::Leg;
 use basis_core::types::{Asset, Item, Venue};
 
 use super::super::Context;
+use super::places::Places;
 use super::stake::{Token, group};
-use super::{ETH, WETH, floor_to_unit, main_account, settings};
+use super::{ETH, WETH, floor_to_unit, settings};
 
 /// A flash loan of WETH: who gives it, how much, and what is returned with the premium.
 #[derive(Clone, Copy, Debug)]
@@ -47,14 +48,14 @@ impl Loop {
     /// EXP-001 before the token has shown a rate; POS-002 out of range.
     pub(in super::super) fn read(
         context: &Context<'_>,
-        token: Token,
+        places: &Places,
     ) -> Result<Self, ComponentError> {
-        let venue = settings(context)?.lending_venue;
-        let units = |item| {
-            let holding = context.books.holding(main_account(venue), item);
+        let token = places.token;
+        let units = |at| {
+            let holding = context.books.holding_at(at);
             holding.map(|held| held.units).unwrap_or_default()
         };
-        let collateral = units(Item::Shares(token.asset));
+        let collateral = units(places.collateral);
         let collateral_ether = if collateral.is_zero() {
             Quantity::ZERO
         } else {
@@ -62,9 +63,9 @@ impl Loop {
         };
         Ok(Self {
             token,
-            venue,
+            venue: settings(context)?.lending_venue,
             collateral,
-            debt: units(Item::Debt(WETH)),
+            debt: units(places.debt),
             collateral_ether,
         })
     }

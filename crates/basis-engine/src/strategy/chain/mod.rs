@@ -5,6 +5,7 @@ pub(super) mod gas;
 pub(super) mod legs;
 pub(super) mod leverage;
 pub(super) mod neutral;
+pub(super) mod places;
 pub(super) mod rewards;
 pub(super) mod series;
 pub(super) mod stake;

@@ -19,6 +19,7 @@ use basis_core::types::{
 use super::super::{Context, Decision};
 use super::stake::{group, unwrap};
 use super::{WETH, floor_to_unit, settings};
+use crate::account::Books;
 
 /// A token that is paid out, and the pool that buys it.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +58,45 @@ const PAYER: Venue = Venue::literal("etherfi");
 /// Where the pools are.
 const MARKET: Venue = Venue::literal("uniswap");
 
+/// Where the books keep the rewards of every program: in the wallet, and to be claimed.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct RewardPlaces([(Option<usize>, Option<usize>); PROGRAMS.len()]);
+
+impl RewardPlaces {
+    /// Looks them up.
+    pub(super) fn find(books: &Books) -> Self {
+        let claimable = Account::new(PAYER, Label::literal("rewards"));
+        Self(PROGRAMS.each_ref().map(|program| {
+            let item = Item::Asset(program.asset);
+            let own = books.position_of(Account::WALLET, item);
+            (own, books.position_of(claimable, item))
+        }))
+    }
+
+    /// Whether [`Harvest::next`] has nothing to do because all rewards are dust; `false` only means that
+    /// it must look. The books round to the nearest what it rounds down, so their worth is never less.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub(in super::super) fn are_dust(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
+        let worth = |at| {
+            let holding = context.books.holding_at(at);
+            holding.map(|held| held.worth).unwrap_or_default()
+        };
+        let (mut own, mut due) = (Value::ZERO, Value::ZERO);
+        for (in_wallet, to_claim) in self.0 {
+            own = own.max(worth(in_wallet));
+            due = due.add(worth(to_claim))?;
+        }
+        if own.is_zero() && due.is_zero() {
+            return Ok(true);
+        }
+        Ok(own.max(due) <= dust(context)?)
+    }
+}
+
 /// The sale of rewards, from step to step.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in super::super) struct Harvest {
     sales: [Sales; PROGRAMS.len()],
     /// What has been asked for and not ended: the program, what is sold, when, and whether all of it.

@@ -7,15 +7,17 @@ use basis_core::error::ComponentError;
 use basis_core::fixed18;
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
-use basis_core::types::{Account, Item};
+use basis_core::types::Item;
 
-use super::super::leverage::{Loop, leftover};
+use super::super::leverage::Loop;
+use super::super::places::Places;
 use super::super::stake::Token;
 use super::super::{ETH, settings};
 use super::Stake;
-use crate::config::RebalanceTo;
+use crate::config::{RebalanceTo, RunConfig};
 use crate::strategy::Context;
-use crate::strategy::hedge::{Book, Layout, rules_of};
+use crate::strategy::hedge::{Book, rules_of};
+use crate::strategy::layout::Layout;
 
 /// Widest distance from a target that counts as there.
 const NEAR_MAX: Rate = Rate::literal("0.01");
@@ -34,6 +36,51 @@ const BUY_BUFFER: Rate = Rate::literal("0.002");
 pub(super) enum Margin {
     Held,
     Planned,
+}
+
+/// What the book should come to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    /// The stake, ETH.
+    pub(super) stake: Quantity,
+    /// The long: the stake and the gas reserve.
+    pub(super) long: Quantity,
+    /// Margin of all shorts together.
+    pub(super) margin: Value,
+}
+
+impl Target {
+    /// With C = equity × (1 − reserve): the stake is its share of C, the gas reserve stands beside it,
+    /// and what is left of C is the margin of the shorts. `None` without equity or price.
+    ///
+    /// # Errors
+    /// STRAT-001 in a mode without the keys of the chain; POS-002 out of range.
+    pub(super) fn of(context: &Context<'_>, price: Price) -> Result<Option<Self>, ComponentError> {
+        let (config, chain) = (context.config, settings(context)?);
+        let equity = context.books.equity().sub(context.pending_withdrawal)?;
+        if !equity.is_positive() || !price.is_positive() {
+            return Ok(None);
+        }
+        let capital = equity.sub(equity.at_rate(config.reserve_ratio, Rounding::Ceil)?)?;
+        let stake = capital.at_rate(chain.stake_allocation, Rounding::Floor)?;
+        let stake = stake.per(price, Rounding::Floor)?;
+        let long = stake.add(chain.gas_reserve)?;
+        let margin = capital.sub(long.notional(price, Rounding::Floor)?)?;
+        Ok(Some(Self {
+            stake,
+            long,
+            margin: margin.max(Value::ZERO),
+        }))
+    }
+}
+
+/// The leverage of the venues that is counted on when margin leaves.
+///
+/// # Errors
+/// POS-002 out of range.
+pub(super) fn counted_leverage(config: &RunConfig) -> Result<Rate, ComponentError> {
+    let venues = config.hedge_leverage.mul_int(2)?.max(LEVERAGE_LEAST);
+    Ok(Rate::new(venues.mul(BOUND_KEPT, Rounding::Floor)?))
 }
 
 /// The whole book.
@@ -82,16 +129,15 @@ impl<'a> Standing<'a> {
     pub(super) fn read(
         context: &Context<'_>,
         layout: &'a Layout,
-        (stake, token): (Stake, Token),
+        (stake, places): (Stake, &Places),
     ) -> Result<Self, ComponentError> {
-        let books = context.books;
-        let wallet = |asset| books.quantity(Account::WALLET, Item::Asset(asset));
+        let (books, token) = (context.books, places.token);
         let mut hedge = Book::read(context, layout)?;
-        let mut levered = Loop::read(context, token)?;
+        let mut levered = Loop::read(context, places)?;
         if stake == Stake::Plain {
             levered.debt = Quantity::ZERO;
         }
-        let tokens = wallet(token.asset);
+        let tokens = books.quantity_at(places.tokens);
         let held = if tokens.is_zero() {
             Quantity::ZERO
         } else {
@@ -106,10 +152,10 @@ impl<'a> Standing<'a> {
             short: hedge.short()?,
             price: hedge.spot_price,
             staked: held.add(levered.equity()?)?,
-            queued: token.queued(context)?,
-            wrapped: leftover(context),
-            ether: wallet(ETH),
-            in_flight: books.quantity(Account::IN_FLIGHT, Item::Asset(ETH)),
+            queued: places.queued(books)?,
+            wrapped: books.quantity_at(places.wrapped),
+            ether: books.quantity_at(places.ether),
+            in_flight: books.quantity_at(places.in_flight),
             gas_reserve: chain.gas_reserve,
             long_target: Quantity::ZERO,
             stake_target: Quantity::ZERO,
@@ -125,26 +171,19 @@ impl<'a> Standing<'a> {
         Ok(standing)
     }
 
-    /// With C = equity × (1 − reserve): the stake is its share of C, the gas reserve stands beside it,
-    /// and what is left of C is the margin of the shorts.
+    /// What of the equity is stake and what margin; the margin spread as the hedge's own sizing has it.
     fn size(&mut self, context: &Context<'_>) -> Result<(), ComponentError> {
-        let config = context.config;
-        let equity = context.books.equity().sub(context.pending_withdrawal)?;
-        if !equity.is_positive() || !self.price.is_positive() {
+        let Some(target) = Target::of(context, self.price)? else {
             return Ok(());
-        }
-        let capital = equity.sub(equity.at_rate(config.reserve_ratio, Rounding::Ceil)?)?;
-        let stake = capital.at_rate(settings(context)?.stake_allocation, Rounding::Floor)?;
-        self.stake_target = stake.per(self.price, Rounding::Floor)?;
-        self.long_target = self.stake_target.add(self.gas_reserve)?;
-        let margin = capital.sub(self.worth(self.long_target)?)?.max(Value::ZERO);
+        };
+        let margin = target.margin;
+        (self.stake_target, self.long_target) = (target.stake, target.long);
         let shares = self.hedge.hedges.iter();
         let whole = shares
             .map(|hedge| hedge.margin_target)
             .try_fold(Value::ZERO, Value::add)?;
         let price = self.price;
-        let venues = config.hedge_leverage.mul_int(2)?.max(LEVERAGE_LEAST);
-        let venues = Rate::new(venues.mul(BOUND_KEPT, Rounding::Floor)?);
+        let venues = counted_leverage(context.config)?;
         if whole.is_positive() {
             for hedge in &mut self.hedge.hedges {
                 let part = margin.get().mul_div(

@@ -5,10 +5,11 @@ use basis_core::num::{Fixed18, Rounding};
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Venue};
 
+use super::super::ETH;
 use super::super::series::{GAS, leverage, rewards, staking};
 use super::super::stake::{GROUPS, token};
+use super::Stake;
 use super::route::{MARKET, POOL_SERIES};
-use super::{ETH, Stake};
 use crate::chain_config::ChainConfig;
 use crate::config::RunConfig;
 use crate::strategy::eth_staking_only::token_of;

@@ -18,6 +18,7 @@
 mod book;
 pub(in super::super) mod check;
 mod reduce;
+mod rest;
 mod route;
 mod steps;
 
@@ -27,11 +28,12 @@ use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Span, Timestamp, Venue};
 
 use self::book::Standing;
+use super::leverage::Loop;
+use super::places::Places;
 use super::rewards::Harvest;
-use super::stake::{Token, token};
-use super::{ETH, settings};
+use super::settings;
 use crate::strategy::funding::{Moves, sweeps};
-use crate::strategy::hedge::Layout;
+use crate::strategy::layout::Layout;
 use crate::strategy::{Context, Decision, Strategy};
 
 /// How long the stake is left alone after so many refusals in a row: then it is not the size that is
@@ -64,7 +66,7 @@ enum Underway {
     Gas,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in super::super) struct MarketNeutral {
     stake: Stake,
     phase: Phase,
@@ -86,9 +88,9 @@ pub(in super::super) struct MarketNeutral {
     tried: Quantity,
     /// The stake when risk last asked to leave.
     left_at: Option<Quantity>,
-    /// Boxed: it is taken out and put back at every step.
+    /// Boxed: these are taken out and put back at every step.
     layout: Option<Box<Layout>>,
-    token: Option<Token>,
+    places: Option<Box<Places>>,
 }
 
 impl MarketNeutral {
@@ -110,34 +112,49 @@ impl MarketNeutral {
             tried: Quantity::ZERO,
             left_at: None,
             layout: None,
-            token: None,
+            places: None,
         }
     }
 
-    /// Reads the book and does something with it; the layout is taken out while the book borrows it.
+    /// Finds where everything is and does something with it; layout and places are taken out while that
+    /// borrows them.
+    fn with_places<T>(
+        &mut self,
+        context: &Context<'_>,
+        work: impl FnOnce(&mut Self, &Layout, &Places) -> Result<T, ComponentError>,
+    ) -> Result<T, ComponentError> {
+        self.asked_at = context.view.now();
+        let (mut layout, mut places) = (self.layout.take(), self.places.take());
+        let found = Layout::current(&mut layout, context)
+            .and_then(|layout| Ok((layout, Places::current(&mut places, context)?)));
+        let result = found.and_then(|(layout, places)| work(self, layout, places));
+        (self.layout, self.places) = (layout, places);
+        result
+    }
+
+    /// Reads the book and does something with it.
     fn with_book<T>(
         &mut self,
         context: &Context<'_>,
         work: impl FnOnce(&mut Self, &mut Standing<'_>) -> Result<T, ComponentError>,
     ) -> Result<T, ComponentError> {
-        let token = match self.token {
-            Some(token) => token,
-            None => *self.token.insert(token(settings(context)?.lst)?),
-        };
-        self.asked_at = context.view.now();
-        let mut layout = self.layout.take();
-        let result = Layout::current(&mut layout, context).and_then(|layout| {
-            let mut book = Standing::read(context, layout, (self.stake, token))?;
-            work(self, &mut book)
-        });
-        self.layout = layout;
-        result
+        self.with_places(context, |this, layout, places| {
+            let mut book = Standing::read(context, layout, (this.stake, places))?;
+            work(this, &mut book)
+        })
     }
 }
 
 impl Strategy for MarketNeutral {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        self.with_book(context, |this, book| this.decide_with(context, book))
+        self.with_places(context, |this, layout, places| {
+            if this.rests(context, layout, places) {
+                debug_assert!(this.holds(context, layout, places));
+                return Ok(Decision::Hold);
+            }
+            let mut book = Standing::read(context, layout, (this.stake, places))?;
+            this.decide_with(context, &mut book)
+        })
     }
 
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
@@ -264,28 +281,28 @@ impl MarketNeutral {
         if idle > width && book.matters(idle)? {
             return Ok(Some(Phase::Placing("idle_ether")));
         }
-        if self.stake == Stake::Levered && self.strays(context, book)? {
+        if self.stake == Stake::Levered && strays(context, &book.levered)? {
             return Ok(Some(Phase::Placing("ltv")));
         }
         Ok(None)
     }
+}
 
-    /// Whether the loop's collateral is out of its band around what its equity carries at the target,
-    /// or the debt ratio above its bound.
-    fn strays(&self, context: &Context<'_>, book: &Standing<'_>) -> Result<bool, ComponentError> {
-        let (levered, chain) = (&book.levered, settings(context)?);
-        if levered.is_empty() {
-            return Ok(false);
-        }
-        if levered.ltv()? > chain.max_ltv {
-            return Ok(true);
-        }
-        let kept = Rate::ONE.sub(chain.target_ltv)?;
-        let wanted = levered.equity()?.div_rate(kept, Rounding::Floor)?;
-        let band = context.config.position_deviation_threshold;
-        let band = wanted.at_rate(band, Rounding::Floor)?;
-        Ok(levered.collateral_ether.sub(wanted)?.abs()? > band)
+/// Whether the loop's collateral is out of its band around what its equity carries at the target,
+/// or the debt ratio above its bound.
+fn strays(context: &Context<'_>, levered: &Loop) -> Result<bool, ComponentError> {
+    let chain = settings(context)?;
+    if levered.is_empty() {
+        return Ok(false);
     }
+    if levered.ltv()? > chain.max_ltv {
+        return Ok(true);
+    }
+    let kept = Rate::ONE.sub(chain.target_ltv)?;
+    let wanted = levered.equity()?.div_rate(kept, Rounding::Floor)?;
+    let band = context.config.position_deviation_threshold;
+    let band = wanted.at_rate(band, Rounding::Floor)?;
+    Ok(levered.collateral_ether.sub(wanted)?.abs()? > band)
 }
 
 /// A plan whose blocks stop at the first failure.

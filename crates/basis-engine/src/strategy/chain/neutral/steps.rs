@@ -9,7 +9,8 @@ use super::super::settings;
 use super::super::stake::{leg_of, unwrap};
 use super::book::{Margin, Standing};
 use super::{
-    MarketNeutral, Phase, Stake, Underway, missing, plan, send, smallest_capital, with_policy,
+    MarketNeutral, Phase, Stake, Underway, missing, plan, send, smallest_capital, strays,
+    with_policy,
 };
 use crate::strategy::funding::moves;
 use crate::strategy::{Context, Decision};
@@ -304,7 +305,7 @@ impl MarketNeutral {
         {
             return Ok(Some(decision));
         }
-        if self.stake == Stake::Levered && self.strays(context, book)? {
+        if self.stake == Stake::Levered && strays(context, &book.levered)? {
             return Self::relever(context, book);
         }
         Ok(None)
