@@ -5,6 +5,7 @@
 //! functions carry the unit. [`Fixed18`] amounts enter and leave through [`units_of`] and
 //! [`amount_of`], never through a float.
 
+use super::text::power_of_ten;
 use super::{Fixed18, MathError, Rounding};
 
 pub use ruint::Uint;
@@ -74,15 +75,14 @@ pub fn units_of(amount: Fixed18, decimals: u32, rounding: Rounding) -> Result<U2
         });
     }
     check_decimals(decimals)?;
-    let kept = if decimals < Fixed18::DECIMALS {
-        amount.round_to_decimals(decimals, rounding)?
-    } else {
-        amount
-    };
-    let mantissa = kept.mantissa().unsigned_abs();
-    let scale = scale_of(decimals);
+    let (mantissa, scale) = (amount.mantissa().unsigned_abs(), scale_of(decimals));
     if decimals < Fixed18::DECIMALS {
-        return Ok(U256::from(mantissa.checked_div(scale).unwrap_or_default()));
+        let (whole, rest) = divided(mantissa, scale);
+        let up = rounding.goes_away(false, whole & 1 == 1, rest, scale);
+        return Ok(U256::from(whole.wrapping_add(u128::from(up))));
+    }
+    if scale == 1 {
+        return Ok(U256::from(mantissa));
     }
     U256::from(mantissa)
         .checked_mul(U256::from(scale))
@@ -92,7 +92,16 @@ pub fn units_of(amount: Fixed18, decimals: u32, rounding: Rounding) -> Result<U2
 /// Ten to the difference between `decimals` (at most 36) and the 18 of an amount.
 #[inline]
 fn scale_of(decimals: u32) -> u128 {
-    10_u128.pow(Fixed18::DECIMALS.abs_diff(decimals))
+    let scale = power_of_ten(Fixed18::DECIMALS.abs_diff(decimals) as usize);
+    u128::from(scale.expect("invariant: decimals were checked"))
+}
+
+/// Quotient and remainder; `divisor` is a power of ten.
+#[inline]
+fn divided(dividend: u128, divisor: u128) -> (u128, u128) {
+    let quotient = dividend.checked_div(divisor).unwrap_or_default();
+    let rest = dividend.wrapping_sub(quotient.wrapping_mul(divisor));
+    (quotient, rest)
 }
 
 /// Returns `units` of an asset with `decimals` as an amount; digits beyond 18 decimals (only for an
@@ -129,18 +138,13 @@ pub fn amount_of(units: U256, decimals: u32, rounding: Rounding) -> Result<Fixed
 /// [`amount_of`] of units that fit 128 bits.
 fn short_amount(units: u128, decimals: u32, rounding: Rounding) -> Result<Fixed18, MathError> {
     let scale = scale_of(decimals);
-    let mantissa = if decimals <= Fixed18::DECIMALS {
+    let mantissa = if scale == 1 {
+        Some(units)
+    } else if decimals < Fixed18::DECIMALS {
         units.checked_mul(scale)
     } else {
-        let quotient = units.checked_div(scale).unwrap_or_default();
-        let remainder = units.wrapping_sub(quotient.wrapping_mul(scale));
-        let rest = scale.wrapping_sub(remainder);
-        let up = match rounding {
-            Rounding::Down | Rounding::Floor => false,
-            Rounding::Up | Rounding::Ceil => remainder != 0,
-            Rounding::HalfUp => remainder >= rest,
-            Rounding::HalfEven => remainder > rest || (remainder == rest && quotient & 1 == 1),
-        };
+        let (quotient, rest) = divided(units, scale);
+        let up = rounding.goes_away(false, quotient & 1 == 1, rest, scale);
         quotient.checked_add(u128::from(up))
     };
     let mantissa = mantissa.and_then(|mantissa| i128::try_from(mantissa).ok());
