@@ -52,10 +52,20 @@ pub(super) struct Listed {
     /// What the reported lines say our scaled units stand for.
     supplied: Quantity,
     owed: Quantity,
-    /// Indices at the last sync, rays, of the sides that held something then: a step asks for balances
-    /// many times, and an index is most of what one costs. An operation leaves the index of its
-    /// instant as it is, but for the premium of a flash loan.
-    indices: [Option<(Seconds, U256)>; 2],
+    /// Of the sides that held something at the last sync: a step asks for balances many times.
+    noted: [Option<Noted>; 2],
+}
+
+/// What a balance comes to at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Noted {
+    at: Seconds,
+    /// The index, a ray. An operation leaves that of its instant as it is, but for the premium of a flash
+    /// loan.
+    index: U256,
+    /// Our scaled units, and what they are at the index, in base units.
+    scaled: u128,
+    units: U256,
 }
 
 impl Cell {
@@ -248,7 +258,7 @@ impl Aave {
                 age: Span::ZERO,
                 supplied: Quantity::ZERO,
                 owed: Quantity::ZERO,
-                indices: [None; 2],
+                noted: [None; 2],
             });
         }
         self.set_e_modes(table)
@@ -458,17 +468,23 @@ impl Aave {
         if scaled == 0 {
             return Ok(U256::ZERO);
         }
-        let [supply, debt] = listed.indices;
+        let [supply, debt] = &listed.noted;
         let noted = match side {
             Side::Supply => supply,
             Side::Debt => debt,
         };
-        let index = match noted {
-            Some((at, index)) if at == now => index,
-            _ => self.index(listed.id, side, now)?,
+        let units = match noted {
+            Some(noted) if noted.at == now && noted.scaled == scaled => noted.units,
+            Some(noted) if noted.at == now => at_index(scaled, noted.index)?,
+            _ => at_index(scaled, self.index(listed.id, side, now)?)?,
         };
-        debug_assert_eq!(Ok(index), self.index(listed.id, side, now).map_err(drop));
-        ray_mul(U256::from(scaled), index).map_err(refused)
+        debug_assert_eq!(
+            Ok(units),
+            self.index(listed.id, side, now)
+                .and_then(|index| at_index(scaled, index))
+                .map_err(drop)
+        );
+        Ok(units)
     }
 
     fn scaled_units(&self, id: ReserveId, side: Side) -> Result<u128, Refusal> {
@@ -493,14 +509,21 @@ impl Aave {
             return Ok(());
         };
         let id = listed.id;
-        let mut indices = [None; 2];
-        for (noted, side) in indices.iter_mut().zip([Side::Supply, Side::Debt]) {
-            if self.scaled_units(id, side)? != 0 {
-                *noted = Some((now, self.index(id, side, now)?));
+        let mut both = [None; 2];
+        for (noted, side) in both.iter_mut().zip([Side::Supply, Side::Debt]) {
+            let scaled = self.scaled_units(id, side)?;
+            if scaled != 0 {
+                let index = self.index(id, side, now)?;
+                *noted = Some(Noted {
+                    at: now,
+                    index,
+                    scaled,
+                    units: at_index(scaled, index)?,
+                });
             }
         }
         if let Some(listed) = self.listed_mut(at) {
-            listed.indices = indices;
+            listed.noted = both;
         }
         Ok(())
     }
@@ -578,6 +601,11 @@ impl Side {
             Self::Debt => EntryKind::BorrowCost,
         }
     }
+}
+
+/// What scaled units stand for at an index.
+fn at_index(scaled: u128, index: U256) -> Result<U256, Refusal> {
+    ray_mul(U256::from(scaled), index).map_err(refused)
 }
 
 fn missing(at: usize) -> Refusal {

@@ -62,41 +62,52 @@ impl Aave {
                 continue;
             }
             let state = self.market.reserve(listed.id).map_err(refused)?.state();
-            let rate = match side {
-                Side::Supply => state.rates.liquidity_rate_ray,
-                Side::Debt => state.rates.variable_borrow_rate_ray,
-            };
-            average.take((units, state.price_base, listed.unit, U256::from(rate)))?;
+            average.take(Weighed {
+                units,
+                price: &state.price_base,
+                unit: &listed.unit,
+                rate_ray: match side {
+                    Side::Supply => state.rates.liquidity_rate_ray,
+                    Side::Debt => state.rates.variable_borrow_rate_ray,
+                },
+            })?;
         }
         let ray = average.finish()?;
         Ok(Rate::new(amount_of(ray, RAY_DECIMALS, Rounding::Down)?))
     }
 }
 
-/// Units of a holding, its price, one whole token, and its rate.
-type Weighed = (U256, U256, U256, U256);
+/// A holding in an average: base units, the price of a whole token, which is so many units, and the rate.
+#[derive(Clone, Copy, Debug)]
+struct Weighed<'a> {
+    units: U256,
+    price: &'a U256,
+    unit: &'a U256,
+    rate_ray: u128,
+}
 
 /// An average of rates by worth.
 #[derive(Clone, Copy, Debug, Default)]
-struct Average {
+struct Average<'a> {
     /// The last holding, not yet in the sums: mostly there is but one, and its rate is the average.
-    last: Option<Weighed>,
+    last: Option<Weighed<'a>>,
     whole: U256,
     weighted: U256,
 }
 
-impl Average {
-    fn take(&mut self, holding: Weighed) -> Result<(), Refusal> {
+impl<'a> Average<'a> {
+    fn take(&mut self, holding: Weighed<'a>) -> Result<(), Refusal> {
         if let Some(before) = self.last.replace(holding) {
             self.add(before)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, (units, price, unit, rate): Weighed) -> Result<(), Refusal> {
-        let worth = mul_div_floor(units, price, unit)?;
+    fn add(&mut self, holding: Weighed<'_>) -> Result<(), Refusal> {
+        let worth = mul_div_floor(holding.units, *holding.price, *holding.unit)?;
+        let weighted = worth.saturating_mul(U256::from(holding.rate_ray));
         self.whole = self.whole.saturating_add(worth);
-        self.weighted = self.weighted.saturating_add(worth.saturating_mul(rate));
+        self.weighted = self.weighted.saturating_add(weighted);
         Ok(())
     }
 
@@ -105,9 +116,8 @@ impl Average {
         let Some(last) = self.last else {
             return Ok(U256::ZERO);
         };
-        let (units, price, unit, rate) = last;
-        if self.whole.is_zero() && units.saturating_mul(price) >= unit {
-            return Ok(rate);
+        if self.whole.is_zero() && last.units.saturating_mul(*last.price) >= *last.unit {
+            return Ok(U256::from(last.rate_ray));
         }
         self.add(last)?;
         Ok(self.weighted.checked_div(self.whole).unwrap_or_default())
