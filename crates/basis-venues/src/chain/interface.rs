@@ -55,6 +55,8 @@ pub(crate) struct OnChainInterface {
 #[derive(Clone, Debug)]
 struct World {
     chain: SimulatedChain,
+    /// Of the venue's protocol among those of the chain; none for a venue without.
+    place: Option<usize>,
     data: Arc<dyn DataProvider>,
 }
 
@@ -143,10 +145,9 @@ impl ExecutionInterface for OnChainInterface {
         ) else {
             return;
         };
-        if let Some(protocol) = &self.protocol {
-            chain.state().install(protocol.snapshot());
-        }
-        self.world = Some(World { chain, data });
+        let protocol = self.protocol.as_ref();
+        let place = protocol.map(|protocol| chain.state().install(protocol.snapshot()));
+        self.world = Some(World { chain, place, data });
     }
 
     async fn execute_instruction(
@@ -181,7 +182,8 @@ impl ExecutionInterface for OnChainInterface {
 
     fn next_event_at(&self) -> Option<Timestamp> {
         let world = self.world.as_ref()?;
-        world.chain.state().next_event_at(self.driver.venue)
+        let venue = self.driver.venue;
+        world.chain.state().next_event_at(venue, world.place?)
     }
 
     async fn positions(&mut self, _view: &MarketView) -> Result<Vec<Position>, VenueError> {

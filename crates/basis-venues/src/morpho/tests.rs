@@ -130,7 +130,8 @@ fn interest_accrues_by_the_curve_and_a_whole_life_returns_to_nothing() {
         .unwrap();
     assert_eq!(desk.positions(), []);
     assert_eq!(desk.lending(MORPHO), []);
-    assert_eq!(desk.state.next_event_at(MORPHO), None);
+    let morpho = desk.state.protocol(MORPHO).unwrap();
+    assert_eq!(morpho.next_event_at(), None);
 }
 
 #[test]

@@ -299,6 +299,9 @@ impl Pool {
         positions: &mut Vec<Position>,
     ) -> Result<(), Refusal> {
         let stakes = self.stakes()?;
+        if stakes.is_empty() {
+            return Ok(());
+        }
         let account = self.account(dex);
         let mut owed = vec![Quantity::ZERO; self.assets.len()];
         for stake in &stakes {
@@ -309,10 +312,8 @@ impl Pool {
                 *sum = sum.add(*owed)?;
             }
         }
-        if !stakes.is_empty() {
-            for (asset, owed) in self.assets.iter().zip(owed) {
-                positions.push(Position::new(account, Item::Asset(*asset), owed));
-            }
+        for (asset, owed) in self.assets.iter().zip(owed) {
+            positions.push(Position::new(account, Item::Asset(*asset), owed));
         }
         Ok(())
     }

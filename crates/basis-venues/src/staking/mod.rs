@@ -276,6 +276,25 @@ impl<P: StakingPool> Protocol for Staking<P> {
         Ok(())
     }
 
+    /// Tickets pay ether; what else is ours here are rewards. The wrapped token, which is asked for after
+    /// every transaction, is never here.
+    fn holding_of(&self, asset: Asset) -> Result<Quantity, Refusal> {
+        let mut held = Quantity::ZERO;
+        if asset == ETH {
+            for ticket in &self.tickets {
+                held = held.add(quantity(ticket.booked)?)?;
+            }
+        }
+        if let Some(rewards) = &self.rewards {
+            for (program, claimable) in rewards.programs.iter().zip(&rewards.claimable) {
+                if program.asset == asset {
+                    held = held.add(*claimable)?;
+                }
+            }
+        }
+        Ok(held)
+    }
+
     fn accepts(&self, operation: &Operation) -> bool {
         let (rebasing, wrapped) = (P::NAMES.rebasing, P::NAMES.wrapped);
         let ours = |asset: Asset| asset == rebasing || asset == wrapped;

@@ -120,7 +120,8 @@ fn a_whole_life_returns_to_nothing_in_both_versions() {
                 .is_positive()
         );
         assert_eq!(desk.lending(AAVE), []);
-        assert_eq!(desk.state.next_event_at(AAVE), None);
+        let aave = desk.state.protocol(AAVE).unwrap();
+        assert_eq!(aave.next_event_at(), None);
     }
 }
 

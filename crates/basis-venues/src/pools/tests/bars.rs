@@ -311,7 +311,8 @@ fn the_assumptions_name_every_pool_its_series_and_model() {
          recorded state: fee 400 of a million, the impact of 5000 WETH on each side; own swaps move the \
          price until the next of the readings"
     );
-    assert_eq!(desk.chain.state().next_event_at(UNISWAP), None);
+    let state = desk.chain.state();
+    assert_eq!(state.protocol(UNISWAP).unwrap().next_event_at(), None);
 }
 
 proptest! {
