@@ -180,6 +180,7 @@ impl MarketView {
 
     /// Underlying units that a unit stands for: the rate of a rate, 1 for everything else. `None` while
     /// the series has shown nothing.
+    #[inline]
     #[must_use]
     pub fn rate_of(&self, mark: Mark) -> Option<Fixed18> {
         match mark {
@@ -199,6 +200,7 @@ impl MarketView {
     ///
     /// # Errors
     /// [`MathError`] when the product leaves the range.
+    #[inline]
     pub fn dollars(&self, mark: Mark) -> Result<Option<Price>, MathError> {
         let shown = |slot| {
             let quote = self.quote(slot);

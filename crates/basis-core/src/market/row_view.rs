@@ -113,12 +113,14 @@ impl<T: SeriesRow> RowCursor<T> {
     }
 
     /// The row `back` rows before the newest known one.
+    #[inline]
     fn row(&self, back: usize) -> Option<(&T, Timestamp)> {
         let row = self.known.checked_sub(back + 1)?;
         Some((self.series.rows().get(row)?, *self.series.at().get(row)?))
     }
 
     /// Whether a row known at `known_at` is fresh at `now`; one that happens at a date is for good.
+    #[inline]
     fn is_fresh(&self, known_at: Timestamp, now: Timestamp, slack: Span) -> bool {
         let interval = self.series.interval();
         interval.is_none_or(|interval| now < known_at.plus(interval).plus(slack))
@@ -236,6 +238,7 @@ impl MarketView {
     ///
     /// # Panics
     /// When the slot belongs to another view.
+    #[inline]
     #[must_use]
     pub fn newest<T: SeriesRow>(&self, slot: RowSlot<T>) -> Option<Known<'_, T>> {
         let (now, slack) = (self.now(), self.policy().slack());
@@ -316,6 +319,7 @@ impl MarketView {
     ///
     /// # Panics
     /// When the slot belongs to another view.
+    #[inline]
     #[must_use]
     pub fn point(&self, slot: PointSlot) -> Option<PointQuote> {
         self.newest(slot).map(|known| PointQuote {

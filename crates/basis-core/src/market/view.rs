@@ -373,6 +373,7 @@ impl MarketView {
     }
 
     /// The view's instant.
+    #[inline]
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -388,6 +389,7 @@ impl MarketView {
     ///
     /// # Panics
     /// When the slot belongs to another view.
+    #[inline]
     #[must_use]
     pub fn quote(&self, slot: SlotId) -> &Quote {
         &self
