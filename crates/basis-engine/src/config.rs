@@ -209,7 +209,10 @@ impl RunConfig {
     /// Whether capital comes and goes in the underlying itself: then amounts are in it too.
     #[must_use]
     pub fn is_in_kind(&self) -> bool {
-        self.share_class == self.underlying()
+        match self.base() {
+            Some(base) => base == self.share_class.as_str(),
+            None => self.share_class == self.asset,
+        }
     }
 
     /// The sentences of the shocks, in order; none in a run without.
@@ -220,12 +223,16 @@ impl RunConfig {
     /// What the reference price prices: the unit that deltas are counted in.
     #[must_use]
     pub fn underlying(&self) -> Asset {
-        let symbol = self.reference_price.symbol;
-        let base = ["USDT", "USDC"]
-            .iter()
-            .find_map(|quote| symbol.as_str().strip_suffix(quote))
-            .and_then(|base| Asset::new(base).ok());
+        let base = self.base().and_then(|base| Asset::new(base).ok());
         base.unwrap_or(self.asset)
+    }
+
+    /// What the symbol of the reference price leaves without its quote.
+    fn base(&self) -> Option<&str> {
+        let symbol = self.reference_price.symbol.as_str();
+        let mut quotes = ["USDT", "USDC"].iter();
+        let base = quotes.find_map(|quote| symbol.strip_suffix(quote));
+        base.filter(|base| !base.is_empty())
     }
 
     /// The symbol of the underlying against the share class's quote asset.

@@ -410,7 +410,7 @@ impl Engine {
             building: self.strategy.is_building(self.due_flows),
             owed: Quantity::ZERO,
         };
-        if self.config.is_in_kind() {
+        if self.share.is_some() {
             let owed = setup::pending_withdrawal(&self.config, &self.transit, at)?;
             passing.owed = Quantity::new(owed.get());
         }
@@ -429,7 +429,7 @@ impl Engine {
                 continue;
             }
             let venue = slot.venue;
-            let happened = executor::run(
+            let mut happened = executor::run(
                 self.tight.executor.as_mut(),
                 slot.interface.advance(&self.view),
             )
@@ -438,7 +438,7 @@ impl Engine {
                 continue;
             }
             touch(&mut touched, venue);
-            for event in happened {
+            for event in &mut happened {
                 for entry in &event.entries {
                     touch(&mut touched, entry.account.venue);
                 }

@@ -52,12 +52,11 @@ impl ShareClass {
             None => (Value::ZERO, Value::ZERO),
         };
         let mut buckets = Attribution::default();
-        for (to, (_, value)) in buckets
-            .buckets_mut()
-            .into_iter()
-            .zip(end.attribution.rows())
-        {
-            *to = class(value)?;
+        let values = end.attribution.values();
+        for (to, value) in buckets.buckets_mut().into_iter().zip(values) {
+            if !value.is_zero() {
+                *to = class(value)?;
+            }
         }
         buckets.residual = equity
             .sub(opening)?

@@ -53,11 +53,8 @@ impl Attribution {
     /// # Errors
     /// [`MathError`] out of range.
     pub fn total(&self) -> Result<Value, MathError> {
-        let buckets = self.rows();
-        let named = buckets.iter().take(buckets.len() - 1);
-        named
-            .map(|(_, value)| *value)
-            .try_fold(Value::ZERO, Value::add)
+        let [named @ .., _residual] = self.values();
+        named.into_iter().try_fold(Value::ZERO, Value::add)
     }
 
     /// Adds another step's buckets to these.
@@ -65,12 +62,32 @@ impl Attribution {
     /// # Errors
     /// [`MathError`] out of range.
     pub fn accumulate(&mut self, other: &Self) -> Result<(), MathError> {
-        for (bucket, value) in self.buckets_mut().into_iter().zip(other.rows()) {
-            if !value.1.is_zero() {
-                *bucket = bucket.add(value.1)?;
+        for (bucket, value) in self.buckets_mut().into_iter().zip(other.values()) {
+            if !value.is_zero() {
+                *bucket = bucket.add(value)?;
             }
         }
         Ok(())
+    }
+
+    /// The values of [`Attribution::rows`].
+    pub(crate) const fn values(&self) -> [Value; 14] {
+        [
+            self.price,
+            self.basis,
+            self.funding,
+            self.interest,
+            self.borrow_cost,
+            self.staking_yield,
+            self.rewards,
+            self.liquidity_fees,
+            self.slippage,
+            self.fees,
+            self.gas,
+            self.transfer_cost,
+            self.liquidation,
+            self.residual,
+        ]
     }
 
     pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 14] {

@@ -428,6 +428,10 @@ impl Books {
         let mut delta_at_open = Quantity::ZERO;
         let mut net_delta = Quantity::ZERO;
         for holding in &mut self.holdings {
+            if holding.units.is_zero() && holding.opening.units.is_zero() {
+                // Nothing at either end of the step: no mark of an empty opening is ever read.
+                continue;
+            }
             let (slot, rated) = match holding.mark {
                 Mark::Par => continue,
                 Mark::Series(slot) => (slot, None),
@@ -519,23 +523,15 @@ impl Books {
 
     /// Holdings of the accounts of `venue` that are not zero.
     pub fn positions_of(&self, venue: Venue) -> impl Iterator<Item = Position> + '_ {
-        self.positions()
-            .filter(move |position| position.account.venue == venue)
+        self.holdings
+            .iter()
+            .filter(move |holding| holding.account.venue == venue)
+            .filter_map(Holding::position)
     }
 
     /// Every holding that is not zero.
     pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
-        self.holdings
-            .iter()
-            .filter(|holding| !holding.quantity.is_zero() || !holding.units.is_zero())
-            .map(|holding| {
-                Position::scaled(
-                    holding.account,
-                    holding.item,
-                    holding.quantity,
-                    holding.units,
-                )
-            })
+        self.holdings.iter().filter_map(Holding::position)
     }
 
     /// Equity at the last valuation, USD.
@@ -584,6 +580,15 @@ impl Holding {
     #[inline]
     pub fn signed_units(&self) -> Result<Quantity, MathError> {
         signed(self.item, self.units)
+    }
+
+    /// The holding as a venue reports it; `None` when it is zero.
+    fn position(&self) -> Option<Position> {
+        if self.quantity.is_zero() && self.units.is_zero() {
+            return None;
+        }
+        let (account, item) = (self.account, self.item);
+        Some(Position::scaled(account, item, self.quantity, self.units))
     }
 
     /// How it is valued.

@@ -9,7 +9,8 @@ use super::Engine;
 use crate::result::UnbookedFunding;
 
 impl Engine {
-    pub(super) fn take_event(&mut self, mut event: VenueEvent) -> Result<(), ComponentError> {
+    /// Posts the lines of `event`, which it takes out, and tells the rest.
+    pub(super) fn take_event(&mut self, event: &mut VenueEvent) -> Result<(), ComponentError> {
         for entry in event.entries.drain(..) {
             self.books.post(&self.view, entry)?;
         }
@@ -40,7 +41,7 @@ impl Engine {
                 });
             }
             VenueEventKind::LateFill { instruction, fill } => {
-                self.tight.keep_late_fill(&event, *instruction, fill);
+                self.tight.keep_late_fill(event, *instruction, fill);
             }
             _ => {}
         }
