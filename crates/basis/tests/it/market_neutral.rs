@@ -14,7 +14,7 @@ use std::sync::Arc;
 use basis::assembly;
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
-use basis::core::error::ComponentError;
+use basis::core::error::{Code, ComponentError};
 use basis::core::event::EventData;
 use basis::core::ledger::EntryKind;
 use basis::core::market::MarketData;
@@ -24,6 +24,7 @@ use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::data::{LoadRequest, load};
 use basis::engine::RunResult;
 use basis::venues::registry::Registry;
+use proptest::prelude::*;
 
 const LEVERED: &str = "usdt_market_neutral";
 const PLAIN: &str = "usdt_market_neutral_no_leverage";
@@ -47,11 +48,15 @@ fn setup(mode: &str, sets: &[&str]) -> Result<assembly::Setup, ComponentError> {
 }
 
 fn try_run(mode: &str, sets: &[&str]) -> Result<RunResult, ComponentError> {
+    try_run_over(BARS, mode, sets)
+}
+
+fn try_run_over(bars: usize, mode: &str, sets: &[&str]) -> Result<RunResult, ComponentError> {
     let data = Arc::new(synthetic(&SyntheticSpec {
-        bars: BARS,
+        bars,
         ..SyntheticSpec::default()
     }));
-    let to = start().plus(Span::from_hours(i64::try_from(BARS).unwrap()));
+    let to = start().plus(Span::from_hours(i64::try_from(bars).unwrap()));
     let setup = setup(mode, sets)?.with_range(start(), to);
     assembly::run_backtest(&data, &setup, &Registry::builtin(), &mut |_| {})
 }
@@ -331,6 +336,45 @@ fn jumps_and_outages_liquidate_nothing_and_leave_the_book_hedged() {
                     .iter()
                     .any(|paused| at >= *paused && at <= paused.plus(day))
             });
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A debug build asks the whole book at every step at which the quick look found nothing to do.
+    #[test]
+    fn prop_the_quick_look_agrees_with_the_whole_book(
+        levered: bool,
+        capital in 10_000..3_000_000_i64,
+        (reserve, staked) in (0..30_u32, 20..50_u32),
+        (band, margin_band, tolerance) in (1..40_u32, 1..80_u32, 1..20_u32),
+        (leverage, minutes, dust) in (10..25_u32, 0..3_000_u32, 1..300_u32),
+        (jump, hour) in (-35..60_i32, 100..500_i64),
+    ) {
+        prop_assume!(cfg!(debug_assertions));
+        let mode = if levered { LEVERED } else { PLAIN };
+        let at = start().plus(Span::from_hours(hour));
+        let sets = [
+            format!("initial_capital={capital}"),
+            format!("reserve_ratio=0.{reserve:02}"),
+            format!("stake_allocation_eth=0.{staked:02}"),
+            format!("position_deviation_threshold=0.{band:02}"),
+            format!("margin_deviation_threshold=0.{margin_band:02}"),
+            format!("delta_tolerance=0.{tolerance:03}"),
+            format!("hedge_leverage={}.{}", leverage / 10, leverage % 10),
+            format!("rebalance_min_interval_minutes={minutes}"),
+            format!("dust_threshold={dust}"),
+            format!("shocks=['ETH {jump:+}% at {at} over 5h']"),
+        ];
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        match try_run_over(24 * 25, mode, &sets) {
+            Ok(result) => assert_explained(&result),
+            Err(e) => prop_assert!(
+                matches!(e.code, Code::CapitalTooSmall | Code::StrategyInfeasible),
+                "{e}"
+            ),
         }
     }
 }
