@@ -2,11 +2,24 @@
 
 `three_pool` is StableSwap3Pool.vy, `base` SwapTemplateBase.vy, `stableswap_ng` CurveStableSwapNG.vy 7.0.0.
 Balances are those of the liquidity: what is the admin's lies beside them. Every division rounds down.
+No contract moves a pool to a price: `move_to` is the search of docs/simulated-chain.md.
 """
+
+from copy import deepcopy
 
 FEE_UNIT = 10**10
 PRECISION = 10**18
 A_PRECISION = {"three_pool": 1, "base": 100, "stableswap_ng": 100}
+# How many times as much of one coin as of the other the outside trader leaves.
+IMBALANCE = 100
+
+
+class TooLittle(Exception):
+    """An input that is too little to be exchanged."""
+
+
+class OutOfReach(Exception):
+    """A price to which no exchange brings a pool."""
 
 
 class Pool:
@@ -74,6 +87,8 @@ class Pool:
         after = xp[:i] + [x] + xp[i + 1:]
         y = self.balance_for(j, after, self.invariant(self.balances))
         out = xp[j] - y - 1
+        if out < 0:
+            raise TooLittle
         fee = out * self.fee_at((xp[i] + x) // 2, (xp[j] + y) // 2, self.fee) // FEE_UNIT
         admin = fee * self.admin_fee // FEE_UNIT
         paid, kept, admin = (part * PRECISION // self.rates[j] for part in (out - fee, fee, admin))
@@ -81,6 +96,29 @@ class Pool:
         self.balances[j] -= paid + admin
         self.admin[j] += admin
         return paid, kept, admin
+
+    def price(self):
+        """get_p(0): coin 0 for a unit of coin 1 at the margin, both in common units; 18 decimals."""
+        xp, n = self.scaled(self.balances), self.n
+        d = self.invariant(self.balances)
+        product = d // n**n
+        for x in xp:
+            product = product * d // x
+        weighted = self.amp * n * xp[0] // self.precision
+        return PRECISION * (weighted + product * xp[0] // xp[1]) // (weighted + product)
+
+    def move_to(self, target):
+        """Exchanges what brings a pool of two coins to a price: the coin taken and what `exchange` says,
+        nothing where it stands there."""
+        start = self.price()
+        if start == target:
+            return None
+        i, j = (1, 0) if start > target else (0, 1)
+        given = Search(self, i, j, target, start).amount()
+        try:
+            return (j, *self.exchange(i, j, given)) if given else None
+        except TooLittle:
+            return None
 
     def rebalance(self, balances, before, after):
         """Takes the fees of a change to `balances`, whose invariants are given; returns the one with them."""
@@ -144,3 +182,67 @@ class Pool:
         if self.template == "stableswap_ng":
             self.admin = [0] * self.n
         return paid
+
+
+class Search:
+    """For the amount of coin `i` that brings the price to `target`, between one that falls short of it and
+    one that is too much."""
+
+    def __init__(self, pool, i, j, target, start):
+        self.pool, self.ends, self.target = pool, (i, j), target
+        self.short = (0, start)
+        self.long = (max(pool.balances[i] >> 10, 1), None)
+
+    def amount(self):
+        met = self.bracket()
+        return self.narrow() if met is None else met
+
+    def try_out(self, amount):
+        """How an amount ends, `met`, `short`, `crossed` or `beyond`, and the price it leads to."""
+        (i, j), after = self.ends, deepcopy(self.pool)
+        try:
+            after.exchange(i, j, amount)
+            price = after.price()
+        except TooLittle:
+            return "short", self.short[1]
+        except (ValueError, ZeroDivisionError):
+            return "beyond", None
+        if price == self.target:
+            return "met", price
+        # Giving coin 1 makes the price fall.
+        if (price < self.target) == (i == 1):
+            return "crossed", price
+        xp = after.scaled(after.balances)
+        return ("short", price) if xp[i] <= IMBALANCE * xp[j] else ("beyond", None)
+
+    def bracket(self):
+        """Doubles a thousandth of the balance until it is too much."""
+        while True:
+            amount = self.long[0]
+            how, price = self.try_out(amount)
+            if how == "met":
+                return amount
+            if how != "short":
+                self.long = amount, price
+                return None
+            self.short, self.long = (amount, price), (2 * amount, None)
+
+    def narrow(self):
+        """Where a straight line between both prices meets the one sought; each fourth time the middle."""
+        tried = 0
+        while (width := self.long[0] - self.short[0]) > 1:
+            tried += 1
+            part, (_, near), (_, far) = width // 2, self.short, self.long
+            if far is not None and tried % 4:
+                part = min(max(width * abs(near - self.target) // abs(near - far), 1), width - 1)
+            amount = self.short[0] + part
+            how, price = self.try_out(amount)
+            if how == "met":
+                return amount
+            if how == "short":
+                self.short = amount, price
+            else:
+                self.long = amount, price
+        if self.long[1] is None:
+            raise OutOfReach
+        return self.short[0]

@@ -48,7 +48,7 @@ class Ranges:
     """A pool of Uniswap V3, and our positions in it by their ticks."""
 
     KEYS = {"tick_spacing", "price", "sqrt_price_x96", "ranges", "follows"}
-    venue = "uniswap"
+    venue, sources = "uniswap", ()
 
     def __init__(self, name, own, decimals):
         known_keys(name, own, self.KEYS)
@@ -64,7 +64,7 @@ class Ranges:
         """Nothing outside but the series it follows matters to it."""
 
     def move_to(self, value):
-        """One trader moves it to a price, token1 per token0, and pays for that."""
+        """One trader moves it to a price, token1 per token0, and pays for that; his fees are to collect."""
         target = uniswap_v3.price_of(value, self.decimals)
         if target != self.pool.price:
             self.pool.swap(target < self.pool.price, 2**200, target)
@@ -112,12 +112,13 @@ class Ranges:
 class Stable:
     """A StableSwap pool of Curve, and our pool tokens."""
 
-    KEYS = {"template", "a", "balances", "rates", "admin_fee", "offpeg_fee_multiplier", "lp_supply"}
-    venue, follows = "curve", None
+    KEYS = {"template", "a", "balances", "rates", "admin_fee", "offpeg_fee_multiplier", "lp_supply", "follows"}
+    venue = "curve"
 
     def __init__(self, name, own, decimals):
         known_keys(name, own, self.KEYS)
         self.decimals, self.own_size, self.ours = decimals, own.get("own_size", True), 0
+        self.follows, self.followed = own.get("follows"), None
         self.sources = own.get("rates") or [1] * len(decimals)
         self.supply = own.get("lp_supply")
         template, offpeg = own.get("template", "stableswap_ng"), int(own.get("offpeg_fee_multiplier", 0))
@@ -134,6 +135,16 @@ class Stable:
             supply = self.supply
             self.pool.supply = self.pool.invariant(self.pool.balances) if supply is None else units_of(supply, 18)
 
+    def move_to(self, value):
+        """One trader moves it to a price, coin 1 per coin 0, and pays the fee: what of that is in the units of
+        our tokens."""
+        first, other = (rate // 10 ** (18 - places) for rate, places in zip(self.pool.rates, self.decimals))
+        moved = self.pool.move_to(first * 10**36 // (other * units_of(value, 18)))
+        return self.earned(moved[0], *moved[2:]) if moved else None
+
+    def earned(self, coin, fee, admin):
+        return (coin, (fee - admin) * self.ours // self.pool.supply) if self.ours else None
+
     def stakes(self):
         return {None: Stake(self.ours, self.pool.shares_of(self.ours))} if self.ours else {}
 
@@ -144,8 +155,7 @@ class Stable:
         pool = self.pool if self.own_size else deepcopy(self.pool)
         paid, fee, admin = pool.exchange(source, target, given)
         gas = GAS["curve_swap" if pool.n == 2 else "curve_swap_more"]
-        earned = (target, (fee - admin) * self.ours // pool.supply) if self.ours and self.own_size else None
-        return paid, gas, earned
+        return paid, gas, self.earned(target, fee, admin) if self.own_size else None
 
     def add(self, _, amounts):
         minted = self.pool.add_liquidity(amounts)
@@ -237,13 +247,15 @@ class Pools:
     def follow_one(self, venue, name, assets):
         pool = self.pool(venue, name)
         value, known = self.shown(pool.follows)
-        if value is None or known == pool.followed:
+        fresh = value is not None and all(self.rate_of(source) is not None for source in pool.sources)
+        if not fresh or known == pool.followed:
             return
+        pool.refresh(self.rate_of)
         before, pool.followed = pool.stakes(), known
-        pool.move_to(value)
+        earned = pool.move_to(value)
         chain = self.chain
         chain.lines, chain.wallet, chain.topic = [], {}, "pool moves"
-        self.book_swap(f"{venue}.{name}", assets, before, pool.stakes(), None)
+        self.book_swap(f"{venue}.{name}", assets, before, pool.stakes(), earned)
         self.expected[venue] += chain.lines
 
     def happened(self, lines):
