@@ -233,11 +233,7 @@ impl Aave {
                 "{asset} has no risk parameters; add its row to aave/risk_parameters.csv"
             ))
         })?;
-        let decimals = context.data.decimals(asset).ok_or_else(|| {
-            Refusal::invalid(format!(
-                "{asset} is no known asset: its decimals are in no rules file"
-            ))
-        })?;
+        let decimals = context.decimals(asset)?;
         let kink = Kink {
             optimal_ray: scale(risk.optimal_utilization, RAY_DECIMALS)?.saturating_to(),
             slope2_ray: scale(self.settings.slope2_of(asset), RAY_DECIMALS)?.saturating_to(),

@@ -156,14 +156,7 @@ impl Cell {
 
     fn begin(&self, context: &Sync<'_>, now: u64) -> Result<Live, Refusal> {
         let settings = &self.settings;
-        let decimals = |asset: Asset| {
-            context.data.decimals(asset).ok_or_else(|| {
-                Refusal::invalid(format!(
-                    "{asset} is no known asset: its decimals are in no rules file"
-                ))
-            })
-        };
-        let loan_decimals = decimals(settings.loan)?;
+        let loan_decimals = context.decimals(settings.loan)?;
         let units = |amount: Fixed18| -> Result<u128, Refusal> {
             let units = units_of(amount, loan_decimals, Rounding::Down)?;
             Ok(units.saturating_to())
@@ -189,7 +182,7 @@ impl Cell {
         Ok(Live {
             market: market.map_err(|e| refused(settings.name, e))?,
             loan_decimals,
-            collateral_decimals: decimals(settings.collateral)?,
+            collateral_decimals: context.decimals(settings.collateral)?,
             supplied: Quantity::ZERO,
             owed: Quantity::ZERO,
         })

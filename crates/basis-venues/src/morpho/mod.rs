@@ -257,11 +257,7 @@ impl Protocol for Morpho {
         assets.dedup();
         let mut flash_loans = Vec::new();
         for asset in assets {
-            let decimals = context.data.decimals(asset).ok_or_else(|| {
-                Refusal::invalid(format!(
-                    "{asset} is no known asset: its decimals are in no rules file; add it under `assets`"
-                ))
-            })?;
+            let decimals = context.decimals(asset)?;
             let held = self.held(decimals, asset)?;
             flash_loans.push(FlashLoanTerms {
                 asset,
