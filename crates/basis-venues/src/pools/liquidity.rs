@@ -488,7 +488,8 @@ impl SimulatedDex {
     ) -> Result<(), Refusal> {
         let mut lines = EventLines::new(context.view, self.venue, "liquidity");
         for at in 0..self.pools.len() {
-            let Some(pool) = self.pools.get_mut(at) else {
+            let follows = |pool: &&mut Pool| pool.follows().is_some();
+            let Some(pool) = self.pools.get_mut(at).filter(follows) else {
                 continue;
             };
             let before = pool.stakes()?;
@@ -519,10 +520,10 @@ impl SimulatedDex {
     /// Whether a pool moves by itself and has to be moved along: where it holds liquidity of ours, and
     /// always where the fees of those moves stay in what it exchanges (Curve).
     pub(super) fn is_moved(&self) -> bool {
-        self.pools.iter().any(|pool| match &pool.model {
-            Model::Bars(_) => false,
-            Model::Ranges(ranges) => ranges.follows().is_some() && !ranges.ours.is_empty(),
-            Model::Stable(stable) => stable.follows().is_some(),
+        let mut following = self.pools.iter().filter(|pool| pool.follows().is_some());
+        following.any(|pool| match &pool.model {
+            Model::Ranges(ranges) => !ranges.ours.is_empty(),
+            Model::Bars(_) | Model::Stable(_) => true,
         })
     }
 

@@ -27,12 +27,12 @@ use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap, SwapA
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::protocol::bar_pool::FEE_DENOMINATOR;
 use basis_core::protocol::gas::GasOperation;
-use basis_core::types::{Asset, Label, Timestamp, Venue};
+use basis_core::types::{Asset, Label, SeriesId, Timestamp, Venue};
 use basis_core::venue::{PoolTerms, Terms};
 
 use crate::chain::{Protocol, Refusal, Sync, Transaction};
-use crate::curve::StablePool;
-use crate::uniswap::RangePool;
+use crate::curve::{self, StablePool};
+use crate::uniswap::{self, RangePool};
 
 pub(crate) use self::bars::{BarModel, PoolPrice, VolumeUnit};
 pub(crate) use self::liquidity::{Moved, Scope, Stake, below_minimum, more_than_held, token};
@@ -176,12 +176,21 @@ impl Pool {
         }
     }
 
+    /// The series that an outside trader keeps its price at.
+    fn follows(&self) -> Option<SeriesId> {
+        match &self.model {
+            Model::Bars(_) => None,
+            Model::Ranges(pool) => pool.follows(),
+            Model::Stable(pool) => pool.follows(),
+        }
+    }
+
     /// How it deals.
     fn terms(&self) -> Result<PoolTerms, Refusal> {
         let (fee, of) = match &self.model {
             Model::Bars(bars) => (i64::from(bars.fee), i64::from(FEE_DENOMINATOR)),
-            Model::Ranges(pool) => (i64::from(pool.fee()), i64::from(FEE_DENOMINATOR)),
-            Model::Stable(pool) => (pool.fee(), crate::curve::DEX.fee_denominator),
+            Model::Ranges(pool) => (i64::from(pool.fee()), uniswap::DEX.fee_denominator),
+            Model::Stable(pool) => (pool.fee(), curve::DEX.fee_denominator),
         };
         Ok(PoolTerms {
             pool: self.name,
@@ -192,14 +201,14 @@ impl Pool {
 
     /// What a reader of results has to know of it.
     fn assumption(&self, venue: Venue) -> String {
-        let (follows, own_size) = match &self.model {
+        let own_size = match &self.model {
             Model::Bars(bars) => {
                 return format!("{venue} pool {}: {}", self.name, bars.assumption());
             }
-            Model::Ranges(pool) => (pool.follows(), pool.own_size()),
-            Model::Stable(pool) => (pool.follows(), pool.own_size()),
+            Model::Ranges(pool) => pool.own_size(),
+            Model::Stable(pool) => pool.own_size(),
         };
-        match follows {
+        match self.follows() {
             Some(series) => format!(
                 "{venue} pool {}: exact over the state given in the settings; at each value of {series} \
                  one trader without costs moves it there and pays its fees",

@@ -106,7 +106,7 @@ impl RangePool {
         self.given.tick_spacing
     }
 
-    /// What a swap pays, of [`FEE_DENOMINATOR`](basis_core::protocol::bar_pool::FEE_DENOMINATOR).
+    /// What a swap pays, of 10^6.
     pub(crate) fn fee(&self) -> u32 {
         self.given.fee
     }
