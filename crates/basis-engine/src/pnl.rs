@@ -71,23 +71,8 @@ impl Attribution {
     }
 
     /// The values of [`Attribution::rows`].
-    pub(crate) const fn values(&self) -> [Value; 14] {
-        [
-            self.price,
-            self.basis,
-            self.funding,
-            self.interest,
-            self.borrow_cost,
-            self.staking_yield,
-            self.rewards,
-            self.liquidity_fees,
-            self.slippage,
-            self.fees,
-            self.gas,
-            self.transfer_cost,
-            self.liquidation,
-            self.residual,
-        ]
+    pub(crate) fn values(&self) -> [Value; 14] {
+        self.rows().map(|(_, value)| value)
     }
 
     pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 14] {
