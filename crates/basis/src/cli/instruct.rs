@@ -114,7 +114,6 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         driver.venue
     };
     let balances = balances(&arguments.balances, holder, &rules)?;
-    let funding = how_to_fund(holder, &accounts_of(holder, &rules));
     let settings = settings(&arguments.sets, &driver, session)?;
     let source = Source::choose(arguments.data.as_deref(), session);
     source.announce(session);
@@ -141,7 +140,8 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     .map_err(Failure::running)?;
     let execution = outcome.map_err(|e| {
         if arguments.balances.is_empty() && is_unfunded(&e) {
-            session.note(LogLevel::Info, &funding);
+            let accounts = accounts_of(holder, &world.rules);
+            session.note(LogLevel::Info, &how_to_fund(holder, &accounts));
         }
         Failure::running(e.into())
     })?;
