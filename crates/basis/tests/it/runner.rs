@@ -1,6 +1,5 @@
 //! Runs the built binary in a directory of its own with a clean environment, or a mode in memory.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -8,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use basis::assembly;
-use basis::config::environment::Environment;
-use basis::config::layers::{self, Request};
 use basis::core::market::MarketData;
 use basis::core::types::Timestamp;
 use basis::engine::RunResult;
 use basis::venues::registry::Registry;
+
+use crate::scripted;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -123,19 +122,10 @@ pub(crate) fn backtest(
     data: &Arc<MarketData>,
     mode: &str,
     sets: &[&str],
-    (from, to): (Timestamp, Timestamp),
+    range: (Timestamp, Timestamp),
 ) -> RunResult {
-    let registry = Registry::builtin();
-    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
-    let request = Request {
-        mode,
-        sets: &sets,
-        ..Request::default()
-    };
-    let environment = Environment::from_pairs(BTreeMap::new(), &registry);
-    let resolved = layers::resolve(&request, &environment, &registry).unwrap();
-    let setup = resolved.setup.with_range(from, to);
-    assembly::run_backtest(data, &setup, &registry, &mut |_| {}).unwrap()
+    let setup = scripted::setup(mode, sets, range);
+    assembly::run_backtest(data, &setup, &Registry::builtin(), &mut |_| {}).unwrap()
 }
 
 /// Asserts that the auditor agrees with a run; without Python it says so and passes.

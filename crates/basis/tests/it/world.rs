@@ -4,7 +4,7 @@
 //! factory from driver rows, with futures that stay pending.
 
 use std::any::Any;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -35,10 +35,11 @@ use basis::core::venue::{
     Capabilities, CredentialSet, Dependencies, ExecutionInterface, ExecutionMode, VenueDriver,
     VenueSettings, VenueType,
 };
-use basis::engine::strategy::{Context, Decision, Strategy};
 use basis::engine::{Engine, EngineParts, RunConfig, RunRequest, RunResult};
 use basis::venues::factory::FactorySettings;
 use basis::venues::registry::Registry;
+
+use crate::scripted::Script;
 
 pub(crate) const ALPHA: Venue = Venue::literal("alpha");
 pub(crate) const BETA: Venue = Venue::literal("beta");
@@ -575,38 +576,6 @@ fn trace(line: &str) {
     });
 }
 
-/// Plays plans at given steps.
-#[derive(Debug)]
-pub(crate) struct Script {
-    plans: VecDeque<(Timestamp, Plan)>,
-}
-
-impl Strategy for Script {
-    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        match self.plans.front() {
-            Some((at, _)) if *at <= context.view.now() => {
-                Ok(Decision::Act(self.plans.pop_front().unwrap().1))
-            }
-            _ => Ok(Decision::Hold),
-        }
-    }
-
-    fn exit(&mut self, _context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        Ok(None)
-    }
-
-    fn deleverage(
-        &mut self,
-        _context: &Context<'_>,
-        _venue: Venue,
-        _fraction: Rate,
-    ) -> Result<Option<Plan>, ComponentError> {
-        Ok(None)
-    }
-
-    fn completed(&mut self, _flows_seen: u64, _traded: bool) {}
-}
-
 pub(crate) fn order(venue: Venue, side: Side, quantity: &str) -> Leg {
     let (symbol, quantity) = (SYMBOL, q(quantity));
     let (order_type, limit_price, time_in_force) = (OrderType::Market, None, TimeInForce::Gtc);
@@ -801,9 +770,7 @@ impl World {
             transit: Arc::clone(&world.transit),
         };
         let series: [SeriesId; 2] = [spot().series(), perp().series()];
-        let script = Box::new(Script {
-            plans: self.plans.into(),
-        });
+        let script = Box::new(Script(self.plans.into()));
         let engine = Engine::with_strategy(parts, &series, script).unwrap();
         let result = engine.run(&mut |_| {});
         TRACE.set(None);
