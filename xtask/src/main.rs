@@ -6,6 +6,7 @@
     reason = "a command-line program"
 )]
 
+mod compare;
 mod contracts;
 mod tidy;
 
@@ -19,6 +20,9 @@ const USAGE: &str = "cargo xtask COMMAND
   setup   installs what the tests need and the machine lacks
   tidy    rules of the house that no compiler knows
   bench   the benchmarks with their baselines, in release
+  compare A B [--causes] [--numbers]
+          two run directories, or two directories of them, table by table; exits 0 when equal, 1 when not.
+          --causes: causes may be spelled differently, one to one. --numbers: sums up how far numbers differ
 ";
 
 /// The features everything is linted, tested and documented with: all of them, and one set, so that
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         "setup" => set_up(),
         "tidy" => tidy::run(&root()),
         "bench" => bench(),
+        "compare" => return compare(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -139,6 +144,19 @@ fn readme_run() -> Result<(), String> {
             &out,
         ],
     )
+}
+
+/// Exit code 0: equal, 1: not, 2: nothing was compared.
+fn compare() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(2).collect();
+    match compare::run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("xtask compare: {e}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn bench() -> Result<(), String> {

@@ -7,7 +7,6 @@ use std::process::Command;
 
 /// Crates that `basis-core` may pull in, its own and those below them.
 const CORE_TREE: &[&str] = &[
-    "async-trait",
     "basis-core",
     "proc-macro2",
     "quote",

@@ -7,8 +7,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::num::{MathError, Quantity};
 use crate::types::{Asset, InstrumentKey, SeriesId, Span, Timestamp, Venue};
+use crate::venue_event::Text;
 
 /// How bad a failure is, and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,25 +114,31 @@ registry! {
         "Check key, permissions, IP allow-list and that the key belongs to this environment.";
     OutcomeUnknown "EXI-005" "ExecutionInterface" Critical
         "the outcome of an instruction is UNKNOWN" =>
-        "Never resend it. The open intent is in the journal; ask the venue by client order id (or nonce and hash) and resolve it first.";
+        "Never resend it. The instruction is in the journal; ask the venue by client order id (or nonce and hash). Until it is resolved nothing is sent to that venue.";
     InstructionInvalid "EXI-006" "ExecutionInterface" High
         "the instruction is not valid at this venue" =>
         "Correct the field the message names; `basis instruct --schema` shows the form and `basis venues --json` what each venue can do.";
     AnswerUnreadable "EXI-007" "ExecutionInterface" Critical
         "an answer of the venue could not be read" =>
         "Report it with the redacted payload; the venue is stopped because its answers can no longer be trusted.";
+    VenueHalted "EXI-008" "ExecutionInterface" High
+        "nothing is sent to the venue any more" =>
+        "The message says why. Look at the account there, mend what it names, then resume; the other venues went on.";
+    VenueEventInvalid "EXI-009" "ExecutionInterface" High
+        "a venue reported what cannot be" =>
+        "The message names the event and what is wrong with it. It is a defect of the venue or of its driver; what it would have changed is not booked.";
     NoRoute "EIM-001" "ExecutionInterfaceManager" High
         "no execution interface for the addressed venue" =>
         "Add the venue under venue_settings, or address the instruction to a venue that is there.";
     LegFailed "EXEC-001" "TightLoop" High
         "a leg of a block failed" =>
         "The block's failure policy has been applied (see the event log); the message names the leg and the venue's reason.";
-    NakedDelta "EXEC-002" "TightLoop" Critical
-        "unwinding left more open delta than allowed" =>
-        "Close the named exposure by hand, then restart. The bounds are execution.naked_delta_max and execution.naked_time_max_seconds.";
-    ExecutorStalled "EXEC-003" "TightLoop" Critical
-        "an instruction's future can make no progress" =>
-        "A simulated venue must answer at the first poll; a driver with pending futures needs an executor that drives its timers.";
+    NakedDelta "EXEC-002" "TightLoop" High
+        "a block left more delta open, or for longer, than allowed" =>
+        "The strategy and risk see what is open and close it; if a venue is halted, close it there by hand. The bounds are execution.naked_delta_max and execution.naked_time_max_seconds.";
+    JournalFailed "EXEC-004" "TightLoop" Critical
+        "the journal could not be written" =>
+        "Nothing was sent that is not written down. Make room on the disk, or repair it, then start again.";
     PositionInvalid "POS-001" "PositionMonitor" Critical
         "a holding went out of range" =>
         "A balance the venue does not lend is negative or a sum overflowed: a defect of the driver that sent the entries.";
@@ -313,7 +322,8 @@ impl From<MathError> for ComponentError {
 }
 
 /// Why a venue refuses an instruction for good. The same typed reason in backtest and live.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rejection {
     /// A free balance does not cover it.
@@ -344,7 +354,7 @@ pub enum Rejection {
         /// The instrument.
         instrument: InstrumentKey,
         /// What was checked: `quantity`, `price`, `notional`.
-        what: &'static str,
+        what: Text,
         /// The value sent.
         value: String,
         /// The bound, in words and numbers.
@@ -374,7 +384,7 @@ pub enum Rejection {
     #[error("{what} of {value} {asset} is below the minimum of {minimum}")]
     BelowMinimum {
         /// What was asked: `withdrawal`, `transfer`.
-        what: &'static str,
+        what: Text,
         /// In which asset.
         asset: Asset,
         /// The amount asked.
@@ -386,7 +396,7 @@ pub enum Rejection {
     #[error("{what} of {value} {asset} is above the maximum of {maximum}")]
     AboveMaximum {
         /// What it is an amount of: `swap input`, `liquidity`.
-        what: &'static str,
+        what: Text,
         /// In which asset.
         asset: Asset,
         /// The amount needed.
@@ -400,7 +410,8 @@ pub enum Rejection {
 }
 
 /// What went wrong at a venue, split by whether it may have acted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum VenueErrorKind {
     /// Refused; final.
@@ -409,7 +420,7 @@ pub enum VenueErrorKind {
         /// Why.
         reason: Rejection,
         /// The venue's own code for it, as text.
-        venue_code: Option<&'static str>,
+        venue_code: Option<Text>,
     },
     /// The transaction reverted; final, gas is spent.
     #[error("reverted: {0}")]
@@ -444,13 +455,13 @@ pub enum VenueErrorKind {
 }
 
 /// A failure at a venue.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{venue} {operation}: {kind}")]
 pub struct VenueError {
     /// Where.
     pub venue: Venue,
     /// What was being done, a short stable word such as `perp_trade`.
-    pub operation: &'static str,
+    pub operation: Text,
     /// What went wrong.
     pub kind: VenueErrorKind,
 }
@@ -461,7 +472,7 @@ impl VenueError {
     pub const fn new(venue: Venue, operation: &'static str, kind: VenueErrorKind) -> Self {
         Self {
             venue,
-            operation,
+            operation: Text::Borrowed(operation),
             kind,
         }
     }
@@ -472,7 +483,7 @@ impl VenueError {
         venue: Venue,
         operation: &'static str,
         reason: Rejection,
-        venue_code: Option<&'static str>,
+        venue_code: Option<Text>,
     ) -> Self {
         Self::new(
             venue,

@@ -485,13 +485,13 @@ impl Operation {
     }
 }
 
-/// Where an instruction goes and when it was decided; the journal's record of an intent.
+/// An instruction that was sent, or is about to be, and has not ended: the journal's record of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
+pub struct OpenInstruction {
     /// The addressed venue.
     pub venue: Venue,
-    /// When the block that holds it was decided.
-    pub decided_at: Timestamp,
+    /// When the block that holds it was submitted.
+    pub submitted_at: Timestamp,
     /// What is asked.
     pub instruction: Instruction,
 }

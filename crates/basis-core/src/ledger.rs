@@ -6,12 +6,17 @@
 //! the sum of the values of its `trade` lines plus the realised results booked against it.
 
 use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::num::{Price, Quantity, Value};
-use crate::types::{Account, InstructionId, InstrumentKey, Item, Symbol, Timestamp, Venue};
+use crate::types::{Account, InstructionId, Item, Timestamp};
+use crate::venue_event::EventKey;
 
 /// Why a holding changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EntryKind {
     /// A fill: asset legs of a spot trade, or the position leg of a perp trade; also what a pool turned
@@ -78,7 +83,8 @@ impl fmt::Display for EntryKind {
 }
 
 /// The number or text by which a venue knows a fill.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum TradeId {
     /// A counter, as Binance and OKX use.
     Number(u64),
@@ -95,118 +101,26 @@ impl fmt::Display for TradeId {
     }
 }
 
-/// What happened outside, named so that the same happening always has the same name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Occurrence {
-    /// A fill: the venue's trade id is unique per instrument.
-    Trade {
-        /// Where.
-        instrument: InstrumentKey,
-        /// The venue's id of the fill.
-        trade: TradeId,
-    },
-    /// A funding settlement.
-    Funding {
-        /// Who settled.
-        venue: Venue,
-        /// In which perp.
-        symbol: Symbol,
-        /// The venue's instant of settlement.
-        instant: Timestamp,
-    },
-    /// A liquidation.
-    Liquidation {
-        /// Of which instrument.
-        instrument: InstrumentKey,
-        /// The venue's id of the forced fill.
-        trade: TradeId,
-    },
-    /// A transfer's departure, by its instruction.
-    TransferOut(InstructionId),
-    /// A transfer's arrival, by the instruction that sent it.
-    TransferIn(InstructionId),
-    /// A scheduled or observed deposit from, or withdrawal to, outside.
-    External {
-        /// When.
-        at: Timestamp,
-        /// Distinguishes several at one instant.
-        number: u32,
-    },
-    /// A log of a transaction on chain.
-    Log {
-        /// Transaction hash.
-        transaction: [u8; 32],
-        /// Log index within the block.
-        index: u32,
-    },
-    /// A happening of a venue that comes again and again, at most once per instant under its name.
-    Recurring {
-        /// Who reports it.
-        venue: Venue,
-        /// What happens, unique within the venue.
-        name: &'static str,
-        /// When.
-        instant: Timestamp,
-    },
-    /// A happening of a venue that is not ours, under the driver's own unique name.
-    Other {
-        /// Who reports it.
-        venue: Venue,
-        /// Unique within the venue.
-        name: Box<str>,
-    },
-}
-
-/// The unique reason of one ledger line: an occurrence, and which of its lines this is.
+/// The unique reason of one ledger line: a fact, and which of its lines this is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cause {
-    /// What happened.
-    pub occurrence: Occurrence,
+    /// The fact, shared by all of its lines.
+    pub event: Arc<EventKey>,
     /// Which of the lines it causes, from 0.
-    pub line: u8,
+    pub line: u32,
 }
 
 impl Cause {
-    /// Line `line` of `occurrence`.
+    /// Line `line` of `event`.
     #[must_use]
-    pub const fn new(occurrence: Occurrence, line: u8) -> Self {
-        Self { occurrence, line }
+    pub const fn new(event: Arc<EventKey>, line: u32) -> Self {
+        Self { event, line }
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.occurrence {
-            Occurrence::Trade { instrument, trade } => write!(f, "trade:{instrument}:{trade}")?,
-            Occurrence::Funding {
-                venue,
-                symbol,
-                instant,
-            } => {
-                write!(f, "funding:{venue}:{symbol}:{instant}")?;
-            }
-            Occurrence::Liquidation { instrument, trade } => {
-                write!(f, "liquidation:{instrument}:{trade}")?;
-            }
-            Occurrence::TransferOut(id) => write!(f, "transfer_out:{id}")?,
-            Occurrence::TransferIn(id) => write!(f, "transfer_in:{id}")?,
-            Occurrence::External { at, number } => write!(f, "external:{at}:{number}")?,
-            Occurrence::Log { transaction, index } => {
-                f.write_str("log:0x")?;
-                for byte in transaction {
-                    write!(f, "{byte:02x}")?;
-                }
-                write!(f, ":{index}")?;
-            }
-            Occurrence::Recurring {
-                venue,
-                name,
-                instant,
-            } => write!(f, "other:{venue}:{name}:{instant}")?,
-            Occurrence::Other { venue, name } => write!(f, "other:{venue}:{name}")?,
-        }
-        write!(f, "#{}", self.line)
+        write!(f, "{}#{}", self.event, self.line)
     }
 }
 

@@ -5,13 +5,10 @@
 //! **Invariants.** No I/O, no clock reads, no randomness, no threads of its own. Money is exact.
 //! Nothing here knows a venue, a strategy or a file format.
 
-pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod event;
-pub mod execution;
-pub mod executor;
 pub mod health;
 pub mod instruction;
 pub mod journal;
@@ -26,3 +23,4 @@ pub mod transit;
 pub mod transport;
 pub mod types;
 pub mod venue;
+pub mod venue_event;

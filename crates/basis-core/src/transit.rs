@@ -14,6 +14,8 @@ use crate::types::{Account, Asset, InstructionId, Timestamp};
 pub struct Shipment {
     /// The transfer that sent it.
     pub instruction: InstructionId,
+    /// Where it left; of what comes back, where it had been sent to.
+    pub from: Account,
     /// Where it will arrive.
     pub to: Account,
     /// What.

@@ -1,8 +1,12 @@
 //! The network seam: every byte that leaves passes here.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
-use crate::executor::BoxFuture;
+/// A boxed future that may cross threads. Futures live below this seam alone: none reaches the engine,
+/// the market or a simulated venue.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One request, as it will be sent.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,27 +1,19 @@
-//! The one execution interface, and the rows from which the factory creates it.
+//! The one execution interface, and what it works with.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
-use crate::chain::Chain;
 use crate::clock::Clock;
-use crate::config::{Node, Problems};
-use crate::error::{ComponentError, VenueError};
+use crate::error::VenueError;
 use crate::event::EventSink;
-use crate::execution::{Execution, IsolatedMargin, LendingHealth, Position, VenueEvent};
-use crate::executor::BoxFuture;
 use crate::health::Health;
-use crate::instruction::{Instruction, OperationKind};
-use crate::market::MarketView;
-use crate::num::{Bps, Quantity, Rate};
+use crate::instruction::{Instruction, OpenInstruction, OperationKind};
+use crate::market::{MarketView, SlotId};
+use crate::num::{Bps, Price, Quantity, Rate};
 use crate::rules::VenueRules;
-use crate::secret::Credentials;
-use crate::transit::Transit;
 use crate::transport::Transport;
 use crate::types::{Account, Asset, Item, Label, Span, Timestamp, Venue};
+use crate::venue_event::{AccountSnapshot, Events, Position};
 
 /// Whether interfaces simulate or trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +90,9 @@ pub struct Capabilities {
     pub operations: Vec<OperationKind>,
     /// Whether it holds a long and a short position of each perp, so that orders must name theirs.
     pub hedge_mode: bool,
+    /// How long balances may not show yet what was reported, or show already what was not: for so long a
+    /// difference says nothing. Zero for a venue whose snapshots are exact, as simulated ones are.
+    pub visibility_delay: Span,
 }
 
 /// What a venue says of how it deals, so that whoever plans needs no constants of it.
@@ -172,16 +167,10 @@ pub struct Dependencies {
     pub event_sink: Option<Arc<dyn EventSink>>,
     /// Rules and metadata (`data_provider`).
     pub data_provider: Option<Arc<dyn DataProvider>>,
-    /// Time and async sleep.
+    /// Time.
     pub clock: Option<Arc<dyn Clock>>,
     /// The network; live only.
     pub transport: Option<Arc<dyn Transport>>,
-    /// Capital on its way between simulated venues; backtest only.
-    pub transit: Option<Arc<Transit>>,
-    /// The chain that the on-chain interfaces share.
-    pub chain: Option<Arc<dyn Chain>>,
-    /// When taking orders fill; backtest only.
-    pub fill_at: FillAt,
 }
 
 impl Dependencies {
@@ -201,90 +190,126 @@ impl Dependencies {
     }
 }
 
+/// When an interface next has something to say by itself. It may be too early, never late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// Not before this, prices aside; `None`: not by itself. An instant in the past means now.
+    pub at: Option<Timestamp>,
+    /// What would make it sooner.
+    pub bounds: Option<PriceBounds>,
+}
+
+/// A range that the bars of a series must stay within, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceBounds {
+    /// The series, by its place in the view.
+    pub slot: SlotId,
+    /// No low of a bar below this, and no mark.
+    pub low: Option<Price>,
+    /// No high of a bar above this, and no mark.
+    pub high: Option<Price>,
+}
+
+impl Horizon {
+    /// At once, and at every wake.
+    pub const NOW: Self = Self {
+        at: Some(Timestamp::MIN),
+        bounds: None,
+    };
+    /// Not by itself.
+    pub const QUIET: Self = Self {
+        at: None,
+        bounds: None,
+    };
+
+    /// At `at`, or when an earlier instant of `Some` comes.
+    #[must_use]
+    pub const fn at(at: Option<Timestamp>) -> Self {
+        Self { at, bounds: None }
+    }
+
+    /// Whether it has come at the view.
+    #[must_use]
+    pub fn is_due(&self, view: &MarketView) -> bool {
+        self.at.is_some_and(|at| at <= view.now())
+            || self.bounds.is_some_and(|bounds| bounds.are_left(view))
+    }
+}
+
+impl PriceBounds {
+    /// Whether the newest bar of the series, or its mark, is outside.
+    #[must_use]
+    pub fn are_left(&self, view: &MarketView) -> bool {
+        let quote = view.quote(self.slot);
+        self.low
+            .is_some_and(|low| quote.low < low || quote.mark < low)
+            || self
+                .high
+                .is_some_and(|high| quote.high > high || quote.mark > high)
+    }
+}
+
 /// The one interface to every venue, simulated and real.
 ///
-/// A simulated venue's futures are ready at the first poll. A real one's futures bound their own
-/// time: none pends for ever, and none is dropped in flight.
-#[async_trait]
+/// Nothing here waits. What an instruction came to, and what happened without one, arrives as
+/// [`VenueEvent`](crate::venue_event::VenueEvent)s: a simulated venue has them at once, a live one when
+/// they come. An interface reports and never values: ledger lines are made of its events elsewhere.
+///
+/// **For those who write one.** Every instruction that is taken on ends in events: a fill or an order
+/// state, a transaction or transfer stage, [`Done`](crate::venue_event::EventKind::Done),
+/// [`Rejected`](crate::venue_event::EventKind::Rejected) when it certainly did nothing, or
+/// [`OutcomeUnknown`](crate::venue_event::EventKind::OutcomeUnknown) when nobody knows. An interface never
+/// sends an instruction a second time.
 pub trait ExecutionInterface: Send {
     /// The venue behind it.
     fn venue(&self) -> Venue;
 
     /// What it can do.
-    fn capabilities(&self) -> Capabilities;
+    fn capabilities(&self) -> &Capabilities;
 
     /// Hands it its dependencies; until then every instruction is refused as not ready.
     fn set_dependencies(&mut self, dependencies: Dependencies);
 
-    /// Executes one instruction and reports what the venue confirmed.
-    ///
-    /// # Errors
-    /// [`VenueError`]; its kind says whether the venue may have acted.
-    async fn execute_instruction(
+    /// Takes a block's instructions for this venue on, in their order, and returns at once. What is known
+    /// already goes to `events`, in the order it happened. An id that was taken on before does nothing.
+    fn execute_instructions(
         &mut self,
         view: &MarketView,
-        instruction: &Instruction,
-    ) -> Result<Execution, VenueError>;
+        instructions: &[Instruction],
+        events: &mut Events,
+    );
 
-    /// Executes all legs of a block on this venue: one after the other unless overridden.
-    async fn execute_legs(
-        &mut self,
-        view: &MarketView,
-        legs: &[&Instruction],
-    ) -> Vec<Result<Execution, VenueError>> {
-        let mut results = Vec::with_capacity(legs.len());
-        for leg in legs {
-            results.push(self.execute_instruction(view, leg).await);
-        }
-        results
+    /// Everything that became known since the last call, in the venue's order. Called again at the same
+    /// instant it reports nothing twice. What cannot be asked is reported as
+    /// [`Connectivity`](crate::venue_event::EventKind::Connectivity).
+    fn poll_events(&mut self, view: &MarketView, events: &mut Events);
+
+    /// When it next has something to say by itself, and the price bounds that would make it sooner.
+    /// Provided: now.
+    fn horizon(&self, _view: &MarketView) -> Horizon {
+        Horizon::NOW
     }
 
-    /// Everything that happened since the last call and that no [`Execution`] carried, in order of
-    /// time. Funding and interest reach the ledger only this way, in both modes.
-    ///
-    /// # Errors
-    /// [`VenueError`] when the venue cannot be asked.
-    async fn advance(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, VenueError>;
+    /// What the venue said last of what we hold; it never waits. Empty before the first answer.
+    fn account(&self) -> &AccountSnapshot;
 
-    /// When [`ExecutionInterface::advance`] next has something to do; `None` for a quiet venue.
-    /// An instant in the past means: at every step.
-    fn next_event_at(&self) -> Option<Timestamp>;
+    /// Asks for a new [`ExecutionInterface::account`]; the answer arrives as
+    /// [`Snapshot`](crate::venue_event::EventKind::Snapshot), from a simulated venue with the next
+    /// [`ExecutionInterface::poll_events`].
+    fn request_snapshot(&mut self);
 
-    /// Whether [`ExecutionInterface::advance`] has something to do at this view; the engine does not
-    /// ask a venue that has not. Provided: whether `next_event_at` has come. A venue that must look at
-    /// every price answers here at once, without a future.
-    fn is_due(&self, view: &MarketView) -> bool {
-        self.next_event_at().is_some_and(|due| due <= view.now())
-    }
-
-    /// What the venue says we hold, amounts in flight included where it keeps them.
-    ///
-    /// # Errors
-    /// [`VenueError`] when the venue cannot be asked.
-    async fn positions(&mut self, view: &MarketView) -> Result<Vec<Position>, VenueError>;
-
-    /// How far the lending accounts are from liquidation, in order of account. Provided: there are none.
-    ///
-    /// # Errors
-    /// [`VenueError`] when the venue cannot be asked.
-    async fn lending(&mut self, _view: &MarketView) -> Result<Vec<LendingHealth>, VenueError> {
-        Ok(Vec::new())
-    }
-
-    /// Collateral that stands for single positions alone, so that risk is reckoned as the venue does it.
-    /// Provided: none, all positions share the account's.
-    fn isolated_margins(&self, _view: &MarketView) -> Vec<IsolatedMargin> {
-        Vec::new()
-    }
-
-    /// How the venue deals at this instant: queues, flash loans, efficiency modes, pools. Provided: it has none
-    /// of them.
+    /// How the venue deals at this instant: queues, flash loans, efficiency modes, pools. Provided: it has
+    /// none of them.
     ///
     /// # Errors
     /// [`VenueError`] when the venue cannot say.
     fn terms(&self, _view: &MarketView) -> Result<Terms, VenueError> {
         Ok(Terms::default())
     }
+
+    /// Takes over instructions that were open when an earlier process ended; what became of each is
+    /// reported before anything new is sent. Provided: there are none.
+    fn recover(&mut self, _open: &[OpenInstruction]) {}
 
     /// How the interface is.
     fn health(&self) -> Health;
@@ -298,35 +323,6 @@ impl fmt::Debug for dyn ExecutionInterface + '_ {
     }
 }
 
-/// A validated section `venue_settings.<venue>`.
-#[derive(Clone)]
-pub struct VenueSettings {
-    /// The venue.
-    pub venue: Venue,
-    /// Its section as written; a driver may read it again.
-    pub node: Node,
-    /// What the driver's parser made of it.
-    pub parsed: Arc<dyn Any + Send + Sync>,
-    /// The venue's credentials; live only.
-    pub credentials: Option<Arc<Credentials>>,
-}
-
-impl fmt::Debug for VenueSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VenueSettings")
-            .field("venue", &self.venue)
-            .finish_non_exhaustive()
-    }
-}
-
-impl VenueSettings {
-    /// What the driver's parser made of the section, if it is a `T`.
-    #[must_use]
-    pub fn parsed<T: 'static>(&self) -> Option<&T> {
-        self.parsed.downcast_ref()
-    }
-}
-
 /// Which environment variables hold a venue's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CredentialSet {
@@ -335,45 +331,4 @@ pub struct CredentialSet {
     /// Field and variable suffix after `BASIS_<ENV>__`, as
     /// `("api_key", "CEX__BYBIT_API_KEY")`.
     pub variables: &'static [(&'static str, &'static str)],
-}
-
-/// Creates one interface.
-pub type BuildInterface =
-    for<'a> fn(
-        &'a VenueSettings,
-        ExecutionMode,
-        Dependencies,
-    ) -> BoxFuture<'a, Result<Box<dyn ExecutionInterface>, ComponentError>>;
-
-/// Reads a section `venue_settings.<venue>`. Every problem goes to `Problems` with its place;
-/// whether a problem fails the venue or is a warning with the default is the factory's decision.
-pub type ParseSettings = fn(&Node, &Problems) -> Arc<dyn Any + Send + Sync>;
-
-/// One row of the driver table: all the factory knows of a venue.
-#[derive(Clone, Copy, Debug)]
-pub struct VenueDriver {
-    /// The venue.
-    pub venue: Venue,
-    /// What sort of venue it is.
-    pub venue_type: VenueType,
-    /// `BinanceExecutionInterface`.
-    pub class_name: &'static str,
-    /// The module it lives in.
-    pub module: &'static str,
-    /// One sentence.
-    pub description: &'static str,
-    /// Dependencies by the specification's names.
-    pub dependencies: &'static [&'static str],
-    /// The credentials live trading needs.
-    pub credentials: CredentialSet,
-    /// Modes that work.
-    pub modes: &'static [ExecutionMode],
-    /// Operations the interface executes.
-    pub operations: &'static [OperationKind],
-    /// Whether users see it in lists; the wallet is internal.
-    pub listed: bool,
-    /// Reads the venue's settings.
-    pub parse_settings: ParseSettings,
-    /// Creates the interface.
-    pub build: BuildInterface,
 }

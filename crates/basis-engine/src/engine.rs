@@ -1,59 +1,53 @@
-//! The loop: one step of the clock after the other, in the order of the design.
+//! The engine: woken by steps, events, deadlines and commands, one wake after the other.
 //!
 //! Per step: the view moves; every venue reports what happened by itself (liquidation test, funding,
-//! fills, arrivals, scheduled capital); the books are valued; risk judges; a parked plan resumes or
-//! the strategy decides; blocks run through the tight loop; the step is closed and attributed.
+//! fills, arrivals, scheduled capital); the books are valued; risk judges; a plan under way goes on or
+//! the strategy decides; blocks run through the block machine; the step is closed and attributed. A wake
+//! between two steps takes events and drives the block under way.
 //!
-//! **Invariants.** Nothing here reads a wall clock or does I/O. The same parts give the same result,
-//! byte for byte. Only this loop mutates the books.
+//! **Invariants.** Nothing here reads a wall clock, waits or does I/O. The same parts give the same
+//! result, byte for byte. Only the engine mutates the books, and only by posting events.
 
-mod happenings;
+mod commands;
+mod intake;
+mod plans;
 
 use std::sync::Arc;
 
 use basis_core::clock::VirtualClock;
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
-use basis_core::executor::{self, Executor};
 use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
 use basis_core::market::{Coverage, Mark, MarketData, MarketView, SlotId};
 use basis_core::num::{Price, Quantity, Value};
-use basis_core::plan::{Action, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{SeriesId, Span, Timestamp, Venue};
 use basis_core::venue::ExecutionInterface;
+use basis_core::venue_event::{EventKind, Events};
 
 use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
 use crate::config::RunConfig;
+use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
 use crate::numeraire::ShareClass;
-use crate::parked::Parked;
 use crate::pnl::Attribution;
-use crate::result::{RefusedWithdrawal, RunResult, StepColumns, StepEnd, UnbookedFunding};
-use crate::risk::{Passing, RiskLevel, RiskMonitor, Verdict};
+use crate::result::{
+    Counts, ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, UnbookedFunding,
+};
+use crate::risk::{Passing, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
 use crate::statistics::Running;
-use crate::strategy::{Context, Decision, Strategy};
-use crate::tight_loop::{TightLoop, VenueSlot, stalled, touch};
+use crate::strategy::{Context, Strategy};
+use crate::wake::{Flow, RecordedSteps, Wake, WakeSource};
 
-/// Longest wait for a pending step before its plan is given up.
-const PARKED_MAX: Span = Span::from_hours(7 * 24);
+use self::plans::ActivePlan;
 
 /// Most ledger lines and events a run makes room for at its start: about one a step is usual.
 const ROOM_MAX: usize = 1 << 15;
-
-/// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
-const DECISIONS_PER_STEP_MAX: usize = 4;
-
-/// A plan that waits for a venue that is out, or sends nothing.
-const WAITS: &str = "waits_for_venue";
-
-/// Most steps a strategy pauses after a plan failed.
-const PAUSE_STEPS_MAX: u64 = 24;
 
 /// All that one run is made of.
 #[derive(Debug)]
@@ -66,11 +60,9 @@ pub struct EngineParts {
     pub rules: Arc<RuleBook>,
     /// One interface per venue, the wallet among them.
     pub interfaces: Vec<Box<dyn ExecutionInterface>>,
-    /// Drives the interfaces' futures.
-    pub executor: Box<dyn Executor>,
     /// The run's time.
     pub clock: VirtualClock,
-    /// Where intents are written first; a backtest has none.
+    /// Where instructions are written first; a backtest needs none.
     pub journal: Option<Box<dyn Journal>>,
     /// Takes events.
     pub events: Arc<EventLog>,
@@ -96,34 +88,35 @@ pub struct Progress {
 pub struct Engine {
     config: RunConfig,
     rules: Arc<RuleBook>,
+    clock: VirtualClock,
     view: MarketView,
     books: Books,
     exposure: Exposure,
     risk: RiskMonitor,
     risk_view: RiskView,
     strategy: Box<dyn Strategy>,
-    tight: TightLoop,
+    desk: Desk,
     events: Arc<EventLog>,
     transit: Arc<Transit>,
-    parked: Option<Parked>,
+    plan: Option<ActivePlan>,
+    /// Venues that posted lines concern since they were last compared.
+    touched: Vec<Venue>,
+    executions: Vec<ExecutionRow>,
+    counts: Counts,
     steps: StepColumns,
     /// Whether anybody reads more than the totals.
     keeps: bool,
     /// Ledger lines that went to the sink.
     lines_taken: usize,
     ends: Option<[StepEnd; 2]>,
-    /// Steps closed.
-    done: u64,
     statistics: Running,
     /// The run in its share class, where that is not a dollar.
     share: Option<ShareClass>,
     slots: Vec<SlotId>,
     /// Of the tokens that stand for another asset.
     tokens: Vec<Mark>,
-    /// Venues that lend, by their place in the tight loop.
+    /// Venues that lend, by their place at the desk.
     lenders: Vec<usize>,
-    /// When and after which ledger line they were last asked; until either moves the answer stands.
-    lenders_asked: Option<(Timestamp, usize)>,
     reference: SlotId,
     attribution: Attribution,
     coverage: Vec<Coverage>,
@@ -136,6 +129,12 @@ pub struct Engine {
     pause_until: Timestamp,
     /// What waits for carry or for a venue, so that the log says it once.
     uneconomic: Option<&'static str>,
+    /// Whether an operator has paused the strategy.
+    paused: bool,
+    /// Whether nothing is decided any more and what is held stays.
+    holds: bool,
+    /// Whether the run has ended before its last step.
+    ended: bool,
 }
 
 impl Engine {
@@ -196,17 +195,14 @@ impl Engine {
         let (columns, slots) = StepColumns::of(&view);
         let tokens = view.tokens().map(|(_, mark)| mark).collect();
         let share = config.is_in_kind().then(ShareClass::default);
-        let mut tight = TightLoop::new(
+        let desk = Desk::new(
             parts.interfaces,
-            parts.executor,
-            parts.clock,
             parts.journal,
             Arc::clone(&parts.events) as Arc<dyn EventSink>,
             parts.positions,
             Arc::clone(&rules),
         );
-        tight.executions.reserve(rows / 4);
-        let lenders = lenders(&tight.venues);
+        let lenders = lenders(&desk.slots);
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: RiskMonitor::new(config.risk, setup::dust(&config)),
@@ -214,23 +210,25 @@ impl Engine {
             strategy,
             config,
             rules,
+            clock: parts.clock,
             view,
             books,
-            tight,
+            desk,
             events: parts.events,
             transit: parts.transit,
-            parked: None,
+            plan: None,
+            touched: Vec::new(),
+            executions: Vec::with_capacity(rows / 4),
+            counts: Counts::default(),
             steps: columns,
             keeps: true,
             lines_taken: 0,
             ends: None,
-            done: 0,
             statistics: Running::default(),
             share,
             slots,
             tokens,
             lenders,
-            lenders_asked: None,
             reference,
             attribution: Attribution::default(),
             coverage,
@@ -242,23 +240,48 @@ impl Engine {
             failures_in_a_row: 0,
             pause_until: Timestamp::MIN,
             uneconomic: None,
+            paused: false,
+            holds: false,
+            ended: false,
         })
+    }
+
+    /// The steps of the run, one after the other.
+    #[must_use]
+    pub fn recorded_steps(&self) -> RecordedSteps {
+        let step = self.config.step;
+        let first = self.config.from.floor_to(step).plus(step);
+        let count = setup::step_count(&self.config);
+        RecordedSteps::new(self.clock.clone(), first, step, count)
     }
 
     /// Runs every step and yields the result. `progress` is called about a hundred times.
     ///
     /// # Errors
     /// Whatever stops a run; the registry code says what to do.
-    pub fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
+    pub fn run(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
+        let mut source = self.recorded_steps();
+        self.run_from(&mut source, progress)
+    }
+
+    /// The same for the wakes of any source.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_from(
+        mut self,
+        source: &mut dyn WakeSource,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RunResult, ComponentError> {
         let steps = setup::step_count(&self.config);
         self.steps
             .reserve(usize::try_from(steps).unwrap_or_default());
-        self.every_step(None, progress)?;
+        self.every_wake(source, None, progress)?;
         self.finish()
     }
 
-    /// The same with the steps handed to `sink` as they are closed: the result holds none of them, and
-    /// neither executions nor events where the sink keeps nothing.
+    /// The same as [`Engine::run`] with the steps handed to `sink` as they are closed: the result holds none
+    /// of them, and neither executions nor events where the sink keeps nothing.
     ///
     /// # Errors
     /// Whatever stops a run, the sink included.
@@ -271,36 +294,44 @@ impl Engine {
         if self.keeps {
             self.steps.reserve(CHUNK_STEPS);
         } else {
-            self.tight.keeps_rows = false;
             self.events.end();
         }
-        self.every_step(Some(&mut *sink), progress)?;
+        let mut source = self.recorded_steps();
+        self.every_wake(&mut source, Some(&mut *sink), progress)?;
         self.hand_over(sink)?;
         self.steps = StepColumns::default();
         self.finish()
     }
 
-    fn every_step(
+    fn every_wake(
         &mut self,
+        source: &mut dyn WakeSource,
         mut sink: Option<&mut dyn StepSink>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), ComponentError> {
         let steps = setup::step_count(&self.config);
         let every = (steps / 100).max(1);
-        let mut at = self.config.from.floor_to(self.config.step);
-        for step in 1..=steps {
-            at = at.plus(self.config.step);
-            if let Err(e) = self.step(at) {
-                self.events.record(Event::error(at, Component::Engine, &e));
-                return Err(e);
-            }
-            if step % every == 0 || step == steps {
+        while let Some(wake) = source.next(&|| self.due()) {
+            let flow = match self.wake(wake) {
+                Ok(flow) => flow,
+                Err(e) => {
+                    self.error(Component::Engine, &e);
+                    return Err(e);
+                }
+            };
+            let step = self.counts.steps;
+            if let Wake::Step(at) = wake
+                && (step % every == 0 || step == steps)
+            {
                 progress(Progress { step, steps, at });
             }
             if let Some(sink) = &mut sink
                 && self.steps.at.len() >= CHUNK_STEPS
             {
                 self.hand_over(*sink)?;
+            }
+            if flow == Flow::Ended {
+                break;
             }
         }
         Ok(())
@@ -318,61 +349,127 @@ impl Engine {
         sink.take(StepChunk { steps, ledger })
     }
 
-    fn step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+    /// Goes on from a wake.
+    ///
+    /// # Errors
+    /// Only a broken invariant stops a run: time that runs back, books that differ from an exact venue, a
+    /// residual, a journal that cannot be written. What a venue does wrong halts the venue.
+    pub fn wake(&mut self, wake: Wake) -> Result<Flow, ComponentError> {
+        if self.ended {
+            return Ok(Flow::Ended);
+        }
+        match wake {
+            Wake::Step(at) => self.step(at)?,
+            Wake::Events(at) | Wake::Deadline(at) => self.between_steps(at)?,
+            Wake::Command(command) => self.command(command)?,
+        }
+        self.desk.commit()?;
+        Ok(if self.ended { Flow::Ended } else { Flow::Go })
+    }
+
+    /// When the engine wants to be woken between two steps: for the deadline of the block under way, for a
+    /// venue that said when it has news, or to read again what could not be read. `None`: not by itself.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let now = self.view.now();
+        let soon = now.plus(Span::from_nanos(1));
+        let deadline = self.plan.as_ref().and_then(ActivePlan::deadline);
+        // A deadline is passed only after its instant.
+        let deadline = deadline.map(|at| at.plus(Span::from_nanos(1)).max(soon));
+        let venues = self.desk.slots.iter().filter_map(|slot| {
+            let again = slot.read_again_at();
+            again.or_else(|| slot.interface.horizon(&self.view).at)
+        });
+        // What is due at every wake is no reason for one.
+        let venues = venues.filter(|at| *at > now);
+        deadline.into_iter().chain(venues).min()
+    }
+
+    fn move_to(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.view.advance_to(at).map_err(setup::view_failed)?;
-        self.tight.clock.advance_to(at);
-        self.happenings(at)?;
+        self.clock.advance_to(at);
+        Ok(())
+    }
+
+    fn step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+        self.move_to(at)?;
+        self.due_flows = self.flows_due(at);
+        self.poll()?;
         self.look()?;
-        self.look_isolated()?;
-        let reference = self.reference_mark();
         self.refuse_withdrawals(at)?;
-        let passing = self.passing(at)?;
-        let events = self.events.as_ref();
-        let verdict = self
-            .risk
-            .assess(at, &self.exposure, reference, passing, events)?;
+        let verdict = self.assess(at)?;
         let acted = match (&self.halted, verdict) {
+            _ if self.holds => false,
             (Some(_), _) | (None, Verdict::Halt) => self.halt(at)?,
             (None, Verdict::Deleverage { account, fraction }) => {
                 self.deleverage(account.venue, fraction)?
             }
-            (None, Verdict::Proceed) => self.pursue(at)?,
+            (None, Verdict::Proceed) => self.resume_or_decide(at)?,
         };
         if acted {
             self.look()?;
-            self.look_isolated()?;
         }
         self.close_step(at)
     }
 
-    /// Reckons the positions that stand on collateral of their own.
-    fn look_isolated(&mut self) -> Result<(), ComponentError> {
-        let interfaces = self.tight.venues.iter().map(|slot| &slot.interface);
-        let own = interfaces.flat_map(|interface| interface.isolated_margins(&self.view));
-        self.exposure.refresh_isolated(&self.books, &self.view, own)
+    /// Takes what the venues have to say, and drives the block under way.
+    fn between_steps(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+        self.move_to(at)?;
+        self.poll()?;
+        if !self.holds {
+            self.resume_plan(at)?;
+        }
+        Ok(())
     }
 
-    /// Values the books and reckons exposure, margins and lending accounts.
+    fn assess(&mut self, at: Timestamp) -> Result<Verdict, ComponentError> {
+        let reference = self.reference_mark();
+        let passing = self.passing(at)?;
+        let events = self.events.as_ref();
+        self.risk
+            .assess(at, &self.exposure, reference, passing, events)
+    }
+
+    /// Values the books and computes exposure, margins, isolated positions and lending accounts.
     fn look(&mut self) -> Result<(), ComponentError> {
         self.books.value(&self.view)?;
         self.exposure.refresh(&self.books, &self.view)?;
-        let asked_at = (self.view.now(), self.books.ledger().len());
-        if self.lenders.is_empty() || self.lenders_asked == Some(asked_at) {
-            return Ok(());
+        self.read_lending()?;
+        let slots = self.desk.slots.iter();
+        let own = slots.flat_map(|slot| slot.interface.account().isolated.iter().copied());
+        self.exposure.refresh_isolated(&self.books, &self.view, own)
+    }
+
+    /// Takes over how far the lending accounts are from liquidation. Where something is lent, prices move it
+    /// at every instant.
+    fn read_lending(&mut self) -> Result<(), ComponentError> {
+        let now = self.view.now();
+        let mut events = Events::new();
+        for at in 0..self.lenders.len() {
+            let slot = self.lenders.get(at).copied();
+            let Some(slot) = slot.and_then(|index| self.desk.slots.get_mut(index)) else {
+                continue;
+            };
+            let snapshot = slot.interface.account();
+            if snapshot.lending.is_empty() || snapshot.answered >= now {
+                continue;
+            }
+            slot.interface.request_snapshot();
+            slot.interface.poll_events(&self.view, &mut events);
+            // The books were compared when something changed; here only prices did.
+            events.retain(|event| !matches!(event.kind, EventKind::Snapshot { .. }));
+            if !events.is_empty() {
+                self.take_all(&events, intake::Arrival::Poll)?;
+                events.clear();
+            }
         }
         self.exposure.lending.clear();
         for &index in &self.lenders {
-            let Some(slot) = self.tight.venues.get_mut(index) else {
-                continue;
-            };
-            let lending = executor::run(
-                self.tight.executor.as_mut(),
-                slot.interface.lending(&self.view),
-            )
-            .map_err(stalled)??;
-            self.exposure.lending.extend(lending);
+            if let Some(slot) = self.desk.slots.get(index) {
+                let lending = &slot.interface.account().lending;
+                self.exposure.lending.extend_from_slice(lending);
+            }
         }
-        self.lenders_asked = Some(asked_at);
         Ok(())
     }
 
@@ -383,7 +480,7 @@ impl Engine {
         if pending.is_zero() {
             return Ok(());
         }
-        let free = self.consult(true, |strategy, context| {
+        let free = self.ask_strategy(true, |strategy, context| {
             Ok((strategy.payable(context)?, context.equity_in_share_class()?))
         })?;
         let refused = setup::refuse_withdrawals(&self.config, &self.transit, at, free)?;
@@ -409,6 +506,7 @@ impl Engine {
         let mut passing = Passing {
             building: self.strategy.is_building(self.due_flows),
             owed: Quantity::ZERO,
+            unknown: self.desk.unknown_range()?,
         };
         if self.share.is_some() {
             let owed = setup::pending_withdrawal(&self.config, &self.transit, at)?;
@@ -417,81 +515,8 @@ impl Engine {
         Ok(passing)
     }
 
-    /// What happened by itself: venues in the order of the run, the wallet last.
-    fn happenings(&mut self, at: Timestamp) -> Result<(), ComponentError> {
-        self.due_flows = self.flows_due(at);
-        let mut touched = Vec::new();
-        for index in 0..self.tight.venues.len() {
-            let Some(slot) = self.tight.venues.get_mut(index) else {
-                break;
-            };
-            if !slot.interface.is_due(&self.view) {
-                continue;
-            }
-            let venue = slot.venue;
-            let mut happened = executor::run(
-                self.tight.executor.as_mut(),
-                slot.interface.advance(&self.view),
-            )
-            .map_err(stalled)??;
-            if happened.is_empty() {
-                continue;
-            }
-            touch(&mut touched, venue);
-            for event in &mut happened {
-                for entry in &event.entries {
-                    touch(&mut touched, entry.account.venue);
-                }
-                self.take_event(event)?;
-            }
-        }
-        if touched.is_empty() {
-            return Ok(());
-        }
-        self.tight
-            .reconcile_touched(&self.view, &self.books, touched)
-    }
-
-    /// Goes on with a parked plan, or asks the strategy. `true` when a block ran.
-    fn pursue(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        let mut acted = false;
-        if let Some(parked) = &self.parked {
-            if !parked.waiting.is_empty() {
-                if at.since(parked.since) > PARKED_MAX {
-                    let detail = format!("{:?} after {PARKED_MAX}", parked.waiting);
-                    self.parked = None;
-                    self.state(at, "plan_abandoned", detail);
-                }
-                return Ok(false);
-            }
-            if let Some(parked) = self.parked.take() {
-                let filled_late = parked.sent.is_some();
-                self.work(parked)?;
-                if !filled_late || self.parked.is_some() {
-                    return Ok(true);
-                }
-                // The fills are those of the step before: this one is free for the next decision.
-                acted = true;
-                self.books.value(&self.view)?;
-                self.exposure.refresh(&self.books, &self.view)?;
-            }
-        }
-        for _ in 0..DECISIONS_PER_STEP_MAX {
-            if at < self.pause_until || !self.decide(at)? {
-                break;
-            }
-            acted = true;
-            if self.parked.is_some() {
-                break;
-            }
-            // What has just been done shows in the next decision of the same step.
-            self.look()?;
-        }
-        Ok(acted)
-    }
-
     /// Shows the strategy what it may read and asks it something.
-    fn consult<T>(
+    fn ask_strategy<T>(
         &mut self,
         reduce_only: bool,
         ask: impl FnOnce(&mut dyn Strategy, &Context<'_>) -> Result<T, ComponentError>,
@@ -507,193 +532,19 @@ impl Engine {
             pending_withdrawal,
             flows_seen: self.due_flows,
             reduce_only,
-            venues: &self.tight,
+            venues: &self.desk,
         };
         ask(self.strategy.as_mut(), &context)
-    }
-
-    /// Asks the strategy once; `true` when a plan was started.
-    fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        let reduce_only = self.risk.level() >= RiskLevel::ReduceOnly;
-        match self.consult(reduce_only, |strategy, context| strategy.decide(context))? {
-            Decision::Hold => {
-                self.uneconomic = None;
-                Ok(false)
-            }
-            Decision::Deferred(reason) => {
-                self.tight.counts.rebalances_deferred += 1;
-                let detail = format!("{reason}: a market has no fresh price");
-                self.state(at, "rebalance_deferred", detail);
-                Ok(false)
-            }
-            Decision::Uneconomic(reason) => {
-                if self.uneconomic != Some(reason) {
-                    let detail = format!("{reason}: the expected carry is below the round trip");
-                    self.state(at, "carry_below_cost", detail);
-                }
-                self.uneconomic = Some(reason);
-                Ok(false)
-            }
-            Decision::Halted(reason, venue) => {
-                // Said once for as long as it lasts, as above.
-                if self.uneconomic != Some(WAITS) {
-                    let detail = if self.view.is_out(venue) {
-                        format!("{reason}: {venue} is out")
-                    } else {
-                        format!("{reason}: withdrawals from {venue} are halted")
-                    };
-                    self.state(at, WAITS, detail);
-                }
-                self.uneconomic = Some(WAITS);
-                Ok(false)
-            }
-            Decision::Act(plan) => {
-                self.uneconomic = None;
-                self.start(plan)
-            }
-        }
-    }
-
-    fn start(&mut self, plan: Plan) -> Result<bool, ComponentError> {
-        let at = self.view.now();
-        let legs = plan.blocks.iter().map(|block| block.legs.len()).sum();
-        let data = EventData::Plan {
-            action: plan.action,
-            reason: plan.reason,
-            blocks: plan.blocks.len(),
-            legs,
-        };
-        self.events
-            .record(Event::new(at, Component::StrategyManager, data));
-        let (action, blocks) = (plan.action, plan.blocks.into());
-        self.work(Parked {
-            action,
-            blocks,
-            waiting: Vec::new(),
-            sent: None,
-            since: at,
-            traded: false,
-            failed: false,
-            flows: self.due_flows,
-        })
-    }
-
-    /// Ends the block that was waited for, then runs the plan's blocks until one leaves something
-    /// pending, one fails for good, or all are done.
-    fn work(&mut self, mut plan: Parked) -> Result<bool, ComponentError> {
-        let at = self.view.now();
-        loop {
-            let outcome = if let Some(sent) = plan.sent.take() {
-                // What failed is known only now.
-                self.tight.conclude(&self.view, &mut self.books, sent, at)?
-            } else {
-                let Some(block) = plan.blocks.pop_front() else {
-                    break;
-                };
-                let approved = match self.risk.approve(&block, &self.books) {
-                    Ok(approved) => approved,
-                    Err(e) => {
-                        self.events
-                            .record(Event::error(at, Component::RiskMonitor, &e));
-                        plan.failed = true;
-                        break;
-                    }
-                };
-                // A change of efficiency mode need not leave a line.
-                self.lenders_asked = None;
-                self.tight
-                    .run_block(&self.view, &mut self.books, &approved, plan.action)?
-            };
-            plan.traded |= outcome.traded && !outcome.plan_ends;
-            plan.failed |= outcome.failed;
-            if outcome.plan_ends {
-                plan.blocks.clear();
-                if outcome.sent.is_none() {
-                    break;
-                }
-            }
-            if !outcome.pending.is_empty() {
-                plan.waiting = outcome.pending;
-                plan.sent = outcome.sent;
-                plan.since = at;
-                self.state(at, "plan_parked", format!("waiting for {:?}", plan.waiting));
-                self.parked = Some(plan);
-                return Ok(true);
-            }
-        }
-        if plan.traded {
-            self.tight.counts.rebalances += u64::from(self.entered);
-            // What is traded before only makes the entry possible.
-            self.entered |= plan.action == Action::EntryFull;
-        }
-        self.strategy.completed(plan.flows, plan.traded);
-        self.back_off(at, plan.failed);
-        Ok(true)
-    }
-
-    /// After a failure the strategy pauses 1, 2, 4 … steps, so that a permanent refusal is not
-    /// repeated at every step; a success clears the count.
-    fn back_off(&mut self, at: Timestamp, failed: bool) {
-        if !failed {
-            self.failures_in_a_row = 0;
-            return;
-        }
-        let pause = 2u64
-            .saturating_pow(self.failures_in_a_row)
-            .min(PAUSE_STEPS_MAX);
-        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-        let steps = i64::try_from(pause).unwrap_or(i64::MAX);
-        self.pause_until = at
-            .plus(self.config.step.times(steps))
-            .plus(Span::from_nanos(1));
-        self.state(
-            at,
-            "strategy_paused",
-            format!("a plan failed; next decision after {pause} step(s)"),
-        );
-    }
-
-    fn deleverage(
-        &mut self,
-        venue: Venue,
-        fraction: basis_core::num::Rate,
-    ) -> Result<bool, ComponentError> {
-        let plan = self.consult(true, |strategy, context| {
-            strategy.deleverage(context, venue, fraction)
-        })?;
-        self.preempt(plan)
-    }
-
-    /// Closes what can be closed; at the first call also stops the strategy.
-    fn halt(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        if self.halted.is_none() {
-            let mut reason = format!("risk halted the strategy at {at}");
-            if let Some(breach) = self.risk.breach() {
-                reason.push_str(&format!(": {breach}"));
-            }
-            self.state(at, "halted", reason.clone());
-            self.halted = Some(reason);
-        }
-        let plan = self.consult(true, |strategy, context| strategy.exit(context))?;
-        self.preempt(plan)
-    }
-
-    /// Risk goes first: a parked plan is dropped; its transfers arrive all the same.
-    fn preempt(&mut self, plan: Option<Plan>) -> Result<bool, ComponentError> {
-        let Some(plan) = plan else { return Ok(false) };
-        if self.parked.take().is_some() {
-            self.state(
-                self.view.now(),
-                "plan_preempted",
-                "risk acts first".to_owned(),
-            );
-        }
-        self.start(plan)
     }
 
     fn state(&self, at: Timestamp, state: &'static str, detail: String) {
         let data = EventData::StateUpdate { state, detail };
         self.events.record(Event::new(at, Component::Engine, data));
+    }
+
+    fn error(&self, component: Component, e: &ComponentError) {
+        self.events
+            .record(Event::error(self.view.now(), component, e));
     }
 
     fn reference_mark(&self) -> Price {
@@ -719,7 +570,7 @@ impl Engine {
             Some([_, last]) => *last = end,
             None => self.ends = Some([end, end]),
         }
-        self.done += 1;
+        self.counts.steps += 1;
         let columns = if self.keeps {
             self.keep_step(at, &close)?;
             Some(&mut self.steps.risk)
@@ -746,7 +597,7 @@ impl Engine {
                 .with_source(e)
         })?;
         steps.ledger_rows.push(rows);
-        steps.parked.push(self.parked.is_some());
+        steps.parked.push(self.plan.is_some());
         for (column, slot) in steps.prices.iter_mut().zip(&self.slots) {
             let quote = self.view.quote(*slot);
             column.mark.push(quote.mark);
@@ -767,13 +618,11 @@ impl Engine {
         let share_statistics = share
             .as_ref()
             .map(|share| share.statistics.finish(self.config.step));
-        let mut counts = self.tight.counts;
-        counts.steps = self.done;
         let assumptions = setup::assumptions(&self.config, self.view.data());
         let shocks = self.config.shocks();
         let shocks = shocks.map(|shock| shock.text().to_owned()).collect();
-        let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.tight.health)];
-        for slot in &self.tight.venues {
+        let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.desk.health)];
+        for slot in &self.desk.slots {
             health.push((slot.venue.to_string(), slot.interface.health()));
         }
         Ok(RunResult {
@@ -785,14 +634,14 @@ impl Engine {
             steps: self.steps,
             ends: self.ends,
             ledger: self.books.into_ledger(),
-            executions: self.tight.executions,
+            executions: self.executions,
             events: self.events.take(),
             attribution: self.attribution,
             risk: self.risk_view.finish(),
             share_attribution: share.map(|share| share.attribution),
             statistics,
             share_statistics,
-            counts,
+            counts: self.counts,
             coverage: self.coverage,
             unbooked_funding: self.unbooked,
             refused_withdrawals: self.refused,
@@ -807,7 +656,7 @@ impl Engine {
 /// Places of the venues at which something can be borrowed.
 fn lenders(venues: &[VenueSlot]) -> Vec<usize> {
     let lends = |slot: &VenueSlot| {
-        let operations = slot.interface.capabilities().operations;
+        let operations = &slot.interface.capabilities().operations;
         operations.contains(&OperationKind::Borrow)
     };
     let places = venues.iter().enumerate();

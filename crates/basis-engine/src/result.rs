@@ -1,7 +1,7 @@
 //! What a run yields: columns and rows, no text. Writers live in the `basis` crate.
 
 use basis_core::event::Event;
-use basis_core::execution::Fill;
+use basis_core::venue_event::Fill;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;

@@ -81,6 +81,9 @@ pub struct Passing {
     pub building: bool,
     /// Base units that are held for a withdrawal and not ours to hedge.
     pub owed: Quantity,
+    /// What orders of unknown outcome may have added to the net delta: the least (<= 0) and the most
+    /// (>= 0). The worse end counts.
+    pub unknown: (Quantity, Quantity),
 }
 
 /// Exposure too small to act on.
@@ -228,7 +231,9 @@ impl RiskMonitor {
         let most = exposure
             .gross_delta
             .at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
-        let net = exposure.net_delta.sub(passing.owed)?.abs()?;
+        let net = exposure.net_delta.sub(passing.owed)?;
+        let (least, most_added) = passing.unknown;
+        let net = net.add(least)?.abs()?.max(net.add(most_added)?.abs()?);
         let is_dust = match self.dust {
             Dust::Worth(worth) => net.notional(reference, Rounding::Floor)? <= worth,
             Dust::Units(units) => net <= units,

@@ -11,6 +11,7 @@ pub mod cex;
 pub mod chain;
 pub mod credentials;
 pub mod curve;
+pub mod driver;
 pub mod etherfi;
 pub mod factory;
 pub mod instadapp;

@@ -9,8 +9,10 @@ use basis_core::config::nearest;
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::OperationKind;
 use basis_core::types::Venue;
-use basis_core::venue::{ExecutionMode, VenueDriver, VenueType};
+use basis_core::venue::{ExecutionMode, VenueType};
 use serde::{Serialize, Serializer};
+
+use crate::driver::VenueDriver;
 
 /// The rows the factory works from.
 #[derive(Clone, Debug, Default)]
@@ -69,16 +71,17 @@ impl VenueInfo {
     /// What the row says; available when any mode works.
     #[must_use]
     pub fn of(driver: &VenueDriver) -> Self {
+        let facts = &driver.facts;
         Self {
-            venue: driver.venue,
-            venue_type: driver.venue_type,
-            class_name: driver.class_name,
-            module: driver.module,
-            description: driver.description,
-            dependencies: driver.dependencies.to_vec(),
-            modes: driver.modes.to_vec(),
-            operations: driver.operations.to_vec(),
-            is_available: !driver.modes.is_empty(),
+            venue: facts.venue,
+            venue_type: facts.venue_type,
+            class_name: facts.class_name,
+            module: facts.module,
+            description: facts.description,
+            dependencies: facts.dependencies.to_vec(),
+            modes: facts.modes.to_vec(),
+            operations: facts.operations.to_vec(),
+            is_available: !facts.modes.is_empty(),
         }
     }
 }
@@ -140,11 +143,11 @@ impl Registry {
     /// # Errors
     /// [`DuplicateVenue`] when the venue has a row already.
     pub fn with(mut self, driver: VenueDriver) -> Result<Self, DuplicateVenue> {
-        if let Some(present) = self.find(driver.venue) {
+        if let Some(present) = self.find(driver.facts.venue) {
             return Err(DuplicateVenue {
-                venue: driver.venue,
-                present: present.class_name,
-                refused: driver.class_name,
+                venue: driver.facts.venue,
+                present: present.facts.class_name,
+                refused: driver.facts.class_name,
             });
         }
         self.drivers.push(driver);
@@ -154,7 +157,9 @@ impl Registry {
     /// The row of `venue`.
     #[must_use]
     pub fn find(&self, venue: Venue) -> Option<&VenueDriver> {
-        self.drivers.iter().find(|driver| driver.venue == venue)
+        self.drivers
+            .iter()
+            .find(|driver| driver.facts.venue == venue)
     }
 
     /// The row of the venue with this name.
@@ -162,7 +167,7 @@ impl Registry {
     pub fn find_name(&self, name: &str) -> Option<&VenueDriver> {
         self.drivers
             .iter()
-            .find(|driver| driver.venue.as_str() == name)
+            .find(|driver| driver.facts.venue.as_str() == name)
     }
 
     /// Every row, internal ones included.
@@ -172,13 +177,13 @@ impl Registry {
 
     /// The rows users see.
     pub fn listed(&self) -> impl Iterator<Item = &VenueDriver> {
-        self.drivers.iter().filter(|driver| driver.listed)
+        self.drivers.iter().filter(|driver| driver.facts.listed)
     }
 
     /// What sort of venue it is; `None` when it has no row.
     #[must_use]
     pub fn venue_type(&self, venue: Venue) -> Option<VenueType> {
-        self.find(venue).map(|driver| driver.venue_type)
+        self.find(venue).map(|driver| driver.facts.venue_type)
     }
 
     /// The rows users see, ready for output.
@@ -196,7 +201,7 @@ impl Registry {
     }
 
     fn unknown(&self, name: &str) -> ComponentError {
-        let listed: Vec<_> = self.listed().map(|driver| driver.venue).collect();
+        let listed: Vec<_> = self.listed().map(|driver| driver.facts.venue).collect();
         let near = nearest(name, listed.iter().map(Venue::as_str))
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
@@ -213,29 +218,39 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use basis_core::types::Venue;
+    use basis_core::config::{Node, Problems};
+    use basis_core::venue::ExecutionInterface;
 
     use super::*;
     use crate::credentials::{NONE, SETS};
+    use crate::driver::{BuildContext, Driver, DriverFacts};
 
-    const ROW: VenueDriver = VenueDriver {
-        venue: Venue::literal("kraken"),
-        venue_type: VenueType::Cex,
-        class_name: "KrakenExecutionInterface",
-        module: "somewhere::kraken",
-        description: "A third party's venue.",
-        dependencies: &["position_monitor"],
-        credentials: NONE,
-        modes: &[ExecutionMode::Backtest],
-        operations: &[OperationKind::SpotTrade],
-        listed: true,
-        parse_settings: |_, _| Arc::new(()),
-        build: |_, _, _| {
-            Box::pin(async { Err(ComponentError::new(Code::CreationFailed, "not here")) })
-        },
-    };
+    struct Kraken;
+
+    impl Driver for Kraken {
+        type Settings = ();
+
+        const FACTS: DriverFacts = DriverFacts {
+            venue: Venue::literal("kraken"),
+            venue_type: VenueType::Cex,
+            class_name: "KrakenExecutionInterface",
+            module: "somewhere::kraken",
+            description: "A third party's venue.",
+            dependencies: &["position_monitor"],
+            credentials: NONE,
+            modes: &[ExecutionMode::Backtest],
+            operations: &[OperationKind::SpotTrade],
+            listed: true,
+        };
+
+        fn parse(_: &Node, _: &Problems) {}
+
+        fn build((): &(), _: BuildContext) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+            Err(ComponentError::new(Code::CreationFailed, "not here"))
+        }
+    }
+
+    const ROW: VenueDriver = VenueDriver::of::<Kraken>();
 
     #[test]
     fn builtin_venues_are_distinct_and_state_what_works() {
@@ -243,12 +258,12 @@ mod tests {
         let mut again = Registry::empty();
         for driver in registry.all() {
             again = again.with(*driver).unwrap();
-            assert!(!driver.description.is_empty() && !driver.operations.is_empty());
-            assert_eq!(driver.modes, [ExecutionMode::Backtest]);
+            assert!(!driver.facts.description.is_empty() && !driver.facts.operations.is_empty());
+            assert_eq!(driver.facts.modes, [ExecutionMode::Backtest]);
         }
         let listed: Vec<_> = registry
             .listed()
-            .map(|driver| (driver.venue.to_string(), driver.class_name))
+            .map(|driver| (driver.facts.venue.to_string(), driver.facts.class_name))
             .collect();
         assert_eq!(
             listed,
@@ -271,14 +286,18 @@ mod tests {
     #[test]
     fn builtin_rows_use_the_specified_variables() {
         for driver in Registry::builtin().all() {
-            assert!(SETS.contains(&driver.credentials), "{}", driver.venue);
+            assert!(
+                SETS.contains(&driver.facts.credentials),
+                "{}",
+                driver.facts.venue
+            );
         }
     }
 
     #[test]
     fn third_parties_add_rows_and_a_second_row_for_a_venue_is_refused() {
         let registry = Registry::builtin().with(ROW).unwrap();
-        assert_eq!(registry.venue_type(ROW.venue), Some(VenueType::Cex));
+        assert_eq!(registry.venue_type(ROW.facts.venue), Some(VenueType::Cex));
         assert_eq!(registry.venue_type(Venue::literal("nowhere")), None);
         let e = registry.with(ROW).unwrap_err();
         assert!(
@@ -290,11 +309,9 @@ mod tests {
 
     #[test]
     fn unlisted_rows_are_found_but_not_shown() {
-        let hidden = VenueDriver {
-            venue: Venue::WALLET,
-            listed: false,
-            ..ROW
-        };
+        let mut hidden = ROW;
+        hidden.facts.venue = Venue::WALLET;
+        hidden.facts.listed = false;
         let registry = Registry::empty().with(hidden).unwrap().with(ROW).unwrap();
         assert!(registry.find(Venue::WALLET).is_some());
         let shown: Vec<_> = registry
@@ -302,7 +319,7 @@ mod tests {
             .into_iter()
             .map(|info| info.venue)
             .collect();
-        assert_eq!(shown, [ROW.venue]);
+        assert_eq!(shown, [ROW.facts.venue]);
     }
 
     #[test]

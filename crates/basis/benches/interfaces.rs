@@ -15,9 +15,9 @@ use std::sync::Arc;
 use basis::assembly::World;
 use basis::config::{embedded, yaml};
 use basis::core::config::{Node, Problems};
-use basis::core::executor::{PollOnce, run};
 use basis::core::rules::{RuleBook, VenueRules};
 use basis::core::types::Timestamp;
+use basis::core::venue::FillAt;
 use basis::venues::factory::{CreatedInterfaces, FactorySettings};
 use basis::venues::registry::Registry;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -73,10 +73,9 @@ fn rules() -> Arc<RuleBook> {
 /// A new world, a factory, ten interfaces.
 fn create(registry: &Registry, rules: &Arc<RuleBook>, settings: &Node) -> CreatedInterfaces {
     let at = Timestamp::from_date(2024, 1, 2).unwrap_or_default();
-    let world = World::new(at, Arc::clone(rules));
+    let world = World::new(at, Arc::clone(rules), FillAt::default());
     let mut factory = world.factory(registry, FactorySettings::default(), "");
-    let creation = factory.create_all_interfaces(settings, Some(world.dependencies()));
-    run(&mut PollOnce, creation).unwrap()
+    factory.create_all_interfaces(settings, Some(world.dependencies()))
 }
 
 /// What each driver makes of its section.
@@ -84,7 +83,7 @@ fn read(registry: &Registry, settings: &Node) -> usize {
     let problems = Problems::new();
     let read = |entry: &basis::core::config::Entry| {
         let driver = registry.find_name(&entry.key).unwrap();
-        black_box((driver.parse_settings)(&entry.node, &problems));
+        black_box(driver.read(&entry.node, &problems));
     };
     settings.entries().iter().map(read).count()
 }

@@ -11,10 +11,8 @@ use std::sync::{Arc, OnceLock};
 use basis_core::clock::VirtualClock;
 use basis_core::config::{Location, Node, Problem};
 use basis_core::error::{Code, ComponentError};
-use basis_core::executor::{PollOnce, VirtualTime, run};
 use basis_core::market::MarketData;
 use basis_core::rules::RuleBook;
-use basis_core::transit::Transit;
 use basis_core::types::{SeriesId, Timestamp, Venue};
 use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, FillAt};
 use basis_engine::{
@@ -22,6 +20,7 @@ use basis_engine::{
 };
 use basis_venues::chain::SimulatedChain;
 use basis_venues::credentials::{BasisEnvironment, Variables};
+use basis_venues::driver::SimulatedWorld;
 use basis_venues::factory::{
     CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs, FactorySettings,
 };
@@ -194,29 +193,33 @@ pub struct World {
     pub events: Arc<EventLog>,
     /// The books, as interfaces may read them.
     pub positions: Arc<SharedPositions>,
-    /// Amounts in flight.
-    pub transit: Arc<Transit>,
-    /// The simulated chain.
-    pub chain: SimulatedChain,
     /// The rules.
     pub rules: Arc<RuleBook>,
-    /// When orders fill.
-    pub fill_at: FillAt,
+    /// Amounts in flight, the simulated chain, and when orders fill.
+    pub simulated: SimulatedWorld,
 }
 
 impl World {
-    /// An empty world at `at`.
+    /// An empty world at `at` in which taking orders fill at `fill_at`.
     #[must_use]
-    pub fn new(at: Timestamp, rules: Arc<RuleBook>) -> Self {
+    pub fn new(at: Timestamp, rules: Arc<RuleBook>, fill_at: FillAt) -> Self {
         Self {
             clock: VirtualClock::new(at),
             events: EventLog::new(),
             positions: SharedPositions::new(),
-            transit: Arc::new(Transit::default()),
-            chain: SimulatedChain::default(),
             rules,
-            fill_at: FillAt::default(),
+            simulated: SimulatedWorld {
+                fill_at,
+                ..SimulatedWorld::default()
+            },
         }
+    }
+
+    /// An empty world at the start of `setup`.
+    #[must_use]
+    pub fn of(setup: &Setup) -> Self {
+        let rules = Arc::clone(setup.rules());
+        Self::new(setup.run.from, rules, setup.run.fill_at)
     }
 
     /// What an interface is handed.
@@ -228,9 +231,6 @@ impl World {
             data_provider: Some(Arc::clone(&self.rules) as _),
             clock: Some(Arc::new(self.clock.clone())),
             transport: None,
-            transit: Some(Arc::clone(&self.transit)),
-            chain: Some(Arc::new(self.chain.clone())),
-            fill_at: self.fill_at,
         }
     }
 
@@ -246,6 +246,7 @@ impl World {
             registry: registry.clone(),
             settings,
             mode: ExecutionMode::Backtest,
+            world: Some(self.simulated.clone()),
             environment: BasisEnvironment::default(),
             variables: Variables::default(),
             clock: Arc::new(self.clock.clone()),
@@ -255,14 +256,8 @@ impl World {
     }
 
     /// Creates every interface of `venue_settings`, and the wallet when it is not listed there.
-    ///
-    /// # Errors
-    /// EXEC-003 when a driver's future can make no progress.
-    pub fn create_interfaces(
-        &self,
-        registry: &Registry,
-        setup: &Setup,
-    ) -> Result<CreatedInterfaces, ComponentError> {
+    #[must_use]
+    pub fn create_interfaces(&self, registry: &Registry, setup: &Setup) -> CreatedInterfaces {
         self.create_under(registry, setup, setup.config_hash())
     }
 
@@ -272,21 +267,15 @@ impl World {
         registry: &Registry,
         setup: &Setup,
         config_hash: &str,
-    ) -> Result<CreatedInterfaces, ComponentError> {
+    ) -> CreatedInterfaces {
         let mut factory = self.factory(registry, *setup.factory(), config_hash);
         let mut settings = setup.venue_settings();
         if settings.get(Venue::WALLET.as_str()).is_none() {
             let place = Location::new("built-in defaults", 0);
             settings.set_path(Venue::WALLET.as_str(), Node::empty_map(place));
         }
-        let mut executor = VirtualTime::new(self.clock.clone());
-        let creation = factory.create_all_interfaces(&settings, Some(self.dependencies()));
-        run(&mut executor, creation).map_err(stalled)
+        factory.create_all_interfaces(&settings, Some(self.dependencies()))
     }
-}
-
-fn stalled(e: basis_core::executor::ExecutorError) -> ComponentError {
-    ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e)
 }
 
 /// A run that is ready to start.
@@ -358,31 +347,27 @@ pub fn prepare(
     setup: &Setup,
     registry: &Registry,
 ) -> Result<Prepared, ComponentError> {
-    let world = World {
-        fill_at: setup.run.fill_at,
-        ..World::new(setup.run.from, Arc::clone(&setup.rules.book))
-    };
+    let world = World::of(setup);
     let CreatedInterfaces {
         interfaces,
         failures,
         warnings,
-    } = world.create_interfaces(registry, setup)?;
+    } = world.create_interfaces(registry, setup);
     let unavailable = require_needed(setup, &interfaces, failures)?;
     let engine = Engine::new(EngineParts {
         config: setup.run.clone(),
         data: Arc::clone(data),
         rules: world.rules,
         interfaces,
-        executor: Box::new(PollOnce),
         clock: world.clock,
         journal: None,
         events: world.events,
         positions: world.positions,
-        transit: world.transit,
+        transit: world.simulated.transit,
     })?;
     Ok(Prepared {
         engine,
-        chain: world.chain,
+        chain: world.simulated.chain,
         warnings,
         unavailable,
     })
@@ -393,9 +378,13 @@ pub fn prepare(
 /// # Errors
 /// As [`require_needed`].
 pub fn check_venues(setup: &Setup, registry: &Registry) -> Result<(), ComponentError> {
-    let world = World::new(Timestamp::EPOCH, Arc::clone(&setup.rules.book));
+    let world = World::new(
+        Timestamp::EPOCH,
+        Arc::clone(&setup.rules.book),
+        setup.run.fill_at,
+    );
     // What is created here is dropped here, and its events with it.
-    let created = world.create_under(registry, setup, "")?;
+    let created = world.create_under(registry, setup, "");
     require_needed(setup, &created.interfaces, created.failures).map(|_| ())
 }
 
@@ -425,18 +414,19 @@ pub fn require_needed(
     let (fatal, unneeded): (Vec<_>, Vec<_>) = failures
         .into_iter()
         .partition(|(venue, _)| needed.contains(venue));
-    let mut missing: Vec<ComponentError> = fatal.into_iter().map(|(_, e)| e).collect();
-    for venue in needed {
-        let created = interfaces
-            .iter()
-            .any(|interface| interface.venue() == venue);
-        let failed = missing.iter().any(|e| e.message.contains(venue.as_str()));
-        if !created && !failed {
+    let unlisted = needed.iter().filter(|venue| {
+        let created = interfaces.iter().any(|own| own.venue() == **venue);
+        !created && !fatal.iter().any(|(failed, _)| failed == *venue)
+    });
+    let unlisted: Vec<_> = unlisted
+        .map(|venue| {
             let message =
                 format!("{venue}: the mode needs it, but venue_settings does not list it");
-            missing.push(ComponentError::new(Code::NoRoute, message));
-        }
-    }
+            ComponentError::new(Code::NoRoute, message)
+        })
+        .collect();
+    let mut missing: Vec<ComponentError> = fatal.into_iter().map(|(_, e)| e).collect();
+    missing.extend(unlisted);
     match together(missing) {
         Some(e) => Err(e),
         None => Ok(unneeded),
@@ -464,6 +454,47 @@ pub fn together(mut failures: Vec<ComponentError>) -> Option<ComponentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::environment::Environment;
+    use crate::config::layers::{self, Request};
+
+    fn setup(sets: &[&str]) -> Setup {
+        let registry = Registry::builtin();
+        let sets: Vec<_> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let request = Request {
+            mode: "btc_basis",
+            sets: &sets,
+            ..Request::default()
+        };
+        let environment = Environment::from_pairs(std::collections::BTreeMap::new(), &registry);
+        layers::resolve(&request, &environment, &registry)
+            .unwrap()
+            .setup
+    }
+
+    #[test]
+    fn a_world_fills_orders_when_its_run_says() {
+        for fill_at in [FillAt::Close, FillAt::NextOpen] {
+            let setup = setup(&[&format!("fill_at={}", fill_at.as_str())]);
+            assert_eq!(World::of(&setup).simulated.fill_at, fill_at);
+        }
+    }
+
+    #[test]
+    fn a_venue_named_in_the_failure_of_another_is_still_missing() {
+        let setup = setup(&[]);
+        let needed = setup.needed_venues();
+        let (first, last) = (needed[1], *needed.last().unwrap());
+        assert!(needed.len() > 2, "{needed:?}");
+        let failure = ComponentError::new(Code::VenueInvalid, format!("{first}: unlike {last}"));
+        let e = require_needed(&setup, &[], vec![(first, failure)]).unwrap_err();
+        let missing = format!("{last}: the mode needs it");
+        assert!(e.message.contains(&missing), "{e}");
+        assert!(!e.message.contains(&format!("{first}: the mode")), "{e}");
+        let elsewhere = Venue::literal("elsewhere");
+        let unneeded = ComponentError::new(Code::VenueInvalid, "elsewhere: off");
+        let e = require_needed(&setup, &[], vec![(elsewhere, unneeded)]).unwrap_err();
+        assert!(!e.message.contains("elsewhere"), "{e}");
+    }
 
     #[test]
     fn several_failures_stand_under_the_gravest_code() {

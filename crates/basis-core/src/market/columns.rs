@@ -80,6 +80,14 @@ impl NumberRows {
         *self = Self::Wide(wide);
     }
 
+    /// Drops the first `count` rows, at most those there are.
+    pub(super) fn drop_first(&mut self, count: usize) {
+        match self {
+            Self::Narrow { rows, .. } => drop(rows.drain(..count.min(rows.len()))),
+            Self::Wide(rows) => drop(rows.drain(..count.min(rows.len()))),
+        }
+    }
+
     pub(super) fn shrink(&mut self) {
         match self {
             Self::Narrow { rows, .. } => rows.shrink_to_fit(),
@@ -211,6 +219,14 @@ impl TimeColumn {
             }
         }
         low
+    }
+
+    /// Drops the first `count` instants, at most those there are.
+    pub(super) fn drop_first(&mut self, count: usize) {
+        match self {
+            Self::Steps { counts, .. } => drop(counts.drain(..count.min(counts.len()))),
+            Self::Any(times) => drop(times.drain(..count.min(times.len()))),
+        }
     }
 
     pub(super) fn shrink(&mut self) {

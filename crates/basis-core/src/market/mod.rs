@@ -5,15 +5,19 @@
 
 mod columns;
 mod coverage;
+mod funding;
 mod mark;
 mod oracle;
 mod row_view;
 mod rows;
 mod series;
 mod shock;
+mod slot;
 mod view;
+mod writer;
 
 pub use coverage::{Coverage, Gap, GapTreatment, coverage};
+pub use funding::FundingLookup;
 pub use mark::{Mark, RateSource, is_dollar};
 pub use oracle::{OracleError, OracleQuote, OracleRatio};
 pub use row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
@@ -21,10 +25,10 @@ pub use rows::{
     AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
 };
 pub use series::{
-    Bar, BarColumns, BarSeries, BarSeriesBuilder, MarketData, RateSeries, SeriesError,
+    Bar, BarColumns, BarSeries, BarSeriesBuilder, MarketData, Provenance, RateSeries, SeriesError,
 };
 pub use shock::{Shock, ShockError, ShockParseError, ShockSet};
 pub use view::{
-    FundingLookup, GapPolicy, MarketView, PriceState, Quote, SeriesRequest, SlotId, ViewError,
-    ViewPolicy,
+    GapPolicy, MarketView, PriceState, Quote, SeriesRequest, SlotId, ViewError, ViewPolicy,
 };
+pub use writer::MarketWriter;

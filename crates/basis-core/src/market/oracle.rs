@@ -191,11 +191,11 @@ impl MarketView {
     fn ether_oracle(&self) -> Result<OracleQuote, OracleError> {
         match self.oracles.ether {
             Some((at, quote)) if at == self.now() => quote,
-            _ => self.reckon_ether(),
+            _ => self.compute_ether(),
         }
     }
 
-    fn reckon_ether(&self) -> Result<OracleQuote, OracleError> {
+    fn compute_ether(&self) -> Result<OracleQuote, OracleError> {
         let (row, worst) = self.oracle_row(WRAPPED, Unit::Dollar)?;
         let recorded = Price::new(*row.row)?;
         if row.known_at == self.now() {
@@ -207,7 +207,7 @@ impl MarketView {
         let (now, of_spot) = self.spot_now(spot)?;
         let then = match self.oracles.anchor {
             Some(anchor) if anchor.at == row.known_at && anchor.spot == spot => anchor.mark,
-            _ => self.mark_at(spot, row.known_at),
+            _ => self.mark_at(spot, row.known_at)?,
         };
         // Spot that begins after the row moved from its own first value.
         let then = then.unwrap_or(now);
@@ -316,21 +316,22 @@ impl MarketView {
         }
     }
 
-    /// Reckons ether's price at the view's instant; spot at its row is looked up where the row is new.
-    pub(super) fn price_ether(&mut self) {
+    /// Computes ether's price at the view's instant; spot at its row is looked up where the row is new.
+    pub(super) fn price_ether(&mut self) -> Result<(), MathError> {
         let Some(feed) = self.oracles.find(WRAPPED, Unit::Dollar) else {
-            return;
+            return Ok(());
         };
         let (Some(row), Some(Mark::Series(spot))) = (self.newest(feed.slot), self.mark_of(ETHER))
         else {
-            return;
+            return Ok(());
         };
         let at = row.known_at;
         if self.oracles.anchor.is_none_or(|anchor| anchor.at != at) {
-            let mark = self.mark_at(spot, at);
+            let mark = self.mark_at(spot, at)?;
             self.oracles.anchor = Some(Anchor { at, spot, mark });
         }
-        self.oracles.ether = Some((self.now(), self.reckon_ether()));
+        self.oracles.ether = Some((self.now(), self.compute_ether()));
+        Ok(())
     }
 
     fn known_point(

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::rows::{GasFees, ReserveRow, Reward, RowSeries, SeriesRow};
+use super::series::SeriesError;
 use super::view::{MarketView, PriceState, ViewError, ViewPolicy};
 use crate::num::Fixed18;
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
@@ -119,6 +120,23 @@ impl<T: SeriesRow> RowCursor<T> {
         Some((self.series.rows().get(row)?, *self.series.at().get(row)?))
     }
 
+    /// Appends a row; it is visible from its instant on, but not before the view moves.
+    fn push(&mut self, at: Timestamp, row: T) {
+        Arc::make_mut(&mut self.series).push(at, row);
+        self.stand_at(self.known);
+    }
+
+    /// Drops the rows that no instant from `from` on shows, nor as the one before the newest, once they
+    /// are as many as those kept.
+    fn forget_before(&mut self, from: Timestamp) {
+        let rows = self.series.known_by(from).min(self.known);
+        let rows = rows.saturating_sub(2);
+        if rows * 2 > self.series.at().len() {
+            Arc::make_mut(&mut self.series).drop_first(rows);
+            self.stand_at(self.known - rows);
+        }
+    }
+
     /// Whether a row known at `known_at` is fresh at `now`; one that happens at a date is for good.
     #[inline]
     fn is_fresh(&self, known_at: Timestamp, now: Timestamp, slack: Span) -> bool {
@@ -134,6 +152,14 @@ pub struct RowEntry<T> {
     id: SeriesId,
     own: Option<RowCursor<T>>,
     proxy: Option<RowCursor<T>>,
+}
+
+impl<T: SeriesRow> RowEntry<T> {
+    /// The cursors on the series `id`.
+    fn cursors_on(&mut self, id: SeriesId) -> impl Iterator<Item = &mut RowCursor<T>> {
+        let cursors = self.own.iter_mut().chain(&mut self.proxy);
+        cursors.filter(move |cursor| cursor.series.id() == id)
+    }
 }
 
 /// The row series of a view, by what their rows are.
@@ -204,6 +230,34 @@ impl MarketView {
         }
         T::entries_mut(self).push(RowEntry { id, own, proxy });
         Ok(())
+    }
+
+    /// Appends a row to the series `id` wherever the view reads it, and drops what is from before
+    /// `keep_from`.
+    pub(super) fn push_row<T: SeriesRow>(
+        &mut self,
+        id: SeriesId,
+        at: Timestamp,
+        row: T,
+        keep_from: Option<Timestamp>,
+    ) -> Result<(), SeriesError> {
+        let mut is_read = false;
+        for entry in T::entries_mut(self) {
+            for cursor in entry.cursors_on(id) {
+                // Every cursor on a series has the same rows, so the first refusal is before any change.
+                cursor.series.check_next(at, &row)?;
+                cursor.push(at, row);
+                if let Some(from) = keep_from {
+                    cursor.forget_before(from);
+                }
+                is_read = true;
+            }
+        }
+        if is_read {
+            Ok(())
+        } else {
+            Err(SeriesError::NotRead(id))
+        }
     }
 
     /// The slot of a row series, for repeated reads: `view.row_slot::<ReserveRow>(id)`.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::row_view::RowEntry;
-use super::series::{MarketData, SeriesError, check_order};
+use super::series::{MarketData, SeriesError, check_next, check_order};
 use super::view::MarketView;
 use crate::num::{Fixed18, Rate};
 use crate::types::{Asset, Label, SeriesId, SeriesKind, Span, Timestamp};
@@ -274,6 +274,30 @@ impl<T: SeriesRow> RowSeries<T> {
     #[must_use]
     pub fn rows(&self) -> &[T] {
         &self.rows
+    }
+
+    /// Refuses a row that does not come after the last one, or fails its check.
+    pub(super) fn check_next(&self, at: Timestamp, row: &T) -> Result<(), SeriesError> {
+        check_next(self.id, &self.at, at)?;
+        row.check()
+            .map_err(|(column, what)| SeriesError::Bar {
+                id: self.id,
+                row: self.at.len(),
+                at,
+                what: format!("{column}: {what}"),
+            })
+    }
+
+    /// Appends a row that has been checked.
+    pub(super) fn push(&mut self, at: Timestamp, row: T) {
+        self.at.push(at);
+        self.rows.push(row);
+    }
+
+    /// Drops the first `count` rows, at most those there are.
+    pub(super) fn drop_first(&mut self, count: usize) {
+        self.at.drain(..count.min(self.at.len()));
+        self.rows.drain(..count.min(self.rows.len()));
     }
 
     /// How many rows are known at `now`.

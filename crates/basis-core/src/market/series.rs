@@ -117,6 +117,28 @@ pub enum SeriesError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A row for a series that the view does not read.
+    #[error("{0}: the view reads no such series")]
+    NotRead(SeriesId),
+    /// A row for a view with shocks, which change recorded series alone.
+    #[error("{0}: a view with shocks cannot be written to")]
+    Shocked(SeriesId),
+}
+
+/// Refuses an instant that does not come after the last one.
+pub(super) fn check_next(
+    id: SeriesId,
+    before: &[Timestamp],
+    at: Timestamp,
+) -> Result<(), SeriesError> {
+    match before.last() {
+        Some(last) if at <= *last => Err(SeriesError::Order {
+            id,
+            row: before.len(),
+            at,
+        }),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn check_order(id: SeriesId, at: &[Timestamp]) -> Result<(), SeriesError> {
@@ -171,33 +193,16 @@ impl BarSeriesBuilder {
         [open, high, low, close]: [Price; 4],
         volume: Quantity,
     ) -> Result<(), SeriesError> {
-        let series = &mut self.series;
-        let (id, row) = (series.id, series.len());
-        if series.last_opened().is_some_and(|last| opened_at <= last) {
-            return Err(SeriesError::Order {
-                id,
-                row,
-                at: opened_at,
-            });
-        }
-        let bar = |what: String| SeriesError::Bar {
-            id,
-            row,
-            at: opened_at,
-            what,
+        let bar = Bar {
+            opened_at,
+            open,
+            high,
+            low,
+            close,
+            volume,
         };
-        if low <= Price::ZERO {
-            return Err(bar(format!("low {low} is not above zero")));
-        }
-        if open.min(close) < low || open.max(close) > high {
-            return Err(bar(format!(
-                "open {open} and close {close} are not within low {low} and high {high}"
-            )));
-        }
-        series.opened_at.push(opened_at);
-        let numbers = [open, high, low, close].map(Price::get);
-        let [open, high, low, close] = numbers;
-        series.numbers.push([open, high, low, close, volume.get()]);
+        self.series.check_next(&bar)?;
+        self.series.push(bar);
         Ok(())
     }
 
@@ -345,6 +350,45 @@ impl BarSeries {
         self.opened_at(self.len().checked_sub(1)?)
     }
 
+    /// Refuses a bar that does not come after the last one, or whose prices cannot be.
+    pub(super) fn check_next(&self, bar: &Bar) -> Result<(), SeriesError> {
+        let (id, row, at) = (self.id, self.len(), bar.opened_at);
+        if self.last_opened().is_some_and(|last| at <= last) {
+            return Err(SeriesError::Order { id, row, at });
+        }
+        let refused = |what: String| SeriesError::Bar { id, row, at, what };
+        let Bar {
+            open,
+            high,
+            low,
+            close,
+            ..
+        } = *bar;
+        if low <= Price::ZERO {
+            return Err(refused(format!("low {low} is not above zero")));
+        }
+        if open.min(close) < low || open.max(close) > high {
+            return Err(refused(format!(
+                "open {open} and close {close} are not within low {low} and high {high}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Appends a bar that has been checked.
+    pub(super) fn push(&mut self, bar: Bar) {
+        self.opened_at.push(bar.opened_at);
+        let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(Price::get);
+        self.numbers
+            .push([open, high, low, close, bar.volume.get()]);
+    }
+
+    /// Drops the first `rows` bars.
+    pub(super) fn drop_first(&mut self, rows: usize) {
+        self.opened_at.drop_first(rows);
+        self.numbers.drop_first(rows);
+    }
+
     /// How many bars are closed at `now`.
     #[must_use]
     pub fn closed_by(&self, now: Timestamp) -> usize {
@@ -361,8 +405,16 @@ pub struct MarketData {
     pub(super) rates: BTreeMap<SeriesId, Arc<RateSeries>>,
     pub(super) rows: RowStore,
     pub(super) risk_parameters: Vec<AaveRiskParameters>,
-    synthetic: bool,
-    source: String,
+    provenance: Provenance,
+}
+
+/// Where market data came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// Where it came from, for results.
+    pub source: String,
+    /// Whether it was generated; then every output says so.
+    pub synthetic: bool,
 }
 
 impl MarketData {
@@ -370,8 +422,10 @@ impl MarketData {
     #[must_use]
     pub fn new(source: impl Into<String>, synthetic: bool) -> Self {
         Self {
-            source: source.into(),
-            synthetic,
+            provenance: Provenance {
+                source: source.into(),
+                synthetic,
+            },
             ..Self::default()
         }
     }
@@ -500,12 +554,18 @@ impl MarketData {
     /// Whether the data was generated; then every output says so.
     #[must_use]
     pub const fn is_synthetic(&self) -> bool {
-        self.synthetic
+        self.provenance.synthetic
     }
 
     /// Where the data came from.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.provenance.source
+    }
+
+    /// Both of them.
+    #[must_use]
+    pub const fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! **Invariants.** A bar is visible from its close until its maximum age (one bar length unless
 //! configured); a funding rate at its own instant. A gap is never filled silently: the proxy series
-//! named in the policy fills it, else the mark is held on the reference and flagged.
+//! named in the policy fills it, else the mark is held on the reference and flagged. Nothing that a view
+//! shows changes but by [`MarketView::advance_to`], and it never moves back.
+//!
+//! A view reads recorded and rolling series by the same code: a rolling one is a series that starts with
+//! few rows or none and grows by a [`MarketWriter`](super::MarketWriter).
 
 #[cfg(test)]
 mod tests;
@@ -13,9 +17,12 @@ use std::sync::Arc;
 use super::mark::Marks;
 use super::oracle::Oracles;
 use super::row_view::{RowEntries, may_stand_in};
-use super::series::{BarSeries, MarketData, RateSeries};
+use super::rows::AaveRiskParameters;
+use super::funding::RateEntries;
+use super::series::{Bar, MarketData, Provenance};
 use super::shock::{ShockError, ShockSet};
-use crate::num::{MathError, Price, Quantity, Rate};
+use super::slot::{Cursor, Slot};
+use crate::num::{MathError, Price, Quantity};
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
 
 /// What to do where a needed price series has no value.
@@ -51,6 +58,9 @@ pub struct ViewPolicy {
     pub row_slack: Option<Span>,
     /// What the view shows differently from the data; `None`: nothing.
     pub shocks: Option<Arc<ShockSet>>,
+    /// How far back series that are written to are kept: the longest look-back of anybody who reads
+    /// them. `None`: everything is kept.
+    pub look_back: Option<Span>,
 }
 
 /// Index of a price series within a view.
@@ -105,17 +115,6 @@ pub struct Quote {
     pub known_at: Timestamp,
 }
 
-/// What a view knows of one funding instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FundingLookup {
-    /// The series' own rate.
-    Rate(Rate),
-    /// The proxy's rate, and which series it is.
-    Proxied(Rate, SeriesId),
-    /// Nobody recorded one.
-    Missing,
-}
-
 /// A view cannot be built or moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -139,94 +138,29 @@ pub enum ViewError {
     /// A held mark left the range of exact arithmetic.
     #[error(transparent)]
     Math(#[from] MathError),
-}
-
-#[derive(Clone, Debug)]
-struct Cursor {
-    series: Arc<BarSeries>,
-    /// The first row that is not visible.
-    next: usize,
-    /// When it will be known; none after the last.
-    next_at: Option<Timestamp>,
-    /// The newest visible bar: close, volume, when known.
-    newest: Option<(Price, Quantity, Timestamp)>,
-}
-
-#[derive(Clone, Debug)]
-struct Slot {
-    id: SeriesId,
-    own: Option<Cursor>,
-    proxy: Option<Cursor>,
-    reference: Option<SlotId>,
-    quote: Quote,
-    /// Mark and reference price when a real bar was last visible.
-    anchor: Option<(Price, Price)>,
+    /// An instant before the one the view stands at.
+    #[error("the view stands at {now} and cannot move back to {to}")]
+    Backward {
+        /// Where it stands.
+        now: Timestamp,
+        /// Where it was to go.
+        to: Timestamp,
+    },
 }
 
 /// Point-in-time read of the data.
 #[derive(Clone, Debug)]
 pub struct MarketView {
     data: Arc<MarketData>,
-    policy: ViewPolicy,
-    now: Timestamp,
+    pub(super) policy: ViewPolicy,
+    pub(super) now: Timestamp,
     /// In the order they are advanced: references first.
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     by_id: BTreeMap<SeriesId, SlotId>,
+    pub(super) rates: RateEntries,
     pub(super) rows: RowEntries,
     pub(super) marks: Marks,
     pub(super) oracles: Oracles,
-}
-
-impl Cursor {
-    fn new(series: &Arc<BarSeries>) -> Self {
-        let mut cursor = Self {
-            series: Arc::clone(series),
-            next: 0,
-            next_at: None,
-            newest: None,
-        };
-        cursor.stand_at(0);
-        cursor
-    }
-
-    fn stand_at(&mut self, row: usize) {
-        self.next = row;
-        let opened_at = self.series.opened_at(row);
-        self.next_at = opened_at.map(|at| at.plus(self.series.length));
-    }
-
-    /// Passes over every bar closed by `now` but the newest, as if the view began there.
-    fn skip_to(&mut self, now: Timestamp) {
-        self.stand_at(self.series.closed_by(now).saturating_sub(1));
-    }
-
-    /// Makes the bars closed by `now` visible; first price, highest and lowest of the new ones.
-    fn advance(&mut self, now: Timestamp) -> Option<(Price, Price, Price)> {
-        let mut extremes: Option<(Price, Price, Price)> = None;
-        while let Some(known_at) = self.next_at
-            && known_at <= now
-            && let Some(bar) = self.series.bar(self.next)
-        {
-            extremes = Some(match extremes {
-                Some((first, high, low)) => (first, high.max(bar.high), low.min(bar.low)),
-                None => (bar.open, bar.high, bar.low),
-            });
-            self.newest = Some((bar.close, bar.volume, known_at));
-            self.stand_at(self.next + 1);
-        }
-        extremes
-    }
-
-    /// The newest visible bar if it is not too old: close, volume, when known.
-    fn newest(
-        &self,
-        now: Timestamp,
-        age_max: Option<Span>,
-    ) -> Option<(Price, Quantity, Timestamp)> {
-        let age_max = age_max.unwrap_or(self.series.length);
-        self.newest
-            .filter(|(_, _, known_at)| now.since(*known_at) < age_max)
-    }
 }
 
 impl MarketView {
@@ -269,12 +203,14 @@ impl MarketView {
             Some(shocks) => shocks.shocked(&data, requests, &policy)?,
             None => data,
         };
+        let rates = RateEntries::of(&data);
         let mut view = Self {
             data,
             policy,
             now: Timestamp::MIN,
             slots: Vec::with_capacity(requests.len() + 1),
             by_id: BTreeMap::new(),
+            rates,
             rows: RowEntries::default(),
             marks: Marks::default(),
             oracles: Oracles::default(),
@@ -308,25 +244,9 @@ impl MarketView {
         if own.is_none() && proxy.is_none() {
             return Err(ViewError::Missing(id));
         }
-        let quote = Quote {
-            mark: Price::ZERO,
-            open: Price::ZERO,
-            high: Price::ZERO,
-            low: Price::ZERO,
-            volume: Quantity::ZERO,
-            state: PriceState::Missing,
-            known_at: Timestamp::MIN,
-        };
         let reference = reference.and_then(|reference| self.by_id.get(&reference).copied());
         let slot = SlotId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
-        self.slots.push(Slot {
-            id,
-            own,
-            proxy,
-            reference,
-            quote,
-            anchor: None,
-        });
+        self.slots.push(Slot::new(id, own, proxy, reference));
         self.by_id.insert(id, slot);
         Ok(())
     }
@@ -334,18 +254,20 @@ impl MarketView {
     /// Moves forward to `now` (never back) and refreshes every quote.
     ///
     /// # Errors
+    /// [`ViewError::Backward`] when `now` is before the view's instant, and then nothing has changed;
     /// [`ViewError::Math`] when a held mark leaves the range of exact arithmetic.
-    ///
-    /// # Panics
-    /// When `now` is before the view's instant.
     pub fn advance_to(&mut self, now: Timestamp) -> Result<(), ViewError> {
-        assert!(now >= self.now, "invariant: a view never moves back");
+        if now < self.now {
+            let (now, to) = (self.now, now);
+            return Err(ViewError::Backward { now, to });
+        }
         let first = self.now == Timestamp::MIN;
+        self.rates.advance();
         self.rows.advance(now, first);
         if first {
             // Prices from before the view's first instant are not part of its first step.
             for slot in &mut self.slots {
-                for cursor in slot.own.iter_mut().chain(&mut slot.proxy) {
+                for cursor in slot.cursors_mut() {
                     cursor.skip_to(now);
                 }
             }
@@ -368,7 +290,7 @@ impl MarketView {
                 }
             }
         }
-        self.price_ether();
+        self.price_ether()?;
         Ok(())
     }
 
@@ -392,39 +314,80 @@ impl MarketView {
     #[inline]
     #[must_use]
     pub fn quote(&self, slot: SlotId) -> &Quote {
-        &self
-            .slots
-            .get(slot.index())
-            .expect("invariant: slots come from this view")
-            .quote
+        &self.slot_of(slot).quote
+    }
+
+    #[inline]
+    fn slot_of(&self, slot: SlotId) -> &Slot {
+        let slot = self.slots.get(slot.index());
+        slot.expect("invariant: slots come from this view")
     }
 
     /// The series of a slot.
     pub(super) fn id_of(&self, slot: SlotId) -> SeriesId {
-        let slot = self.slots.get(slot.index());
-        slot.expect("invariant: slots come from this view").id
+        self.slot_of(slot).id
     }
 
-    /// The mark that `slot` showed at `at`, an instant of the past: the newest bar then, else the
-    /// proxy's, else the newest one held flat. `None` when nothing was visible, or `at` is to come.
-    pub(super) fn mark_at(&self, slot: SlotId, at: Timestamp) -> Option<Price> {
-        let slot = self.slots.get(slot.index()).filter(|_| at <= self.now)?;
-        let age_max = self.policy.bar_age_max;
-        let cursors = [&slot.own, &slot.proxy].into_iter().flatten();
-        let mut held = None;
-        for cursor in cursors {
-            let series = &cursor.series;
-            let Some(row) = series.closed_by(at).checked_sub(1) else {
-                continue;
-            };
-            let (close, opened_at) = (series.close(row)?, series.opened_at(row)?);
-            let age = at.since(opened_at.plus(series.length));
-            if age < age_max.unwrap_or(series.length) {
-                return Some(close);
-            }
-            held = held.or(Some(close));
+    /// The length of the bars of `slot`: its own, else its proxy's where it has none itself.
+    ///
+    /// # Panics
+    /// When the slot belongs to another view.
+    #[must_use]
+    pub fn bar_length(&self, slot: SlotId) -> Span {
+        let mut cursors = self.slot_of(slot).cursors();
+        cursors.next().map_or(Span::ZERO, |c| c.series().length)
+    }
+
+    /// The first bar that was still to close at `at` and is visible now, and when it became known. It
+    /// may have opened before `at`. It is of the series that the quote of `slot` comes from: `None` while
+    /// that is held or missing, and for an `at` from which on the bars are no longer kept
+    /// ([`ViewPolicy::look_back`]).
+    ///
+    /// # Panics
+    /// When the slot belongs to another view.
+    #[must_use]
+    pub fn first_closed_after(&self, slot: SlotId, at: Timestamp) -> Option<(Bar, Timestamp)> {
+        self.slot_of(slot).first_closed_after(at)
+    }
+
+    /// The mark of `slot` at `at`, an instant of the past or the present: the close of the newest bar
+    /// closed by then, its proxy's where that is too old, else the one that was fresh last, held on the
+    /// reference. So the mark at an instant within a step does not depend on the length of the step.
+    /// `None` when nothing was visible, is no longer kept ([`ViewPolicy::look_back`]), or `at` is to come.
+    ///
+    /// # Errors
+    /// [`MathError`] when a held mark leaves the range of exact arithmetic.
+    ///
+    /// # Panics
+    /// When the slot belongs to another view.
+    pub fn mark_at(&self, slot: SlotId, at: Timestamp) -> Result<Option<Price>, MathError> {
+        let slot = self.slot_of(slot);
+        if at > self.now {
+            return Ok(None);
         }
-        held
+        if at == self.now && slot.quote.state != PriceState::Missing {
+            return Ok(Some(slot.quote.mark));
+        }
+        let Some(bar) = slot.newest_at(at, self.policy.bar_age_max) else {
+            return Ok(None);
+        };
+        if at < bar.fresh_until {
+            return Ok(Some(bar.close));
+        }
+        let Some(reference) = slot.reference else {
+            return Ok(Some(bar.close));
+        };
+        let last_fresh = bar.fresh_until.minus(Span::from_nanos(1));
+        let (then, now) = (
+            self.mark_at(reference, last_fresh)?,
+            self.mark_at(reference, at)?,
+        );
+        match (then, now) {
+            (Some(then), Some(now)) if then > Price::ZERO && now > Price::ZERO => {
+                bar.close.scaled(now, then).map(Some)
+            }
+            _ => Ok(Some(bar.close)),
+        }
     }
 
     /// What is visible of the series `id`; `None` when the view does not carry it.
@@ -441,32 +404,22 @@ impl MarketView {
             .map(|(slot, at)| (slot.id, SlotId(at)))
     }
 
-    /// The funding rate that `id` settled at `instant`; `Missing` for an instant still to come.
-    #[must_use]
-    pub fn funding(&self, id: SeriesId, instant: Timestamp) -> FundingLookup {
-        if instant > self.now {
-            return FundingLookup::Missing;
-        }
-        let find = |series: &Arc<RateSeries>| {
-            let at = series.at.binary_search(&instant).ok()?;
-            series.rate.get(at).copied()
-        };
-        if let Some(rate) = self.data.rates(id).and_then(find) {
-            return FundingLookup::Rate(rate);
-        }
-        let proxied = self.policy.proxies.get(&id).and_then(|proxy| {
-            self.data
-                .rates(*proxy)
-                .and_then(find)
-                .map(|rate| FundingLookup::Proxied(rate, *proxy))
-        });
-        proxied.unwrap_or(FundingLookup::Missing)
-    }
-
     /// The policy the view was built with.
     #[must_use]
     pub const fn policy(&self) -> &ViewPolicy {
         &self.policy
+    }
+
+    /// Aave's risk parameters of every asset there is: one table for the whole range.
+    #[must_use]
+    pub fn risk_parameters(&self) -> &[AaveRiskParameters] {
+        self.data.risk_parameters()
+    }
+
+    /// Where the data behind the view came from, for results: no venue has a use for it.
+    #[must_use]
+    pub fn provenance(&self) -> &Provenance {
+        self.data.provenance()
     }
 
     /// The data behind the view, shocked where it has shocks: for coverage and lists, never for prices.
@@ -476,58 +429,3 @@ impl MarketView {
     }
 }
 
-impl Slot {
-    fn refresh(
-        &mut self,
-        now: Timestamp,
-        age_max: Option<Span>,
-        reference: Option<Price>,
-    ) -> Result<(), MathError> {
-        let own_extremes = self.own.as_mut().and_then(|cursor| cursor.advance(now));
-        let proxy_extremes = self.proxy.as_mut().and_then(|cursor| cursor.advance(now));
-        let own = self
-            .own
-            .as_ref()
-            .and_then(|cursor| cursor.newest(now, age_max));
-        let proxied = || {
-            self.proxy
-                .as_ref()
-                .and_then(|cursor| cursor.newest(now, age_max))
-        };
-        let (newest, extremes, state) = match own {
-            Some(newest) => (Some(newest), own_extremes, PriceState::Fresh),
-            None => (proxied(), proxy_extremes, PriceState::Proxied),
-        };
-        if let Some((mark, volume, known_at)) = newest {
-            let (open, high, low) = extremes.unwrap_or((mark, mark, mark));
-            self.quote = Quote {
-                mark,
-                open,
-                high,
-                low,
-                volume,
-                state,
-                known_at,
-            };
-            self.anchor = Some((mark, reference.unwrap_or(mark)));
-            return Ok(());
-        }
-        let Some((mark, then)) = self.anchor else {
-            return Ok(());
-        };
-        let held = match reference {
-            Some(price) if then > Price::ZERO && price > Price::ZERO => mark.scaled(price, then)?,
-            _ => mark,
-        };
-        self.quote = Quote {
-            mark: held,
-            open: held,
-            high: held,
-            low: held,
-            volume: Quantity::ZERO,
-            state: PriceState::Held,
-            known_at: self.quote.known_at,
-        };
-        Ok(())
-    }
-}

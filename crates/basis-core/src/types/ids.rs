@@ -361,7 +361,7 @@ impl fmt::Display for SeriesKind {
 }
 
 /// One recorded series, written `kind.venue.symbol`, as in `perp.okx.BTCUSDT`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesId {
     /// What the series holds.
     pub kind: SeriesKind,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{Asset, InstrumentKey, InstrumentKind, PositionSide, Symbol, Venue};
 
 /// What a ledger line counts: units of an asset, a position in an instrument, or scaled units of a
@@ -128,6 +130,19 @@ impl FromStr for Item {
             }
             _ => Err(wrong(&"too many or unknown parts")),
         }
+    }
+}
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

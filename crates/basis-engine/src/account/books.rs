@@ -1,24 +1,33 @@
 //! The ledger and its projection.
 //!
-//! **Invariants.** Holdings change only by posting a [`LedgerEntry`]; the same [`Cause`] posts once.
+//! **Invariants.** Holdings change only by the lines that posting makes of a [`VenueEvent`], and nothing
+//! else appends to the ledger. An event is booked whole or not at all, and the same [`EventKey`] once.
 //! Equity = cash + Σ quantity × mark − Σ open cost, and each step's change of it is attributed as
-//! the entries arrive, so that no bucket is ever a remainder.
+//! the lines arrive, so that no bucket is ever a remainder. What has no price counts as 0 and is listed.
 
-use std::collections::hash_map::Entry;
-use std::hash::BuildHasher;
+mod admitted;
+mod holding;
+mod staged;
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::execution::Position;
-use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
+use basis_core::ledger::LedgerEntry;
 use basis_core::market::{Mark, MarketView, SlotId};
-use basis_core::num::{Fixed18, MathError, Price, PriceChange, Quantity, Rounding, Value};
+use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Timestamp, Venue,
 };
-use basis_core::venue::FillAt;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use basis_core::venue_event::{EventKey, Position, VenueEvent};
+use rustc_hash::FxHashMap;
 
+use self::admitted::Admitted;
+pub use self::holding::Holding;
+use self::holding::{StepOpening, delta, signed};
+use self::staged::Staged;
 use crate::pnl::Attribution;
+use crate::posting::{self, Held, Posting};
 
 /// How items are valued: by the view's marks, but for the underlying in an account of a venue that
 /// has a spot series of its own.
@@ -33,73 +42,6 @@ pub struct Pricing {
     pub reference: SeriesId,
 }
 
-/// One holding, its price and where the step began.
-#[derive(Clone, Debug)]
-pub struct Holding {
-    /// Whose.
-    pub account: Account,
-    /// What.
-    pub item: Item,
-    /// Signed units, scaled ones of an item that is scaled.
-    pub quantity: Quantity,
-    /// What they stand for, without the sign of a debt.
-    pub units: Quantity,
-    /// Open cost of a position; zero for assets.
-    pub cost: Value,
-    /// Units × mark at the last valuation, below zero for a debt; the units themselves for a
-    /// stablecoin.
-    pub worth: Value,
-    /// Units of the underlying that they stood for at the last valuation; zero for what is valued at 1.
-    pub delta: Quantity,
-    mark: Mark,
-    opening: StepOpening,
-}
-
-/// A holding as it stood when the step began.
-#[derive(Clone, Copy, Debug, Default)]
-struct StepOpening {
-    /// With the sign of a debt.
-    units: Quantity,
-    /// Units of the underlying that they stood for.
-    delta: Quantity,
-    /// The underlying's mark.
-    underlying: Price,
-    /// Underlying units per unit; 1 but for a mark that is a rate.
-    rate: Fixed18,
-}
-
-impl StepOpening {
-    /// Books what the underlying moved `apart` from the reference, and what the rate grew to `rate` at
-    /// the underlying's new mark.
-    fn attribute(
-        &self,
-        step: &mut Attribution,
-        apart: PriceChange,
-        (underlying, rate, rated): (Price, Fixed18, Option<bool>),
-    ) -> Result<(), MathError> {
-        if !apart.is_zero() {
-            let gain = self.delta.gain(apart, Rounding::HalfEven)?;
-            step.basis = step.basis.add(gain)?;
-        }
-        let Some(is_yield) = rated.filter(|_| rate != self.rate) else {
-            return Ok(());
-        };
-        let grown = underlying
-            .get()
-            .mul(rate.sub(self.rate)?, Rounding::HalfEven)?;
-        let gain = self
-            .units
-            .gain(PriceChange::new(grown), Rounding::HalfEven)?;
-        let bucket = if is_yield {
-            &mut step.staking_yield
-        } else {
-            &mut step.basis
-        };
-        *bucket = bucket.add(gain)?;
-        Ok(())
-    }
-}
-
 /// The ledger, its sums, and the attribution of the step under way.
 #[derive(Debug)]
 pub struct Books {
@@ -108,46 +50,41 @@ pub struct Books {
     reference_opening: Price,
     holdings: Vec<Holding>,
     index: FxHashMap<(Account, Item), usize>,
-    causes: Causes,
+    admitted: Admitted,
     ledger: Vec<LedgerEntry>,
     cash: Value,
     cost: Value,
     equity: Value,
     equity_open: Value,
-    /// When `equity` and every `worth` were last reckoned; `None` after a line was posted.
+    /// When `equity` and every `worth` were last computed; `None` after a line was posted.
     valued_at: Option<Timestamp>,
+    unpriced: Vec<(Account, Item)>,
     step: Attribution,
     external_flow: Value,
     /// When the last step was closed.
     closed_at: Timestamp,
+    scratch: Scratch,
 }
 
-/// Which causes the ledger holds, by hash and line number: the causes themselves stand in the ledger.
+/// The memory that one event after the other is booked in.
 #[derive(Debug, Default)]
-struct Causes {
-    lines: FxHashMap<u64, usize>,
-    /// Lines whose hash another line had first.
-    collided: Vec<usize>,
+struct Scratch {
+    posting: Posting,
+    staged: Staged,
 }
 
-impl Causes {
-    /// Notes `cause` as that of the ledger's next line; `false` when a line has it already.
-    fn admit(&mut self, cause: &Cause, ledger: &[LedgerEntry]) -> bool {
-        let holds = |line: &usize| ledger.get(*line).is_some_and(|entry| entry.cause == *cause);
-        match self.lines.entry(FxBuildHasher.hash_one(cause)) {
-            Entry::Vacant(free) => {
-                free.insert(ledger.len());
-                true
-            }
-            Entry::Occupied(taken) => {
-                if holds(taken.get()) || self.collided.iter().any(holds) {
-                    return false;
-                }
-                self.collided.push(ledger.len());
-                true
-            }
-        }
-    }
+/// What posting an event did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// Its key was admitted before: nothing.
+    Repeated,
+    /// It was taken.
+    New {
+        /// Its lines, by index in the ledger; empty for an event that posts none.
+        lines: Range<usize>,
+        /// Holdings that got a line without a price.
+        unpriced: Vec<(Account, Item)>,
+    },
 }
 
 /// What the end of a step found.
@@ -180,238 +117,173 @@ impl Books {
             reference_opening: Price::ZERO,
             holdings: Vec::new(),
             index: FxHashMap::default(),
-            causes: Causes::default(),
+            admitted: Admitted::default(),
             ledger: Vec::new(),
             cash: Value::ZERO,
             cost: Value::ZERO,
             equity: Value::ZERO,
             equity_open: Value::ZERO,
             valued_at: None,
+            unpriced: Vec::new(),
             step: Attribution::default(),
             external_flow: Value::ZERO,
             closed_at: Timestamp::MIN,
+            scratch: Scratch::default(),
         })
     }
 
     /// Makes room for `lines`, so that a run does not copy its ledger again and again as it grows.
     pub fn reserve(&mut self, lines: usize) {
         self.ledger.reserve(lines);
-        self.causes.lines.reserve(lines);
+        self.admitted.reserve(lines);
     }
 
-    /// Posts one line; `false` when its cause was posted before and nothing changed.
+    /// Books an event: its lines as posting makes them, all or none. An event without a key posts nothing,
+    /// and one whose key was admitted before changes nothing.
     ///
     /// # Errors
-    /// EXP-001 for an item without a price; POS-002 when an amount leaves the range.
-    pub fn post(&mut self, view: &MarketView, entry: LedgerEntry) -> Result<bool, ComponentError> {
-        if !self.causes.admit(&entry.cause, &self.ledger) {
-            return Ok(false);
-        }
-        self.valued_at = None;
-        let holding = self.holding_mut(view, entry.account, entry.item)?;
-        holding.quantity = holding.quantity.add(entry.quantity)?;
-        holding.units = holding.units.add(entry.units)?;
-        let (mut cash, mut cost) = (Value::ZERO, Value::ZERO);
-        if holding.mark == Mark::Par {
-            cash = Value::new(signed(entry.item, entry.units)?.get());
-        } else if entry.kind == EntryKind::Trade && matches!(entry.item, Item::Position(_)) {
-            holding.cost = holding.cost.add(entry.value)?;
-            cost = entry.value;
-        }
-        let mark = holding.mark;
-        self.cost = self.cost.add(cost)?;
-        self.cash = self.cash.add(cash)?;
-        if entry.kind == EntryKind::RealizedPnl {
-            self.settle(&entry)?;
-        }
-        self.attribute(view, &entry, mark)?;
-        self.ledger.push(entry);
-        Ok(true)
-    }
-
-    /// Moves a realised result from the open cost of its position, which its cause names.
-    fn settle(&mut self, entry: &LedgerEntry) -> Result<(), ComponentError> {
-        let instrument = instrument_of(&entry.cause.occurrence).ok_or_else(|| {
-            let message = format!("realized_pnl line {} names no instrument", entry.cause);
-            ComponentError::new(Code::PositionInvalid, message)
-        })?;
-        let result = Value::new(entry.quantity.get());
-        let key = (entry.account, Item::Position(instrument));
-        let position = self
-            .index
-            .get(&key)
-            .and_then(|&at| self.holdings.get_mut(at));
-        let Some(position) = position else {
-            let message = format!(
-                "realized_pnl of {instrument} without a position in {}",
-                entry.account
-            );
-            return Err(ComponentError::new(Code::PositionInvalid, message));
-        };
-        position.cost = position.cost.add(result)?;
-        self.cost = self.cost.add(result)?;
-        Ok(())
-    }
-
-    fn attribute(
+    /// EXI-007 for an event that says what cannot be; POS-001 for a result without its position; POS-002
+    /// when an amount leaves the range. The books are then as before, and the key is free.
+    pub fn post(
         &mut self,
         view: &MarketView,
-        entry: &LedgerEntry,
-        mark: Mark,
-    ) -> Result<(), ComponentError> {
-        let step = &mut self.step;
-        let bucket = match entry.kind {
-            EntryKind::Trade => {
-                let at_mark = signed(entry.item, entry.units)?
-                    .notional(entry.reference_price, Rounding::HalfEven)?;
-                step.slippage = step.slippage.add(at_mark.sub(entry.value)?)?;
-                None
-            }
-            EntryKind::RealizedPnl | EntryKind::Transfer => None,
-            EntryKind::Deposit | EntryKind::Withdrawal => Some(&mut self.external_flow),
-            EntryKind::Fee => Some(&mut step.fees),
-            EntryKind::Funding => Some(&mut step.funding),
-            EntryKind::Interest => Some(&mut step.interest),
-            EntryKind::Rebase => Some(&mut step.staking_yield),
-            EntryKind::BorrowCost => Some(&mut step.borrow_cost),
-            EntryKind::Reward => Some(&mut step.rewards),
-            EntryKind::LiquidityFee => Some(&mut step.liquidity_fees),
-            EntryKind::Gas => Some(&mut step.gas),
-            EntryKind::TransferCost => Some(&mut step.transfer_cost),
-            EntryKind::Liquidation => Some(&mut step.liquidation),
-            other => {
-                let message = format!("ledger kind {other} of {} is not attributed", entry.cause);
-                return Err(ComponentError::new(Code::PnlOpen, message));
-            }
+        event: &VenueEvent,
+    ) -> Result<Posted, ComponentError> {
+        let first = self.ledger.len();
+        let Some(key) = event.key() else {
+            return Ok(Posted::New {
+                lines: first..first,
+                unpriced: Vec::new(),
+            });
         };
-        if let Some(bucket) = bucket {
-            *bucket = bucket.add(entry.value)?;
+        let hash = Admitted::hash(&key);
+        if self.admitted.holds(hash, &key, &self.ledger) {
+            return Ok(Posted::Repeated);
         }
-        if mark != Mark::Par
-            && let Some(now) = view.dollars(mark)?
-        {
-            self.drift(view, entry, now.diff(entry.reference_price))?;
+        let key = Arc::new(key);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let computed = self.compute(view, event, &key, &mut scratch);
+        if computed.is_ok() {
+            self.append(hash, &key, &mut scratch);
         }
-        Ok(())
-    }
-
-    /// Attributes what the mark has `moved` between the line and the step's end. A line at the opening
-    /// of the step's bar divides it like any move, for the reference's open is recorded; the reference
-    /// at a moment within the bar is not, and there the whole drift counts as its own.
-    fn drift(
-        &mut self,
-        view: &MarketView,
-        entry: &LedgerEntry,
-        moved: PriceChange,
-    ) -> Result<(), ComponentError> {
-        let units = signed(entry.item, entry.units)?;
-        let gain = |moved| units.gain(moved, Rounding::HalfEven);
-        if entry.at == self.closed_at.plus(FillAt::NEXT_OPEN_DELAY) {
-            let reference = view.quote(self.reference);
-            let reference_move = reference.mark.diff(reference.open);
-            let apart = gain(moved.sub(reference_move)?)?;
-            self.step.basis = self.step.basis.add(apart)?;
-            self.step.price = self.step.price.add(gain(reference_move)?)?;
-        } else if !moved.is_zero() {
-            self.step.price = self.step.price.add(gain(moved)?)?;
-        }
-        Ok(())
-    }
-
-    fn holding_mut(
-        &mut self,
-        view: &MarketView,
-        account: Account,
-        item: Item,
-    ) -> Result<&mut Holding, ComponentError> {
-        let at = match self.index.get(&(account, item)) {
-            Some(&at) => at,
-            None => self.open_holding(view, account, item)?,
-        };
-        self.holdings.get_mut(at).ok_or_else(|| {
-            let message = format!("{item} in {account} has an index without a holding");
-            ComponentError::new(Code::PositionInvalid, message)
+        let unpriced = std::mem::take(&mut scratch.posting.unpriced);
+        scratch.posting.lines.clear();
+        self.scratch = scratch;
+        computed.map_err(|e| named(event.venue, &key, e))?;
+        Ok(Posted::New {
+            lines: first..self.ledger.len(),
+            unpriced,
         })
     }
 
-    fn open_holding(
-        &mut self,
-        view: &MarketView,
-        account: Account,
-        item: Item,
-    ) -> Result<usize, ComponentError> {
-        let mark = self.mark_of(view, account, item)?;
-        let at = self.holdings.len();
-        self.holdings.push(Holding {
-            account,
-            item,
-            quantity: Quantity::ZERO,
-            units: Quantity::ZERO,
-            cost: Value::ZERO,
-            worth: Value::ZERO,
-            delta: Quantity::ZERO,
-            mark,
-            opening: StepOpening::default(),
-        });
-        self.index.insert((account, item), at);
-        Ok(at)
-    }
-
-    /// How an item in an account is valued.
-    fn mark_of(
+    /// Computes the lines of an event and every sum that they change, and changes nothing.
+    fn compute(
         &self,
         view: &MarketView,
-        account: Account,
-        item: Item,
-    ) -> Result<Mark, ComponentError> {
-        let unpriced = |what: String| ComponentError::new(Code::ExposureUnpriced, what);
+        event: &VenueEvent,
+        key: &Arc<EventKey>,
+        scratch: &mut Scratch,
+    ) -> Result<(), ComponentError> {
+        let Scratch { posting, staged } = scratch;
+        posting::write_lines(event, key, view, self, posting)?;
+        if posting.lines.is_empty() {
+            return Ok(());
+        }
+        staged.begin(self);
+        for entry in &posting.lines {
+            staged.add(self, view, entry)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over what [`Self::compute`] found; the only way into the ledger.
+    fn append(&mut self, hash: u64, key: &Arc<EventKey>, scratch: &mut Scratch) {
+        let Scratch { posting, staged } = scratch;
+        let first = self.ledger.len();
+        let Some(line) = posting.lines.first() else {
+            self.admitted.admit(hash, key, None, &self.ledger);
+            return;
+        };
+        let posted_under = Arc::clone(&line.cause.event);
+        self.ledger.append(&mut posting.lines);
+        if Arc::ptr_eq(&posted_under, key) {
+            self.admitted.admit(hash, key, Some(first), &self.ledger);
+        } else {
+            self.admitted.admit(hash, key, None, &self.ledger);
+            let hash = Admitted::hash(&posted_under);
+            self.admitted
+                .admit(hash, &posted_under, Some(first), &self.ledger);
+        }
+        for opened in staged.opened.drain(..) {
+            let at = self.holdings.len();
+            self.index.insert((opened.account, opened.item), at);
+            self.holdings.push(opened);
+        }
+        for (at, amounts) in staged.touched.drain(..) {
+            if let Some(holding) = self.holdings.get_mut(at) {
+                holding.quantity = amounts.quantity;
+                holding.units = amounts.units;
+                holding.cost = amounts.cost;
+            }
+        }
+        self.cash = staged.cash;
+        self.cost = staged.cost;
+        self.step = staged.step;
+        self.external_flow = staged.external_flow;
+        self.valued_at = None;
+    }
+
+    /// How an item in an account is valued; `None` when no series of the view values it.
+    fn mark_of(&self, view: &MarketView, account: Account, item: Item) -> Option<Mark> {
         let asset = match item {
             Item::Asset(asset)
             | Item::Shares(asset)
             | Item::Debt(asset)
             | Item::Liquidity { asset, .. } => asset,
-            Item::Position(key) => {
-                return view.slot(key.series()).map(Mark::Series).ok_or_else(|| {
-                    unpriced(format!(
-                        "position {key} has no price series {}",
-                        key.series()
-                    ))
-                });
-            }
+            Item::Position(key) => return view.slot(key.series()).map(Mark::Series),
         };
         if asset == self.pricing.base {
             let symbol = self.pricing.symbol;
             let own = InstrumentKey::new(account.venue, InstrumentKind::Spot, symbol);
             let slot = view.slot(own.series()).unwrap_or(self.reference);
-            return Ok(Mark::Series(slot));
+            return Some(Mark::Series(slot));
         }
         view.mark_of(asset)
-            .ok_or_else(|| unpriced(format!("{asset} in {account} has no price series")))
     }
 
-    /// Values every holding at the view's marks.
+    /// Values every holding at the view's marks; what has no price counts as 0 and is listed by
+    /// [`Self::unpriced`].
     ///
     /// # Errors
-    /// POS-002 when a value leaves the range; EXP-001 when a held item has never had a price.
+    /// POS-002 when a value leaves the range.
     pub fn value(&mut self, view: &MarketView) -> Result<Value, ComponentError> {
         if self.valued_at == Some(view.now()) {
             return Ok(self.equity);
         }
         let mut equity = self.cash.sub(self.cost)?;
+        self.unpriced.clear();
         for holding in &mut self.holdings {
-            (holding.worth, holding.delta) = match holding.mark {
-                Mark::Par => (Value::new(holding.signed_units()?.get()), Quantity::ZERO),
-                _ if holding.units.is_zero() => (Value::ZERO, Quantity::ZERO),
-                mark => {
-                    let price = view
-                        .dollars(mark)?
-                        .ok_or_else(|| never_priced(holding, view))?;
-                    let units = holding.signed_units()?;
-                    let worth = units.notional(price, Rounding::HalfEven)?;
-                    equity = equity.add(worth)?;
-                    (worth, delta(view, mark, units)?)
-                }
+            if holding.mark == Some(Mark::Par) {
+                holding.worth = Value::new(holding.signed_units()?.get());
+                continue;
+            }
+            (holding.worth, holding.delta) = (Value::ZERO, Quantity::ZERO);
+            if holding.units.is_zero() {
+                continue;
+            }
+            let price = match holding.mark {
+                Some(mark) => view.dollars(mark)?.map(|price| (mark, price)),
+                None => None,
             };
+            holding.is_priced = price.is_some();
+            let Some((mark, price)) = price else {
+                self.unpriced.push((holding.account, holding.item));
+                continue;
+            };
+            let units = holding.signed_units()?;
+            holding.worth = units.notional(price, Rounding::HalfEven)?;
+            holding.delta = delta(view, mark, units)?;
+            equity = equity.add(holding.worth)?;
         }
         self.equity = equity;
         self.valued_at = Some(view.now());
@@ -432,7 +304,11 @@ impl Books {
                 // Nothing at either end of the step: no mark of an empty opening is ever read.
                 continue;
             }
-            let (slot, rated) = match holding.mark {
+            let Some(mark) = holding.mark else {
+                // Counted as 0 at either end.
+                continue;
+            };
+            let (slot, rated) = match mark {
                 Mark::Par => continue,
                 Mark::Series(slot) => (slot, None),
                 Mark::Rate {
@@ -444,10 +320,14 @@ impl Books {
             let underlying = view.quote(slot).mark;
             let rate = match rated {
                 None => Fixed18::ONE,
-                Some(_) => view.rate_of(holding.mark).unwrap_or(holding.opening.rate),
+                Some(_) => view.rate_of(mark).unwrap_or(holding.opening.rate),
             };
             let opening = holding.opening;
-            if !opening.units.is_zero() {
+            if opening.units.is_zero() {
+                // Nothing that a mark could have moved.
+            } else if !opening.is_priced {
+                opening.attribute_first_price(&mut self.step, view.dollars(mark)?)?;
+            } else {
                 delta_at_open = delta_at_open.add(opening.delta)?;
                 let apart = underlying.diff(opening.underlying).sub(reference_move)?;
                 opening.attribute(&mut self.step, apart, (underlying, rate, rated))?;
@@ -458,6 +338,7 @@ impl Books {
                 delta: holding.delta,
                 underlying,
                 rate,
+                is_priced: holding.is_priced,
             };
         }
         if !delta_at_open.is_zero() {
@@ -515,6 +396,23 @@ impl Books {
             .and_then(|&at| self.holdings.get(at))
     }
 
+    /// What a posted line did to the delta: units of the underlying at the view, signed; zero for what is
+    /// valued at 1 or has no price.
+    ///
+    /// # Errors
+    /// POS-002 when the amount leaves the range.
+    pub(crate) fn delta_of(
+        &self,
+        view: &MarketView,
+        line: &LedgerEntry,
+    ) -> Result<Quantity, MathError> {
+        let held = self.holding(line.account, line.item);
+        let Some(mark) = held.and_then(Holding::mark) else {
+            return Ok(Quantity::ZERO);
+        };
+        delta(view, mark, signed(line.item, line.units)?)
+    }
+
     /// Every holding there ever was, in order of first posting.
     #[must_use]
     pub fn holdings(&self) -> &[Holding] {
@@ -532,6 +430,12 @@ impl Books {
     /// Every holding that is not zero.
     pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
         self.holdings.iter().filter_map(Holding::position)
+    }
+
+    /// Holdings that the last valuation found no price for, and counted as 0.
+    #[must_use]
+    pub fn unpriced(&self) -> &[(Account, Item)] {
+        &self.unpriced
     }
 
     /// Equity at the last valuation, USD.
@@ -562,70 +466,23 @@ impl Books {
     }
 }
 
-/// `units` of `item` with the sign they count with.
-#[inline]
-fn signed(item: Item, units: Quantity) -> Result<Quantity, MathError> {
-    if item.is_debt() {
-        units.neg()
-    } else {
-        Ok(units)
+impl Held for Books {
+    fn open_position(
+        &self,
+        account: Account,
+        instrument: InstrumentKey,
+    ) -> Option<(Quantity, Value)> {
+        let position = self.holding(account, Item::Position(instrument))?;
+        Some((position.quantity, position.cost))
+    }
+
+    fn lines_under(&self, key: &EventKey) -> Vec<LedgerEntry> {
+        self.admitted.lines(key, &self.ledger).to_vec()
     }
 }
 
-impl Holding {
-    /// What the holding stands for: above zero for what is ours, below for what we owe.
-    ///
-    /// # Errors
-    /// [`MathError`] for a debt at the very bound of the range.
-    #[inline]
-    pub fn signed_units(&self) -> Result<Quantity, MathError> {
-        signed(self.item, self.units)
-    }
-
-    /// The holding as a venue reports it; `None` when it is zero.
-    fn position(&self) -> Option<Position> {
-        if self.quantity.is_zero() && self.units.is_zero() {
-            return None;
-        }
-        let (account, item) = (self.account, self.item);
-        Some(Position::scaled(account, item, self.quantity, self.units))
-    }
-
-    /// How it is valued.
-    #[must_use]
-    pub const fn mark(&self) -> Mark {
-        self.mark
-    }
-}
-
-/// Units of the underlying that `units` stand for at the view.
-fn delta(view: &MarketView, mark: Mark, units: Quantity) -> Result<Quantity, MathError> {
-    match mark {
-        Mark::Par => Ok(Quantity::ZERO),
-        Mark::Series(_) => Ok(units),
-        Mark::Rate { .. } => {
-            let rate = view.rate_of(mark).unwrap_or(Fixed18::ZERO);
-            Ok(Quantity::new(units.get().mul(rate, Rounding::HalfEven)?))
-        }
-    }
-}
-
-fn never_priced(holding: &Holding, view: &MarketView) -> ComponentError {
-    let message = format!(
-        "{} in {} has had no price by {}",
-        holding.item,
-        holding.account,
-        view.now()
-    );
-    ComponentError::new(Code::ExposureUnpriced, message)
-}
-
-/// The instrument an occurrence is about.
-fn instrument_of(occurrence: &Occurrence) -> Option<InstrumentKey> {
-    match occurrence {
-        Occurrence::Trade { instrument, .. } | Occurrence::Liquidation { instrument, .. } => {
-            Some(*instrument)
-        }
-        _ => None,
-    }
+/// The failure with the event that it is about.
+fn named(venue: Venue, key: &EventKey, e: ComponentError) -> ComponentError {
+    let message = format!("{venue} reports {key}: {}", e.message);
+    ComponentError { message, ..e }
 }

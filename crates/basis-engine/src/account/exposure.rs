@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
-use basis_core::execution::{IsolatedMargin, LendingHealth};
+use basis_core::venue_event::{IsolatedMargin, LendingHealth};
 use basis_core::market::{Mark, MarketView};
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::rules::{PerpRules, RuleBook};
@@ -152,7 +152,7 @@ impl Exposure {
                         .enumerate()
                         .filter(|(_, h)| {
                             h.account == holding.account
-                                && h.mark() == Mark::Par
+                                && h.mark() == Some(Mark::Par)
                                 && matches!(h.item, Item::Asset(_))
                         })
                         .map(|(at, _)| at)

@@ -4,7 +4,7 @@
 //! and what the position needs, follows from the books and the rules.
 
 use basis_core::error::ComponentError;
-use basis_core::execution::IsolatedMargin;
+use basis_core::venue_event::IsolatedMargin;
 use basis_core::num::{Fixed18, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Timestamp};

@@ -10,7 +10,7 @@ mod standing;
 mod tests;
 
 pub(crate) use books::StepClose;
-pub use books::{Books, Holding, Pricing};
+pub use books::{Books, Holding, Posted, Pricing};
 pub use exposure::{Exposure, MarginAccount};
 pub use isolated::{IsolatedPosition, margin_ratio};
 pub use risk_view::{RiskColumns, RiskRow, RiskSubject, RiskSummary, RiskView, WorstRisk};

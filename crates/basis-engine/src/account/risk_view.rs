@@ -6,7 +6,7 @@
 //! whoever writes them down.
 
 use basis_core::error::ComponentError;
-use basis_core::execution::LendingHealth;
+use basis_core::venue_event::LendingHealth;
 use basis_core::market::{Mark, MarketView, PointSlot, RateSource};
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::rules::PerpRules;
@@ -380,11 +380,11 @@ impl RiskView {
                 continue;
             }
             collateral = collateral.add(holding.worth)?;
-            if let Mark::Rate {
+            if let Some(Mark::Rate {
                 rate: RateSource::Point(slot),
                 is_yield: true,
                 ..
-            } = holding.mark()
+            }) = holding.mark()
             {
                 staked = staked.add(holding.worth)?;
                 let growth = self.growth(view, slot);

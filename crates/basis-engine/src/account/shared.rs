@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use basis_core::execution::Position;
+use basis_core::venue_event::Position;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Item};
 use basis_core::venue::PositionReader;

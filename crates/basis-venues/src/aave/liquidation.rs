@@ -1,15 +1,16 @@
 //! The liquidation test of a step.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::ledger::EntryKind;
 use basis_core::market::MarketView;
 use basis_core::num::uint256::mul_div_floor;
 use basis_core::num::{Quantity, U256};
 use basis_core::protocol::aave_v3::{ALL, LiquidationCall, LiquidationOutcome, ReserveId, Seized};
+use basis_core::types::{Asset, Timestamp};
+use basis_core::venue_event::{BalanceChange, EventKind, Events, LendingLiquidation, VenueEvent};
 
 use super::standing::{HEALTHY, health};
 use super::{AAVE, ACCOUNT, Aave, Side, US, refused, seconds};
-use crate::chain::{EventLines, Lines, Refusal};
+use crate::chain::{Changes, Refusal};
 
 impl Aave {
     /// Lets somebody liquidate us, where our health factor is below one: the largest debt against the
@@ -18,7 +19,7 @@ impl Aave {
     pub(super) fn liquidate(
         &mut self,
         view: &MarketView,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         self.reckoned = None;
         let account = *self.market.account(US).map_err(refused)?;
@@ -47,7 +48,7 @@ impl Aave {
         let Ok(outcome) = self.market.liquidation_call(call, now) else {
             return Ok(());
         };
-        let event = self.liquidated(view, (collateral, debt), &outcome, wad)?;
+        let event = self.liquidated(view.now(), (collateral, debt), &outcome, wad)?;
         events.push(event);
         self.move_rates(collateral, now)?;
         self.move_rates(debt, now)
@@ -78,62 +79,60 @@ impl Aave {
         Ok(largest.map(|(at, _)| at))
     }
 
-    /// The lines: what was seized and the protocol's fee leave the collateral, what was repaid leaves
+    /// What changed: what was seized and the protocol's fee leave the collateral, what was repaid leaves
     /// the debt; their sum is what we lost.
     fn liquidated(
         &mut self,
-        view: &MarketView,
+        now: Timestamp,
         (collateral, debt): (usize, usize),
         outcome: &LiquidationOutcome,
         wad: U256,
     ) -> Result<VenueEvent, Refusal> {
-        let mut lines = EventLines::new(view, AAVE, "liquidation");
+        let mut changes = Vec::new();
         let taken = outcome
             .collateral_seized
             .saturating_add(outcome.protocol_fee);
         let seized = self.leave(
-            &mut lines,
+            &mut changes,
             (collateral, Side::Supply),
             U256::from(outcome.collateral_scaled),
             taken,
         )?;
         let repaid = self.leave(
-            &mut lines,
+            &mut changes,
             (debt, Side::Debt),
             U256::from(outcome.debt_scaled),
             outcome.debt_repaid,
         )?;
-        Ok(VenueEvent {
-            venue: AAVE,
-            at: view.now(),
-            kind: VenueEventKind::LendingLiquidation {
-                account: ACCOUNT,
-                collateral: seized.0,
-                seized: seized.1,
-                debt: repaid.0,
-                repaid: repaid.1,
-                health_factor: health(wad),
-            },
-            entries: lines.entries,
-        })
+        let kind = EventKind::LendingLiquidation(Box::new(LendingLiquidation {
+            account: ACCOUNT,
+            collateral: seized.0,
+            seized: seized.1,
+            debt: repaid.0,
+            repaid: repaid.1,
+            health_factor: health(wad),
+            log: 0,
+            changes,
+        }));
+        Ok(VenueEvent::new(AAVE, now, now, kind))
     }
 
     fn leave(
         &mut self,
-        lines: &mut EventLines<'_>,
+        changes: &mut Vec<BalanceChange>,
         (at, side): (usize, Side),
         scaled: U256,
         units: U256,
-    ) -> Result<(basis_core::types::Asset, Quantity), Refusal> {
+    ) -> Result<(Asset, Quantity), Refusal> {
         let cell = self.cells.get(at);
         let cell = cell.ok_or_else(|| Refusal::invalid(format!("{AAVE} has no reserve {at}")))?;
         let (asset, listed) = (cell.asset, cell.listed()?);
         let quantity = listed.units(scaled)?.neg()?;
         let amount = listed.units(units)?;
         let place = (ACCOUNT, side.item(asset));
-        lines.book(EntryKind::Liquidation, place, quantity, amount.neg()?)?;
+        changes.book(EntryKind::Liquidation, place, quantity, amount.neg()?)?;
         let remainder = self.settle(at, side, amount.neg()?)?;
-        self.book_remainder(lines, at, side, remainder)?;
+        self.book_remainder(changes, at, side, remainder)?;
         Ok((asset, amount))
     }
 }

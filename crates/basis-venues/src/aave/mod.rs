@@ -15,8 +15,8 @@
 //! and take all they may, once per step: the largest debt against the largest collateral, at the
 //! pool's numbers.
 //!
-//! **Invariants.** Scaled units and what they stand for are the sums of the reported lines. Nothing is
-//! read before it was known. A refused instruction changes nothing.
+//! **Invariants.** The reported changes add up to the scaled units and to what they stand for. Nothing
+//! is read before it was known. A refused instruction changes nothing.
 //!
 //! Sources: `basis_core::protocol::aave_v3`; risk parameters and rows from the data directory.
 
@@ -31,23 +31,19 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+use basis_core::config::{Node, Problems};
 use basis_core::error::{ComponentError, VenueErrorKind};
-use basis_core::execution::{LendingHealth, Position, VenueEvent};
-use basis_core::executor::BoxFuture;
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
 use basis_core::num::{Bps, Fixed18, Quantity};
 use basis_core::protocol::aave_v3::{self, AccountData, Market, Revert, Seconds, UserId};
 use basis_core::types::{Account, Asset, Item, Label, Timestamp, Venue};
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueDriver,
-    VenueSettings, VenueType,
-};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueType};
+use basis_core::venue_event::{Events, LendingHealth, Position};
 
 use self::reserves::Cell;
-use crate::chain::{
-    OnChainDriver, OnChainInterface, Protocol, Refusal, Sync, Transaction, seconds,
-};
+use crate::chain::{self, OnChainDriver, Protocol, Refusal, Sync, Transaction, seconds};
 use crate::credentials;
+use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
 
 pub use self::settings::AaveSettings;
 
@@ -68,40 +64,45 @@ const OPERATIONS: &[OperationKind] = &[
     OperationKind::SetEMode,
 ];
 
+/// Aave as the factory creates it.
+struct AaveDriver;
+
+impl Driver for AaveDriver {
+    type Settings = AaveSettings;
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: AAVE,
+        venue_type: VenueType::OnChain,
+        class_name: "AAVEExecutionInterface",
+        module: module_path!(),
+        description: "Aave V3 lending: supply, borrow, e-mode, flash loans",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::ALCHEMY,
+        modes: &[ExecutionMode::Backtest],
+        operations: OPERATIONS,
+        listed: true,
+    };
+
+    fn parse(node: &Node, problems: &Problems) -> AaveSettings {
+        AaveSettings::read(node, problems)
+    }
+
+    fn build(
+        settings: &AaveSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        let protocol = Aave::new(settings.clone());
+        chain::create(&INTERFACE, Some(Box::new(protocol)), context)
+    }
+}
+
 /// The row of Aave in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: AAVE,
-    venue_type: VenueType::OnChain,
-    class_name: "AAVEExecutionInterface",
-    module: module_path!(),
-    description: "Aave V3 lending: supply, borrow, e-mode, flash loans",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::ALCHEMY,
-    modes: &[ExecutionMode::Backtest],
-    operations: OPERATIONS,
-    listed: true,
-    parse_settings: settings::parse_settings,
-    build,
-};
+pub const DRIVER: VenueDriver = VenueDriver::of::<AaveDriver>();
 
 static INTERFACE: OnChainDriver = OnChainDriver {
     venue: AAVE,
     operations: OPERATIONS,
-    protocol,
 };
-
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    OnChainInterface::build(&INTERFACE, settings, mode, dependencies)
-}
-
-fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
-    let parsed = settings.parsed::<AaveSettings>().cloned();
-    Ok(Some(Box::new(Aave::new(parsed.unwrap_or_default()))))
-}
 
 /// The pool with our position in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,14 +174,14 @@ impl Protocol for Aave {
         Box::new(self.clone())
     }
 
-    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Events) -> Result<(), Refusal> {
         let now = context.view.now();
         if self.synced_at == Some(now) {
             return Ok(());
         }
         self.catch_up(context)?;
         self.synced_at = Some(now);
-        self.accrue(context.view, events)?;
+        self.accrue(events)?;
         self.liquidate(context.view, events)
     }
 

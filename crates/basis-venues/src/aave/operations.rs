@@ -9,7 +9,7 @@ use basis_core::types::{Asset, Timestamp};
 
 use super::reserves::Cell;
 use super::{AAVE, ACCOUNT, Aave, MAIN, Side, US, refused, seconds};
-use crate::chain::{Lines, Refusal, Transaction, oracle_refusal, stale};
+use crate::chain::{Changes, Refusal, Transaction, oracle_refusal, stale};
 
 impl Aave {
     pub(super) fn supply(

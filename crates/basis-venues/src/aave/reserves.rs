@@ -1,6 +1,5 @@
 //! Reserves and their recorded rows: listing, catching up, interest.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::ledger::EntryKind;
 use basis_core::market::{
     AaveRiskParameters, MarketView, OracleError, OracleQuote, PriceState, ReserveRow,
@@ -15,10 +14,11 @@ use basis_core::protocol::aave_v3::{
 };
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp};
 use basis_core::venue::EModeTerms;
+use basis_core::venue_event::{BalanceChange, Cursor, Events};
 
 use super::curve::{Kink, rates_with};
 use super::{AAVE, ACCOUNT, Aave, Side, US, refused, seconds};
-use crate::chain::{EventLines, Lines, Refusal, Sync, stale, wrap_first};
+use crate::chain::{Changes, Refusal, Sync, accrual, stale, wrap_first};
 
 /// Decimals of a ray and of a basis point.
 const RAY_DECIMALS: u32 = 27;
@@ -49,9 +49,9 @@ pub(super) struct Listed {
     /// Whether it was fresh at the last sync, and its age then.
     state: PriceState,
     age: Span,
-    /// What the reported lines say our scaled units stand for.
-    supplied: Quantity,
-    owed: Quantity,
+    /// What the reports say our scaled units stand for, and since when.
+    supplied: Cursor,
+    owed: Cursor,
     /// Of the sides that held something at the last sync: a step asks for balances many times.
     noted: [Option<Noted>; 2],
 }
@@ -79,7 +79,8 @@ impl Cell {
     }
 
     pub(super) fn is_held(&self) -> bool {
-        let held = |listed: &Listed| !listed.supplied.is_zero() || !listed.owed.is_zero();
+        let held =
+            |listed: &Listed| !listed.supplied.amount.is_zero() || !listed.owed.amount.is_zero();
         self.listed.as_ref().is_some_and(held)
     }
 }
@@ -90,7 +91,8 @@ impl Listed {
         Ok(Quantity::new(amount))
     }
 
-    pub(super) const fn booked(&self, side: Side) -> Quantity {
+    /// The reading of a side that the last report ended with.
+    const fn booked(&self, side: Side) -> Cursor {
         match side {
             Side::Supply => self.supplied,
             Side::Debt => self.owed,
@@ -242,6 +244,10 @@ impl Aave {
         let row = recorded(row, known_at, decimals)?;
         let id = self.market.add_recorded_reserve(config, &row);
         let id = id.map_err(refused)?;
+        let unread = Cursor {
+            at: known_at,
+            amount: Quantity::ZERO,
+        };
         if let Some(cell) = self.cells.get_mut(at) {
             cell.listed = Some(Listed {
                 id,
@@ -252,8 +258,8 @@ impl Aave {
                 known_at,
                 state: PriceState::Fresh,
                 age: Span::ZERO,
-                supplied: Quantity::ZERO,
-                owed: Quantity::ZERO,
+                supplied: unread,
+                owed: unread,
                 noted: [None; 2],
             });
         }
@@ -524,7 +530,8 @@ impl Aave {
         Ok(())
     }
 
-    /// Takes note that the lines now say what a side stands for; by how much they did not.
+    /// Takes note that the reports now say what a side stands for, an operation's `moved` among them; by
+    /// how much they did not.
     pub(super) fn settle(
         &mut self,
         at: usize,
@@ -536,47 +543,54 @@ impl Aave {
         };
         let after = self.balance(cell, side)?;
         let booked = cell.listed()?.booked(side);
-        let remainder = after.sub(booked)?.sub(moved)?;
+        let remainder = after.sub(booked.amount)?.sub(moved)?;
+        if moved.is_zero() && remainder.is_zero() {
+            return Ok(remainder);
+        }
+        let reading = Cursor {
+            at: self.synced_at.unwrap_or(booked.at),
+            amount: after,
+        };
         if let Some(listed) = self.listed_mut(at) {
             match side {
-                Side::Supply => listed.supplied = after,
-                Side::Debt => listed.owed = after,
+                Side::Supply => listed.supplied = reading,
+                Side::Debt => listed.owed = reading,
             }
         }
         Ok(remainder)
     }
 
-    /// Reports the interest since the last lines, one line for each balance.
-    pub(super) fn accrue(
-        &mut self,
-        view: &MarketView,
-        events: &mut Vec<VenueEvent>,
-    ) -> Result<(), Refusal> {
-        let mut lines = EventLines::new(view, AAVE, "accrual");
+    /// Reports the interest since the last reports, an event for each balance.
+    pub(super) fn accrue(&mut self, events: &mut Events) -> Result<(), Refusal> {
         for at in 0..self.cells.len() {
-            if !self.cells.get(at).is_some_and(Cell::is_held) {
+            let Some(cell) = self.cells.get(at).filter(|cell| cell.is_held()) else {
                 continue;
-            }
+            };
+            let asset = cell.asset;
             for side in [Side::Supply, Side::Debt] {
+                let before = self.reading(at, side)?;
                 let grown = self.settle(at, side, Quantity::ZERO)?;
-                self.book_remainder(&mut lines, at, side, grown)?;
+                if grown.is_zero() {
+                    continue;
+                }
+                let place = (ACCOUNT, side.item(asset));
+                let change = BalanceChange::scaled(side.interest(), place, Quantity::ZERO, grown);
+                events.push(accrual(AAVE, change, (before, self.reading(at, side)?)));
             }
-        }
-        if !lines.entries.is_empty() {
-            events.push(VenueEvent {
-                venue: AAVE,
-                at: view.now(),
-                kind: VenueEventKind::Accrual,
-                entries: lines.entries,
-            });
         }
         Ok(())
     }
 
-    /// A line of interest, where there is any.
+    /// The reading of a side that the last report ended with.
+    fn reading(&self, at: usize, side: Side) -> Result<Cursor, Refusal> {
+        let cell = self.cells.get(at).ok_or_else(|| missing(at))?;
+        Ok(cell.listed()?.booked(side))
+    }
+
+    /// Adds interest, where there is any.
     pub(super) fn book_remainder(
         &self,
-        lines: &mut EventLines<'_>,
+        changes: &mut impl Changes,
         at: usize,
         side: Side,
         grown: Quantity,
@@ -585,7 +599,7 @@ impl Aave {
             return Ok(());
         };
         let place = (ACCOUNT, side.item(cell.asset));
-        lines.book(side.interest(), place, Quantity::ZERO, grown)
+        changes.book(side.interest(), place, Quantity::ZERO, grown)
     }
 }
 

@@ -1,8 +1,5 @@
 //! The section `venue_settings.aave` of the simulated pool.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use basis_core::config::{Node, NodeValue, Problems, Reader};
 use basis_core::num::{Fixed18, Rate};
 use basis_core::protocol::aave_v3::Version;
@@ -115,11 +112,6 @@ impl AaveSettings {
 fn of<T: Copy>(rows: &[(Asset, T)], asset: Asset) -> Option<T> {
     let row = rows.iter().find(|(named, _)| *named == asset);
     row.map(|(_, value)| *value)
-}
-
-/// [`AaveSettings::read`] in the shape of a driver row.
-pub(super) fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(AaveSettings::read(node, problems))
 }
 
 /// Reads a list of assets.

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use basis_core::execution::{Execution, LendingHealth, Position, VenueEvent};
 use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation};
 use basis_core::ledger::{EntryKind, LedgerEntry};
 use basis_core::market::{
@@ -17,8 +16,10 @@ use basis_core::types::{
     Account, Asset, InstructionId, Item, Label, SeriesId, Span, Timestamp, Venue,
 };
 use basis_core::venue::DataProvider;
+use basis_core::venue_event::{EventKind, LendingHealth, Position};
 
 use super::{AAVE, Aave, AaveSettings};
+use crate::chain::testing::{Reported, posted, reported};
 use crate::chain::{Refusal, State};
 use crate::morpho::{Morpho, MorphoSettings};
 
@@ -238,12 +239,20 @@ impl World {
     }
 }
 
+/// What an instruction came to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The lines of its transaction, after those of what had to be caught up with.
+    pub(crate) entries: Vec<LedgerEntry>,
+}
+
 /// The chain at work.
 pub(crate) struct Desk {
     pub(crate) state: State,
     pub(crate) view: MarketView,
     pub(crate) ledger: Vec<LedgerEntry>,
-    pub(crate) events: Vec<VenueEvent>,
+    /// What happened without a transaction, as the venues reported it when asked.
+    pub(crate) events: Vec<Reported>,
     initial: Vec<Position>,
     next_id: u64,
 }
@@ -296,25 +305,38 @@ impl Desk {
 
     pub(crate) fn report(&mut self) -> Result<(), Refusal> {
         for venue in [AAVE, MORPHO] {
-            let events = self.state.advance(venue, &self.view, &Decimals)?;
-            self.ledger
-                .extend(events.iter().flat_map(|e| e.entries.clone()));
-            self.events.extend(events);
+            let mut events = Vec::new();
+            self.state
+                .advance(venue, &self.view, &Decimals, &mut events)?;
+            for event in events {
+                let event = reported(event, &self.view);
+                assert_eq!((event.venue, event.at), (venue, self.view.now()));
+                self.ledger.extend(event.entries.clone());
+                self.events.push(event);
+            }
         }
         self.check();
         Ok(())
     }
 
-    pub(crate) fn run(&mut self, venue: Venue, operation: Operation) -> Result<Execution, Refusal> {
+    pub(crate) fn run(&mut self, venue: Venue, operation: Operation) -> Result<Done, Refusal> {
         let id = InstructionId(self.next_id);
         self.next_id += 1;
         let instruction = Instruction::new(id, operation);
+        let mut events = Vec::new();
         let done = self
             .state
-            .execute(venue, &self.view, &Decimals, &instruction)?;
-        self.ledger.extend(done.entries.clone());
+            .execute(venue, &self.view, &Decimals, &instruction, &mut events);
+        if let Err(refusal) = done {
+            assert_eq!(events, [], "a refusal reports nothing");
+            return Err(refusal);
+        }
+        let mined = events.last().unwrap();
+        assert!(matches!(mined.kind, EventKind::Transaction(_)), "{mined:?}");
+        let entries = posted(&events, &self.view);
+        self.ledger.extend(entries.clone());
         self.check();
-        Ok(done)
+        Ok(Done { entries })
     }
 
     /// Refuses, changes nothing, and says why.
@@ -330,7 +352,11 @@ impl Desk {
     }
 
     pub(crate) fn positions(&self) -> Vec<Position> {
-        let of = |venue| self.state.positions(venue).unwrap();
+        let of = |venue| {
+            let mut positions = Vec::new();
+            self.state.positions(venue, &mut positions).unwrap();
+            positions
+        };
         [of(AAVE), of(MORPHO)].concat()
     }
 
@@ -351,7 +377,9 @@ impl Desk {
     }
 
     pub(crate) fn lending(&self, venue: Venue) -> Vec<LendingHealth> {
-        self.state.lending(venue).unwrap()
+        let mut lending = Vec::new();
+        self.state.lending(venue, &mut lending).unwrap();
+        lending
     }
 
     /// Sum of the units of the lines of a kind.

@@ -2,21 +2,33 @@
 //! the bar to open, liquidation at the bar's extreme, funding, liquidation at the close, resting
 //! orders, arrivals.
 
-use basis_core::execution::{Liquidity, VenueEvent, VenueEventKind};
-use basis_core::ledger::{EntryKind, Occurrence};
+use basis_core::error::{ComponentError, VenueError};
+use basis_core::instruction::MarginMode;
 use basis_core::market::{FundingLookup, MarketView};
-use basis_core::num::{Rate, Rounding};
-use basis_core::types::{
-    InstructionId, Label, PositionSide, SeriesId, Side, Span, Timestamp, Venue,
+use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::types::{InstructionId, SeriesId, Side, Span, Timestamp};
+use basis_core::venue::Horizon;
+use basis_core::venue_event::{
+    EventKind, Events, Funding, FundingMissing, LiquiditySide, OrderState, OrderUpdate, Text,
+    VenueEvent,
 };
 
-use super::books::{Lines, ONE_DOLLAR, OpenPosition, RestingOrder};
+use super::books::{OpenPosition, RestingOrder};
 use super::fills::Terms;
 use super::liquidation::{Guard, TestPrice};
 use super::refusal::Refusal;
 use super::resting::resting_order;
 use super::transfer::arrival;
 use super::{Context, SETTLEMENT, SimulatedCex};
+
+/// Whether a call also takes what has come from other accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrivals {
+    /// It takes them.
+    Collect,
+    /// They wait for the next poll: an order is not paid with what has not been reported yet.
+    Wait,
+}
 
 /// What is known until cash or a position changes, so that a quiet step costs a few comparisons.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,71 +38,97 @@ pub(super) struct Watch {
     funding_at: Option<Timestamp>,
 }
 
-/// The event of an order that the venue took out of the book.
-pub(super) fn canceled(venue: Venue, at: Timestamp, instruction: InstructionId) -> VenueEvent {
-    VenueEvent {
-        venue,
-        at,
-        kind: VenueEventKind::Other {
-            name: Label::literal("order_canceled"),
-            instruction: Some(instruction),
-        },
-        entries: Vec::new(),
-    }
-}
-
 impl SimulatedCex {
-    /// Whether the next advance would find anything: a bar that comes near a liquidation, a
-    /// settlement, a resting order, a debt, an arrival. What is watched is known only for one position
-    /// alone; a book of several is looked at every time.
-    pub(super) fn has_work(&self, view: &MarketView) -> bool {
-        let now = view.now();
-        let orders = !self.books.orders.is_empty() || !self.books.pending.is_empty();
-        let standing = !self.notices.is_empty() || orders || self.may_owe();
-        let watched = match self.books.positions.as_slice() {
-            [] => true,
-            [open] => {
-                let price = TestPrice::Extreme.of(open, view.quote(open.slot));
-                self.watch
-                    .guard
-                    .is_some_and(|guard| guard.holds(price, now))
-                    && self.watch.funding_at.is_some_and(|at| now < at)
-            }
-            _ => false,
+    /// The event of an order whose state changed without a fill.
+    pub(super) fn order_event(
+        &self,
+        cx: &Context<'_>,
+        instruction: InstructionId,
+        state: OrderState,
+        reason: Option<Text>,
+    ) -> VenueEvent {
+        let update = OrderUpdate {
+            instruction,
+            state,
+            filled: Quantity::ZERO,
+            venue_order_id: None,
+            reason,
         };
-        let transit = self.world.as_ref().and_then(|world| world.transit.as_ref());
-        let arrival = || transit.and_then(|transit| transit.next_arrival(self.profile.venue));
-        standing || !watched || arrival().is_some_and(|at| at <= now)
+        self.event(cx, EventKind::Order(update))
     }
 
-    /// Everything since the last call. A quiet step allocates nothing.
-    pub(super) fn advance_to(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, Refusal> {
-        let mut events = Vec::new();
+    /// When it next finds anything: a bar that comes near a liquidation, a settlement, a resting
+    /// order, a debt, an arrival. What is watched is known only for one position alone; a book of
+    /// several is looked at every time.
+    pub(super) fn next_step(&self) -> Horizon {
+        let orders = !self.books.orders.is_empty() || !self.books.pending.is_empty();
+        if orders || self.may_owe() {
+            return Horizon::NOW;
+        }
+        let arrival = self.world.as_ref();
+        let arrival = arrival.and_then(|world| world.transit.next_arrival(self.profile.venue));
+        match self.books.positions.as_slice() {
+            [] => Horizon::at(arrival),
+            [open] => {
+                let (Some(guard), Some(funding)) = (self.watch.guard, self.watch.funding_at) else {
+                    return Horizon::NOW;
+                };
+                let Some(bounds) = guard.bounds(open.slot) else {
+                    return Horizon::NOW;
+                };
+                let at = guard.until().min(funding);
+                Horizon {
+                    at: Some(arrival.map_or(at, |arrival| arrival.min(at))),
+                    bounds: Some(bounds),
+                }
+            }
+            _ => Horizon::NOW,
+        }
+    }
+
+    /// Everything since the last call; nothing when there was one at this instant. A quiet step
+    /// allocates nothing. What goes wrong is reported as a lost connection, and what had happened
+    /// before it stands.
+    pub(super) fn catch_up(&mut self, view: &MarketView, arrivals: Arrivals, events: &mut Events) {
         let now = view.now();
+        if self.advanced_to == Some(now) {
+            return;
+        }
+        let due = self.next_step().is_due(view);
         let since = self.advanced_to.replace(now).unwrap_or(now);
+        if !due {
+            return;
+        }
         // Without dependencies nothing was ever executed.
         let Some(world) = self.world.take() else {
-            return Ok(events);
+            return;
         };
-        let done = self.advance_in(&world.context(view), since, &mut events);
+        let first = events.len();
+        let done = self.advance_in(&world.context(view), since, arrivals, events);
         self.world = Some(world);
-        done?;
-        if events.len() > 1 {
+        if let Some(new) = events.get_mut(first..) {
             // Funding and arrivals carry the venue's own instants within the step.
-            events.sort_by_key(|event| event.at);
+            new.sort_by_key(|event| event.at);
         }
-        Ok(events)
+        if let Err(refusal) = done {
+            let venue = self.profile.venue;
+            let e = VenueError::new(venue, "advance", *refusal.0);
+            self.health.failed(now, &ComponentError::from(e.clone()));
+            let kind = EventKind::Connectivity {
+                connected: false,
+                error: Some(Box::new(e)),
+            };
+            events.push(VenueEvent::new(venue, now, now, kind));
+        }
     }
 
     fn advance_in(
         &mut self,
         cx: &Context<'_>,
         since: Timestamp,
-        events: &mut Vec<VenueEvent>,
+        arrivals: Arrivals,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
-        if !self.notices.is_empty() {
-            events.append(&mut self.notices);
-        }
         if !self.books.pending.is_empty() {
             self.fill_pending(cx, events)?;
         }
@@ -109,16 +147,21 @@ impl SimulatedCex {
                 self.test_liquidation(cx, TestPrice::Close, events)?;
             }
         }
-        if let Some(transit) = cx.transit {
-            let venue = self.profile.venue;
-            for shipment in transit.collect(venue, cx.view.now()) {
-                let event = match self.failing.returned(venue, cx.view, &shipment)? {
-                    Some(event) => event,
-                    None => arrival(venue, cx.view, &shipment)?,
-                };
-                self.commit(&event.entries)?;
-                events.push(event);
-            }
+        match arrivals {
+            Arrivals::Collect => self.collect(cx, events),
+            Arrivals::Wait => Ok(()),
+        }
+    }
+
+    /// Takes what has arrived, or come back.
+    fn collect(&mut self, cx: &Context<'_>, events: &mut Events) -> Result<(), Refusal> {
+        let (venue, now) = (self.profile.venue, cx.view.now());
+        for shipment in cx.transit.collect(venue, now) {
+            let refund = self.failing.refund(&shipment).unwrap_or_default();
+            let amount = shipment.amount.add(refund)?;
+            self.move_cash(&[(shipment.to, shipment.asset, amount)])?;
+            let returned = self.failing.returned(venue, now, &shipment);
+            events.push(returned.unwrap_or_else(|| arrival(venue, now, &shipment)));
         }
         Ok(())
     }
@@ -128,7 +171,7 @@ impl SimulatedCex {
         &mut self,
         cx: &Context<'_>,
         since: Timestamp,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let now = cx.view.now();
         if self.watch.funding_at.is_some_and(|at| now < at) {
@@ -144,12 +187,7 @@ impl SimulatedCex {
         }
         due.sort_by_key(|(instant, open)| (*instant, open.key));
         for (instant, open) in due {
-            let event = self.settle(cx, &open, instant)?;
-            self.commit(&event.entries)?;
-            if let VenueEventKind::Funding { amount, .. } = event.kind {
-                self.books.move_margin(open.key, amount)?;
-            }
-            events.push(event);
+            self.settle(cx, &open, instant, events)?;
         }
         let next = self.books.positions.iter();
         let next = next.filter_map(|open| next_funding(cx, open, now)).min();
@@ -158,67 +196,72 @@ impl SimulatedCex {
         Ok(())
     }
 
+    /// Settles one funding instant of one position; in isolated mode out of its own margin.
     fn settle(
-        &self,
+        &mut self,
         cx: &Context<'_>,
         open: &OpenPosition,
         instant: Timestamp,
-    ) -> Result<VenueEvent, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let series = open.key.funding_series();
         let mark = cx.view.quote(open.slot).mark;
-        let position = open.position.quantity;
+        let (account, position) = (cx.snapshot.accounts.perp, open.position.quantity);
         let (rate, proxy): (Rate, Option<SeriesId>) = match cx.view.funding(series, instant) {
             FundingLookup::Rate(rate) => (rate, None),
             FundingLookup::Proxied(rate, proxy) => (rate, Some(proxy)),
             FundingLookup::Missing => {
                 let exposed_notional = position.abs()?.notional(mark, Rounding::HalfEven)?;
-                return Ok(VenueEvent {
-                    venue: self.profile.venue,
-                    at: instant,
-                    kind: VenueEventKind::FundingMissing {
-                        instrument: open.key,
-                        position,
-                        exposed_notional,
-                    },
-                    entries: Vec::new(),
-                });
+                let missing = FundingMissing {
+                    account,
+                    instrument: open.key,
+                    scheduled: instant,
+                    position,
+                    mark,
+                    exposed_notional,
+                };
+                let kind = EventKind::FundingMissing(Box::new(missing));
+                events.push(self.settlement(cx, instant, kind));
+                return Ok(());
             }
         };
-        let decimals = cx.decimals(SETTLEMENT)?;
-        let amount = open.position.funding(mark, rate, decimals)?;
-        let occurrence = Occurrence::Funding {
-            venue: self.profile.venue,
-            symbol: open.key.symbol,
-            instant,
+        let amount = open
+            .position
+            .funding(mark, rate, cx.decimals(SETTLEMENT)?)?;
+        let margin = match self.books.open(open.key).and_then(|open| open.margin) {
+            Some(margin) => Some(margin.add(amount)?),
+            None => None,
         };
-        // Both sides of a perpetual settle at once: one occurrence, a line each.
-        let line = u8::from(open.key.kind.position_side() == Some(PositionSide::Short));
-        let mut lines = Lines::new(instant, occurrence, None).numbered_from(line);
-        let cash = (cx.snapshot.accounts.perp, SETTLEMENT);
-        lines.booked(EntryKind::Funding, cash, amount, ONE_DOLLAR)?;
-        Ok(VenueEvent {
-            venue: self.profile.venue,
-            at: instant,
-            kind: VenueEventKind::Funding {
-                instrument: open.key,
-                position,
-                mark,
-                rate,
-                amount,
-                proxy,
+        self.move_cash(&[(account, SETTLEMENT, amount)])?;
+        self.books.set_margin(open.key, margin);
+        let funding = Funding {
+            account,
+            instrument: open.key,
+            margin: match margin {
+                Some(_) => MarginMode::Isolated,
+                None => MarginMode::Cross,
             },
-            entries: lines.entries,
-        })
+            scheduled: instant,
+            asset: SETTLEMENT,
+            position,
+            mark,
+            rate,
+            amount,
+            proxy,
+        };
+        let kind = EventKind::Funding(Box::new(funding));
+        events.push(self.settlement(cx, instant, kind));
+        Ok(())
+    }
+
+    /// An event at a scheduled instant.
+    fn settlement(&self, cx: &Context<'_>, instant: Timestamp, kind: EventKind) -> VenueEvent {
+        VenueEvent::new(self.profile.venue, instant, cx.view.now(), kind)
     }
 
     /// Fills the resting orders that a bar opened after them traded through, oldest first; whether
     /// any did.
-    fn fill_resting(
-        &mut self,
-        cx: &Context<'_>,
-        events: &mut Vec<VenueEvent>,
-    ) -> Result<bool, Refusal> {
-        let (now, venue) = (cx.view.now(), self.profile.venue);
+    fn fill_resting(&mut self, cx: &Context<'_>, events: &mut Events) -> Result<bool, Refusal> {
         let mut at = 0;
         let mut filled = false;
         while let Some(&order) = self.books.orders.get(at) {
@@ -227,38 +270,35 @@ impl SimulatedCex {
                 continue;
             }
             self.books.orders.remove(at);
-            match self.fill_one(cx, &order) {
-                Ok(event) => {
-                    events.push(event);
-                    filled = true;
-                }
+            match self.fill_one(cx, &order, events) {
+                Ok(()) => filled = true,
                 // The venue cancels what margin, balance or position no longer carry.
-                Err(_) => events.push(canceled(venue, now, order.instruction)),
+                Err(refusal) => {
+                    let reason = Some(Text::Owned(refusal.0.to_string()));
+                    let state = OrderState::Cancelled;
+                    events.push(self.order_event(cx, order.instruction, state, reason));
+                }
             }
         }
         Ok(filled)
     }
 
-    fn fill_one(&mut self, cx: &Context<'_>, order: &RestingOrder) -> Result<VenueEvent, Refusal> {
+    fn fill_one(
+        &mut self,
+        cx: &Context<'_>,
+        order: &RestingOrder,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let rules = cx.held_rules(order.key)?;
         let request = resting_order(order, rules, self.codes(order.key));
         let terms = Terms {
             quantity: self.reducible(&request)?,
             price: order.limit,
             mark: cx.view.quote(order.slot).mark,
-            liquidity: Liquidity::Maker,
+            liquidity: LiquiditySide::Maker,
             slot: order.slot,
         };
-        let (fill, entries) = self.fill(cx, &request, &terms)?;
-        Ok(VenueEvent {
-            venue: self.profile.venue,
-            at: cx.view.now(),
-            kind: VenueEventKind::LateFill {
-                instruction: order.instruction,
-                fill,
-            },
-            entries,
-        })
+        self.fill(cx, &request, &terms, events)
     }
 }
 

@@ -5,11 +5,10 @@
 //! what changes, and the order keeps its place when only its quantity shrinks (assumed for both).
 //! No order here is ever partly filled, so a new quantity is what rests.
 
-use basis_core::execution::{Execution, ExecutionStatus};
 use basis_core::instruction::AmendOrder;
 use basis_core::types::{InstructionId, InstrumentKind};
+use basis_core::venue_event::{EventKind, Events, OrderState, Text};
 
-use super::advance::canceled;
 use super::books::RestingOrder;
 use super::pricing::is_marketable;
 use super::refusal::Refusal;
@@ -18,13 +17,14 @@ use super::{Context, SimulatedCex};
 
 impl SimulatedCex {
     /// Amends an order; refused, it rests as before. An amended price that would take fills at once,
-    /// in the lines of this execution, but cancels a post-only order, as the venues do.
+    /// under the order's own instruction, but cancels a post-only order, as the venues do.
     pub(super) fn amend_order(
         &mut self,
         cx: &Context<'_>,
         instruction: InstructionId,
         amend: &AmendOrder,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let found =
             self.books.orders.iter().position(|order| {
                 order.instruction == amend.order && order.key.symbol == amend.symbol
@@ -38,16 +38,19 @@ impl SimulatedCex {
             return Err(Refusal::other(text, self.profile.modes.no_amend));
         };
         let wanted = self.amended(cx, &old, amend)?;
-        if wanted.quantity == old.quantity && wanted.limit == old.limit {
-            return Ok(self.done(cx, instruction, ExecutionStatus::Settled));
+        if wanted.quantity != old.quantity || wanted.limit != old.limit {
+            self.books.orders.remove(at);
+            match self.replace(cx, &wanted) {
+                Ok(own) => events.extend(own),
+                Err(refusal) => {
+                    self.books.orders.insert(at, old);
+                    return Err(refusal);
+                }
+            }
+            self.keep_place(at, &old, &wanted);
         }
-        self.books.orders.remove(at);
-        let outcome = self.replace(cx, instruction, &wanted);
-        match &outcome {
-            Err(_) => self.books.orders.insert(at, old),
-            Ok(_) => self.keep_place(at, &old, &wanted),
-        }
-        outcome
+        events.push(self.done(cx, instruction));
+        Ok(())
     }
 
     /// The order as it is wished, if the venue amends such an order so.
@@ -101,29 +104,32 @@ impl SimulatedCex {
         Ok(wanted)
     }
 
-    /// Submits the order as wished, under the number of the instruction that first placed it.
-    fn replace(
-        &mut self,
-        cx: &Context<'_>,
-        instruction: InstructionId,
-        wanted: &RestingOrder,
-    ) -> Result<Execution, Refusal> {
+    /// Submits the order as wished, under the number of the instruction that first placed it. The
+    /// order's own events come back where it fills or goes; one that rests on has nothing to say.
+    fn replace(&mut self, cx: &Context<'_>, wanted: &RestingOrder) -> Result<Events, Refusal> {
         let rules = cx.held_rules(wanted.key)?;
         let mark = cx.view.quote(wanted.slot).mark;
         if wanted.post_only
             && self.profile.amend_cancels_post_only
             && is_marketable(wanted.side, wanted.limit, mark)
         {
-            let (venue, now) = (self.profile.venue, cx.view.now());
-            self.notices.push(canceled(venue, now, wanted.instruction));
-            return Ok(self.done(cx, instruction, ExecutionStatus::Settled));
+            let reason = Some(Text::Borrowed(self.profile.post_only_reason));
+            let state = OrderState::Cancelled;
+            return Ok(vec![self.order_event(
+                cx,
+                wanted.instruction,
+                state,
+                reason,
+            )]);
         }
         let order = resting_order(wanted, rules, self.codes(wanted.key));
-        let mut execution = self.submit(cx, &order)?;
-        execution.instruction = instruction;
-        // The order may rest on; the amendment itself is done.
-        execution.status = ExecutionStatus::Settled;
-        Ok(execution)
+        let mut own = Events::new();
+        self.submit(cx, &order, &mut own)?;
+        own.retain(|event| match &event.kind {
+            EventKind::Order(update) => update.state.is_final(),
+            _ => true,
+        });
+        Ok(own)
     }
 
     /// A smaller quantity at the same price keeps the order's place, but for venues that queue anew.

@@ -1,47 +1,18 @@
-//! What a simulated venue holds for us, and the ledger lines that say so.
+//! What a simulated venue holds for us: its own tally.
 //!
-//! **Invariant.** Cash changes only by posting the lines that the caller reports, so the sum of all
-//! lines is what [`Books::holdings`] lists.
+//! **Invariant.** The venue's own arithmetic changes it, once per operation and whole or not at all;
+//! nothing here is computed from an event or from a ledger line.
 
 use std::collections::BTreeMap;
 
-use basis_core::execution::Position;
 use basis_core::instruction::{MarginMode, TimeInForce};
-use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
-use basis_core::market::{MarketView, SlotId};
-use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
+use basis_core::market::SlotId;
+use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding};
 use basis_core::protocol::perp::PerpPosition;
 use basis_core::types::{
-    Account, Asset, InstructionId, InstrumentKey, Item, SeriesId, SeriesKind, Side, Symbol,
-    Timestamp, Venue,
+    Account, Asset, InstructionId, InstrumentKey, Item, Side, Symbol, Timestamp,
 };
-
-/// The price of what the run values at one dollar.
-pub(crate) const ONE_DOLLAR: Price = Price::literal("1");
-
-/// Whether the run values the asset at one dollar.
-pub(crate) fn is_dollar(asset: Asset) -> bool {
-    matches!(asset.as_str(), "USDT" | "USDC" | "DAI" | "USD")
-}
-
-/// The dollar price of `asset` for lines that no trade priced: what the view values it at, the
-/// `preferred` venue's own spot first. Zero when nobody shows one; the lines of a transfer cancel out
-/// all the same.
-pub(crate) fn dollar_price(view: &MarketView, asset: Asset, preferred: Venue) -> Price {
-    if is_dollar(asset) {
-        return ONE_DOLLAR;
-    }
-    let own = ["USDT", "USDC"].iter().find_map(|quote| {
-        let symbol = Symbol::new(&format!("{}{quote}", asset.as_str())).ok()?;
-        view.quote_of(SeriesId::new(SeriesKind::Spot, preferred, symbol))
-    });
-    if let Some(quote) = own {
-        return quote.mark;
-    }
-    let mark = view.mark_of(asset);
-    let price = mark.and_then(|mark| view.dollars(mark).ok().flatten());
-    price.unwrap_or(Price::ZERO)
-}
+use basis_core::venue_event::{IsolatedMargin, OpenOrder, OrderState, Position};
 
 /// Quantities of assets by account, sorted, zeros left out.
 #[derive(Clone, Debug, Default)]
@@ -83,14 +54,19 @@ impl Holdings {
         Ok(())
     }
 
-    /// Applies the asset lines that concern `venue`.
-    pub(crate) fn post(&mut self, venue: Venue, entries: &[LedgerEntry]) -> Result<(), MathError> {
-        for entry in entries {
-            if let Item::Asset(asset) = entry.item
-                && entry.account.venue == venue
-            {
-                self.add(entry.account, asset, entry.quantity)?;
-            }
+    /// Adds several changes, all of them or none.
+    pub(crate) fn add_all(
+        &mut self,
+        changes: &[(Account, Asset, Quantity)],
+    ) -> Result<(), MathError> {
+        for (count, (account, asset, _)) in (1..).zip(changes) {
+            let so_far = changes.iter().take(count);
+            so_far
+                .filter(|change| (change.0, change.1) == (*account, *asset))
+                .try_fold(self.get(*account, *asset), |sum, change| sum.add(change.2))?;
+        }
+        for &(account, asset, quantity) in changes {
+            self.add(account, asset, quantity)?;
         }
         Ok(())
     }
@@ -105,99 +81,6 @@ impl Holdings {
         self.rows.iter().map(|&((account, asset), quantity)| {
             Position::new(account, Item::Asset(asset), quantity)
         })
-    }
-}
-
-/// The lines of one occurrence, numbered as they are added.
-#[derive(Debug)]
-pub(crate) struct Lines {
-    at: Timestamp,
-    occurrence: Occurrence,
-    instruction: Option<InstructionId>,
-    first: u8,
-    pub(crate) entries: Vec<LedgerEntry>,
-}
-
-impl Lines {
-    pub(crate) const fn new(
-        at: Timestamp,
-        occurrence: Occurrence,
-        instruction: Option<InstructionId>,
-    ) -> Self {
-        Self {
-            at,
-            occurrence,
-            instruction,
-            first: 0,
-            entries: Vec::new(),
-        }
-    }
-
-    /// Numbers lines from `first` on: for an occurrence that others report lines of, too.
-    pub(crate) const fn numbered_from(mut self, first: u8) -> Self {
-        self.first = first;
-        self
-    }
-
-    /// A trade line: `value` is what was paid (> 0) or received (< 0) for `quantity`.
-    pub(crate) fn trade(
-        &mut self,
-        account: Account,
-        item: Item,
-        quantity: Quantity,
-        value: Value,
-        reference_price: Price,
-    ) {
-        self.push(
-            EntryKind::Trade,
-            (account, item),
-            quantity,
-            value,
-            reference_price,
-        );
-    }
-
-    /// Any other line of an asset, worth quantity × reference price.
-    pub(crate) fn booked(
-        &mut self,
-        kind: EntryKind,
-        (account, asset): (Account, Asset),
-        quantity: Quantity,
-        reference_price: Price,
-    ) -> Result<(), MathError> {
-        let value = quantity.notional(reference_price, Rounding::HalfEven)?;
-        self.push(
-            kind,
-            (account, Item::Asset(asset)),
-            quantity,
-            value,
-            reference_price,
-        );
-        Ok(())
-    }
-
-    fn push(
-        &mut self,
-        kind: EntryKind,
-        (account, item): (Account, Item),
-        quantity: Quantity,
-        value: Value,
-        reference_price: Price,
-    ) {
-        let line = u8::try_from(self.entries.len()).unwrap_or(u8::MAX);
-        let line = line.saturating_add(self.first);
-        self.entries.push(LedgerEntry {
-            at: self.at,
-            account,
-            item,
-            quantity,
-            units: quantity,
-            value,
-            kind,
-            instruction: self.instruction,
-            reference_price,
-            cause: Cause::new(self.occurrence.clone(), line),
-        });
     }
 }
 
@@ -296,17 +179,11 @@ impl Books {
             .try_fold(Quantity::ZERO, Quantity::add)
     }
 
-    /// Moves the margin of an isolated position; nothing in cross mode.
-    pub(crate) fn move_margin(
-        &mut self,
-        key: InstrumentKey,
-        change: Quantity,
-    ) -> Result<(), MathError> {
-        let open = self.positions.iter_mut().find(|open| open.key == key);
-        if let Some(margin) = open.and_then(|open| open.margin.as_mut()) {
-            *margin = margin.add(change)?;
+    /// Sets what a position keeps for itself; `None` in cross mode.
+    pub(crate) fn set_margin(&mut self, key: InstrumentKey, margin: Option<Quantity>) {
+        if let Some(open) = self.positions.iter_mut().find(|open| open.key == key) {
+            open.margin = margin;
         }
-        Ok(())
     }
 
     /// Replaces a position; a flat one goes.
@@ -331,10 +208,61 @@ impl Books {
         let mut rows: Vec<Position> = self.cash.positions().collect();
         if let Some(account) = perp {
             rows.extend(self.positions.iter().map(|open| {
-                Position::new(account, Item::Position(open.key), open.position.quantity)
+                let PerpPosition { quantity, cost } = open.position;
+                let entry = cost.div_quantity(quantity, Rounding::HalfEven).ok();
+                Position {
+                    entry_price: entry.filter(|price| price.is_positive()),
+                    ..Position::new(account, Item::Position(open.key), quantity)
+                }
             }));
         }
         rows.sort_by_key(|row| (row.account, row.item));
         rows
+    }
+
+    /// What isolated positions keep of the cash of the perp account, by instrument.
+    pub(crate) fn isolated_margins(&self, account: Account) -> Vec<IsolatedMargin> {
+        let own = |open: &OpenPosition| {
+            Some(IsolatedMargin {
+                account,
+                instrument: open.key,
+                margin: open.margin?,
+            })
+        };
+        self.positions.iter().filter_map(own).collect()
+    }
+
+    /// Every order that may still fill: what rests, then what waits for the next open.
+    pub(crate) fn open_orders(&self) -> Vec<OpenOrder> {
+        let open = |instruction, instrument, side, quantity, state| OpenOrder {
+            instruction,
+            venue_order_id: None,
+            instrument,
+            side,
+            quantity,
+            filled: Quantity::ZERO,
+            state,
+        };
+        let resting = self.orders.iter().map(|order| {
+            let state = OrderState::Working;
+            open(
+                order.instruction,
+                order.key,
+                order.side,
+                order.quantity,
+                state,
+            )
+        });
+        let pending = self.pending.iter().map(|order| {
+            let state = OrderState::Submitted;
+            open(
+                order.instruction,
+                order.key,
+                order.side,
+                order.quantity,
+                state,
+            )
+        });
+        resting.chain(pending).collect()
     }
 }

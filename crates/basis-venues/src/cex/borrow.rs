@@ -7,15 +7,37 @@
 //! rounded up; buying back, or depositing, repays. Resting orders borrow nothing, nothing leaves an
 //! account that owes, and a debt is not called.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
-use basis_core::ledger::{EntryKind, Occurrence};
+use basis_core::ledger::EntryKind;
+use basis_core::market::{MarketView, is_dollar};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
-use basis_core::types::{Account, Asset, Label, Span, Timestamp};
+use basis_core::types::{
+    Account, Asset, Item, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
+};
+use basis_core::venue_event::{
+    Accrual, BalanceChange, Cursor, EventKind, Events, Subject, VenueEvent,
+};
 
-use super::books::{Lines, dollar_price};
 use super::filters::Order;
 use super::refusal::Refusal;
 use super::{Context, SETTLEMENT, SimulatedCex};
+
+/// The dollar price at which `venue` measures a debt against what the account owns: its own spot
+/// first, else what the view values the asset at; zero when nobody shows one.
+fn dollar_price(view: &MarketView, asset: Asset, venue: Venue) -> Price {
+    if is_dollar(asset) {
+        return Price::literal("1");
+    }
+    let own = ["USDT", "USDC"].iter().find_map(|quote| {
+        let symbol = Symbol::new(&format!("{}{quote}", asset.as_str())).ok()?;
+        view.quote_of(SeriesId::new(SeriesKind::Spot, venue, symbol))
+    });
+    if let Some(quote) = own {
+        return quote.mark;
+    }
+    let mark = view.mark_of(asset);
+    let price = mark.and_then(|mark| view.dollars(mark).ok().flatten());
+    price.unwrap_or(Price::ZERO)
+}
 
 impl SimulatedCex {
     /// Whether there may be debts at all.
@@ -97,7 +119,7 @@ impl SimulatedCex {
         &mut self,
         cx: &Context<'_>,
         since: Timestamp,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let hour = Span::from_hours(1);
         let account = cx.snapshot.accounts.spot;
@@ -114,22 +136,27 @@ impl SimulatedCex {
                 if owed.is_zero() {
                     continue;
                 }
-                let venue = self.profile.venue;
-                let name = format!("borrow:{asset}:{at}").into_boxed_str();
-                let mut lines = Lines::new(at, Occurrence::Other { venue, name }, None);
-                let price = dollar_price(cx.view, asset, venue);
                 let cost = Quantity::new(owed).neg()?;
-                lines.booked(EntryKind::BorrowCost, (account, asset), cost, price)?;
-                self.commit(&lines.entries)?;
-                events.push(VenueEvent {
-                    venue,
-                    at,
-                    kind: VenueEventKind::Other {
-                        name: Label::literal("borrow_interest"),
-                        instruction: None,
+                let cursor = |amount| Cursor { at, amount };
+                let (before, after) = (cursor(quantity), cursor(quantity.add(cost)?));
+                self.move_cash(&[(account, asset, cost)])?;
+                let accrual = Accrual {
+                    subject: Subject::Holding {
+                        account,
+                        item: Item::Asset(asset),
                     },
-                    entries: lines.entries,
-                });
+                    before,
+                    after,
+                    changes: vec![BalanceChange::asset(
+                        EntryKind::BorrowCost,
+                        account,
+                        asset,
+                        cost,
+                    )],
+                };
+                let kind = EventKind::Accrual(accrual);
+                let (venue, now) = (self.profile.venue, cx.view.now());
+                events.push(VenueEvent::new(venue, at, now, kind));
             }
             at = at.plus(hour);
         }

@@ -1,100 +1,85 @@
-//! One forced close: its price, its fee, its lines and its event.
+//! One forced close: its price, its fee, what it does to the tally, its event.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
-use basis_core::ledger::{EntryKind, Occurrence, TradeId};
+use basis_core::ledger::TradeId;
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
-use basis_core::protocol::perp::PerpPosition;
-use basis_core::types::{Item, Side};
+use basis_core::types::Side;
+use basis_core::venue_event::{EventKind, Events, Liquidation};
 
-use super::books::{Lines, ONE_DOLLAR, OpenPosition};
+use super::books::OpenPosition;
 use super::liquidation::TestPrice;
 use super::margin::Margin;
 use super::pricing::against_us;
 use super::refusal::Refusal;
 use super::{Context, SETTLEMENT, SimulatedCex};
 
-/// What a forced close does.
+/// A forced close as the venue decided on it.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Forced {
-    lines: Lines,
-    pub(super) realized: Quantity,
-    after: PerpPosition,
+    /// Signed base units of the closing order.
+    pub(super) closing: Quantity,
+    pub(super) price: Price,
+    pub(super) fee: Quantity,
+    /// The pool's cash before the last close of a pool: a pool below zero is brought back to it.
+    pub(super) wallet: Option<Quantity>,
 }
 
 impl SimulatedCex {
-    /// Posts a forced close and reports it.
-    pub(super) fn report(
-        &mut self,
-        cx: &Context<'_>,
-        open: &OpenPosition,
-        (closing, price, fee): (Quantity, Price, Quantity),
-        margin: &Margin,
-        forced: Forced,
-        events: &mut Vec<VenueEvent>,
-    ) -> Result<(), Refusal> {
-        self.commit(&forced.lines.entries)?;
-        let change = forced.realized.sub(fee)?;
-        self.books.set_position(OpenPosition {
-            position: forced.after,
-            margin: open.margin.map(|margin| margin.add(change)).transpose()?,
-            ..*open
-        });
-        events.push(VenueEvent {
-            venue: self.profile.venue,
-            at: cx.view.now(),
-            kind: VenueEventKind::Liquidation {
-                instrument: open.key,
-                position: closing.neg()?,
-                price,
-                fee,
-                margin_balance: margin.balance,
-                maintenance_margin: margin.maintenance,
-            },
-            entries: forced.lines.entries,
-        });
-        Ok(())
-    }
-
-    /// The lines of one forced close; with the pool's wallet before it, the last one brings a pool
-    /// below zero back to it.
+    /// Closes by force and reports it; the result it settled.
     pub(super) fn close(
         &mut self,
         cx: &Context<'_>,
         open: &OpenPosition,
-        closing: Quantity,
-        price: Price,
-        fee: Quantity,
-        wallet: Option<Quantity>,
-    ) -> Result<Forced, Refusal> {
+        forced: &Forced,
+        margin: &Margin,
+        events: &mut Events,
+    ) -> Result<Quantity, Refusal> {
+        let Forced {
+            closing,
+            price,
+            fee,
+            wallet,
+        } = *forced;
         let account = cx.snapshot.accounts.perp;
-        let decimals = cx.decimals(SETTLEMENT)?;
-        let change = open.position.fill(closing, price, decimals)?;
+        let change = open
+            .position
+            .fill(closing, price, cx.decimals(SETTLEMENT)?)?;
         let realized = Quantity::new(change.realized.get());
-        let occurrence = Occurrence::Liquidation {
-            instrument: open.key,
-            trade: TradeId::Number(self.next_trade),
+        let settled = realized.sub(fee)?;
+        let left = wallet.map(|wallet| wallet.add(settled)).transpose()?;
+        // The venue's insurance fund covers what the pool cannot owe.
+        let covered = match left {
+            Some(left) if left.is_negative() => left.neg()?,
+            _ => Quantity::ZERO,
         };
-        self.next_trade += 1;
-        let mut lines = Lines::new(cx.view.now(), occurrence, None);
-        let cost = closing.notional(price, Rounding::HalfEven)?;
-        lines.trade(account, Item::Position(open.key), closing, cost, price);
-        let cash_line = (account, SETTLEMENT);
-        if !realized.is_zero() {
-            lines.booked(EntryKind::RealizedPnl, cash_line, realized, ONE_DOLLAR)?;
-        }
-        if !fee.is_zero() {
-            lines.booked(EntryKind::Liquidation, cash_line, fee.neg()?, ONE_DOLLAR)?;
-        }
-        if let Some(wallet) = wallet {
-            let after = wallet.add(realized)?.sub(fee)?;
-            if after.is_negative() {
-                lines.booked(EntryKind::Liquidation, cash_line, after.neg()?, ONE_DOLLAR)?;
-            }
-        }
-        Ok(Forced {
-            lines,
+        let own = open.margin.map(|own| own.add(settled)).transpose()?;
+        self.move_cash(&[(account, SETTLEMENT, settled.add(covered)?)])?;
+        self.books.set_position(OpenPosition {
+            position: change.after,
+            margin: own,
+            ..*open
+        });
+        let liquidation = Liquidation {
+            account,
+            instrument: open.key,
+            quote: SETTLEMENT,
+            trade: self.number_trade(),
+            closing,
+            price,
             realized,
-            after: change.after,
-        })
+            fee,
+            covered,
+            margin_balance: margin.balance,
+            maintenance_margin: margin.maintenance,
+        };
+        events.push(self.event(cx, EventKind::Liquidation(Box::new(liquidation))));
+        Ok(realized)
+    }
+
+    /// The number of the next trade.
+    pub(super) fn number_trade(&mut self) -> TradeId {
+        let trade = TradeId::Number(self.next_trade);
+        self.next_trade += 1;
+        trade
     }
 }
 

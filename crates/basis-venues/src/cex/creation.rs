@@ -1,38 +1,36 @@
 //! Creating a simulated exchange, and what creation refuses.
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::executor::BoxFuture;
 use basis_core::rules::VenueRules;
 use basis_core::types::Venue;
-use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, VenueSettings};
+use basis_core::venue::{ExecutionInterface, ExecutionMode};
 
 use super::{CexProfile, CexSettings, InitialBalance, SimulatedCex};
+use crate::driver::{BuildContext, SimulatedWorld};
 
-/// Creates a simulated exchange; what the drivers' rows call.
-pub(crate) fn build<'a>(
+/// Creates the simulated exchange of `profile` in the world of `context`: what the
+/// [`Driver::build`](crate::driver::Driver::build) of an exchange calls.
+///
+/// # Errors
+/// [`ComponentError`] in live mode, without a world or without rules of the venue, and for initial
+/// balances in accounts that its rules do not name.
+pub fn build(
     profile: &'static CexProfile,
-    settings: &'a VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'a, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    Box::pin(async move {
-        backtest_only(profile.venue, mode)?;
-        let parsed = settings.parsed::<CexSettings>().cloned();
-        let parsed = parsed.unwrap_or_default();
-        let rules = dependencies
-            .data_provider
-            .as_ref()
-            .map(|data| data.rules(profile.venue));
-        if let Some(None) = rules {
-            return Err(no_rules(profile.venue));
-        }
-        if let Some(Some(rules)) = rules {
-            check_accounts(profile.venue, &rules, &parsed.initial_balances)?;
-        }
-        let mut venue = SimulatedCex::new(profile, parsed);
-        venue.set_dependencies(dependencies);
-        Ok(Box::new(venue) as Box<dyn ExecutionInterface>)
-    })
+    settings: &CexSettings,
+    context: BuildContext,
+) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+    backtest_only(profile.venue, context.mode)?;
+    let SimulatedWorld {
+        transit, fill_at, ..
+    } = context.world.ok_or_else(|| no_world(profile.venue))?;
+    if let Some(data) = context.dependencies.data_provider.as_ref() {
+        let rules = data.rules(profile.venue);
+        let rules = rules.ok_or_else(|| no_rules(profile.venue))?;
+        check_accounts(profile.venue, &rules, &settings.initial_balances)?;
+    }
+    let mut venue = SimulatedCex::new(profile, settings.clone(), transit, fill_at);
+    venue.set_dependencies(context.dependencies);
+    Ok(Box::new(venue))
 }
 
 /// Refuses live trading, which the simulation cannot do.
@@ -45,6 +43,14 @@ pub(crate) fn backtest_only(venue: Venue, mode: ExecutionMode) -> Result<(), Com
         )
         .with_reason("live_unavailable")),
     }
+}
+
+fn no_world(venue: Venue) -> ComponentError {
+    ComponentError::new(
+        Code::CreationFailed,
+        format!("{venue} was given no simulated world; a backtest hands one to every venue"),
+    )
+    .with_reason("world_missing")
 }
 
 pub(crate) fn no_rules(venue: Venue) -> ComponentError {

@@ -1,13 +1,10 @@
 //! Transfers that fail on purpose, the same in every run.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
-use basis_core::ledger::{EntryKind, Occurrence};
-use basis_core::market::MarketView;
-use basis_core::num::{MathError, Quantity};
+use basis_core::num::Quantity;
 use basis_core::transit::Shipment;
-use basis_core::types::{Account, InstructionId, Label, Venue};
+use basis_core::types::{InstructionId, Timestamp, Venue};
+use basis_core::venue_event::{EventKind, TransferId, TransferStage, TransferUpdate, VenueEvent};
 
-use super::books::{Lines, dollar_price};
 use super::refusal::Refusal;
 use super::settings::{FailingTransfer, FailureStage, TransferFailure};
 
@@ -49,35 +46,39 @@ impl FailingTransfers {
         }
     }
 
-    /// The event of a shipment that came back, its fee refunded; `None` for any other.
+    /// The fee that a transfer which comes back brings with it; `None` for any other.
+    pub(crate) fn refund(&self, shipment: &Shipment) -> Option<Quantity> {
+        let found = self
+            .returning
+            .iter()
+            .find(|(id, _)| *id == shipment.instruction);
+        found.map(|(_, fee)| *fee)
+    }
+
+    /// The event of a transfer that came back, its fee refunded; `None` for any other.
     pub(crate) fn returned(
         &mut self,
         venue: Venue,
-        view: &MarketView,
+        now: Timestamp,
         shipment: &Shipment,
-    ) -> Result<Option<VenueEvent>, MathError> {
+    ) -> Option<VenueEvent> {
         let mut pending = self.returning.iter();
-        let found = pending.position(|(id, _)| *id == shipment.instruction);
-        let Some(at) = found else { return Ok(None) };
+        let at = pending.position(|(id, _)| *id == shipment.instruction)?;
         let (instruction, fee) = self.returning.remove(at);
-        let (to, asset) = (shipment.to, shipment.asset);
-        let price = dollar_price(view, asset, venue);
-        let occurrence = Occurrence::TransferIn(instruction);
-        let mut lines = Lines::new(shipment.arrives_at, occurrence, Some(instruction));
-        let flight = (Account::IN_FLIGHT, asset);
-        lines.booked(EntryKind::Transfer, flight, shipment.amount.neg()?, price)?;
-        lines.booked(EntryKind::Transfer, (to, asset), shipment.amount, price)?;
-        if !fee.is_zero() {
-            lines.booked(EntryKind::TransferCost, (to, asset), fee, price)?;
-        }
-        Ok(Some(VenueEvent {
-            venue,
-            at: shipment.arrives_at,
-            kind: VenueEventKind::Other {
-                name: Label::literal("transfer_returned"),
-                instruction: Some(instruction),
-            },
-            entries: lines.entries,
-        }))
+        let update = TransferUpdate {
+            id: TransferId::Instruction(instruction),
+            instruction: Some(instruction),
+            // On its way back it went from its receiver to its sender.
+            from: shipment.to,
+            to: shipment.from,
+            asset: shipment.asset,
+            amount: shipment.amount,
+            fee,
+            stage: TransferStage::Returned,
+            until: None,
+            txid: None,
+        };
+        let kind = EventKind::Transfer(Box::new(update));
+        Some(VenueEvent::new(venue, shipment.arrives_at, now, kind))
     }
 }

@@ -1,18 +1,18 @@
-//! Fills: what a trade does to cash and positions, and the lines that say so.
+//! Fills: what a trade does to cash and positions.
 //!
-//! A fill happens at the instant of its context: now, or at the opening of the newest bar.
+//! A fill happens at the instant of its context: now, or at the opening of the newest bar. Everything
+//! is computed before anything changes, so that a refused fill changes nothing.
 
 use basis_core::error::Rejection;
-use basis_core::execution::{Fill, Liquidity};
 use basis_core::instruction::MarginMode;
-use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
 use basis_core::market::SlotId;
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::protocol::perp::PerpPosition;
 use basis_core::rules::{MakerTaker, PerpRules};
-use basis_core::types::{Account, Asset, Item, Side};
+use basis_core::types::{Account, Asset, Side};
+use basis_core::venue_event::{EventKind, Events, Fill, LiquiditySide, OrderState, OrderUpdate};
 
-use super::books::{Lines, ONE_DOLLAR, OpenPosition};
+use super::books::OpenPosition;
 use super::filters::Order;
 use super::margin::Margin;
 use super::refusal::Refusal;
@@ -24,7 +24,7 @@ pub(super) struct Terms {
     pub(super) quantity: Quantity,
     pub(super) price: Price,
     pub(super) mark: Price,
-    pub(super) liquidity: Liquidity,
+    pub(super) liquidity: LiquiditySide,
     pub(super) slot: SlotId,
 }
 
@@ -32,7 +32,6 @@ pub(super) struct Terms {
 pub(super) struct SpotAmounts {
     turnover: Quantity,
     fee: (Asset, Quantity),
-    fee_price: Price,
     fee_rate: Rate,
     /// What is paid, fee included where it is paid on top.
     pub(super) paid: (Asset, Quantity),
@@ -40,27 +39,42 @@ pub(super) struct SpotAmounts {
     pub(super) gained: (Asset, Quantity),
 }
 
+/// What a fill settled.
+struct Settled {
+    account: Account,
+    /// Quote units that a spot fill moved.
+    turnover: Quantity,
+    fee_asset: Asset,
+    fee: Quantity,
+    fee_rate: Rate,
+    realized: Quantity,
+    covered: Quantity,
+}
+
 impl SimulatedCex {
-    /// Fills at `terms` and posts the lines.
+    /// Fills the whole order at `terms` and reports it.
     pub(super) fn fill(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &Terms,
-    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         if !terms.price.is_positive() {
             return Err(Refusal::invalid(format!(
                 "{}: the mark of {} rounds to a price of zero",
                 order.rules.key, terms.mark
             )));
         }
-        match order.rules.perp.as_ref() {
-            Some(perp) => self.fill_perp(cx, order, perp, terms),
-            None => self.fill_spot(cx, order, terms),
-        }
+        let settled = match order.rules.perp.as_ref() {
+            Some(perp) => self.fill_perp(cx, order, perp, terms)?,
+            None => self.fill_spot(cx, order, terms)?,
+        };
+        self.report_fill(cx, order, terms, &settled, events);
+        Ok(())
     }
 
-    /// Reckons a spot fill at `terms`.
+    /// Computes a spot fill at `terms`.
     pub(super) fn spot_amounts(
         cx: &Context<'_>,
         order: &Order<'_>,
@@ -75,14 +89,14 @@ impl SimulatedCex {
             Side::Sell => Rounding::Floor,
         };
         let turnover = in_units(terms.quantity, terms.price, quote_decimals, rounding)?;
-        let (fee_asset, fee, fee_price) = if in_base {
+        let (fee_asset, fee) = if in_base {
             let fee = terms.quantity.at_rate(fee_rate, Rounding::Ceil)?.get();
             let fee = fee.round_to_decimals(base_decimals, Rounding::Ceil)?;
-            (base, Quantity::new(fee), terms.mark)
+            (base, Quantity::new(fee))
         } else {
             let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?.get();
             let fee = fee.round_to_decimals(quote_decimals, Rounding::Ceil)?;
-            (quote, Quantity::new(fee), ONE_DOLLAR)
+            (quote, Quantity::new(fee))
         };
         let paid = match order.side {
             Side::Buy if in_base => (quote, turnover),
@@ -97,55 +111,50 @@ impl SimulatedCex {
         Ok(SpotAmounts {
             turnover,
             fee: (fee_asset, fee),
-            fee_price,
             fee_rate,
             paid,
             gained,
         })
     }
 
-    pub(super) fn fill_spot(
+    fn fill_spot(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &Terms,
-    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+    ) -> Result<Settled, Refusal> {
         let (base, quote) = (order.rules.base, order.rules.quote);
         let account = cx.snapshot.accounts.spot;
-        let SpotAmounts {
-            turnover,
-            fee: (fee_asset, fee),
-            fee_price,
-            fee_rate,
-            paid,
-            gained,
-        } = Self::spot_amounts(cx, order, terms)?;
-        self.require_spot(cx, paid, gained, order, terms.mark)?;
+        let amounts = Self::spot_amounts(cx, order, terms)?;
+        self.require_spot(cx, amounts.paid, amounts.gained, order, terms.mark)?;
+        let (turnover, (fee_asset, fee)) = (amounts.turnover, amounts.fee);
         let (base_change, quote_change) = match order.side {
             Side::Buy => (terms.quantity, turnover.neg()?),
             Side::Sell => (terms.quantity.neg()?, turnover),
         };
-        let worth = Value::new(quote_change.get());
-        let mut lines = self.trade_lines(cx, order);
-        let item = Item::Asset(base);
-        lines.trade(account, item, base_change, worth.neg()?, terms.mark);
-        let item = Item::Asset(quote);
-        lines.trade(account, item, quote_change, worth, ONE_DOLLAR);
-        if !fee.is_zero() {
-            lines.booked(EntryKind::Fee, (account, fee_asset), fee.neg()?, fee_price)?;
-        }
-        self.commit(&lines.entries)?;
-        let fill = self.filled(cx, order, terms, (fee_asset, fee, fee_rate));
-        Ok((fill, lines.entries))
+        self.move_cash(&[
+            (account, base, base_change),
+            (account, quote, quote_change),
+            (account, fee_asset, fee.neg()?),
+        ])?;
+        Ok(Settled {
+            account,
+            turnover,
+            fee_asset,
+            fee,
+            fee_rate: amounts.fee_rate,
+            realized: Quantity::ZERO,
+            covered: Quantity::ZERO,
+        })
     }
 
-    pub(super) fn fill_perp(
+    fn fill_perp(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         perp: &PerpRules,
         terms: &Terms,
-    ) -> Result<(Fill, Vec<LedgerEntry>), Refusal> {
+    ) -> Result<Settled, Refusal> {
         let key = order.key;
         let decimals = cx.decimals(SETTLEMENT)?;
         let account = cx.snapshot.accounts.perp;
@@ -167,21 +176,12 @@ impl SimulatedCex {
             let available = Quantity::new(margin.balance.get()).sub(reserved)?;
             let needed = Quantity::new(margin.initial.get()).add(fee)?;
             require_margin(needed, available, order.codes.funds)?;
-            if let Some(own) = own.filter(|_| terms.liquidity == Liquidity::Taker) {
+            if let Some(own) = own.filter(|_| terms.liquidity == LiquiditySide::Taker) {
                 survives(order, &change.after, own, terms.mark)?;
             }
         }
-        let mut lines = self.trade_lines(cx, order);
-        let cost = signed.notional(terms.price, Rounding::HalfEven)?;
-        lines.trade(account, Item::Position(key), signed, cost, terms.mark);
-        let cash_line = (account, SETTLEMENT);
-        if !realized.is_zero() {
-            lines.booked(EntryKind::RealizedPnl, cash_line, realized, ONE_DOLLAR)?;
-        }
-        if !fee.is_zero() {
-            lines.booked(EntryKind::Fee, cash_line, fee.neg()?, ONE_DOLLAR)?;
-        }
         let mut own = own;
+        let mut covered = Quantity::ZERO;
         let lends = self.may_owe() && account == cx.snapshot.accounts.spot;
         let left = cash.sub(fee)?.sub(self.books.isolated(Some(key))?)?;
         let left = left.sub(own.unwrap_or_default())?;
@@ -192,54 +192,66 @@ impl SimulatedCex {
                 // What the free cash cannot pay, the position's own margin does.
                 Some(own) => *own = own.add(left)?,
                 // The venue's insurance fund covers what a flat account cannot owe.
-                None if change.after.quantity.is_zero() && !lends => {
-                    lines.booked(EntryKind::Liquidation, cash_line, left.neg()?, ONE_DOLLAR)?;
-                }
+                None if change.after.quantity.is_zero() && !lends => covered = left.neg()?,
                 None => {}
             }
         }
-        self.commit(&lines.entries)?;
+        let settled = realized.sub(fee)?.add(covered)?;
+        self.move_cash(&[(account, SETTLEMENT, settled)])?;
         self.books.set_position(OpenPosition {
             key,
             position: change.after,
             slot: terms.slot,
             margin: own,
         });
-        let fill = self.filled(cx, order, terms, (SETTLEMENT, fee, fee_rate));
-        Ok((fill, lines.entries))
+        Ok(Settled {
+            account,
+            turnover: Quantity::ZERO,
+            fee_asset: SETTLEMENT,
+            fee,
+            fee_rate,
+            realized,
+            covered,
+        })
     }
 
-    pub(super) fn trade_lines(&self, cx: &Context<'_>, order: &Order<'_>) -> Lines {
-        let occurrence = Occurrence::Trade {
-            instrument: order.key,
-            trade: TradeId::Number(self.next_trade),
-        };
-        Lines::new(cx.at, occurrence, Some(order.instruction))
-    }
-
-    /// The fill of the trade number that its lines carry; the next trade gets the next number.
-    pub(super) fn filled(
+    /// Reports a fill, and that its order has filled with it.
+    fn report_fill(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &Terms,
-        (fee_asset, fee, fee_rate): (Asset, Quantity, Rate),
-    ) -> Fill {
-        let trade = TradeId::Number(self.next_trade);
-        self.next_trade += 1;
-        Fill {
-            trade,
+        settled: &Settled,
+        events: &mut Events,
+    ) {
+        let fill = Fill {
+            instruction: Some(order.instruction),
+            account: settled.account,
+            trade: self.number_trade(),
             instrument: order.key,
+            base: order.rules.base,
+            quote: order.rules.quote,
             side: order.side,
             quantity: terms.quantity,
             price: terms.price,
-            mark: terms.mark,
-            fee_asset,
-            fee,
-            fee_rate,
+            turnover: settled.turnover,
+            reference: terms.mark,
+            fee_asset: settled.fee_asset,
+            fee: settled.fee,
+            fee_rate: settled.fee_rate,
             liquidity: terms.liquidity,
-            at: cx.at,
-        }
+            realized: Some(settled.realized),
+            covered: settled.covered,
+        };
+        let update = OrderUpdate {
+            instruction: order.instruction,
+            state: OrderState::Filled,
+            filled: terms.quantity,
+            venue_order_id: None,
+            reason: None,
+        };
+        events.push(self.event(cx, EventKind::Fill(Box::new(fill))));
+        events.push(self.event(cx, EventKind::Order(update)));
     }
 
     /// Tier and leverage bounds of a position after a trade.
@@ -408,10 +420,10 @@ pub(super) fn signed(side: Side, quantity: Quantity) -> Result<Quantity, Refusal
     })
 }
 
-const fn fee_rate(rates: MakerTaker, liquidity: Liquidity) -> Rate {
+const fn fee_rate(rates: MakerTaker, liquidity: LiquiditySide) -> Rate {
     match liquidity {
-        Liquidity::Maker => rates.maker,
-        Liquidity::Taker => rates.taker,
+        LiquiditySide::Maker => rates.maker,
+        LiquiditySide::Taker => rates.taker,
     }
 }
 

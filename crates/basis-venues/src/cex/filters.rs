@@ -5,6 +5,7 @@ use basis_core::instruction::{OrderType, TimeInForce};
 use basis_core::num::{Price, Quantity, Rounding};
 use basis_core::rules::InstrumentRules;
 use basis_core::types::{InstructionId, InstrumentKey, Side};
+use basis_core::venue_event::Text;
 
 use super::profile::{CexProfile, RefusalCodes};
 use super::refusal::Refusal;
@@ -44,7 +45,7 @@ impl Order<'_> {
     ) -> Refusal {
         let reason = Rejection::Filter {
             instrument: self.rules.key,
-            what,
+            what: Text::Borrowed(what),
             value: value.to_string(),
             bound,
         };

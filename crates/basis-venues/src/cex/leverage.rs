@@ -1,11 +1,11 @@
 //! Leverage and margin mode of perps, and what stands in the way of changing them.
 
 use basis_core::error::Rejection;
-use basis_core::execution::{Execution, ExecutionStatus};
 use basis_core::instruction::{MarginMode, SetLeverage};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{InstructionId, InstrumentKind, Symbol};
+use basis_core::venue_event::{Events, Text};
 
 use super::advance::Watch;
 use super::books::OpenPosition;
@@ -21,7 +21,8 @@ impl SimulatedCex {
         cx: &Context<'_>,
         instruction: InstructionId,
         set: &SetLeverage,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let codes = &self.profile.perp;
         let rules = self.instrument(cx, InstrumentKind::Perp, set.symbol, codes)?;
         let Some(perp) = rules.perp.as_ref() else {
@@ -46,8 +47,10 @@ impl SimulatedCex {
             Vec::new()
         };
         for (open, margin) in held.iter().zip(margins) {
-            let change = margin.sub(open.margin.unwrap_or_default())?;
-            self.books.move_margin(open.key, change)?;
+            self.books.set_position(OpenPosition {
+                margin: Some(margin),
+                ..*open
+            });
         }
         if mode != self.margin_mode(set.symbol) {
             if self.profile.margin_mode_of_account {
@@ -59,7 +62,8 @@ impl SimulatedCex {
         }
         self.books.leverage.insert(set.symbol, set.leverage);
         self.watch = Watch::default();
-        Ok(self.done(cx, instruction, ExecutionStatus::Settled))
+        events.push(self.done(cx, instruction));
+        Ok(())
     }
 
     fn positions_in(&self, symbol: Symbol) -> impl Iterator<Item = &OpenPosition> {
@@ -123,7 +127,7 @@ impl SimulatedCex {
         if leverage < Fixed18::ONE || leverage > max {
             let reason = Rejection::Filter {
                 instrument: rules.key,
-                what: "leverage",
+                what: Text::Borrowed("leverage"),
                 value: leverage.to_string(),
                 bound: format!("1 to {max} at a position of {size} {}", rules.base),
             };

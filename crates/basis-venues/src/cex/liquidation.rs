@@ -5,15 +5,15 @@
 //! closed. A close happens at the price where the margin meets maintenance, and the liquidation fee
 //! is charged on what is closed, at most what is left.
 
-use basis_core::execution::VenueEvent;
 use basis_core::instruction::MarginMode;
-use basis_core::market::Quote;
+use basis_core::market::{Quote, SlotId};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
 use basis_core::types::{InstructionId, InstrumentKey, InstrumentKind, PositionSide, Timestamp};
+use basis_core::venue::PriceBounds;
+use basis_core::venue_event::{Events, OrderState, Text};
 
-use super::advance::canceled;
 use super::books::OpenPosition;
-use super::closing::{capped, closing_price, liquidation_fee};
+use super::closing::{Forced, capped, closing_price, liquidation_fee};
 use super::margin::Margin;
 use super::refusal::Refusal;
 use super::{Context, SETTLEMENT, SimulatedCex};
@@ -47,6 +47,24 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    /// When it must be computed anew.
+    pub(super) const fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// The prices at which it holds; `None` when there are none.
+    pub(super) fn bounds(&self, slot: SlotId) -> Option<PriceBounds> {
+        // Bounds belong to their range, the guard's price does not.
+        let step = Fixed18::from_mantissa(1);
+        let (low, high) = if self.long {
+            // No price is below zero.
+            (Price::new(self.price.add(step).ok()?).ok(), None)
+        } else {
+            (None, Some(Price::new(self.price.sub(step).ok()?).ok()?))
+        };
+        Some(PriceBounds { slot, low, high })
+    }
+
     pub(super) fn holds(&self, price: Price, now: Timestamp) -> bool {
         now < self.until
             && if self.long {
@@ -89,7 +107,7 @@ impl SimulatedCex {
         &mut self,
         cx: &Context<'_>,
         test: TestPrice,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let traded = |open: &OpenPosition| cx.view.quote(open.slot).state.is_tradable();
         if !self.books.positions.iter().any(traded) {
@@ -130,7 +148,7 @@ impl SimulatedCex {
         cx: &Context<'_>,
         test: TestPrice,
         pool: Pool,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let mut canceled = false;
         let mut last = None;
@@ -149,15 +167,13 @@ impl SimulatedCex {
                     last = Some((cut.open.key, cut.tier));
                     let (closing, price) = (cut.closing, cut.price);
                     let fee = liquidation_fee(cx, &cut.open, closing, price)?;
-                    let forced = self.close(cx, &cut.open, closing, price, fee, None)?;
-                    self.report(
-                        cx,
-                        &cut.open,
-                        (closing, price, fee),
-                        &margin,
-                        forced,
-                        events,
-                    )?;
+                    let forced = Forced {
+                        closing,
+                        price,
+                        fee,
+                        wallet: None,
+                    };
+                    self.close(cx, &cut.open, &forced, &margin, events)?;
                 }
                 None => return self.close_pool(cx, test, pool, &margin, events),
             }
@@ -260,7 +276,7 @@ impl SimulatedCex {
         test: TestPrice,
         pool: Pool,
         margin: &Margin,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let held = self.books.positions.iter();
         let open: Vec<_> = held.filter(|open| pool.holds(open)).copied().collect();
@@ -280,18 +296,21 @@ impl SimulatedCex {
             let fee = liquidation_fee(cx, &position, closing, price)?;
             let fee = capped(cx, fee, left)?;
             left = left.sub(Value::new(fee.get()))?;
-            let rest = (at + 1 == count).then_some(wallet);
-            let forced = self.close(cx, &position, closing, price, fee, rest)?;
-            wallet = wallet.add(forced.realized)?.sub(fee)?;
-            self.report(cx, &position, (closing, price, fee), margin, forced, events)?;
+            let forced = Forced {
+                closing,
+                price,
+                fee,
+                wallet: (at + 1 == count).then_some(wallet),
+            };
+            let realized = self.close(cx, &position, &forced, margin, events)?;
+            wallet = wallet.add(realized)?.sub(fee)?;
         }
         Ok(())
     }
 
     /// Takes the perp orders of a pool out of the book: an isolated position's, or all that are not
     /// for an isolated one.
-    fn cancel_margin_orders(&mut self, cx: &Context<'_>, pool: Pool, events: &mut Vec<VenueEvent>) {
-        let (now, venue) = (cx.view.now(), self.profile.venue);
+    fn cancel_margin_orders(&mut self, cx: &Context<'_>, pool: Pool, events: &mut Events) {
         let isolated = |key: InstrumentKey| self.margin_mode(key.symbol) == MarginMode::Isolated;
         let orders = self.books.orders.iter();
         let perps = orders.filter(|order| order.key.kind.contract() == InstrumentKind::Perp);
@@ -304,6 +323,9 @@ impl SimulatedCex {
             .collect();
         let orders = &mut self.books.orders;
         orders.retain(|order| !gone.contains(&order.instruction));
-        events.extend(gone.into_iter().map(|id| canceled(venue, now, id)));
+        for id in gone {
+            let reason = Some(Text::Borrowed("canceled in a liquidation"));
+            events.push(self.order_event(cx, id, OrderState::Cancelled, reason));
+        }
     }
 }

@@ -7,11 +7,13 @@
 //! (`next_open`); a resting one whole at its limit when a later bar trades strictly through it. One
 //! interface reads one view.
 //!
-//! **Invariants.** Every holding is the sum of reported ledger lines (initial balances of the
-//! settings apart). A refused instruction changes nothing. Spot and transfer balances never fall
+//! **Invariants.** Its tally of cash and positions is changed by its own arithmetic alone; what it
+//! reports are facts, and the ledger lines that others make of them add up to the tally (initial
+//! balances of the settings apart). A refused instruction changes nothing. An instruction is taken on
+//! once. Spot and transfer balances never fall
 //! below zero without `spot_margin`; the cash of the perp account may, while unrealised results
 //! cover it. Isolated margin is a part of the perp account's cash set aside, not another holding.
-//! The ids of fills count up from 1, so two runs agree.
+//! The ids of fills count up from 1, so two runs agree. Time passes at most once per instant.
 //!
 //! What is modelled of each venue, from which source, and what is not, stands in
 //! `docs/simulated-exchanges.md`. The main simplifications: perps settle in USDT, and only USDT is
@@ -45,41 +47,42 @@ pub(crate) mod testing;
 mod tests;
 mod transfer;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
 use basis_core::error::{ComponentError, VenueError, VenueErrorKind};
-use basis_core::execution::{Execution, IsolatedMargin, Position, VenueEvent};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, MarginMode, Operation, OperationKind};
-use basis_core::ledger::LedgerEntry;
 use basis_core::market::{MarketView, SlotId};
 use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
 use basis_core::transit::Transit;
-use basis_core::types::{Account, Asset, InstrumentKey, Span, Symbol, Timestamp, Venue};
-use basis_core::venue::{Capabilities, DataProvider, Dependencies, ExecutionInterface, FillAt};
+use basis_core::types::{
+    Account, Asset, InstructionId, InstrumentKey, Span, Symbol, Timestamp, Venue,
+};
+use basis_core::venue::{
+    Capabilities, DataProvider, Dependencies, ExecutionInterface, FillAt, Horizon,
+};
+use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
 
-use self::advance::Watch;
-use self::books::{Books, OpenPosition};
+use self::advance::{Arrivals, Watch};
+use self::books::Books;
 use self::failing::FailingTransfers;
 use self::margin::Margin;
 use self::refusal::Refusal;
 
+pub use self::creation::build;
 pub use self::profile::{CexProfile, ModeCodes, PartialLiquidation, RefusalCodes};
 pub use self::settings::{
     CexSettings, FailingTransfer, FailureStage, InitialBalance, PositionMode, Slippage,
-    TransferFailure,
+    TransferFailure, parse_settings,
 };
 
-pub(crate) use self::books::{Holdings, Lines, dollar_price};
-pub(crate) use self::creation::{backtest_only, build, check_accounts, no_rules};
+pub(crate) use self::books::Holdings;
+pub(crate) use self::creation::{backtest_only, check_accounts, no_rules};
 pub(crate) use self::failing::FailingTransfers as Failing;
 pub(crate) use self::refusal::Refusal as TransferRefusal;
-pub(crate) use self::settings::{
-    parse_settings, read_balances, read_common, read_transfer_failures,
-};
+pub(crate) use self::settings::{read_balances, read_common, read_transfer_failures};
 pub(crate) use self::transfer::{arrival, departure, refuse_halted, route};
 
 /// What perps settle in, and the only collateral.
@@ -100,24 +103,29 @@ pub const OPERATIONS: &[OperationKind] = &[
 pub struct SimulatedCex {
     profile: &'static CexProfile,
     settings: CexSettings,
+    capabilities: Capabilities,
+    transit: Arc<Transit>,
+    fill_at: FillAt,
     world: Option<World>,
     books: Books,
     health: Health,
-    /// The instant of the last [`ExecutionInterface::advance`], or of an instruction without a position.
+    /// Every instruction that was taken on, refused ones too.
+    taken: BTreeSet<InstructionId>,
+    /// The instant up to which everything has happened.
     advanced_to: Option<Timestamp>,
     next_trade: u64,
     watch: Watch,
     failing: FailingTransfers,
-    /// What an instruction caused beside its execution; reported by the next advance.
-    notices: Vec<VenueEvent>,
+    account: AccountSnapshot,
+    snapshot_requested: bool,
 }
 
-/// The dependencies it works with.
+/// What it works with once it has its dependencies.
 #[derive(Clone, Debug)]
 struct World {
     rules: Arc<VenueRules>,
     data: Arc<dyn DataProvider>,
-    transit: Option<Arc<Transit>>,
+    transit: Arc<Transit>,
     fill_at: FillAt,
 }
 
@@ -128,7 +136,7 @@ struct Context<'a> {
     rules: &'a VenueRules,
     snapshot: &'a RuleSnapshot,
     data: &'a dyn DataProvider,
-    transit: Option<&'a Transit>,
+    transit: &'a Transit,
     fill_at: FillAt,
     /// The instant at which things happen.
     at: Timestamp,
@@ -143,7 +151,7 @@ impl World {
             rules: &self.rules,
             snapshot: self.rules.at(view.now()),
             data: &*self.data,
-            transit: self.transit.as_deref(),
+            transit: &self.transit,
             fill_at: self.fill_at,
             at: view.now(),
             at_open: false,
@@ -176,11 +184,6 @@ impl<'a> Context<'a> {
         })
     }
 
-    fn transit(&self) -> Result<&'a Transit, Refusal> {
-        self.transit
-            .ok_or_else(|| Refusal::new(VenueErrorKind::NotReady))
-    }
-
     /// The rules of an instrument we hold: those in force, else the newest that know it.
     fn held_rules(&self, key: InstrumentKey) -> Result<&'a InstrumentRules, Refusal> {
         let newest = || self.rules.snapshots().iter().rev();
@@ -192,9 +195,15 @@ impl<'a> Context<'a> {
 }
 
 impl SimulatedCex {
-    /// An exchange without dependencies; until they are set every instruction is refused.
+    /// An exchange without dependencies; until they are set every instruction is refused. What it
+    /// sends elsewhere goes through `transit`; taking orders fill at `fill_at`.
     #[must_use]
-    pub fn new(profile: &'static CexProfile, settings: CexSettings) -> Self {
+    pub fn new(
+        profile: &'static CexProfile,
+        settings: CexSettings,
+        transit: Arc<Transit>,
+        fill_at: FillAt,
+    ) -> Self {
         let mut books = Books::default();
         for balance in &settings.initial_balances {
             let account = Account::new(profile.venue, balance.account);
@@ -202,17 +211,27 @@ impl SimulatedCex {
             let added = books.cash.add(account, balance.asset, balance.quantity);
             debug_assert!(added.is_ok(), "invariant: initial balances are in range");
         }
+        let capabilities = Capabilities {
+            operations: OPERATIONS.to_vec(),
+            hedge_mode: settings.position_mode == PositionMode::Hedge,
+            ..Capabilities::default()
+        };
         Self {
             profile,
             settings,
+            capabilities,
+            transit,
+            fill_at,
             world: None,
             books,
             health: Health::default(),
+            taken: BTreeSet::new(),
             advanced_to: None,
             next_trade: 1,
             watch: Watch::default(),
             failing: FailingTransfers::default(),
-            notices: Vec::new(),
+            account: AccountSnapshot::default(),
+            snapshot_requested: false,
         }
     }
 
@@ -222,61 +241,56 @@ impl SimulatedCex {
         self.profile.class_name
     }
 
-    /// Executes one instruction; what [`ExecutionInterface::execute_instruction`] wraps.
-    ///
-    /// # Errors
-    /// [`VenueError`], after which nothing has changed.
-    pub fn execute(
-        &mut self,
-        view: &MarketView,
-        instruction: &Instruction,
-    ) -> Result<Execution, VenueError> {
-        let now = view.now();
-        match self.dispatch(view, instruction) {
-            Ok(execution) => {
-                self.health.succeeded(now, Span::ZERO);
-                Ok(execution)
-            }
-            Err(refusal) => {
-                let operation = instruction.operation.kind().as_str();
-                let e = VenueError::new(self.profile.venue, operation, *refusal.0);
-                self.health.failed(now, &ComponentError::from(e.clone()));
-                Err(e)
-            }
-        }
-    }
-
+    /// Executes one instruction. After a refusal nothing has changed and nothing is reported.
     fn dispatch(
         &mut self,
         view: &MarketView,
         instruction: &Instruction,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let Some(world) = self.world.clone() else {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
         let cx = world.context(view);
-        if (self.books.positions.is_empty() && !self.has_debts(&cx)) || !self.has_work(view) {
-            // A venue with nothing to do is not advanced at every step; what opens now must not settle
-            // funding of the time before it.
-            self.advanced_to = Some(view.now());
-        }
         let id = instruction.id;
         match &instruction.operation {
-            Operation::SpotTrade(trade) => self.spot_trade(&cx, id, trade),
-            Operation::PerpTrade(trade) => self.perp_trade(&cx, id, trade),
-            Operation::CancelOrder(cancel) => self.cancel_order(&cx, id, cancel),
-            Operation::AmendOrder(amend) => self.amend_order(&cx, id, amend),
-            Operation::SetLeverage(set) => self.set_leverage(&cx, id, set),
-            Operation::Transfer(transfer) => self.transfer(&cx, id, transfer),
+            Operation::SpotTrade(trade) => self.spot_trade(&cx, id, trade, events),
+            Operation::PerpTrade(trade) => self.perp_trade(&cx, id, trade, events),
+            Operation::CancelOrder(cancel) => self.cancel_order(&cx, id, cancel, events),
+            Operation::AmendOrder(amend) => self.amend_order(&cx, id, amend, events),
+            Operation::SetLeverage(set) => self.set_leverage(&cx, id, set, events),
+            Operation::Transfer(transfer) => self.transfer(&cx, id, transfer, events),
             other => Err(unsupported(self.profile.venue, other.kind(), OPERATIONS)),
         }
     }
 
-    /// Posts lines to the cash they concern.
-    fn commit(&mut self, entries: &[LedgerEntry]) -> Result<(), Refusal> {
-        self.books.cash.post(self.profile.venue, entries)?;
+    /// Changes cash, all of it or nothing; what was known of the next step is known no more.
+    fn move_cash(&mut self, changes: &[(Account, Asset, Quantity)]) -> Result<(), Refusal> {
+        self.books.cash.add_all(changes)?;
         self.watch = Watch::default();
         Ok(())
+    }
+
+    /// The event of a setting, cancellation or amendment that took effect.
+    fn done(&self, cx: &Context<'_>, instruction: InstructionId) -> VenueEvent {
+        self.event(cx, EventKind::Done { instruction })
+    }
+
+    /// An event of this venue at the instant of the call.
+    fn event(&self, cx: &Context<'_>, kind: EventKind) -> VenueEvent {
+        VenueEvent::new(self.profile.venue, cx.at, cx.view.now(), kind)
+    }
+
+    /// Everything held, as the venue would say it now.
+    fn snapshot(&self, view: &MarketView) -> AccountSnapshot {
+        let world = self.world.as_ref();
+        let perp = world.map(|world| world.rules.at(view.now()).accounts.perp);
+        AccountSnapshot {
+            positions: self.books.holdings(perp),
+            isolated: perp.map_or_else(Vec::new, |account| self.books.isolated_margins(account)),
+            orders: self.books.open_orders(),
+            ..AccountSnapshot::at(view.now())
+        }
     }
 
     fn leverage(&self, symbol: Symbol) -> Fixed18 {
@@ -344,17 +358,13 @@ pub(crate) fn unsupported(
     )))
 }
 
-#[async_trait]
 impl ExecutionInterface for SimulatedCex {
     fn venue(&self) -> Venue {
         self.profile.venue
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            operations: OPERATIONS.to_vec(),
-            hedge_mode: self.settings.position_mode == PositionMode::Hedge,
-        }
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     fn set_dependencies(&mut self, dependencies: Dependencies) {
@@ -369,74 +379,64 @@ impl ExecutionInterface for SimulatedCex {
         self.world = rules.map(|rules| World {
             rules,
             data,
-            transit: dependencies.transit,
-            fill_at: dependencies.fill_at,
+            transit: Arc::clone(&self.transit),
+            fill_at: self.fill_at,
         });
         self.watch = Watch::default();
     }
 
-    async fn execute_instruction(
+    fn execute_instructions(
         &mut self,
         view: &MarketView,
-        instruction: &Instruction,
-    ) -> Result<Execution, VenueError> {
-        self.execute(view, instruction)
-    }
-
-    async fn advance(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, VenueError> {
-        self.advance_to(view).map_err(|refusal| {
-            let e = VenueError::new(self.profile.venue, "advance", *refusal.0);
-            let failure = ComponentError::from(e.clone());
-            self.health.failed(view.now(), &failure);
-            e
-        })
-    }
-
-    fn next_event_at(&self) -> Option<Timestamp> {
-        let busy = !self.books.positions.is_empty()
-            || !self.books.orders.is_empty()
-            || !self.books.pending.is_empty();
-        if busy || !self.notices.is_empty() || self.may_owe() {
-            return Some(Timestamp::MIN);
+        instructions: &[Instruction],
+        events: &mut Events,
+    ) {
+        self.catch_up(view, Arrivals::Wait, events);
+        let (now, venue) = (view.now(), self.profile.venue);
+        for instruction in instructions {
+            if !self.taken.insert(instruction.id) {
+                continue;
+            }
+            match self.dispatch(view, instruction, events) {
+                Ok(()) => self.health.succeeded(now, Span::ZERO),
+                Err(refusal) => {
+                    let operation = instruction.operation.kind().as_str();
+                    let e = VenueError::new(venue, operation, *refusal.0);
+                    self.health.failed(now, &ComponentError::from(e.clone()));
+                    let kind = EventKind::Rejected {
+                        instruction: instruction.id,
+                        error: Box::new(e),
+                    };
+                    events.push(VenueEvent::new(venue, now, now, kind));
+                }
+            }
         }
-        let transit = self.world.as_ref()?.transit.as_ref()?;
-        transit.next_arrival(self.profile.venue)
     }
 
-    fn is_due(&self, view: &MarketView) -> bool {
-        self.has_work(view)
-    }
-
-    async fn positions(&mut self, view: &MarketView) -> Result<Vec<Position>, VenueError> {
-        let perp = self
-            .world
-            .as_ref()
-            .map(|world| world.rules.at(view.now()).accounts.perp);
-        Ok(self.books.holdings(perp))
-    }
-
-    fn isolated_margins(&self, view: &MarketView) -> Vec<IsolatedMargin> {
-        let own = |open: &OpenPosition| Some((open.key, open.margin?));
-        if !self
-            .books
-            .positions
-            .iter()
-            .any(|open| open.margin.is_some())
-        {
-            return Vec::new();
+    fn poll_events(&mut self, view: &MarketView, events: &mut Events) {
+        self.catch_up(view, Arrivals::Collect, events);
+        if std::mem::take(&mut self.snapshot_requested) {
+            self.account = self.snapshot(view);
+            let (asked, answered) = (self.account.asked, self.account.answered);
+            let kind = EventKind::Snapshot { asked, answered };
+            let (venue, now) = (self.profile.venue, view.now());
+            events.push(VenueEvent::new(venue, now, now, kind));
         }
-        let Some(world) = &self.world else {
-            return Vec::new();
-        };
-        let account = world.rules.at(view.now()).accounts.perp;
-        let margins = self.books.positions.iter().filter_map(own);
-        margins
-            .map(|(instrument, margin)| IsolatedMargin {
-                account,
-                instrument,
-                margin,
-            })
-            .collect()
+    }
+
+    fn horizon(&self, _view: &MarketView) -> Horizon {
+        if self.snapshot_requested {
+            return Horizon::NOW;
+        }
+        self.next_step()
+    }
+
+    fn account(&self) -> &AccountSnapshot {
+        &self.account
+    }
+
+    fn request_snapshot(&mut self) {
+        self.snapshot_requested = true;
     }
 
     fn health(&self) -> Health {

@@ -7,18 +7,17 @@
 //! funding of its time.
 //!
 //! **Invariants.** A pending order outlives one advance only as a resting one. It sees nothing of its
-//! own bar but the open: margin is checked at opens, and impact is reckoned on the bar before.
+//! own bar but the open: margin is checked at opens, and impact is computed on the bar before.
 
 use basis_core::error::{Rejection, VenueError};
-use basis_core::execution::{Execution, ExecutionStatus, VenueEvent, VenueEventKind};
 use basis_core::instruction::{OperationKind, OrderType, TimeInForce};
 use basis_core::market::{MarketView, PriceState, Quote};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
-use basis_core::types::{InstrumentKind, Label, Timestamp};
+use basis_core::types::{InstrumentKind, Timestamp};
 use basis_core::venue::FillAt;
+use basis_core::venue_event::{EventKind, Events, OrderState, VenueEvent};
 
-use super::advance::canceled;
 use super::books::PendingOrder;
 use super::fills::Terms;
 use super::filters::Order;
@@ -35,7 +34,7 @@ impl SimulatedCex {
         order: &Order<'_>,
         terms: &Terms,
         volume: Quantity,
-    ) -> Result<Execution, Refusal> {
+    ) -> Result<(), Refusal> {
         let reserved = match order.rules.perp.as_ref() {
             Some(perp) => {
                 let fee = cx.snapshot.fees.perp.taker;
@@ -63,24 +62,20 @@ impl SimulatedCex {
             volume,
             slot: terms.slot,
         });
-        // How long the bar lasts, and so when it is known, is the step's affair.
-        let until = None;
-        Ok(self.done(cx, order.instruction, ExecutionStatus::Pending { until }))
+        Ok(())
     }
 
     /// Fills what waited for the newest bar to open, in the order it was placed.
     pub(super) fn fill_pending(
         &mut self,
         cx: &Context<'_>,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         // All at once, so that none is refused for what those behind it bind.
         for order in std::mem::take(&mut self.books.pending) {
-            let event = match self.fill_at_open(cx, &order) {
-                Ok(event) => event,
-                Err(refusal) => self.failed(&order, refusal),
-            };
-            events.push(event);
+            if let Err(refusal) = self.fill_at_open(cx, &order, events) {
+                events.push(self.failed(cx, &order, refusal));
+            }
         }
         Ok(())
     }
@@ -89,7 +84,8 @@ impl SimulatedCex {
         &mut self,
         cx: &Context<'_>,
         order: &PendingOrder,
-    ) -> Result<VenueEvent, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let quote = *cx.view.quote(order.slot);
         let Some(opened) = first_opened(cx.view, order, quote.state) else {
             let reason = Rejection::MarketStale {
@@ -106,7 +102,7 @@ impl SimulatedCex {
         if let Some(limit) = order.limit
             && !is_marketable(order.side, limit, quote.open)
         {
-            return self.miss(cx, order, &request, quantity);
+            return self.miss(cx, order, &request, quantity, events);
         }
         let seen = Quote {
             mark: quote.open,
@@ -114,16 +110,7 @@ impl SimulatedCex {
             ..quote
         };
         let terms = self.taking_terms(&request, quantity, order.slot, &seen)?;
-        let (fill, entries) = self.fill(cx, &request, &terms)?;
-        Ok(VenueEvent {
-            venue: self.profile.venue,
-            at: cx.at,
-            kind: VenueEventKind::LateFill {
-                instruction: order.instruction,
-                fill,
-            },
-            entries,
-        })
+        self.fill(cx, &request, &terms, events)
     }
 
     /// The open is beyond the limit: the order rests from the instant it was placed, or expires.
@@ -133,44 +120,37 @@ impl SimulatedCex {
         order: &PendingOrder,
         request: &Order<'_>,
         quantity: Quantity,
-    ) -> Result<VenueEvent, Refusal> {
-        let (venue, instruction) = (self.profile.venue, order.instruction);
-        let Some(limit) = order
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let limit = order
             .limit
-            .filter(|_| order.time_in_force == TimeInForce::Gtc)
-        else {
-            return Ok(canceled(venue, cx.at, instruction));
+            .filter(|_| order.time_in_force == TimeInForce::Gtc);
+        let state = match limit {
+            None => OrderState::Expired,
+            Some(limit) => {
+                self.rest(cx, request, quantity, limit, order.slot)?;
+                if let Some(resting) = self.books.orders.last_mut() {
+                    resting.placed_at = order.placed_at;
+                }
+                OrderState::Working
+            }
         };
-        self.rest(cx, request, quantity, limit, order.slot)?;
-        if let Some(resting) = self.books.orders.last_mut() {
-            resting.placed_at = order.placed_at;
-        }
-        Ok(VenueEvent {
-            venue,
-            at: cx.at,
-            kind: VenueEventKind::Other {
-                name: Label::literal("order_resting"),
-                instruction: Some(instruction),
-            },
-            entries: Vec::new(),
-        })
+        events.push(self.order_event(cx, order.instruction, state, None));
+        Ok(())
     }
 
-    fn failed(&self, order: &PendingOrder, refusal: Refusal) -> VenueEvent {
+    fn failed(&self, cx: &Context<'_>, order: &PendingOrder, refusal: Refusal) -> VenueEvent {
         let operation = match order.key.kind.contract() {
             InstrumentKind::Perp => OperationKind::PerpTrade,
             _ => OperationKind::SpotTrade,
         };
         let error = VenueError::new(self.profile.venue, operation.as_str(), *refusal.0);
-        VenueEvent {
-            venue: self.profile.venue,
-            at: order.placed_at.plus(FillAt::NEXT_OPEN_DELAY),
-            kind: VenueEventKind::OrderFailed {
-                instruction: order.instruction,
-                error: Box::new(error),
-            },
-            entries: Vec::new(),
-        }
+        let kind = EventKind::Rejected {
+            instruction: order.instruction,
+            error: Box::new(error),
+        };
+        let at = order.placed_at.plus(FillAt::NEXT_OPEN_DELAY);
+        VenueEvent::new(self.profile.venue, at, cx.view.now(), kind)
     }
 }
 

@@ -1,18 +1,16 @@
 //! Spot and perp orders as they come in: checked, then taken, rested or expired.
 
 use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::execution::{Execution, ExecutionStatus, Liquidity};
 use basis_core::instruction::{PerpTrade, SpotTrade, TimeInForce};
-use basis_core::market::{Quote, SlotId};
+use basis_core::market::{Quote, SlotId, is_dollar};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
 use basis_core::types::{
     InstructionId, InstrumentKey, InstrumentKind, SeriesId, Side, Symbol, Timestamp,
 };
-
 use basis_core::venue::FillAt;
+use basis_core::venue_event::{Events, LiquiditySide, OrderState};
 
-use super::books::is_dollar;
 use super::fills::Terms;
 use super::filters::Order;
 use super::pricing::{is_marketable, taking_price};
@@ -26,7 +24,8 @@ impl SimulatedCex {
         cx: &Context<'_>,
         instruction: InstructionId,
         trade: &SpotTrade,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let codes = &self.profile.spot;
         let rules = self.instrument(cx, InstrumentKind::Spot, trade.symbol, codes)?;
         let order = Order {
@@ -41,7 +40,7 @@ impl SimulatedCex {
             time_in_force: trade.time_in_force,
             reduce_only: false,
         };
-        self.submit(cx, &order)
+        self.submit(cx, &order, events)
     }
 
     pub(super) fn perp_trade(
@@ -49,7 +48,8 @@ impl SimulatedCex {
         cx: &Context<'_>,
         instruction: InstructionId,
         trade: &PerpTrade,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let codes = &self.profile.perp;
         let rules = self.instrument(cx, InstrumentKind::Perp, trade.symbol, codes)?;
         let (key, closes) = self.addressed(rules, trade)?;
@@ -65,7 +65,7 @@ impl SimulatedCex {
             time_in_force: trade.time_in_force,
             reduce_only: trade.reduce_only || closes,
         };
-        self.submit(cx, &order)
+        self.submit(cx, &order, events)
     }
 
     /// The position that a perp order is for, and whether it can only close it. One-way orders may
@@ -155,13 +155,14 @@ impl SimulatedCex {
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         order.check()?;
         let quantity = self.reducible(order)?;
         let (slot, quote) = tradable(cx, order.rules.key.series())?;
         order.check_notional(self.profile, quote.mark)?;
         let Some(limit) = order.limit() else {
-            return self.take_or_defer(cx, order, quantity, slot, &quote);
+            return self.take_or_defer(cx, order, quantity, (slot, &quote), events);
         };
         if is_marketable(order.side, limit, quote.mark) {
             if order.time_in_force == TimeInForce::PostOnly {
@@ -170,17 +171,22 @@ impl SimulatedCex {
                     order.codes.post_only,
                 ));
             }
-            return self.take_or_defer(cx, order, quantity, slot, &quote);
+            return self.take_or_defer(cx, order, quantity, (slot, &quote), events);
         }
         match order.time_in_force {
-            TimeInForce::Gtc | TimeInForce::PostOnly => self.rest(cx, order, quantity, limit, slot),
+            TimeInForce::Gtc | TimeInForce::PostOnly => {
+                self.rest(cx, order, quantity, limit, slot)?;
+                events.push(self.order_event(cx, order.instruction, OrderState::Working, None));
+                Ok(())
+            }
             TimeInForce::Fok if order.codes.fill_or_kill.is_some() => Err(Refusal::other(
                 "the fill-or-kill order could not be filled and was rejected",
                 order.codes.fill_or_kill,
             )),
             // Accepted and expired at once: nothing filled, nothing more to come.
             TimeInForce::Ioc | TimeInForce::Fok => {
-                Ok(self.done(cx, order.instruction, ExecutionStatus::Settled))
+                events.push(self.order_event(cx, order.instruction, OrderState::Expired, None));
+                Ok(())
             }
         }
     }
@@ -204,41 +210,22 @@ impl SimulatedCex {
         Ok(quantity.min(held.abs()?))
     }
 
-    pub(super) fn done(
-        &self,
-        cx: &Context<'_>,
-        instruction: InstructionId,
-        status: ExecutionStatus,
-    ) -> Execution {
-        Execution {
-            instruction,
-            venue: self.profile.venue,
-            status,
-            fills: Vec::new(),
-            venue_reference: None,
-            entries: Vec::new(),
-            at: cx.view.now(),
-        }
-    }
-
     /// Fills the whole order now, or puts it off to the next open.
     fn take_or_defer(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         quantity: Quantity,
-        slot: SlotId,
-        quote: &Quote,
-    ) -> Result<Execution, Refusal> {
+        (slot, quote): (SlotId, &Quote),
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let terms = self.taking_terms(order, quantity, slot, quote)?;
         if cx.fill_at == FillAt::NextOpen {
-            return self.defer(cx, order, &terms, quote.volume);
+            self.defer(cx, order, &terms, quote.volume)?;
+            events.push(self.order_event(cx, order.instruction, OrderState::Submitted, None));
+            return Ok(());
         }
-        let (fill, entries) = self.fill(cx, order, &terms)?;
-        let mut execution = self.done(cx, order.instruction, ExecutionStatus::Settled);
-        execution.fills.push(fill);
-        execution.entries = entries;
-        Ok(execution)
+        self.fill(cx, order, &terms, events)
     }
 
     /// What taking the whole order at `quote` comes to, not worse than its limit.
@@ -260,7 +247,7 @@ impl SimulatedCex {
             quantity,
             price,
             mark: quote.mark,
-            liquidity: Liquidity::Taker,
+            liquidity: LiquiditySide::Taker,
             slot,
         })
     }

@@ -2,6 +2,7 @@
 
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::num::MathError;
+use basis_core::venue_event::Text;
 
 /// Why an instruction was not executed.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ impl Refusal {
     pub(crate) fn rejected(reason: Rejection, venue_code: impl Into<Option<&'static str>>) -> Self {
         Self::new(VenueErrorKind::Rejected {
             reason,
-            venue_code: venue_code.into(),
+            venue_code: venue_code.into().map(Text::Borrowed),
         })
     }
 

@@ -1,11 +1,11 @@
 //! Resting orders: what they bind, cancellation.
 
-use basis_core::execution::{Execution, ExecutionStatus};
 use basis_core::instruction::{CancelOrder, OrderType, TimeInForce};
 use basis_core::market::SlotId;
 use basis_core::num::{Price, Quantity, Rate, Rounding};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{Account, Asset, InstructionId, Side};
+use basis_core::venue_event::{Events, OrderState};
 
 use super::books::RestingOrder;
 use super::fills::{in_units, require_margin, signed};
@@ -23,7 +23,7 @@ impl SimulatedCex {
         quantity: Quantity,
         limit: Price,
         slot: SlotId,
-    ) -> Result<Execution, Refusal> {
+    ) -> Result<(), Refusal> {
         let reserved = match order.rules.perp.as_ref() {
             None => self.reserve_spot(cx, order, quantity, limit)?,
             Some(perp) => {
@@ -43,7 +43,7 @@ impl SimulatedCex {
             placed_at: cx.view.now(),
             slot,
         });
-        Ok(self.done(cx, order.instruction, ExecutionStatus::Open))
+        Ok(())
     }
 
     fn reserve_spot(
@@ -117,7 +117,8 @@ impl SimulatedCex {
         cx: &Context<'_>,
         instruction: InstructionId,
         cancel: &CancelOrder,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let found = self.books.orders.iter().position(|order| {
             order.instruction == cancel.order && order.key.symbol == cancel.symbol
         });
@@ -129,7 +130,9 @@ impl SimulatedCex {
             return Err(Refusal::other(text, self.profile.perp.no_order));
         };
         self.books.orders.remove(at);
-        Ok(self.done(cx, instruction, ExecutionStatus::Settled))
+        events.push(self.order_event(cx, cancel.order, OrderState::Cancelled, None));
+        events.push(self.done(cx, instruction));
+        Ok(())
     }
 }
 

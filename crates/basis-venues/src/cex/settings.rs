@@ -1,8 +1,5 @@
 //! The section `venue_settings.<venue>` of a simulated exchange.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use basis_core::config::{Node, NodeValue, Problems, Reader};
 use basis_core::instruction::MarginMode;
 use basis_core::num::{Bps, Fixed18, Quantity, Rate};
@@ -170,9 +167,10 @@ impl CexSettings {
     }
 }
 
-/// [`CexSettings::read`] in the shape of a driver row.
-pub(crate) fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(CexSettings::read(node, problems))
+/// [`CexSettings::read`] in the shape of [`Driver::parse`](crate::driver::Driver::parse).
+#[must_use]
+pub fn parse_settings(node: &Node, problems: &Problems) -> CexSettings {
+    CexSettings::read(node, problems)
 }
 
 /// The keys every venue's section may hold.

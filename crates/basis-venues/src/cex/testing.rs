@@ -1,19 +1,18 @@
 //! A desk for tests: one simulated exchange, hourly bars in code, a ledger that is checked.
+//!
+//! The ledger is what the engine's posting makes of the events; the desk compares its sums with the
+//! venue's own tally after every call.
+
+mod operations;
+mod reported;
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
 
 use basis_core::config::{Entry, Location, Node, NodeValue, Problems};
 use basis_core::error::{VenueError, VenueErrorKind};
 use basis_core::event::{Event, EventSink};
-use basis_core::execution::{Execution, Position, VenueEvent};
-use basis_core::instruction::{
-    AmendOrder, Instruction, MarginMode, Operation, OrderType, PerpTrade, SetLeverage, SpotTrade,
-    TimeInForce, Transfer,
-};
+use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{
     BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy,
@@ -22,12 +21,16 @@ use basis_core::num::{Price, Quantity, Rate};
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::transit::Transit;
 use basis_core::types::{
-    Account, Asset, InstructionId, Item, Label, PositionSide, SeriesId, SeriesKind, Side, Span,
-    Symbol, Timestamp, Venue,
+    Account, Asset, InstructionId, Item, Label, SeriesId, SeriesKind, Side, Span, Symbol,
+    Timestamp, Venue,
 };
 use basis_core::venue::{Dependencies, ExecutionInterface, FillAt, PositionReader};
+use basis_core::venue_event::{EventKind, Events, Position, Text, VenueEvent};
 use serde_json::{Value as Json, json};
 
+pub(crate) use self::operations::*;
+use self::reported::status;
+pub(crate) use self::reported::{Execution, ExecutionStatus, Reported, reported};
 use super::{CexProfile, CexSettings, InitialBalance, SimulatedCex, Slippage};
 
 /// Midnight of 1 January 2024, the opening of the first bar.
@@ -44,15 +47,6 @@ pub(crate) fn q(text: &str) -> Quantity {
 
 pub(crate) fn p(text: &str) -> Price {
     text.parse().unwrap()
-}
-
-/// Polls once, as a backtest does.
-pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
-    let mut context = TaskContext::from_waker(Waker::noop());
-    match pin!(future).poll(&mut context) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("a simulated venue's future was pending"),
-    }
 }
 
 #[derive(Debug)]
@@ -270,18 +264,17 @@ pub(crate) fn view(venues: &[Venue], btc: &Bars, rates: &[(i64, &str)]) -> Marke
     view
 }
 
-pub(crate) fn dependencies(venues: &[&str], transit: &Arc<Transit>) -> Dependencies {
+pub(crate) fn dependencies(venues: &[&str]) -> Dependencies {
     let book = RuleBook::new(venues.iter().map(|venue| rules(venue)));
     Dependencies {
         position_reader: Some(Arc::new(NoBooks)),
         event_sink: Some(Arc::new(NoEvents)),
         data_provider: Some(Arc::new(book)),
-        transit: Some(Arc::clone(transit)),
         ..Dependencies::default()
     }
 }
 
-/// One venue, its view, and every line it has reported.
+/// One venue, its view, and every line of what it has reported.
 pub(crate) struct Desk {
     pub(crate) venue: SimulatedCex,
     pub(crate) view: MarketView,
@@ -316,9 +309,10 @@ impl Desk {
             initial_balances,
             ..CexSettings::default()
         };
-        let mut venue = SimulatedCex::new(profile, settings);
         let transit = Arc::new(Transit::default());
-        venue.set_dependencies(dependencies(&[profile.venue.as_str(), "wallet"], &transit));
+        let fill_at = FillAt::default();
+        let mut venue = SimulatedCex::new(profile, settings, Arc::clone(&transit), fill_at);
+        venue.set_dependencies(dependencies(&[profile.venue.as_str(), "wallet"]));
         Self {
             venue,
             view: view(&[profile.venue], bars, rates),
@@ -348,7 +342,7 @@ impl Desk {
 
     /// Other rules of the venue than those of [`rules`].
     pub(crate) fn under(mut self, own: VenueRules) -> Self {
-        let mut dependencies = dependencies(&[], &self.transit);
+        let mut dependencies = dependencies(&[]);
         dependencies.data_provider = Some(Arc::new(RuleBook::new([own, rules("wallet")])));
         self.venue.set_dependencies(dependencies);
         self
@@ -359,28 +353,63 @@ impl Desk {
     }
 
     /// Moves to `hour` and collects what happened.
-    pub(crate) fn to(&mut self, hour: i64) -> Vec<VenueEvent> {
+    pub(crate) fn to(&mut self, hour: i64) -> Vec<Reported> {
         self.view
             .advance_to(START.plus(Span::from_hours(hour)))
             .unwrap();
-        let events = ready(self.venue.advance(&self.view)).unwrap();
-        for event in &events {
-            self.ledger.extend(event.entries.iter().cloned());
-        }
+        let events = self.poll();
+        let rows = self.book(&events);
         self.check();
+        rows
+    }
+
+    /// What the venue has to say at the view's instant, unbooked.
+    pub(crate) fn poll(&mut self) -> Events {
+        let mut events = Events::new();
+        self.venue.poll_events(&self.view, &mut events);
+        events
+    }
+
+    /// Posts events to the desk's ledger.
+    pub(crate) fn book(&mut self, events: &[VenueEvent]) -> Vec<Reported> {
+        let rows = reported(&self.view, events);
+        let lines = rows.iter().flat_map(|row| &row.entries);
+        self.ledger.extend(lines.cloned());
+        rows
+    }
+
+    /// The operation as the next instruction, not sent.
+    pub(crate) fn instruction(&mut self, operation: Operation) -> Instruction {
+        let id = InstructionId(self.next);
+        self.next += 1;
+        Instruction::new(id, operation)
+    }
+
+    /// Sends an instruction as it is; its events, unbooked.
+    pub(crate) fn send(&mut self, instruction: &Instruction) -> Events {
+        let mut events = Events::new();
+        let instructions = std::slice::from_ref(instruction);
+        self.venue
+            .execute_instructions(&self.view, instructions, &mut events);
         events
     }
 
     pub(crate) fn run(&mut self, operation: Operation) -> Result<Execution, VenueError> {
-        let id = InstructionId(self.next);
-        self.next += 1;
-        let instruction = Instruction::new(id, operation);
-        let result = ready(self.venue.execute_instruction(&self.view, &instruction));
-        if let Ok(execution) = &result {
-            self.ledger.extend(execution.entries.iter().cloned());
-        }
+        let instruction = self.instruction(operation);
+        let events = self.send(&instruction);
+        let rows = self.book(&events);
         self.check();
-        result
+        let fills = rows.iter().filter_map(|row| match &row.kind {
+            EventKind::Fill(fill) => Some((**fill).clone()),
+            _ => None,
+        });
+        Ok(Execution {
+            instruction: instruction.id,
+            status: status(&events, instruction.id)?,
+            fills: fills.collect(),
+            entries: rows.iter().flat_map(|row| row.entries.clone()).collect(),
+            events: rows,
+        })
     }
 
     pub(crate) fn perp(&mut self, side: Side, quantity: &str) -> Result<Execution, VenueError> {
@@ -393,13 +422,32 @@ impl Desk {
         let e = self.run(operation).unwrap_err();
         assert_eq!(before, self.holdings(), "a refusal changes nothing");
         match e.kind {
-            VenueErrorKind::Rejected { reason, venue_code } => (venue_code, reason.to_string()),
+            VenueErrorKind::Rejected { reason, venue_code } => {
+                let code = venue_code.map(|code| match code {
+                    Text::Borrowed(code) => code,
+                    Text::Owned(code) => panic!("`{code}` is no code of a profile"),
+                });
+                (code, reason.to_string())
+            }
             other => (None, other.to_string()),
         }
     }
 
+    /// What the venue says when it is asked at an instant at which it has nothing else to say.
     pub(crate) fn holdings(&mut self) -> Vec<Position> {
-        ready(self.venue.positions(&self.view)).unwrap()
+        self.venue.request_snapshot();
+        let events = self.poll();
+        let [event] = events.as_slice() else {
+            panic!("one answer: {events:?}")
+        };
+        assert!(
+            matches!(event.kind, EventKind::Snapshot { .. }),
+            "{event:?}"
+        );
+        let account = self.venue.account();
+        assert_eq!((account.asked, account.answered), (event.at, event.at));
+        assert_eq!(account.contradiction(), None);
+        account.positions.clone()
     }
 
     pub(crate) fn held(&mut self, account: &str, asset: &str) -> Quantity {
@@ -414,7 +462,18 @@ impl Desk {
 
     /// The sum of initial balances and ledger lines is what the venue holds, transit included.
     fn check(&mut self) {
-        let mut sums: BTreeMap<(Account, Item), Quantity> = BTreeMap::new();
+        let mut causes: Vec<_> = self.ledger.iter().map(|entry| &entry.cause).collect();
+        let count = causes.len();
+        causes.sort();
+        causes.dedup();
+        assert_eq!(causes.len(), count, "causes are unique");
+        let (sums, held) = self.sums_and_holdings();
+        assert_eq!(sums, held, "holdings are the sum of the ledger");
+    }
+
+    /// What the ledger adds up to, and what the venue says it holds, by account and item.
+    pub(crate) fn sums_and_holdings(&mut self) -> (Sums, Sums) {
+        let mut sums = Sums::new();
         let mut add = |key, quantity: Quantity| {
             let sum = sums.entry(key).or_insert(Quantity::ZERO);
             *sum = sum.add(quantity).unwrap();
@@ -425,12 +484,7 @@ impl Desk {
         for entry in &self.ledger {
             add((entry.account, entry.item), entry.quantity);
         }
-        let mut causes: Vec<_> = self.ledger.iter().map(|entry| &entry.cause).collect();
-        let count = causes.len();
-        causes.sort();
-        causes.dedup();
-        assert_eq!(causes.len(), count, "causes are unique");
-        let mut held: BTreeMap<_, _> = self
+        let mut held: Sums = self
             .holdings()
             .iter()
             .map(|row| ((row.account, row.item), row.quantity))
@@ -441,111 +495,9 @@ impl Desk {
             *sum = sum.add(shipment.amount).unwrap();
         }
         sums.retain(|_, sum| !sum.is_zero());
-        assert_eq!(sums, held, "holdings are the sum of the ledger");
+        (sums, held)
     }
 }
 
-pub(crate) fn perp_market(symbol: Symbol, side: Side, quantity: &str) -> Operation {
-    Operation::PerpTrade(PerpTrade {
-        symbol,
-        side,
-        quantity: q(quantity),
-        order_type: OrderType::Market,
-        limit_price: None,
-        time_in_force: TimeInForce::Gtc,
-        reduce_only: false,
-        position_side: None,
-    })
-}
-
-/// A market order for one side of a perp in hedge mode.
-pub(crate) fn sided(position: PositionSide, side: Side, quantity: &str) -> Operation {
-    match perp_market(BTC, side, quantity) {
-        Operation::PerpTrade(trade) => Operation::PerpTrade(PerpTrade {
-            position_side: Some(position),
-            ..trade
-        }),
-        other => other,
-    }
-}
-
-pub(crate) fn set_leverage(leverage: &str, margin_mode: Option<MarginMode>) -> Operation {
-    Operation::SetLeverage(SetLeverage {
-        symbol: BTC,
-        leverage: leverage.parse().unwrap(),
-        margin_mode,
-    })
-}
-
-pub(crate) fn amend(order: u64, quantity: Option<&str>, limit: Option<&str>) -> Operation {
-    Operation::AmendOrder(AmendOrder {
-        symbol: BTC,
-        order: InstructionId(order),
-        quantity: quantity.map(q),
-        limit_price: limit.map(p),
-    })
-}
-
-pub(crate) fn reduce_only(side: Side, quantity: &str) -> Operation {
-    match perp_market(BTC, side, quantity) {
-        Operation::PerpTrade(trade) => Operation::PerpTrade(PerpTrade {
-            reduce_only: true,
-            ..trade
-        }),
-        other => other,
-    }
-}
-
-pub(crate) fn perp_limit(
-    side: Side,
-    quantity: &str,
-    limit: &str,
-    time_in_force: TimeInForce,
-) -> Operation {
-    Operation::PerpTrade(PerpTrade {
-        symbol: BTC,
-        side,
-        quantity: q(quantity),
-        order_type: OrderType::Limit,
-        limit_price: Some(p(limit)),
-        time_in_force,
-        reduce_only: false,
-        position_side: None,
-    })
-}
-
-pub(crate) fn spot_market(side: Side, quantity: &str) -> Operation {
-    Operation::SpotTrade(SpotTrade {
-        symbol: BTC,
-        side,
-        quantity: q(quantity),
-        order_type: OrderType::Market,
-        limit_price: None,
-        time_in_force: TimeInForce::Gtc,
-    })
-}
-
-pub(crate) fn spot_limit(
-    side: Side,
-    quantity: &str,
-    limit: &str,
-    time_in_force: TimeInForce,
-) -> Operation {
-    Operation::SpotTrade(SpotTrade {
-        symbol: BTC,
-        side,
-        quantity: q(quantity),
-        order_type: OrderType::Limit,
-        limit_price: Some(p(limit)),
-        time_in_force,
-    })
-}
-
-pub(crate) fn transfer(asset: &str, amount: &str, from: Account, to: Account) -> Operation {
-    Operation::Transfer(Transfer {
-        asset: Asset::new(asset).unwrap(),
-        amount: q(amount),
-        from,
-        to,
-    })
-}
+/// Quantities by account and item.
+type Sums = BTreeMap<(Account, Item), Quantity>;

@@ -12,5 +12,6 @@ mod next_open;
 mod random;
 mod reducing;
 mod refusals;
+mod reporting;
 mod trading;
 mod transfers;

@@ -2,19 +2,22 @@
 //!
 //! What has left one account and not reached the next is held by [`Account::IN_FLIGHT`] and is
 //! nobody's collateral.
+//!
+//! [`route`], [`departure`], [`arrival`] and the returns of [`Failing`](super::Failing) serve the wallet as
+//! well: an exchange and the wallet report a transfer in the same words.
 
 use basis_core::error::Rejection;
-use basis_core::execution::{Execution, ExecutionStatus, VenueEvent, VenueEventKind};
 use basis_core::instruction::Transfer;
-use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence};
 use basis_core::market::MarketView;
-use basis_core::num::{MathError, Price, Quantity, Rounding};
+use basis_core::num::{Quantity, Rounding};
 use basis_core::rules::{RuleSnapshot, WithdrawalRules};
 use basis_core::transit::Shipment;
 use basis_core::types::{Account, InstructionId, Span, Timestamp, Venue};
 use basis_core::venue::DataProvider;
+use basis_core::venue_event::{
+    EventKind, Events, Text, TransferId, TransferStage, TransferUpdate, VenueEvent,
+};
 
-use super::books::{Lines, dollar_price};
 use super::refusal::Refusal;
 use super::{Context, SimulatedCex};
 
@@ -125,7 +128,7 @@ fn withdrawal<'a>(
     };
     if amount < rules.minimum {
         let reason = Rejection::BelowMinimum {
-            what: "withdrawal",
+            what: Text::Borrowed("withdrawal"),
             asset,
             value: amount,
             minimum: rules.minimum,
@@ -158,57 +161,48 @@ fn account_names(accounts: &[Account]) -> String {
     names.join(", ")
 }
 
-/// The lines of a departure; the other side is `to` itself when nothing is under way.
+/// The event of a departure. Its stage says whether the amount is on its way ([`TransferStage::Sent`],
+/// expected `until`) or there already ([`TransferStage::Moved`]).
 pub(crate) fn departure(
+    venue: Venue,
     now: Timestamp,
     instruction: InstructionId,
     transfer: &Transfer,
     fee: Quantity,
-    to: Account,
-    price: Price,
-) -> Result<Vec<LedgerEntry>, MathError> {
-    let occurrence = Occurrence::TransferOut(instruction);
-    let mut lines = Lines::new(now, occurrence, Some(instruction));
-    let (asset, amount) = (transfer.asset, transfer.amount);
-    let from = (transfer.from, asset);
-    lines.booked(EntryKind::Transfer, from, amount.neg()?, price)?;
-    if !fee.is_zero() {
-        lines.booked(EntryKind::TransferCost, from, fee.neg()?, price)?;
-    }
-    lines.booked(EntryKind::Transfer, (to, asset), amount, price)?;
-    Ok(lines.entries)
+    until: Option<Timestamp>,
+    stage: TransferStage,
+) -> VenueEvent {
+    let update = TransferUpdate {
+        id: TransferId::Instruction(instruction),
+        instruction: Some(instruction),
+        from: transfer.from,
+        to: transfer.to,
+        asset: transfer.asset,
+        amount: transfer.amount,
+        fee,
+        stage,
+        until,
+        txid: None,
+    };
+    VenueEvent::new(venue, now, now, EventKind::Transfer(Box::new(update)))
 }
 
 /// The event of an arrival.
-pub(crate) fn arrival(
-    venue: Venue,
-    view: &MarketView,
-    shipment: &Shipment,
-) -> Result<VenueEvent, MathError> {
-    let Shipment {
-        instruction,
-        to,
-        asset,
-        amount,
-        arrives_at,
-    } = *shipment;
-    let price = dollar_price(view, asset, venue);
-    let occurrence = Occurrence::TransferIn(instruction);
-    let mut lines = Lines::new(arrives_at, occurrence, Some(instruction));
-    let flight = (Account::IN_FLIGHT, asset);
-    lines.booked(EntryKind::Transfer, flight, amount.neg()?, price)?;
-    lines.booked(EntryKind::Transfer, (to, asset), amount, price)?;
-    Ok(VenueEvent {
-        venue,
-        at: arrives_at,
-        kind: VenueEventKind::TransferArrived {
-            instruction,
-            account: to,
-            asset,
-            amount,
-        },
-        entries: lines.entries,
-    })
+pub(crate) fn arrival(venue: Venue, now: Timestamp, shipment: &Shipment) -> VenueEvent {
+    let update = TransferUpdate {
+        id: TransferId::Instruction(shipment.instruction),
+        instruction: Some(shipment.instruction),
+        from: shipment.from,
+        to: shipment.to,
+        asset: shipment.asset,
+        amount: shipment.amount,
+        fee: Quantity::ZERO,
+        stage: TransferStage::Credited,
+        until: None,
+        txid: None,
+    };
+    let kind = EventKind::Transfer(Box::new(update));
+    VenueEvent::new(venue, shipment.arrives_at, now, kind)
 }
 
 impl SimulatedCex {
@@ -217,48 +211,68 @@ impl SimulatedCex {
         cx: &Context<'_>,
         instruction: InstructionId,
         transfer: &Transfer,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let venue = self.profile.venue;
         let now = cx.view.now();
-        let route = route(venue, cx.snapshot, cx.data, transfer, now)?;
-        if transfer.to.venue != venue {
+        let Transfer {
+            asset,
+            amount,
+            from,
+            to,
+        } = *transfer;
+        let Route {
+            fee,
+            delay,
+            internal,
+        } = route(venue, cx.snapshot, cx.data, transfer, now)?;
+        if to.venue != venue {
             refuse_halted(venue, cx.view)?;
         }
-        let needed = transfer.amount.add(route.fee)?;
-        if transfer.from == cx.snapshot.accounts.spot && self.has_debts(cx) {
-            let text = format!(
-                "{} owes borrowed assets; buy them back first",
-                transfer.from
-            );
+        let needed = amount.add(fee)?;
+        if from == cx.snapshot.accounts.spot && self.has_debts(cx) {
+            let text = format!("{from} owes borrowed assets; buy them back first");
             return Err(Refusal::other(text, None));
         }
-        self.require_free(cx, transfer.from, transfer.asset, needed, None)?;
+        self.require_free(cx, from, asset, needed, None)?;
         let failures = &self.settings.transfer_failures;
-        let returns = self.failing.count(failures, instruction, route.fee)?;
-        let price = dollar_price(cx.view, transfer.asset, venue);
-        if route.internal && route.delay == Span::ZERO && !returns {
-            let to = transfer.to;
-            let entries = departure(now, instruction, transfer, route.fee, to, price)?;
-            self.commit(&entries)?;
-            let mut execution = self.done(cx, instruction, ExecutionStatus::Settled);
-            execution.entries = entries;
-            return Ok(execution);
+        let returns = self.failing.count(failures, instruction, fee)?;
+        let left = (from, asset, needed.neg()?);
+        if internal && delay == Span::ZERO && !returns {
+            self.move_cash(&[left, (to, asset, amount)])?;
+            let stage = TransferStage::Moved;
+            events.push(departure(
+                venue,
+                now,
+                instruction,
+                transfer,
+                fee,
+                None,
+                stage,
+            ));
+            return Ok(());
         }
-        let transit = cx.transit()?;
-        let to = Account::IN_FLIGHT;
-        let entries = departure(now, instruction, transfer, route.fee, to, price)?;
-        self.commit(&entries)?;
-        let arrives_at = now.plus(route.delay);
-        transit.send(Shipment {
+        self.move_cash(&[left])?;
+        let arrives_at = now.plus(delay);
+        let (leaves, arrives) = if returns { (to, from) } else { (from, to) };
+        cx.transit.send(Shipment {
             instruction,
-            to: if returns { transfer.from } else { transfer.to },
-            asset: transfer.asset,
-            amount: transfer.amount,
+            from: leaves,
+            to: arrives,
+            asset,
+            amount,
             arrives_at,
         });
-        let until = Some(arrives_at);
-        let mut execution = self.done(cx, instruction, ExecutionStatus::Pending { until });
-        execution.entries = entries;
-        Ok(execution)
+        let (until, stage) = (Some(arrives_at), TransferStage::Sent);
+        events.push(departure(
+            venue,
+            now,
+            instruction,
+            transfer,
+            fee,
+            until,
+            stage,
+        ));
+        Ok(())
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! A step that says no venue goes to the only protocol that takes it; two candidates are a refusal.
 //! The loan comes from the lender that is named, else from the cheapest; what it lends stands in the
-//! wallet during the group as two `transfer` lines, its premium as a `fee`. Meanwhile the lender is
+//! wallet during the group as two `transfer` changes, its premium as a `fee`. Meanwhile the lender is
 //! without it: what a later step takes out of the same reserve finds that much less.
 //!
 //! It is not a planner: whoever composes the group works out what an earlier step returns, or lets a
 //! later step take `all` that the wallet then holds of it.
 
-use basis_core::error::VenueErrorKind;
+use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{FlashLoan, Instruction, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::Quantity;
@@ -180,9 +180,10 @@ fn in_step(refusal: Refusal, number: usize, step: &Instruction, venue: Option<Ve
         VenueErrorKind::Unsupported(text) => {
             Refusal::new(VenueErrorKind::Unsupported(place(&text)))
         }
-        VenueErrorKind::Rejected { reason, venue_code } => {
-            Refusal::other(place(&reason.to_string()), venue_code)
-        }
+        VenueErrorKind::Rejected { reason, venue_code } => Refusal::new(VenueErrorKind::Rejected {
+            reason: Rejection::Other(place(&reason.to_string())),
+            venue_code,
+        }),
         other => Refusal::new(other),
     }
 }

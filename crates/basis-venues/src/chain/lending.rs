@@ -1,11 +1,32 @@
-//! What the lending protocols of the chain have in common: refusals for want of a price or of a wrap.
+//! What the lending protocols of the chain have in common: interest as an event, refusals for want of a
+//! price or of a wrap.
 
 use basis_core::error::Rejection;
 use basis_core::market::OracleError;
 use basis_core::types::{Asset, SeriesId, Span, Timestamp, Venue};
+use basis_core::venue_event::{Accrual, BalanceChange, Cursor, EventKind, Subject, VenueEvent};
 
 use super::Refusal;
 use super::transaction::ETH;
+
+/// The event that a balance at `venue` changed by itself between two readings of it.
+pub(crate) fn accrual(
+    venue: Venue,
+    change: BalanceChange,
+    (before, after): (Cursor, Cursor),
+) -> VenueEvent {
+    let subject = Subject::Holding {
+        account: change.account,
+        item: change.item,
+    };
+    let kind = EventKind::Accrual(Accrual {
+        subject,
+        before,
+        after,
+        changes: vec![change],
+    });
+    VenueEvent::new(venue, after.at, after.at, kind)
+}
 
 /// The refusal of an oracle without a price.
 pub(crate) fn oracle_refusal(e: OracleError, at: Timestamp) -> Refusal {

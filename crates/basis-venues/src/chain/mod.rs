@@ -9,18 +9,17 @@
 //! [`basis_core::protocol`] with our position in it, moved along by the recorded data of the view.
 //! There are no blocks and no mempool; a transaction is mined at the step it is sent.
 //!
-//! What happens by itself is reported once: lines that a transaction had to catch up with come first in
-//! its execution, and the rest of those events (a ticket that became ready, a reward) follows without
-//! lines when the venue is next asked.
+//! What happens by itself is reported once: what a transaction had to catch up with comes before it, as
+//! events of the venues it happened at; anything else follows when its venue is next polled.
 //!
-//! **Invariants.** Wallet and protocol holdings are the sum of the reported ledger lines (initial
-//! balances of the settings apart). A refused instruction changes nothing. No wallet balance falls
-//! below zero.
+//! **Invariants.** The wallet and each protocol change their own tallies; that the reported changes add
+//! up to these (initial balances of the settings apart) is for others to check. A refused instruction
+//! changes nothing. No wallet balance falls below zero.
 
 mod atomic;
+mod changes;
 mod interface;
 mod lending;
-mod lines;
 mod protocol;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -28,34 +27,34 @@ pub(crate) mod testing;
 mod tests;
 mod transaction;
 
-use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use basis_core::chain::Chain;
 use basis_core::error::VenueErrorKind;
-use basis_core::execution::{Execution, LendingHealth, Position, VenueEvent, VenueEventKind};
 use basis_core::instruction::{Instruction, Operation};
-use basis_core::ledger::LedgerEntry;
 use basis_core::market::MarketView;
-use basis_core::types::{Account, Timestamp, Venue};
-use basis_core::venue::{DataProvider, Dependencies, Terms};
+use basis_core::num::Quantity;
+use basis_core::types::{Account, Asset, InstructionId, Timestamp, Venue};
+use basis_core::venue::{DataProvider, Terms};
+use basis_core::venue_event::{Events, LendingHealth, Position, VenueEvent};
 
 use crate::cex::Holdings;
 
-pub(crate) use self::interface::{OnChainDriver, OnChainInterface};
-pub(crate) use self::lending::{oracle_refusal, seconds, stale, wrap_first};
-pub(crate) use self::lines::{EventLines, Lines};
+pub(crate) use self::changes::Changes;
+pub(crate) use self::interface::{
+    OnChainDriver, Polls, create, error, rejected, simulated, unreadable,
+};
+pub(crate) use self::lending::{accrual, oracle_refusal, seconds, stale, wrap_first};
 pub(crate) use self::protocol::{Protocol, Sync};
 pub(crate) use self::transaction::{ETH, Transaction, WETH, base_units, price_of};
 pub(crate) use crate::cex::TransferRefusal as Refusal;
-
-/// Ethereum mainnet.
-const CHAIN_ID: u64 = 1;
 
 /// The chain of one simulated world; clones are the same chain.
 #[derive(Clone, Debug, Default)]
 pub struct SimulatedChain {
     state: Arc<Mutex<State>>,
+    /// The instructions that its venues have taken on.
+    taken_on: Arc<Mutex<BTreeSet<InstructionId>>>,
 }
 
 /// All that a transaction may change.
@@ -65,31 +64,13 @@ pub(crate) struct State {
     pub(crate) wallet: Holdings,
     /// In the order they were created.
     pub(crate) protocols: Vec<Box<dyn Protocol>>,
-    /// Events whose lines an execution has reported, for the venue's next advance.
-    notices: Vec<VenueEvent>,
     /// Transactions so far; their hashes count up.
     transactions: u64,
     /// Whether the protocols that watch an asset know how much of it is held.
     observed: bool,
 }
 
-impl Chain for SimulatedChain {
-    fn chain_id(&self) -> u64 {
-        CHAIN_ID
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
 impl SimulatedChain {
-    /// The chain that `dependencies` share; none when they have none, or not a simulated one.
-    pub(crate) fn of(dependencies: &Dependencies) -> Option<Self> {
-        let chain = dependencies.chain.as_ref()?;
-        chain.as_any().downcast_ref::<Self>().cloned()
-    }
-
     /// What a reader of the results has to know of how the protocols were simulated, a sentence each,
     /// in the order the venues were created.
     #[must_use]
@@ -104,6 +85,12 @@ impl SimulatedChain {
     /// The state, for one call.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an instruction on; `false` when one of the chain's venues has done so before.
+    pub(crate) fn take_on(&self, instruction: InstructionId) -> bool {
+        let mut taken_on = self.taken_on.lock().unwrap_or_else(PoisonError::into_inner);
+        taken_on.insert(instruction)
     }
 }
 
@@ -145,55 +132,57 @@ impl State {
         venue: Venue,
         view: &MarketView,
         data: &dyn DataProvider,
-    ) -> Result<Vec<VenueEvent>, Refusal> {
-        let noticed = |event: &mut VenueEvent| event.venue == venue;
-        let mut events: Vec<_> = self.notices.extract_if(.., noticed).collect();
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let known = events.len();
-        let context = Sync { view, data };
         if let Some(protocol) = self.protocol_mut(venue) {
-            protocol.sync(&context, &mut events)?;
-        }
-        for event in events.iter().skip(known) {
-            self.wallet.post(Venue::WALLET, &event.entries)?;
+            protocol.sync(&Sync { view, data }, events)?;
         }
         if events.len() > known || !self.observed {
             self.observe(view.now())?;
         }
-        Ok(events)
+        Ok(())
     }
 
     /// When the protocol of `venue`, which stands at `place`, next has something to report.
     pub(crate) fn next_event_at(&self, venue: Venue, place: usize) -> Option<Timestamp> {
-        if self.notices.iter().any(|event| event.venue == venue) {
-            return Some(Timestamp::MIN);
-        }
         let protocol = self.protocols.get(place)?;
         debug_assert_eq!(protocol.venue(), venue, "invariant: a place is kept");
         protocol.next_event_at()
     }
 
-    /// What we hold in the accounts of `venue`. The wallet's are its assets and the scaled tokens that
-    /// protocols keep for it.
-    pub(crate) fn positions(&self, venue: Venue) -> Result<Vec<Position>, Refusal> {
-        let mut positions = Vec::new();
+    /// What we hold in the accounts of `venue`, sorted, in place of what `positions` has. The wallet's are
+    /// its assets and the scaled tokens that protocols keep for it.
+    pub(crate) fn positions(
+        &self,
+        venue: Venue,
+        positions: &mut Vec<Position>,
+    ) -> Result<(), Refusal> {
+        positions.clear();
         if venue == Venue::WALLET {
             positions.extend(self.wallet.positions());
             for protocol in &self.protocols {
-                protocol.positions(&mut positions)?;
+                protocol.positions(positions)?;
             }
         } else if let Some(protocol) = self.protocol(venue) {
-            protocol.positions(&mut positions)?;
+            protocol.positions(positions)?;
         }
         positions
             .retain(|p| p.account.venue == venue && !(p.quantity.is_zero() && p.units.is_zero()));
         // By reference: a key of both is 120 bytes to copy for every comparison.
         positions.sort_by(|a, b| a.account.cmp(&b.account).then_with(|| a.item.cmp(&b.item)));
-        Ok(positions)
+        Ok(())
     }
 
-    /// Books lines of the wallet that no transaction caused: deposits, arrivals.
-    pub(crate) fn post(&mut self, at: Timestamp, entries: &[LedgerEntry]) -> Result<(), Refusal> {
-        self.wallet.post(Venue::WALLET, entries)?;
+    /// Moves the wallet's `asset` in `account` by `change` without a transaction: a deposit, an arrival,
+    /// what was sent.
+    pub(crate) fn move_wallet(
+        &mut self,
+        at: Timestamp,
+        (account, asset): (Account, Asset),
+        change: Quantity,
+    ) -> Result<(), Refusal> {
+        self.wallet.add(account, asset, change)?;
         self.observe(at)
     }
 
@@ -214,14 +203,19 @@ impl State {
         Ok(())
     }
 
-    /// How far our lending accounts at `venue` are from liquidation.
-    pub(crate) fn lending(&self, venue: Venue) -> Result<Vec<LendingHealth>, Refusal> {
-        let mut lending = Vec::new();
+    /// How far our lending accounts at `venue` are from liquidation, in order of account and in place of
+    /// what `lending` has.
+    pub(crate) fn lending(
+        &self,
+        venue: Venue,
+        lending: &mut Vec<LendingHealth>,
+    ) -> Result<(), Refusal> {
+        lending.clear();
         if let Some(protocol) = self.protocol(venue) {
-            protocol.lending(&mut lending)?;
+            protocol.lending(lending)?;
         }
         lending.sort_by_key(|health| health.account);
-        Ok(lending)
+        Ok(())
     }
 
     /// How the protocol of `venue` deals at the view. A copy moves there, for one that nothing happens to
@@ -241,26 +235,29 @@ impl State {
         now.terms(&context)
     }
 
-    /// Executes one instruction addressed to `venue` as one transaction, or changes nothing.
+    /// Executes one instruction addressed to `venue` as one transaction, or changes and reports nothing.
+    /// What the protocols had to catch up with is reported before the transaction.
     pub(crate) fn execute(
         &mut self,
         venue: Venue,
         view: &MarketView,
         data: &dyn DataProvider,
         instruction: &Instruction,
-    ) -> Result<Execution, Refusal> {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let wallet = self.wallet.clone();
         let protocols: Vec<_> = self.protocols.iter().map(|p| p.snapshot()).collect();
-        let noticed = self.notices.len();
-        match self.attempt(venue, view, data, instruction) {
-            Ok(execution) => {
+        let known = events.len();
+        match self.attempt(venue, view, data, instruction, events) {
+            Ok(mined) => {
                 self.transactions += 1;
-                Ok(execution)
+                events.push(mined);
+                Ok(())
             }
             Err(refusal) => {
                 self.wallet = wallet;
                 self.protocols = protocols;
-                self.notices.truncate(noticed);
+                events.truncate(known);
                 Err(refusal)
             }
         }
@@ -272,8 +269,13 @@ impl State {
         view: &MarketView,
         data: &dyn DataProvider,
         instruction: &Instruction,
-    ) -> Result<Execution, Refusal> {
-        let caught_up = self.catch_up(view, data)?;
+        events: &mut Events,
+    ) -> Result<VenueEvent, Refusal> {
+        // The transaction meets the protocols as they are now.
+        let context = Sync { view, data };
+        for protocol in &mut self.protocols {
+            protocol.sync(&context, events)?;
+        }
         let mut transaction = Transaction::new(
             view,
             data,
@@ -293,31 +295,8 @@ impl State {
                 protocol.execute(&mut transaction, operation)?;
             }
         }
-        let execution = transaction.finish(venue, caught_up)?;
+        let mined = transaction.finish(venue)?;
         self.observe(view.now())?;
-        Ok(execution)
-    }
-
-    /// Moves every protocol to the view, so that the transaction meets them as they are now. Their lines
-    /// are part of the execution; what else their events say is kept for [`State::advance`].
-    fn catch_up(
-        &mut self,
-        view: &MarketView,
-        data: &dyn DataProvider,
-    ) -> Result<Vec<LedgerEntry>, Refusal> {
-        let context = Sync { view, data };
-        let mut events = Vec::new();
-        for protocol in &mut self.protocols {
-            protocol.sync(&context, &mut events)?;
-        }
-        let mut lines = Vec::new();
-        for mut event in events {
-            lines.append(&mut event.entries);
-            if event.kind != VenueEventKind::Accrual {
-                self.notices.push(event);
-            }
-        }
-        self.wallet.post(Venue::WALLET, &lines)?;
-        Ok(lines)
+        Ok(mined)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use basis_core::execution::{LendingHealth, Position, VenueEvent};
 use basis_core::instruction::{FlashLoan, Operation};
 use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Asset, Timestamp, Venue};
 use basis_core::venue::{DataProvider, Terms};
+use basis_core::venue_event::{Events, LendingHealth, Position};
 
 use super::transaction::decimals;
 use super::{Refusal, Transaction};
@@ -40,13 +40,14 @@ pub(crate) trait Protocol: Send + fmt::Debug {
     fn snapshot(&self) -> Box<dyn Protocol>;
 
     /// Moves to the instant of the view: recorded rows, interest, rebases, rewards, liquidation. What
-    /// changed a holding of ours goes to `events`, in order of time. Called again at the same instant
-    /// it does nothing.
+    /// changed a holding of ours goes to `events`, as events of this protocol's venue in order of time,
+    /// received at the view's instant. Called again at the same instant it does nothing. The wallet's
+    /// plain assets stay as they are.
     ///
     /// # Errors
     /// A refusal when a needed series is missing or an amount leaves the range. Within a transaction
     /// the chain puts the state back; anywhere else the run ends.
-    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal>;
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Events) -> Result<(), Refusal>;
 
     /// When [`Protocol::sync`] next has something to report; in the past: at every step. `None` while
     /// we hold nothing that moves by itself.

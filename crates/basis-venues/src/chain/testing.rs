@@ -1,35 +1,34 @@
 //! A desk for tests: a chain with its venues, recorded series in code, a ledger that is checked.
 
+mod world;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use basis_core::config::Problems;
 use basis_core::error::{VenueError, VenueErrorKind};
-use basis_core::execution::{Execution, Position, VenueEvent};
 use basis_core::instruction::{
     AmountOrAll, ClaimRewards, ClaimUnstake, FlashLoan, Instruction, Operation, Staking,
 };
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::{
-    BarColumns, GasFees, MarketData, MarketView, PointSeries, Reward, RowSeries, SeriesRequest,
-    ViewPolicy,
-};
-use basis_core::num::{Fixed18, Price, Quantity};
+use basis_core::market::MarketView;
+use basis_core::num::Quantity;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{Account, Asset, InstructionId, Item, SeriesId, Span, Timestamp, Venue};
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings,
-};
+use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
+use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
+use basis_core::venue_event::{EventKind, Position, VenueEvent};
+use basis_engine::posting::{NothingHeld, lines_of};
 use serde_json::{Value as Json, json};
 
+pub(crate) use self::world::World;
 use super::{Protocol, SimulatedChain};
-use crate::cex::testing::{dependencies, node, q, read_rules, ready, rules_json};
+use crate::cex::testing::{dependencies, node, q, read_rules, rules_json};
+use crate::driver::{BuildContext, SimulatedWorld, VenueDriver};
 
 /// Midnight of 1 January 2024.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_704_067_200);
-const HOURS: usize = 2_400;
 
 pub(crate) fn at(hour: i64) -> Timestamp {
     START.plus(Span::from_hours(hour))
@@ -39,100 +38,51 @@ pub(crate) fn asset(text: &str) -> Asset {
     Asset::new(text).unwrap()
 }
 
-fn id(text: &str) -> SeriesId {
-    text.parse().unwrap()
+/// An event and its ledger lines.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reported {
+    pub(crate) at: Timestamp,
+    pub(crate) venue: Venue,
+    pub(crate) kind: EventKind,
+    pub(crate) entries: Vec<LedgerEntry>,
 }
 
-/// Recorded series: hourly bars and gas that never change, daily rates, rewards.
-pub(crate) struct World {
-    data: MarketData,
-    requests: Vec<SeriesRequest>,
+/// What an instruction came to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) at: Timestamp,
+    /// Whether its transaction began something that goes on by itself.
+    pub(crate) waits: bool,
+    /// The hash of its transaction.
+    pub(crate) venue_reference: Option<String>,
+    /// Everything that was reported, what had to be caught up with first.
+    pub(crate) events: Vec<VenueEvent>,
+    /// The lines of all of it.
+    pub(crate) entries: Vec<LedgerEntry>,
 }
 
-impl World {
-    /// ETH at 2000 dollars, gas at 20 gwei.
-    pub(crate) fn new() -> Self {
-        let mut world = Self {
-            data: MarketData::new("in code", true),
-            requests: Vec::new(),
-        };
-        world.bars("spot.bybit.ETHUSDT", "2000");
-        let fees = GasFees {
-            block: 1,
-            base_fee_gwei: Fixed18::literal("19"),
-            priority_fee_gwei: Fixed18::ONE,
-            gas_price_gwei: Fixed18::literal("20"),
-        };
-        let hours: Vec<_> = (0..).take(HOURS).map(at).collect();
-        let rows = vec![fees; hours.len()];
-        let series = id("gas.ethereum.gwei");
-        let gas = RowSeries::new(series, Some(Span::HOUR), hours, rows).unwrap();
-        world.data.add_rows(gas).unwrap();
-        world.request(series);
-        world
-    }
+/// The ledger lines of `events`.
+pub(crate) fn posted(events: &[VenueEvent], view: &MarketView) -> Vec<LedgerEntry> {
+    let posted = events.iter().map(|event| {
+        let posting = lines_of(event, view, &NothingHeld).unwrap();
+        assert_eq!(posting.unpriced, [], "{event:?}");
+        posting.lines
+    });
+    posted.flatten().collect()
+}
 
-    fn request(&mut self, id: SeriesId) {
-        let reference = None;
-        self.requests.push(SeriesRequest { id, reference });
-    }
-
-    pub(crate) fn bars(&mut self, series: &str, price: &str) {
-        let price: Price = price.parse().unwrap();
-        let length = Span::HOUR;
-        let opened_at: Vec<_> = (-1..).take(HOURS).map(at).collect();
-        let prices = vec![price; opened_at.len()];
-        let columns = BarColumns {
-            id: id(series),
-            length,
-            open: prices.clone(),
-            high: prices.clone(),
-            low: prices.clone(),
-            close: prices,
-            volume: vec![q("1"); opened_at.len()],
-            opened_at,
-        };
-        self.data.add_bars(columns).unwrap();
-        self.request(id(series));
-    }
-
-    /// Rates from hour 0 on, a day apart.
-    pub(crate) fn rates(mut self, series: &str, rates: &[&str]) -> Self {
-        let days = (0..).take(rates.len()).map(|day| at(24 * day)).collect();
-        let rates = rates.iter().map(|rate| rate.parse().unwrap()).collect();
-        let points = PointSeries::new(id(series), Some(Span::DAY), days, rates).unwrap();
-        self.data.add_rows(points).unwrap();
-        self.request(id(series));
-        self
-    }
-
-    /// Rewards: hour of the payment, start and end of the period, per ETH.
-    pub(crate) fn rewards(mut self, series: &str, rows: &[(i64, i64, i64, &str)]) -> Self {
-        let hours = rows.iter().map(|row| at(row.0)).collect();
-        let reward = |row: &(i64, i64, i64, &str)| Reward {
-            period_start: at(row.1),
-            period_end: at(row.2),
-            total: Fixed18::ONE,
-            per_eth: row.3.parse().unwrap(),
-        };
-        let rows = rows.iter().map(reward).collect();
-        let rows = RowSeries::new(id(series), None, hours, rows).unwrap();
-        self.data.add_rows(rows).unwrap();
-        self.request(id(series));
-        self
-    }
-
-    /// A view at hour 0 that does not carry `without`.
-    fn view(mut self, without: &str) -> MarketView {
-        self.requests.retain(|r| r.id.to_string() != without);
-        let data = Arc::new(self.data);
-        let mut view = MarketView::new(data, &self.requests, ViewPolicy::default()).unwrap();
-        view.advance_to(at(0)).unwrap();
-        view
+/// `event`, which was received now, with its lines.
+pub(crate) fn reported(event: VenueEvent, view: &MarketView) -> Reported {
+    assert_eq!(event.received_at, view.now());
+    Reported {
+        at: event.at,
+        venue: event.venue,
+        entries: posted(std::slice::from_ref(&event), view),
+        kind: event.kind,
     }
 }
 
-/// Venues on one chain and every line they have reported.
+/// Venues on one chain and every line of what they have reported.
 pub(crate) struct ChainDesk {
     pub(crate) chain: SimulatedChain,
     pub(crate) view: MarketView,
@@ -143,28 +93,27 @@ pub(crate) struct ChainDesk {
     next: u64,
 }
 
+/// What a venue of `world` is built into.
+pub(crate) fn context(world: &SimulatedWorld, dependencies: Dependencies) -> BuildContext {
+    BuildContext {
+        mode: ExecutionMode::Backtest,
+        world: Some(world.clone()),
+        dependencies,
+        credentials: None,
+        deadline: Timestamp::MAX,
+    }
+}
+
 /// Creates the venue of `driver` from its section.
 pub(crate) fn create(
     driver: &VenueDriver,
     settings: &Json,
-    dependencies: Dependencies,
+    context: BuildContext,
 ) -> Box<dyn ExecutionInterface> {
     let problems = Problems::new();
-    let node = node(settings);
-    let parsed = (driver.parse_settings)(&node, &problems);
+    let build = driver.read(&node(settings), &problems);
     assert_eq!(problems.into_sorted(), []);
-    let settings = VenueSettings {
-        venue: driver.venue,
-        node,
-        parsed,
-        credentials: None,
-    };
-    ready((driver.build)(
-        &settings,
-        ExecutionMode::Backtest,
-        dependencies,
-    ))
-    .unwrap()
+    build(context).unwrap()
 }
 
 fn wallet_rules() -> RuleBook {
@@ -195,12 +144,13 @@ impl ChainDesk {
         drivers: &[(&VenueDriver, Json)],
         balances: &[(&str, &str)],
     ) -> Self {
-        let chain = SimulatedChain::default();
-        let transit = Arc::new(Transit::default());
-        let handles = || Dependencies {
-            data_provider: Some(Arc::new(wallet_rules())),
-            chain: Some(Arc::new(chain.clone())),
-            ..dependencies(&[], &transit)
+        let shared = SimulatedWorld::default();
+        let handles = || {
+            let dependencies = Dependencies {
+                data_provider: Some(Arc::new(wallet_rules())),
+                ..dependencies(&[])
+            };
+            context(&shared, dependencies)
         };
         let held: BTreeMap<_, _> = balances.iter().copied().collect();
         let section = json!({ "initial_balances": { "main": held } });
@@ -210,10 +160,10 @@ impl ChainDesk {
         }
         let initial = balances.iter().map(|(a, units)| (asset(a), q(units)));
         Self {
-            chain,
+            chain: shared.chain,
             view: world.view(series),
             ledger: Vec::new(),
-            transit,
+            transit: shared.transit,
             venues,
             initial: initial.collect(),
             next: 1,
@@ -224,7 +174,7 @@ impl ChainDesk {
         self.chain.state().install(protocol);
     }
 
-    fn venue(&mut self, venue: &str) -> &mut Box<dyn ExecutionInterface> {
+    pub(crate) fn venue(&mut self, venue: &str) -> &mut Box<dyn ExecutionInterface> {
         let mut venues = self.venues.iter_mut();
         let found = venues.find(|known| known.venue().as_str() == venue);
         found.expect("a venue of the desk")
@@ -232,40 +182,69 @@ impl ChainDesk {
 
     /// Moves to `hour` in one step and collects what happened at the venues that are due, the wallet
     /// last, as the engine does.
-    pub(crate) fn to(&mut self, hour: i64) -> Vec<VenueEvent> {
+    pub(crate) fn to(&mut self, hour: i64) -> Vec<Reported> {
         self.view.advance_to(at(hour)).unwrap();
         let mut events = Vec::new();
         self.venues.rotate_left(1);
         for venue in &mut self.venues {
-            if venue.is_due(&self.view) {
-                events.extend(ready(venue.advance(&self.view)).unwrap());
-                assert_eq!(ready(venue.advance(&self.view)).unwrap(), [], "said once");
+            if venue.horizon(&self.view).is_due(&self.view) {
+                venue.poll_events(&self.view, &mut events);
+                let reported = events.len();
+                venue.poll_events(&self.view, &mut events);
+                assert_eq!(events.len(), reported, "reported once");
             }
         }
         self.venues.rotate_right(1);
+        let events = events.into_iter();
+        let events: Vec<_> = events.map(|event| reported(event, &self.view)).collect();
         let entries = events.iter().flat_map(|event| event.entries.iter());
         self.ledger.extend(entries.cloned());
         self.check();
+        self.check_snapshots();
         events
     }
 
+    /// Sends an instruction with an id that is new.
     pub(crate) fn try_run(
         &mut self,
         venue: &str,
         operation: Operation,
-    ) -> Result<Execution, VenueError> {
-        let instruction = Instruction::new(InstructionId(self.next), operation);
+    ) -> Result<Done, VenueError> {
+        let id = InstructionId(self.next);
         self.next += 1;
-        let view = self.view.clone();
-        let result = ready(self.venue(venue).execute_instruction(&view, &instruction));
-        if let Ok(execution) = &result {
-            self.ledger.extend(execution.entries.iter().cloned());
-        }
-        self.check();
-        result
+        self.send(venue, &Instruction::new(id, operation))
     }
 
-    pub(crate) fn run(&mut self, venue: &str, operation: Operation) -> Execution {
+    fn send(&mut self, venue: &str, instruction: &Instruction) -> Result<Done, VenueError> {
+        let mut events = Vec::new();
+        let view = self.view.clone();
+        let sent = std::slice::from_ref(instruction);
+        self.venue(venue)
+            .execute_instructions(&view, sent, &mut events);
+        let entries = posted(&events, &self.view);
+        self.ledger.extend(entries.iter().cloned());
+        self.check();
+        let last = events.last().expect("an instruction ends in an event");
+        assert_eq!(last.venue.as_str(), venue);
+        assert_eq!(last.instruction(), Some(instruction.id));
+        if let EventKind::Rejected { error, .. } = &last.kind {
+            assert_eq!(events.len(), 1, "a refusal is all that is reported");
+            return Err((**error).clone());
+        }
+        let (waits, hash) = match &last.kind {
+            EventKind::Transaction(mined) => (mined.waits, Some(mined.hash.to_string())),
+            _ => (false, None),
+        };
+        Ok(Done {
+            at: last.at,
+            waits,
+            venue_reference: hash,
+            events,
+            entries,
+        })
+    }
+
+    pub(crate) fn run(&mut self, venue: &str, operation: Operation) -> Done {
         self.try_run(venue, operation).unwrap()
     }
 
@@ -274,27 +253,70 @@ impl ChainDesk {
         &mut self,
         venue: &str,
         operation: Operation,
-    ) -> (Option<&'static str>, String) {
+    ) -> (Option<String>, String) {
         let before = format!("{:?}", self.chain.state());
         let e = self.try_run(venue, operation).unwrap_err();
         assert_eq!(before, format!("{:?}", self.chain.state()), "{e}");
         match e.kind {
-            VenueErrorKind::Rejected { reason, venue_code } => (venue_code, reason.to_string()),
+            VenueErrorKind::Rejected { reason, venue_code } => {
+                (venue_code.map(|code| code.into_owned()), reason.to_string())
+            }
             other => (None, other.to_string()),
         }
     }
 
-    pub(crate) fn positions(&mut self) -> Vec<Position> {
-        let view = self.view.clone();
+    /// What the chain keeps in the accounts of a venue.
+    fn kept(&self, venue: Venue) -> Vec<Position> {
         let mut rows = Vec::new();
-        for venue in &mut self.venues {
-            rows.extend(ready(venue.positions(&view)).unwrap());
-        }
+        let state = self.chain.state();
+        state.positions(venue, &mut rows).unwrap();
         rows
     }
 
+    pub(crate) fn positions(&self) -> Vec<Position> {
+        let venues = self.venues.iter().map(|venue| venue.venue());
+        let mut rows: Vec<_> = venues.flat_map(|venue| self.kept(venue)).collect();
+        let mut in_flight = BTreeMap::new();
+        for shipment in self.transit.in_flight() {
+            let sum: &mut Quantity = in_flight.entry(shipment.asset).or_default();
+            *sum = sum.add(shipment.amount).unwrap();
+        }
+        rows.extend(in_flight.into_iter().map(|(asset, quantity)| {
+            Position::new(Account::IN_FLIGHT, Item::Asset(asset), quantity)
+        }));
+        rows
+    }
+
+    /// What the venues answer when asked is what the chain keeps and what is in flight.
+    fn check_snapshots(&mut self) {
+        let mut answered = Vec::new();
+        for venue in &mut self.venues {
+            let mut events = Vec::new();
+            venue.request_snapshot();
+            assert!(venue.horizon(&self.view).is_due(&self.view));
+            venue.poll_events(&self.view, &mut events);
+            let (asked, answered_at) = (self.view.now(), self.view.now());
+            let kinds: Vec<_> = events.into_iter().map(|event| event.kind).collect();
+            let answer = EventKind::Snapshot {
+                asked,
+                answered: answered_at,
+            };
+            assert_eq!(kinds, [answer], "{}", venue.venue());
+            let account = venue.account();
+            assert_eq!(account.contradiction(), None);
+            assert_eq!((account.asked, account.answered), (asked, answered_at));
+            let order = |row: &Position| (row.account, row.item);
+            assert!(account.positions.is_sorted_by_key(order));
+            answered.extend(account.positions.iter().copied());
+        }
+        let mut held = self.positions();
+        held.sort_by_key(|row| (row.account, row.item));
+        answered.sort_by_key(|row| (row.account, row.item));
+        assert_eq!(answered, held);
+    }
+
     /// Quantity and units of `item` in `account`, as `shares:stETH` in `wallet.main`.
-    pub(crate) fn held(&mut self, account: &str, item: &str) -> (String, String) {
+    pub(crate) fn held(&self, account: &str, item: &str) -> (String, String) {
         let rows = self.positions();
         let mut rows = rows
             .iter()
@@ -307,7 +329,7 @@ impl ChainDesk {
     }
 
     /// Quantities and units of the lines add up to what the venues report, and causes are unique.
-    fn check(&mut self) {
+    fn check(&self) {
         let mut sums: BTreeMap<(Account, Item), (Quantity, Quantity)> = BTreeMap::new();
         let mut add = |key, quantity: Quantity, units: Quantity| {
             let sum: &mut (Quantity, Quantity) = sums.entry(key).or_default();
@@ -333,7 +355,7 @@ impl ChainDesk {
         }
         let known: Vec<_> = self.venues.iter().map(|venue| venue.venue()).collect();
         let of_known = |account: &Account| known.contains(&account.venue);
-        sums.retain(|key, _| of_known(&key.0));
+        sums.retain(|key, _| of_known(&key.0) || key.0 == Account::IN_FLIGHT);
         assert_eq!(sums, held, "holdings are the sum of the ledger");
     }
 }

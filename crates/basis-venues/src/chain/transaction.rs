@@ -1,18 +1,20 @@
-//! One transaction on the simulated chain: what it moves, what it costs, which lines it leaves.
+//! One transaction on the simulated chain: what it moves, what it costs, which changes it reports.
 
 use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::execution::{Execution, ExecutionStatus};
 use basis_core::instruction::AmountOrAll;
-use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence};
+use basis_core::ledger::EntryKind;
 use basis_core::market::{GasFees, MarketView};
 use basis_core::num::uint256::{amount_of, units_of};
-use basis_core::num::{Fixed18, Price, Quantity, Rounding, U256, Value};
+use basis_core::num::{Fixed18, Price, Quantity, Rounding, U256};
 use basis_core::types::{
     Account, Asset, InstructionId, Item, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
 };
 use basis_core::venue::DataProvider;
+use basis_core::venue_event::{
+    BalanceChange, EventKind, TransactionHash, TransactionStage, TransactionUpdate, VenueEvent,
+};
 
-use super::{Lines, Refusal};
+use super::{Changes, Refusal};
 use crate::cex::Holdings;
 
 /// Gas is paid in it.
@@ -35,18 +37,20 @@ const GWEI_PER_ETH: i64 = 1_000_000_000;
 
 /// A transaction under way.
 ///
-/// Every change of the wallet goes through here and leaves a line. Protocols change their own state
-/// and say with [`Transaction::book`] what that did to our holdings there.
+/// Every change of the wallet goes through here and is reported. Protocols change their own state and
+/// report with [`Changes::book`] what that did to our holdings there.
 #[derive(Debug)]
 pub(crate) struct Transaction<'a> {
     view: &'a MarketView,
     data: &'a dyn DataProvider,
     instruction: InstructionId,
-    hash: [u8; 32],
+    hash: TransactionHash,
     wallet: &'a mut Holdings,
-    lines: Vec<LedgerEntry>,
+    changes: Vec<BalanceChange>,
+    /// Exchanges so far; their numbers count up.
+    exchanges: u32,
     gas_units: u64,
-    status: ExecutionStatus,
+    waits: bool,
 }
 
 impl<'a> Transaction<'a> {
@@ -65,11 +69,12 @@ impl<'a> Transaction<'a> {
             view,
             data,
             instruction,
-            hash,
+            hash: TransactionHash::new(hash),
             wallet,
-            lines: Vec::new(),
+            changes: Vec::new(),
+            exchanges: 0,
             gas_units: 0,
-            status: ExecutionStatus::Settled,
+            waits: false,
         }
     }
 
@@ -134,12 +139,12 @@ impl<'a> Transaction<'a> {
     /// A refusal when the wallet holds less.
     pub(crate) fn pay(&mut self, asset: Asset, amount: Quantity) -> Result<(), Refusal> {
         self.require(asset, amount)?;
-        self.wallet_line(EntryKind::Transfer, asset, amount.neg()?)
+        self.wallet_change(EntryKind::Transfer, asset, amount.neg()?)
     }
 
     /// Gives `amount` of `asset` to the wallet, for something that was worth as much.
     pub(crate) fn receive(&mut self, asset: Asset, amount: Quantity) -> Result<(), Refusal> {
-        self.wallet_line(EntryKind::Transfer, asset, amount)
+        self.wallet_change(EntryKind::Transfer, asset, amount)
     }
 
     /// Takes a cost of `kind` from the wallet.
@@ -156,11 +161,18 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         self.require(asset, amount)?;
-        self.wallet_line(kind, asset, amount.neg()?)
+        self.wallet_change(kind, asset, amount.neg()?)
     }
 
-    /// Exchanges `given` of the wallet for `taken`: both lines carry the worth of what was given, so
-    /// that what the exchange lost or gained against the marks shows as slippage.
+    /// The number of an exchange that has no sides yet.
+    pub(crate) const fn next_exchange(&mut self) -> u32 {
+        let number = self.exchanges;
+        self.exchanges = number.saturating_add(1);
+        number
+    }
+
+    /// Exchanges `given` of the wallet for `taken`. What was given prices both sides, so that what the
+    /// exchange lost or gained against the marks shows as slippage.
     ///
     /// # Errors
     /// A refusal when the wallet holds less than is given.
@@ -170,12 +182,13 @@ impl<'a> Transaction<'a> {
         (asset_out, taken): (Asset, Quantity),
     ) -> Result<(), Refusal> {
         self.require(asset_in, given)?;
-        let worth = self.worth(asset_in, given)?;
-        self.give(asset_in, given, worth)?;
-        self.take(asset_out, taken, worth)
+        let number = self.next_exchange();
+        self.give(asset_in, given, number, true)?;
+        self.take(asset_out, taken, number, false)
     }
 
-    /// The side of an exchange that leaves the wallet, given for something had for `worth` (>= 0).
+    /// The side of exchange `number` that leaves the wallet, `amount` >= 0; whether it `prices` the
+    /// exchange.
     ///
     /// # Errors
     /// A refusal when the wallet holds less.
@@ -183,21 +196,24 @@ impl<'a> Transaction<'a> {
         &mut self,
         asset: Asset,
         amount: Quantity,
-        worth: Value,
+        number: u32,
+        prices: bool,
     ) -> Result<(), Refusal> {
         let (place, amount) = ((Account::WALLET, Item::Asset(asset)), amount.neg()?);
-        self.trade(place, (amount, amount), worth.neg()?)
+        self.trade(place, (amount, amount), number, prices)
     }
 
-    /// The side of an exchange that arrives in the wallet, had for `worth` (>= 0).
+    /// The side of exchange `number` that arrives in the wallet, `amount` >= 0; whether it `prices` the
+    /// exchange.
     pub(crate) fn take(
         &mut self,
         asset: Asset,
         amount: Quantity,
-        worth: Value,
+        number: u32,
+        prices: bool,
     ) -> Result<(), Refusal> {
         let place = (Account::WALLET, Item::Asset(asset));
-        self.trade(place, (amount, amount), worth)
+        self.trade(place, (amount, amount), number, prices)
     }
 
     /// Adds the gas of an operation, counted as a transaction that does only this
@@ -217,9 +233,9 @@ impl<'a> Transaction<'a> {
         self.gas_units
     }
 
-    /// What the instruction started goes on by itself until about `until`.
-    pub(crate) const fn pending(&mut self, until: Option<Timestamp>) {
-        self.status = ExecutionStatus::Pending { until };
+    /// What the instruction began goes on by itself: a request waits in a queue.
+    pub(crate) const fn waits(&mut self) {
+        self.waits = true;
     }
 
     /// Refuses when the wallet holds less than `needed`.
@@ -240,16 +256,14 @@ impl<'a> Transaction<'a> {
         Err(Refusal::rejected(reason, None))
     }
 
-    fn wallet_line(
+    fn wallet_change(
         &mut self,
         kind: EntryKind,
         asset: Asset,
         quantity: Quantity,
     ) -> Result<(), Refusal> {
-        let price = self.price(asset)?;
-        let worth = quantity.notional(price, Rounding::HalfEven)?;
         let place = (Account::WALLET, Item::Asset(asset));
-        self.push(kind, place, (quantity, quantity), worth, price)
+        self.book(kind, place, quantity, quantity)
     }
 
     /// What the gas costs in ETH: units × the recorded gas price, rounded up to the wei.
@@ -280,25 +294,23 @@ impl<'a> Transaction<'a> {
         Ok(Quantity::new(fee))
     }
 
-    /// Pays the gas and reports the execution, with the lines of what protocols had to catch up first.
-    pub(super) fn finish(
-        mut self,
-        venue: Venue,
-        caught_up: Vec<LedgerEntry>,
-    ) -> Result<Execution, Refusal> {
+    /// Pays the gas and reports the transaction of an instruction addressed to `venue`.
+    pub(super) fn finish(mut self, venue: Venue) -> Result<VenueEvent, Refusal> {
         let fee = self.gas_fee()?;
         self.charge(EntryKind::Gas, ETH, fee)?;
-        let mut entries = caught_up;
-        entries.append(&mut self.lines);
-        Ok(Execution {
-            instruction: self.instruction,
-            venue,
-            status: self.status,
-            fills: Vec::new(),
-            venue_reference: Some(hex(&self.hash)),
-            entries,
-            at: self.view.now(),
-        })
+        let now = self.now();
+        let mined = TransactionUpdate {
+            instruction: Some(self.instruction),
+            hash: self.hash,
+            inclusion: 0,
+            stage: TransactionStage::Mined,
+            changes: self.changes,
+            waits: self.waits,
+            replaced_by: None,
+            error: None,
+        };
+        let kind = EventKind::Transaction(Box::new(mined));
+        Ok(VenueEvent::new(venue, now, now, kind))
     }
 }
 
@@ -340,51 +352,21 @@ fn plain(asset: Asset) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn hex(hash: &[u8; 32]) -> Box<str> {
-    let digits = hash.iter().map(|byte| format!("{byte:02x}"));
-    let text: String = std::iter::once("0x".to_owned()).chain(digits).collect();
-    text.into()
-}
-
-impl Lines for Transaction<'_> {
-    fn view(&self) -> &MarketView {
-        self.view
-    }
-
-    fn push(
-        &mut self,
-        kind: EntryKind,
-        (account, item): (Account, Item),
-        (quantity, units): (Quantity, Quantity),
-        value: Value,
-        reference_price: Price,
-    ) -> Result<(), Refusal> {
-        if let Item::Asset(asset) = item
-            && account == Account::WALLET
+impl Changes for Transaction<'_> {
+    fn push(&mut self, change: BalanceChange) -> Result<(), Refusal> {
+        // What the run cannot value it does not do.
+        let price = price_of(self.view, change.item)?;
+        change.units.notional(price, Rounding::HalfEven)?;
+        if let Item::Asset(asset) = change.item
+            && change.account == Account::WALLET
         {
             plain(asset)?;
-            if quantity.is_negative() {
-                self.require(asset, quantity.neg()?)?;
+            if change.quantity.is_negative() {
+                self.require(asset, change.quantity.neg()?)?;
             }
-            self.wallet.add(account, asset, quantity)?;
+            self.wallet.add(change.account, asset, change.quantity)?;
         }
-        let index = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
-        let occurrence = Occurrence::Log {
-            transaction: self.hash,
-            index,
-        };
-        self.lines.push(LedgerEntry {
-            at: self.now(),
-            account,
-            item,
-            quantity,
-            units,
-            value,
-            kind,
-            instruction: Some(self.instruction),
-            reference_price,
-            cause: Cause::new(occurrence, 0),
-        });
+        self.changes.push(change);
         Ok(())
     }
 }

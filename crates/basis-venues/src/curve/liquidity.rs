@@ -185,7 +185,7 @@ impl StablePool {
         let liquidity = tokens(burnt)?;
         if liquidity > maximum {
             let reason = Rejection::AboveMaximum {
-                what: "liquidity",
+                what: "liquidity".into(),
                 asset: token(scope.name)?,
                 value: liquidity,
                 maximum,

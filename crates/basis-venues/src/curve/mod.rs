@@ -12,23 +12,18 @@
 mod liquidity;
 mod state;
 
-use std::any::Any;
-use std::sync::Arc;
-
 use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
-use basis_core::executor::BoxFuture;
 use basis_core::instruction::OperationKind;
 use basis_core::num::Value;
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol, Venue};
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
-};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
 
-use crate::chain::{OnChainDriver, OnChainInterface, Protocol};
+use crate::chain::{self, OnChainDriver};
 use crate::credentials;
-use crate::pools::{self, Dex, PoolDefault, PoolSettings, SimulatedDex, Words};
+use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
+use crate::pools::{Dex, PoolDefault, PoolSettings, SimulatedDex, Words};
 
 pub(crate) use self::state::StablePool;
 
@@ -48,26 +43,43 @@ const WORDS: Words = Words {
     removed: "Withdrawal resulted in fewer coins than expected",
 };
 
-/// The row of Curve in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: CURVE,
-    venue_type: VenueType::Dex,
-    class_name: "CurveExecutionInterface",
-    module: module_path!(),
-    description: "Curve StableSwap exchanges and liquidity",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::ALCHEMY,
-    modes: &[ExecutionMode::Backtest],
-    operations: OPERATIONS,
-    listed: true,
-    parse_settings,
-    build,
-};
+/// What the factory creates.
+struct CurveDriver;
 
-static INTERFACE: OnChainDriver = OnChainDriver {
+impl Driver for CurveDriver {
+    type Settings = PoolSettings;
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: CURVE,
+        venue_type: VenueType::Dex,
+        class_name: "CurveExecutionInterface",
+        module: module_path!(),
+        description: "Curve StableSwap exchanges and liquidity",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::ALCHEMY,
+        modes: &[ExecutionMode::Backtest],
+        operations: OPERATIONS,
+        listed: true,
+    };
+
+    fn parse(node: &Node, problems: &Problems) -> PoolSettings {
+        PoolSettings::read(&DEX, node, problems)
+    }
+
+    fn build(
+        settings: &PoolSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        chain::create(&ON_CHAIN, Some(Box::new(protocol(settings))), context)
+    }
+}
+
+/// The row of Curve in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver::of::<CurveDriver>();
+
+static ON_CHAIN: OnChainDriver = OnChainDriver {
     venue: CURVE,
     operations: OPERATIONS,
-    protocol,
 };
 
 /// Its settings and pools.
@@ -89,23 +101,7 @@ pub(crate) const DEX: Dex = Dex {
     read_state: state::read,
 };
 
-fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    pools::parse_settings(&DEX, node, problems)
-}
-
 /// The protocol that `settings` describe.
-pub(crate) fn protocol(
-    settings: &VenueSettings,
-) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
-    let pools = PoolSettings::of(&DEX, settings);
-    let dex = SimulatedDex::new(CURVE, OPERATIONS, &WORDS, pools);
-    Ok(Some(Box::new(dex)))
-}
-
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    OnChainInterface::build(&INTERFACE, settings, mode, dependencies)
+pub(crate) fn protocol(settings: &PoolSettings) -> SimulatedDex {
+    SimulatedDex::new(CURVE, OPERATIONS, &WORDS, settings.pools.clone())
 }

@@ -22,12 +22,8 @@
 //! redeemed; EIGEN and ETHFI are booked directly, and a claim costs the gas of both contracts. A
 //! program whose series the run does not read pays nothing.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
-use basis_core::executor::BoxFuture;
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Fixed18, U256};
 use basis_core::protocol::gas::GasOperation;
@@ -35,12 +31,11 @@ use basis_core::protocol::liquid_staking::{EtherFi, EtherFiError, Holder, Reques
 use basis_core::types::{
     Account, Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
 };
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
-};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
 
-use crate::chain::{OnChainDriver, OnChainInterface, Protocol, Refusal};
+use crate::chain::{self, OnChainDriver, Refusal};
 use crate::credentials;
+use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
 use crate::staking::{
     RewardProgram, Rewards, Staking, StakingGas, StakingNames, StakingPool, StakingSettings,
 };
@@ -61,54 +56,57 @@ const QUEUE_DELAY_HOURS: i64 = 168;
 
 const REWARDS: &[RewardProgram] = &[
     RewardProgram {
+        name: Label::literal("eigen"),
         asset: Asset::literal("EIGEN"),
         series: SeriesId::new(SeriesKind::RewardRate, VENUE, Symbol::literal("EIGEN")),
     },
     RewardProgram {
+        name: Label::literal("ethfi_top_up"),
         asset: Asset::literal("ETHFI"),
         series: SeriesId::new(SeriesKind::RewardTopUp, VENUE, Symbol::literal("ETHFI")),
     },
 ];
 
+/// What the factory creates.
+struct EtherFiDriver;
+
+impl Driver for EtherFiDriver {
+    type Settings = StakingSettings;
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: VENUE,
+        venue_type: VenueType::OnChain,
+        class_name: "EtherFiExecutionInterface",
+        module: module_path!(),
+        description: "EtherFi staking: eETH, weETH, the withdrawal queue and rewards",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::ALCHEMY,
+        modes: &[ExecutionMode::Backtest],
+        operations: OPERATIONS,
+        listed: true,
+    };
+
+    fn parse(node: &Node, problems: &Problems) -> StakingSettings {
+        StakingSettings::read(node, problems, QUEUE_DELAY_HOURS)
+    }
+
+    fn build(
+        settings: &StakingSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        let rewards = Some(Rewards::new(REWARDS));
+        let staking = Staking::<EtherFi>::new(settings.queue_delay, rewards);
+        chain::create(&ON_CHAIN, Some(Box::new(staking)), context)
+    }
+}
+
 /// The row of EtherFi in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: VENUE,
-    venue_type: VenueType::OnChain,
-    class_name: "EtherFiExecutionInterface",
-    module: module_path!(),
-    description: "EtherFi staking: eETH, weETH, the withdrawal queue and rewards",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::ALCHEMY,
-    modes: &[ExecutionMode::Backtest],
-    operations: OPERATIONS,
-    listed: true,
-    parse_settings,
-    build,
-};
+pub const DRIVER: VenueDriver = VenueDriver::of::<EtherFiDriver>();
 
 static ON_CHAIN: OnChainDriver = OnChainDriver {
     venue: VENUE,
     operations: OPERATIONS,
-    protocol,
 };
-
-fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(StakingSettings::read(node, problems, QUEUE_DELAY_HOURS))
-}
-
-fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
-    let delay = StakingSettings::of(settings, QUEUE_DELAY_HOURS).queue_delay;
-    let rewards = Some(Rewards::new(REWARDS));
-    Ok(Some(Box::new(Staking::<EtherFi>::new(delay, rewards))))
-}
-
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    OnChainInterface::build(&ON_CHAIN, settings, mode, dependencies)
-}
 
 const US: Holder = Holder::WALLET;
 /// The contract that deposits and wraps in one step; dust of its rounding stays with it.

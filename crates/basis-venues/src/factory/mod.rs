@@ -5,8 +5,7 @@
 //!
 //! **Invariants.** Checks run in a fixed order: venue, mode, dependencies, settings, credentials
 //! (live only), and only then is anything built. Time comes from the injected clock. No credential
-//! reaches an error or an event. Creation waits on the clock between attempts, so it needs an
-//! executor that drives timers wherever a driver can fail in a retryable way.
+//! reaches an error or an event. Creation blocks: it waits on the clock between attempts.
 
 mod network;
 mod outcome;
@@ -23,15 +22,15 @@ use basis_core::config::{Location, Node, Problem, Problems};
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
+use basis_core::secret::Credentials;
 use basis_core::types::{Timestamp, Venue};
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
-};
+use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, VenueType};
 
 pub use outcome::{CreatedInterface, CreatedInterfaces};
 pub use settings::{FactorySettings, MAX_RETRIES_VARIABLE, TIMEOUT_VARIABLE};
 
 use crate::credentials::{BasisEnvironment, Variables, load_credentials};
+use crate::driver::{Build, BuildContext, SimulatedWorld, VenueDriver};
 use crate::registry::{Registry, VenueInfo};
 
 /// What a factory is made of.
@@ -43,6 +42,8 @@ pub struct FactoryInputs {
     pub settings: FactorySettings,
     /// Whether interfaces simulate or trade.
     pub mode: ExecutionMode,
+    /// The world that simulated venues share; `None` in live.
+    pub world: Option<SimulatedWorld>,
     /// Which credentials live trading uses.
     pub environment: BasisEnvironment,
     /// The environment variables; only credentials are read from them, and only in live.
@@ -74,6 +75,14 @@ struct Request<'a> {
     dependencies: Option<Dependencies>,
 }
 
+/// A venue that passed every check.
+struct Checked {
+    driver: VenueDriver,
+    build: Build,
+    /// Live only.
+    credentials: Option<Arc<Credentials>>,
+}
+
 impl ExecutionInterfaceFactory {
     /// A factory that has created nothing yet; records `component_initialization`.
     #[must_use]
@@ -81,7 +90,7 @@ impl ExecutionInterfaceFactory {
         let interface_map = inputs
             .registry
             .all()
-            .map(|driver| (driver.venue, driver.class_name))
+            .map(|driver| (driver.facts.venue, driver.facts.class_name))
             .collect();
         let factory = Self {
             inputs,
@@ -112,7 +121,7 @@ impl ExecutionInterfaceFactory {
     ///   (`dependencies`), attempts that were not done in time (`timeout`) and anything a driver
     ///   fails with, which is then the source. A driver's own EIF-002, EIF-003 and CRITICAL errors
     ///   keep their code.
-    pub async fn create_interface(
+    pub fn create_interface(
         &mut self,
         venue: &str,
         settings: Option<&Node>,
@@ -124,12 +133,16 @@ impl ExecutionInterfaceFactory {
             section: settings,
             dependencies,
         };
-        self.create(request, &mut Vec::new()).await
+        self.create(request, &mut Vec::new())
     }
 
     /// Creates one interface per key of `venue_settings`, in the order of its keys. A venue that
     /// fails does not stop the others.
-    pub async fn create_all_interfaces(
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "handed over as in create_interface"
+    )]
+    pub fn create_all_interfaces(
         &mut self,
         venue_settings: &Node,
         dependencies: Option<Dependencies>,
@@ -145,7 +158,7 @@ impl ExecutionInterfaceFactory {
                 section: Some(&entry.node),
                 dependencies: dependencies.clone(),
             };
-            match self.create(request, &mut created.warnings).await {
+            match self.create(request, &mut created.warnings) {
                 Ok(interface) => created.interfaces.push(interface),
                 Err(e) => created.failures.push((outcome::label(&entry.key), e)),
             }
@@ -193,7 +206,7 @@ impl ExecutionInterfaceFactory {
         self.inputs
             .registry
             .listed()
-            .map(|driver| driver.venue)
+            .map(|driver| driver.facts.venue)
             .collect()
     }
 
@@ -204,7 +217,7 @@ impl ExecutionInterfaceFactory {
     pub fn venue_info(&self, venue: &str) -> Result<VenueInfo, ComponentError> {
         let driver = self.inputs.registry.require(venue)?;
         Ok(VenueInfo {
-            is_available: driver.modes.contains(&self.inputs.mode),
+            is_available: driver.facts.modes.contains(&self.inputs.mode),
             ..VenueInfo::of(driver)
         })
     }
@@ -215,7 +228,7 @@ impl ExecutionInterfaceFactory {
         self.inputs
             .registry
             .find_name(venue)
-            .map(|driver| driver.venue_type)
+            .map(|driver| driver.facts.venue_type)
     }
 
     /// The newest interface created for each venue.
@@ -249,22 +262,20 @@ impl ExecutionInterfaceFactory {
         &self.health
     }
 
-    async fn create(
+    fn create(
         &mut self,
         mut request: Request<'_>,
         warnings: &mut Vec<Problem>,
     ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
         let started = self.inputs.clock.now();
         let dependencies = request.dependencies.take();
-        let checked = self.check(&request, dependencies.as_ref(), warnings);
-        let result = match checked {
-            Ok((driver, settings)) => self
-                .build(&driver, &settings, dependencies.unwrap_or_default())
-                .await
-                .map(|interface| (driver, interface)),
-            Err(e) => Err(e),
-        };
-        match result {
+        let created = self
+            .check(&request, dependencies.as_ref(), warnings)
+            .and_then(|checked| {
+                let interface = self.build(&checked, &dependencies.unwrap_or_default())?;
+                Ok((checked.driver, interface))
+            });
+        match created {
             Ok((driver, interface)) => {
                 self.succeeded(&driver, started);
                 Ok(interface)
@@ -282,7 +293,7 @@ impl ExecutionInterfaceFactory {
         request: &Request<'_>,
         dependencies: Option<&Dependencies>,
         warnings: &mut Vec<Problem>,
-    ) -> Result<(VenueDriver, VenueSettings), ComponentError> {
+    ) -> Result<Checked, ComponentError> {
         self.validate_venue(request.venue);
         let driver = *self
             .inputs
@@ -291,13 +302,16 @@ impl ExecutionInterfaceFactory {
             .map_err(|e| outcome::at(request.place, e))?;
         outcome::check_mode(&driver, self.inputs.mode)?;
         if let Some(dependencies) = dependencies {
-            outcome::check_dependencies(&driver, self.inputs.mode, dependencies)?;
+            outcome::check_dependencies(&driver, &self.inputs, dependencies)?;
         }
         let checked = self
             .read_settings(&driver, request.section, warnings)
-            .and_then(|mut settings| {
-                self.add_credentials(&driver, &mut settings)?;
-                Ok(settings)
+            .and_then(|build| {
+                Ok(Checked {
+                    driver,
+                    build,
+                    credentials: self.credentials_of(&driver)?,
+                })
             });
         if let Err(e) = &checked
             && e.code == Code::VenueInvalid
@@ -305,7 +319,7 @@ impl ExecutionInterfaceFactory {
             self.venue_validation
                 .insert(request.venue.to_owned(), false);
         }
-        Ok((driver, checked?))
+        checked
     }
 
     fn read_settings(
@@ -313,17 +327,18 @@ impl ExecutionInterfaceFactory {
         driver: &VenueDriver,
         section: Option<&Node>,
         warnings: &mut Vec<Problem>,
-    ) -> Result<VenueSettings, ComponentError> {
+    ) -> Result<Build, ComponentError> {
+        let venue = driver.facts.venue;
         let node = section.map_or_else(
             || Node::empty_map(Location::new("built-in defaults", 0)),
             Node::clone,
         );
         let problems = Problems::new();
-        let parsed = (driver.parse_settings)(&node, &problems);
+        let build = driver.read(&node, &problems);
         let problems: Vec<_> = problems
             .into_sorted()
             .into_iter()
-            .map(|problem| outcome::with_whole_path(driver.venue, problem))
+            .map(|problem| outcome::with_whole_path(venue, problem))
             .collect();
         let contradictions = Problems::new();
         if self.inputs.mode == ExecutionMode::Live {
@@ -331,7 +346,7 @@ impl ExecutionInterfaceFactory {
         }
         let contradictions = contradictions.into_sorted();
         if self.inputs.settings.validation_strict() || !contradictions.is_empty() {
-            outcome::refuse_problems(driver.venue, &problems, &contradictions)?;
+            outcome::refuse_problems(venue, &problems, &contradictions)?;
         }
         for problem in &problems {
             self.record(EventData::StateUpdate {
@@ -340,20 +355,14 @@ impl ExecutionInterfaceFactory {
             });
         }
         warnings.extend(problems);
-        Ok(VenueSettings {
-            venue: driver.venue,
-            node,
-            parsed,
-            credentials: None,
-        })
+        Ok(build)
     }
 
     /// Live only: a backtest never looks at a credential.
-    fn add_credentials(
+    fn credentials_of(
         &self,
         driver: &VenueDriver,
-        settings: &mut VenueSettings,
-    ) -> Result<(), ComponentError> {
+    ) -> Result<Option<Arc<Credentials>>, ComponentError> {
         let FactoryInputs {
             mode,
             environment,
@@ -361,34 +370,38 @@ impl ExecutionInterfaceFactory {
             ..
         } = &self.inputs;
         if *mode == ExecutionMode::Backtest {
-            return Ok(());
+            return Ok(None);
         }
-        let set = &driver.credentials;
-        let credentials = load_credentials(set, *environment, variables)
-            .map_err(|e| outcome::about(driver.venue, e))?;
+        let venue = driver.facts.venue;
+        let set = &driver.facts.credentials;
+        let credentials =
+            load_credentials(set, *environment, variables).map_err(|e| outcome::about(venue, e))?;
         let contradicting = network::contradicting_variables(set, &credentials, *environment);
         if !contradicting.is_empty() {
-            let message = format!("{}: {}", driver.venue, contradicting.join("; "));
+            let message = format!("{venue}: {}", contradicting.join("; "));
             return Err(ComponentError::new(Code::VenueInvalid, message).with_reason("environment"));
         }
-        settings.credentials = Some(Arc::new(credentials));
-        Ok(())
+        Ok(Some(Arc::new(credentials)))
     }
 
-    async fn build(
+    fn build(
         &self,
-        driver: &VenueDriver,
-        settings: &VenueSettings,
-        dependencies: Dependencies,
+        checked: &Checked,
+        dependencies: &Dependencies,
     ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
         let inputs = &self.inputs;
-        let attempt = || {
-            let interface = (driver.build)(settings, inputs.mode, dependencies.clone());
-            async move {
-                interface
-                    .await
-                    .map_err(|e| outcome::driver_failure(driver, settings, e))
-            }
+        let driver = &checked.driver;
+        let credentials = checked.credentials.as_ref();
+        let attempt = |deadline| {
+            let context = BuildContext {
+                mode: inputs.mode,
+                world: inputs.world.clone(),
+                dependencies: dependencies.clone(),
+                credentials: credentials.cloned(),
+                deadline,
+            };
+            (checked.build)(context)
+                .map_err(|e| outcome::driver_failure(driver, credentials.map(|c| &**c), e))
         };
         let attempts_max = inputs.settings.max_retries() + 1;
         let before_next = |next: retry::NextAttempt<'_>| {
@@ -397,27 +410,26 @@ impl ExecutionInterfaceFactory {
                 state: "interface_creation_retry",
                 detail: format!(
                     "{}: attempt {made} of {attempts_max} failed, next in {wait}: {error}",
-                    driver.venue
+                    driver.facts.venue
                 ),
             });
         };
         retry::with_retries(&*inputs.clock, &inputs.settings, attempt, before_next)
-            .await
-            .map_err(|e| outcome::about(driver.venue, e))
+            .map_err(|e| outcome::about(driver.facts.venue, e))
     }
 
     fn succeeded(&mut self, driver: &VenueDriver, started: Timestamp) {
         let now = self.inputs.clock.now();
         let taken = now.since(started);
         let created = CreatedInterface {
-            class_name: driver.class_name,
+            class_name: driver.facts.class_name,
             at: now,
         };
-        self.created_interfaces.insert(driver.venue, created);
+        self.created_interfaces.insert(driver.facts.venue, created);
         self.health.succeeded(now, taken);
         self.record(EventData::InterfaceCreated {
-            venue: driver.venue,
-            interface_class: driver.class_name,
+            venue: driver.facts.venue,
+            interface_class: driver.facts.class_name,
             processing_time_ms: taken.nanos() / 1_000_000,
         });
     }

@@ -6,9 +6,10 @@
 use basis_core::config::{Node, NodeValue, Problems};
 use basis_core::secret::Credentials;
 use basis_core::types::Venue;
-use basis_core::venue::{CredentialSet, VenueDriver, VenueType};
+use basis_core::venue::{CredentialSet, VenueType};
 
 use crate::credentials::{ALCHEMY, BasisEnvironment, ENVIRONMENT_VARIABLE};
+use crate::driver::VenueDriver;
 
 /// Chain id of the Ethereum main network.
 const MAINNET_CHAIN_ID: u64 = 1;
@@ -20,9 +21,10 @@ pub(super) fn check_section(
     environment: BasisEnvironment,
     problems: &Problems,
 ) {
-    let on_chain = driver.venue_type != VenueType::Cex || driver.credentials.name == ALCHEMY.name;
+    let facts = &driver.facts;
+    let on_chain = facts.venue_type != VenueType::Cex || facts.credentials.name == ALCHEMY.name;
     check(
-        driver.venue,
+        facts.venue,
         section,
         "testnet",
         environment,
@@ -38,7 +40,7 @@ pub(super) fn check_section(
     );
     if on_chain {
         check(
-            driver.venue,
+            facts.venue,
             section,
             "network",
             environment,
@@ -46,7 +48,7 @@ pub(super) fn check_section(
             |text| network_fits(text, environment),
         );
         check(
-            driver.venue,
+            facts.venue,
             section,
             "chain_id",
             environment,

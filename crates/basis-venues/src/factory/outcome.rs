@@ -4,11 +4,12 @@ use std::fmt;
 
 use basis_core::config::{Location, Node, Problem, Problems, Reader};
 use basis_core::error::{Code, ComponentError, Severity};
-use basis_core::secret::Secret;
+use basis_core::secret::{Credentials, Secret};
 use basis_core::types::{Timestamp, Venue};
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings,
-};
+use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
+
+use super::FactoryInputs;
+use crate::driver::VenueDriver;
 
 /// One interface the factory has created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,18 +92,19 @@ pub(super) fn about(venue: Venue, mut e: ComponentError) -> ComponentError {
 }
 
 pub(super) fn check_mode(driver: &VenueDriver, mode: ExecutionMode) -> Result<(), ComponentError> {
-    if driver.modes.contains(&mode) {
+    let facts = &driver.facts;
+    if facts.modes.contains(&mode) {
         return Ok(());
     }
-    let works: Vec<_> = driver.modes.iter().map(|mode| mode.as_str()).collect();
+    let works: Vec<_> = facts.modes.iter().map(|mode| mode.as_str()).collect();
     let works = match works.as_slice() {
         [] => "no mode".to_owned(),
         modes => modes.join(", "),
     };
     let message = format!(
         "{}: {} does not support mode `{}`; it works in {works}",
-        driver.venue,
-        driver.class_name,
+        facts.venue,
+        facts.class_name,
         mode.as_str()
     );
     Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"))
@@ -111,25 +113,25 @@ pub(super) fn check_mode(driver: &VenueDriver, mode: ExecutionMode) -> Result<()
 /// Beyond what every interface needs, what the row lists and the mode has.
 pub(super) fn check_dependencies(
     driver: &VenueDriver,
-    mode: ExecutionMode,
+    inputs: &FactoryInputs,
     dependencies: &Dependencies,
 ) -> Result<(), ComponentError> {
     let mut missing = dependencies.missing();
-    let live = mode == ExecutionMode::Live;
+    let live = inputs.mode == ExecutionMode::Live;
     let optional = [
         ("clock", dependencies.clock.is_none()),
         ("transport", live && dependencies.transport.is_none()),
-        ("transit", !live && dependencies.transit.is_none()),
+        ("transit", !live && inputs.world.is_none()),
     ];
     for (name, is_missing) in optional {
-        if is_missing && driver.dependencies.contains(&name) {
+        if is_missing && driver.facts.dependencies.contains(&name) {
             missing.push(name);
         }
     }
     if missing.is_empty() {
         return Ok(());
     }
-    Err(missing_dependencies(driver.venue.as_str(), &missing))
+    Err(missing_dependencies(driver.facts.venue.as_str(), &missing))
 }
 
 pub(super) fn missing_dependencies(whose: &str, missing: &[&str]) -> ComponentError {
@@ -170,10 +172,10 @@ pub(super) fn refuse_problems(
 /// for the factory already or the failure is CRITICAL, and without any credential.
 pub(super) fn driver_failure(
     driver: &VenueDriver,
-    settings: &VenueSettings,
+    credentials: Option<&Credentials>,
     e: ComponentError,
 ) -> ComponentError {
-    let e = without_credentials(driver, settings, e);
+    let e = without_credentials(driver, credentials, e);
     let speaks_for_factory = matches!(
         e.code,
         Code::CreationFailed | Code::VenueInvalid | Code::CredentialsInvalid
@@ -183,7 +185,7 @@ pub(super) fn driver_failure(
     }
     let mut wrapped = ComponentError::new(
         Code::CreationFailed,
-        format!("{} could not be created: {e}", driver.class_name),
+        format!("{} could not be created: {e}", driver.facts.class_name),
     );
     wrapped.reason = e.reason;
     wrapped.retryable = e.retryable;
@@ -193,13 +195,14 @@ pub(super) fn driver_failure(
 /// Network libraries like to show the address they failed at, and some addresses hold a key.
 fn without_credentials(
     driver: &VenueDriver,
-    settings: &VenueSettings,
+    credentials: Option<&Credentials>,
     e: ComponentError,
 ) -> ComponentError {
-    let Some(credentials) = settings.credentials.as_deref() else {
+    let Some(credentials) = credentials else {
         return e;
     };
     let secrets: Vec<_> = driver
+        .facts
         .credentials
         .variables
         .iter()

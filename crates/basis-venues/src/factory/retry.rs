@@ -1,14 +1,11 @@
 //! Attempts, their time limit and the waits between them.
 //!
-//! Only for creating interfaces: that sends no order, so it is free to repeat, and an attempt that
-//! is out of time may be dropped. Orders have their own rules.
-
-use std::future::Future;
+//! Only for creating interfaces: that sends no order, so it is free to repeat, and an interface that
+//! came too late may be dropped. Orders have their own rules.
 
 use basis_core::clock::Clock;
 use basis_core::error::{Code, ComponentError, Severity};
-use basis_core::executor::time_limit;
-use basis_core::types::Span;
+use basis_core::types::{Span, Timestamp};
 
 use super::FactorySettings;
 
@@ -25,23 +22,23 @@ pub(super) struct NextAttempt<'a> {
     pub(super) wait: Span,
 }
 
-/// Repeats `attempt` until it succeeds, fails for good or has failed 1 + `max_retries` times.
-pub(super) async fn with_retries<T, F>(
+/// Repeats `attempt` until it succeeds in time, fails for good or has failed 1 + `max_retries` times.
+/// It is given its deadline; one that returns at the deadline or later has failed whatever it returns.
+pub(super) fn with_retries<T>(
     clock: &dyn Clock,
     settings: &FactorySettings,
-    mut attempt: impl FnMut() -> F,
+    mut attempt: impl FnMut(Timestamp) -> Result<T, ComponentError>,
     mut before_next: impl FnMut(NextAttempt<'_>),
-) -> Result<T, ComponentError>
-where
-    F: Future<Output = Result<T, ComponentError>> + Send,
-{
+) -> Result<T, ComponentError> {
     let mut made = 0;
     loop {
-        let deadline = clock.sleep_until(clock.now().plus(settings.timeout()));
-        let error = match time_limit(attempt(), deadline).await {
-            Some(Ok(value)) => return Ok(value),
-            Some(Err(e)) => e,
-            None => timed_out(settings.timeout()),
+        let deadline = clock.now().plus(settings.timeout());
+        let result = attempt(deadline);
+        let is_late = clock.now() >= deadline;
+        let error = match result {
+            Ok(value) if !is_late => return Ok(value),
+            Err(e) if !is_late => e,
+            Ok(_) | Err(_) => timed_out(settings.timeout()),
         };
         made += 1;
         if made > settings.max_retries() || !may_retry(&error) {
@@ -53,7 +50,7 @@ where
             made,
             wait,
         });
-        clock.sleep_until(clock.now().plus(wait)).await;
+        clock.wait_until(clock.now().plus(wait));
     }
 }
 

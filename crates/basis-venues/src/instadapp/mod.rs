@@ -8,60 +8,59 @@
 //! the protocol's own code. The gas is one bill
 //! ([`basis_core::protocol::gas::atomic_gas`] says of what).
 
-use std::any::Any;
-use std::sync::Arc;
-
 use basis_core::config::{Node, Problems, Reader};
 use basis_core::error::ComponentError;
-use basis_core::executor::BoxFuture;
 use basis_core::instruction::OperationKind;
 use basis_core::types::Venue;
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
-};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
 
 use crate::cex;
-use crate::chain::{OnChainDriver, OnChainInterface};
+use crate::chain::{self, OnChainDriver};
 use crate::credentials;
+use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
 
 const VENUE: Venue = Venue::literal("instadapp");
 
 const OPERATIONS: &[OperationKind] = &[OperationKind::Atomic];
 
+/// Instadapp as the factory creates it.
+struct Instadapp;
+
+impl Driver for Instadapp {
+    type Settings = ();
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: VENUE,
+        venue_type: VenueType::OnChain,
+        class_name: "InstadappExecutionInterface",
+        module: module_path!(),
+        description: "Instadapp smart account: atomic groups with a flash loan in front",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::ALCHEMY,
+        modes: &[ExecutionMode::Backtest],
+        operations: OPERATIONS,
+        listed: true,
+    };
+
+    /// The section holds the keys of every venue and no others.
+    fn parse(node: &Node, problems: &Problems) {
+        let reader = Reader::new(node, "", problems);
+        cex::read_common(&reader, VenueType::OnChain);
+        reader.finish();
+    }
+
+    fn build(
+        _settings: &(),
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        chain::create(&ON_CHAIN, None, context)
+    }
+}
+
 /// The row of Instadapp in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: VENUE,
-    venue_type: VenueType::OnChain,
-    class_name: "InstadappExecutionInterface",
-    module: module_path!(),
-    description: "Instadapp smart account: atomic groups with a flash loan in front",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::ALCHEMY,
-    modes: &[ExecutionMode::Backtest],
-    operations: OPERATIONS,
-    listed: true,
-    parse_settings,
-    build,
-};
+pub const DRIVER: VenueDriver = VenueDriver::of::<Instadapp>();
 
 static ON_CHAIN: OnChainDriver = OnChainDriver {
     venue: VENUE,
     operations: OPERATIONS,
-    protocol: |_| Ok(None),
 };
-
-/// The section holds the keys of every venue and no others.
-fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    let reader = Reader::new(node, "", problems);
-    cex::read_common(&reader, VenueType::OnChain);
-    reader.finish();
-    Arc::new(())
-}
-
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    OnChainInterface::build(&ON_CHAIN, settings, mode, dependencies)
-}

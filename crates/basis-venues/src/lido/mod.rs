@@ -15,12 +15,8 @@
 //! recorded; 72 hours is our assumption, within the one to five days that Lido names for the ordinary
 //! case (its staking documentation). It was longer while many validators left.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use basis_core::config::{Node, Problems};
 use basis_core::error::{ComponentError, Rejection};
-use basis_core::executor::BoxFuture;
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Fixed18, MathError, U256};
 use basis_core::protocol::gas::GasOperation;
@@ -29,12 +25,11 @@ use basis_core::protocol::liquid_staking::{Holder, Lido, LidoError, RequestId};
 use basis_core::types::{
     Account, Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
 };
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
-};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
 
-use crate::chain::{OnChainDriver, OnChainInterface, Protocol, Refusal};
+use crate::chain::{self, OnChainDriver, Refusal};
 use crate::credentials;
+use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
 use crate::staking::{self, Staking, StakingGas, StakingNames, StakingPool, StakingSettings};
 
 const VENUE: Venue = Venue::literal("lido");
@@ -50,44 +45,45 @@ const OPERATIONS: &[OperationKind] = &[
 /// Hours that a request waits, unless the settings say otherwise.
 const QUEUE_DELAY_HOURS: i64 = 72;
 
+/// What the factory creates.
+struct LidoDriver;
+
+impl Driver for LidoDriver {
+    type Settings = StakingSettings;
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: VENUE,
+        venue_type: VenueType::OnChain,
+        class_name: "LidoExecutionInterface",
+        module: module_path!(),
+        description: "Lido staking: stETH, wstETH and the withdrawal queue",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::ALCHEMY,
+        modes: &[ExecutionMode::Backtest],
+        operations: OPERATIONS,
+        listed: true,
+    };
+
+    fn parse(node: &Node, problems: &Problems) -> StakingSettings {
+        StakingSettings::read(node, problems, QUEUE_DELAY_HOURS)
+    }
+
+    fn build(
+        settings: &StakingSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        let staking = Staking::<Lido>::new(settings.queue_delay, None);
+        chain::create(&ON_CHAIN, Some(Box::new(staking)), context)
+    }
+}
+
 /// The row of Lido in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: VENUE,
-    venue_type: VenueType::OnChain,
-    class_name: "LidoExecutionInterface",
-    module: module_path!(),
-    description: "Lido staking: stETH, wstETH and the withdrawal queue",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::ALCHEMY,
-    modes: &[ExecutionMode::Backtest],
-    operations: OPERATIONS,
-    listed: true,
-    parse_settings,
-    build,
-};
+pub const DRIVER: VenueDriver = VenueDriver::of::<LidoDriver>();
 
 static ON_CHAIN: OnChainDriver = OnChainDriver {
     venue: VENUE,
     operations: OPERATIONS,
-    protocol,
 };
-
-fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(StakingSettings::read(node, problems, QUEUE_DELAY_HOURS))
-}
-
-fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
-    let delay = StakingSettings::of(settings, QUEUE_DELAY_HOURS).queue_delay;
-    Ok(Some(Box::new(Staking::<Lido>::new(delay, None))))
-}
-
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    OnChainInterface::build(&ON_CHAIN, settings, mode, dependencies)
-}
 
 const US: Holder = Holder::WALLET;
 const STETH: Asset = Asset::literal("stETH");
@@ -114,7 +110,7 @@ fn too_small(wei: U256) -> Refusal {
     match amounts {
         Ok((value, minimum)) => {
             let reason = Rejection::BelowMinimum {
-                what: "withdrawal",
+                what: "withdrawal".into(),
                 asset: STETH,
                 value,
                 minimum,

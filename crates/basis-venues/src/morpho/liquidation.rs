@@ -1,15 +1,15 @@
 //! The liquidation test of a step.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::ledger::EntryKind;
 use basis_core::market::MarketView;
 use basis_core::num::{Quantity, U256};
 use basis_core::protocol::morpho_blue::Liquidation;
-use basis_core::types::Item;
+use basis_core::types::{Item, Timestamp};
+use basis_core::venue_event::{EventKind, Events, LendingLiquidation, VenueEvent};
 
 use super::market::{Cell, Side, factor};
 use super::{MORPHO, Morpho, US, refused, seconds};
-use crate::chain::{EventLines, Lines, Refusal};
+use crate::chain::{Changes, Refusal};
 
 impl Morpho {
     /// Lets somebody liquidate us in every market where we owe more than our collateral allows: all of
@@ -17,10 +17,10 @@ impl Morpho {
     pub(super) fn liquidate(
         &mut self,
         view: &MarketView,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let now = seconds(view.now())?;
-        let mut lines = EventLines::new(view, MORPHO, "liquidation");
+        let mut log = 0_u32;
         for cell in self.cells.iter_mut().filter(|cell| cell.owes()) {
             let price = cell.price(view.now())?;
             let name = cell.name();
@@ -38,25 +38,26 @@ impl Morpho {
                 continue;
             };
             let wad = health.health_factor_wad.unwrap_or_default();
-            let kind = book(&mut lines, cell, &done, wad)?;
-            events.push(VenueEvent {
-                venue: MORPHO,
-                at: view.now(),
-                kind,
-                entries: lines.take(),
-            });
+            let liquidation = LendingLiquidation {
+                log,
+                ..liquidated(cell, &done, wad, view.now())?
+            };
+            log = log.saturating_add(1);
+            let kind = EventKind::LendingLiquidation(Box::new(liquidation));
+            events.push(VenueEvent::new(MORPHO, view.now(), view.now(), kind));
         }
         Ok(())
     }
 }
 
-/// The lines: collateral and debt leave, bad debt with them; their sum is what we lost.
-fn book(
-    lines: &mut EventLines<'_>,
+/// What changed: collateral and debt leave, bad debt with them; their sum is what we lost.
+fn liquidated(
     cell: &mut Cell,
     done: &Liquidation,
     wad: U256,
-) -> Result<VenueEventKind, Refusal> {
+    now: Timestamp,
+) -> Result<LendingLiquidation, Refusal> {
+    let mut changes = Vec::new();
     let kind = EntryKind::Liquidation;
     let account = cell.account();
     let (loan, collateral) = (cell.settings.loan, cell.settings.collateral);
@@ -70,13 +71,13 @@ fn book(
     }
     let change = seized.neg()?;
     if !change.is_zero() {
-        lines.book(kind, (account, Item::Asset(collateral)), change, change)?;
+        changes.book(kind, (account, Item::Asset(collateral)), change, change)?;
     }
     let mut moved = Quantity::ZERO;
     for (shares, assets) in left {
         let (shares, assets) = (shares.neg()?, assets.neg()?);
         moved = moved.add(assets)?;
-        lines.book(kind, (account, Item::Debt(loan)), shares, assets)?;
+        changes.book(kind, (account, Item::Debt(loan)), shares, assets)?;
     }
     for side in Side::BOTH {
         let part = if side == Side::Debt {
@@ -84,7 +85,7 @@ fn book(
         } else {
             Quantity::ZERO
         };
-        let remainder = cell.settle(side, part)?;
+        let remainder = cell.settle(side, part, now)?;
         if !remainder.is_zero() {
             // A supply of ours in the same market bears its part of bad debt.
             let kind = if side == Side::Supply {
@@ -93,15 +94,17 @@ fn book(
                 side.interest()
             };
             let place = (account, cell.item(side));
-            lines.book(kind, place, Quantity::ZERO, remainder)?;
+            changes.book(kind, place, Quantity::ZERO, remainder)?;
         }
     }
-    Ok(VenueEventKind::LendingLiquidation {
+    Ok(LendingLiquidation {
         account,
         collateral,
         seized,
         debt: loan,
         repaid,
         health_factor: factor(wad),
+        log: 0,
+        changes,
     })
 }

@@ -1,18 +1,18 @@
 //! One market: its beginning, its interest, what we have in it.
 
-use basis_core::execution::{LendingHealth, Position, VenueEvent, VenueEventKind};
 use basis_core::ledger::EntryKind;
-use basis_core::market::{MarketView, OracleError, OracleRatio};
+use basis_core::market::{OracleError, OracleRatio};
 use basis_core::num::uint256::{amount_of, mul_div_floor, units_of};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding, U256, Value};
 use basis_core::protocol::morpho_blue::{
     AdaptiveCurve, InterestRateModel, Market, MarketTerms, RatePerSecond, Totals, rate_of_wad,
 };
 use basis_core::types::{Account, Asset, Item, Label, Timestamp};
+use basis_core::venue_event::{BalanceChange, Cursor, Events, LendingHealth, Position};
 
 use super::settings::MarketSettings;
 use super::{FEE_RECIPIENT, MORPHO, Morpho, US, refused, seconds};
-use crate::chain::{EventLines, Lines, Refusal, Sync, oracle_refusal, stale};
+use crate::chain::{Refusal, Sync, accrual, oracle_refusal, stale};
 
 /// Shares to a base unit in a market at its beginning.
 const SHARES_PER_UNIT: u128 = 1_000_000;
@@ -33,9 +33,9 @@ pub(super) struct Live {
     pub(super) market: Market,
     loan_decimals: u32,
     collateral_decimals: u32,
-    /// What the reported lines say our shares stand for.
-    supplied: Quantity,
-    owed: Quantity,
+    /// What the reports say our shares stand for, and since when.
+    supplied: Cursor,
+    owed: Cursor,
 }
 
 /// A side of a market.
@@ -57,6 +57,14 @@ impl Side {
 }
 
 impl Live {
+    /// The reading of a side that the last report ended with.
+    const fn booked(&self, side: Side) -> Cursor {
+        match side {
+            Side::Supply => self.supplied,
+            Side::Debt => self.owed,
+        }
+    }
+
     /// Base units of the loan asset; also shares, 10^6 to the unit.
     pub(super) fn loan(&self, units: U256) -> Result<Quantity, Refusal> {
         let amount = amount_of(units, self.loan_decimals, Rounding::Down)?;
@@ -179,12 +187,16 @@ impl Cell {
             borrow_shares: owed.saturating_mul(SHARES_PER_UNIT),
         };
         let market = Market::from_totals(terms, totals, now);
+        let unread = Cursor {
+            at: context.view.now(),
+            amount: Quantity::ZERO,
+        };
         Ok(Live {
             market: market.map_err(|e| refused(settings.name, e))?,
             loan_decimals,
             collateral_decimals: context.decimals(settings.collateral)?,
-            supplied: Quantity::ZERO,
-            owed: Quantity::ZERO,
+            supplied: unread,
+            owed: unread,
         })
     }
 
@@ -228,16 +240,28 @@ impl Cell {
         live.loan(units.map_err(|e| refused(self.name(), e))?)
     }
 
-    /// Takes note that the lines now say what a side stands for; by how much they did not.
-    pub(super) fn settle(&mut self, side: Side, moved: Quantity) -> Result<Quantity, Refusal> {
+    /// Takes note that the reports now say what a side stands for, an operation's `moved` at `now` among
+    /// them; by how much they did not.
+    pub(super) fn settle(
+        &mut self,
+        side: Side,
+        moved: Quantity,
+        now: Timestamp,
+    ) -> Result<Quantity, Refusal> {
         let after = self.balance(side)?;
         let live = self.live_mut()?;
-        let booked = match side {
-            Side::Supply => &mut live.supplied,
-            Side::Debt => &mut live.owed,
+        let remainder = after.sub(live.booked(side).amount)?.sub(moved)?;
+        if moved.is_zero() && remainder.is_zero() {
+            return Ok(remainder);
+        }
+        let reading = Cursor {
+            at: now,
+            amount: after,
         };
-        let remainder = after.sub(*booked)?.sub(moved)?;
-        *booked = after;
+        match side {
+            Side::Supply => live.supplied = reading,
+            Side::Debt => live.owed = reading,
+        }
         Ok(remainder)
     }
 
@@ -294,29 +318,19 @@ pub(super) fn factor(wad: U256) -> Rate {
 }
 
 impl Morpho {
-    /// Reports the interest since the last lines, one line for each balance.
-    pub(super) fn accrue(
-        &mut self,
-        view: &MarketView,
-        events: &mut Vec<VenueEvent>,
-    ) -> Result<(), Refusal> {
-        let mut lines = EventLines::new(view, MORPHO, "accrual");
+    /// Reports the interest since the last reports, an event for each balance.
+    pub(super) fn accrue(&mut self, now: Timestamp, events: &mut Events) -> Result<(), Refusal> {
         for cell in self.cells.iter_mut().filter(|cell| cell.is_held()) {
             for side in Side::BOTH {
-                let grown = cell.settle(side, Quantity::ZERO)?;
-                if !grown.is_zero() {
-                    let place = (cell.account(), cell.item(side));
-                    lines.book(side.interest(), place, Quantity::ZERO, grown)?;
+                let before = cell.live()?.booked(side);
+                let grown = cell.settle(side, Quantity::ZERO, now)?;
+                if grown.is_zero() {
+                    continue;
                 }
+                let place = (cell.account(), cell.item(side));
+                let change = BalanceChange::scaled(side.interest(), place, Quantity::ZERO, grown);
+                events.push(accrual(MORPHO, change, (before, cell.live()?.booked(side))));
             }
-        }
-        if !lines.entries.is_empty() {
-            events.push(VenueEvent {
-                venue: MORPHO,
-                at: view.now(),
-                kind: VenueEventKind::Accrual,
-                entries: lines.entries,
-            });
         }
         Ok(())
     }

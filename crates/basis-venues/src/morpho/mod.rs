@@ -11,7 +11,7 @@
 //! asset as the contract mints them at first; collateral is a plain holding that earns nothing. A flash
 //! loan is out of the contract's one balance while its group runs.
 //!
-//! **Invariants.** Shares and what they stand for are the sums of the reported lines. A refused
+//! **Invariants.** The reported changes add up to the shares and to what they stand for. A refused
 //! instruction changes nothing.
 
 mod liquidation;
@@ -21,24 +21,20 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use basis_core::config::{Node, Problems};
 use basis_core::error::{ComponentError, VenueErrorKind};
-use basis_core::execution::{LendingHealth, Position, VenueEvent};
-use basis_core::executor::BoxFuture;
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Bps, Fixed18, Quantity, Rounding, U256};
 use basis_core::protocol::morpho_blue::{self, Refusal as Revert, User};
 use basis_core::types::{Asset, Timestamp, Venue};
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueDriver,
-    VenueSettings, VenueType,
-};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueType};
+use basis_core::venue_event::{Events, LendingHealth, Position};
 
 use self::market::Cell;
-use crate::chain::{
-    OnChainDriver, OnChainInterface, Protocol, Refusal, Sync, Transaction, seconds,
-};
+use crate::chain::{self, OnChainDriver, Protocol, Refusal, Sync, Transaction, seconds};
 use crate::credentials;
+use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
 
 pub use self::settings::{MarketSettings, MorphoSettings};
 
@@ -53,40 +49,45 @@ const OPERATIONS: &[OperationKind] = &[
     OperationKind::Repay,
 ];
 
+/// Morpho as the factory creates it.
+struct MorphoDriver;
+
+impl Driver for MorphoDriver {
+    type Settings = MorphoSettings;
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: MORPHO,
+        venue_type: VenueType::OnChain,
+        class_name: "MorphoExecutionInterface",
+        module: module_path!(),
+        description: "Morpho Blue lending: isolated markets, free flash loans",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::ALCHEMY,
+        modes: &[ExecutionMode::Backtest],
+        operations: OPERATIONS,
+        listed: true,
+    };
+
+    fn parse(node: &Node, problems: &Problems) -> MorphoSettings {
+        MorphoSettings::read(node, problems)
+    }
+
+    fn build(
+        settings: &MorphoSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        let protocol = Morpho::new(settings);
+        chain::create(&INTERFACE, Some(Box::new(protocol)), context)
+    }
+}
+
 /// The row of Morpho in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: MORPHO,
-    venue_type: VenueType::OnChain,
-    class_name: "MorphoExecutionInterface",
-    module: module_path!(),
-    description: "Morpho Blue lending: isolated markets, free flash loans",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::ALCHEMY,
-    modes: &[ExecutionMode::Backtest],
-    operations: OPERATIONS,
-    listed: true,
-    parse_settings: settings::parse_settings,
-    build,
-};
+pub const DRIVER: VenueDriver = VenueDriver::of::<MorphoDriver>();
 
 static INTERFACE: OnChainDriver = OnChainDriver {
     venue: MORPHO,
     operations: OPERATIONS,
-    protocol,
 };
-
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    OnChainInterface::build(&INTERFACE, settings, mode, dependencies)
-}
-
-fn protocol(settings: &VenueSettings) -> Result<Option<Box<dyn Protocol>>, ComponentError> {
-    let parsed = settings.parsed::<MorphoSettings>().cloned();
-    Ok(Some(Box::new(Morpho::new(&parsed.unwrap_or_default()))))
-}
 
 /// The contract with our positions in its markets.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +157,7 @@ impl Protocol for Morpho {
         Box::new(self.clone())
     }
 
-    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Events) -> Result<(), Refusal> {
         let now = context.view.now();
         if self.synced_at == Some(now) {
             return Ok(());
@@ -165,7 +166,7 @@ impl Protocol for Morpho {
             cell.catch_up(context)?;
         }
         self.synced_at = Some(now);
-        self.accrue(context.view, events)?;
+        self.accrue(now, events)?;
         self.liquidate(context.view, events)
     }
 

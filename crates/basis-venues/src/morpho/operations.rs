@@ -9,7 +9,7 @@ use basis_core::types::{Item, Label};
 
 use super::market::{Cell, Side};
 use super::{MORPHO, Morpho, US, refused, seconds};
-use crate::chain::{Lines, Refusal, Transaction, wrap_first};
+use crate::chain::{Changes, Refusal, Transaction, wrap_first};
 
 impl Morpho {
     pub(super) fn supply(
@@ -234,7 +234,7 @@ fn book(
     )?;
     for each in Side::BOTH {
         let part = if each == side { assets } else { Quantity::ZERO };
-        let remainder = cell.settle(each, part)?;
+        let remainder = cell.settle(each, part, transaction.now())?;
         if !remainder.is_zero() {
             let (kind, item) = (each.interest(), cell.item(each));
             transaction.book(kind, (account, item), Quantity::ZERO, remainder)?;

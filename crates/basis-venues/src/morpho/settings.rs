@@ -1,8 +1,5 @@
 //! The section `venue_settings.morpho` of the simulated contract.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use basis_core::config::{Node, Problems, Reader};
 use basis_core::num::{Fixed18, Rate};
 use basis_core::types::{Asset, Label};
@@ -122,11 +119,6 @@ fn read_market(row: &Reader<'_>) -> Option<MarketSettings> {
         fee: Rate::new(fee),
         rate_at_target: Rate::new(rate_at_target),
     })
-}
-
-/// [`MorphoSettings::read`] in the shape of a driver row.
-pub(super) fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(MorphoSettings::read(node, problems))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Behaviour of the simulated contract: hand-computed lines, interest, refusals, liquidation.
 
-use basis_core::execution::VenueEventKind;
 use basis_core::instruction::{AmountOrAll, FlashLoan, Instruction, Lending, Operation, Staking};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Fixed18, Quantity, Rate, Value};
 use basis_core::types::{Asset, Item, Label};
+use basis_core::venue_event::EventKind;
 
 use super::{MarketSettings, MorphoSettings};
 use crate::aave::testing::{Desk, MORPHO, USDT, WEETH, WETH, World, all, exactly, q, texts};
@@ -265,13 +265,8 @@ fn a_stale_or_missing_oracle_is_named() {
 
 /// Seized, repaid and health of the liquidation there was.
 fn liquidation(desk: &Desk) -> (Quantity, Quantity, Rate) {
-    let kinds = desk.events.iter().filter_map(|event| match event.kind {
-        VenueEventKind::LendingLiquidation {
-            seized,
-            repaid,
-            health_factor,
-            ..
-        } => Some((seized, repaid, health_factor)),
+    let kinds = desk.events.iter().filter_map(|event| match &event.kind {
+        EventKind::LendingLiquidation(done) => Some((done.seized, done.repaid, done.health_factor)),
         _ => None,
     });
     let kinds: Vec<_> = kinds.collect();
@@ -328,4 +323,31 @@ fn bad_debt_leaves_with_the_last_collateral() {
     let lost = lost(&desk);
     assert!(lost > Value::literal("5000"), "{lost}");
     assert_eq!(desk.lending(MORPHO), []);
+}
+
+#[test]
+fn liquidations_of_one_instant_are_told_apart() {
+    let mut desk = Desk::new(&World {
+        morpho: MorphoSettings {
+            markets: vec![
+                market(DOLLARS, USDT, WETH, "0.86"),
+                market("weth_usdt_915", USDT, WETH, "0.915"),
+            ],
+            ..MorphoSettings::default()
+        },
+        spot: |hour| if hour == 0 { 3_000 } else { 2_700 },
+        ..World::default()
+    });
+    for name in [DOLLARS, "weth_usdt_915"] {
+        desk.run(MORPHO, supply(name, WETH, "10")).unwrap();
+        desk.run(MORPHO, borrow(name, USDT, "25000")).unwrap();
+    }
+    desk.at(1);
+    let closes = desk.events.iter().filter_map(|event| match &event.kind {
+        EventKind::LendingLiquidation(done) => Some((done.account.to_string(), done.log)),
+        _ => None,
+    });
+    let closes: Vec<_> = closes.collect();
+    let at = |name: &str, log| (format!("morpho.{name}"), log);
+    assert_eq!(closes, [at(DOLLARS, 0), at("weth_usdt_915", 1)]);
 }

@@ -12,15 +12,14 @@
 //! Codes: OKX v5 error list. A post-only order that would take is accepted and then canceled by
 //! OKX; here it is refused with OKX's reason.
 
+use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
-use basis_core::executor::BoxFuture;
 use basis_core::types::Venue;
-use basis_core::venue::{
-    Dependencies, ExecutionInterface, ExecutionMode, VenueDriver, VenueSettings, VenueType,
-};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
 
-use crate::cex::{self, CexProfile, ModeCodes, PartialLiquidation, RefusalCodes};
+use crate::cex::{self, CexProfile, CexSettings, ModeCodes, PartialLiquidation, RefusalCodes};
 use crate::credentials;
+use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
 
 /// Names and refusal codes of OKX.
 pub const PROFILE: CexProfile = CexProfile {
@@ -77,26 +76,37 @@ pub const PROFILE: CexProfile = CexProfile {
     partial_liquidation: PartialLiquidation::TwoTiers,
 };
 
-/// The row of OKX in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: PROFILE.venue,
-    venue_type: VenueType::Cex,
-    class_name: PROFILE.class_name,
-    module: module_path!(),
-    description: "OKX spot and perpetual trading",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::OKX,
-    modes: &[ExecutionMode::Backtest],
-    operations: cex::OPERATIONS,
-    listed: true,
-    parse_settings: cex::parse_settings,
-    build,
-};
+/// OKX as the factory creates it.
+#[derive(Debug)]
+pub struct Okx;
 
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    cex::build(&PROFILE, settings, mode, dependencies)
+impl Driver for Okx {
+    type Settings = CexSettings;
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: PROFILE.venue,
+        venue_type: VenueType::Cex,
+        class_name: PROFILE.class_name,
+        module: module_path!(),
+        description: "OKX spot and perpetual trading",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::OKX,
+        modes: &[ExecutionMode::Backtest],
+        operations: cex::OPERATIONS,
+        listed: true,
+    };
+
+    fn parse(node: &Node, problems: &Problems) -> CexSettings {
+        cex::parse_settings(node, problems)
+    }
+
+    fn build(
+        settings: &CexSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        cex::build(&PROFILE, settings, context)
+    }
 }
+
+/// The row of OKX in the driver table.
+pub const DRIVER: VenueDriver = VenueDriver::of::<Okx>();

@@ -5,23 +5,25 @@
 //! on purpose is a `transfer` between wallet and position; beside it
 //!
 //! - one asset turned into another (a swap of ours moved the price, a deposit or a withdrawal was out of
-//!   proportion) is `trade` lines without a quantity: what came carries the worth of what left;
+//!   proportion) is an exchange without a quantity: what left prices what came;
 //! - fees that swaps earned are `liquidity_fee`: to collect at Uniswap, in the units at Curve;
 //! - units that the pool's rounding moves alone are `fee`.
 //!
-//! Lines of the position are in the account `<venue>.<pool>`.
+//! Changes of the position are in the account `<venue>.<pool>`. What a pool does by itself is an accrual
+//! of each position.
 
 use basis_core::error::Rejection;
-use basis_core::execution::{Position, VenueEvent, VenueEventKind};
 use basis_core::instruction::{
     AddLiquidity, AmountOrAll, CollectFees, RemoveLiquidity, Withdrawal,
 };
 use basis_core::ledger::EntryKind;
-use basis_core::num::{Quantity, Rounding, Value};
-use basis_core::types::{Account, Asset, Item, Label, TickRange};
+use basis_core::num::Quantity;
+use basis_core::types::{Account, Asset, Item, Label, TickRange, Venue};
+use basis_core::venue_event::Position;
 
+use super::accruals::{difference, turn};
 use super::{Model, Pool, SimulatedDex};
-use crate::chain::{EventLines, Lines, Refusal, Sync, Transaction};
+use crate::chain::{Changes, Refusal, Transaction};
 
 /// A position of ours, as its pool has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +62,8 @@ pub(crate) struct Scope<'a, 'b> {
 
 impl Pool {
     /// The account that holds our positions in it.
-    fn account(&self, dex: &SimulatedDex) -> Account {
-        Account::new(dex.venue, self.name)
+    pub(super) fn account(&self, venue: Venue) -> Account {
+        Account::new(venue, self.name)
     }
 
     /// Our positions, in order of their ranges.
@@ -284,7 +286,7 @@ impl Pool {
         Refusal::invalid(format!("pool {}: all of {what}", self.name))
     }
 
-    fn items(&self, ticks: Option<TickRange>) -> Vec<Item> {
+    pub(super) fn items(&self, ticks: Option<TickRange>) -> Vec<Item> {
         let item = |asset: &Asset| Item::Liquidity {
             asset: *asset,
             ticks,
@@ -302,7 +304,7 @@ impl Pool {
         if stakes.is_empty() {
             return Ok(());
         }
-        let account = self.account(dex);
+        let account = self.account(dex.venue);
         let mut owed = vec![Quantity::ZERO; self.assets.len()];
         for stake in &stakes {
             for (item, units) in self.items(stake.ticks).into_iter().zip(&stake.units) {
@@ -330,7 +332,7 @@ impl SimulatedDex {
         let at = self.place_of(name)?;
         let pool = self.pools.get(at).ok_or_else(|| self.unknown(name))?;
         pool.check_state()?;
-        Ok((at, pool, pool.account(self)))
+        Ok((at, pool, pool.account(self.venue)))
     }
 
     pub(super) fn add_liquidity(
@@ -379,7 +381,7 @@ impl SimulatedDex {
         };
         if moved.liquidity < minimum {
             let reason = Rejection::BelowMinimum {
-                what: "liquidity",
+                what: "liquidity".into(),
                 asset: token,
                 value: moved.liquidity,
                 minimum,
@@ -400,9 +402,12 @@ impl SimulatedDex {
                 *amount,
             )?;
         }
-        let mut rest = difference(&pool.stake(ticks)?.units, &before.units)?;
+        let after = pool.stake(ticks)?;
+        let mut rest = difference(&after.units, &before.units)?;
         rest = difference(&rest, &moved.amounts)?;
-        turn(transaction, account, &items, &rest)?;
+        let number = transaction.next_exchange();
+        turn(transaction, account, &items, &rest, number)?;
+        pool.note(transaction.now(), &after);
         transaction.spend_gas(moved.gas);
         Ok(())
     }
@@ -432,7 +437,8 @@ impl SimulatedDex {
             }
         }
         let items = pool.items(ticks);
-        let mut rest = difference(&pool.stake(ticks)?.units, &before.units)?;
+        let after = pool.stake(ticks)?;
+        let mut rest = difference(&after.units, &before.units)?;
         for (place, (item, amount)) in rest.iter_mut().zip(items.iter().zip(&moved.amounts)) {
             let (quantity, units) = (moved.liquidity.neg()?, amount.neg()?);
             transaction.book(EntryKind::Transfer, (account, *item), quantity, units)?;
@@ -443,7 +449,9 @@ impl SimulatedDex {
                 transaction.receive(*asset, *amount)?;
             }
         }
-        turn(transaction, account, &items, &rest)?;
+        let number = transaction.next_exchange();
+        turn(transaction, account, &items, &rest, number)?;
+        pool.note(transaction.now(), &after);
         transaction.spend_gas(moved.gas);
         Ok(())
     }
@@ -475,96 +483,14 @@ impl SimulatedDex {
                 transaction.receive(*asset, amount)?;
             }
         }
+        pool.note(transaction.now(), &pool.stake(Some(ticks))?);
         transaction.spend_gas(gas);
-        Ok(())
-    }
-
-    /// Moves every pool that follows a series to its newest value, and reports what that did to our
-    /// positions.
-    pub(super) fn follow(
-        &mut self,
-        context: &Sync<'_>,
-        events: &mut Vec<VenueEvent>,
-    ) -> Result<(), Refusal> {
-        let mut lines = EventLines::new(context.view, self.venue, "liquidity");
-        for at in 0..self.pools.len() {
-            let follows = |pool: &&mut Pool| pool.follows().is_some();
-            let Some(pool) = self.pools.get_mut(at).filter(follows) else {
-                continue;
-            };
-            let before = pool.stakes()?;
-            let earned = match &mut pool.model {
-                Model::Bars(_) => continue,
-                Model::Ranges(ranges) => {
-                    if !ranges.follow(pool.name, &pool.assets, context)? {
-                        continue;
-                    }
-                    None
-                }
-                Model::Stable(stable) => stable.follow(pool.name, &pool.assets, context)?,
-            };
-            self.swapped(&mut lines, at, &before, earned)?;
-        }
-        let entries = lines.take();
-        if !entries.is_empty() {
-            events.push(VenueEvent {
-                venue: self.venue,
-                at: context.view.now(),
-                kind: VenueEventKind::Accrual,
-                entries,
-            });
-        }
-        Ok(())
-    }
-
-    /// Whether a pool moves by itself and has to be moved along: where it holds liquidity of ours, and
-    /// always where the fees of those moves stay in what it exchanges (Curve).
-    pub(super) fn is_moved(&self) -> bool {
-        let mut following = self.pools.iter().filter(|pool| pool.follows().is_some());
-        following.any(|pool| match &pool.model {
-            Model::Ranges(ranges) => !ranges.ours.is_empty(),
-            Model::Bars(_) | Model::Stable(_) => true,
-        })
-    }
-
-    /// Books what a swap did to our positions in the pool at `at`: `earned` is what the swap's fee
-    /// added to the units of one asset, by its place.
-    pub(super) fn swapped(
-        &self,
-        lines: &mut dyn Lines,
-        at: usize,
-        before: &[Stake],
-        earned: Option<(usize, Quantity)>,
-    ) -> Result<(), Refusal> {
-        let Some(pool) = self.pools.get(at) else {
-            return Ok(());
-        };
-        let account = pool.account(self);
-        for (before, after) in before.iter().zip(pool.stakes()?) {
-            let items = pool.items(after.ticks);
-            let mut rest = difference(&after.units, &before.units)?;
-            if let Some((place, fee)) = earned.filter(|(_, fee)| !fee.is_zero())
-                && let (Some(rest), Some(item)) = (rest.get_mut(place), items.get(place))
-            {
-                let (kind, nothing) = (EntryKind::LiquidityFee, Quantity::ZERO);
-                lines.book(kind, (account, *item), nothing, fee)?;
-                *rest = rest.sub(fee)?;
-            }
-            turn(lines, account, &items, &rest)?;
-            let fees = difference(&after.owed, &before.owed)?;
-            for (asset, fee) in pool.assets.iter().zip(fees) {
-                if !fee.is_zero() {
-                    let (kind, item) = (EntryKind::LiquidityFee, Item::Asset(*asset));
-                    lines.book(kind, (account, item), fee, fee)?;
-                }
-            }
-        }
         Ok(())
     }
 }
 
 /// A pool that was found a moment ago is gone; never seen.
-fn unreachable(name: Label) -> Refusal {
+pub(super) fn unreachable(name: Label) -> Refusal {
     Refusal::invalid(format!(
         "pool {name} has no liquidity positions of this form"
     ))
@@ -590,73 +516,11 @@ pub(crate) fn more_than_held(pool: Label, needed: Quantity, available: Quantity)
 }
 
 /// A withdrawal that pays less of `asset` than asked for.
-pub(crate) const fn below_minimum(asset: Asset, value: Quantity, minimum: Quantity) -> Rejection {
+pub(crate) fn below_minimum(asset: Asset, value: Quantity, minimum: Quantity) -> Rejection {
     Rejection::BelowMinimum {
-        what: "withdrawal of liquidity",
+        what: "withdrawal of liquidity".into(),
         asset,
         value,
         minimum,
     }
-}
-
-fn difference(after: &[Quantity], before: &[Quantity]) -> Result<Vec<Quantity>, Refusal> {
-    let pairs = after.iter().zip(before);
-    Ok(pairs
-        .map(|(after, before)| after.sub(*before))
-        .collect::<Result<_, _>>()?)
-}
-
-/// Books changes of units that no amount explains: `trade` lines where some came for what left, which
-/// cancel out; `fee` lines where rounding moved units one way only.
-fn turn(
-    lines: &mut dyn Lines,
-    account: Account,
-    items: &[Item],
-    changes: &[Quantity],
-) -> Result<(), Refusal> {
-    let came = changes.iter().filter(|units| units.is_positive()).count();
-    let left = changes.iter().any(|units| units.is_negative());
-    if came == 0 || !left {
-        for (item, units) in items.iter().zip(changes) {
-            if !units.is_zero() {
-                lines.book(EntryKind::Fee, (account, *item), Quantity::ZERO, *units)?;
-            }
-        }
-        return Ok(());
-    }
-    let worths = items.iter().zip(changes).map(|(item, units)| {
-        let worth = item.asset().map(|asset| lines.worth(asset, *units));
-        worth.unwrap_or(Ok(Value::ZERO))
-    });
-    let worths = worths.collect::<Result<Vec<_>, _>>()?;
-    let (mut given, mut taken) = (Value::ZERO, Value::ZERO);
-    for worth in &worths {
-        if worth.is_negative() {
-            given = given.sub(*worth)?;
-        } else {
-            taken = taken.add(*worth)?;
-        }
-    }
-    let (mut open, mut coming) = (given, came);
-    for ((item, units), worth) in items.iter().zip(changes).zip(worths) {
-        if units.is_zero() {
-            continue;
-        }
-        let mut value = worth;
-        if units.is_positive() {
-            coming = coming.saturating_sub(1);
-            // The last takes what the roundings before it left.
-            value = if coming == 0 || taken.is_zero() {
-                open
-            } else {
-                let part = given
-                    .get()
-                    .mul_div(worth.get(), taken.get(), Rounding::HalfEven)?;
-                Value::new(part)
-            };
-            open = open.sub(value)?;
-        }
-        lines.trade((account, *item), (Quantity::ZERO, *units), value)?;
-    }
-    Ok(())
 }

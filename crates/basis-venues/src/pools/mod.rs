@@ -7,11 +7,12 @@
 //! price is where our own swaps left it, unless it follows a series.
 //!
 //! A swap exchanges in the wallet. Pools with a state take liquidity of ours (`liquidity`); what our
-//! swaps then do to it is booked with the swap. Pools of prices hold nothing of ours.
+//! swaps then do to it is reported with the swap. Pools of prices hold nothing of ours.
 //!
 //! **Invariants.** Amounts are exact units of the assets, rounded as the contract does, and in the bar
 //! model always against us. A price that is stale or missing is refused, never guessed.
 
+mod accruals;
 mod bars;
 mod liquidity;
 mod settings;
@@ -20,15 +21,17 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use basis_core::config::nearest;
 use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::execution::{Position, VenueEvent};
 use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap, SwapAmounts};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::protocol::bar_pool::FEE_DENOMINATOR;
 use basis_core::protocol::gas::GasOperation;
-use basis_core::types::{Asset, Label, SeriesId, Timestamp, Venue};
+use basis_core::types::{Asset, Label, SeriesId, TickRange, Timestamp, Venue};
 use basis_core::venue::{PoolTerms, Terms};
+use basis_core::venue_event::{Cursor, Events, Position};
 
 use crate::chain::{Protocol, Refusal, Sync, Transaction};
 use crate::curve::{self, StablePool};
@@ -36,7 +39,7 @@ use crate::uniswap::{self, RangePool};
 
 pub(crate) use self::bars::{BarModel, PoolPrice, VolumeUnit};
 pub(crate) use self::liquidity::{Moved, Scope, Stake, below_minimum, more_than_held, token};
-pub(crate) use self::settings::{Dex, PoolDefault, PoolSettings, parse_settings, read_list};
+pub(crate) use self::settings::{Dex, PoolDefault, PoolSettings, read_list};
 
 /// The native coin, which no pool takes.
 const ETH: &str = "ETH";
@@ -52,6 +55,9 @@ pub(crate) struct Pool {
     pub(crate) assets: Vec<Asset>,
     /// How its swaps are computed.
     pub(crate) model: Model,
+    /// The reading that the last report of each position of ours ended with, by range: units of its first
+    /// item.
+    pub(crate) reported: BTreeMap<Option<TickRange>, Cursor>,
 }
 
 /// How the swaps of a pool are computed.
@@ -337,7 +343,7 @@ impl Words {
         match swap.amounts {
             SwapAmounts::ExactInput { minimum_out, .. } if swapped.amount_out < minimum_out => {
                 let reason = Rejection::BelowMinimum {
-                    what: "swap output",
+                    what: "swap output".into(),
                     asset: swap.asset_out,
                     value: swapped.amount_out,
                     minimum: minimum_out,
@@ -346,7 +352,7 @@ impl Words {
             }
             SwapAmounts::ExactOutput { maximum_in, .. } if swapped.amount_in > maximum_in => {
                 let reason = Rejection::AboveMaximum {
-                    what: "swap input",
+                    what: "swap input".into(),
                     asset: swap.asset_in,
                     value: swapped.amount_in,
                     maximum: maximum_in,
@@ -371,7 +377,7 @@ impl Protocol for SimulatedDex {
         Box::new(self.clone())
     }
 
-    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Events) -> Result<(), Refusal> {
         self.follow(context, events)
     }
 

@@ -7,12 +7,11 @@ use basis_core::num::{Bps, Fixed18, Value};
 use basis_core::protocol::bar_pool::{Impact, SQRT_IMPACT_MAX};
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind};
-use basis_core::venue::{VenueSettings, VenueType};
+use basis_core::venue::VenueType;
 
-use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use super::{BarModel, Model, Pool, VolumeUnit};
 use crate::cex::read_common;
@@ -65,15 +64,6 @@ pub(crate) struct PoolSettings {
 /// The denominator of fees in the bar model.
 const MILLION: i64 = 1_000_000;
 
-/// [`PoolSettings::read`] in the shape of a driver row.
-pub(crate) fn parse_settings(
-    dex: &Dex,
-    node: &Node,
-    problems: &Problems,
-) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(PoolSettings::read(dex, node, problems))
-}
-
 impl PoolSettings {
     /// Reads the section. Problems go to `problems`, and a pool with one is left out.
     pub(crate) fn read(dex: &Dex, node: &Node, problems: &Problems) -> Self {
@@ -100,16 +90,6 @@ impl PoolSettings {
         pools.sort_by_key(|pool| pool.name);
         Self { pools }
     }
-
-    /// What was read of the venue's section; its own pools when there was none.
-    pub(crate) fn of(dex: &Dex, settings: &VenueSettings) -> Vec<Pool> {
-        if let Some(parsed) = settings.parsed::<Self>() {
-            return parsed.pools.clone();
-        }
-        let mut pools: Vec<_> = dex.defaults.iter().map(|pool| pool.pool(dex)).collect();
-        pools.sort_by_key(|pool| pool.name);
-        pools
-    }
 }
 
 impl PoolDefault {
@@ -129,6 +109,7 @@ impl PoolDefault {
                 gas: dex.gas,
                 moved: None,
             }),
+            reported: BTreeMap::new(),
         }
     }
 }
@@ -179,6 +160,7 @@ fn read_pool(dex: &Dex, row: &Reader<'_>, name: Label) -> Option<Pool> {
         name,
         assets,
         model,
+        reported: BTreeMap::new(),
     })
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use basis_core::config::Problems;
 use basis_core::error::VenueErrorKind;
-use basis_core::execution::Execution;
 use basis_core::instruction::{
     AddLiquidity, AmountOrAll, CollectFees, Instruction, Operation, RemoveLiquidity, Swap,
     SwapAmounts, Withdrawal,
@@ -19,12 +18,13 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{
     Account, Asset, InstructionId, Item, Label, SeriesId, Span, Timestamp, Venue,
 };
-use basis_core::venue::VenueSettings;
+use basis_core::venue_event::{Accrual, EventKind, Position};
 use serde_json::{Value as Json, json};
 
 use super::{Dex, PoolSettings};
 use crate::cex::testing::{START, node, p, q, read_rules};
 use crate::chain::SimulatedChain;
+use crate::chain::testing::posted;
 use crate::{curve, uniswap};
 
 pub(crate) const UNISWAP: Venue = Venue::literal("uniswap");
@@ -169,24 +169,28 @@ pub(crate) fn read(dex: &Dex, settings: &Json) -> (PoolSettings, Vec<String>) {
     (read, problems.iter().map(ToString::to_string).collect())
 }
 
-fn settings(venue: Venue, dex: &Dex, json: &Json) -> VenueSettings {
+fn settings(dex: &Dex, json: &Json) -> PoolSettings {
     let (read, problems) = read(dex, json);
     assert_eq!(problems, Vec::<String>::new());
-    VenueSettings {
-        venue,
-        node: node(json),
-        parsed: Arc::new(read),
-        credentials: None,
-    }
+    read
 }
 
-/// A wallet, both venues, and every line they have reported.
+/// What an instruction came to.
+#[derive(Debug)]
+pub(crate) struct Execution {
+    /// Every line, those of what had to be caught up with first.
+    pub(crate) entries: Vec<LedgerEntry>,
+}
+
+/// A wallet, both venues, and every line of what they have reported.
 pub(crate) struct Desk {
     pub(crate) chain: SimulatedChain,
     pub(crate) view: MarketView,
     pub(crate) book: RuleBook,
     initial: BTreeMap<Asset, Quantity>,
     ledger: Vec<LedgerEntry>,
+    /// What pools did by themselves.
+    pub(crate) accruals: Vec<Accrual>,
     next: u64,
 }
 
@@ -204,10 +208,10 @@ impl Desk {
                 .add(Account::WALLET, asset(name), quantity)
                 .unwrap();
         }
-        let uniswap = settings(UNISWAP, &uniswap::DEX, &json!({ "pools": uniswap }));
-        let curve = settings(CURVE, &curve::DEX, &json!({ "pools": curve }));
+        let uniswap = settings(&uniswap::DEX, &json!({ "pools": uniswap }));
+        let curve = settings(&curve::DEX, &json!({ "pools": curve }));
         for protocol in [uniswap::protocol(&uniswap), curve::protocol(&curve)] {
-            chain.state().install(protocol.unwrap().unwrap());
+            chain.state().install(Box::new(protocol));
         }
         Self {
             chain,
@@ -215,6 +219,7 @@ impl Desk {
             book: rule_book(),
             initial,
             ledger: Vec::new(),
+            accruals: Vec::new(),
             next: 1,
         }
     }
@@ -233,18 +238,21 @@ impl Desk {
         self.next += 1;
         let state = || format!("{:?}", self.chain.state());
         let before = state();
-        let result = self
-            .chain
-            .state()
-            .execute(venue, &self.view, &self.book, &instruction);
+        let mut events = Vec::new();
+        let result =
+            self.chain
+                .state()
+                .execute(venue, &self.view, &self.book, &instruction, &mut events);
         match result {
-            Ok(execution) => {
-                self.ledger.extend(execution.entries.iter().cloned());
+            Ok(()) => {
+                let entries = posted(&events, &self.view);
+                self.ledger.extend(entries.iter().cloned());
                 self.check();
-                Ok(execution)
+                Ok(Execution { entries })
             }
             Err(refusal) => {
                 assert_eq!(state(), before, "a refused instruction changes nothing");
+                assert_eq!(events, [], "and reports nothing");
                 Err(*refusal.0)
             }
         }
@@ -265,7 +273,7 @@ impl Desk {
         sums.retain(|_, (quantity, units)| !quantity.is_zero() || !units.is_zero());
         let mut held = BTreeMap::new();
         for venue in [Venue::WALLET, UNISWAP, CURVE] {
-            for row in self.chain.state().positions(venue).unwrap() {
+            for row in self.positions(venue) {
                 held.insert((row.account, row.item), (row.quantity, row.units));
             }
         }
@@ -281,13 +289,31 @@ impl Desk {
         self.view.advance_to(hour(to)).unwrap();
         let before = self.ledger.len();
         for venue in [UNISWAP, CURVE] {
-            let events = self.chain.state().advance(venue, &self.view, &self.book);
-            for event in events.unwrap() {
-                self.ledger.extend(event.entries);
-            }
+            let mut events = Vec::new();
+            let advanced = self
+                .chain
+                .state()
+                .advance(venue, &self.view, &self.book, &mut events);
+            advanced.unwrap();
+            self.ledger.extend(posted(&events, &self.view));
+            self.accruals.extend(events.into_iter().map(|event| {
+                assert_eq!((event.venue, event.at), (venue, self.view.now()));
+                let EventKind::Accrual(accrual) = event.kind else {
+                    panic!("{event:?}")
+                };
+                accrual
+            }));
         }
         self.check();
         self.ledger.len() - before
+    }
+
+    /// What we hold at `venue`.
+    pub(crate) fn positions(&self, venue: Venue) -> Vec<Position> {
+        let mut positions = Vec::new();
+        let state = self.chain.state();
+        state.positions(venue, &mut positions).unwrap();
+        positions
     }
 
     /// The newest lines, so many.
@@ -301,7 +327,7 @@ impl Desk {
             Account::new(venue, Label::new(pool).unwrap()),
             item.parse::<Item>().unwrap(),
         );
-        let rows = self.chain.state().positions(venue).unwrap();
+        let rows = self.positions(venue);
         let row = rows.iter().find(|row| (row.account, row.item) == key);
         row.map_or_else(Default::default, |row| (row.quantity, row.units))
     }

@@ -1,16 +1,14 @@
-//! What comes to pass at a staking venue by itself: rates, rewards, tickets that leave the queue.
+//! What a staking venue does by itself: rates, rewards, tickets that leave the queue.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
-use basis_core::ledger::{EntryKind, Occurrence};
 use basis_core::market::{MarketView, PriceState, Reward};
 use basis_core::num::{Fixed18, MathError, U256};
 use basis_core::types::{Item, Timestamp};
+use basis_core::venue_event::{EventKind, Events, Reward as Payment, VenueEvent};
 
-use super::happening::Happening;
 use super::{Staking, StakingPool};
-use crate::chain::Refusal;
+use crate::chain::{Refusal, price_of};
 
-/// What comes to pass by itself, in the order in which it does at one instant.
+/// What is due by itself, in the order of one instant.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Due {
     Rate(Fixed18),
@@ -31,16 +29,9 @@ impl Due {
 }
 
 impl<P: StakingPool> Staking<P> {
-    /// The name of the next happening, unique within the venue.
-    pub(super) fn happening<'a>(&mut self, at: Timestamp, view: &'a MarketView) -> Happening<'a> {
-        let name = format!("staking:{}", self.happenings);
-        self.happenings += 1;
-        let venue = P::NAMES.venue;
-        let occurrence = Occurrence::Other {
-            venue,
-            name: name.into(),
-        };
-        Happening::new(venue, at, occurrence, view)
+    /// An event of the venue at `at`.
+    pub(super) const fn event(at: Timestamp, view: &MarketView, kind: EventKind) -> VenueEvent {
+        VenueEvent::new(P::NAMES.venue, at, view.now(), kind)
     }
 
     /// Reports what each holding has gained or lost by `at`.
@@ -48,17 +39,14 @@ impl<P: StakingPool> Staking<P> {
         &mut self,
         at: Timestamp,
         view: &MarketView,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
-        let changes = self.settle()?;
-        if changes.is_empty() {
-            return Ok(());
+        for accrual in self.settle(at)? {
+            for change in &accrual.changes {
+                price_of(view, change.item)?;
+            }
+            events.push(Self::event(at, view, EventKind::Accrual(accrual)));
         }
-        let mut happening = self.happening(at, view);
-        for (place, quantity, units) in changes {
-            happening.line(EntryKind::Rebase, place, quantity, units)?;
-        }
-        events.push(happening.event(VenueEventKind::Accrual));
         Ok(())
     }
 
@@ -107,7 +95,7 @@ impl<P: StakingPool> Staking<P> {
         &mut self,
         (at, due): (Timestamp, Due),
         view: &MarketView,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         match due {
             Due::Rate(rate) => {
@@ -147,7 +135,7 @@ impl<P: StakingPool> Staking<P> {
         index: usize,
         reward: &Reward,
         view: &MarketView,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let Some(rewards) = &mut self.rewards else {
             return Ok(());
@@ -157,15 +145,15 @@ impl<P: StakingPool> Staking<P> {
         let Some(program) = program.filter(|_| amount.is_positive()) else {
             return Ok(());
         };
-        let account = P::NAMES.rewards;
-        let mut happening = self.happening(at, view);
-        let place = (account, Item::Asset(program.asset));
-        happening.line(EntryKind::Reward, place, amount, amount)?;
-        events.push(happening.event(VenueEventKind::Reward {
-            account,
+        price_of(view, Item::Asset(program.asset))?;
+        let payment = Payment {
+            account: P::NAMES.rewards,
             asset: program.asset,
             amount,
-        }));
+            program: program.name,
+            payment: at,
+        };
+        events.push(Self::event(at, view, EventKind::Reward(payment)));
         Ok(())
     }
 }

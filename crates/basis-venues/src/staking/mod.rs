@@ -1,21 +1,21 @@
 //! What the simulated liquid-staking venues have in common: the protocol's pool at the recorded rate,
-//! our tokens and tickets in it, and the lines that say so.
+//! our tokens and tickets in it, and the events that report them.
 //!
 //! The rebasing token is kept in the wallet as `shares:<token>`: its quantity is the pool's shares, its
 //! units what they stand for. The pool reports it and the chain shows it among the wallet's holdings;
 //! the wallet itself counts plain assets only. A redemption ticket is a claim on ether, held as ETH in
-//! the venue's `queue` account; a loss of the pool while it waits is a `rebase` line there.
+//! the venue's `queue` account; a loss of the pool while it waits is a `rebase` there.
 //!
 //! It is not the protocol's oracle: the rate follows the recorded series from row to row and holds in
 //! between. Staking limits, pausing other than by an outage, and the liquidity of the queue are not
 //! modeled; a ticket is final when the configured delay has passed, but not during an outage.
 //!
-//! **Invariants.** What [`Protocol::positions`] reports is the sum of the lines, to the unit. What the
-//! contract rounds is part of the line of the operation that caused it; a unit that another holding
-//! gains or loses by it is a `rebase` line of its own.
+//! **Invariants.** What [`Protocol::positions`] reports is the sum of the reported changes, to the unit.
+//! What the contract rounds is part of the change of the operation that caused it; a unit that another
+//! holding gains or loses by it is a `rebase` of its own. An accrual is of one subject, the rebasing
+//! token or one ticket, and begins with the reading that the subject's last change ended with.
 
 mod due;
-mod happening;
 mod operations;
 mod pool;
 mod rewards;
@@ -25,19 +25,19 @@ mod tests;
 mod ticket;
 
 use basis_core::error::Rejection;
-use basis_core::execution::{Position, VenueEvent};
 use basis_core::instruction::{ClaimRewards, ClaimUnstake, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, MathError, Quantity, Rounding, U256};
 use basis_core::types::{Account, Asset, Item, Label, Span, Timestamp, Venue};
 use basis_core::venue::Terms;
+use basis_core::venue_event::{Accrual, BalanceChange, Cursor, Events, Position, Subject};
 
 pub(crate) use self::pool::{StakingGas, StakingNames, StakingPool};
 pub(crate) use self::rewards::{RewardProgram, Rewards};
 pub(crate) use self::settings::StakingSettings;
 use self::ticket::Ticket;
-use crate::chain::{ETH, Lines, Protocol, Refusal, Sync, Transaction};
+use crate::chain::{Changes, ETH, Protocol, Refusal, Sync, Transaction};
 
 /// Decimals of every token of a staking protocol.
 const DECIMALS: u32 = 18;
@@ -50,12 +50,12 @@ pub(crate) struct Staking<P> {
     pool: Option<P>,
     rate: Fixed18,
     synced_to: Timestamp,
-    /// Shares and units of the rebasing token as the lines so far add up.
+    /// Shares and units of the rebasing token as reported so far.
     booked: (U256, U256),
+    /// When the newest change of them was reported.
+    booked_at: Timestamp,
     tickets: Vec<Ticket>,
     rewards: Option<Rewards>,
-    /// Happenings so far; their names count up.
-    happenings: u64,
 }
 
 /// Wei of an 18-decimal token as a quantity.
@@ -65,12 +65,29 @@ pub(crate) fn quantity(wei: U256) -> Result<Quantity, MathError> {
     Ok(Quantity::new(Fixed18::from_mantissa(mantissa)))
 }
 
-/// Place, quantity and units of one change.
-type Change = ((Account, Item), Quantity, Quantity);
-
 /// `after − before` with its sign.
 fn change(before: U256, after: U256) -> Result<Quantity, MathError> {
     quantity(after)?.sub(quantity(before)?)
+}
+
+/// The accrual of one subject from `before` to `after`, each an instant and wei, as the change of what
+/// is at a place.
+fn accrual(
+    subject: Subject,
+    before: (Timestamp, U256),
+    after: (Timestamp, U256),
+    change: BalanceChange,
+) -> Result<Accrual, MathError> {
+    let cursor = |(at, wei): (Timestamp, U256)| {
+        let amount = quantity(wei)?;
+        Ok::<_, MathError>(Cursor { at, amount })
+    };
+    Ok(Accrual {
+        subject,
+        before: cursor(before)?,
+        after: cursor(after)?,
+        changes: vec![change],
+    })
 }
 
 impl<P: StakingPool> Staking<P> {
@@ -81,9 +98,9 @@ impl<P: StakingPool> Staking<P> {
             rate: Fixed18::ZERO,
             synced_to: Timestamp::MIN,
             booked: (U256::ZERO, U256::ZERO),
+            booked_at: Timestamp::MIN,
             tickets: Vec::new(),
             rewards,
-            happenings: 0,
         }
     }
 
@@ -156,40 +173,60 @@ impl<P: StakingPool> Staking<P> {
         Ok(true)
     }
 
-    /// Books what an operation's rounding did to other holdings of ours.
+    /// Adds what an operation's rounding did to other holdings of ours.
     fn settle_in(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Refusal> {
-        for ((account, item), quantity, units) in self.settle()? {
-            transaction.book(EntryKind::Rebase, (account, item), quantity, units)?;
+        for accrual in self.settle(transaction.now())? {
+            for change in accrual.changes {
+                transaction.push(change)?;
+            }
         }
         Ok(())
     }
 
-    /// What each holding has gained or lost since it was booked.
-    fn settle(&mut self) -> Result<Vec<Change>, Refusal> {
-        let mut changes = Vec::new();
+    /// What each holding has gained or lost by `at` since it was reported.
+    fn settle(&mut self, at: Timestamp) -> Result<Vec<Accrual>, Refusal> {
+        let mut accruals = Vec::new();
         let Some(pool) = &self.pool else {
-            return Ok(changes);
+            return Ok(accruals);
         };
+        let kind = EntryKind::Rebase;
         let balance = pool.balance()?;
         if balance != self.booked.1 {
             let units = change(self.booked.1, balance)?;
-            changes.push((Self::SHARES, Quantity::ZERO, units));
-            self.booked.1 = balance;
+            let (account, item) = Self::SHARES;
+            let before = (self.booked_at, self.booked.1);
+            accruals.push(accrual(
+                Subject::Holding { account, item },
+                before,
+                (at, balance),
+                BalanceChange::scaled(kind, Self::SHARES, Quantity::ZERO, units),
+            )?);
+            (self.booked.1, self.booked_at) = (balance, at);
         }
         for ticket in &mut self.tickets {
-            let worth = ticket.worth(pool)?;
-            if worth != ticket.booked {
-                let units = change(ticket.booked, worth)?;
-                let place = if ticket.is_ready {
-                    Self::CLAIMABLE
-                } else {
-                    Self::QUEUE
-                };
-                changes.push((place, units, units));
-                ticket.booked = worth;
+            let value = ticket.value(pool)?;
+            if value == ticket.booked {
+                continue;
             }
+            let units = change(ticket.booked, value)?;
+            let place = if ticket.is_ready {
+                Self::CLAIMABLE
+            } else {
+                Self::QUEUE
+            };
+            let subject = Subject::Request {
+                account: P::NAMES.queue,
+                instruction: ticket.instruction,
+            };
+            accruals.push(accrual(
+                subject,
+                (ticket.booked_at, ticket.booked),
+                (at, value),
+                BalanceChange::scaled(kind, place, units, units),
+            )?);
+            (ticket.booked, ticket.booked_at) = (value, at);
         }
-        Ok(changes)
+        Ok(accruals)
     }
 }
 
@@ -202,7 +239,7 @@ impl<P: StakingPool> Protocol for Staking<P> {
         Box::new(self.clone())
     }
 
-    fn sync(&mut self, context: &Sync<'_>, events: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Events) -> Result<(), Refusal> {
         let view = context.view;
         if self.pool.is_none() && !self.begin(context)? {
             return Ok(());

@@ -3,13 +3,13 @@
 use basis_core::error::Rejection;
 use basis_core::instruction::{AmountOrAll, ClaimRewards, Operation, Staking as Ask};
 use basis_core::ledger::EntryKind;
-use basis_core::num::{Quantity, U256, Value};
+use basis_core::num::{Quantity, U256};
 use basis_core::protocol::gas::{GasOperation, TRANSACTION};
 use basis_core::types::Item;
 
 use super::{Staking, StakingPool, change, quantity};
 use crate::cex;
-use crate::chain::{ETH, Lines, Refusal, Transaction, WETH};
+use crate::chain::{Changes, ETH, Refusal, Transaction, WETH};
 
 impl<P: StakingPool> Staking<P> {
     pub(super) fn operate(
@@ -75,9 +75,9 @@ impl<P: StakingPool> Staking<P> {
         let wei = transaction.units(ETH, amount)?;
         transaction.require(ETH, amount)?;
         self.pool(transaction.view())?.stake(wei)?;
-        let worth = transaction.worth(ETH, amount)?;
-        transaction.give(ETH, amount, worth)?;
-        self.shares_moved(transaction, worth)
+        let exchange = transaction.next_exchange();
+        transaction.give(ETH, amount, exchange, true)?;
+        self.shares_moved(transaction, exchange, false)
     }
 
     fn stake_wrapped(
@@ -99,27 +99,27 @@ impl<P: StakingPool> Staking<P> {
         let amount = self.rebasing_amount(transaction, ask.amount)?;
         let minted = self.pool(transaction.view())?.wrap(amount)?;
         let minted = transaction.amount(P::NAMES.wrapped, minted)?;
-        let worth = self.worth_of_change(transaction)?;
-        self.shares_moved(transaction, worth)?;
-        transaction.take(P::NAMES.wrapped, minted, worth.neg()?)
+        let exchange = transaction.next_exchange();
+        self.shares_moved(transaction, exchange, true)?;
+        transaction.take(P::NAMES.wrapped, minted, exchange, false)
     }
 
     fn unwrap(&mut self, transaction: &mut Transaction<'_>, ask: &Ask) -> Result<(), Refusal> {
         transaction.spend_gas(gas_of(&[P::NAMES.gas.unwrap]));
         let (amount, wei) = wrapped_amount::<P>(transaction, ask.amount)?;
         self.pool(transaction.view())?.unwrap(wei)?;
-        let worth = transaction.worth(P::NAMES.wrapped, amount)?;
-        transaction.give(P::NAMES.wrapped, amount, worth)?;
-        self.shares_moved(transaction, worth)
+        let exchange = transaction.next_exchange();
+        transaction.give(P::NAMES.wrapped, amount, exchange, true)?;
+        self.shares_moved(transaction, exchange, false)
     }
 
     fn redeem(&mut self, transaction: &mut Transaction<'_>, ask: &Ask) -> Result<(), Refusal> {
         let amount = self.rebasing_amount(transaction, ask.amount)?;
         let now = transaction.now();
         let requests = self.pool(transaction.view())?.request(amount, now)?;
-        let worth = self.worth_of_change(transaction)?;
-        self.shares_moved(transaction, worth)?;
-        self.join_queue(transaction, requests, worth.neg()?)
+        let exchange = transaction.next_exchange();
+        self.shares_moved(transaction, exchange, true)?;
+        self.join_queue(transaction, requests, exchange)
     }
 
     fn redeem_wrapped(
@@ -134,9 +134,9 @@ impl<P: StakingPool> Staking<P> {
         let pool = self.pool(transaction.view())?;
         let (taken, requests) = pool.request_wrapped(wei, now)?;
         let taken = transaction.amount(P::NAMES.wrapped, taken)?;
-        let worth = transaction.worth(P::NAMES.wrapped, taken)?;
-        transaction.give(P::NAMES.wrapped, taken, worth)?;
-        self.join_queue(transaction, requests, worth)
+        let exchange = transaction.next_exchange();
+        transaction.give(P::NAMES.wrapped, taken, exchange, true)?;
+        self.join_queue(transaction, requests, exchange)
     }
 
     /// So much of the rebasing token as is asked, in wei; the wallet must hold it.
@@ -163,23 +163,19 @@ impl<P: StakingPool> Staking<P> {
         Ok(wei)
     }
 
-    /// What the rebasing token has gained since it was booked is worth; negative for a loss.
-    fn worth_of_change(&self, transaction: &Transaction<'_>) -> Result<Value, Refusal> {
-        let units = change(self.booked.1, self.balance()?.1)?;
-        transaction.worth(P::NAMES.rebasing, units)
-    }
-
-    /// The side of an exchange that is the rebasing token; `worth` (signed) is what it was had for.
+    /// The side of `exchange` that is the rebasing token: all that it has gained or lost since it was
+    /// reported.
     fn shares_moved(
         &mut self,
         transaction: &mut Transaction<'_>,
-        worth: Value,
+        exchange: u32,
+        prices: bool,
     ) -> Result<(), Refusal> {
         let after = self.balance()?;
         let shares = change(self.booked.0, after.0)?;
         let units = change(self.booked.1, after.1)?;
-        self.booked = after;
-        transaction.trade(Self::SHARES, (shares, units), worth)
+        (self.booked, self.booked_at) = (after, transaction.now());
+        transaction.trade(Self::SHARES, (shares, units), exchange, prices)
     }
 
     fn claim_rewards(

@@ -93,7 +93,7 @@ pub(crate) trait StakingPool: Clone + fmt::Debug + Send + Sized + 'static {
     /// Makes the requests final that have waited for `delay`.
     fn finalize_due(&mut self, now: Timestamp, delay: Span) -> Result<(), Refusal>;
 
-    /// What a request is worth now.
+    /// What a request pays as things stand.
     fn claimable(&self, request: RequestId) -> Result<U256, Refusal>;
 
     /// Pays out a request that is final.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use basis_core::market::Reward;
 use basis_core::num::{MathError, Quantity, U256};
 use basis_core::protocol::liquid_staking::shares::ONE_TOKEN;
-use basis_core::types::{Asset, SeriesId, Span, Timestamp};
+use basis_core::types::{Asset, Label, SeriesId, Span, Timestamp};
 
 use super::quantity;
 use crate::chain::Refusal;
@@ -22,6 +22,8 @@ use crate::chain::Refusal;
 /// One program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RewardProgram {
+    /// Its name, unique within the venue; payments are known by it.
+    pub(crate) name: Label,
     /// What it pays.
     pub(crate) asset: Asset,
     /// The recorded payments.
@@ -184,6 +186,7 @@ mod tests {
     }
 
     const PROGRAMS: &[RewardProgram] = &[RewardProgram {
+        name: Label::literal("eigen"),
         asset: Asset::literal("EIGEN"),
         series: SeriesId::new(
             basis_core::types::SeriesKind::RewardRate,

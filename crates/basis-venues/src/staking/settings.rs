@@ -2,7 +2,7 @@
 
 use basis_core::config::{Node, Problems, Reader};
 use basis_core::types::Span;
-use basis_core::venue::{VenueSettings, VenueType};
+use basis_core::venue::VenueType;
 
 use crate::cex;
 
@@ -27,13 +27,5 @@ impl StakingSettings {
         Self {
             queue_delay: Span::from_hours(hours),
         }
-    }
-
-    /// Those of `settings`, else the defaults.
-    pub(crate) fn of(settings: &VenueSettings, default_hours: i64) -> Self {
-        let parsed = settings.parsed::<Self>().cloned();
-        parsed.unwrap_or_else(|| Self {
-            queue_delay: Span::from_hours(default_hours),
-        })
     }
 }

@@ -1,8 +1,9 @@
-use basis_core::execution::{ExecutionStatus, VenueEventKind};
+use basis_core::types::InstructionId;
+use basis_core::venue_event::{Accrual, EventKind, RedemptionStage};
 use serde_json::json;
 
 use crate::chain::testing::{
-    ChainDesk, World, at, claim, claim_rewards, lines, stake, unstake, unwrap, wrap,
+    ChainDesk, Reported, World, at, claim, claim_rewards, lines, stake, unstake, unwrap, wrap,
 };
 
 const LIDO_RATE: &str = "staking_rate.lido.wstETH_ETH";
@@ -31,11 +32,44 @@ fn pair(a: &str, b: &str) -> (String, String) {
     (a.to_owned(), b.to_owned())
 }
 
+/// The only accrual among `events`.
+fn accrual(events: &[Reported]) -> &Accrual {
+    let accruals = events.iter().map(|event| match &event.kind {
+        EventKind::Accrual(accrual) => accrual,
+        other => panic!("{other:?}"),
+    });
+    let accruals: Vec<_> = accruals.collect();
+    let [accrual] = accruals[..] else {
+        panic!("{accruals:?}")
+    };
+    accrual
+}
+
+/// Hour and amount of the readings that an accrual lies between.
+fn readings(accrual: &Accrual) -> [(i64, String); 2] {
+    [accrual.before, accrual.after].map(|reading| {
+        let hours = reading.at.since(at(0)).nanos() / 3_600_000_000_000;
+        (hours, reading.amount.to_string())
+    })
+}
+
+/// The ticket that an event reports as ready.
+fn ready(kind: &EventKind) -> Option<InstructionId> {
+    match kind {
+        EventKind::Redemption(ticket) => {
+            assert_eq!(ticket.stage, RedemptionStage::Ready);
+            assert_eq!(ticket.asset.as_str(), "ETH");
+            Some(ticket.instruction)
+        }
+        _ => None,
+    }
+}
+
 #[test]
 fn ether_becomes_shares_of_the_rebasing_token() {
     let mut desk = lido(&["1.25"]);
     let done = desk.run("lido", stake("ETH", "stETH", "5"));
-    assert_eq!(done.status, ExecutionStatus::Settled);
+    assert!(!done.waits);
     assert_eq!(
         lines(&done.entries),
         [
@@ -116,12 +150,18 @@ fn a_new_rate_rebases_up_and_down_and_holds_between_rows() {
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
-    assert_eq!((event.at, &event.kind), (at(24), &VenueEventKind::Accrual));
+    assert_eq!(event.at, at(24));
+    let subject = accrual(&events).subject.to_string();
+    assert_eq!(subject, "wallet.main:shares:stETH");
+    let expected = [(1, "5".to_owned()), (24, "5.04".to_owned())];
+    assert_eq!(readings(accrual(&events)), expected);
     assert_eq!(
         lines(&event.entries),
         ["wallet.main shares:stETH rebase 0 (0.04) $80"]
     );
     let events = desk.to(80);
+    let expected = [(24, "5.04".to_owned()), (48, "4.96".to_owned())];
+    assert_eq!(readings(accrual(&events)), expected);
     let events: Vec<_> = events.iter().map(|e| (e.at, lines(&e.entries))).collect();
     let down = "wallet.main shares:stETH rebase 0 (-0.08) $-160".to_owned();
     assert_eq!(events, [(at(48), vec![down])]);
@@ -142,6 +182,12 @@ fn what_a_transaction_has_to_catch_up_with_comes_before_its_own_lines() {
             "wallet.main wstETH trade 1 $2520",
         ]
     );
+    let [rebase, mined] = &done.events[..] else {
+        panic!("{:?}", done.events)
+    };
+    assert_eq!(rebase.at, at(24));
+    assert!(matches!(rebase.kind, EventKind::Accrual(_)));
+    assert!(matches!(mined.kind, EventKind::Transaction(_)));
     assert_eq!(desk.to(26), [], "nothing is said twice");
 }
 
@@ -150,8 +196,7 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
     let mut desk = lido(&["1.25", "1.26", "1.27", "1.28", "1.29"]);
     desk.run("lido", stake("ETH", "wstETH", "5"));
     let done = desk.run("lido", unstake("wstETH", "2"));
-    let until = Some(at(72));
-    assert_eq!(done.status, ExecutionStatus::Pending { until });
+    assert!(done.waits);
     assert_eq!(
         lines(&done.entries),
         [
@@ -161,7 +206,7 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
         ]
     );
     let (code, text) = desk.refused("lido", claim(2));
-    assert_eq!(code, Some("RequestNotFoundOrNotFinalized"));
+    assert_eq!(code.as_deref(), Some("RequestNotFoundOrNotFinalized"));
     assert_eq!(
         text,
         "the ticket of instruction 2 leaves the queue at 2024-01-04T00:00:00Z"
@@ -179,7 +224,7 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
             "lido.claimable ETH transfer 2.5 $5000",
         ]
     );
-    assert_eq!(event.kind.settles(), Some(done.instruction));
+    assert_eq!(ready(&event.kind), Some(InstructionId(2)));
     let done = desk.run("lido", claim(2));
     assert_eq!(
         lines(&done.entries)[..2],
@@ -194,7 +239,7 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
 }
 
 #[test]
-fn a_ticket_that_a_transaction_finds_ready_is_still_announced() {
+fn a_ticket_that_a_transaction_finds_ready_is_reported_before_it() {
     let mut desk = lido(&["1.25", "1.25", "1.25", "1.25"]);
     desk.run("lido", stake("ETH", "stETH", "5"));
     let queued = desk.run("lido", unstake("stETH", "all"));
@@ -206,10 +251,14 @@ fn a_ticket_that_a_transaction_finds_ready_is_still_announced() {
         ]
     );
     desk.view.advance_to(at(72)).unwrap();
-    desk.run("lido", claim(2));
-    let events = desk.to(72);
-    assert_eq!(events.len(), 1);
-    assert_eq!(events[0].kind.settles(), Some(queued.instruction));
+    let done = desk.run("lido", claim(2));
+    let [left, mined] = &done.events[..] else {
+        panic!("{:?}", done.events)
+    };
+    assert_eq!((left.venue.as_str(), left.at), ("lido", at(72)));
+    assert_eq!(ready(&left.kind), Some(InstructionId(2)));
+    assert!(matches!(mined.kind, EventKind::Transaction(_)));
+    assert_eq!(desk.to(72), [], "reported once");
 }
 
 #[test]
@@ -217,7 +266,14 @@ fn a_loss_of_the_pool_reaches_tickets_that_wait() {
     let mut desk = lido(&["1.25", "1.2", "1.24", "1.24", "1.3"]);
     desk.run("lido", stake("ETH", "wstETH", "5"));
     desk.run("lido", unstake("wstETH", "2"));
-    let said: Vec<_> = desk.to(71).iter().flat_map(|e| lines(&e.entries)).collect();
+    let events = desk.to(71);
+    let first = accrual(&events[..1]);
+    assert_eq!(first.subject.to_string(), "lido.queue:request:2");
+    let [was, low] = [(0, "2.5".to_owned()), (24, "2.4".to_owned())];
+    assert_eq!(readings(first), [was, low.clone()]);
+    let expected = [low, (48, "2.48".to_owned())];
+    assert_eq!(readings(accrual(&events[1..])), expected);
+    let said: Vec<_> = events.iter().flat_map(|e| lines(&e.entries)).collect();
     assert_eq!(
         said,
         [
@@ -247,7 +303,7 @@ fn large_redemptions_are_split_and_tiny_ones_refused() {
         ]
     );
     let (code, text) = desk.refused("lido", unstake("wstETH", "0.000000000000000079"));
-    assert_eq!(code, Some("RequestAmountTooSmall"));
+    assert_eq!(code.as_deref(), Some("RequestAmountTooSmall"));
     assert_eq!(
         text,
         "withdrawal of 0.000000000000000098 stETH is below the minimum of 0.0000000000000001"
@@ -265,8 +321,12 @@ fn tokens_from_elsewhere_redeem_like_minted_ones() {
             "etherfi.queue ETH trade 5 $10000",
         ]
     );
-    let until = Some(at(168));
-    assert_eq!(done.status, ExecutionStatus::Pending { until });
+    assert!(done.waits);
+    let (_, text) = desk.refused("etherfi", claim(1));
+    assert_eq!(
+        text,
+        "the ticket of instruction 1 leaves the queue at 2024-01-08T00:00:00Z"
+    );
     desk.run("etherfi", stake("ETH", "eETH", "2.5"));
     let done = desk.run("etherfi", wrap("eETH", "weETH", "1.25"));
     assert_eq!(
@@ -328,7 +388,11 @@ fn rewards_are_paid_for_what_was_held_and_for_how_long() {
         lines(&events[0].entries),
         ["etherfi.rewards EIGEN reward 0.5 $2"]
     );
-    assert!(matches!(events[0].kind, VenueEventKind::Reward { .. }));
+    let EventKind::Reward(reward) = &events[0].kind else {
+        panic!("{:?}", events[0])
+    };
+    let named = (reward.program.as_str(), reward.payment);
+    assert_eq!(named, ("eigen", at(48)));
     desk.to(72);
     desk.run("etherfi", unstake("weETH", "all"));
     // The first half of the second period 9 ETH, then 3.
@@ -364,7 +428,7 @@ fn tokens_that_arrive_from_outside_earn_from_then_on() {
 fn rewards_wait_until_they_are_claimed() {
     let mut desk = rewarded(&[("ETH", "20"), ("weETH", "4")]);
     let (code, text) = desk.refused("etherfi", claim_rewards(None));
-    assert_eq!(code, Some("NothingToClaim()"));
+    assert_eq!(code.as_deref(), Some("NothingToClaim()"));
     assert_eq!(text, "etherfi: no rewards wait to be claimed");
     // What a wallet held before its first transaction is seen from then on.
     desk.run("etherfi", stake("ETH", "eETH", "1.25"));

@@ -1,17 +1,17 @@
 //! Redemption tickets: what one instruction has waiting in the queue.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::instruction::ClaimUnstake;
 use basis_core::ledger::EntryKind;
 use basis_core::market::MarketView;
-use basis_core::num::{MathError, U256, Value};
+use basis_core::num::{MathError, U256};
 use basis_core::protocol::gas::TRANSACTION;
 use basis_core::protocol::liquid_staking::RequestId;
-use basis_core::types::{InstructionId, Timestamp};
+use basis_core::types::{InstructionId, Item, Timestamp};
+use basis_core::venue_event::{BalanceChange, EventKind, Events, Redemption, RedemptionStage};
 
 use super::operations::gas_of;
 use super::{Staking, StakingPool, quantity};
-use crate::chain::{ETH, Lines, Refusal, Transaction};
+use crate::chain::{Changes, ETH, Refusal, Transaction, price_of};
 
 /// The requests of one instruction.
 #[derive(Clone, Debug)]
@@ -21,20 +21,22 @@ pub(super) struct Ticket {
     /// When it leaves the queue.
     pub(super) due: Timestamp,
     pub(super) is_ready: bool,
-    /// Wei as the lines so far add up.
+    /// Wei as reported so far.
     pub(super) booked: U256,
+    /// When the newest change of them was reported.
+    pub(super) booked_at: Timestamp,
 }
 
 impl Ticket {
-    /// Wei the requests are worth together.
-    pub(super) fn worth<P: StakingPool>(&self, pool: &P) -> Result<U256, Refusal> {
-        let mut worth = U256::ZERO;
+    /// Wei that the requests pay together.
+    pub(super) fn value<P: StakingPool>(&self, pool: &P) -> Result<U256, Refusal> {
+        let mut value = U256::ZERO;
         for request in &self.requests {
             let claim = pool.claimable(*request)?;
-            let sum = worth.checked_add(claim);
-            worth = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
+            let sum = value.checked_add(claim);
+            value = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
         }
-        Ok(worth)
+        Ok(value)
     }
 }
 
@@ -44,38 +46,40 @@ impl<P: StakingPool> Staking<P> {
         tickets.any(|ticket| ticket.instruction == instruction)
     }
 
-    /// Makes `requests` a ticket of the instruction, had for `worth`. A second one within the same
+    /// Makes `requests` a ticket of the instruction, taken in `exchange`. A second one within the same
     /// group joins the first.
     pub(super) fn join_queue(
         &mut self,
         transaction: &mut Transaction<'_>,
         requests: Vec<RequestId>,
-        worth: Value,
+        exchange: u32,
     ) -> Result<(), Refusal> {
         transaction.spend_gas(gas_of(&vec![P::NAMES.gas.request; requests.len()]));
-        let due = transaction.now().plus(self.queue_delay);
+        let now = transaction.now();
         let mut ticket = Ticket {
             instruction: transaction.instruction(),
             requests,
-            due,
+            due: now.plus(self.queue_delay),
             is_ready: false,
             booked: U256::ZERO,
+            booked_at: now,
         };
         if let Some(pool) = &self.pool {
-            ticket.booked = ticket.worth(pool)?;
+            ticket.booked = ticket.value(pool)?;
         }
         let units = quantity(ticket.booked)?;
-        transaction.trade(Self::QUEUE, (units, units), worth)?;
+        transaction.trade(Self::QUEUE, (units, units), exchange, false)?;
         let same = |known: &&mut Ticket| known.instruction == ticket.instruction;
         match self.tickets.iter_mut().find(same) {
             Some(known) => {
                 known.requests.append(&mut ticket.requests);
                 let sum = known.booked.checked_add(ticket.booked);
                 known.booked = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
+                known.booked_at = now;
             }
             None => self.tickets.push(ticket),
         }
-        transaction.pending(Some(due));
+        transaction.waits();
         Ok(())
     }
 
@@ -84,7 +88,7 @@ impl<P: StakingPool> Staking<P> {
         &mut self,
         at: Timestamp,
         view: &MarketView,
-        events: &mut Vec<VenueEvent>,
+        events: &mut Events,
     ) -> Result<(), Refusal> {
         let delay = self.queue_delay;
         if let Some(pool) = &mut self.pool {
@@ -99,15 +103,21 @@ impl<P: StakingPool> Staking<P> {
             }
         }
         for (instruction, amount) in ready {
-            let mut happening = self.happening(at, view);
+            price_of(view, Item::Asset(ETH))?;
             let less = amount.neg()?;
-            happening.line(EntryKind::Transfer, Self::QUEUE, less, less)?;
-            happening.line(EntryKind::Transfer, Self::CLAIMABLE, amount, amount)?;
-            events.push(happening.event(VenueEventKind::TicketReady {
+            let kind = EntryKind::Transfer;
+            let redemption = Redemption {
                 instruction,
+                stage: RedemptionStage::Ready,
                 asset: ETH,
                 amount,
-            }));
+                changes: vec![
+                    BalanceChange::scaled(kind, Self::QUEUE, less, less),
+                    BalanceChange::scaled(kind, Self::CLAIMABLE, amount, amount),
+                ],
+            };
+            let kind = EventKind::Redemption(Box::new(redemption));
+            events.push(Self::event(at, view, kind));
         }
         Ok(())
     }

@@ -2,46 +2,41 @@
 //!
 //! Simulated in backtests: it holds assets in `wallet.main`, sends them to venues for the fee and
 //! delay of its rules (`configs/venues/wallet.yaml`), and takes deposits and withdrawals from the
-//! world's [`Transit`]. It wraps ETH into WETH and back as a transaction on the chain, gas and all. It
-//! trades nothing and is not listed among the venues.
+//! world's [`Transit`](basis_core::transit::Transit). It wraps ETH into WETH and back as a transaction on
+//! the chain, gas and all. It trades nothing and is not listed among the venues.
 //!
 //! **Invariants.** Its balance never falls below zero: a withdrawal that is not covered waits in
-//! [`Transit::external_queued`] and is tried at every step. [`ExecutionInterface::positions`] also
-//! reports what is in flight between any two venues of the run.
+//! [`external_queued`](basis_core::transit::Transit::external_queued) and is tried at every step.
+//! [`ExecutionInterface::account`] also has what is in flight between any two venues of the run.
 
 #[cfg(test)]
 mod tests;
 mod weth;
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
 use basis_core::config::{Node, Problems, Reader};
-use basis_core::error::{ComponentError, Rejection, VenueError, VenueErrorKind};
-use basis_core::execution::{Execution, ExecutionStatus, Position, VenueEvent, VenueEventKind};
-use basis_core::executor::BoxFuture;
+use basis_core::error::{ComponentError, Rejection, VenueErrorKind};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, Operation, OperationKind, Transfer};
-use basis_core::ledger::{EntryKind, Occurrence};
 use basis_core::market::MarketView;
-use basis_core::num::Quantity;
+use basis_core::num::{MathError, Quantity};
 use basis_core::rules::VenueRules;
-use basis_core::transit::{ExternalFlow, Shipment, Transit};
-use basis_core::types::{Account, Asset, InstructionId, Item, Label, Span, Timestamp, Venue};
+use basis_core::transit::{ExternalFlow, Shipment};
+use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
 use basis_core::venue::{
-    Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, VenueDriver,
-    VenueSettings, VenueType,
+    Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, Horizon, VenueType,
+};
+use basis_core::venue_event::{
+    AccountSnapshot, CapitalFlow, EventKind, Events, FlowId, Position, TransferStage, VenueEvent,
 };
 
 use self::weth::Weth;
-use crate::cex::{
-    self, Failing, InitialBalance, Lines, TransferFailure, TransferRefusal as Refusal,
-};
-use crate::chain::SimulatedChain;
+use crate::cex::{self, Failing, InitialBalance, TransferFailure, TransferRefusal as Refusal};
+use crate::chain::{Polls, error, rejected, simulated, unreadable};
 use crate::credentials;
+use crate::driver::{BuildContext, Driver, DriverFacts, SimulatedWorld, VenueDriver};
 
 const OPERATIONS: &[OperationKind] = &[
     OperationKind::Transfer,
@@ -49,21 +44,48 @@ const OPERATIONS: &[OperationKind] = &[
     OperationKind::Unwrap,
 ];
 
+/// The wallet as the factory creates it.
+struct Wallet;
+
+impl Driver for Wallet {
+    type Settings = WalletSettings;
+
+    const FACTS: DriverFacts = DriverFacts {
+        venue: Venue::WALLET,
+        venue_type: VenueType::OnChain,
+        class_name: "WalletExecutionInterface",
+        module: module_path!(),
+        description: "Our on-chain wallet: deposits, withdrawals, funding of venues",
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials: credentials::ALCHEMY,
+        modes: &[ExecutionMode::Backtest],
+        operations: OPERATIONS,
+        listed: false,
+    };
+
+    fn parse(node: &Node, problems: &Problems) -> WalletSettings {
+        WalletSettings::read(node, problems)
+    }
+
+    fn build(
+        settings: &WalletSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        cex::backtest_only(Venue::WALLET, context.mode)?;
+        let world = simulated(Venue::WALLET, context.world)?;
+        if let Some(data) = context.dependencies.data_provider.as_ref() {
+            let rules = data.rules(Venue::WALLET);
+            let rules = rules.ok_or_else(|| cex::no_rules(Venue::WALLET))?;
+            cex::check_accounts(Venue::WALLET, &rules, &settings.initial_balances)?;
+        }
+        let mut wallet = WalletExecutionInterface::new(settings, world);
+        wallet.set_dependencies(context.dependencies);
+        Ok(Box::new(wallet))
+    }
+}
+
 /// The row of the wallet in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver {
-    venue: Venue::WALLET,
-    venue_type: VenueType::OnChain,
-    class_name: "WalletExecutionInterface",
-    module: module_path!(),
-    description: "Our on-chain wallet: deposits, withdrawals, funding of venues",
-    dependencies: &["position_monitor", "event_logger", "data_provider"],
-    credentials: credentials::ALCHEMY,
-    modes: &[ExecutionMode::Backtest],
-    operations: OPERATIONS,
-    listed: false,
-    parse_settings,
-    build,
-};
+pub const DRIVER: VenueDriver = VenueDriver::of::<Wallet>();
 
 /// Settings of the wallet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,91 +115,71 @@ impl WalletSettings {
     }
 }
 
-fn parse_settings(node: &Node, problems: &Problems) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(WalletSettings::read(node, problems))
-}
-
-fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
-) -> BoxFuture<'_, Result<Box<dyn ExecutionInterface>, ComponentError>> {
-    Box::pin(async move {
-        cex::backtest_only(Venue::WALLET, mode)?;
-        let parsed = settings.parsed::<WalletSettings>().cloned();
-        let parsed = parsed.unwrap_or_default();
-        if let Some(data) = dependencies.data_provider.as_ref() {
-            let rules = data.rules(Venue::WALLET);
-            let rules = rules.ok_or_else(|| cex::no_rules(Venue::WALLET))?;
-            cex::check_accounts(Venue::WALLET, &rules, &parsed.initial_balances)?;
-        }
-        let mut wallet = WalletExecutionInterface::new(&parsed);
-        wallet.set_dependencies(dependencies);
-        Ok(Box::new(wallet) as Box<dyn ExecutionInterface>)
-    })
-}
-
 /// The simulated wallet.
 #[derive(Debug)]
 pub struct WalletExecutionInterface {
-    world: Option<World>,
-    /// Keeps what the wallet holds; shared with the on-chain venues when the dependencies have one.
-    chain: SimulatedChain,
+    capabilities: Capabilities,
+    /// Its chain keeps what the wallet holds.
+    world: SimulatedWorld,
+    ready: Option<Ready>,
     failures: Vec<TransferFailure>,
     failing: Failing,
+    polls: Polls,
     health: Health,
 }
 
+/// What it has once its dependencies are there.
 #[derive(Clone, Debug)]
-struct World {
+struct Ready {
     rules: Arc<VenueRules>,
     data: Arc<dyn DataProvider>,
-    transit: Option<Arc<Transit>>,
 }
 
 impl WalletExecutionInterface {
-    /// A wallet without dependencies; until they are set every instruction is refused.
+    /// A wallet of `world` without dependencies; until they are set every instruction is refused.
     #[must_use]
-    pub fn new(settings: &WalletSettings) -> Self {
-        let chain = SimulatedChain::default();
+    pub fn new(settings: &WalletSettings, world: SimulatedWorld) -> Self {
+        let mut held = cex::Holdings::default();
         for balance in &settings.initial_balances {
             let account = Account::new(Venue::WALLET, balance.account);
             // Sums of settings cannot leave the range: each is far below it.
-            let mut state = chain.state();
-            let added = state.wallet.add(account, balance.asset, balance.quantity);
+            let added = held.add(account, balance.asset, balance.quantity);
             debug_assert!(added.is_ok(), "invariant: initial balances are in range");
         }
+        if held.positions().next().is_some() {
+            world.chain.state().take_over(held);
+        }
         Self {
-            world: None,
-            chain,
+            capabilities: Capabilities {
+                operations: OPERATIONS.to_vec(),
+                ..Capabilities::default()
+            },
+            world,
+            ready: None,
             failures: settings.transfer_failures.clone(),
             failing: Failing::default(),
+            polls: Polls::default(),
             health: Health::default(),
         }
-    }
-
-    /// Takes what the wallet holds to the chain it shares from now on.
-    fn join(&mut self, shared: SimulatedChain) {
-        let held = std::mem::take(&mut self.chain.state().wallet);
-        if held.positions().next().is_some() {
-            shared.state().take_over(held);
-        }
-        self.chain = shared;
     }
 
     fn dispatch(
         &mut self,
         view: &MarketView,
         instruction: &Instruction,
-    ) -> Result<Execution, Refusal> {
-        let Some(world) = self.world.clone() else {
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let Some(ready) = self.ready.clone() else {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
         match &instruction.operation {
-            Operation::Transfer(transfer) => self.transfer(&world, view, instruction.id, transfer),
+            Operation::Transfer(transfer) => {
+                events.push(self.transfer(&ready, view, instruction.id, transfer)?);
+                Ok(())
+            }
             Operation::Wrap(_) | Operation::Unwrap(_) => {
-                let mut state = self.chain.state();
-                state.execute(Venue::WALLET, view, &*world.data, instruction)
+                let mut state = self.world.chain.state();
+                state.execute(Venue::WALLET, view, &*ready.data, instruction, events)
             }
             other => Err(cex::unsupported(Venue::WALLET, other.kind(), OPERATIONS)),
         }
@@ -185,21 +187,19 @@ impl WalletExecutionInterface {
 
     fn transfer(
         &mut self,
-        world: &World,
+        ready: &Ready,
         view: &MarketView,
         instruction: InstructionId,
         transfer: &Transfer,
-    ) -> Result<Execution, Refusal> {
+    ) -> Result<VenueEvent, Refusal> {
         let now = view.now();
-        let snapshot = world.rules.at(now);
-        let route = cex::route(Venue::WALLET, snapshot, &*world.data, transfer, now)?;
+        let snapshot = ready.rules.at(now);
+        let route = cex::route(Venue::WALLET, snapshot, &*ready.data, transfer, now)?;
         cex::refuse_halted(Venue::WALLET, view)?;
-        let Some(transit) = world.transit.as_ref() else {
-            return Err(Refusal::new(VenueErrorKind::NotReady));
-        };
-        let asset = transfer.asset;
+        let (from, asset) = (transfer.from, transfer.asset);
         let needed = transfer.amount.add(route.fee)?;
-        let available = self.chain.state().wallet.get(transfer.from, asset);
+        let mut state = self.world.chain.state();
+        let available = state.wallet.get(from, asset);
         if needed > available {
             let reason = Rejection::InsufficientBalance {
                 asset,
@@ -209,198 +209,196 @@ impl WalletExecutionInterface {
             return Err(Refusal::rejected(reason, None));
         }
         let returns = self.failing.count(&self.failures, instruction, route.fee)?;
-        let price = cex::dollar_price(view, asset, Venue::WALLET);
-        let flight = Account::IN_FLIGHT;
-        let entries = cex::departure(now, instruction, transfer, route.fee, flight, price)?;
-        self.chain.state().post(now, &entries)?;
+        state.move_wallet(now, (from, asset), needed.neg()?)?;
         let arrives_at = now.plus(route.delay);
-        transit.send(Shipment {
+        self.world.transit.send(Shipment {
             instruction,
-            to: if returns { transfer.from } else { transfer.to },
+            from: if returns { transfer.to } else { from },
+            to: if returns { from } else { transfer.to },
             asset,
             amount: transfer.amount,
             arrives_at,
         });
-        Ok(Execution {
+        Ok(cex::departure(
+            Venue::WALLET,
+            now,
             instruction,
-            venue: Venue::WALLET,
-            status: ExecutionStatus::Pending {
-                until: Some(arrives_at),
-            },
-            fills: Vec::new(),
-            venue_reference: None,
-            entries,
-            at: now,
-        })
+            transfer,
+            route.fee,
+            Some(arrives_at),
+            TransferStage::Sent,
+        ))
     }
 
-    fn advance_to(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, Refusal> {
-        let mut events = Vec::new();
-        let Some(transit) = self.world.as_ref().and_then(|world| world.transit.clone()) else {
-            return Ok(events);
-        };
+    /// Takes what has arrived and what comes from or goes to outside, in order of its instants.
+    fn advance(&mut self, view: &MarketView, events: &mut Events) {
         let now = view.now();
-        for shipment in transit.collect(Venue::WALLET, now) {
-            let event = match self.failing.returned(Venue::WALLET, view, &shipment)? {
-                Some(event) => event,
-                None => cex::arrival(Venue::WALLET, view, &shipment)?,
-            };
-            self.chain.state().post(now, &event.entries)?;
-            events.push(event);
-        }
+        let known = events.len();
         let mut failure = None;
-        transit.take_external(now, |flow| match self.external(view, flow) {
-            Ok(event) => {
-                let taken = event.is_some();
-                events.extend(event);
-                taken
+        for shipment in self.world.transit.collect(Venue::WALLET, now) {
+            match self.arrive(now, &shipment) {
+                Ok(event) => events.push(event),
+                Err(refusal) => failure = Some(refusal),
             }
-            Err(refusal) => {
+        }
+        self.world.transit.take_external(now, |flow| {
+            let taken = self.external(now, flow).unwrap_or_else(|refusal| {
                 failure = Some(refusal);
-                false
-            }
+                None
+            });
+            let is_taken = taken.is_some();
+            events.extend(taken);
+            is_taken
         });
-        match failure {
-            Some(refusal) => Err(refusal),
-            None => {
-                events.sort_by_key(|event| event.at);
-                Ok(events)
-            }
+        if let Some(happened) = events.get_mut(known..) {
+            happened.sort_by_key(|event| event.at);
+        }
+        if let Some(refusal) = failure {
+            events.push(unreadable(now, error(Venue::WALLET, "advance", refusal)));
         }
     }
 
-    /// Books a deposit or withdrawal; `None` for a withdrawal that is not covered.
-    fn external(
-        &mut self,
-        view: &MarketView,
-        flow: &ExternalFlow,
-    ) -> Result<Option<VenueEvent>, Refusal> {
+    /// Takes what has arrived, or has come back with its fee.
+    fn arrive(&mut self, now: Timestamp, shipment: &Shipment) -> Result<VenueEvent, Refusal> {
+        let place = (shipment.to, shipment.asset);
+        let refund = self.failing.refund(shipment).unwrap_or_default();
+        let arrived = shipment.amount.add(refund)?;
+        let mut state = self.world.chain.state();
+        state.move_wallet(now, place, arrived)?;
+        drop(state);
+        let returned = self.failing.returned(Venue::WALLET, now, shipment);
+        Ok(returned.unwrap_or_else(|| cex::arrival(Venue::WALLET, now, shipment)))
+    }
+
+    /// Takes a deposit or withdrawal; `None` for a withdrawal that is not covered.
+    fn external(&self, now: Timestamp, flow: &ExternalFlow) -> Result<Option<VenueEvent>, Refusal> {
         let (account, asset) = (Account::WALLET, flow.asset);
-        let held = self.chain.state().wallet.get(account, asset);
+        let mut state = self.world.chain.state();
+        let held = state.wallet.get(account, asset);
         if held.add(flow.amount)?.is_negative() {
             return Ok(None);
         }
-        let (kind, name) = if flow.amount.is_positive() {
-            (EntryKind::Deposit, Label::literal("deposit"))
-        } else {
-            (EntryKind::Withdrawal, Label::literal("withdrawal"))
-        };
-        let occurrence = Occurrence::External {
-            at: flow.at,
-            number: flow.number,
-        };
+        state.move_wallet(now, (account, asset), flow.amount)?;
         // A deposit counts from its own instant; a withdrawal from when it was covered.
         let at = if flow.amount.is_positive() {
             flow.at
         } else {
-            view.now()
+            now
         };
-        let mut lines = Lines::new(at, occurrence, None);
-        let price = cex::dollar_price(view, asset, Venue::WALLET);
-        lines.booked(kind, (account, asset), flow.amount, price)?;
-        self.chain.state().post(view.now(), &lines.entries)?;
-        Ok(Some(VenueEvent {
-            venue: Venue::WALLET,
-            at,
-            kind: VenueEventKind::Other {
-                name,
-                instruction: None,
+        let kind = EventKind::CapitalFlow(CapitalFlow {
+            id: FlowId {
+                scheduled: flow.at,
+                number: flow.number,
             },
-            entries: lines.entries,
-        }))
+            account,
+            asset,
+            amount: flow.amount,
+        });
+        Ok(Some(VenueEvent::new(Venue::WALLET, at, now, kind)))
     }
 
-    fn in_flight(&self) -> Result<BTreeMap<Asset, Quantity>, Refusal> {
-        let transit = self.world.as_ref().and_then(|world| world.transit.as_ref());
-        let mut sums = BTreeMap::new();
-        for shipment in transit
-            .map(|transit| transit.in_flight())
-            .unwrap_or_default()
-        {
-            let sum = sums.entry(shipment.asset).or_insert(Quantity::ZERO);
-            *sum = sum.add(shipment.amount)?;
-        }
-        Ok(sums)
+    fn next_event_at(&self) -> Option<Timestamp> {
+        self.ready.as_ref()?;
+        let transit = &self.world.transit;
+        let arrival = transit.next_arrival(Venue::WALLET);
+        arrival.into_iter().chain(transit.next_external()).min()
+    }
+
+    fn is_due(&self, view: &MarketView) -> bool {
+        Horizon::at(self.next_event_at()).is_due(view)
     }
 }
 
-fn venue_error(operation: &'static str, refusal: Refusal) -> VenueError {
-    VenueError::new(Venue::WALLET, operation, *refusal.0)
+/// What is on its way between any two venues of `world`, by asset.
+fn in_flight(world: &SimulatedWorld) -> Result<BTreeMap<Asset, Quantity>, MathError> {
+    let mut sums = BTreeMap::new();
+    for shipment in world.transit.in_flight() {
+        let sum = sums.entry(shipment.asset).or_insert(Quantity::ZERO);
+        *sum = sum.add(shipment.amount)?;
+    }
+    Ok(sums)
 }
 
-#[async_trait]
+/// What the wallet holds, and what is in flight, sorted.
+fn holdings(world: &SimulatedWorld, positions: &mut Vec<Position>) -> Result<(), Refusal> {
+    world.chain.state().positions(Venue::WALLET, positions)?;
+    let sums = in_flight(world)?;
+    if !sums.is_empty() {
+        positions.extend(sums.into_iter().map(|(asset, quantity)| {
+            Position::new(Account::IN_FLIGHT, Item::Asset(asset), quantity)
+        }));
+        positions.sort_by_key(|row| (row.account, row.item));
+    }
+    Ok(())
+}
+
 impl ExecutionInterface for WalletExecutionInterface {
     fn venue(&self) -> Venue {
         Venue::WALLET
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            operations: OPERATIONS.to_vec(),
-            hedge_mode: false,
-        }
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     fn set_dependencies(&mut self, dependencies: Dependencies) {
-        self.world = None;
+        self.ready = None;
         if !dependencies.missing().is_empty() {
             return;
         }
-        if let Some(shared) = SimulatedChain::of(&dependencies) {
-            self.join(shared);
-        }
-        self.chain.state().install(Box::new(Weth));
+        self.world.chain.state().install(Box::new(Weth));
         let Some(data) = dependencies.data_provider else {
             return;
         };
         let rules = data.rules(Venue::WALLET);
-        self.world = rules.map(|rules| World {
-            rules,
-            data,
-            transit: dependencies.transit,
-        });
+        self.ready = rules.map(|rules| Ready { rules, data });
     }
 
-    async fn execute_instruction(
+    fn execute_instructions(
         &mut self,
         view: &MarketView,
-        instruction: &Instruction,
-    ) -> Result<Execution, VenueError> {
-        match self.dispatch(view, instruction) {
-            Ok(execution) => {
-                self.health.succeeded(view.now(), Span::ZERO);
-                Ok(execution)
+        instructions: &[Instruction],
+        events: &mut Events,
+    ) {
+        self.polls.act(view.now(), self.is_due(view));
+        for instruction in instructions {
+            if self.ready.is_some() && !self.world.chain.take_on(instruction.id) {
+                continue;
             }
-            Err(refusal) => {
-                let e = venue_error(instruction.operation.kind().as_str(), refusal);
-                let failure = ComponentError::from(e.clone());
-                self.health.failed(view.now(), &failure);
-                Err(e)
+            match self.dispatch(view, instruction, events) {
+                Ok(()) => self.health.succeeded(view.now(), Span::ZERO),
+                Err(refusal) => {
+                    let operation = instruction.operation.kind().as_str();
+                    let e = error(Venue::WALLET, operation, refusal);
+                    events.push(rejected(view, instruction, e, &mut self.health));
+                }
             }
         }
     }
 
-    async fn advance(&mut self, view: &MarketView) -> Result<Vec<VenueEvent>, VenueError> {
-        self.advance_to(view)
-            .map_err(|refusal| venue_error("advance", refusal))
+    fn poll_events(&mut self, view: &MarketView, events: &mut Events) {
+        let now = view.now();
+        let is_due = self.is_due(view);
+        if self.polls.moves(now, is_due) {
+            self.advance(view, events);
+        }
+        let world = &self.world;
+        self.polls.answer(Venue::WALLET, now, events, |account| {
+            let read = holdings(world, &mut account.positions);
+            read.map_err(|refusal| error(Venue::WALLET, "positions", refusal))
+        });
     }
 
-    fn next_event_at(&self) -> Option<Timestamp> {
-        let transit = self.world.as_ref()?.transit.as_ref()?;
-        let arrival = transit.next_arrival(Venue::WALLET);
-        arrival.into_iter().chain(transit.next_external()).min()
+    fn horizon(&self, _view: &MarketView) -> Horizon {
+        self.polls.horizon(self.next_event_at())
     }
 
-    async fn positions(&mut self, _view: &MarketView) -> Result<Vec<Position>, VenueError> {
-        let failed = |refusal| venue_error("positions", refusal);
-        let in_flight = self.in_flight().map_err(failed)?;
-        let held = self.chain.state().positions(Venue::WALLET);
-        let mut rows = held.map_err(failed)?;
-        rows.extend(in_flight.into_iter().map(|(asset, quantity)| {
-            Position::new(Account::IN_FLIGHT, Item::Asset(asset), quantity)
-        }));
-        rows.sort_by_key(|row| (row.account, row.item));
-        Ok(rows)
+    fn account(&self) -> &AccountSnapshot {
+        &self.polls.account
+    }
+
+    fn request_snapshot(&mut self) {
+        self.polls.request();
     }
 
     fn health(&self) -> Health {

@@ -1,9 +1,9 @@
 //! ETH into WETH and back, one for one.
 
-use basis_core::execution::{Position, VenueEvent};
 use basis_core::instruction::Operation;
 use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Timestamp, Venue};
+use basis_core::venue_event::{Events, Position};
 
 use crate::cex;
 use crate::chain::{ETH, Protocol, Refusal, Sync, Transaction, WETH};
@@ -21,7 +21,7 @@ impl Protocol for Weth {
         Box::new(*self)
     }
 
-    fn sync(&mut self, _: &Sync<'_>, _: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+    fn sync(&mut self, _: &Sync<'_>, _: &mut Events) -> Result<(), Refusal> {
         Ok(())
     }
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use basis_core::clock::VirtualClock;
 use basis_core::error::{Code, ComponentError};
-use basis_core::executor::{VirtualTime, run as drive};
 use basis_core::types::{Timestamp, Venue};
-use basis_core::venue::{ExecutionMode, VenueDriver};
+use basis_core::venue::ExecutionMode;
+use basis_engine::EventLog;
 use basis_venues::credentials::BasisEnvironment;
+use basis_venues::driver::VenueDriver;
 use basis_venues::factory::{CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs};
 use basis_venues::registry::Registry;
 use clap::ValueEnum;
@@ -88,8 +89,9 @@ fn check(mode: &str, arguments: &Arguments, session: &Session) -> Result<Finding
     let setup = resolved.setup;
     let created = match execution {
         ExecutionMode::Backtest => {
-            let world = World::new(Timestamp::EPOCH, Arc::clone(setup.rules()));
-            world.create_interfaces(&session.registry, &setup)?
+            let rules = Arc::clone(setup.rules());
+            World::new(Timestamp::EPOCH, rules, setup.run().fill_at)
+                .create_interfaces(&session.registry, &setup)
         }
         ExecutionMode::Live => create_live(&setup, session)?,
     };
@@ -139,7 +141,7 @@ fn finding(setup: &Setup, execution: ExecutionMode, created: CreatedInterfaces) 
 fn create_live(setup: &Setup, session: &Session) -> Result<CreatedInterfaces, ComponentError> {
     let mut registry = Registry::empty();
     for driver in session.registry.all() {
-        let trades = driver.modes.contains(&ExecutionMode::Live);
+        let trades = driver.facts.modes.contains(&ExecutionMode::Live);
         let row = if trades {
             *driver
         } else {
@@ -147,37 +149,29 @@ fn create_live(setup: &Setup, session: &Session) -> Result<CreatedInterfaces, Co
         };
         registry = registry.with(row)?;
     }
-    let clock = VirtualClock::new(Timestamp::EPOCH);
-    let world = World::new(Timestamp::EPOCH, Arc::clone(setup.rules()));
     let mut factory = ExecutionInterfaceFactory::new(FactoryInputs {
         registry,
         settings: *setup.factory(),
         mode: ExecutionMode::Live,
+        world: None,
         environment: BasisEnvironment::read(session.environment.variables())?,
         variables: session.environment.variables().clone(),
-        clock: Arc::new(clock.clone()),
-        events: Arc::clone(&world.events) as _,
+        clock: Arc::new(VirtualClock::new(Timestamp::EPOCH)),
+        events: EventLog::new(),
         config_hash: setup.config_hash().to_owned(),
     });
-    let settings = setup.venue_settings();
-    let creation = factory.create_all_interfaces(&settings, None);
-    drive(&mut VirtualTime::new(clock), creation)
-        .map_err(|e| ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e))
+    Ok(factory.create_all_interfaces(&setup.venue_settings(), None))
 }
 
 /// The row of a driver that passes every check of live trading and then refuses to be built.
 fn live_refused(driver: &VenueDriver) -> VenueDriver {
-    VenueDriver {
-        modes: &[ExecutionMode::Live],
-        build: |_, _, _| {
-            Box::pin(async {
-                let message = "settings and credentials are in order, but live trading is not part \
-                               of this version; `basis backtest` and `basis instruct` work";
-                Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"))
-            })
-        },
-        ..*driver
-    }
+    let mut row = driver.refusing(|| {
+        let message = "settings and credentials are in order, but live trading is not part of this \
+                       version; `basis backtest` and `basis instruct` work";
+        ComponentError::new(Code::CreationFailed, message).with_reason("mode")
+    });
+    row.facts.modes = &[ExecutionMode::Live];
+    row
 }
 
 fn as_json(finding: &Finding) -> Json {

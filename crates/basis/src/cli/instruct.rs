@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 use basis_core::config::{Location, Node, Problems, nearest};
 use basis_core::error::{Code, ComponentError, Rejection, VenueError, VenueErrorKind};
-use basis_core::execution::{Execution, ExecutionStatus, Fill};
-use basis_core::executor::{PollOnce, VirtualTime, run as drive};
 use basis_core::instruction::{Instruction, Operation, OperationKind};
-use basis_core::ledger::LedgerEntry;
 use basis_core::market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_core::num::Quantity;
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::types::{
     Asset, InstructionId, Label, SeriesId, SeriesKind, Span, Timestamp, Venue,
 };
-use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueDriver, VenueType};
+use basis_core::venue::{ExecutionInterface, ExecutionMode, FillAt, VenueType};
+use basis_core::venue_event::Events;
+use basis_venues::driver::VenueDriver;
 use basis_venues::factory::FactorySettings;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
+use super::answer::{Answer, Refusal};
 use super::errors::Failure;
 use super::market::{Source, covered};
 use super::{Session, schema};
@@ -89,7 +89,7 @@ const CHAIN_SERIES: [&str; 18] = [
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let driver = *session.registry.require(&arguments.venue)?;
     if arguments.schema {
-        return session.print_json(&schema::instructions(driver.operations));
+        return session.print_json(&schema::instructions(driver.facts.operations));
     }
     if arguments.mode == "live" {
         let message = "live trading is not part of this version; --mode backtest executes the \
@@ -107,11 +107,11 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         Operation::Transfer(transfer) => Some(transfer.to.venue),
         _ => None,
     };
-    let rules = rules_of(driver.venue, receiver, arguments.rules.as_deref())?;
+    let rules = rules_of(driver.facts.venue, receiver, arguments.rules.as_deref())?;
     let holder = if is_on_chain(&driver) {
         Venue::WALLET
     } else {
-        driver.venue
+        driver.facts.venue
     };
     let balances = balances(&arguments.balances, holder, &rules)?;
     let settings = settings(&arguments.sets, &driver, session)?;
@@ -119,38 +119,43 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     source.announce(session);
     session.warn_of_environment();
     let (view, at, synthetic) = market(&source, &rules, &driver, arguments, session)?;
-    let world = World::new(at, Arc::new(rules));
+    let world = World::new(at, Arc::new(rules), FillAt::default());
     // On the chain the wallet pays, and the steps of a group go to other venues: all of them are there.
     let mut others = Vec::new();
     for other in session.registry.all().filter(|_| is_on_chain(&driver)) {
-        if other.venue != driver.venue && is_on_chain(other) {
-            let mut section = balances_at(other.venue, holder, &balances);
-            overlay(&mut section, &settings, other.venue);
+        if other.facts.venue != driver.facts.venue && is_on_chain(other) {
+            let mut section = balances_at(other.facts.venue, holder, &balances);
+            overlay(&mut section, &settings, other.facts.venue);
             others.push(create(&world, other, &section, session)?);
         }
     }
-    let mut own = balances_at(driver.venue, holder, &balances);
-    overlay(&mut own, &settings, driver.venue);
+    let mut own = balances_at(driver.facts.venue, holder, &balances);
+    overlay(&mut own, &settings, driver.facts.venue);
     let mut interface = create(&world, &driver, &own, session)?;
-    let outcome = drive(
-        &mut PollOnce,
-        interface.execute_instruction(&view, &instruction),
-    )
-    .map_err(|e| ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e))
-    .map_err(Failure::running)?;
-    let execution = outcome.map_err(|e| {
-        if arguments.balances.is_empty() && is_unfunded(&e) {
+    let mut events = Events::new();
+    interface.execute_instructions(&view, std::slice::from_ref(&instruction), &mut events);
+    let venue = driver.facts.venue;
+    let answer = Answer::of(venue, &instruction, (&events, &view));
+    let mut answer = answer.map_err(|refusal| {
+        if let Refusal::Venue(e) = &refusal
+            && arguments.balances.is_empty()
+            && is_unfunded(e)
+        {
             let accounts = accounts_of(holder, &world.rules);
             session.note(LogLevel::Info, &how_to_fund(holder, &accounts));
         }
-        Failure::running(e.into())
+        Failure::running(refusal.into())
     })?;
-    session.print_json(&as_json(&execution, at, synthetic))
+    others.push(interface);
+    answer
+        .ask_queues(&others, &view)
+        .map_err(|e| Failure::running(e.into()))?;
+    session.print_json(&answer.as_json(at, synthetic))
 }
 
 /// Whether the venue works on the simulated chain, the wallet included.
 fn is_on_chain(driver: &VenueDriver) -> bool {
-    driver.venue_type != VenueType::Cex
+    driver.facts.venue_type != VenueType::Cex
 }
 
 /// The section of `venue`: the balances for who holds them, nothing for the others.
@@ -181,11 +186,11 @@ fn settings(
         for entry in section.entries() {
             let named = session.registry.require(&entry.key)?;
             let on_one_chain = is_on_chain(driver) && is_on_chain(named);
-            let takes_part = named.venue == driver.venue || on_one_chain;
+            let takes_part = named.facts.venue == driver.facts.venue || on_one_chain;
             if !takes_part {
                 let message = format!(
                     "--set {text}: {} takes no part in an instruction to {}; leave it out",
-                    named.venue, driver.venue
+                    named.facts.venue, driver.facts.venue
                 );
                 return Err(ComponentError::new(Code::Usage, message));
             }
@@ -213,6 +218,7 @@ fn read_stdin() -> Result<String, Failure> {
 
 /// The instruction, if it is one that the venue takes.
 fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError> {
+    let facts = &driver.facts;
     let invalid = |message: String| ComponentError::new(Code::InstructionInvalid, message);
     let json: Json =
         serde_json::from_str(text).map_err(|e| invalid(format!("no JSON: {e}")).with_source(e))?;
@@ -228,20 +234,20 @@ fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError
             let near = nearest(key, known.iter().copied())
                 .map(|near| format!("; did you mean `{near}`?"))
                 .unwrap_or_default();
-            let takes = names(driver.operations);
+            let takes = names(facts.operations);
             return Err(invalid(format!(
                 "unknown operation `{key}`{near} ({} takes {takes})",
-                driver.venue
+                facts.venue
             )));
         }
     }
     // What the venue cannot do it says before anything about the fields.
-    let takes = |key: &str| driver.operations.iter().any(|kind| kind.as_str() == key);
+    let takes = |key: &str| facts.operations.iter().any(|kind| kind.as_str() == key);
     if let Some(key) = fields.keys().find(|key| *key != "id" && !takes(key)) {
-        let takes = names(driver.operations);
+        let takes = names(facts.operations);
         return Err(invalid(format!(
             "{} does not execute {key}; it takes {takes}",
-            driver.venue
+            facts.venue
         )));
     }
     let operations: Vec<_> = fields.keys().filter(|key| *key != "id").collect();
@@ -398,7 +404,7 @@ fn market(
         );
     }
     for snapshot in rules
-        .venue(driver.venue)
+        .venue(driver.facts.venue)
         .map(|rules| rules.snapshots())
         .unwrap_or_default()
     {
@@ -463,63 +469,11 @@ fn create(
     balances: &Node,
     session: &Session,
 ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
-    if !driver.modes.contains(&ExecutionMode::Backtest) {
-        let message = format!("{}: no simulated venue in this version", driver.venue);
+    if !driver.facts.modes.contains(&ExecutionMode::Backtest) {
+        let message = format!("{}: no simulated venue in this version", driver.facts.venue);
         return Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"));
     }
     let mut factory = world.factory(&session.registry, FactorySettings::default(), "");
     let dependencies = Some(world.dependencies());
-    let creation = factory.create_interface(driver.venue.as_str(), Some(balances), dependencies);
-    drive(&mut VirtualTime::new(world.clock.clone()), creation)
-        .map_err(|e| ComponentError::new(Code::ExecutorStalled, e.to_string()).with_source(e))?
-}
-
-fn as_json(execution: &Execution, at: Timestamp, synthetic: bool) -> Json {
-    let (status, until) = match execution.status {
-        ExecutionStatus::Settled => ("settled", None),
-        ExecutionStatus::Open => ("open", None),
-        ExecutionStatus::Pending { until } => ("pending", until),
-    };
-    json!({
-        "venue": execution.venue,
-        "instruction_id": execution.instruction,
-        "status": status,
-        "until": until,
-        "at": at,
-        "synthetic": synthetic,
-        "venue_reference": execution.venue_reference,
-        "fills": execution.fills.iter().map(fill).collect::<Vec<_>>(),
-        "entries": execution.entries.iter().map(entry).collect::<Vec<_>>(),
-    })
-}
-
-fn fill(fill: &Fill) -> Json {
-    json!({
-        "trade_id": fill.trade.to_string(),
-        "instrument": fill.instrument.to_string(),
-        "side": fill.side.as_str(),
-        "quantity": fill.quantity.to_string(),
-        "price": fill.price.to_string(),
-        "mark": fill.mark.to_string(),
-        "fee_asset": fill.fee_asset,
-        "fee": fill.fee.to_string(),
-        "fee_rate": fill.fee_rate.to_string(),
-        "liquidity": fill.liquidity.as_str(),
-        "at": fill.at,
-    })
-}
-
-fn entry(entry: &LedgerEntry) -> Json {
-    json!({
-        "at": entry.at,
-        "account": entry.account.to_string(),
-        "item": entry.item.to_string(),
-        "quantity": entry.quantity.to_string(),
-        "units": entry.units.to_string(),
-        "value": entry.value.to_string(),
-        "kind": entry.kind.as_str(),
-        "instruction_id": entry.instruction,
-        "reference_price": entry.reference_price.to_string(),
-        "cause": entry.cause.to_string(),
-    })
+    factory.create_interface(driver.facts.venue.as_str(), Some(balances), dependencies)
 }

@@ -4,6 +4,7 @@
 //! Exit codes: 0 ok, 1 the run failed, 2 usage, configuration or start-up, 75 a CRITICAL failure while
 //! running (a supervisor restarts).
 
+mod answer;
 mod backtest;
 mod check;
 mod data;

@@ -124,7 +124,7 @@ fn known_names(registry: &Registry) -> Vec<String> {
     ];
     let own = registry
         .all()
-        .flat_map(|driver| driver.credentials.variables)
+        .flat_map(|driver| driver.facts.credentials.variables)
         .flat_map(|(_, suffix)| {
             BasisEnvironment::ALL
                 .into_iter()

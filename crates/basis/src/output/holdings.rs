@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence};
+use basis_core::ledger::{EntryKind, LedgerEntry};
 use basis_core::market::{PriceState, is_dollar};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, SeriesKind};
@@ -94,12 +94,12 @@ impl Holdings {
         let holding = self.holding((line.account, line.item), steps);
         holding.quantity = holding.quantity.add(line.quantity)?;
         holding.units = holding.units.add(line.units)?;
-        if holding.is_position && line.kind == EntryKind::Trade {
+        // A position is deposited when it is taken over, at its entry price.
+        if holding.is_position && matches!(line.kind, EntryKind::Trade | EntryKind::Deposit) {
             holding.open_cost = holding.open_cost.add(line.value)?;
         }
         if line.kind == EntryKind::RealizedPnl
-            && let Occurrence::Trade { instrument, .. } | Occurrence::Liquidation { instrument, .. } =
-                line.cause.occurrence
+            && let Some(instrument) = line.cause.event.traded()
         {
             let position = self.holding((line.account, Item::Position(instrument)), steps);
             position.open_cost = position.open_cost.add(line.value)?;

@@ -1,15 +1,18 @@
 //! A small result written by hand: one spot buy hedged by a short perp, one funding payment.
 
+use std::sync::Arc;
+
 use basis_core::event::{Component, Event, EventData};
-use basis_core::execution::{Fill, Liquidity};
 use basis_core::health::Health;
-use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence, TradeId};
+use basis_core::instruction::MarginMode;
+use basis_core::ledger::{Cause, EntryKind, LedgerEntry, TradeId};
 use basis_core::market::{Coverage, Gap, GapTreatment, PriceState};
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Label, RunId, Side, Span,
     Symbol, Timestamp, Venue,
 };
+use basis_core::venue_event::{EventKey, Fill, FlowId, LiquiditySide};
 use basis_engine::account::{
     LendingStanding, MarginStanding, RiskColumns, RiskRow, RiskSubject, RiskSummary, Standing,
     TokenStanding, WorstRisk,
@@ -63,6 +66,14 @@ fn account(name: &str) -> Account {
     Account::new(VENUE, Label::new(name).unwrap())
 }
 
+fn account_of(kind: InstrumentKind) -> Account {
+    account(if kind == InstrumentKind::Spot {
+        "spot"
+    } else {
+        "usdm"
+    })
+}
+
 struct Lines(Vec<LedgerEntry>);
 
 impl Lines {
@@ -73,7 +84,7 @@ impl Lines {
         (account, item): (Account, Item),
         numbers: (&str, &str, &str),
         kind: EntryKind,
-        cause: (Occurrence, u8),
+        cause: (&Arc<EventKey>, u32),
     ) {
         self.0.push(LedgerEntry {
             at: instant(hour),
@@ -85,7 +96,7 @@ impl Lines {
             kind,
             instruction: (kind == EntryKind::Trade).then_some(InstructionId(1)),
             reference_price: numbers.2.parse().unwrap(),
-            cause: Cause::new(cause.0, cause.1),
+            cause: Cause::new(Arc::clone(cause.0), cause.1),
         });
     }
 }
@@ -98,17 +109,22 @@ fn ledger() -> Vec<LedgerEntry> {
     let (spot, usdm) = (account("spot"), account("usdm"));
     let cash = Item::Asset(USDT);
     let perp = Item::Position(key(InstrumentKind::Perp));
-    let outside = |number| Occurrence::External {
-        at: instant(1),
-        number,
+    let outside = |number| {
+        let scheduled = instant(1);
+        Arc::new(EventKey::CapitalFlow(FlowId { scheduled, number }))
     };
-    let trade = |kind, id| Occurrence::Trade {
-        instrument: key(kind),
-        trade: trade_id(id),
+    let trade = |kind, id, side| {
+        let (account, instrument) = (account_of(kind), key(kind));
+        Arc::new(EventKey::Fill {
+            account,
+            instrument,
+            trade: trade_id(id),
+            side,
+        })
     };
     let (bought, sold) = (
-        trade(InstrumentKind::Spot, 1),
-        trade(InstrumentKind::Perp, 2),
+        trade(InstrumentKind::Spot, 1, Side::Buy),
+        trade(InstrumentKind::Perp, 2, Side::Sell),
     );
     let mut lines = Lines(Vec::new());
     let l = &mut lines;
@@ -118,81 +134,88 @@ fn ledger() -> Vec<LedgerEntry> {
         (spot, cash),
         one("70000"),
         EntryKind::Deposit,
-        (outside(0), 0),
+        (&outside(0), 0),
     );
     l.add(
         1,
         (usdm, cash),
         one("30000"),
         EntryKind::Deposit,
-        (outside(1), 0),
+        (&outside(1), 0),
     );
     l.add(
         1,
         (spot, Item::Asset(BTC)),
         ("1", "60006", "60000"),
         EntryKind::Trade,
-        (bought.clone(), 0),
+        (&bought, 0),
     );
     l.add(
         1,
         (spot, cash),
         ("-60006", "-60006", "1"),
         EntryKind::Trade,
-        (bought, 1),
+        (&bought, 1),
     );
     l.add(
         1,
         (usdm, perp),
         ("-1", "-60044", "60050"),
         EntryKind::Trade,
-        (sold.clone(), 0),
+        (&sold, 0),
     );
-    l.add(1, (usdm, cash), one("-30.022"), EntryKind::Fee, (sold, 1));
-    let funding = Occurrence::Funding {
-        venue: VENUE,
-        symbol: Symbol::literal("BTCUSDT"),
-        instant: instant(2),
-    };
+    l.add(1, (usdm, cash), one("-30.022"), EntryKind::Fee, (&sold, 1));
+    let funding = Arc::new(EventKey::Funding {
+        account: usdm,
+        instrument: key(InstrumentKind::Perp),
+        margin: MarginMode::Cross,
+        scheduled: instant(2),
+    });
     l.add(
         2,
         (usdm, cash),
         one("6.02"),
         EntryKind::Funding,
-        (funding, 0),
+        (&funding, 0),
     );
     // A third of the short is bought back at its mark.
-    let closed = trade(InstrumentKind::Perp, 3);
+    let closed = trade(InstrumentKind::Perp, 3, Side::Buy);
     l.add(
         2,
         (usdm, perp),
         ("0.25", "15050", "60200"),
         EntryKind::Trade,
-        (closed.clone(), 0),
+        (&closed, 0),
     );
     l.add(
         2,
         (usdm, cash),
         one("-39"),
         EntryKind::RealizedPnl,
-        (closed, 1),
+        (&closed, 1),
     );
     lines.0
 }
 
 fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) -> ExecutionRow {
     let fill = Fill {
+        instruction: Some(InstructionId(1)),
+        account: account_of(kind),
         trade: id,
         instrument: key(kind),
+        base: BTC,
+        quote: USDT,
         side,
         quantity: Quantity::literal("1"),
         price: numbers.0.parse().unwrap(),
-        mark: numbers.1.parse().unwrap(),
+        turnover: Quantity::ZERO,
+        reference: numbers.1.parse().unwrap(),
         fee_asset: USDT,
         fee: Quantity::literal("30.022"),
         fee_rate: Rate::literal("0.0005"),
-        liquidity: Liquidity::Taker,
-        at: instant(1),
+        liquidity: LiquiditySide::Taker,
+        realized: None,
+        covered: Quantity::ZERO,
     };
     ExecutionRow {
         instruction: InstructionId(1),

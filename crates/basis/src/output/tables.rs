@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::Operation;
-use basis_core::ledger::{EntryKind, LedgerEntry, Occurrence, TradeId};
+use basis_core::ledger::{EntryKind, LedgerEntry, TradeId};
 use basis_core::market::{PriceState, is_dollar};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
-use basis_core::types::{Asset, InstrumentKey, Timestamp};
+use basis_core::types::{Account, Asset, InstrumentKey, Side, Timestamp};
+use basis_core::venue_event::EventKey;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{ExecutionRow, StepColumns};
 
@@ -222,12 +223,13 @@ fn fill_fields<T: Rows>(table: &mut T, row: &ExecutionRow, slippage: &Slippage<'
         table.blank(11);
         return;
     };
-    let lost = slippage.get(&(fill.instrument, &fill.trade)).copied();
+    let key = (fill.account, fill.instrument, &fill.trade, fill.side);
+    let lost = slippage.get(&key).copied();
     table.shown(&fill.instrument);
     table.plain(fill.side.as_str());
     table.number(fill.quantity.get());
     table.number(fill.price.get());
-    table.number(fill.mark.get());
+    table.number(fill.reference.get());
     table.number(lost.unwrap_or_default().get());
     table.number(fill.fee.get());
     table.shown(&fill.fee_asset);
@@ -236,21 +238,29 @@ fn fill_fields<T: Rows>(table: &mut T, row: &ExecutionRow, slippage: &Slippage<'
     table.text(&fill.trade);
 }
 
-/// What each trade's ledger lines gained against their marks, by instrument and trade.
-type Slippage<'a> = BTreeMap<(InstrumentKey, &'a TradeId), Value>;
+/// What each fill's ledger lines gained against their marks, by what its key holds.
+type Slippage<'a> = BTreeMap<(Account, InstrumentKey, &'a TradeId, Side), Value>;
 
-/// Σ quantity × reference price − value over a trade's lines: the same sum as the bucket, so that
+/// Σ quantity × reference price − value over a fill's lines of kind `trade`: the same sum as the bucket, so that
 /// the column adds up to it to the last digit.
 fn slippage_of(ledger: &[LedgerEntry]) -> Result<Slippage<'_>, MathError> {
     let mut sums = Slippage::new();
     for line in ledger.iter().filter(|line| line.kind == EntryKind::Trade) {
-        let Occurrence::Trade { instrument, trade } = &line.cause.occurrence else {
+        let EventKey::Fill {
+            account,
+            instrument,
+            trade,
+            side,
+        } = &*line.cause.event
+        else {
             continue;
         };
         let at_mark = line
             .quantity
             .notional(line.reference_price, Rounding::HalfEven)?;
-        let sum = sums.entry((*instrument, trade)).or_default();
+        let sum = sums
+            .entry((*account, *instrument, trade, *side))
+            .or_default();
         *sum = sum.add(at_mark)?.sub(line.value)?;
     }
     Ok(sums)
@@ -443,7 +453,7 @@ mod tests {
         assert_eq!(
             rows[7],
             "6,2024-05-01T02:00:00Z,binance.usdm,USDT,6.02,6.02,6.02,funding,,1,\
-             funding:binance:BTCUSDT:2024-05-01T02:00:00Z#0"
+             funding:binance.usdm:binance:perp:BTCUSDT:cross:2024-05-01T02:00:00Z#0"
         );
         assert_eq!(rows.len(), 10);
     }

@@ -190,15 +190,12 @@ fn entry<'a>(sums: &'a mut BTreeMap<String, f64>, row: Row<'_>) -> &'a mut f64 {
     sums.entry(venue_of(row.text(1)).to_owned()).or_default()
 }
 
-/// The position named by the cause `funding:<venue>:<symbol>:<instant>#<line>`.
+/// The position, without its side, named by the cause
+/// `funding:<account>:<venue>:perp:<symbol>:<margin mode>:<instant>#<line>`, in hedge mode with the side
+/// after the symbol.
 fn funded(cause: &str) -> String {
-    let mut parts = cause.split(':').skip(1);
-    let (venue, symbol) = (parts.next(), parts.next());
-    format!(
-        "{}:perp:{}",
-        venue.unwrap_or_default(),
-        symbol.unwrap_or_default()
-    )
+    let instrument: Vec<_> = cause.split(':').skip(2).take(3).collect();
+    instrument.join(":")
 }
 
 /// `okx` of `okx.trading`.
@@ -240,8 +237,11 @@ mod tests {
 
     #[test]
     fn a_funding_cause_names_its_position() {
-        let cause = "funding:okx:BTCUSDT:2024-05-01T08:00:00Z#0";
-        assert_eq!(funded(cause), "okx:perp:BTCUSDT");
+        let at = "2024-05-01T08:00:00Z";
+        let cause = format!("funding:okx.trading:okx:perp:BTCUSDT:cross:{at}#0");
+        assert_eq!(funded(&cause), "okx:perp:BTCUSDT");
+        let sided = cause.replace("BTCUSDT", "BTCUSDT:short");
+        assert_eq!(funded(&sided), "okx:perp:BTCUSDT");
         assert_eq!(venue_of("okx.trading"), "okx");
     }
 }

@@ -138,12 +138,12 @@ class Audit:
         for line, want in zip(lines, expected):
             found = (*line.key, line.quantity, line.value, line.kind, line.reference)
             for name, a, b in zip(names, want, found):
-                self.check("ledger.csv", line.number, f"{name} of {line.happening}", a, b)
+                self.check("ledger.csv", line.number, f"{name} of {line.event}", a, b)
             self.check("ledger.csv", line.number, "instruction_id", instruction, line.row["instruction_id"])
         # An account that a close leaves flat and below zero is made good by the insurance fund.
         extra = lines[len(expected):]
         made_good = len(extra) == 1 and extra[0].kind == "liquidation" and extra[0].quantity > 0
-        self.check("ledger.csv", lines[-1].number, f"number of lines of {lines[0].happening}",
+        self.check("ledger.csv", lines[-1].number, f"number of lines of {lines[0].event}",
                    len(expected) + (1 if made_good else 0), len(lines))
 
     def deltas(self):

@@ -2,7 +2,7 @@
 
 A step begins with what comes about by itself (`begin`); then each transaction is worked out from its
 request in executions.csv (`transaction`), line by line. State that only the protocols know (indices,
-pools, tickets) is kept here; what we hold is read from the ledger before each happening.
+pools, tickets) is kept here; what we hold is read from the ledger before each event.
 """
 
 import json
@@ -61,15 +61,15 @@ class Chain:
         self.morpho.begin(now)
         self.synced = now
 
-    def own_happening(self, lines):
+    def own_event(self, lines):
         """Lines that came about by themselves, against what was expected, in order."""
-        check, venue = self.audit.check, lines[0].happening.split(":")[1]
+        check, venue, topic = self.audit.check, lines[0].venue, lines[0].topic
         for line in lines:
             unit_line = line.quantity == line.units or line.quantity == 0
             check("chain: accruals", line.number, "units move with the quantity, or alone", True,
                   unit_line or line.kind == "liquidation")
             check("chain: accruals", line.number, "no instruction is behind it", "", line.row["instruction_id"])
-            if not self.market or line.happening.split(":")[2] in ("liquidation", "liquidity"):
+            if not self.market or topic in ("liquidation", "liquidity"):
                 continue
             want = self.expected[venue].pop(0) if self.expected[venue] else None
             if not check("chain: accruals", line.number, f"{line.kind} of {line.key[1]} has a cause", True, want is not None):
@@ -78,12 +78,12 @@ class Chain:
             for name, a, b in zip(("instant", "account", "item", "quantity", "units", "kind"), want, found):
                 check(f"chain: {want[5]}", line.number, f"{name} of {line.kind} of {want[2]}", a, b)
             check(f"chain: {want[5]}", line.number, f"mark of {want[2]}", self.audit.mark(line.key), line.reference)
-        if lines[0].happening.split(":")[2] == "liquidation" and self.market:
+        if topic == "liquidation" and self.market:
             (self.morpho.liquidated if venue == "morpho" else self.lending.liquidation)(lines)
-        if lines[0].happening.split(":")[2] == "liquidity":
+        if topic == "liquidity":
             trades = sum((line.value for line in lines if line.kind == "trade"), ZERO)
             check("chain: accruals", lines[0].number, "what a pool turned cancels out", ZERO, trades)
-            self.pools.happened(lines)
+            self.pools.followed(lines)
 
     def end(self, now):
         """Nothing that was due is left out; what counts for rewards from here on."""
@@ -100,11 +100,12 @@ class Chain:
     def transaction(self, lines):
         """The lines of one transaction, from its request."""
         check, first = self.audit.check, lines[0]
-        digest = first.happening.partition(":")[2]
+        _, digest, *stage = first.event.split(":")
+        check("chain: transactions", first.number, "it is mined, and never was taken out of the chain", ["0", "mined"], stage)
         check("chain: transactions", first.number, "a hash is used once", False, digest in self.hashes)
         self.hashes.append(digest)
-        order = [int(line.row["cause"].split(":")[2].partition("#")[0]) for line in lines]
-        check("chain: transactions", first.number, "its logs are numbered without a gap", list(range(len(lines))), order)
+        order = [line.index for line in lines]
+        check("chain: transactions", first.number, "its changes are numbered without a gap", list(range(len(lines))), order)
         known = self.requests.pop(digest, None)
         if not check("chain: transactions", first.number, f"{digest} is in executions.csv", True, known is not None):
             return

@@ -10,7 +10,7 @@ ACTIONS = ("entry_full", "entry_partial", "exit_full", "exit_partial", "sell_dus
 
 
 class Fills:
-    """Orders that filled, by the cause of their lines, and forced closes."""
+    """Orders that filled, by the event of their lines, and forced closes."""
 
     def __init__(self, audit):
         self.audit, self.check = audit, audit.check
@@ -18,11 +18,11 @@ class Fills:
         # Orders whose fill was not known yet when they were sent.
         self.sent = {row["instruction_id"]: instant(row["timestamp"]) for _, row in audit.executions
                      if row["status"] == "pending" and row["operation"] in ("spot_trade", "perp_trade")}
-        self.by_cause = {}
+        self.by_event = {}
 
     def read(self):
-        """Fills of executions.csv by the cause of their lines."""
-        fills, file = self.by_cause, "executions.csv"
+        """Fills of executions.csv by the event of their lines."""
+        fills, known, file = self.by_event, set(), "executions.csv"
         for number, row in self.audit.executions:
             self.check(file, number, "action is known", True, row["action"] in ACTIONS)
             self.check(file, number, "status is known", True, row["status"] in ("settled", "open", "pending"))
@@ -37,16 +37,18 @@ class Fills:
                 self.check(file, number, "side is known", True, row["side"] in ("buy", "sell"))
                 if not self.check(file, number, "liquidity is known", True, row["liquidity"] in ("maker", "taker")):
                     continue
-                cause = f"trade:{row['instrument']}:{row['trade_id']}"
-                self.check("executions.csv", number, "trade id is unique", False, cause in fills)
-                fills[cause] = (number, row)
+                trade = (row["instrument"], row["trade_id"])
+                self.check("executions.csv", number, "trade id is unique", False, trade in known)
+                known.add(trade)
+                account = self.account(venue, kind, instant(row["timestamp"]))
+                fills[f"fill:{account}:{':'.join(trade)}:{row['side']}"] = (number, row)
 
     def audit_trade(self, lines):
         """The lines of a fill follow from the fill; the fill follows from market and rules."""
         audit = self.audit
         first = lines[0]
-        fill = self.by_cause.pop(first.happening, None)
-        if not self.check("ledger.csv", first.number, f"{first.happening} is in executions.csv", True, fill is not None):
+        fill = self.by_event.pop(first.event, None)
+        if not self.check("ledger.csv", first.number, f"{first.event} is in executions.csv", True, fill is not None):
             return
         number, row = fill
         venue, kind, symbol = contract(row["instrument"])
@@ -130,8 +132,8 @@ class Fills:
         expected = to_step(rounded(mark * (1 + sign * bps / 10000), mode=against), rules["tick_size"], against)
         self.check("executions.csv", number, f"{what}: price = mark with {model} slippage, on the tick", expected, price)
 
-    def account(self, venue, use):
-        accounts = self.audit.rules.at(venue, self.audit.now)["accounts"]
+    def account(self, venue, use, at=None):
+        accounts = self.audit.rules.at(venue, at or self.audit.now)["accounts"]
         return f"{venue}.{accounts.get(use) or accounts['deposit']}"
 
     def spot_lines(self, venue, _, rules, signed, price, mark, rate, at):

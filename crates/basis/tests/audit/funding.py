@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 from decimal import ROUND_FLOOR, Decimal
 
 from amounts import instant, iso, rounded
-from items import SIDES, contract, is_position, side
+from items import contract, instrument_of, is_position, side
 
 
 class Funding:
@@ -38,12 +38,17 @@ class Funding:
                 at += interval
 
     def audit_funding(self, lines):
-        """A settlement: one line, or in hedge mode line 0 for the long and line 1 for the short position."""
-        _, venue, symbol, stamp = lines[0].happening.split(":", 3)
-        for line in lines:
-            sided = SIDES[int(line.row["cause"].rpartition("#")[2]) & 1]
-            name = (venue, symbol, stamp, sided)
-            self.audit_settlement(line, name if name in self.due else (venue, symbol, stamp, None))
+        """A settlement is one line; in hedge mode each side of a perp has its own."""
+        line = lines[0]
+        self.check("ledger.csv", line.number, "a settlement is one line", 1, len(lines))
+        # funding:ACCOUNT:INSTRUMENT:MARGIN:INSTANT
+        _, account, rest = line.event.split(":", 2)
+        item = instrument_of(rest, 4)
+        margin, stamp = rest[len(item) + 1:].split(":", 1)
+        self.check("ledger.csv", line.number, "account of the event", account, line.key[0])
+        self.check("ledger.csv", line.number, "margin mode is known", True, margin in ("cross", "isolated"))
+        venue, _, symbol = contract(item)
+        self.audit_settlement(line, (venue, symbol, stamp, side(item)))
 
     def audit_settlement(self, line, name):
         audit = self.audit

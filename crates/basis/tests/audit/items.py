@@ -2,6 +2,8 @@
 
 DOLLARS = ("USDT", "USDC", "DAI", "USD")
 SIDES = ("long", "short")
+# Tokens whose balances grow in the wallet, and whose protocol makes them grow.
+REBASING = {"eETH": "etherfi", "stETH": "lido"}
 
 
 def plain(item):
@@ -29,8 +31,8 @@ def side(item):
     return last if last in SIDES else None
 
 
-def instrument_of(rest):
-    """The instrument at the beginning of `venue:kind:SYMBOL[:side]:id`."""
+def instrument_of(rest, after):
+    """The instrument at the beginning of `venue:kind:SYMBOL[:side]:...`, which at least `after` parts follow."""
     parts = rest.split(":")
-    sided = len(parts) > 4 and parts[3] in SIDES
+    sided = len(parts) > 3 + after and parts[3] in SIDES
     return ":".join(parts[:4 if sided else 3])

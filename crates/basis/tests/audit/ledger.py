@@ -4,11 +4,12 @@ from collections import defaultdict
 from decimal import Decimal
 
 from amounts import ONE, ZERO, instant, rounded
-from items import DOLLARS, instrument_of, is_position, plain
+from items import DOLLARS, REBASING, instrument_of, is_position, plain
 
 KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "staking_yield",
                "borrow_cost": "borrow_cost", "reward": "rewards", "liquidity_fee": "liquidity_fees", "gas": "gas",
                "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
+OWN = ("accrual", "reward", "redemption", "lending_liquidation", "other")
 KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
 
 
@@ -24,15 +25,24 @@ class Line:
         self.units = Decimal(row["units"])
         self.signed = sign * self.units  # below zero for what is owed
         self.reference, self.kind = Decimal(row["reference_price_usd"]), row["kind"]
-        self.happening = row["cause"].rpartition("#")[0]
-        word, _, rest = self.happening.partition(":")
-        if word == "log":  # one transaction; its lines are numbered by the log's index
-            self.happening = self.happening.rpartition(":")[0]
-        self.word = word
-        # Of what came about by itself on chain: interest, staking, or the pool's liquidation.
-        self.topic = rest.split(":")[1] if word == "other" else word
-        # trade:venue:kind:SYMBOL:id, in hedge mode trade:venue:kind:SYMBOL:side:id; liquidation alike
-        self.instrument = instrument_of(rest) if word in ("trade", "liquidation") else None
+        self.event, _, index = row["cause"].rpartition("#")
+        self.index = int(index)  # which of the event's lines
+        word, _, rest = self.event.partition(":")
+        self.word = self.topic = word
+        self.instrument = self.venue = None
+        if word == "fill":
+            # fill:ACCOUNT:INSTRUMENT:TRADE:SIDE. Without an order of ours behind it the exchange closed by force.
+            self.instrument = instrument_of(rest.partition(":")[2], 2)
+            self.word = self.topic = "fill" if row["instruction_id"] else "forced"
+        elif word == "transfer":  # transfer:INSTRUCTION:STAGE
+            self.word = "sent" if rest.rpartition(":")[2] in ("sent", "moved") else "arrived"
+        elif word in OWN:
+            # Of what came about by itself on chain: interest, staking, a pool that a price moved, or a liquidation.
+            self.word, self.venue = "own", row["account"].partition(".")[0]
+            if self.venue == "wallet":
+                self.venue = REBASING.get(self.asset, self.venue)
+            pool = word == "accrual" and rest.split(":")[1] == "pool"  # accrual:ACCOUNT:pool:ITEM:BEFORE:AFTER
+            self.topic = "liquidity" if pool else "liquidation" if word == "lending_liquidation" else word
 
 
 def audit_ledger(audit):
@@ -53,7 +63,7 @@ def audit_ledger(audit):
             worth = rounded(line.signed * line.reference)
             audit.check("ledger.csv", line.number, "value = units x reference price", worth, line.value)
         elif line.instrument and line.instrument.split(":")[1] == "spot":
-            legs[line.happening, line.number - int(row["cause"].rpartition("#")[2])] += line.value
+            legs[line.event, line.number - line.index] += line.value
         item = row["item"]
         if line.asset in audit.rules.decimals:
             unit = Decimal(1).scaleb(-audit.rules.decimals[line.asset])
@@ -66,12 +76,12 @@ def audit_ledger(audit):
         if line.asset in DOLLARS:
             audit.check("ledger.csv", line.number, "reference price of a dollar", ONE, line.reference)
         held[line.key] += line.quantity
-        whole = index + 1 == len(audit.ledger) or audit.ledger[index + 1].happening != line.happening
+        whole = index + 1 == len(audit.ledger) or audit.ledger[index + 1].event != line.event
         settled = []
         if item.startswith("liquidity:"):
             # What a pool turns of one asset into another within a transaction may come after what it paid.
             turned.add(line.key)
-        elif (whole or line.word == "log") and not is_position(item):
+        elif (whole or line.word == "transaction") and not is_position(item):
             settled.append(line.key)
         if whole:
             settled += sorted(turned)
@@ -79,8 +89,8 @@ def audit_ledger(audit):
         for account, item in settled:
             audit.check("ledger.csv", line.number, f"{item} in {account} is not below zero",
                         True, held[account, item] >= 0 and stood_for[account, item] >= 0)
-    for (happening, first), total in legs.items():
-        audit.check("ledger.csv", first, f"legs of {happening} cancel out", ZERO, total)
+    for (event, first), total in legs.items():
+        audit.check("ledger.csv", first, f"legs of {event} cancel out", ZERO, total)
     audit.check("ledger.csv", len(audit.ledger) + 1, "every line lies within the run", True,
                not step_of or step_of[-1] < len(audit.steps))
     return step_of

@@ -258,15 +258,16 @@ class Pools:
         self.book_swap(f"{venue}.{name}", assets, before, pool.stakes(), earned)
         self.expected[venue] += chain.lines
 
-    def happened(self, lines):
+    def followed(self, lines):
         """The lines of what a price did to liquidity, those of pools that are not known apart."""
-        venue = lines[0].happening.split(":")[1]
+        venue = lines[0].venue
         known = [line for line in lines if (venue, line.key[0].partition(".")[2]) not in self.lost]
         if not self.chain.market or len(known) < len(lines):
             self.audit.leave_out(f"what a price did to liquidity at {venue}")
         if not self.chain.market or not known:
             return
-        self.chain.lines, self.expected[venue] = self.expected[venue], []
+        count = len(known)  # of one position; those of the others follow, and `end` finds what is left out
+        self.chain.lines, self.expected[venue] = self.expected[venue][:count], self.expected[venue][count:]
         self.chain.compare(known)
         for line in known:
             self.audit.check("chain: pool moves", line.number, "instant", self.chain.now, line.at)

@@ -15,7 +15,7 @@ OPENING = timedelta(microseconds=1)  # how `instant` reads the nanosecond after 
 
 
 class Replay:
-    """Posts the ledger step by step, each happening checked before it is posted."""
+    """Posts the ledger step by step, each event checked before it is posted."""
 
     def __init__(self, audit):
         self.audit, self.check = audit, audit.check
@@ -39,22 +39,22 @@ class Replay:
                 audit.market.advance(now)
             audit.now, audit.index = now, index
             buckets = defaultdict(Decimal)
-            happenings = []
+            events = []
             while next_line < len(audit.ledger) and audit.step_of[next_line] <= index:
-                happenings.append(self.happening(next_line))
-                next_line += len(happenings[-1])
+                events.append(self.lines_of_event(next_line))
+                next_line += len(events[-1])
             # What filled when the bar opened is held at the funding instants within it, at every venue.
-            for lines in filter(self.at_opening, happenings):
-                self.post_happening(lines, buckets)
+            for lines in filter(self.at_opening, events):
+                self.post_event(lines, buckets)
             audit.chain.begin(now)
             audit.funding.expect_funding(now)
             judged = False
-            for lines in happenings:
+            for lines in events:
                 if not self.at_opening(lines):
                     if not judged and self.is_act(lines[0]):
                         audit.risk.judge()
                         judged = True
-                    self.post_happening(lines, buckets)
+                    self.post_event(lines, buckets)
             audit.funding.report_unbooked()
             audit.chain.end(now)
             if not judged:
@@ -69,39 +69,39 @@ class Replay:
 
     def is_act(self, line):
         """Whether the strategy or risk did it at this step, after risk had judged."""
-        if line.word == "trade":
-            fill = self.audit.fills.by_cause.get(line.happening)
+        if line.word == "fill":
+            fill = self.audit.fills.by_event.get(line.event)
             return fill is not None and fill[1]["action"] != "late_fill"
-        return line.word in ("log", "transfer_out")
+        return line.word in ("transaction", "sent")
 
     def at_opening(self, lines):
         audit = self.audit
-        return audit.index > 0 and lines[0].word == "trade" and lines[0].at == audit.steps[audit.index - 1] + OPENING
+        return audit.index > 0 and lines[0].word == "fill" and lines[0].at == audit.steps[audit.index - 1] + OPENING
 
-    def happening(self, first):
-        """The lines of one happening, from its first on."""
+    def lines_of_event(self, first):
+        """The lines of one event, from its first on."""
         audit = self.audit
         lines = [audit.ledger[first]]
         for index in range(first + 1, len(audit.ledger)):
-            if audit.ledger[index].happening != lines[0].happening:
+            if audit.ledger[index].event != lines[0].event:
                 break
             lines.append(audit.ledger[index])
         return lines
 
-    def post_happening(self, lines, buckets):
-        """Posts the lines of one happening, checked against what should have happened."""
+    def post_event(self, lines, buckets):
+        """Posts the lines of one event, checked against what should have happened."""
         audit = self.audit
         word = lines[0].word
-        if word == "trade":
+        if word == "fill":
             audit.fills.audit_trade(lines)
         elif word == "funding":
             audit.funding.audit_funding(lines)
-        elif word == "liquidation":
+        elif word == "forced":
             audit.fills.audit_liquidation(lines)
-        elif word == "log":
+        elif word == "transaction":
             audit.chain.transaction(lines)
-        elif word == "other":
-            audit.chain.own_happening(lines)
+        elif word == "own":
+            audit.chain.own_event(lines)
         for line in lines:
             audit.held[line.key] += line.quantity
             audit.units[line.key] += line.units
@@ -124,7 +124,7 @@ class Replay:
                     buckets["basis"] += rounded(line.signed * (moved - reference))
                     moved = reference
                 buckets["price"] += rounded(line.signed * moved)
-        if word == "log":
+        if word == "transaction":
             audit.chain.posted(lines[0].number)
 
     def audit_positions(self, now, rows):

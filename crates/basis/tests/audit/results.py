@@ -47,10 +47,9 @@ class Results:
         costs = {name: -audit.replay.totals[name] for name in ("fees", "slippage", "gas", "borrow_cost", "transfer_cost", "liquidation")}
         for name, cost in (*costs.items(), ("total", sum(costs.values(), ZERO))):
             self.check(file, f"costs.{name}", "buckets that cost, turned round", cost, Decimal(s["costs"][name]))
-        happenings = {line.happening: line.topic for line in audit.ledger}
-        count = lambda word: sum(1 for w in happenings.values() if w == word)
+        topics = list({line.event: line.topic for line in audit.ledger}.values())
         counted = {"steps": len(rows), "fills": sum(1 for _, r in audit.executions if r["instrument"]),
-                   "liquidations": count("liquidation"), "funding_payments": sum(1 for line in audit.ledger if line.word == "funding"),
+                   "liquidations": topics.count("forced") + topics.count("liquidation"), "funding_payments": sum(1 for line in audit.ledger if line.word == "funding"),
                    "transfers": sum(1 for _, r in audit.executions if r["transfer_asset"] and
                                     r["from_account"].split(".")[0] != r["to_account"].split(".")[0])}
         counted |= self.count_orders()
@@ -60,7 +59,7 @@ class Results:
         self.check(file, "unbooked_funding", "rows that no instant explains", [], sorted(left))
         total = sum((Decimal(r["exposed_notional"]) for r in s["unbooked_funding"]), ZERO)
         self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
-        self.check("executions.csv", "-", "fills without ledger lines", [], sorted(audit.fills.by_cause))
+        self.check("executions.csv", "-", "fills without ledger lines", [], sorted(audit.fills.by_event))
         self.check("executions.csv", "-", "transactions without ledger lines", [], sorted(audit.chain.requests))
         self.audit_statistics(equity, flows)
 

@@ -19,9 +19,8 @@ class Transfers:
         orders = {row["instruction_id"]: (n, row) for n, row in audit.executions if row["transfer_asset"]}
         out, back = defaultdict(list), defaultdict(list)
         for line in audit.ledger:
-            if line.word in ("transfer_out", "transfer_in"):
-                number = line.happening.partition(":")[2]
-                (out if line.word == "transfer_out" else back)[number].append(line)
+            if line.word in ("sent", "arrived"):
+                (out if line.word == "sent" else back)[line.event.split(":")[1]].append(line)
         for number, row in orders.values():
             self.check("executions.csv", number, "a transfer leaves its account", True, row["instruction_id"] in out)
         flying, end = defaultdict(Decimal), audit.steps[-1]
@@ -40,6 +39,8 @@ class Transfers:
             arrival = back.pop(ident, [])
             at_once = source.split(".")[0] == target.split(".")[0] and not delay
             landing = target if at_once else "in_flight.main"
+            stage = "moved" if at_once else "sent"
+            self.check("ledger.csv", first.number, f"stage of transfer {ident}", f"transfer:{ident}:{stage}", first.event)
             self.check("executions.csv", known[0], "status", "settled" if at_once else "pending", row["status"])
             price = first.reference
             expected = [(source, asset, -amount, rounded(-amount * price), "transfer", price)]
@@ -98,9 +99,9 @@ class Transfers:
         first = audit.steps[0]
         flows = [(first, Decimal(audit.config["initial_capital"]), 0)] + [(*flow, n) for n, flow in enumerate(flows, 1)]
         refused = [(instant(row["at"]), Decimal(row["asked"]), row) for row in audit.summary["refused_withdrawals"]]
-        booked = {line.happening: line for line in audit.ledger if line.word == "external"}
+        booked = {line.event: line for line in audit.ledger if line.word == "capital_flow"}
         for at, amount, number in flows:
-            line = booked.pop(f"external:{iso(at)}:{number}", None)
+            line = booked.pop(f"capital_flow:{iso(at)}:{number}", None)
             where = line.number if line else "-"
             row = next((r for r in refused if r[:2] == (at, -amount)), None)
             if row:

@@ -276,7 +276,7 @@ fn a_pool_that_followed_the_recorded_market_is_derived_to_the_unit() {
     let ledger = fs::read_to_string(out.join("ledger.csv")).unwrap();
     let moved = ledger
         .lines()
-        .filter(|line| line.contains("other:uniswap:liquidity:"));
+        .filter(|line| line.contains("accrual:uniswap."));
     assert!(moved.count() > 2_000);
 }
 
@@ -400,16 +400,16 @@ fn a_unit_of_what_a_swap_did_to_liquidity_is_found() {
             "units",
             ["T17:00:00Z,curve.three,liquidity:USDT,", ",liquidity_fee,"],
         ),
-        ("followed", "units", ["other:uniswap:liquidity:", ",trade,"]),
+        ("followed", "units", ["accrual:uniswap.", ",trade,"]),
         (
             "followed-worth",
             "value_usd",
-            ["other:uniswap:liquidity:", ",trade,"],
+            ["accrual:uniswap.", ",trade,"],
         ),
         (
             "followed-fee",
             "units",
-            ["other:uniswap:liquidity:", ",liquidity_fee,"],
+            ["accrual:uniswap.", ",liquidity_fee,"],
         ),
     ] {
         assert_unit_found(name, column, &parts);

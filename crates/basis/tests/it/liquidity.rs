@@ -235,7 +235,7 @@ fn liquidity_is_added_moved_collected_and_removed_without_a_residual() {
     }
     // Hours in which the recorded price moved the pool that follows it.
     for venue in ["uniswap", "curve"] {
-        let cause = format!("other:{venue}:liquidity:");
+        let cause = format!("accrual:{venue}.");
         let moved = ledger.lines().filter(|line| line.contains(&cause));
         assert!(moved.count() > 60, "{venue}");
     }

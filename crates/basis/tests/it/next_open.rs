@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basis::core::event::EventData;
-use basis::core::execution::Liquidity;
 use basis::core::market::{BarColumns, MarketData, RateSeries};
 use basis::core::num::{Fixed18, Price, Quantity, Rounding};
 use basis::core::types::{InstructionId, SeriesId, Span, Timestamp};
+use basis::core::venue_event::LiquiditySide;
 use basis::data::synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 use basis::engine::RunResult;
 use basis::engine::result::ExecutionRow;
@@ -64,11 +64,11 @@ fn every_order_fills_at_the_open_of_the_bar_after_its_decision() {
             assert!(!is_order(row) || row.status == "pending", "{row:?}");
             let Some(fill) = &row.fill else { continue };
             let decided = sent[&row.instruction];
-            assert_eq!((row.at, fill.at), (fill.at, decided.plus(NANOSECOND)));
-            assert_eq!(fill.liquidity, Liquidity::Taker);
+            assert_eq!(row.at, decided.plus(NANOSECOND));
+            assert_eq!(fill.liquidity, LiquiditySide::Taker);
             let bars = data.bars(fill.instrument.series()).unwrap();
             let bar = bars.bars().find(|bar| bar.opened_at == decided).unwrap();
-            assert_eq!(fill.mark, bar.open, "{row:?}");
+            assert_eq!(fill.reference, bar.open, "{row:?}");
             fills += 1;
         }
         assert_eq!(fills, result.counts.fills);
@@ -150,9 +150,10 @@ fn what_is_decided_and_booked_up_to_an_instant_knows_nothing_after_it() {
     };
     assert_eq!(booked(&one), booked(&two));
     let prices = |result: &RunResult| -> Vec<Price> {
-        let fills = result.executions.iter().filter_map(|row| row.fill.as_ref());
-        let next = fills.filter(|fill| fill.at == cut.plus(NANOSECOND));
-        next.map(|fill| fill.price).collect()
+        let rows = result.executions.iter();
+        let next = rows.filter(|row| row.at == cut.plus(NANOSECOND));
+        next.filter_map(|row| row.fill.as_ref().map(|fill| fill.price))
+            .collect()
     };
     assert!(!prices(&one).is_empty());
     assert_ne!(prices(&one), prices(&two), "the open is what changed");

@@ -8,7 +8,6 @@ use basis::assembly::{Setup, World};
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::error::ComponentError;
-use basis::core::executor::PollOnce;
 use basis::core::market::MarketData;
 use basis::core::num::Rate;
 use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
@@ -84,19 +83,18 @@ pub(crate) fn run(
     out: &Path,
 ) -> RunResult {
     let registry = Registry::builtin();
-    let world = World::new(setup.run().from, Arc::clone(setup.rules()));
-    let created = world.create_interfaces(&registry, setup).unwrap();
+    let world = World::of(setup);
+    let created = world.create_interfaces(&registry, setup);
     let parts = EngineParts {
         config: setup.run().clone(),
         data,
         rules: Arc::clone(setup.rules()),
         interfaces: created.interfaces,
-        executor: Box::new(PollOnce),
         clock: world.clock,
         journal: None,
         events: world.events,
         positions: world.positions,
-        transit: world.transit,
+        transit: world.simulated.transit,
     };
     let engine = Engine::with_strategy(parts, series, Box::new(script)).unwrap();
     let mut writer = RunWriter::create(out, setup.run().share_class, Format::Csv).unwrap();

@@ -5,10 +5,11 @@ use basis_core::ledger::EntryKind;
 use basis_core::num::U256;
 use basis_core::num::uint256::units_of;
 use basis_core::num::{Quantity, Rounding};
-use basis_core::types::{Asset, Item};
+use basis_core::types::{Account, Asset, Item, Label};
+use basis_core::venue_event::{Cursor, EventKind, Subject};
 
 use crate::aave::testing::{
-    Desk, RAY, Reserve, USDT, WEETH, WETH, WETH_RESERVE, World, exactly, q,
+    Desk, RAY, Reserve, USDT, WEETH, WETH, WETH_RESERVE, World, exactly, hour, q,
 };
 use crate::aave::{AAVE, AaveSettings};
 
@@ -55,9 +56,9 @@ fn at_every_row_interest_is_scaled_units_times_the_recorded_index() {
         let cost = desk.booked(EntryKind::BorrowCost, debt);
         assert_eq!(cost, expected.sub(q("321.1")).unwrap());
     }
-    // One line for each balance and hour.
-    assert_eq!(desk.events.len(), 24 * 9);
-    assert!(desk.events.iter().all(|event| event.entries.len() == 2));
+    // One line for each balance and hour, each in an event of its own.
+    assert_eq!(desk.events.len(), 24 * 9 * 2);
+    assert!(desk.events.iter().all(|event| event.entries.len() == 1));
 }
 
 #[test]
@@ -159,4 +160,48 @@ fn an_asset_nobody_of_us_holds_keeps_the_recorded_index() {
     let scaled = desk.quantity("aave.main", Item::Shares(WETH));
     let row = Reserve::row(&WETH_RESERVE, 3);
     assert_eq!(worth(scaled, row.liquidity_index_ray), q("10"));
+}
+
+#[test]
+fn an_accrual_goes_from_the_reading_of_the_last_report_to_its_own() {
+    let mut desk = Desk::new(&world(true));
+    desk.run(AAVE, Operation::Supply(exactly(WETH, "1000")))
+        .unwrap();
+    desk.run(AAVE, Operation::Borrow(exactly(WETH, "300")))
+        .unwrap();
+    let items = [Item::Shares(WETH), Item::Debt(WETH)];
+    let read = |desk: &Desk, at| {
+        items.map(|item| Cursor {
+            at: hour(at),
+            amount: desk.units("aave.main", item),
+        })
+    };
+    let mut last = read(&desk, 0);
+    for at in 1..30 {
+        desk.at(at);
+        let now = read(&desk, at);
+        let newest = &desk.events[desk.events.len() - 2..];
+        for ((event, item), (before, after)) in
+            newest.iter().zip(items).zip(last.into_iter().zip(now))
+        {
+            let EventKind::Accrual(accrual) = &event.kind else {
+                panic!("{event:?}")
+            };
+            let account = Account::new(AAVE, Label::literal("main"));
+            assert_eq!(accrual.subject, Subject::Holding { account, item });
+            assert_eq!((accrual.before, accrual.after), (before, after));
+            let grown = after.amount.sub(before.amount).unwrap();
+            let changes: Vec<_> = accrual.changes.iter().map(|c| (c.item, c.units)).collect();
+            assert_eq!(changes, [(item, grown)]);
+        }
+        last = now;
+        // An operation is a report: what it leaves behind is where the next accrual begins.
+        if at == 10 {
+            desk.run(AAVE, Operation::Repay(exactly(WETH, "100")))
+                .unwrap();
+            let after = read(&desk, at);
+            assert_eq!(last[0].amount, after[0].amount);
+            last = after;
+        }
+    }
 }

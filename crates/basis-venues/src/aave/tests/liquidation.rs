@@ -1,10 +1,10 @@
 //! Liquidation by hand.
 
-use basis_core::execution::VenueEventKind;
 use basis_core::instruction::{Operation, SetEMode};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::types::Item;
+use basis_core::venue_event::EventKind;
 
 use crate::aave::testing::{Desk, USDT, WETH, World, exactly, q, texts};
 use crate::aave::{AAVE, AaveSettings};
@@ -27,13 +27,8 @@ fn falling(to: fn(i64) -> i64) -> Desk {
 
 /// The numbers of the liquidations so far: seized, repaid, health.
 fn liquidations(desk: &Desk) -> Vec<(Quantity, Quantity, Rate)> {
-    let kinds = desk.events.iter().filter_map(|event| match event.kind {
-        VenueEventKind::LendingLiquidation {
-            seized,
-            repaid,
-            health_factor,
-            ..
-        } => Some((seized, repaid, health_factor)),
+    let kinds = desk.events.iter().filter_map(|event| match &event.kind {
+        EventKind::LendingLiquidation(done) => Some((done.seized, done.repaid, done.health_factor)),
         _ => None,
     });
     kinds.collect()

@@ -332,26 +332,22 @@ fn the_cheapest_flash_loan_is_taken() {
 
 #[test]
 fn the_rows_build_interfaces_that_answer() {
-    use std::sync::Arc;
-
     use basis_core::config::{Location, Node, Problems};
-    use basis_core::venue::{Dependencies, ExecutionMode, VenueSettings};
+    use basis_core::venue::{Dependencies, ExecutionMode};
 
-    use crate::cex::testing::ready;
+    use crate::chain::testing::context;
+    use crate::driver::{BuildContext, SimulatedWorld};
 
     for driver in [crate::aave::DRIVER, crate::morpho::DRIVER] {
         let node = Node::empty_map(Location::new("settings in code", 0));
-        let parsed = (driver.parse_settings)(&node, &Problems::new());
-        let settings = VenueSettings {
-            venue: driver.venue,
-            node,
-            parsed: Arc::clone(&parsed),
-            credentials: None,
+        let build = driver.read(&node, &Problems::new());
+        let built = |mode| {
+            let context = context(&SimulatedWorld::default(), Dependencies::default());
+            build(BuildContext { mode, ..context })
         };
-        let build = |mode| ready((driver.build)(&settings, mode, Dependencies::default()));
-        let interface = build(ExecutionMode::Backtest).unwrap();
-        assert_eq!(interface.venue(), driver.venue);
-        assert_eq!(interface.capabilities().operations, driver.operations);
-        assert!(build(ExecutionMode::Live).is_err());
+        let interface = built(ExecutionMode::Backtest).unwrap();
+        assert_eq!(interface.venue(), driver.facts.venue);
+        assert_eq!(interface.capabilities().operations, driver.facts.operations);
+        assert!(built(ExecutionMode::Live).is_err());
     }
 }

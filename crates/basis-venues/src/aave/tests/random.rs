@@ -1,13 +1,14 @@
 //! Random instructions over both lending markets: the desk compares every sum after every step.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::instruction::{AmountOrAll, Lending, Operation, SetEMode};
 use basis_core::num::{Fixed18, Quantity, Rate};
 use basis_core::protocol::aave_v3::Version;
 use basis_core::types::{Asset, Label};
+use basis_core::venue_event::EventKind;
 
 use crate::aave::testing::{Desk, MORPHO, USDT, WEETH, WETH, World, exactly};
 use crate::aave::{AAVE, AaveSettings};
+use crate::chain::testing::Reported;
 use crate::morpho::{MarketSettings, MorphoSettings};
 
 const MARKET: Label = Label::literal("weeth_weth");
@@ -118,8 +119,7 @@ fn sums_hold_through_random_operations() {
             }
         }
         assert!(done > 75, "{done} of 300 went through");
-        let forced =
-            |event: &&VenueEvent| matches!(event.kind, VenueEventKind::LendingLiquidation { .. });
+        let forced = |event: &&Reported| matches!(event.kind, EventKind::LendingLiquidation(_));
         liquidations += desk.events.iter().filter(forced).count();
     }
     assert!(liquidations > 3, "{liquidations}");

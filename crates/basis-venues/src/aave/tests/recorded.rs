@@ -10,7 +10,11 @@ use super::interest::worth;
 use crate::aave::testing::{Desk, START, World, exactly};
 use crate::aave::{AAVE, AaveSettings};
 
-const DIRECTORY: &str = "/work/shared/data/aave/reserves";
+/// Beside the repository; see `docs/data.md` for what is in it.
+const DIRECTORY: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../../shared/data/aave/reserves"
+);
 
 /// A decimal number in rays; digits beyond the 27th are cut.
 fn ray(text: &str) -> u128 {

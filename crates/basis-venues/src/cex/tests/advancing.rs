@@ -1,11 +1,11 @@
 //! Funding, liquidation, resting orders.
 
-use basis_core::execution::{ExecutionStatus, Liquidity, VenueEvent, VenueEventKind};
 use basis_core::instruction::{CancelOrder, Operation, TimeInForce};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Price, Quantity, Value};
-use basis_core::types::{InstructionId, Side, Span, Timestamp};
-use basis_core::venue::ExecutionInterface;
+use basis_core::types::{InstructionId, Side, Span};
+use basis_core::venue::{ExecutionInterface, Horizon};
+use basis_core::venue_event::{EventKind, LiquiditySide, OrderState};
 
 use crate::cex::testing::*;
 use crate::{binance, bybit};
@@ -14,9 +14,9 @@ fn margin(usdt: &str, bars: &Bars, rates: &[(i64, &str)]) -> Desk {
     Desk::new(&binance::PROFILE, bars, rates, &[("usdm", "USDT", usdt)])
 }
 
-fn amounts(events: &[VenueEvent]) -> Vec<Quantity> {
-    let amount = |event: &VenueEvent| match &event.kind {
-        VenueEventKind::Funding { amount, .. } => Some(*amount),
+fn amounts(events: &[Reported]) -> Vec<Quantity> {
+    let amount = |event: &Reported| match &event.kind {
+        EventKind::Funding(funding) => Some(funding.amount),
         _ => None,
     };
     events.iter().filter_map(amount).collect()
@@ -83,9 +83,9 @@ fn a_missing_rate_books_nothing_and_names_the_exposure() {
     assert_eq!(events.len(), 1);
     assert!(events[0].entries.is_empty());
     assert!(matches!(
-        events[0].kind,
-        VenueEventKind::FundingMissing { exposed_notional, .. }
-            if exposed_notional == Value::literal("25000")
+        &events[0].kind,
+        EventKind::FundingMissing(missing)
+            if missing.exposed_notional == Value::literal("25000")
     ));
 }
 
@@ -113,10 +113,7 @@ fn a_changed_interval_neither_skips_nor_doubles_an_instant() {
         let mut hours = Vec::new();
         for hour in (1..=50).filter(|hour| hour % step == 0 || *hour == 50) {
             for event in desk.to(hour) {
-                assert!(
-                    matches!(event.kind, VenueEventKind::Funding { .. }),
-                    "{event:?}"
-                );
+                assert!(matches!(event.kind, EventKind::Funding(_)), "{event:?}");
                 hours.push(event.at.since(START).seconds() / 3600);
             }
         }
@@ -124,13 +121,14 @@ fn a_changed_interval_neither_skips_nor_doubles_an_instant() {
     }
 }
 
-fn liquidation(events: &[VenueEvent]) -> (Price, Quantity, Vec<(EntryKind, Quantity)>) {
+fn liquidation(events: &[Reported]) -> (Price, Quantity, Vec<(EntryKind, Quantity)>) {
     let [event] = events else {
         panic!("one event: {events:?}")
     };
-    let VenueEventKind::Liquidation { price, fee, .. } = event.kind else {
+    let EventKind::Liquidation(close) = &event.kind else {
         panic!("a liquidation: {event:?}")
     };
+    let (price, fee) = (close.price, close.fee);
     let lines = event.entries.iter().map(|e| (e.kind, e.quantity));
     assert_eq!(event.entries[0].reference_price, price);
     (price, fee, lines.collect())
@@ -156,7 +154,7 @@ fn a_short_is_closed_where_margin_meets_maintenance_within_the_bar() {
         ]
     );
     assert_eq!(desk.holdings(), []);
-    assert_eq!(desk.venue.next_event_at(), None);
+    assert_eq!(desk.venue.horizon(&desk.view), Horizon::QUIET);
 }
 
 #[test]
@@ -218,7 +216,7 @@ fn several_positions_all_close_at_their_worst_prices() {
         .unwrap();
     let events = desk.to(2);
     assert_eq!(desk.to(3), []);
-    let kinds: Vec<_> = events.iter().map(|e| e.kind.settles()).collect();
+    let kinds: Vec<_> = events.iter().map(|e| e.settles()).collect();
     // The resting order goes first, then both positions.
     assert_eq!(kinds, [Some(InstructionId(3)), None, None]);
     // 10,200 − 25 − 0.1 − 10,000 leaves 174.9 against 250.8 of maintenance; the fee takes it all.
@@ -253,16 +251,16 @@ fn a_resting_limit_fills_as_maker_once_a_later_bar_trades_through() {
     desk.to(2);
     let order = perp_limit(Side::Buy, "0.5", "49000", TimeInForce::PostOnly);
     assert_eq!(desk.run(order).unwrap().status, ExecutionStatus::Open);
-    assert_eq!(desk.venue.next_event_at(), Some(Timestamp::MIN));
+    assert_eq!(desk.venue.horizon(&desk.view), Horizon::NOW);
     assert_eq!(desk.to(2), [], "not by the bar before it");
     assert_eq!(desk.to(3), [], "touching is not trading through");
     let events = desk.to(4);
-    let VenueEventKind::LateFill { instruction, fill } = &events[0].kind else {
+    let EventKind::Fill(fill) = &events[0].kind else {
         panic!("{events:?}")
     };
-    assert_eq!(*instruction, InstructionId(1));
-    assert_eq!((fill.price, fill.mark), (p("49000"), p("49500")));
-    assert_eq!(fill.liquidity, Liquidity::Maker);
+    assert_eq!(fill.instruction, Some(InstructionId(1)));
+    assert_eq!((fill.price, fill.reference), (p("49000"), p("49500")));
+    assert_eq!(fill.liquidity, LiquiditySide::Maker);
     // 24,500 at 0.02 %.
     assert_eq!(fill.fee, q("4.9"));
     assert!(desk.venue.books.orders.is_empty());
@@ -305,6 +303,7 @@ fn a_resting_order_that_margin_no_longer_carries_is_canceled() {
     desk.run(perp_market(BTC, Side::Sell, "0.54")).unwrap();
     let events = desk.to(2);
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].kind.settles(), Some(InstructionId(1)));
+    assert_eq!(events[0].settles(), Some(InstructionId(1)));
+    assert_eq!(events[0].order_state(), Some(OrderState::Cancelled));
     assert!(events[0].entries.is_empty());
 }

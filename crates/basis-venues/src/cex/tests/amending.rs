@@ -1,9 +1,9 @@
 //! Amended orders at each venue.
 
-use basis_core::execution::{ExecutionStatus, Liquidity, VenueEventKind};
 use basis_core::instruction::TimeInForce;
-use basis_core::types::{InstructionId, Side, Timestamp};
-use basis_core::venue::ExecutionInterface;
+use basis_core::types::{InstructionId, Side};
+use basis_core::venue::{ExecutionInterface, Horizon};
+use basis_core::venue_event::{EventKind, LiquiditySide, OrderState};
 
 use crate::cex::CexProfile;
 use crate::cex::testing::*;
@@ -113,7 +113,7 @@ fn an_amended_price_that_crosses_takes_under_the_first_instruction() {
         let mut desk = resting(at, TimeInForce::Gtc);
         let taken = desk.run(amend(1, Some("1"), Some("50100"))).unwrap();
         assert_eq!(taken.instruction, InstructionId(2));
-        assert_eq!(taken.fills[0].liquidity, Liquidity::Taker);
+        assert_eq!(taken.fills[0].liquidity, LiquiditySide::Taker);
         assert_eq!(taken.entries[0].instruction, Some(InstructionId(1)));
         assert!(desk.venue.books.orders.is_empty());
     }
@@ -123,14 +123,17 @@ fn an_amended_price_that_crosses_takes_under_the_first_instruction() {
 fn a_post_only_order_amended_across_the_market_is_canceled() {
     for at in 0..3 {
         let mut desk = resting(at, TimeInForce::PostOnly);
-        desk.run(amend(1, Some("1"), Some("50100"))).unwrap();
+        let amended = desk.run(amend(1, Some("1"), Some("50100"))).unwrap();
         assert!(desk.venue.books.orders.is_empty());
-        assert_eq!(desk.venue.next_event_at(), Some(Timestamp::MIN));
-        let events = desk.to(2);
-        assert!(matches!(events[0].kind, VenueEventKind::Other { name, .. }
-            if name.as_str() == "order_canceled"));
-        assert_eq!(events[0].kind.settles(), Some(InstructionId(1)));
-        assert_eq!(desk.venue.next_event_at(), None);
+        let [canceled, done] = amended.events.as_slice() else {
+            panic!("{:?}", amended.events)
+        };
+        assert_eq!(canceled.order_state(), Some(OrderState::Cancelled));
+        assert_eq!(canceled.settles(), Some(InstructionId(1)));
+        let instruction = InstructionId(2);
+        assert_eq!(done.kind, EventKind::Done { instruction });
+        assert_eq!(desk.venue.horizon(&desk.view), Horizon::QUIET);
+        assert_eq!(desk.to(2), [], "reported once");
     }
 }
 

@@ -1,6 +1,5 @@
 //! Spot margin: debts, interest, limits, repayment.
 
-use basis_core::execution::VenueEvent;
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, Rate};
 use basis_core::types::{Asset, Side};
@@ -19,7 +18,7 @@ fn desk(usdt: &str, bars: &Bars) -> Desk {
     })
 }
 
-fn interest(events: &[VenueEvent]) -> Vec<Quantity> {
+fn interest(events: &[Reported]) -> Vec<Quantity> {
     let lines = events.iter().flat_map(|event| &event.entries);
     let lines = lines.filter(|line| line.kind == EntryKind::BorrowCost);
     lines.map(|line| line.quantity).collect()

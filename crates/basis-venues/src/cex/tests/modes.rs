@@ -1,11 +1,11 @@
 //! Margin modes, position modes, leverage: what they do and who refuses what.
 
 use basis_core::error::Rejection;
-use basis_core::execution::VenueEventKind;
 use basis_core::instruction::{MarginMode, Operation, PerpTrade, TimeInForce};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Bps, Quantity};
 use basis_core::types::{Item, PositionSide, Side};
+use basis_core::venue_event::EventKind;
 
 use crate::cex::testing::*;
 use crate::cex::{CexProfile, PositionMode, Slippage};
@@ -62,17 +62,12 @@ fn an_isolated_loss_stops_at_its_margin() {
     desk.perp(Side::Sell, "1").unwrap();
     let events = desk.to(2);
     assert_eq!(events.len(), 1);
-    let VenueEventKind::Liquidation {
-        price,
-        fee,
-        position,
-        ..
-    } = events[0].kind
-    else {
+    let EventKind::Liquidation(close) = &events[0].kind else {
         panic!("{events:?}")
     };
     // 10,000 − 9,751.3 leaves 248.7 for the fee.
-    assert_eq!((price, fee, position), (p("59751.3"), q("248.7"), q("-1")));
+    assert_eq!((close.price, close.fee), (p("59751.3"), q("248.7")));
+    assert_eq!(close.closing, q("1"));
     // 20,000 − 25 − 10,000.
     assert_eq!(desk.held("usdm", "USDT"), q("9975"));
     assert!(desk.venue.books.positions.is_empty());
@@ -329,7 +324,7 @@ fn an_insufficient_isolated_margin_says_what_is_needed() {
     let basis_core::error::VenueErrorKind::Rejected { reason, venue_code } = e.kind else {
         panic!("a refusal")
     };
-    assert_eq!(venue_code, Some("110007"));
+    assert_eq!(venue_code.as_deref(), Some("110007"));
     let (needed, available) = (q("10025"), q("10000"));
     let asset = USDT;
     assert_eq!(
@@ -352,8 +347,8 @@ fn a_resting_order_that_the_market_ran_over_loses_its_isolated_margin() {
     let [fill, forced] = events.as_slice() else {
         panic!("{events:?}")
     };
-    assert!(matches!(fill.kind, VenueEventKind::LateFill { .. }));
-    assert!(matches!(forced.kind, VenueEventKind::Liquidation { .. }));
+    assert!(matches!(fill.kind, EventKind::Fill(_)));
+    assert!(matches!(forced.kind, EventKind::Liquidation(_)));
     // 20,000 less a maker fee of 10.2 and the margin of 10,200.
     assert_eq!(desk.held("usdm", "USDT"), q("9789.8"));
 }

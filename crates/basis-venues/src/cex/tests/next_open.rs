@@ -1,14 +1,12 @@
 //! Orders that fill at the open of the bar after the decision.
 
 use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::execution::{
-    Execution, ExecutionStatus, Fill, Liquidity, VenueEvent, VenueEventKind,
-};
 use basis_core::instruction::{CancelOrder, Operation, TimeInForce};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Bps, Quantity};
 use basis_core::types::{InstructionId, Side, Span, Timestamp};
 use basis_core::venue::ExecutionInterface;
+use basis_core::venue_event::{EventKind, Fill, LiquiditySide, OrderState};
 
 use crate::binance;
 use crate::cex::Slippage;
@@ -38,16 +36,16 @@ fn pending(execution: &Execution) {
     assert!(execution.fills.is_empty() && execution.entries.is_empty());
 }
 
-fn fill(event: &VenueEvent) -> &Fill {
+fn fill(event: &Reported) -> &Fill {
     match &event.kind {
-        VenueEventKind::LateFill { fill, .. } => fill,
+        EventKind::Fill(fill) => fill,
         other => panic!("a fill: {other:?}"),
     }
 }
 
-fn failure(event: &VenueEvent) -> (InstructionId, &Rejection) {
+fn failure(event: &Reported) -> (InstructionId, &Rejection) {
     match &event.kind {
-        VenueEventKind::OrderFailed { instruction, error } => match &error.kind {
+        EventKind::Rejected { instruction, error } => match &error.kind {
             VenueErrorKind::Rejected { reason, .. } => (*instruction, reason),
             other => panic!("a rejection: {other:?}"),
         },
@@ -60,13 +58,17 @@ fn a_market_order_fills_at_the_next_open_and_is_known_with_its_bar() {
     let mut desk = desk(&jump(), &[]);
     let sent = desk.perp(Side::Sell, "1").unwrap();
     pending(&sent);
-    assert!(desk.venue.is_due(&desk.view), "the fill is waited for");
+    let horizon = desk.venue.horizon(&desk.view);
+    assert!(horizon.is_due(&desk.view), "the fill is waited for");
     let events = desk.to(2);
     assert_eq!(events.len(), 1);
     let fill = fill(&events[0]);
-    assert_eq!((fill.price, fill.mark), (p("50100"), p("50100")));
-    assert_eq!((fill.at, events[0].at), (just_after(1), just_after(1)));
-    assert_eq!((fill.liquidity, fill.fee), (Liquidity::Taker, q("25.05")));
+    assert_eq!((fill.price, fill.reference), (p("50100"), p("50100")));
+    assert_eq!(events[0].at, just_after(1));
+    assert_eq!(
+        (fill.liquidity, fill.fee),
+        (LiquiditySide::Taker, q("25.05"))
+    );
     assert!(events[0].entries.iter().all(|e| e.at == just_after(1)));
     assert_eq!(desk.held("usdm", "USDT"), q("19974.95"));
     assert_eq!(desk.to(3), [], "filled once");
@@ -82,7 +84,7 @@ fn slippage_is_reckoned_from_the_open_on_the_volume_of_the_bar_before() {
     // 1 of 100 units: a tenth of 10 bps; 50,100 x 0.9999 = 50,094.99, down to the tick.
     let events = desk.to(2);
     assert_eq!(fill(&events[0]).price, p("50094.9"));
-    assert_eq!(fill(&events[0]).mark, p("50100"));
+    assert_eq!(fill(&events[0]).reference, p("50100"));
 }
 
 #[test]
@@ -94,10 +96,10 @@ fn what_fills_at_the_open_meets_the_extremes_of_that_bar() {
     let [filled, liquidated] = kinds.as_slice() else {
         panic!("a fill and a liquidation: {kinds:?}")
     };
-    assert_eq!(fill(filled).at, just_after(1));
+    assert_eq!((fill(filled).side, filled.at), (Side::Sell, just_after(1)));
     assert!(matches!(
-        liquidated.kind,
-        VenueEventKind::Liquidation { position, .. } if position == q("-1")
+        &liquidated.kind,
+        EventKind::Liquidation(close) if close.closing == q("1")
     ));
 }
 
@@ -111,7 +113,7 @@ fn funding_of_the_bar_is_settled_on_it_and_that_of_the_decision_is_not() {
         let mut settled = Vec::new();
         for at in decided + 1..=17 {
             for event in desk.to(at) {
-                if matches!(event.kind, VenueEventKind::Funding { .. }) {
+                if matches!(event.kind, EventKind::Funding(_)) {
                     assert_eq!(event.entries[0].quantity, q("5"));
                     settled.push(event.at.since(START).seconds() / 3600);
                 }
@@ -184,12 +186,17 @@ fn a_limit_that_the_open_is_beyond_rests_or_expires() {
     pending(&desk.run(rest(TimeInForce::Ioc)).unwrap());
     pending(&desk.run(rest(TimeInForce::Gtc)).unwrap());
     let events = desk.to(2);
-    let settled: Vec<_> = events.iter().map(|event| event.kind.settles()).collect();
+    let settled: Vec<_> = events.iter().map(Reported::settles).collect();
     let id = |number| Some(InstructionId(number));
     assert_eq!(settled, [id(1), id(2), id(2)]);
+    assert_eq!(events[0].order_state(), Some(OrderState::Expired));
+    assert_eq!(events[1].order_state(), Some(OrderState::Working));
     // The bar trades through the limit after its open.
     let fill = fill(&events[2]);
-    assert_eq!((fill.liquidity, fill.price), (Liquidity::Maker, p("50000")));
+    assert_eq!(
+        (fill.liquidity, fill.price),
+        (LiquiditySide::Maker, p("50000"))
+    );
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Liquidation in steps.
 
-use basis_core::execution::{VenueEvent, VenueEventKind};
 use basis_core::instruction::{MarginMode, TimeInForce};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::VenueRules;
 use basis_core::types::{InstructionId, Side};
+use basis_core::venue_event::EventKind;
 
 use crate::cex::CexSettings;
 use crate::cex::testing::*;
@@ -31,16 +31,14 @@ fn at_eight(settings: &mut CexSettings) {
     settings.leverage = Fixed18::from_int(8);
 }
 
+/// Price, what was closed of the position, fee.
 type Forced = (Price, Quantity, Quantity);
 
-fn forced(events: &[VenueEvent]) -> Vec<Forced> {
-    let close = |event: &VenueEvent| match event.kind {
-        VenueEventKind::Liquidation {
-            price,
-            position,
-            fee,
-            ..
-        } => Some((price, position, fee)),
+fn forced(events: &[Reported]) -> Vec<Forced> {
+    let close = |event: &Reported| match &event.kind {
+        EventKind::Liquidation(close) => {
+            Some((close.price, close.closing.neg().unwrap(), close.fee))
+        }
         _ => None,
     };
     events.iter().filter_map(close).collect()
@@ -61,7 +59,7 @@ fn binance_and_bybit_reduce_to_the_highest_tier_that_holds() {
             .unwrap();
         let events = desk.to(2);
         assert_eq!(
-            events[0].kind.settles(),
+            events[0].settles(),
             Some(InstructionId(2)),
             "orders go first"
         );

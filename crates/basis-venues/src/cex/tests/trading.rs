@@ -1,12 +1,15 @@
 //! Spot and perp fills, slippage, leverage.
 
+use std::sync::Arc;
+
 use basis_core::error::VenueErrorKind;
-use basis_core::execution::{ExecutionStatus, Liquidity};
 use basis_core::instruction::{Instruction, Operation, SetLeverage, TimeInForce};
 use basis_core::ledger::{EntryKind, LedgerEntry};
 use basis_core::num::{Bps, Fixed18, Price, Quantity, Value};
+use basis_core::transit::Transit;
 use basis_core::types::{InstructionId, Side};
-use basis_core::venue::{Dependencies, ExecutionInterface};
+use basis_core::venue::{Dependencies, ExecutionInterface, FillAt};
+use basis_core::venue_event::{EventKind, Events, LiquiditySide};
 
 use crate::cex::testing::*;
 use crate::cex::{CexSettings, SimulatedCex, Slippage};
@@ -35,7 +38,7 @@ fn spot_buy_pays_quote_and_takes_the_fee_out_of_the_base() {
     assert_eq!(execution.status, ExecutionStatus::Settled);
     let fill = &execution.fills[0];
     // One basis point above 50,000.
-    assert_eq!((fill.price, fill.mark), (p("50005"), p("50000")));
+    assert_eq!((fill.price, fill.reference), (p("50005"), p("50000")));
     assert_eq!(fill.fee, q("0.0001"));
     assert_eq!(
         table(&execution.entries),
@@ -151,7 +154,7 @@ fn a_marketable_limit_takes_but_not_beyond_its_limit() {
     let buy = perp_limit(Side::Buy, "0.1", "50020", TimeInForce::Ioc);
     let fill = desk.run(buy).unwrap().fills[0].clone();
     assert_eq!(fill.price, p("50020"), "slippage alone would pay 50,050");
-    assert_eq!(fill.liquidity, Liquidity::Taker);
+    assert_eq!(fill.liquidity, LiquiditySide::Taker);
     let sell = perp_limit(Side::Sell, "0.1", "49000", TimeInForce::Gtc);
     assert_eq!(desk.run(sell).unwrap().fills[0].price, p("49950"));
 }
@@ -185,11 +188,21 @@ fn leverage_decides_what_a_margin_carries() {
 #[test]
 fn nothing_is_executed_before_dependencies_are_set() {
     let mut desk = Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &[]);
-    let mut venue = SimulatedCex::new(&binance::PROFILE, CexSettings::default());
-    let instruction = Instruction::new(InstructionId(1), spot_market(Side::Buy, "0.1"));
-    for _ in 0..2 {
-        let e = venue.execute(&desk.view, &instruction).unwrap_err();
-        assert_eq!(e.kind, VenueErrorKind::NotReady);
+    let settings = CexSettings::default();
+    let transit = Arc::new(Transit::default());
+    let mut venue = SimulatedCex::new(&binance::PROFILE, settings, transit, FillAt::Close);
+    for id in 1..=2 {
+        let mut events = Events::new();
+        let instruction = Instruction::new(InstructionId(id), spot_market(Side::Buy, "0.1"));
+        venue.execute_instructions(&desk.view, &[instruction], &mut events);
+        let [event] = events.as_slice() else {
+            panic!("one refusal: {events:?}")
+        };
+        let EventKind::Rejected { instruction, error } = &event.kind else {
+            panic!("a refusal: {event:?}")
+        };
+        assert_eq!(*instruction, InstructionId(id));
+        assert_eq!(error.kind, VenueErrorKind::NotReady);
         venue.set_dependencies(Dependencies::default());
     }
     assert_eq!(venue.health().counts(), (2, 2));

@@ -2,20 +2,65 @@
 
 use std::sync::Arc;
 
-use basis_core::execution::{ExecutionStatus, VenueEventKind};
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::EntryKind;
+use basis_core::market::MarketView;
+use basis_core::num::Quantity;
 use basis_core::transit::Transit;
-use basis_core::types::{Account, Asset, InstructionId, Item, Label, Side, Span, Venue};
-use basis_core::venue::ExecutionInterface;
+use basis_core::types::{Account, InstructionId, Item, Label, Side, Span, Venue};
+use basis_core::venue::{ExecutionInterface, FillAt, Horizon};
+use basis_core::venue_event::{EventKind, Events, TransferStage, TransferUpdate};
 
 use crate::cex::testing::*;
-use crate::cex::{FailingTransfer, FailureStage, InitialBalance, TransferFailure};
+use crate::cex::{FailingTransfer, FailureStage, InitialBalance, SimulatedCex, TransferFailure};
+use crate::driver::SimulatedWorld;
 use crate::wallet::{WalletExecutionInterface, WalletSettings};
 use crate::{binance, bybit, okx};
 
 fn account(venue: &str, name: &str) -> Account {
     Account::new(Venue::new(venue).unwrap(), Label::new(name).unwrap())
+}
+
+/// What a venue has to say.
+fn poll(venue: &mut dyn ExecutionInterface, view: &MarketView) -> Vec<Reported> {
+    let mut events = Events::new();
+    venue.poll_events(view, &mut events);
+    reported(view, &events)
+}
+
+/// What a venue makes of one instruction.
+fn send(
+    venue: &mut dyn ExecutionInterface,
+    view: &MarketView,
+    (id, operation): (u64, Operation),
+) -> Vec<Reported> {
+    let instruction = Instruction::new(InstructionId(id), operation);
+    let mut events = Events::new();
+    venue.execute_instructions(view, &[instruction], &mut events);
+    reported(view, &events)
+}
+
+/// What a venue says it holds.
+fn held(venue: &mut dyn ExecutionInterface, view: &MarketView) -> Vec<(Account, Item, Quantity)> {
+    venue.request_snapshot();
+    assert_eq!(poll(venue, view).len(), 1, "the snapshot");
+    let rows = venue.account().positions.iter();
+    rows.map(|row| (row.account, row.item, row.quantity))
+        .collect()
+}
+
+fn moved(event: &Reported) -> &TransferUpdate {
+    match &event.kind {
+        EventKind::Transfer(update) => update,
+        other => panic!("a transfer: {other:?}"),
+    }
+}
+
+fn world(transit: &Arc<Transit>) -> SimulatedWorld {
+    SimulatedWorld {
+        transit: Arc::clone(transit),
+        ..SimulatedWorld::default()
+    }
 }
 
 #[test]
@@ -48,10 +93,10 @@ fn a_delayed_internal_transfer_is_in_flight_until_it_arrives() {
     let until = Some(arrival);
     assert_eq!(moved.status, ExecutionStatus::Pending { until });
     assert_eq!(desk.held("trading", "USDT"), q("0"));
-    assert_eq!(desk.venue.next_event_at(), until);
+    assert_eq!(desk.venue.horizon(&desk.view), Horizon::at(until));
     let events = desk.to(2);
     assert_eq!(events[0].at, arrival);
-    assert_eq!(events[0].kind.settles(), Some(moved.instruction));
+    assert_eq!(events[0].settles(), Some(moved.instruction));
     assert_eq!(desk.held("trading", "USDT"), q("400"));
 }
 
@@ -115,39 +160,40 @@ fn a_withdrawal_leaves_from_the_deposit_account_with_its_fee_on_top() {
 fn capital_goes_from_outside_through_the_wallet_to_a_venue_and_back() {
     let transit = Arc::new(Transit::default());
     let venues = ["wallet", "bybit"];
-    let mut wallet = WalletExecutionInterface::new(&WalletSettings::default());
-    wallet.set_dependencies(dependencies(&venues, &transit));
-    let mut cex = crate::cex::SimulatedCex::new(&bybit::PROFILE, Default::default());
-    cex.set_dependencies(dependencies(&venues, &transit));
+    let settings = WalletSettings::default();
+    let mut wallet = WalletExecutionInterface::new(&settings, world(&transit));
+    wallet.set_dependencies(dependencies(&venues));
+    let (settings, shared) = (Default::default(), Arc::clone(&transit));
+    let mut cex = SimulatedCex::new(&bybit::PROFILE, settings, shared, FillAt::Close);
+    cex.set_dependencies(dependencies(&venues));
     let mut view = view(&[bybit::PROFILE.venue], &Bars::flat("50000"), &[]);
     let hour = |hours| START.plus(Span::from_hours(hours));
     transit.deposit(USDT, q("1000"), hour(1), 0).unwrap();
     transit.withdraw(USDT, q("600"), hour(2), 0).unwrap();
-    assert_eq!(wallet.next_event_at(), Some(hour(1)));
-    let deposited = ready(wallet.advance(&view)).unwrap();
+    assert_eq!(wallet.horizon(&view), Horizon::at(Some(hour(1))));
+    let deposited = poll(&mut wallet, &view);
     assert_eq!(deposited[0].entries[0].kind, EntryKind::Deposit);
     let unified = account("bybit", "unified");
-    let send = |id, operation| Instruction::new(InstructionId(id), operation);
-    let out = send(1, transfer("USDT", "600", Account::WALLET, unified));
-    ready(wallet.execute_instruction(&view, &out)).unwrap();
-    let held = ready(wallet.positions(&view)).unwrap();
-    let quantities: Vec<_> = held.iter().map(|row| (row.account, row.quantity)).collect();
-    let flight = (Account::IN_FLIGHT, q("600"));
-    assert_eq!(quantities, [flight, (Account::WALLET, q("396"))]);
+    let out = transfer("USDT", "600", Account::WALLET, unified);
+    send(&mut wallet, &view, (1, out));
+    let usdt = Item::Asset(USDT);
+    let expected = [
+        (Account::IN_FLIGHT, usdt, q("600")),
+        (Account::WALLET, usdt, q("396")),
+    ];
+    assert_eq!(held(&mut wallet, &view), expected);
     view.advance_to(hour(2)).unwrap();
-    let arrived = ready(cex.advance(&view)).unwrap();
-    assert!(matches!(
-        arrived[0].kind,
-        VenueEventKind::TransferArrived { .. }
-    ));
+    let arrived = poll(&mut cex, &view);
+    assert_eq!(moved(&arrived[0]).stage, TransferStage::Credited);
+    assert_eq!(moved(&arrived[0]).from, Account::WALLET);
     assert_eq!(arrived[0].at, hour(1).plus(Span::from_seconds(1200)));
     // 600 asked, 396 there: the withdrawal waits.
-    assert_eq!(ready(wallet.advance(&view)).unwrap(), []);
+    assert_eq!(poll(&mut wallet, &view), []);
     assert_eq!(transit.external_queued().len(), 1);
-    let back = send(2, transfer("USDT", "300", unified, Account::WALLET));
-    ready(cex.execute_instruction(&view, &back)).unwrap();
+    let back = transfer("USDT", "300", unified, Account::WALLET);
+    send(&mut cex, &view, (2, back));
     view.advance_to(hour(3)).unwrap();
-    let events = ready(wallet.advance(&view)).unwrap();
+    let events = poll(&mut wallet, &view);
     let kinds: Vec<_> = events
         .iter()
         .flat_map(|e| &e.entries)
@@ -161,12 +207,9 @@ fn capital_goes_from_outside_through_the_wallet_to_a_venue_and_back() {
             EntryKind::Withdrawal
         ]
     );
-    let held = ready(wallet.positions(&view)).unwrap();
-    assert_eq!(held.len(), 1);
-    assert_eq!(held[0].quantity, q("96"));
-    assert_eq!(held[0].item, Item::Asset(Asset::literal("USDT")));
-    let stake = send(3, Operation::Atomic(Vec::new()));
-    ready(wallet.execute_instruction(&view, &stake)).unwrap_err();
+    assert_eq!(held(&mut wallet, &view), [(Account::WALLET, usdt, q("96"))]);
+    let stake = send(&mut wallet, &view, (3, Operation::Atomic(Vec::new())));
+    assert!(matches!(stake[0].kind, EventKind::Rejected { .. }));
 }
 
 fn failing(nth: u64, stage: FailureStage) -> Desk {
@@ -195,10 +238,16 @@ fn a_returned_transfer_is_in_flight_and_comes_back_with_its_fee() {
     // 1,000 less twice 100 and a fee of 4; both amounts are counted as in flight by the desk.
     assert_eq!(desk.held("spot", "USDT"), q("792"));
     assert_eq!(desk.transit.in_flight().len(), 2);
-    assert!(desk.venue.next_event_at().is_some());
+    assert!(desk.venue.horizon(&desk.view).at.is_some());
     let events = desk.to(2);
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].kind.settles(), Some(InstructionId(2)));
+    assert_eq!(events[0].settles(), Some(InstructionId(2)));
+    let back = moved(&events[0]);
+    assert_eq!((back.stage, back.fee), (TransferStage::Returned, q("4")));
+    assert_eq!(
+        (back.from, back.to),
+        (desk.account("spot"), Account::WALLET)
+    );
     assert_eq!(
         events[0].at,
         START
@@ -252,21 +301,23 @@ fn a_send_of_the_wallet_can_come_back_too() {
         }],
         ..WalletSettings::default()
     };
-    let mut wallet = WalletExecutionInterface::new(&settings);
-    wallet.set_dependencies(dependencies(&["wallet", "bybit"], &transit));
+    let mut wallet = WalletExecutionInterface::new(&settings, world(&transit));
+    wallet.set_dependencies(dependencies(&["wallet", "bybit"]));
     let mut view = view(&[bybit::PROFILE.venue], &Bars::flat("50000"), &[]);
-    let out = Instruction::new(
-        InstructionId(1),
-        transfer("USDT", "600", Account::WALLET, account("bybit", "unified")),
-    );
-    ready(wallet.execute_instruction(&view, &out)).unwrap();
-    let held = ready(wallet.positions(&view)).unwrap();
-    let quantities: Vec<_> = held.iter().map(|row| (row.account, row.quantity)).collect();
-    let expected = [(Account::IN_FLIGHT, q("600")), (Account::WALLET, q("396"))];
-    assert_eq!(quantities, expected);
+    let out = transfer("USDT", "600", Account::WALLET, account("bybit", "unified"));
+    let sent = send(&mut wallet, &view, (1, out));
+    assert_eq!(moved(&sent[0]).stage, TransferStage::Sent);
+    let usdt = Item::Asset(USDT);
+    let expected = [
+        (Account::IN_FLIGHT, usdt, q("600")),
+        (Account::WALLET, usdt, q("396")),
+    ];
+    assert_eq!(held(&mut wallet, &view), expected);
     view.advance_to(START.plus(Span::from_hours(2))).unwrap();
-    let events = ready(wallet.advance(&view)).unwrap();
-    assert_eq!(events[0].kind.settles(), Some(InstructionId(1)));
-    let held = ready(wallet.positions(&view)).unwrap();
-    assert_eq!((held.len(), held[0].quantity), (1, q("1000")));
+    let events = poll(&mut wallet, &view);
+    assert_eq!(events[0].settles(), Some(InstructionId(1)));
+    assert_eq!(
+        held(&mut wallet, &view),
+        [(Account::WALLET, usdt, q("1000"))]
+    );
 }

@@ -1,6 +1,5 @@
 //! Venues, settings, dependencies, and what the factory tells of itself.
 
-use basis_core::executor::PollOnce;
 use basis_core::health::HealthState;
 use basis_core::instruction::{CancelOrder, Operation};
 use basis_core::market::{MarketData, ViewPolicy};
@@ -15,6 +14,10 @@ fn lenient() -> Bench {
         &[],
         "validation_strict false",
     )
+}
+
+fn view() -> MarketView {
+    MarketView::new(Arc::new(MarketData::default()), &[], ViewPolicy::default()).unwrap()
 }
 
 fn cancel() -> Instruction {
@@ -118,7 +121,7 @@ fn lenient_settings_warn_and_take_the_default() {
     );
     assert!(warnings[1].starts_with("m.yaml:2: venue_settings.aave.siez"));
     assert_eq!(
-        created.interfaces[0].next_event_at(),
+        created.interfaces[0].horizon(&view()).at,
         Some(Timestamp::from_seconds(5)),
         "the default size"
     );
@@ -198,8 +201,8 @@ fn builtin_exchanges_take_the_specifications_settings() {
     let lines = "testnet false\nvenue_type CEX\nrate_limits.requests_per_minute 1200";
     for venue in ["binance", "bybit", "okx"] {
         let section = section(lines);
-        let future = bench.factory.create_interface(venue, Some(&section), None);
-        let interface = run(&mut PollOnce, future).unwrap().unwrap();
+        let created = bench.factory.create_interface(venue, Some(&section), None);
+        let interface = created.unwrap();
         assert_eq!(interface.venue().as_str(), venue);
     }
     let e = bench.create("binance", "testent true").err().unwrap();
@@ -217,10 +220,10 @@ fn missing_dependencies_are_named_as_the_specification_names_them() {
         event_sink: Some(Arc::clone(&bench.log) as Arc<dyn EventSink>),
         ..Dependencies::default()
     };
-    let future = bench
+    let created = bench
         .factory
         .create_interface("okx", None, Some(incomplete.clone()));
-    let e = run(&mut PollOnce, future).unwrap().err().unwrap();
+    let e = created.err().unwrap();
     assert_eq!(
         (e.code, e.reason),
         (Code::CreationFailed, Some("dependencies"))
@@ -230,7 +233,15 @@ fn missing_dependencies_are_named_as_the_specification_names_them() {
             .starts_with("okx: missing dependencies: position_monitor, data_provider;"),
         "{e}"
     );
-    let e = bench.create("timed", "").err().unwrap();
+    bench.factory.inputs.world = None;
+    let without_clock = Dependencies {
+        clock: None,
+        ..bench.dependencies()
+    };
+    let created = bench
+        .factory
+        .create_interface("timed", None, Some(without_clock));
+    let e = created.err().unwrap();
     assert!(
         e.message.contains("missing dependencies: clock, transit;"),
         "{e}"
@@ -246,29 +257,31 @@ fn missing_dependencies_are_named_as_the_specification_names_them() {
 #[test]
 fn an_interface_without_dependencies_is_not_ready_until_they_are_set() {
     let mut bench = Bench::backtest();
-    let future = bench.factory.create_interface("okx", None, None);
-    let mut interfaces = vec![run(&mut PollOnce, future).unwrap().unwrap()];
-    let view =
-        MarketView::new(Arc::new(MarketData::default()), &[], ViewPolicy::default()).unwrap();
-    let refused = run(
-        &mut PollOnce,
-        interfaces[0].execute_instruction(&view, &cancel()),
-    )
-    .unwrap()
-    .unwrap_err();
-    assert_eq!(refused.kind, VenueErrorKind::NotReady);
-    assert_eq!(refused.code().as_str(), "EIF-001");
+    let created = bench.factory.create_interface("okx", None, None);
+    let mut interfaces = vec![created.unwrap()];
+    let view = view();
+    let answer = |interfaces: &mut [Box<dyn ExecutionInterface>]| {
+        let mut events = Events::new();
+        interfaces[0].execute_instructions(&view, &[cancel()], &mut events);
+        assert_eq!(events.len(), 1);
+        events.remove(0).kind
+    };
+    let EventKind::Rejected { error, .. } = answer(&mut interfaces) else {
+        panic!("refused until then");
+    };
+    assert_eq!(error.kind, VenueErrorKind::NotReady);
+    assert_eq!(error.code().as_str(), "EIF-001");
     let dependencies = bench.dependencies();
     bench
         .factory
         .set_interface_dependencies(&mut interfaces, dependencies)
         .unwrap();
-    let done = run(
-        &mut PollOnce,
-        interfaces[0].execute_instruction(&view, &cancel()),
-    )
-    .unwrap();
-    assert!(done.is_ok());
+    assert_eq!(
+        answer(&mut interfaces),
+        EventKind::Done {
+            instruction: InstructionId::default()
+        }
+    );
 }
 
 #[test]
@@ -296,10 +309,10 @@ fn venue_info_holds_the_row_and_whether_this_mode_works() {
 }
 
 #[test]
-fn creation_can_cross_threads() {
+fn a_factory_and_what_it_creates_can_cross_threads() {
     fn is_send<T: Send>(_: &T) {}
     let mut bench = Bench::backtest();
-    is_send(&bench.factory.create_interface("okx", None, None));
-    let node = section("");
-    is_send(&bench.factory.create_all_interfaces(&node, None));
+    is_send(&bench.factory);
+    is_send(&bench.create("okx", "").unwrap());
+    is_send(&bench.create_all(&section("")));
 }

@@ -1,6 +1,5 @@
 //! Live only: modes, credentials, and networks that must fit the environment.
 
-use basis_core::executor::PollOnce;
 use basis_core::health::HealthState;
 
 use super::*;
@@ -98,9 +97,9 @@ fn an_unknown_credential_set_is_refused() {
         variables: &[],
     };
     let mut bench = live(BasisEnvironment::Dev, &[]);
-    bench.factory.inputs.registry = Registry::empty()
-        .with(row("somewhere", VenueType::Cex, "Somewhere", unknown))
-        .unwrap();
+    let mut somewhere = VenueDriver::of::<FakeDriver<0>>();
+    somewhere.facts = row("somewhere", VenueType::Cex, "Somewhere", unknown);
+    bench.factory.inputs.registry = Registry::empty().with(somewhere).unwrap();
     let e = bench.create("somewhere", "").err().unwrap();
     assert_eq!(
         (e.code, e.reason),
@@ -142,10 +141,10 @@ fn checks_run_in_the_documented_order() {
             Dependencies::default()
         };
         let section = section(settings);
-        let future = bench
+        let created = bench
             .factory
             .create_interface(venue, Some(&section), Some(dependencies));
-        let e = run(&mut PollOnce, future).unwrap().err().unwrap();
+        let e = created.err().unwrap();
         assert_eq!(e.reason, Some(reason), "{e}");
     }
 }

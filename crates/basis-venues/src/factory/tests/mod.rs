@@ -9,21 +9,20 @@ mod retries;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use basis_core::clock::VirtualClock;
 use basis_core::config::Reader;
 use basis_core::error::{VenueError, VenueErrorKind};
-use basis_core::execution::{Execution, ExecutionStatus, Position, VenueEvent};
-use basis_core::executor::{VirtualTime, run};
 use basis_core::instruction::{Instruction, OperationKind};
 use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::rules::VenueRules;
 use basis_core::types::{Account, Asset, Item};
-use basis_core::venue::{Capabilities, CredentialSet, DataProvider, PositionReader};
+use basis_core::venue::{Capabilities, CredentialSet, DataProvider, Horizon, PositionReader};
+use basis_core::venue_event::{AccountSnapshot, EventKind, Events, Position, VenueEvent};
 
 use super::*;
 use crate::credentials::{ALCHEMY, BINANCE, BYBIT, OKX};
+use crate::driver::{Driver, DriverFacts};
 
 #[derive(Debug, Default)]
 pub(super) struct Log(Mutex<Vec<Event>>);
@@ -88,11 +87,14 @@ enum Failure {
     Final,
     Venue,
     Credentials,
+    /// Gives up only at the deadline.
     Hang,
+    /// An interface that comes at the deadline.
+    Late,
     Leak,
 }
 
-fn parse(node: &Node, problems: &Problems) -> Arc<dyn std::any::Any + Send + Sync> {
+fn parse(node: &Node, problems: &Problems) -> FakeSettings {
     let reader = Reader::new(node, "", problems);
     let choices = [
         ("retryable", Failure::Retryable),
@@ -101,6 +103,7 @@ fn parse(node: &Node, problems: &Problems) -> Arc<dyn std::any::Any + Send + Syn
         ("venue", Failure::Venue),
         ("credentials", Failure::Credentials),
         ("hang", Failure::Hang),
+        ("late", Failure::Late),
         ("leak", Failure::Leak),
     ];
     let settings = FakeSettings {
@@ -117,121 +120,197 @@ fn parse(node: &Node, problems: &Problems) -> Arc<dyn std::any::Any + Send + Syn
         limits.finish();
     }
     reader.finish();
-    Arc::new(settings)
+    settings
 }
 
-async fn build(
-    settings: &VenueSettings,
-    mode: ExecutionMode,
-    dependencies: Dependencies,
+fn build(
+    venue: Venue,
+    fake: &FakeSettings,
+    context: BuildContext,
 ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
-    assert_eq!(settings.credentials.is_some(), mode == ExecutionMode::Live);
-    let fake: &FakeSettings = settings.parsed().unwrap();
+    let live = context.mode == ExecutionMode::Live;
+    assert_eq!(context.credentials.is_some(), live);
     if fake.failures.fetch_sub(1, Ordering::Relaxed) > 0 {
+        let unavailable = |what: String| {
+            ComponentError::from(VenueError::new(
+                venue,
+                "connect",
+                VenueErrorKind::Unavailable(what),
+            ))
+        };
         let error = match fake.failure {
             Failure::Retryable => {
                 ComponentError::new(Code::CreationFailed, "not yet there").retryable()
             }
-            Failure::Unavailable => VenueError::new(
-                settings.venue,
-                "connect",
-                VenueErrorKind::Unavailable("connection refused".to_owned()),
-            )
-            .into(),
+            Failure::Unavailable => unavailable("connection refused".to_owned()),
             Failure::Final => ComponentError::new(Code::CreationFailed, "never"),
             Failure::Venue => ComponentError::new(Code::VenueInvalid, "no").retryable(),
             Failure::Credentials => ComponentError::new(Code::CredentialsInvalid, "no").retryable(),
-            Failure::Hang => std::future::pending().await,
+            Failure::Hang => {
+                wait_for(&context, context.deadline);
+                ComponentError::new(Code::CreationFailed, "gave up")
+            }
+            Failure::Late => {
+                wait_for(&context, context.deadline);
+                return Ok(Box::new(Fake::new(venue, fake.size, None)));
+            }
             Failure::Leak => {
-                let credentials = settings.credentials.as_deref().unwrap();
+                let credentials = context.credentials.as_deref().unwrap();
                 let url = credentials.get("rpc_url").unwrap().expose();
-                VenueError::new(
-                    settings.venue,
-                    "connect",
-                    VenueErrorKind::Unavailable(format!("no answer from {url}")),
-                )
-                .into()
+                unavailable(format!("no answer from {url}"))
             }
         };
         return Err(error);
     }
-    let ready = dependencies.missing().is_empty();
-    Ok(Box::new(Fake {
-        venue: settings.venue,
-        size: fake.size,
-        dependencies: ready.then_some(dependencies),
-    }))
+    let ready = context.dependencies.missing().is_empty();
+    let dependencies = ready.then_some(context.dependencies);
+    Ok(Box::new(Fake::new(venue, fake.size, dependencies)))
+}
+
+fn wait_for(context: &BuildContext, at: Timestamp) {
+    let clock = context.dependencies.clock.as_ref().unwrap();
+    clock.wait_until(at);
 }
 
 struct Fake {
     venue: Venue,
     size: i64,
     dependencies: Option<Dependencies>,
+    capabilities: Capabilities,
+    account: AccountSnapshot,
 }
 
-#[async_trait]
+impl Fake {
+    fn new(venue: Venue, size: i64, dependencies: Option<Dependencies>) -> Self {
+        Self {
+            venue,
+            size,
+            dependencies,
+            capabilities: Capabilities::default(),
+            account: AccountSnapshot::default(),
+        }
+    }
+}
+
 impl ExecutionInterface for Fake {
     fn venue(&self) -> Venue {
         self.venue
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     fn set_dependencies(&mut self, dependencies: Dependencies) {
         self.dependencies = Some(dependencies);
     }
 
-    async fn execute_instruction(
+    fn execute_instructions(
         &mut self,
         view: &MarketView,
-        instruction: &Instruction,
-    ) -> Result<Execution, VenueError> {
-        if self.dependencies.is_none() {
-            let operation = instruction.operation.kind().as_str();
-            return Err(VenueError::new(
-                self.venue,
-                operation,
-                VenueErrorKind::NotReady,
-            ));
+        instructions: &[Instruction],
+        events: &mut Events,
+    ) {
+        for instruction in instructions {
+            let kind = if self.dependencies.is_some() {
+                EventKind::Done {
+                    instruction: instruction.id,
+                }
+            } else {
+                let operation = instruction.operation.kind().as_str();
+                EventKind::Rejected {
+                    instruction: instruction.id,
+                    error: Box::new(VenueError::new(
+                        self.venue,
+                        operation,
+                        VenueErrorKind::NotReady,
+                    )),
+                }
+            };
+            events.push(VenueEvent::new(self.venue, view.now(), view.now(), kind));
         }
-        Ok(Execution {
-            instruction: instruction.id,
-            venue: self.venue,
-            status: ExecutionStatus::Settled,
-            fills: Vec::new(),
-            venue_reference: None,
-            entries: Vec::new(),
-            at: view.now(),
-        })
     }
 
-    async fn advance(&mut self, _: &MarketView) -> Result<Vec<VenueEvent>, VenueError> {
-        Ok(Vec::new())
-    }
+    fn poll_events(&mut self, _: &MarketView, _: &mut Events) {}
 
     /// Shows the size it was built with, in seconds.
-    fn next_event_at(&self) -> Option<Timestamp> {
-        Some(Timestamp::from_seconds(self.size))
+    fn horizon(&self, _: &MarketView) -> Horizon {
+        Horizon::at(Some(Timestamp::from_seconds(self.size)))
     }
 
-    async fn positions(&mut self, _: &MarketView) -> Result<Vec<Position>, VenueError> {
-        Ok(Vec::new())
+    fn account(&self) -> &AccountSnapshot {
+        &self.account
     }
+
+    fn request_snapshot(&mut self) {}
 
     fn health(&self) -> Health {
         Health::default()
     }
 }
 
+/// A fake driver per row of [`ROWS`]: a driver knows its venue by its type.
+struct FakeDriver<const ROW: usize>;
+
+impl<const ROW: usize> Driver for FakeDriver<ROW> {
+    type Settings = FakeSettings;
+
+    const FACTS: DriverFacts = ROWS[ROW];
+
+    fn parse(node: &Node, problems: &Problems) -> FakeSettings {
+        parse(node, problems)
+    }
+
+    fn build(
+        settings: &FakeSettings,
+        context: BuildContext,
+    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        build(Self::FACTS.venue, settings, context)
+    }
+}
+
+const ROWS: [DriverFacts; 8] = [
+    row(
+        "binance",
+        VenueType::Cex,
+        "BinanceExecutionInterface",
+        BINANCE,
+    ),
+    row("bybit", VenueType::Cex, "BybitExecutionInterface", BYBIT),
+    row("okx", VenueType::Cex, "OKXExecutionInterface", OKX),
+    row(
+        "uniswap",
+        VenueType::Dex,
+        "UniswapExecutionInterface",
+        ALCHEMY,
+    ),
+    row(
+        "aave",
+        VenueType::OnChain,
+        "AAVEExecutionInterface",
+        ALCHEMY,
+    ),
+    DriverFacts {
+        modes: &[ExecutionMode::Backtest],
+        ..row("paper", VenueType::Cex, "PaperExecutionInterface", BYBIT)
+    },
+    DriverFacts {
+        listed: false,
+        ..row("wallet", VenueType::OnChain, "Wallet", ALCHEMY)
+    },
+    DriverFacts {
+        dependencies: &["position_monitor", "clock", "transit"],
+        ..row("timed", VenueType::Cex, "TimedExecutionInterface", BYBIT)
+    },
+];
+
 const fn row(
     venue: &'static str,
     venue_type: VenueType,
     class_name: &'static str,
     credentials: CredentialSet,
-) -> VenueDriver {
-    VenueDriver {
+) -> DriverFacts {
+    DriverFacts {
         venue: Venue::literal(venue),
         venue_type,
         class_name,
@@ -242,44 +321,19 @@ const fn row(
         modes: &[ExecutionMode::Backtest, ExecutionMode::Live],
         operations: &[OperationKind::CancelOrder],
         listed: true,
-        parse_settings: parse,
-        build: |settings, mode, dependencies| Box::pin(build(settings, mode, dependencies)),
     }
 }
 
 pub(super) fn registry() -> Registry {
-    let cex = VenueType::Cex;
-    let backtest_only = VenueDriver {
-        modes: &[ExecutionMode::Backtest],
-        ..row("paper", cex, "PaperExecutionInterface", BYBIT)
-    };
-    let hidden = VenueDriver {
-        listed: false,
-        ..row("wallet", VenueType::OnChain, "Wallet", ALCHEMY)
-    };
-    let with_clock = VenueDriver {
-        dependencies: &["position_monitor", "clock", "transit"],
-        ..row("timed", cex, "TimedExecutionInterface", BYBIT)
-    };
     [
-        row("binance", cex, "BinanceExecutionInterface", BINANCE),
-        row("bybit", cex, "BybitExecutionInterface", BYBIT),
-        row("okx", cex, "OKXExecutionInterface", OKX),
-        row(
-            "uniswap",
-            VenueType::Dex,
-            "UniswapExecutionInterface",
-            ALCHEMY,
-        ),
-        row(
-            "aave",
-            VenueType::OnChain,
-            "AAVEExecutionInterface",
-            ALCHEMY,
-        ),
-        backtest_only,
-        hidden,
-        with_clock,
+        VenueDriver::of::<FakeDriver<0>>(),
+        VenueDriver::of::<FakeDriver<1>>(),
+        VenueDriver::of::<FakeDriver<2>>(),
+        VenueDriver::of::<FakeDriver<3>>(),
+        VenueDriver::of::<FakeDriver<4>>(),
+        VenueDriver::of::<FakeDriver<5>>(),
+        VenueDriver::of::<FakeDriver<6>>(),
+        VenueDriver::of::<FakeDriver<7>>(),
     ]
     .into_iter()
     .fold(Registry::empty(), |registry, row| {
@@ -321,6 +375,7 @@ impl Bench {
             registry: registry(),
             settings,
             mode,
+            world: (mode == ExecutionMode::Backtest).then(SimulatedWorld::default),
             environment,
             variables,
             clock: Arc::new(clock.clone()),
@@ -341,18 +396,14 @@ impl Bench {
     ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
         let section = section(settings);
         let dependencies = self.dependencies();
-        let future = self
-            .factory
-            .create_interface(venue, Some(&section), Some(dependencies));
-        run(&mut VirtualTime::new(self.clock.clone()), future).unwrap()
+        self.factory
+            .create_interface(venue, Some(&section), Some(dependencies))
     }
 
     pub(super) fn create_all(&mut self, venue_settings: &Node) -> CreatedInterfaces {
         let dependencies = self.dependencies();
-        let future = self
-            .factory
-            .create_all_interfaces(venue_settings, Some(dependencies));
-        run(&mut VirtualTime::new(self.clock.clone()), future).unwrap()
+        self.factory
+            .create_all_interfaces(venue_settings, Some(dependencies))
     }
 
     pub(super) fn dependencies(&self) -> Dependencies {
@@ -360,6 +411,7 @@ impl Bench {
             position_reader: Some(Arc::new(NoBooks)),
             event_sink: Some(Arc::clone(&self.log) as Arc<dyn EventSink>),
             data_provider: Some(Arc::new(NoRules)),
+            clock: Some(Arc::new(self.clock.clone())),
             ..Dependencies::default()
         }
     }

@@ -248,7 +248,7 @@ fn a_minimum_that_is_not_met_is_refused_with_both_numbers_and_the_routers_text()
     let VenueErrorKind::Rejected { reason, venue_code } = low else {
         panic!("{low}")
     };
-    assert_eq!(venue_code, Some("Too little received"));
+    assert_eq!(venue_code.as_deref(), Some("Too little received"));
     let Rejection::BelowMinimum { value, minimum, .. } = reason else {
         panic!("{reason}")
     };

@@ -184,7 +184,7 @@ fn an_input_above_the_maximum_is_refused_with_both_numbers_and_the_routers_text(
         let VenueErrorKind::Rejected { reason, venue_code } = high else {
             panic!("{high}")
         };
-        assert_eq!(venue_code, Some("Too much requested"));
+        assert_eq!(venue_code.as_deref(), Some("Too much requested"));
         let Rejection::AboveMaximum { value, maximum, .. } = reason else {
             panic!("{reason}")
         };

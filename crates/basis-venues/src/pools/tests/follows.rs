@@ -123,6 +123,31 @@ fn a_position_is_moved_and_paid_by_whoever_follows_the_recorded_price() {
 }
 
 #[test]
+fn an_accrual_begins_where_the_last_report_of_its_position_ended() {
+    let mut desk = desk();
+    desk.advance(1);
+    let weth = "liquidity:WETH:-202000:-198600";
+    let units = |desk: &Desk| desk.held(UNISWAP, "moving", weth).1;
+    let opened = add("moving", Some(TICKS), &["10", "20000"], "0");
+    desk.execute(UNISWAP, opened).unwrap();
+    let mut last = (hour(1), units(&desk));
+    for at in 2..8 {
+        desk.advance(at);
+        let accrual = desk.accruals.last().unwrap();
+        assert_eq!(desk.accruals.len(), usize::try_from(at).unwrap() - 1);
+        let subject = accrual.subject.to_string();
+        assert_eq!(subject, format!("uniswap.moving:pool:{weth}"));
+        assert_eq!((accrual.before.at, accrual.before.amount), last);
+        last = (hour(at), units(&desk));
+        assert_eq!((accrual.after.at, accrual.after.amount), last);
+        if at == 5 {
+            desk.swap(UNISWAP, "moving", ["WETH", "USDC"], "1");
+            last.1 = units(&desk);
+        }
+    }
+}
+
+#[test]
 fn one_that_is_not_asked_meets_the_newest_price_all_the_same() {
     let mut asked = desk();
     for at in 1..12 {
@@ -269,7 +294,8 @@ fn a_stable_pool_is_moved_to_each_price_and_its_tokens_keep_the_fees() {
                 .try_fold(Value::ZERO, Value::add);
             assert_eq!(turned, Ok(Value::ZERO));
             let cause = newest[0].cause.to_string();
-            assert!(cause.starts_with("other:curve:liquidity:"), "{cause}");
+            let subject = "accrual:curve.tied:pool:liquidity:weETH:";
+            assert!(cause.starts_with(subject), "{cause}");
             assert_eq!(desk.advance(at), 0, "said once");
             let paid = { pool }.remove_liquidity(minted, &[U256::ZERO; 2]).unwrap();
             for (item, units) in items.iter().zip(paid.iter()) {
@@ -357,6 +383,10 @@ fn a_stable_pool_that_cannot_follow_says_why() {
     let price = moving_price(1);
     let text = format!("pool tied does not reach {price}, which dex.uniswap.WETHUSDC_500 shows");
     assert!(refused.contains(&text), "{refused}");
-    let advanced = desk.chain.state().advance(CURVE, &desk.view, &desk.book);
+    let mut events = Vec::new();
+    let advanced = desk
+        .chain
+        .state()
+        .advance(CURVE, &desk.view, &desk.book, &mut events);
     assert!(advanced.unwrap_err().0.to_string().contains(&text));
 }

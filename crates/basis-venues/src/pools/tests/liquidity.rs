@@ -1,6 +1,5 @@
 //! Our liquidity in pools given by their state, beside the contracts' arithmetic.
 
-use basis_core::execution::Execution;
 use basis_core::instruction::AmountOrAll;
 use basis_core::ledger::EntryKind;
 use basis_core::num::uint256::amount_of;
@@ -13,7 +12,7 @@ use basis_core::types::{Account, Item, Venue};
 use proptest::prelude::*;
 
 use super::super::testing::{
-    CURVE, Desk, UNISWAP, add, collect, group, ranges, remove, stable, swap,
+    CURVE, Desk, Execution, UNISWAP, add, collect, group, ranges, remove, stable, swap,
 };
 use crate::cex::testing::q;
 
@@ -187,7 +186,7 @@ fn a_position_is_held_as_units_of_both_assets_and_its_fees_are_collected() {
         desk.balance("WETH").sub(before).unwrap(),
         wei(position.tokens_owed0)
     );
-    assert_eq!(desk.chain.state().positions(UNISWAP).unwrap(), []);
+    assert_eq!(desk.positions(UNISWAP), []);
 }
 
 fn stable_pool() -> curve::Pool {
@@ -283,7 +282,7 @@ fn pool_tokens_are_units_of_every_coin_and_grow_by_the_fees() {
     for ((name, before), expected) in ["weETH", "WETH", "USDC"].iter().zip(before).zip(expected) {
         assert_eq!(desk.balance(name).sub(before).unwrap(), expected, "{name}");
     }
-    assert_eq!(desk.chain.state().positions(CURVE).unwrap(), []);
+    assert_eq!(desk.positions(CURVE), []);
 }
 
 #[test]
@@ -487,7 +486,7 @@ fn all_is_what_the_position_or_the_wallet_holds_and_nothing_is_refused() {
         "of these ticks alone"
     );
     execute(&mut desk, CURVE, all("ng", None, &["0", "0", "0"]));
-    assert_eq!(desk.chain.state().positions(CURVE).unwrap(), []);
+    assert_eq!(desk.positions(CURVE), []);
     // What a step before has added, in one transaction.
     let steps = [
         add("ng", None, &["1", "1", "1"], "0"),

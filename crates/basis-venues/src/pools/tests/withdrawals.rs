@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::super::testing::{
-    CURVE, Desk, UNISWAP, add, group, ranges, remove, remove_exactly, remove_one, swap,
+    CURVE, Desk, Execution, UNISWAP, add, group, ranges, remove, remove_exactly, remove_one, swap,
 };
 use super::liquidity::{check_values, execute, kinds};
 use crate::cex::testing::q;
@@ -308,7 +308,7 @@ fn one_coin_alone_and_exact_amounts_leave_their_lines_and_their_gas() {
         );
         let after = [before[0], before[1].add(out).unwrap(), before[2]];
         assert_eq!(COINS.map(|(name, _)| desk.balance(name)), after);
-        let gas = |done: &basis_core::execution::Execution| {
+        let gas = |done: &Execution| {
             let line = done.entries.iter().find(|line| line.kind == EntryKind::Gas);
             line.unwrap().quantity
         };
@@ -333,7 +333,7 @@ fn one_coin_alone_and_exact_amounts_leave_their_lines_and_their_gas() {
             CURVE,
             remove_one(POOL, AmountOrAll::All, "USDC", "1"),
         );
-        assert_eq!(desk.chain.state().positions(CURVE).unwrap(), []);
+        assert_eq!(desk.positions(CURVE), []);
     }
 }
 

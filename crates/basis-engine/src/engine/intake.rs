@@ -1,0 +1,571 @@
+//! Taking events: into the books, to the legs they are about, into counts and the event log; and
+//! comparing the books with what the venues say.
+
+use basis_core::error::{Code, ComponentError, VenueErrorKind};
+use basis_core::event::{Component, Difference, EventData};
+use basis_core::num::Quantity;
+use basis_core::types::{Label, Span, Timestamp, Venue};
+use basis_core::venue_event::{
+    EventKind, Events, OrderState, Position, RedemptionStage, TransferStage, VenueEvent,
+};
+
+use super::Engine;
+use crate::account::{Books, Posted};
+use crate::block::Heard;
+use crate::result::{ExecutionRow, UnbookedFunding};
+
+/// How often the venues that new events touched are read again before the next wake.
+const READINGS_MAX: usize = 4;
+
+/// How often a difference must repeat before it counts, where a venue gives windows.
+const DIFFERENCES_MAX: u32 = 3;
+
+/// How an event came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// As the answer to instructions that have just been sent.
+    Answer,
+    /// By itself.
+    Poll,
+}
+
+impl Engine {
+    /// Takes what happened by itself: venues in the order of the run, the wallet last.
+    pub(super) fn poll(&mut self) -> Result<(), ComponentError> {
+        let mut events = Events::new();
+        for index in 0..self.desk.slots.len() {
+            let Some(slot) = self.desk.slots.get_mut(index) else {
+                break;
+            };
+            if !slot.is_due(&self.view) {
+                continue;
+            }
+            let venue = slot.venue;
+            let could_not = slot.read_again_at().is_some();
+            slot.interface.poll_events(&self.view, &mut events);
+            if could_not && !events.iter().any(is_disconnection) {
+                slot.was_read(self.view.now(), true);
+            }
+            if events.is_empty() {
+                continue;
+            }
+            self.touch(venue);
+            self.take_all(&events, Arrival::Poll)?;
+            events.clear();
+        }
+        self.reconcile()
+    }
+
+    pub(super) fn take_all(
+        &mut self,
+        events: &[VenueEvent],
+        arrival: Arrival,
+    ) -> Result<(), ComponentError> {
+        events
+            .iter()
+            .try_for_each(|event| self.take(event, arrival))
+    }
+
+    /// Takes one event. What a venue cannot mean halts the venue and is not booked; only a broken invariant
+    /// of ours is an error.
+    fn take(&mut self, event: &VenueEvent, arrival: Arrival) -> Result<(), ComponentError> {
+        let now = self.view.now();
+        match &event.kind {
+            EventKind::Snapshot { .. } => {
+                if let Some(slot) = self.desk.slot_mut(event.venue) {
+                    slot.is_fresh = true;
+                    slot.was_read(now, true);
+                }
+                return Ok(());
+            }
+            EventKind::Connectivity { connected, error } => {
+                return self.connectivity(event.venue, *connected, error.as_deref());
+            }
+            _ => {}
+        }
+        if let Some(problem) = self.impossible(event) {
+            self.refuse_event(event, &problem);
+            return Ok(());
+        }
+        let (from, to) = match self.books.post(&self.view, event) {
+            Ok(Posted::Repeated) => return Ok(()),
+            Ok(Posted::New { lines, unpriced }) => {
+                for (account, item) in unpriced {
+                    let detail = format!("{item} in {account} has no price: booked at 0");
+                    self.state(now, "unpriced", detail);
+                }
+                (lines.start, lines.end)
+            }
+            Err(e) => {
+                self.refuse_event(event, &e.to_string());
+                return Ok(());
+            }
+        };
+        self.desk.keep(event);
+        let delta = self.touch_lines(event, from..to)?;
+        self.tell_legs(event, delta)?;
+        self.count(event, arrival)?;
+        if let Some((what, detail)) = describe(event, arrival) {
+            let data = EventData::VenueEvent {
+                venue: event.venue,
+                what,
+                detail,
+            };
+            self.desk.record(event.at, Component::TightLoop, data);
+        }
+        Ok(())
+    }
+
+    /// What cannot be of an event, in words: its venue is none of the run, it lies in the future, or it
+    /// came before an earlier one.
+    fn impossible(&mut self, event: &VenueEvent) -> Option<String> {
+        let now = self.view.now();
+        let Some(slot) = self.desk.slot_mut(event.venue) else {
+            return Some(format!("{} is no venue of the run", event.venue));
+        };
+        if event.at > now {
+            return Some(format!("it happened at {}, and it is {now}", event.at));
+        }
+        if event.received_at < slot.received_at {
+            return Some(format!(
+                "it was received at {}, before one that was received at {}",
+                event.received_at, slot.received_at
+            ));
+        }
+        slot.received_at = event.received_at;
+        slot.reported_at = event.received_at.max(event.at);
+        None
+    }
+
+    /// Says what is wrong with an event and halts its venue.
+    fn refuse_event(&mut self, event: &VenueEvent, problem: &str) {
+        let named = event
+            .key()
+            .map_or_else(|| "an event".to_owned(), |key| key.to_string());
+        let message = format!("{}: {named}: {problem}", event.venue);
+        let error = ComponentError::new(Code::VenueEventInvalid, message.clone());
+        let now = self.view.now();
+        self.desk.health.failed(now, &error);
+        self.error(Component::TightLoop, &error);
+        self.desk.halt(now, event.venue, message);
+        self.touch(event.venue);
+    }
+
+    /// Notes the venues that posted lines concern, and yields what they did to the delta where a block
+    /// wants to know.
+    fn touch_lines(
+        &mut self,
+        event: &VenueEvent,
+        lines: std::ops::Range<usize>,
+    ) -> Result<Quantity, ComponentError> {
+        let mut delta = Quantity::ZERO;
+        let wanted = event.instruction().is_some();
+        for line in self.books.ledger().get(lines).unwrap_or_default() {
+            touch(&mut self.touched, line.account.venue);
+            if wanted {
+                delta = delta.add(self.books.delta_of(&self.view, line)?)?;
+            }
+        }
+        Ok(delta)
+    }
+
+    /// Hands an event to the leg it is about: of the block under way, or of an earlier one.
+    fn tell_legs(&mut self, event: &VenueEvent, delta: Quantity) -> Result<(), ComponentError> {
+        let is_fill = matches!(event.kind, EventKind::Fill(_));
+        let Some(id) = event.instruction() else {
+            if is_fill {
+                self.refuse_event(event, "it fills an order that is none of ours");
+            }
+            return Ok(());
+        };
+        if !self.desk.was_given(id) {
+            self.refuse_event(event, &format!("instruction {id} was never sent"));
+            return Ok(());
+        }
+        let mut heard = Heard::Fine;
+        if let Some(plan) = &mut self.plan {
+            plan.under_way.retain(|waiting| {
+                *waiting != id || !ends_transfer(&event.kind)
+            });
+            let leg = plan.run.as_mut().and_then(|run| run.leg_mut(id));
+            if let Some(leg) = leg {
+                leg.delta = leg.delta.add(delta)?;
+                heard = leg.apply(event);
+            }
+        }
+        if let Some(outstanding) = self.desk.outstanding.get_mut(&id) {
+            heard = outstanding.apply(event);
+            if outstanding.is_done() {
+                self.desk.outstanding.remove(&id);
+            }
+        }
+        if let Heard::Contradiction(problem) = heard {
+            self.refuse_event(event, &problem);
+        }
+        if let EventKind::Rejected { error, .. } | EventKind::OutcomeUnknown { error, .. } =
+            &event.kind
+            && matches!(error.kind, VenueErrorKind::Auth(_))
+        {
+            let reason = error.to_string();
+            self.desk.halt(self.view.now(), event.venue, reason);
+        }
+        Ok(())
+    }
+
+    /// Counts an event and keeps what results show of it.
+    fn count(&mut self, event: &VenueEvent, arrival: Arrival) -> Result<(), ComponentError> {
+        match &event.kind {
+            EventKind::Funding(funding) => {
+                self.counts.funding_payments += 1;
+                self.risk_view
+                    .settled(funding.instrument.funding_series(), funding.rate);
+            }
+            EventKind::Liquidation(_) | EventKind::LendingLiquidation(_) => {
+                self.counts.liquidations += 1;
+            }
+            EventKind::FundingMissing(missing) => {
+                self.unbooked.push(UnbookedFunding {
+                    series: missing.instrument.funding_series(),
+                    at: event.at,
+                    position: missing.position,
+                    exposed_notional: missing.exposed_notional,
+                });
+            }
+            EventKind::Fill(fill) if arrival == Arrival::Poll => {
+                self.counts.fills += 1;
+                if self.keeps && let Some(instruction) = fill.instruction {
+                    self.executions.push(ExecutionRow {
+                        instruction,
+                        venue: event.venue,
+                        operation: fill.instrument.kind.as_str(),
+                        action: "late_fill",
+                        status: "settled",
+                        at: event.at,
+                        fill: Some(fill.as_ref().clone()),
+                        transfer: None,
+                        transaction: None,
+                    });
+                }
+            }
+            EventKind::Rejected { .. } if arrival == Arrival::Poll => {
+                self.counts.rejections += 1;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A venue can be read again, or cannot: then nothing is sent to it until it can. What a simulated venue
+    /// cannot compute ends the run, for its figures would be wrong from here on.
+    fn connectivity(
+        &mut self,
+        venue: Venue,
+        connected: bool,
+        error: Option<&basis_core::error::VenueError>,
+    ) -> Result<(), ComponentError> {
+        let now = self.view.now();
+        if let Some(slot) = self.desk.slot_mut(venue) {
+            slot.was_read(now, connected);
+        }
+        if connected {
+            self.state(now, "venue_readable", format!("{venue} can be read"));
+            return Ok(());
+        }
+        let Some(error) = error else {
+            self.state(now, "venue_unreadable", format!("{venue} cannot be read"));
+            return Ok(());
+        };
+        let component = ComponentError::from(error.clone());
+        match error.kind {
+            VenueErrorKind::RateLimited { .. }
+            | VenueErrorKind::Unavailable(_)
+            | VenueErrorKind::OutcomeUnknown(_)
+            | VenueErrorKind::Decode(_) => {
+                self.desk.health.failed(now, &component);
+                self.error(Component::TightLoop, &component);
+                Ok(())
+            }
+            VenueErrorKind::Auth(_) => {
+                self.error(Component::TightLoop, &component);
+                self.desk.halt(now, venue, error.to_string());
+                Ok(())
+            }
+            _ => Err(component),
+        }
+    }
+
+    /// Notes that `venue` must be compared; the wallet answers for what is in flight.
+    pub(super) fn touch(&mut self, venue: Venue) {
+        touch(&mut self.touched, venue);
+    }
+
+    /// Asks the venues that were touched what they hold, and compares it with the books.
+    ///
+    /// # Errors
+    /// REC-001 listing every difference at a venue whose answers are exact.
+    pub(super) fn reconcile(&mut self) -> Result<(), ComponentError> {
+        if self.touched.is_empty() && !self.desk.slots.iter().any(|slot| slot.is_fresh) {
+            return Ok(());
+        }
+        let mut events = Events::new();
+        for _ in 0..READINGS_MAX {
+            let mut touched = std::mem::take(&mut self.touched);
+            touched.sort_unstable();
+            for venue in touched {
+                let Some(slot) = self.desk.slot_mut(venue) else {
+                    continue;
+                };
+                slot.interface.request_snapshot();
+                slot.interface.poll_events(&self.view, &mut events);
+                self.take_all(&events, Arrival::Poll)?;
+                events.clear();
+            }
+            if self.touched.is_empty() {
+                break;
+            }
+        }
+        self.compare()
+    }
+
+    fn compare(&mut self) -> Result<(), ComponentError> {
+        let now = self.view.now();
+        let mut all = Vec::new();
+        let mut compared = 0;
+        let mut exact = true;
+        for index in 0..self.desk.slots.len() {
+            let Some(slot) = self.desk.slots.get_mut(index).filter(|slot| slot.is_fresh) else {
+                continue;
+            };
+            slot.is_fresh = false;
+            let venue = slot.venue;
+            let snapshot = slot.interface.account();
+            if let Some(problem) = snapshot.contradiction() {
+                let message = format!("{venue}: a snapshot that contradicts itself: {problem}");
+                let error = ComponentError::new(Code::VenueEventInvalid, message.clone());
+                self.error(Component::Reconciliation, &error);
+                self.desk.halt(now, venue, message);
+                continue;
+            }
+            compared += snapshot.positions.len();
+            let mut differences = Vec::new();
+            compare(&self.books, venue, &snapshot.positions, &mut differences);
+            if venue == Venue::WALLET {
+                let in_flight = Venue::IN_FLIGHT;
+                compare(&self.books, in_flight, &snapshot.positions, &mut differences);
+            }
+            let delay = slot.interface.capabilities().visibility_delay;
+            if delay == Span::ZERO {
+                all.append(&mut differences);
+                continue;
+            }
+            let asked = snapshot.asked;
+            if let Some(found) = slot.judge(asked, delay, !differences.is_empty()) {
+                exact = false;
+                if found {
+                    let reason = format!("books and venue differ: {}", listed(&differences));
+                    all.append(&mut differences);
+                    self.desk.halt(now, venue, reason);
+                }
+            }
+        }
+        self.desk.positions.publish(self.books.positions());
+        let failed = exact && !all.is_empty();
+        let list = failed.then(|| listed(&all));
+        let data = EventData::Reconciliation {
+            compared,
+            differences: all,
+        };
+        self.desk.record(now, Component::Reconciliation, data);
+        match list {
+            Some(list) => Err(ComponentError::new(Code::ReconcileFailed, list)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl crate::desk::VenueSlot {
+    /// Judges a window: `None` when it does not count, because something was reported within it or the
+    /// visibility delay before it; else whether a difference has repeated often enough.
+    fn judge(&mut self, asked: Timestamp, delay: Span, differs: bool) -> Option<bool> {
+        if self.reported_at > asked.minus(delay) {
+            return None;
+        }
+        if !differs {
+            self.differences = (0, Timestamp::MIN);
+            return Some(false);
+        }
+        let (times, last) = self.differences;
+        if times > 0 && asked.since(last) <= delay {
+            return None;
+        }
+        self.differences = (times + 1, asked);
+        Some(times + 1 >= DIFFERENCES_MAX)
+    }
+}
+
+fn is_disconnection(event: &VenueEvent) -> bool {
+    matches!(
+        event.kind,
+        EventKind::Connectivity {
+            connected: false,
+            ..
+        }
+    )
+}
+
+/// Whether a plan that waits for a transfer goes on.
+fn ends_transfer(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Transfer(update) => update.stage.is_final(),
+        EventKind::Other(_) | EventKind::Done { .. } | EventKind::Rejected { .. } => true,
+        _ => false,
+    }
+}
+
+fn touch(touched: &mut Vec<Venue>, venue: Venue) {
+    let venue = if venue == Venue::IN_FLIGHT {
+        Venue::WALLET
+    } else {
+        venue
+    };
+    if !touched.contains(&venue) {
+        touched.push(venue);
+    }
+}
+
+fn listed(differences: &[Difference]) -> String {
+    let list: Vec<_> = differences
+        .iter()
+        .map(|d| {
+            format!(
+                "{} {}: books {}, venue {}",
+                d.account, d.item, d.expected, d.actual
+            )
+        })
+        .collect();
+    list.join("; ")
+}
+
+/// Every holding of `venue` that books or venue know of, where they differ. A venue holds a handful of
+/// items, so scanning beats building maps.
+fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut Vec<Difference>) {
+    let mut matched = 0;
+    for held in books.positions_of(venue) {
+        let same = |p: &&Position| p.item == held.item && p.account == held.account;
+        let actual = reported.iter().find(same);
+        matched += usize::from(actual.is_some());
+        let nothing = (Quantity::ZERO, Quantity::ZERO);
+        let actual = actual.map_or(nothing, |p| (p.quantity, p.units));
+        if actual != (held.quantity, held.units) {
+            // What scaled units stand for may differ where their count does not.
+            let (expected, actual) = if actual.0 == held.quantity {
+                (held.units, actual.1)
+            } else {
+                (held.quantity, actual.0)
+            };
+            differences.push(Difference {
+                account: held.account,
+                item: held.item,
+                expected,
+                actual,
+            });
+        }
+    }
+    let of_venue = |p: &&Position| p.account.venue == venue && !p.quantity.is_zero();
+    if reported.iter().filter(of_venue).count() == matched {
+        return;
+    }
+    for position in reported.iter().filter(of_venue) {
+        let (account, item, actual) = (position.account, position.item, position.quantity);
+        if books.quantity(account, item).is_zero() {
+            differences.push(Difference {
+                account,
+                item,
+                expected: Quantity::ZERO,
+                actual,
+            });
+        }
+    }
+}
+
+/// What the event log says of an event; nothing of those that come at every turn, or of answers, which
+/// the log shows with their instructions.
+fn describe(event: &VenueEvent, arrival: Arrival) -> Option<(Label, String)> {
+    let by_itself = arrival == Arrival::Poll;
+    let (name, detail) = match &event.kind {
+        EventKind::Liquidation(close) => (
+            "liquidation",
+            format!(
+                "{}: {} closed at {}, fee {}; margin balance {} against maintenance {}",
+                close.instrument,
+                close.closing.neg().unwrap_or_default(),
+                close.price,
+                close.fee,
+                close.margin_balance,
+                close.maintenance_margin
+            ),
+        ),
+        EventKind::LendingLiquidation(taken) => (
+            "liquidation",
+            format!(
+                "{}: {} {} taken for {} {} of debt; health factor {}",
+                taken.account,
+                taken.seized,
+                taken.collateral,
+                taken.repaid,
+                taken.debt,
+                taken.health_factor
+            ),
+        ),
+        EventKind::Fill(fill) if by_itself => (
+            "late_fill",
+            format!(
+                "{} {} {} at {}",
+                fill.instrument,
+                fill.side.as_str(),
+                fill.quantity,
+                fill.price
+            ),
+        ),
+        EventKind::Rejected { instruction, error } if by_itself => (
+            "order_failed",
+            format!("instruction {instruction}: {error}"),
+        ),
+        EventKind::OutcomeUnknown { instruction, error } if by_itself => (
+            "outcome_unknown",
+            format!("instruction {instruction}: {error}"),
+        ),
+        EventKind::Order(update) if by_itself => match update.state {
+            OrderState::Cancelled | OrderState::Expired => ("order_canceled", String::new()),
+            OrderState::Working => ("order_resting", String::new()),
+            _ => return None,
+        },
+        EventKind::Transfer(update) => match update.stage {
+            TransferStage::Credited => (
+                "transfer_arrived",
+                format!(
+                    "instruction {}: {} {} in {}",
+                    update.id, update.amount, update.asset, update.to
+                ),
+            ),
+            TransferStage::Returned => ("transfer_returned", String::new()),
+            _ => return None,
+        },
+        EventKind::Reward(reward) => (
+            "reward",
+            format!("{} {} in {}", reward.amount, reward.asset, reward.account),
+        ),
+        EventKind::Redemption(request) if request.stage == RedemptionStage::Ready => (
+            "ticket_ready",
+            format!(
+                "instruction {}: {} {} to be claimed",
+                request.instruction, request.amount, request.asset
+            ),
+        ),
+        EventKind::CapitalFlow(flow) if flow.amount.is_negative() => ("withdrawal", String::new()),
+        EventKind::CapitalFlow(_) => ("deposit", String::new()),
+        EventKind::Other(other) => return Some((other.name, String::new())),
+        _ => return None,
+    };
+    Some((Label::literal(name), detail))
+}

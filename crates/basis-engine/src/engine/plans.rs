@@ -1,0 +1,619 @@
+//! Plans: the strategy is asked, its blocks run one after the other, and what fails is ended by policy.
+
+use std::collections::VecDeque;
+
+use basis_core::error::{Code, ComponentError, VenueError};
+use basis_core::event::{Component, Event, EventData, EventSink, InstructionOutcome};
+use basis_core::instruction::Operation;
+use basis_core::num::Rate;
+use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
+use basis_core::types::{InstructionId, Span, Timestamp, Venue};
+use basis_core::venue_event::{EventKind, OrderState, TransactionStage, VenueEvent};
+
+use super::Engine;
+use super::intake::Arrival;
+use crate::block::{BlockEnd, BlockRun, LegRun, LegState, Next, Purpose, Role, order_of};
+use crate::result::ExecutionRow;
+use crate::risk::RiskLevel;
+use crate::strategy::Decision;
+
+/// Longest wait for something under way before its plan is given up.
+const PLAN_AGE_MAX: Span = Span::from_hours(7 * 24);
+
+/// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
+const DECISIONS_PER_STEP_MAX: usize = 4;
+
+/// Most times a block sends legs: cancellations, completions, unwinding, and some to spare.
+const SENDS_PER_BLOCK_MAX: usize = 16;
+
+/// A plan that waits for a venue that is out, or sends nothing.
+const WAITS: &str = "waits_for_venue";
+
+/// Most steps a strategy pauses after a plan failed.
+const PAUSE_STEPS_MAX: u64 = 24;
+
+/// A plan that is being carried out.
+#[derive(Debug)]
+pub(super) struct ActivePlan {
+    action: Action,
+    blocks: VecDeque<Block>,
+    /// The block under way; its failure policy has not been applied yet.
+    pub(super) run: Option<BlockRun>,
+    /// Transfers of earlier blocks that the plan waits for.
+    pub(super) under_way: Vec<InstructionId>,
+    since: Timestamp,
+    traded: bool,
+    failed: bool,
+    /// External flows that were due when it was decided.
+    flows: u64,
+    /// When the block under way must be looked at again.
+    look_again_at: Option<Timestamp>,
+}
+
+impl ActivePlan {
+    const fn new(action: Action, blocks: VecDeque<Block>, at: Timestamp, flows: u64) -> Self {
+        Self {
+            action,
+            blocks,
+            run: None,
+            under_way: Vec::new(),
+            since: at,
+            traded: false,
+            failed: false,
+            flows,
+            look_again_at: None,
+        }
+    }
+
+    pub(super) const fn deadline(&self) -> Option<Timestamp> {
+        self.look_again_at
+    }
+}
+
+impl Engine {
+    /// Goes on with the plan under way, or asks the strategy. `true` when a block ran.
+    pub(super) fn resume_or_decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+        let mut acted = false;
+        if self.plan.is_some() {
+            let orders_were_open = self.plan.as_ref().is_some_and(|plan| plan.run.is_some());
+            let went_on = self.resume_plan(at)?;
+            if self.plan.is_some() || !orders_were_open {
+                return Ok(went_on);
+            }
+            // The fills are those of the step before: this one is free for the next decision.
+            acted = true;
+            self.books.value(&self.view)?;
+            self.exposure.refresh(&self.books, &self.view)?;
+        }
+        if self.paused {
+            return Ok(acted);
+        }
+        for _ in 0..DECISIONS_PER_STEP_MAX {
+            if at < self.pause_until || !self.decide(at)? {
+                break;
+            }
+            acted = true;
+            if self.plan.is_some() {
+                break;
+            }
+            // What has just been done shows in the next decision of the same step.
+            self.look()?;
+        }
+        Ok(acted)
+    }
+
+    /// Goes on with the plan under way, if what it waits for has come; `true` when it did.
+    pub(super) fn resume_plan(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+        let Some(plan) = &self.plan else {
+            return Ok(false);
+        };
+        let waits = !plan.under_way.is_empty()
+            || plan.run.as_ref().is_some_and(|run| {
+                run.waiting().next().is_some()
+                    && plan.look_again_at.is_none_or(|deadline| at <= deadline)
+            });
+        if !waits {
+            return self.run_plan();
+        }
+        if at.since(plan.since) > PLAN_AGE_MAX {
+            let mut waiting = plan.under_way.clone();
+            waiting.extend(plan.run.iter().flat_map(BlockRun::waiting));
+            let detail = format!("{waiting:?} after {PLAN_AGE_MAX}");
+            self.abandon_plan()?;
+            self.state(at, "plan_abandoned", detail);
+        }
+        Ok(false)
+    }
+
+    /// Asks the strategy once; `true` when a plan was started.
+    fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+        let reduce_only = self.risk.level() >= RiskLevel::ReduceOnly;
+        match self.ask_strategy(reduce_only, |strategy, context| strategy.decide(context))? {
+            Decision::Hold => {
+                self.uneconomic = None;
+                Ok(false)
+            }
+            Decision::Deferred(reason) => {
+                self.counts.rebalances_deferred += 1;
+                let detail = format!("{reason}: a market has no fresh price");
+                self.state(at, "rebalance_deferred", detail);
+                Ok(false)
+            }
+            Decision::Uneconomic(reason) => {
+                if self.uneconomic != Some(reason) {
+                    let detail = format!("{reason}: the expected carry is below the round trip");
+                    self.state(at, "carry_below_cost", detail);
+                }
+                self.uneconomic = Some(reason);
+                Ok(false)
+            }
+            Decision::Halted(reason, venue) => {
+                let why = if self.view.is_out(venue) {
+                    format!("{venue} is out")
+                } else {
+                    format!("withdrawals from {venue} are halted")
+                };
+                self.wait_for_venue(at, format!("{reason}: {why}"));
+                Ok(false)
+            }
+            Decision::Act(plan) => {
+                let refusal = plan.blocks.first().and_then(|b| self.desk.refusal_of(b));
+                if let Some((_, why)) = refusal {
+                    self.wait_for_venue(at, format!("{}: {why}", plan.reason));
+                    return Ok(false);
+                }
+                self.uneconomic = None;
+                self.start(plan)
+            }
+        }
+    }
+
+    /// Says once, for as long as it lasts, that a venue keeps a plan from being carried out.
+    fn wait_for_venue(&mut self, at: Timestamp, detail: String) {
+        if self.uneconomic != Some(WAITS) {
+            self.state(at, WAITS, detail);
+        }
+        self.uneconomic = Some(WAITS);
+    }
+
+    fn start(&mut self, plan: Plan) -> Result<bool, ComponentError> {
+        let at = self.view.now();
+        let legs = plan.blocks.iter().map(|block| block.legs.len()).sum();
+        let data = EventData::Plan {
+            action: plan.action,
+            reason: plan.reason,
+            blocks: plan.blocks.len(),
+            legs,
+        };
+        self.events
+            .record(Event::new(at, Component::StrategyManager, data));
+        let (action, blocks) = (plan.action, plan.blocks.into());
+        self.plan = Some(ActivePlan::new(action, blocks, at, self.due_flows));
+        self.run_plan()
+    }
+
+    /// Drives the block under way, then the plan's next blocks, until one waits for something, one ends the
+    /// plan, or all are done. Always `true`: something was done.
+    fn run_plan(&mut self) -> Result<bool, ComponentError> {
+        let at = self.view.now();
+        while let Some(plan) = &mut self.plan {
+            if plan.run.is_some() {
+                let Some(end) = self.drive_block()? else {
+                    self.park(at);
+                    return Ok(true);
+                };
+                if self.end_block(at, &end) {
+                    break;
+                }
+                if let Some(plan) = &self.plan
+                    && !plan.under_way.is_empty()
+                {
+                    self.park(at);
+                    return Ok(true);
+                }
+                continue;
+            }
+            let Some(block) = plan.blocks.pop_front() else {
+                break;
+            };
+            if !self.approve(at, &block) {
+                break;
+            }
+            self.submit_block(&block)?;
+        }
+        self.end_plan(at);
+        Ok(true)
+    }
+
+    /// Whether risk and the state of the venues let a block pass; the plan has failed where they do not.
+    fn approve(&mut self, at: Timestamp, block: &Block) -> bool {
+        let refused = match self.desk.refusal_of(block) {
+            Some((_, why)) => Some(ComponentError::new(Code::VenueHalted, why)),
+            None => self.risk.approve(block, &self.books).err(),
+        };
+        let Some(e) = refused else { return true };
+        self.events
+            .record(Event::error(at, Component::RiskMonitor, &e));
+        if let Some(plan) = &mut self.plan {
+            plan.failed = true;
+        }
+        false
+    }
+
+    fn park(&mut self, at: Timestamp) {
+        let Some(plan) = &mut self.plan else { return };
+        let mut waiting = plan.under_way.clone();
+        waiting.extend(plan.run.iter().flat_map(BlockRun::waiting));
+        plan.since = at;
+        self.state(at, "plan_parked", format!("waiting for {waiting:?}"));
+    }
+
+    /// Ends the plan: counts it and tells the strategy.
+    fn end_plan(&mut self, at: Timestamp) {
+        let Some(plan) = self.plan.take() else { return };
+        if plan.traded {
+            self.counts.rebalances += u64::from(self.entered);
+            // What is traded before only makes the entry possible.
+            self.entered |= plan.action == Action::EntryFull;
+        }
+        self.strategy.completed(plan.flows, plan.traded);
+        self.back_off(at, plan.failed);
+    }
+
+    /// Numbers and sends the legs of an approved block.
+    fn submit_block(&mut self, block: &Block) -> Result<(), ComponentError> {
+        let mut legs = block.legs.clone();
+        for leg in &mut legs {
+            self.desk.number(leg)?;
+        }
+        let now = self.view.now();
+        let action = if let Some(plan) = &mut self.plan {
+            plan.run = Some(BlockRun::new(legs.clone(), block.failure_policy, now));
+            plan.action
+        } else {
+            Action::ExitPartial
+        };
+        self.submit(&legs, action)
+    }
+
+    /// Sends numbered legs that the block under way has, takes what is known at once, and keeps a row of
+    /// each.
+    fn submit(&mut self, legs: &[Leg], action: Action) -> Result<(), ComponentError> {
+        let sent: Vec<&Leg> = legs.iter().collect();
+        for leg in legs {
+            self.touch(leg.venue);
+            self.counts.orders += u64::from(order_of(leg).is_some());
+        }
+        let events = self.desk.send(&self.view, &sent)?;
+        self.take_all(&events, Arrival::Answer)?;
+        for leg in legs {
+            self.keep_answer(leg, &events, action);
+        }
+        self.desk.commit()
+    }
+
+    /// Counts, logs and keeps what came of a leg at once.
+    fn keep_answer(&mut self, leg: &Leg, events: &[VenueEvent], action: Action) {
+        let id = leg.instruction.id;
+        let plan = self.plan.as_mut();
+        let run = plan.and_then(|plan| plan.run.as_mut());
+        let Some(run) = run.and_then(|run| run.leg_mut(id)) else {
+            return;
+        };
+        let own = || events.iter().filter(|event| event.instruction() == Some(id));
+        let waits = own().any(|event| {
+            matches!(&event.kind, EventKind::Transaction(update) if update.waits)
+        });
+        let status = match &run.state {
+            _ if waits => "pending",
+            LegState::Order(OrderState::Submitted)
+            | LegState::Submitted
+            | LegState::UnderWay => "pending",
+            LegState::Order(OrderState::Working) => "open",
+            _ => "settled",
+        };
+        let failure = (run.is_refused() || run.is_unknown()).then(|| run.error.clone()).flatten();
+        let outcome = match (&failure, status) {
+            (Some(e), _) => InstructionOutcome::Failed(e.code(), e.to_string()),
+            (None, "pending") => InstructionOutcome::Pending,
+            (None, "open") => InstructionOutcome::Open,
+            (None, _) => InstructionOutcome::Settled,
+        };
+        let operation = leg.instruction.operation.kind();
+        let data = EventData::Instruction {
+            id,
+            venue: leg.venue,
+            operation,
+            outcome,
+        };
+        let is_refused = run.is_refused();
+        let nothing_known = run.is_refused() || run.is_unknown();
+        self.desk
+            .record(self.view.now(), Component::TightLoop, data);
+        self.counts.rejections += u64::from(is_refused);
+        let fills = || {
+            own().filter_map(|event| match &event.kind {
+                EventKind::Fill(fill) => Some(fill.as_ref()),
+                _ => None,
+            })
+        };
+        self.counts.fills += fills().count() as u64;
+        if nothing_known && fills().next().is_none() {
+            return;
+        }
+        let transfer = match &leg.instruction.operation {
+            Operation::Transfer(t) => {
+                self.counts.transfers += u64::from(t.from.venue != t.to.venue);
+                Some((t.asset, t.amount, t.from, t.to))
+            }
+            _ => None,
+        };
+        if !self.keeps {
+            return;
+        }
+        let hash = own().find_map(|event| match &event.kind {
+            EventKind::Transaction(update) if update.stage == TransactionStage::Mined => {
+                Some(update.hash.to_string().into_boxed_str())
+            }
+            _ => None,
+        });
+        let row = |fill| ExecutionRow {
+            instruction: id,
+            venue: leg.venue,
+            operation: operation.as_str(),
+            action: action.as_str(),
+            status,
+            at: self.view.now(),
+            fill,
+            transfer,
+            transaction: hash
+                .clone()
+                .map(|hash| (hash, leg.instruction.operation.clone())),
+        };
+        let mut rows: Vec<_> = fills().cloned().map(Some).map(row).collect();
+        if rows.is_empty() {
+            rows.push(row(None));
+        }
+        self.executions.append(&mut rows);
+    }
+
+    /// Drives the block under way as far as it goes; `None` when it waits.
+    fn drive_block(&mut self) -> Result<Option<BlockEnd>, ComponentError> {
+        let now = self.view.now();
+        for _ in 0..SENDS_PER_BLOCK_MAX {
+            let Some(plan) = &mut self.plan else { break };
+            let Some(run) = &mut plan.run else { break };
+            let desk = &self.desk;
+            let next = run.next(now, &|key| desk.lot(now, key))?;
+            match next {
+                Next::Wait(until) => {
+                    plan.look_again_at = until;
+                    self.reconcile()?;
+                    return Ok(None);
+                }
+                Next::End(end) => {
+                    plan.look_again_at = None;
+                    self.reconcile()?;
+                    return Ok(Some(end));
+                }
+                Next::Send(legs, purpose) => self.send_more(legs, purpose)?,
+            }
+        }
+        let error = ComponentError::new(
+            Code::LegFailed,
+            format!("a block has sent legs {SENDS_PER_BLOCK_MAX} times and is not done"),
+        );
+        self.error(Component::TightLoop, &error);
+        let end = BlockEnd {
+            failed: true,
+            plan_ends: true,
+            ..BlockEnd::default()
+        };
+        Ok(Some(end))
+    }
+
+    /// Sends what the block machine asks for.
+    fn send_more(
+        &mut self,
+        mut legs: Vec<(Leg, Role)>,
+        purpose: Purpose,
+    ) -> Result<(), ComponentError> {
+        for (leg, _) in &mut legs {
+            self.desk.number(leg)?;
+        }
+        let numbered: Vec<_> = legs.iter().map(|(leg, _)| leg.clone()).collect();
+        let ids = numbered.iter().map(|leg| leg.instruction.id).collect();
+        let Some(plan) = &mut self.plan else {
+            return Ok(());
+        };
+        let action = match purpose {
+            Purpose::Complete => plan.action,
+            Purpose::Cancel | Purpose::Cut | Purpose::Unwind => Action::ExitPartial,
+        };
+        let mut failed = Vec::new();
+        if let Some(run) = &mut plan.run {
+            failed.extend(run.failures().map(|(leg, _)| leg.instruction.id));
+            run.add(legs);
+        }
+        let policy = match purpose {
+            Purpose::Cancel => "cancel",
+            Purpose::Complete => "complete",
+            Purpose::Cut => "cut",
+            Purpose::Unwind => "compensate",
+        };
+        self.policy_event(policy, failed, ids);
+        self.submit(&numbered, action)
+    }
+
+    fn policy_event(
+        &self,
+        policy: &'static str,
+        failed: Vec<InstructionId>,
+        unwinding: Vec<InstructionId>,
+    ) {
+        let data = EventData::FailurePolicyApplied {
+            policy,
+            failed,
+            unwinding,
+        };
+        self.desk
+            .record(self.view.now(), Component::TightLoop, data);
+    }
+
+    /// Takes over how a block ended; `true` when the plan ends with it.
+    fn end_block(&mut self, at: Timestamp, end: &BlockEnd) -> bool {
+        let Some(plan) = &mut self.plan else {
+            return true;
+        };
+        let Some(run) = plan.run.take() else {
+            return true;
+        };
+        plan.traded |= end.traded && !end.plan_ends;
+        plan.failed |= end.failed;
+        plan.under_way.extend(run.under_way());
+        if end.plan_ends {
+            plan.blocks.clear();
+        }
+        let submitted_at = run.submitted_at;
+        let failures: Vec<_> = run
+            .failures()
+            .map(|(leg, e)| (leg.instruction.id, e.clone()))
+            .collect();
+        let policy = match run.policy() {
+            FailurePolicy::Halt => Some("halt"),
+            FailurePolicy::Continue => Some("continue"),
+            FailurePolicy::Compensate { .. } => None,
+        };
+        if end.failed
+            && let Some(policy) = policy
+        {
+            let ids = failures.iter().map(|(id, _)| *id).collect();
+            self.policy_event(policy, ids, Vec::new());
+        }
+        for (id, e) in &failures {
+            self.report_failure(at, *id, e);
+        }
+        if !end.failed {
+            self.desk.health.succeeded(at, at.since(submitted_at));
+        }
+        self.track_rest(run.legs);
+        for venue in &end.stuck {
+            let reason = "an order that closes what a block left open did not fill".to_owned();
+            self.desk.halt(at, *venue, reason);
+        }
+        if let Some((open, took)) = &end.beyond_bound {
+            let message = format!(
+                "a block left {open} base units open, for up to {took}: beyond execution.naked_delta_max \
+                 or execution.naked_time_max_seconds"
+            );
+            let error = ComponentError::new(Code::NakedDelta, message);
+            self.desk.health.failed(at, &error);
+            self.error(Component::TightLoop, &error);
+        }
+        end.plan_ends
+    }
+
+    /// Keeps track of legs that live on: resting orders, unknown ones, fills that are still to come.
+    fn track_rest(&mut self, legs: Vec<LegRun>) {
+        for run in legs {
+            let lives_on = !run.is_done() && run.state != LegState::Submitted;
+            if lives_on || run.is_unknown() {
+                self.desk.track(run);
+            }
+        }
+    }
+
+    fn report_failure(&mut self, at: Timestamp, id: InstructionId, e: &VenueError) {
+        let error = ComponentError::new(Code::LegFailed, format!("instruction {id}: {e}"))
+            .with_source(e.clone());
+        self.desk.health.failed(at, &error);
+        self.error(Component::TightLoop, &error);
+    }
+
+    /// After a failure the strategy pauses 1, 2, 4 … steps, so that a permanent refusal is not
+    /// repeated at every step; a success clears the count.
+    fn back_off(&mut self, at: Timestamp, failed: bool) {
+        if !failed {
+            self.failures_in_a_row = 0;
+            return;
+        }
+        let pause = 2u64
+            .saturating_pow(self.failures_in_a_row)
+            .min(PAUSE_STEPS_MAX);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let steps = i64::try_from(pause).unwrap_or(i64::MAX);
+        self.pause_until = at
+            .plus(self.config.step.times(steps))
+            .plus(Span::from_nanos(1));
+        self.state(
+            at,
+            "strategy_paused",
+            format!("a plan failed; next decision after {pause} step(s)"),
+        );
+    }
+
+    pub(super) fn deleverage(
+        &mut self,
+        venue: Venue,
+        fraction: Rate,
+    ) -> Result<bool, ComponentError> {
+        let plan = self.ask_strategy(true, |strategy, context| {
+            strategy.deleverage(context, venue, fraction)
+        })?;
+        self.preempt(plan)
+    }
+
+    /// Closes what can be closed; at the first call also stops the strategy.
+    pub(super) fn halt(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+        if self.halted.is_none() {
+            let mut reason = format!("risk halted the strategy at {at}");
+            if let Some(breach) = self.risk.breach() {
+                reason.push_str(&format!(": {breach}"));
+            }
+            self.state(at, "halted", reason.clone());
+            self.halted = Some(reason);
+        }
+        let plan = self.ask_strategy(true, |strategy, context| strategy.exit(context))?;
+        self.preempt(plan)
+    }
+
+    /// Runs a block that belongs to no plan of the strategy; there must be none under way.
+    pub(super) fn run_alone(&mut self, block: Block) -> Result<(), ComponentError> {
+        let at = self.view.now();
+        self.plan = Some(ActivePlan::new(Action::ExitPartial, VecDeque::new(), at, 0));
+        self.submit_block(&block)?;
+        let end = self.drive_block()?.unwrap_or_default();
+        self.end_block(at, &end);
+        self.plan = None;
+        Ok(())
+    }
+
+    /// Risk goes first: the plan under way ends as its policy says; its transfers arrive all the same.
+    fn preempt(&mut self, plan: Option<Plan>) -> Result<bool, ComponentError> {
+        let Some(plan) = plan else { return Ok(false) };
+        if self.plan.is_some() {
+            self.abandon_plan()?;
+            let detail = "risk acts first".to_owned();
+            self.state(self.view.now(), "plan_preempted", detail);
+        }
+        self.start(plan)
+    }
+
+    /// Drops the plan under way before its time: its block ends as its failure policy says, and the
+    /// strategy is told that nothing came of it.
+    pub(super) fn abandon_plan(&mut self) -> Result<(), ComponentError> {
+        let at = self.view.now();
+        let has_block = self.plan.as_ref().is_some_and(|plan| plan.run.is_some());
+        if has_block {
+            if let Some(run) = self.plan.as_mut().and_then(|plan| plan.run.as_mut()) {
+                run.abandon();
+            }
+            let end = self.drive_block()?.unwrap_or_default();
+            self.end_block(at, &end);
+        }
+        if let Some(plan) = self.plan.take() {
+            self.strategy.completed(plan.flows, false);
+        }
+        Ok(())
+    }
+}
