@@ -4,6 +4,10 @@
 //! `config.yaml` so that an auditor reckons with the same tables. Sources stand in the files under
 //! `configs/venues`. Sizes that a venue counts in contracts are converted to base units here, once.
 
+mod shared;
+
+pub use shared::SharedRules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -648,10 +652,10 @@ impl Default for TransferRules {
 mod tests {
     use super::*;
 
-    const BTC: Symbol = Symbol::literal("BTCUSDT");
+    pub(super) const BTC: Symbol = Symbol::literal("BTCUSDT");
 
     /// Snapshots of day, interval and anchor in hours; no perp for an interval of zero.
-    fn rules(snapshots: &[(i64, i64, i64)]) -> VenueRules {
+    pub(super) fn rules(snapshots: &[(i64, i64, i64)]) -> VenueRules {
         let venue = Venue::literal("binance");
         let account = Account::new(venue, Label::literal("usdm"));
         let perp = |interval, anchor| PerpRules {
@@ -699,11 +703,11 @@ mod tests {
         }
     }
 
-    fn at(hour: i64) -> Timestamp {
+    pub(super) fn at(hour: i64) -> Timestamp {
         Timestamp::from_seconds(hour * 3600)
     }
 
-    fn hours(rules: &VenueRules, from: i64, count: usize) -> Vec<i64> {
+    pub(super) fn hours(rules: &VenueRules, from: i64, count: usize) -> Vec<i64> {
         let next = |t: &Timestamp| rules.next_funding(BTC, *t);
         std::iter::successors(Some(at(from)), next)
             .skip(1)

@@ -68,6 +68,8 @@ pub struct RunConfig {
     pub failure_policy: FailurePolicy,
     /// Scheduled capital flows, in order of time.
     pub flows: Vec<ExternalFlow>,
+    /// Venues whose holdings of the start are taken into the books, in order.
+    pub adopt: Vec<Venue>,
     /// Venues to create interfaces for: the keys of `venue_settings`, in order.
     pub venues: Vec<Venue>,
 }
@@ -190,6 +192,7 @@ impl RunConfig {
                 .map_or(RiskConfig::DEFAULT, |section| read_risk(section, uses)),
             failure_policy: read_failure_policy(&r),
             flows: read_flows(&r),
+            adopt: read_adopt(&r),
             venues: r
                 .map("venue_settings")
                 .iter()
@@ -503,6 +506,36 @@ const fn compensate(naked_delta_max: Quantity, naked_time_max: Span) -> FailureP
         naked_delta_max,
         naked_time_max,
     }
+}
+
+fn read_adopt(r: &Reader<'_>) -> Vec<Venue> {
+    let mut adopt = Vec::new();
+    for (at, node) in r.list("adopt").iter().enumerate() {
+        let path = format!("adopt[{at}]");
+        let known: Vec<_> = r
+            .map("venue_settings")
+            .iter()
+            .map(|entry| entry.key.as_str())
+            .collect();
+        let NodeValue::Text(text) = &node.value else {
+            r.problems()
+                .add(&node.location, path, "a venue is wanted here");
+            continue;
+        };
+        match Venue::new(text) {
+            Ok(venue) if known.contains(&text.as_str()) || venue == Venue::WALLET => adopt.push(venue),
+            Ok(_) => r.problems().add(
+                &node.location,
+                path,
+                format!(
+                    "`{text}` is not among venue_settings ({}) and is not the wallet; nothing is held there",
+                    known.join(", ")
+                ),
+            ),
+            Err(e) => r.problems().add(&node.location, path, e.to_string()),
+        }
+    }
+    adopt
 }
 
 fn read_flows(r: &Reader<'_>) -> Vec<ExternalFlow> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use basis_core::error::{Code, ComponentError, VenueError, VenueErrorKind};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, OpenInstruction};
+use basis_core::instruction::{Instruction, OpenInstruction, Operation};
 use basis_core::journal::{Journal, JournalError};
 use basis_core::market::MarketView;
 use basis_core::num::Quantity;
@@ -64,6 +64,8 @@ pub(crate) struct Desk {
     pub(crate) health: Health,
     /// Instructions that have not ended and live on after their block, whatever became of its plan.
     pub(crate) outstanding: BTreeMap<InstructionId, LegRun>,
+    /// Orders that have ended: base units asked for and filled.
+    ended: BTreeMap<InstructionId, (Quantity, Quantity)>,
     /// Events that were taken since the last commit.
     uncommitted: Vec<VenueEvent>,
     next_instruction: u64,
@@ -101,6 +103,20 @@ impl VenueSlot {
         self.unreadable.is_some() || self.interface.horizon(view).is_due(view)
     }
 
+    /// Why an instruction may not be sent, in words; `None` when it may. A halted venue is still asked to
+    /// take orders back, one that cannot be read is asked nothing.
+    fn refuses(&self, instruction: &Instruction) -> Option<String> {
+        let venue = self.venue;
+        if self.unreadable.is_some() {
+            return Some(format!("{venue} cannot be read"));
+        }
+        match &self.state {
+            VenueState::Halted(_) if is_cancel(instruction) => None,
+            VenueState::Halted(reason) => Some(format!("{venue} is halted: {reason}")),
+            VenueState::Open => None,
+        }
+    }
+
     /// Until when it is left alone after it could not be read.
     pub(crate) fn read_again_at(&self) -> Option<Timestamp> {
         self.unreadable.map(|(_, until)| until)
@@ -136,6 +152,7 @@ impl Desk {
             rules,
             health: Health::default(),
             outstanding: BTreeMap::new(),
+            ended: BTreeMap::new(),
             uncommitted: Vec::new(),
             next_instruction: 0,
         }
@@ -167,7 +184,8 @@ impl Desk {
     }
 
     /// Writes `legs` down, sends them, and yields what the venues knew at once, in the order of the legs:
-    /// an event that names no instruction goes before the next of its venue's batch.
+    /// an event that names no instruction goes before the next of its venue's batch. What may not be sent
+    /// is refused here, after everything else.
     ///
     /// # Errors
     /// EXEC-004 when the journal cannot be written; then nothing was sent.
@@ -176,6 +194,7 @@ impl Desk {
         view: &MarketView,
         legs: &[&Leg],
     ) -> Result<Events, ComponentError> {
+        let (legs, refused) = self.admissible(legs);
         if let Some(journal) = &mut self.journal {
             let submitted_at = view.now();
             let open: Vec<_> = legs
@@ -211,14 +230,35 @@ impl Desk {
         let mut ordered = if lone {
             batches.pop().unwrap_or_default()
         } else {
-            in_order(legs, batches)
+            in_order(&legs, batches)
         };
-        for leg in legs {
-            if !self.slots.iter().any(|slot| slot.venue == leg.venue) {
-                ordered.push(no_route(view.now(), leg));
-            }
-        }
+        let refused = refused.into_iter();
+        ordered.extend(refused.map(|(leg, kind)| refusal(view.now(), leg, kind)));
         Ok(ordered)
+    }
+
+    /// Parts what may be sent from what may not, each of those with why.
+    fn admissible<'a>(
+        &self,
+        legs: &[&'a Leg],
+    ) -> (Vec<&'a Leg>, Vec<(&'a Leg, VenueErrorKind)>) {
+        let mut refused = Vec::new();
+        let mut sent = legs.to_vec();
+        sent.retain(|leg| {
+            let kind = match self.slots.iter().find(|slot| slot.venue == leg.venue) {
+                Some(slot) => slot
+                    .refuses(&leg.instruction)
+                    .map(VenueErrorKind::Unavailable),
+                None => Some(VenueErrorKind::Unsupported(format!(
+                    "instruction {}: the run has no interface for {}",
+                    leg.instruction.id, leg.venue
+                ))),
+            };
+            let may_go = kind.is_none();
+            refused.extend(kind.map(|kind| (*leg, kind)));
+            may_go
+        });
+        (sent, refused)
     }
 
     /// Keeps an event for the next commit.
@@ -244,14 +284,14 @@ impl Desk {
     }
 
     /// Halts a venue: nothing is sent to it any more.
-    pub(crate) fn halt(&mut self, at: Timestamp, venue: Venue, reason: String) {
+    pub(crate) fn halt(&mut self, at: Timestamp, venue: Venue, reason: &str) {
         let Some(slot) = self.slot_mut(venue) else {
             return;
         };
         if slot.state != VenueState::Open {
             return;
         }
-        slot.state = VenueState::Halted(reason.clone());
+        slot.state = VenueState::Halted(reason.to_owned());
         let error = ComponentError::new(Code::VenueHalted, format!("{venue} is halted: {reason}"));
         self.health.failed(at, &error);
         self.events
@@ -277,7 +317,9 @@ impl Desk {
         let open = self.outstanding.iter();
         let mut unknown = open.filter(|(_, run)| run.leg.venue == venue && run.is_unknown());
         let (id, _) = unknown.next()?;
-        Some(format!("the outcome of instruction {id} at {venue} is unknown"))
+        Some(format!(
+            "the outcome of instruction {id} at {venue} is unknown"
+        ))
     }
 
     /// Why a block may not be sent, in words: the first of its venues that may not be used.
@@ -317,6 +359,26 @@ impl Desk {
             self.outstanding.insert(run.leg.instruction.id, run);
         }
     }
+
+    /// Keeps of an order that has ended what was asked for and what filled.
+    pub(crate) fn end(&mut self, run: &LegRun) {
+        if let Some(asked) = run.order() {
+            let amounts = (asked.quantity, run.filled);
+            self.ended.insert(run.leg.instruction.id, amounts);
+        }
+    }
+
+    /// Counts a fill of an instruction that nobody follows any more, and says what contradicts it: it fills
+    /// more than was ordered, or what is no order.
+    pub(crate) fn filled_late(&mut self, id: InstructionId, quantity: Quantity) -> Option<String> {
+        let Some((asked, filled)) = self.ended.get_mut(&id) else {
+            return Some(format!("instruction {id} is no order"));
+        };
+        // Fills far beyond the range of a book cannot be posted, and are not counted here.
+        *filled = filled.add(quantity).unwrap_or(*filled);
+        (*filled > *asked)
+            .then(|| format!("instruction {id} has filled {filled} of {asked} ordered"))
+    }
 }
 
 /// The events of several venues in the order of the legs: each takes the place of its instruction, one
@@ -340,11 +402,15 @@ fn in_order(legs: &[&Leg], batches: Vec<Events>) -> Events {
     places.into_iter().flatten().collect()
 }
 
-fn no_route(now: Timestamp, leg: &Leg) -> VenueEvent {
+fn is_cancel(instruction: &Instruction) -> bool {
+    matches!(instruction.operation, Operation::CancelOrder(_))
+}
+
+/// The answer to a leg that was not sent.
+fn refusal(now: Timestamp, leg: &Leg, kind: VenueErrorKind) -> VenueEvent {
     let (venue, instruction) = (leg.venue, leg.instruction.id);
-    let text = format!("instruction {instruction}: the run has no interface for {venue}");
     let operation = leg.instruction.operation.kind().as_str();
-    let error = VenueError::new(venue, operation, VenueErrorKind::Unsupported(text));
+    let error = VenueError::new(venue, operation, kind);
     let kind = EventKind::Rejected {
         instruction,
         error: Box::new(error),

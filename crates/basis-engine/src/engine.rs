@@ -8,7 +8,10 @@
 //! **Invariants.** Nothing here reads a wall clock, waits or does I/O. The same parts give the same
 //! result, byte for byte. Only the engine mutates the books, and only by posting events.
 
+mod adoption;
+mod answers;
 mod commands;
+mod describe;
 mod intake;
 mod plans;
 
@@ -184,9 +187,8 @@ impl Engine {
         let mut books = Books::new(setup::pricing(&config), &view)?;
         // On the chain balances grow at every step, each with a line of its own.
         let lines = if config.chain.is_some() { 3 } else { 1 };
-        let rows = usize::try_from(setup::step_count(&config))
-            .unwrap_or_default()
-            .min(ROOM_MAX);
+        let rows = usize::try_from(setup::step_count(&config)).unwrap_or(ROOM_MAX);
+        let rows = rows.min(ROOM_MAX);
         books.reserve(rows.saturating_mul(lines));
         parts.events.reserve(rows);
         let reference = books.reference();
@@ -312,6 +314,7 @@ impl Engine {
         let steps = setup::step_count(&self.config);
         let every = (steps / 100).max(1);
         while let Some(wake) = source.next(&|| self.due()) {
+            source.feed(&mut self.view.writer());
             let flow = match self.wake(wake) {
                 Ok(flow) => flow,
                 Err(e) => {
@@ -321,7 +324,7 @@ impl Engine {
             };
             let step = self.counts.steps;
             if let Wake::Step(at) = wake
-                && (step % every == 0 || step == steps)
+                && (step.is_multiple_of(every) || step == steps)
             {
                 progress(Progress { step, steps, at });
             }
@@ -363,6 +366,9 @@ impl Engine {
             Wake::Events(at) | Wake::Deadline(at) => self.between_steps(at)?,
             Wake::Command(command) => self.command(command)?,
         }
+        if !matches!(wake, Wake::Step(_)) {
+            self.books.mark_between_steps(&self.view)?;
+        }
         self.desk.commit()?;
         Ok(if self.ended { Flow::Ended } else { Flow::Go })
     }
@@ -394,6 +400,11 @@ impl Engine {
     fn step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.move_to(at)?;
         self.due_flows = self.flows_due(at);
+        if self.counts.steps == 0 {
+            for venue in self.config.adopt.clone() {
+                self.adopt(venue)?;
+            }
+        }
         self.poll()?;
         self.look()?;
         self.refuse_withdrawals(at)?;
@@ -618,7 +629,7 @@ impl Engine {
         let share_statistics = share
             .as_ref()
             .map(|share| share.statistics.finish(self.config.step));
-        let assumptions = setup::assumptions(&self.config, self.view.data());
+        let assumptions = setup::assumptions(&self.config, self.view.provenance());
         let shocks = self.config.shocks();
         let shocks = shocks.map(|shock| shock.text().to_owned()).collect();
         let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.desk.health)];
@@ -629,8 +640,8 @@ impl Engine {
             mode: self.config.mode,
             share_class: self.config.share_class,
             range: (self.config.from, self.config.to),
-            synthetic: self.view.data().is_synthetic(),
-            data_source: self.view.data().source().to_owned(),
+            synthetic: self.view.provenance().synthetic,
+            data_source: self.view.provenance().source.clone(),
             steps: self.steps,
             ends: self.ends,
             ledger: self.books.into_ledger(),

@@ -4,13 +4,13 @@
 //! [`basis_core::market::MarketView`], and time only through a clock it is given.
 
 pub mod account;
+mod block;
 pub mod chain_config;
 mod config;
+mod desk;
 mod engine;
 mod event_log;
 pub mod numeraire;
-mod block;
-mod desk;
 pub mod pnl;
 pub mod posting;
 pub mod result;

@@ -1,13 +1,13 @@
 //! What a run yields: columns and rows, no text. Writers live in the `basis` crate.
 
 use basis_core::event::Event;
-use basis_core::venue_event::Fill;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
 use basis_core::market::{Coverage, MarketView, PriceState, SlotId};
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
+use basis_core::venue_event::Fill;
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
 use crate::numeraire::ShareAttribution;

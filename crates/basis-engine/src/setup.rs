@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::market::{
-    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, SeriesRequest, Shock,
-    ViewError, coverage,
+    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, SeriesRequest,
+    Shock, ViewError, coverage,
 };
 use basis_core::num::{Quantity, Value};
 use basis_core::rules::RuleBook;
@@ -410,9 +410,9 @@ pub(crate) fn pending_withdrawal(
 }
 
 /// What the result rests on.
-pub(crate) fn assumptions(config: &RunConfig, data: &MarketData) -> Vec<String> {
+pub(crate) fn assumptions(config: &RunConfig, provenance: &Provenance) -> Vec<String> {
     let mut list = Vec::new();
-    if data.is_synthetic() {
+    if provenance.synthetic {
         list.push("the market is synthetic: generated, not recorded".to_owned());
     }
     list.extend(config.shocks().map(|shock| {

@@ -1,6 +1,7 @@
 //! What wakes the engine, and where wakes come from.
 
 use basis_core::clock::{Clock, VirtualClock};
+use basis_core::market::MarketWriter;
 use basis_core::types::{Span, Timestamp};
 
 /// What an operator may ask of a running engine.
@@ -52,6 +53,10 @@ pub trait WakeSource {
     /// The next wake; `None` when there is none any more. `due` answers when the engine next wants to be
     /// woken between steps.
     fn next(&mut self, due: &dyn Fn() -> Option<Timestamp>) -> Option<Wake>;
+
+    /// Writes every market record known by the instant of the wake it gave last, before the engine looks at
+    /// the market. Nothing where the series are recorded, for then they are all there.
+    fn feed(&mut self, _market: &mut MarketWriter<'_>) {}
 }
 
 /// The steps of a run, one after the other, on a virtual clock.

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use basis_core::ledger::{Cause, EntryKind, LedgerEntry, Occurrence, TradeId};
+use basis_core::ledger::TradeId;
 use basis_core::market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy};
-use basis_core::num::{Price, Quantity, Rounding, Value};
+use basis_core::num::{Price, Quantity, Rate, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, Label, PositionSide, SeriesId, SeriesKind,
-    Span, Symbol, Timestamp, Venue,
+    Side, Span, Symbol, Timestamp, Venue,
 };
-use basis_engine::account::{Books, Pricing};
+use basis_core::venue_event::{EventKind, Fill, LiquiditySide, VenueEvent};
+use basis_engine::account::{Books, Posted, Pricing};
 
 const BINANCE: Venue = Venue::literal("binance");
 const BTC: Symbol = Symbol::literal("BTCUSDT");
@@ -45,30 +46,35 @@ fn view() -> MarketView {
     MarketView::new(Arc::new(data), &requests, ViewPolicy::default()).unwrap()
 }
 
-fn line(
-    side: PositionSide,
+/// A fill without a fee at its own reference.
+fn fill(
+    position: PositionSide,
     trade: u64,
-    number: u8,
-    (item, kind): (Item, EntryKind),
-    quantity: &str,
+    (side, quantity): (Side, &str),
     price: &str,
-) -> LedgerEntry {
-    let quantity: Quantity = quantity.parse().unwrap();
-    let price: Price = price.parse().unwrap();
-    let instrument = perp().sided(Some(side));
-    let trade = TradeId::Number(trade);
-    LedgerEntry {
-        at: Timestamp::from_seconds(3600),
-        account: USDM,
-        item,
-        quantity,
-        units: quantity,
-        value: quantity.notional(price, Rounding::HalfEven).unwrap(),
-        kind,
+    realized: &str,
+) -> VenueEvent {
+    let fill = Fill {
         instruction: None,
-        reference_price: price,
-        cause: Cause::new(Occurrence::Trade { instrument, trade }, number),
-    }
+        account: USDM,
+        trade: TradeId::Number(trade),
+        instrument: perp().sided(Some(position)),
+        base: Asset::literal("BTC"),
+        quote: USDT,
+        side,
+        quantity: quantity.parse().unwrap(),
+        price: price.parse().unwrap(),
+        turnover: Quantity::ZERO,
+        reference: price.parse().unwrap(),
+        fee_asset: USDT,
+        fee: Quantity::ZERO,
+        fee_rate: Rate::ZERO,
+        liquidity: LiquiditySide::Taker,
+        realized: Some(realized.parse().unwrap()),
+        covered: Quantity::ZERO,
+    };
+    let at = Timestamp::from_seconds(3600);
+    VenueEvent::new(BINANCE, at, at, EventKind::Fill(Box::new(fill)))
 }
 
 fn perp() -> InstrumentKey {
@@ -89,10 +95,13 @@ fn both_sides_are_held_apart_priced_alike_and_settled_each_on_its_own_cost() {
         reference: SeriesId::new(SeriesKind::Spot, BINANCE, BTC),
     };
     let mut books = Books::new(pricing, &view).unwrap();
-    for (side, trade, quantity) in [(PositionSide::Long, 1, "2"), (PositionSide::Short, 2, "-1")] {
-        let trade_line = (position(side), EntryKind::Trade);
-        let entry = line(side, trade, 0, trade_line, quantity, "50000");
-        assert!(books.post(&view, entry).unwrap());
+    let opened = [
+        fill(PositionSide::Long, 1, (Side::Buy, "2"), "50000", "0"),
+        fill(PositionSide::Short, 2, (Side::Sell, "1"), "50000", "0"),
+    ];
+    for opened in opened {
+        let posted = books.post(&view, &opened).unwrap();
+        assert!(matches!(posted, Posted::New { .. }));
     }
     assert_eq!(books.value(&view).unwrap(), Value::ZERO);
     view.advance_to(Timestamp::from_seconds(7200)).unwrap();
@@ -100,14 +109,8 @@ fn both_sides_are_held_apart_priced_alike_and_settled_each_on_its_own_cost() {
     assert_eq!(books.value(&view).unwrap(), Value::literal("1000"));
     // The short is bought back: its loss is settled against its own cost, the long's stays.
     let short = PositionSide::Short;
-    let closing = (position(short), EntryKind::Trade);
-    books
-        .post(&view, line(short, 3, 0, closing, "1", "51000"))
-        .unwrap();
-    let result = (Item::Asset(USDT), EntryKind::RealizedPnl);
-    books
-        .post(&view, line(short, 3, 1, result, "-1000", "1"))
-        .unwrap();
+    let closed = fill(short, 3, (Side::Buy, "1"), "51000", "-1000");
+    books.post(&view, &closed).unwrap();
     assert_eq!(books.value(&view).unwrap(), Value::literal("1000"));
     assert_eq!(books.quantity(USDM, position(short)), Quantity::ZERO);
     let long = books.holding(USDM, position(PositionSide::Long)).unwrap();

@@ -82,13 +82,15 @@ impl RateEntries {
         Ok(())
     }
 
-    /// Drops the rates of `id` before `from`, once they are as many as those kept.
+    /// Drops the rates of `id` before `from`, but never the newest, once they are as many as those kept.
     pub(super) fn forget_before(&mut self, id: SeriesId, from: Timestamp) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
+        let kept = entry.series.at.len();
         let rows = entry.series.at.partition_point(|at| *at < from);
-        if rows * 2 > entry.series.at.len() {
+        let rows = rows.min(kept.saturating_sub(1));
+        if rows * 2 > kept {
             let series = Arc::make_mut(&mut entry.series);
             series.at.drain(..rows);
             series.rate.drain(..rows);

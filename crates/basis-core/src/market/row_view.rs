@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::rows::{GasFees, ReserveRow, Reward, RowSeries, SeriesRow};
-use super::series::SeriesError;
+use super::series::{MarketData, SeriesError};
 use super::view::{MarketView, PriceState, ViewError, ViewPolicy};
 use crate::num::Fixed18;
 use crate::types::{SeriesId, SeriesKind, Span, Timestamp};
@@ -190,6 +190,18 @@ impl RowEntries {
         all(&mut self.gas, now, first);
         all(&mut self.rewards, now, first);
     }
+
+    /// How many rows each cursor on points and reserves keeps.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Vec<usize> {
+        fn of<T: SeriesRow>(entries: &[RowEntry<T>]) -> impl Iterator<Item = usize> {
+            let cursors = entries
+                .iter()
+                .flat_map(|entry| entry.own.iter().chain(&entry.proxy));
+            cursors.map(|cursor| cursor.series.at().len())
+        }
+        of(&self.points).chain(of(&self.reserves)).collect()
+    }
 }
 
 /// Whether a series of one kind may fill the gaps of another's: bars for bars, funding for funding,
@@ -204,25 +216,33 @@ pub(super) fn may_stand_in(series: SeriesKind, proxy: SeriesKind) -> bool {
 impl MarketView {
     /// Carries the rows of `id`, which is no series of bars; nothing when the view carries them
     /// already.
-    pub(super) fn add_row_slot(&mut self, id: SeriesId) -> Result<(), ViewError> {
+    pub(super) fn add_row_slot(
+        &mut self,
+        data: &MarketData,
+        id: SeriesId,
+    ) -> Result<(), ViewError> {
         match id.kind {
             SeriesKind::Oracle | SeriesKind::StakingRate | SeriesKind::StakingMarket => {
-                self.add_entry::<Fixed18>(id)
+                self.add_entry::<Fixed18>(data, id)
             }
-            SeriesKind::AaveReserve => self.add_entry::<ReserveRow>(id),
-            SeriesKind::Gas => self.add_entry::<GasFees>(id),
-            SeriesKind::RewardRate | SeriesKind::RewardTopUp => self.add_entry::<Reward>(id),
+            SeriesKind::AaveReserve => self.add_entry::<ReserveRow>(data, id),
+            SeriesKind::Gas => self.add_entry::<GasFees>(data, id),
+            SeriesKind::RewardRate | SeriesKind::RewardTopUp => self.add_entry::<Reward>(data, id),
             SeriesKind::Spot | SeriesKind::Perp | SeriesKind::Dex | SeriesKind::Funding => {
                 Err(ViewError::Missing(id))
             }
         }
     }
 
-    fn add_entry<T: SeriesRow>(&mut self, id: SeriesId) -> Result<(), ViewError> {
+    fn add_entry<T: SeriesRow>(
+        &mut self,
+        data: &MarketData,
+        id: SeriesId,
+    ) -> Result<(), ViewError> {
         if T::entries(self).iter().any(|entry| entry.id == id) {
             return Ok(());
         }
-        let cursor = |id: SeriesId| self.data().rows::<T>(id).map(RowCursor::new);
+        let cursor = |id: SeriesId| data.rows::<T>(id).map(RowCursor::new);
         let own = cursor(id);
         let proxy = self.policy().proxies.get(&id).copied().and_then(cursor);
         if own.is_none() && proxy.is_none() {
@@ -404,8 +424,8 @@ impl MarketView {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SeriesRequest;
     use super::super::rows::tests::{hour, id, points, reserve};
-    use super::super::{MarketData, SeriesRequest};
     use super::*;
     use proptest::prelude::*;
 

@@ -279,13 +279,12 @@ impl<T: SeriesRow> RowSeries<T> {
     /// Refuses a row that does not come after the last one, or fails its check.
     pub(super) fn check_next(&self, at: Timestamp, row: &T) -> Result<(), SeriesError> {
         check_next(self.id, &self.at, at)?;
-        row.check()
-            .map_err(|(column, what)| SeriesError::Bar {
-                id: self.id,
-                row: self.at.len(),
-                at,
-                what: format!("{column}: {what}"),
-            })
+        row.check().map_err(|(column, what)| SeriesError::Bar {
+            id: self.id,
+            row: self.at.len(),
+            at,
+            what: format!("{column}: {what}"),
+        })
     }
 
     /// Appends a row that has been checked.
@@ -368,7 +367,7 @@ impl MarketData {
     /// Sets the table of Aave's risk parameters; one snapshot for the whole range, which is the one
     /// thing here that is not point-in-time.
     pub fn set_risk_parameters(&mut self, table: Vec<AaveRiskParameters>) {
-        self.risk_parameters = table;
+        self.risk_parameters = table.into();
     }
 
     /// Aave's risk parameters of every asset there is.

@@ -404,8 +404,8 @@ pub struct MarketData {
     pub(super) bars: BTreeMap<SeriesId, Arc<BarSeries>>,
     pub(super) rates: BTreeMap<SeriesId, Arc<RateSeries>>,
     pub(super) rows: RowStore,
-    pub(super) risk_parameters: Vec<AaveRiskParameters>,
-    provenance: Provenance,
+    pub(super) risk_parameters: Arc<[AaveRiskParameters]>,
+    pub(super) provenance: Arc<Provenance>,
 }
 
 /// Where market data came from.
@@ -422,10 +422,10 @@ impl MarketData {
     #[must_use]
     pub fn new(source: impl Into<String>, synthetic: bool) -> Self {
         Self {
-            provenance: Provenance {
+            provenance: Arc::new(Provenance {
                 source: source.into(),
                 synthetic,
-            },
+            }),
             ..Self::default()
         }
     }
@@ -553,7 +553,7 @@ impl MarketData {
 
     /// Whether the data was generated; then every output says so.
     #[must_use]
-    pub const fn is_synthetic(&self) -> bool {
+    pub fn is_synthetic(&self) -> bool {
         self.provenance.synthetic
     }
 
@@ -561,11 +561,5 @@ impl MarketData {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.provenance.source
-    }
-
-    /// Both of them.
-    #[must_use]
-    pub const fn provenance(&self) -> &Provenance {
-        &self.provenance
     }
 }

@@ -133,7 +133,8 @@ impl Cursor {
         if rows * 2 <= self.series.len() {
             return;
         }
-        if let Some(opened_at) = self.series.opened_at(rows - 1) {
+        // What was the newest bar is known from the first one kept on.
+        if let Some(opened_at) = self.series.opened_at(rows) {
             self.dropped_until = opened_at.plus(self.series.length);
         }
         Arc::make_mut(&mut self.series).drop_first(rows);
@@ -188,6 +189,11 @@ impl Slot {
             }
         }
         last
+    }
+
+    /// Whether the bars that were the newest at `at` are still kept.
+    pub(super) fn keeps(&self, at: Timestamp) -> bool {
+        self.cursors().all(|cursor| at >= cursor.dropped_until)
     }
 
     /// The first bar not closed at `at` of the series that is shown now.

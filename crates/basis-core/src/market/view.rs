@@ -14,11 +14,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::funding::RateEntries;
 use super::mark::Marks;
 use super::oracle::Oracles;
 use super::row_view::{RowEntries, may_stand_in};
 use super::rows::AaveRiskParameters;
-use super::funding::RateEntries;
 use super::series::{Bar, MarketData, Provenance};
 use super::shock::{ShockError, ShockSet};
 use super::slot::{Cursor, Slot};
@@ -151,7 +151,8 @@ pub enum ViewError {
 /// Point-in-time read of the data.
 #[derive(Clone, Debug)]
 pub struct MarketView {
-    data: Arc<MarketData>,
+    provenance: Arc<Provenance>,
+    risk_parameters: Arc<[AaveRiskParameters]>,
     pub(super) policy: ViewPolicy,
     pub(super) now: Timestamp,
     /// In the order they are advanced: references first.
@@ -203,42 +204,47 @@ impl MarketView {
             Some(shocks) => shocks.shocked(&data, requests, &policy)?,
             None => data,
         };
-        let rates = RateEntries::of(&data);
         let mut view = Self {
-            data,
+            provenance: Arc::clone(&data.provenance),
+            risk_parameters: Arc::clone(&data.risk_parameters),
             policy,
             now: Timestamp::MIN,
             slots: Vec::with_capacity(requests.len() + 1),
             by_id: BTreeMap::new(),
-            rates,
+            rates: RateEntries::of(&data),
             rows: RowEntries::default(),
             marks: Marks::default(),
             oracles: Oracles::default(),
         };
         let bars = requests.iter().filter(|request| request.id.kind.has_bars());
         for reference in bars.filter_map(|request| request.reference) {
-            view.add_slot(reference, None)?;
+            view.add_slot(&data, reference, None)?;
         }
         for request in requests {
             if !request.id.kind.has_bars() {
-                view.add_row_slot(request.id)?;
+                view.add_row_slot(&data, request.id)?;
                 continue;
             }
             let reference = request
                 .reference
                 .filter(|reference| *reference != request.id);
-            view.add_slot(request.id, reference)?;
+            view.add_slot(&data, request.id, reference)?;
         }
         view.marks = Marks::of(&view);
         view.oracles = Oracles::of(&view);
         Ok(view)
     }
 
-    fn add_slot(&mut self, id: SeriesId, reference: Option<SeriesId>) -> Result<(), ViewError> {
+    fn add_slot(
+        &mut self,
+        data: &MarketData,
+        id: SeriesId,
+        reference: Option<SeriesId>,
+    ) -> Result<(), ViewError> {
         if self.by_id.contains_key(&id) {
             return Ok(());
         }
-        let cursor = |id: SeriesId| self.data.bars(id).map(Cursor::new);
+        let cursor = |id: SeriesId| data.bars(id).map(Cursor::new);
         let own = cursor(id);
         let proxy = self.policy.proxies.get(&id).copied().and_then(cursor);
         if own.is_none() && proxy.is_none() {
@@ -338,6 +344,12 @@ impl MarketView {
         cursors.next().map_or(Span::ZERO, |c| c.series().length)
     }
 
+    /// The bars of `slot`: its own, else its proxy's.
+    #[cfg(test)]
+    pub(super) fn bars_of(&self, slot: SlotId) -> Option<&Arc<super::BarSeries>> {
+        Some(self.slot_of(slot).cursors().next()?.series())
+    }
+
     /// The first bar that was still to close at `at` and is visible now, and when it became known. It
     /// may have opened before `at`. It is of the series that the quote of `slot` comes from: `None` while
     /// that is held or missing, and for an `at` from which on the bars are no longer kept
@@ -353,7 +365,8 @@ impl MarketView {
     /// The mark of `slot` at `at`, an instant of the past or the present: the close of the newest bar
     /// closed by then, its proxy's where that is too old, else the one that was fresh last, held on the
     /// reference. So the mark at an instant within a step does not depend on the length of the step.
-    /// `None` when nothing was visible, is no longer kept ([`ViewPolicy::look_back`]), or `at` is to come.
+    /// `None` when nothing was visible, what it follows from is no longer kept
+    /// ([`ViewPolicy::look_back`]), or `at` is to come.
     ///
     /// # Errors
     /// [`MathError`] when a held mark leaves the range of exact arithmetic.
@@ -378,6 +391,9 @@ impl MarketView {
             return Ok(Some(bar.close));
         };
         let last_fresh = bar.fresh_until.minus(Span::from_nanos(1));
+        if !self.slot_of(reference).keeps(last_fresh) {
+            return Ok(None);
+        }
         let (then, now) = (
             self.mark_at(reference, last_fresh)?,
             self.mark_at(reference, at)?,
@@ -413,19 +429,12 @@ impl MarketView {
     /// Aave's risk parameters of every asset there is: one table for the whole range.
     #[must_use]
     pub fn risk_parameters(&self) -> &[AaveRiskParameters] {
-        self.data.risk_parameters()
+        &self.risk_parameters
     }
 
     /// Where the data behind the view came from, for results: no venue has a use for it.
     #[must_use]
     pub fn provenance(&self) -> &Provenance {
-        self.data.provenance()
-    }
-
-    /// The data behind the view, shocked where it has shocks: for coverage and lists, never for prices.
-    #[must_use]
-    pub const fn data(&self) -> &Arc<MarketData> {
-        &self.data
+        &self.provenance
     }
 }
-

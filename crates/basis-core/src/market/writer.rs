@@ -59,7 +59,11 @@ impl MarketWriter<'_> {
     pub fn push_bar(&mut self, id: SeriesId, bar: Bar) -> Result<(), SeriesError> {
         self.check_shocks(id)?;
         let keep_from = self.view.keep_from();
-        let cursors = self.view.slots.iter_mut().flat_map(|slot| slot.cursors_mut());
+        let cursors = self
+            .view
+            .slots
+            .iter_mut()
+            .flat_map(|slot| slot.cursors_mut());
         let mut is_read = false;
         for cursor in cursors.filter(|cursor| cursor.series().id == id) {
             // Every cursor on a series has the same bars, so the first refusal is before any change.
@@ -81,7 +85,12 @@ impl MarketWriter<'_> {
     /// # Errors
     /// [`SeriesError`] when the view has no rates of `id` or has shocks, or `at` does not come after the
     /// last instant.
-    pub fn push_rate(&mut self, id: SeriesId, at: Timestamp, rate: Rate) -> Result<(), SeriesError> {
+    pub fn push_rate(
+        &mut self,
+        id: SeriesId,
+        at: Timestamp,
+        rate: Rate,
+    ) -> Result<(), SeriesError> {
         self.check_shocks(id)?;
         self.view.rates.push(id, at, rate)?;
         if let Some(from) = self.view.keep_from() {

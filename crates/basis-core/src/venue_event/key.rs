@@ -201,6 +201,17 @@ pub enum EventKey {
 }
 
 impl EventKey {
+    /// The key of a fill, a forced one included.
+    #[must_use]
+    pub fn fill(account: Account, instrument: InstrumentKey, trade: &TradeId, side: Side) -> Self {
+        Self::Fill {
+            account,
+            instrument,
+            trade: trade.clone(),
+            side,
+        }
+    }
+
     /// The instrument that a fill, forced ones included, is about.
     #[must_use]
     pub const fn traded(&self) -> Option<InstrumentKey> {

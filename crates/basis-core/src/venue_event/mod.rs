@@ -56,12 +56,7 @@ pub struct VenueEvent {
 impl VenueEvent {
     /// A fact of `venue` at `at`, received at `received_at`.
     #[must_use]
-    pub const fn new(
-        venue: Venue,
-        at: Timestamp,
-        received_at: Timestamp,
-        kind: EventKind,
-    ) -> Self {
+    pub const fn new(venue: Venue, at: Timestamp, received_at: Timestamp, kind: EventKind) -> Self {
         Self {
             venue,
             at,
@@ -75,18 +70,12 @@ impl VenueEvent {
     #[must_use]
     pub fn key(&self) -> Option<EventKey> {
         let key = match &self.kind {
-            EventKind::Fill(fill) => EventKey::Fill {
-                account: fill.account,
-                instrument: fill.instrument,
-                trade: fill.trade.clone(),
-                side: fill.side,
-            },
-            EventKind::Liquidation(close) => EventKey::Fill {
-                account: close.account,
-                instrument: close.instrument,
-                trade: close.trade.clone(),
-                side: close.side(),
-            },
+            EventKind::Fill(fill) => {
+                EventKey::fill(fill.account, fill.instrument, &fill.trade, fill.side)
+            }
+            EventKind::Liquidation(close) => {
+                EventKey::fill(close.account, close.instrument, &close.trade, close.side())
+            }
             EventKind::Funding(funding) => EventKey::Funding {
                 account: funding.account,
                 instrument: funding.instrument,
@@ -445,9 +434,7 @@ pub struct Reward {
 }
 
 /// How far a withdrawal request has come.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RedemptionStage {
     /// It has left its queue and can be claimed.

@@ -63,7 +63,10 @@ impl AccountSnapshot {
             let same = |other: &&Position| {
                 other.account == position.account && other.item == position.item
             };
-            let later = self.positions.get(at.saturating_add(1)..).unwrap_or_default();
+            let later = self
+                .positions
+                .get(at.saturating_add(1)..)
+                .unwrap_or_default();
             if let Some(other) = later.iter().find(same) {
                 return Some(format!(
                     "{} in {} is both {} and {}",

@@ -9,9 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Progress;
 
 /// How far a transaction has come.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionStage {
     /// Signed, and so it has a hash and a nonce; nothing left.
@@ -139,7 +137,8 @@ impl FromStr for TransactionHash {
 
     /// Parses `0x` and 64 hexadecimal digits.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no transaction hash; write 0x and 64 hexadecimal digits");
+        let wrong =
+            || format!("`{text}` is no transaction hash; write 0x and 64 hexadecimal digits");
         let digits = text.strip_prefix("0x").ok_or_else(wrong)?;
         if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(wrong());
@@ -147,7 +146,7 @@ impl FromStr for TransactionHash {
         let mut bytes = [0; 32];
         for (at, byte) in bytes.iter_mut().enumerate() {
             let pair = digits.get(2 * at..2 * at + 2).ok_or_else(wrong)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|e| format!("{}: {e}", wrong()))?;
         }
         Ok(Self(bytes))
     }

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Progress;
 
 /// How far a transfer has come.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferStage {
     /// Asked for; nothing has moved.

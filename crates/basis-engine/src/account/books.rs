@@ -63,6 +63,8 @@ pub struct Books {
     external_flow: Value,
     /// When the last step was closed.
     closed_at: Timestamp,
+    /// Whether lines were posted since moves of marks were last attributed.
+    posted: bool,
     scratch: Scratch,
 }
 
@@ -128,6 +130,7 @@ impl Books {
             step: Attribution::default(),
             external_flow: Value::ZERO,
             closed_at: Timestamp::MIN,
+            posted: false,
             scratch: Scratch::default(),
         })
     }
@@ -142,7 +145,7 @@ impl Books {
     /// and one whose key was admitted before changes nothing.
     ///
     /// # Errors
-    /// EXI-007 for an event that says what cannot be; POS-001 for a result without its position; POS-002
+    /// EXI-007 for an impossible event; POS-001 for a result without its position; POS-002
     /// when an amount leaves the range. The books are then as before, and the key is free.
     pub fn post(
         &mut self,
@@ -231,6 +234,7 @@ impl Books {
         self.step = staged.step;
         self.external_flow = staged.external_flow;
         self.valued_at = None;
+        self.posted = true;
     }
 
     /// How an item in an account is valued; `None` when no series of the view values it.
@@ -295,6 +299,36 @@ impl Books {
     pub(crate) fn close_step(&mut self, view: &MarketView) -> Result<StepClose, ComponentError> {
         let before = self.equity_open;
         let equity = self.value(view)?;
+        let net_delta = self.attribute_moves(view)?;
+        let mut attribution = std::mem::take(&mut self.step);
+        let external_flow = std::mem::take(&mut self.external_flow);
+        let explained = attribution.total()?;
+        attribution.residual = equity.sub(before)?.sub(external_flow)?.sub(explained)?;
+        self.equity_open = equity;
+        self.closed_at = view.now();
+        Ok(StepClose {
+            equity,
+            external_flow,
+            attribution,
+            net_delta,
+        })
+    }
+
+    /// Attributes within a step what marks have moved by now, where lines were posted since that was last
+    /// done: what they brought moves with its marks from here on.
+    ///
+    /// # Errors
+    /// POS-002 when an amount leaves the range.
+    pub(crate) fn mark_between_steps(&mut self, view: &MarketView) -> Result<(), ComponentError> {
+        if self.posted {
+            self.value(view)?;
+            self.attribute_moves(view)?;
+        }
+        Ok(())
+    }
+
+    /// Attributes the moves of marks since this was last done, and yields the net delta.
+    fn attribute_moves(&mut self, view: &MarketView) -> Result<Quantity, ComponentError> {
         let reference = view.quote(self.reference).mark;
         let reference_move = reference.diff(self.reference_opening);
         let mut delta_at_open = Quantity::ZERO;
@@ -345,19 +379,9 @@ impl Books {
             let gain = delta_at_open.gain(reference_move, Rounding::HalfEven)?;
             self.step.price = self.step.price.add(gain)?;
         }
-        let mut attribution = std::mem::take(&mut self.step);
-        let external_flow = std::mem::take(&mut self.external_flow);
-        let explained = attribution.total()?;
-        attribution.residual = equity.sub(before)?.sub(external_flow)?.sub(explained)?;
         self.reference_opening = reference;
-        self.equity_open = equity;
-        self.closed_at = view.now();
-        Ok(StepClose {
-            equity,
-            external_flow,
-            attribution,
-            net_delta,
-        })
+        self.posted = false;
+        Ok(net_delta)
     }
 
     /// The index of a holding, stable for the run; `None` while there never was one.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
-use basis_core::venue_event::{IsolatedMargin, LendingHealth};
 use basis_core::market::{Mark, MarketView};
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::rules::{PerpRules, RuleBook};
 use basis_core::types::{Account, InstrumentKind, Item, Timestamp};
+use basis_core::venue_event::{IsolatedMargin, LendingHealth};
 
 use super::books::Books;
 use super::isolated::{IsolatedPosition, margin_ratio};

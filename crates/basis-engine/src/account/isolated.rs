@@ -4,10 +4,10 @@
 //! and what the position needs, follows from the books and the rules.
 
 use basis_core::error::ComponentError;
-use basis_core::venue_event::IsolatedMargin;
 use basis_core::num::{Fixed18, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Timestamp};
+use basis_core::venue_event::IsolatedMargin;
 
 use super::books::Books;
 

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use basis_core::venue_event::Position;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Item};
 use basis_core::venue::PositionReader;
+use basis_core::venue_event::Position;
 
 /// Holdings as of the last reconciliation.
 #[derive(Debug, Default)]

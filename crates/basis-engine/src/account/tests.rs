@@ -356,6 +356,6 @@ fn a_result_without_its_position_is_refused() {
     let e = books
         .post(&view, &event(EventKind::Other(Box::new(orphan))))
         .unwrap_err();
-    assert_eq!(e.code, Code::AnswerUnreadable);
+    assert_eq!(e.code, Code::VenueEventInvalid);
     assert!(books.ledger().is_empty());
 }

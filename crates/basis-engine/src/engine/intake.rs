@@ -4,12 +4,11 @@
 use basis_core::error::{Code, ComponentError, VenueErrorKind};
 use basis_core::event::{Component, Difference, EventData};
 use basis_core::num::Quantity;
-use basis_core::types::{Label, Span, Timestamp, Venue};
-use basis_core::venue_event::{
-    EventKind, Events, OrderState, Position, RedemptionStage, TransferStage, VenueEvent,
-};
+use basis_core::types::{Span, Timestamp, Venue};
+use basis_core::venue_event::{EventKind, Events, Position, VenueEvent};
 
 use super::Engine;
+use super::describe::describe;
 use crate::account::{Books, Posted};
 use crate::block::Heard;
 use crate::result::{ExecutionRow, UnbookedFunding};
@@ -50,10 +49,30 @@ impl Engine {
                 continue;
             }
             self.touch(venue);
+            self.refuse_foreign(venue, &mut events);
             self.take_all(&events, Arrival::Poll)?;
             events.clear();
         }
         self.reconcile()
+    }
+
+    /// Refuses what `reporter` says in the name of a venue that is none of the run, and halts it.
+    fn refuse_foreign(&mut self, reporter: Venue, events: &mut Events) {
+        if events.iter().all(|event| event.venue == reporter) {
+            return;
+        }
+        let is_ours = |event: &VenueEvent| {
+            let mut venues = self.desk.slots.iter().map(|slot| slot.venue);
+            venues.any(|venue| venue == event.venue)
+        };
+        let (own, foreign): (Events, Events) = events.drain(..).partition(is_ours);
+        *events = own;
+        for event in foreign {
+            let problem = format!("{} is no venue of the run", event.venue);
+            self.refuse_event(&event, &problem);
+            let reason = format!("it reports for {}: {problem}", event.venue);
+            self.desk.halt(self.view.now(), reporter, &reason);
+        }
     }
 
     pub(super) fn take_all(
@@ -147,7 +166,7 @@ impl Engine {
         let now = self.view.now();
         self.desk.health.failed(now, &error);
         self.error(Component::TightLoop, &error);
-        self.desk.halt(now, event.venue, message);
+        self.desk.halt(now, event.venue, &message);
         self.touch(event.venue);
     }
 
@@ -182,24 +201,30 @@ impl Engine {
             self.refuse_event(event, &format!("instruction {id} was never sent"));
             return Ok(());
         }
-        let mut heard = Heard::Fine;
+        let mut heard = None;
         if let Some(plan) = &mut self.plan {
-            plan.under_way.retain(|waiting| {
-                *waiting != id || !ends_transfer(&event.kind)
-            });
+            plan.under_way
+                .retain(|waiting| *waiting != id || !ends_transfer(&event.kind));
             let leg = plan.run.as_mut().and_then(|run| run.leg_mut(id));
             if let Some(leg) = leg {
                 leg.delta = leg.delta.add(delta)?;
-                heard = leg.apply(event);
+                heard = Some(leg.apply(event));
             }
         }
         if let Some(outstanding) = self.desk.outstanding.get_mut(&id) {
-            heard = outstanding.apply(event);
-            if outstanding.is_done() {
-                self.desk.outstanding.remove(&id);
+            heard = Some(outstanding.apply(event));
+            if outstanding.is_done()
+                && let Some(ended) = self.desk.outstanding.remove(&id)
+            {
+                self.desk.end(&ended);
             }
         }
-        if let Heard::Contradiction(problem) = heard {
+        let problem = match (heard, &event.kind) {
+            (Some(Heard::Contradiction(problem)), _) => Some(problem),
+            (None, EventKind::Fill(fill)) => self.desk.filled_late(id, fill.quantity),
+            _ => None,
+        };
+        if let Some(problem) = problem {
             self.refuse_event(event, &problem);
         }
         if let EventKind::Rejected { error, .. } | EventKind::OutcomeUnknown { error, .. } =
@@ -207,7 +232,7 @@ impl Engine {
             && matches!(error.kind, VenueErrorKind::Auth(_))
         {
             let reason = error.to_string();
-            self.desk.halt(self.view.now(), event.venue, reason);
+            self.desk.halt(self.view.now(), event.venue, &reason);
         }
         Ok(())
     }
@@ -233,7 +258,9 @@ impl Engine {
             }
             EventKind::Fill(fill) if arrival == Arrival::Poll => {
                 self.counts.fills += 1;
-                if self.keeps && let Some(instruction) = fill.instruction {
+                if self.keeps
+                    && let Some(instruction) = fill.instruction
+                {
                     self.executions.push(ExecutionRow {
                         instruction,
                         venue: event.venue,
@@ -246,9 +273,6 @@ impl Engine {
                         transaction: None,
                     });
                 }
-            }
-            EventKind::Rejected { .. } if arrival == Arrival::Poll => {
-                self.counts.rejections += 1;
             }
             _ => {}
         }
@@ -287,7 +311,7 @@ impl Engine {
             }
             VenueErrorKind::Auth(_) => {
                 self.error(Component::TightLoop, &component);
-                self.desk.halt(now, venue, error.to_string());
+                self.desk.halt(now, venue, &error.to_string());
                 Ok(())
             }
             _ => Err(component),
@@ -317,6 +341,7 @@ impl Engine {
                 };
                 slot.interface.request_snapshot();
                 slot.interface.poll_events(&self.view, &mut events);
+                self.refuse_foreign(venue, &mut events);
                 self.take_all(&events, Arrival::Poll)?;
                 events.clear();
             }
@@ -343,7 +368,7 @@ impl Engine {
                 let message = format!("{venue}: a snapshot that contradicts itself: {problem}");
                 let error = ComponentError::new(Code::VenueEventInvalid, message.clone());
                 self.error(Component::Reconciliation, &error);
-                self.desk.halt(now, venue, message);
+                self.desk.halt(now, venue, &message);
                 continue;
             }
             compared += snapshot.positions.len();
@@ -351,7 +376,12 @@ impl Engine {
             compare(&self.books, venue, &snapshot.positions, &mut differences);
             if venue == Venue::WALLET {
                 let in_flight = Venue::IN_FLIGHT;
-                compare(&self.books, in_flight, &snapshot.positions, &mut differences);
+                compare(
+                    &self.books,
+                    in_flight,
+                    &snapshot.positions,
+                    &mut differences,
+                );
             }
             let delay = slot.interface.capabilities().visibility_delay;
             if delay == Span::ZERO {
@@ -364,7 +394,7 @@ impl Engine {
                 if found {
                     let reason = format!("books and venue differ: {}", listed(&differences));
                     all.append(&mut differences);
-                    self.desk.halt(now, venue, reason);
+                    self.desk.halt(now, venue, &reason);
                 }
             }
         }
@@ -422,7 +452,8 @@ fn ends_transfer(kind: &EventKind) -> bool {
     }
 }
 
-fn touch(touched: &mut Vec<Venue>, venue: Venue) {
+/// Adds a venue that must be compared; the wallet answers for what is in flight.
+pub(super) fn touch(touched: &mut Vec<Venue>, venue: Venue) {
     let venue = if venue == Venue::IN_FLIGHT {
         Venue::WALLET
     } else {
@@ -486,86 +517,4 @@ fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut
             });
         }
     }
-}
-
-/// What the event log says of an event; nothing of those that come at every turn, or of answers, which
-/// the log shows with their instructions.
-fn describe(event: &VenueEvent, arrival: Arrival) -> Option<(Label, String)> {
-    let by_itself = arrival == Arrival::Poll;
-    let (name, detail) = match &event.kind {
-        EventKind::Liquidation(close) => (
-            "liquidation",
-            format!(
-                "{}: {} closed at {}, fee {}; margin balance {} against maintenance {}",
-                close.instrument,
-                close.closing.neg().unwrap_or_default(),
-                close.price,
-                close.fee,
-                close.margin_balance,
-                close.maintenance_margin
-            ),
-        ),
-        EventKind::LendingLiquidation(taken) => (
-            "liquidation",
-            format!(
-                "{}: {} {} taken for {} {} of debt; health factor {}",
-                taken.account,
-                taken.seized,
-                taken.collateral,
-                taken.repaid,
-                taken.debt,
-                taken.health_factor
-            ),
-        ),
-        EventKind::Fill(fill) if by_itself => (
-            "late_fill",
-            format!(
-                "{} {} {} at {}",
-                fill.instrument,
-                fill.side.as_str(),
-                fill.quantity,
-                fill.price
-            ),
-        ),
-        EventKind::Rejected { instruction, error } if by_itself => (
-            "order_failed",
-            format!("instruction {instruction}: {error}"),
-        ),
-        EventKind::OutcomeUnknown { instruction, error } if by_itself => (
-            "outcome_unknown",
-            format!("instruction {instruction}: {error}"),
-        ),
-        EventKind::Order(update) if by_itself => match update.state {
-            OrderState::Cancelled | OrderState::Expired => ("order_canceled", String::new()),
-            OrderState::Working => ("order_resting", String::new()),
-            _ => return None,
-        },
-        EventKind::Transfer(update) => match update.stage {
-            TransferStage::Credited => (
-                "transfer_arrived",
-                format!(
-                    "instruction {}: {} {} in {}",
-                    update.id, update.amount, update.asset, update.to
-                ),
-            ),
-            TransferStage::Returned => ("transfer_returned", String::new()),
-            _ => return None,
-        },
-        EventKind::Reward(reward) => (
-            "reward",
-            format!("{} {} in {}", reward.amount, reward.asset, reward.account),
-        ),
-        EventKind::Redemption(request) if request.stage == RedemptionStage::Ready => (
-            "ticket_ready",
-            format!(
-                "instruction {}: {} {} to be claimed",
-                request.instruction, request.amount, request.asset
-            ),
-        ),
-        EventKind::CapitalFlow(flow) if flow.amount.is_negative() => ("withdrawal", String::new()),
-        EventKind::CapitalFlow(_) => ("deposit", String::new()),
-        EventKind::Other(other) => return Some((other.name, String::new())),
-        _ => return None,
-    };
-    Some((Label::literal(name), detail))
 }

@@ -3,17 +3,14 @@
 use std::collections::VecDeque;
 
 use basis_core::error::{Code, ComponentError, VenueError};
-use basis_core::event::{Component, Event, EventData, EventSink, InstructionOutcome};
-use basis_core::instruction::Operation;
+use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::num::Rate;
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{InstructionId, Span, Timestamp, Venue};
-use basis_core::venue_event::{EventKind, OrderState, TransactionStage, VenueEvent};
 
 use super::Engine;
-use super::intake::Arrival;
+use super::intake::{Arrival, touch};
 use crate::block::{BlockEnd, BlockRun, LegRun, LegState, Next, Purpose, Role, order_of};
-use crate::result::ExecutionRow;
 use crate::risk::RiskLevel;
 use crate::strategy::Decision;
 
@@ -42,6 +39,8 @@ pub(super) struct ActivePlan {
     /// Transfers of earlier blocks that the plan waits for.
     pub(super) under_way: Vec<InstructionId>,
     since: Timestamp,
+    /// What it waits for since then.
+    waiting: Vec<InstructionId>,
     traded: bool,
     failed: bool,
     /// External flows that were due when it was decided.
@@ -58,6 +57,7 @@ impl ActivePlan {
             run: None,
             under_way: Vec::new(),
             since: at,
+            waiting: Vec::new(),
             traded: false,
             failed: false,
             flows,
@@ -107,18 +107,14 @@ impl Engine {
         let Some(plan) = &self.plan else {
             return Ok(false);
         };
-        let waits = !plan.under_way.is_empty()
-            || plan.run.as_ref().is_some_and(|run| {
-                run.waiting().next().is_some()
-                    && plan.look_again_at.is_none_or(|deadline| at <= deadline)
-            });
-        if !waits {
-            return self.run_plan();
+        // What has come may change what the block under way needs, and by when.
+        if plan.under_way.is_empty() && self.run_plan()? {
+            return Ok(true);
         }
-        if at.since(plan.since) > PLAN_AGE_MAX {
-            let mut waiting = plan.under_way.clone();
-            waiting.extend(plan.run.iter().flat_map(BlockRun::waiting));
-            let detail = format!("{waiting:?} after {PLAN_AGE_MAX}");
+        if let Some(plan) = &self.plan
+            && at.since(plan.since) > PLAN_AGE_MAX
+        {
+            let detail = format!("{:?} after {PLAN_AGE_MAX}", plan.waiting);
             self.abandon_plan()?;
             self.state(at, "plan_abandoned", detail);
         }
@@ -193,14 +189,13 @@ impl Engine {
     }
 
     /// Drives the block under way, then the plan's next blocks, until one waits for something, one ends the
-    /// plan, or all are done. Always `true`: something was done.
+    /// plan, or all are done; `false` when it waits for what it waited for before.
     fn run_plan(&mut self) -> Result<bool, ComponentError> {
         let at = self.view.now();
         while let Some(plan) = &mut self.plan {
             if plan.run.is_some() {
                 let Some(end) = self.drive_block()? else {
-                    self.park(at);
-                    return Ok(true);
+                    return Ok(self.park(at));
                 };
                 if self.end_block(at, &end) {
                     break;
@@ -208,8 +203,7 @@ impl Engine {
                 if let Some(plan) = &self.plan
                     && !plan.under_way.is_empty()
                 {
-                    self.park(at);
-                    return Ok(true);
+                    return Ok(self.park(at));
                 }
                 continue;
             }
@@ -219,7 +213,7 @@ impl Engine {
             if !self.approve(at, &block) {
                 break;
             }
-            self.submit_block(&block)?;
+            self.submit_block(block)?;
         }
         self.end_plan(at);
         Ok(true)
@@ -240,12 +234,20 @@ impl Engine {
         false
     }
 
-    fn park(&mut self, at: Timestamp) {
-        let Some(plan) = &mut self.plan else { return };
+    /// Notes what the plan waits for; `false` when it waited for the same before.
+    fn park(&mut self, at: Timestamp) -> bool {
+        let Some(plan) = &mut self.plan else {
+            return false;
+        };
         let mut waiting = plan.under_way.clone();
         waiting.extend(plan.run.iter().flat_map(BlockRun::waiting));
-        plan.since = at;
-        self.state(at, "plan_parked", format!("waiting for {waiting:?}"));
+        if plan.waiting == waiting {
+            return false;
+        }
+        let detail = format!("waiting for {waiting:?}");
+        (plan.since, plan.waiting) = (at, waiting);
+        self.state(at, "plan_parked", detail);
+        true
     }
 
     /// Ends the plan: counts it and tells the strategy.
@@ -261,120 +263,41 @@ impl Engine {
     }
 
     /// Numbers and sends the legs of an approved block.
-    fn submit_block(&mut self, block: &Block) -> Result<(), ComponentError> {
-        let mut legs = block.legs.clone();
+    fn submit_block(&mut self, block: Block) -> Result<(), ComponentError> {
+        let Block {
+            mut legs,
+            failure_policy,
+        } = block;
         for leg in &mut legs {
             self.desk.number(leg)?;
         }
-        let now = self.view.now();
-        let action = if let Some(plan) = &mut self.plan {
-            plan.run = Some(BlockRun::new(legs.clone(), block.failure_policy, now));
-            plan.action
-        } else {
-            Action::ExitPartial
+        let Some(plan) = &mut self.plan else {
+            return Ok(());
         };
-        self.submit(&legs, action)
+        plan.run = Some(BlockRun::new(legs, failure_policy, self.view.now()));
+        let action = plan.action;
+        self.submit_from(0, action)
     }
 
-    /// Sends numbered legs that the block under way has, takes what is known at once, and keeps a row of
-    /// each.
-    fn submit(&mut self, legs: &[Leg], action: Action) -> Result<(), ComponentError> {
-        let sent: Vec<&Leg> = legs.iter().collect();
-        for leg in legs {
-            self.touch(leg.venue);
+    /// Sends the legs of the block under way from the place `first` on, takes what is known at once, and
+    /// keeps a row of each.
+    fn submit_from(&mut self, first: usize, action: Action) -> Result<(), ComponentError> {
+        let run = self.plan.as_ref().and_then(|plan| plan.run.as_ref());
+        let legs = run
+            .and_then(|run| run.legs.get(first..))
+            .unwrap_or_default();
+        let sent: Vec<&Leg> = legs.iter().map(|run| &run.leg).collect();
+        for leg in &sent {
+            touch(&mut self.touched, leg.venue);
             self.counts.orders += u64::from(order_of(leg).is_some());
         }
+        let count = sent.len();
         let events = self.desk.send(&self.view, &sent)?;
         self.take_all(&events, Arrival::Answer)?;
-        for leg in legs {
-            self.keep_answer(leg, &events, action);
+        for place in first..first.saturating_add(count) {
+            self.keep_answer(place, &events, action);
         }
         self.desk.commit()
-    }
-
-    /// Counts, logs and keeps what came of a leg at once.
-    fn keep_answer(&mut self, leg: &Leg, events: &[VenueEvent], action: Action) {
-        let id = leg.instruction.id;
-        let plan = self.plan.as_mut();
-        let run = plan.and_then(|plan| plan.run.as_mut());
-        let Some(run) = run.and_then(|run| run.leg_mut(id)) else {
-            return;
-        };
-        let own = || events.iter().filter(|event| event.instruction() == Some(id));
-        let waits = own().any(|event| {
-            matches!(&event.kind, EventKind::Transaction(update) if update.waits)
-        });
-        let status = match &run.state {
-            _ if waits => "pending",
-            LegState::Order(OrderState::Submitted)
-            | LegState::Submitted
-            | LegState::UnderWay => "pending",
-            LegState::Order(OrderState::Working) => "open",
-            _ => "settled",
-        };
-        let failure = (run.is_refused() || run.is_unknown()).then(|| run.error.clone()).flatten();
-        let outcome = match (&failure, status) {
-            (Some(e), _) => InstructionOutcome::Failed(e.code(), e.to_string()),
-            (None, "pending") => InstructionOutcome::Pending,
-            (None, "open") => InstructionOutcome::Open,
-            (None, _) => InstructionOutcome::Settled,
-        };
-        let operation = leg.instruction.operation.kind();
-        let data = EventData::Instruction {
-            id,
-            venue: leg.venue,
-            operation,
-            outcome,
-        };
-        let is_refused = run.is_refused();
-        let nothing_known = run.is_refused() || run.is_unknown();
-        self.desk
-            .record(self.view.now(), Component::TightLoop, data);
-        self.counts.rejections += u64::from(is_refused);
-        let fills = || {
-            own().filter_map(|event| match &event.kind {
-                EventKind::Fill(fill) => Some(fill.as_ref()),
-                _ => None,
-            })
-        };
-        self.counts.fills += fills().count() as u64;
-        if nothing_known && fills().next().is_none() {
-            return;
-        }
-        let transfer = match &leg.instruction.operation {
-            Operation::Transfer(t) => {
-                self.counts.transfers += u64::from(t.from.venue != t.to.venue);
-                Some((t.asset, t.amount, t.from, t.to))
-            }
-            _ => None,
-        };
-        if !self.keeps {
-            return;
-        }
-        let hash = own().find_map(|event| match &event.kind {
-            EventKind::Transaction(update) if update.stage == TransactionStage::Mined => {
-                Some(update.hash.to_string().into_boxed_str())
-            }
-            _ => None,
-        });
-        let row = |fill| ExecutionRow {
-            instruction: id,
-            venue: leg.venue,
-            operation: operation.as_str(),
-            action: action.as_str(),
-            status,
-            at: self.view.now(),
-            fill,
-            transfer,
-            transaction: hash
-                .clone()
-                .map(|hash| (hash, leg.instruction.operation.clone())),
-        };
-        let mut rows: Vec<_> = fills().cloned().map(Some).map(row).collect();
-        if rows.is_empty() {
-            rows.push(row(None));
-        }
-        self.executions.append(&mut rows);
     }
 
     /// Drives the block under way as far as it goes; `None` when it waits.
@@ -421,8 +344,7 @@ impl Engine {
         for (leg, _) in &mut legs {
             self.desk.number(leg)?;
         }
-        let numbered: Vec<_> = legs.iter().map(|(leg, _)| leg.clone()).collect();
-        let ids = numbered.iter().map(|leg| leg.instruction.id).collect();
+        let ids = legs.iter().map(|(leg, _)| leg.instruction.id).collect();
         let Some(plan) = &mut self.plan else {
             return Ok(());
         };
@@ -430,11 +352,12 @@ impl Engine {
             Purpose::Complete => plan.action,
             Purpose::Cancel | Purpose::Cut | Purpose::Unwind => Action::ExitPartial,
         };
-        let mut failed = Vec::new();
-        if let Some(run) = &mut plan.run {
-            failed.extend(run.failures().map(|(leg, _)| leg.instruction.id));
-            run.add(legs);
-        }
+        let Some(run) = &mut plan.run else {
+            return Ok(());
+        };
+        let failed = run.failures().map(|(leg, _)| leg.instruction.id).collect();
+        let first = run.legs.len();
+        run.add(legs);
         let policy = match purpose {
             Purpose::Cancel => "cancel",
             Purpose::Complete => "complete",
@@ -442,7 +365,7 @@ impl Engine {
             Purpose::Unwind => "compensate",
         };
         self.policy_event(policy, failed, ids);
-        self.submit(&numbered, action)
+        self.submit_from(first, action)
     }
 
     fn policy_event(
@@ -498,7 +421,7 @@ impl Engine {
         }
         self.track_rest(run.legs);
         for venue in &end.stuck {
-            let reason = "an order that closes what a block left open did not fill".to_owned();
+            let reason = "an order that closes what a block left open did not fill";
             self.desk.halt(at, *venue, reason);
         }
         if let Some((open, took)) = &end.beyond_bound {
@@ -519,6 +442,8 @@ impl Engine {
             let lives_on = !run.is_done() && run.state != LegState::Submitted;
             if lives_on || run.is_unknown() {
                 self.desk.track(run);
+            } else {
+                self.desk.end(&run);
             }
         }
     }
@@ -581,7 +506,7 @@ impl Engine {
     pub(super) fn run_alone(&mut self, block: Block) -> Result<(), ComponentError> {
         let at = self.view.now();
         self.plan = Some(ActivePlan::new(Action::ExitPartial, VecDeque::new(), at, 0));
-        self.submit_block(&block)?;
+        self.submit_block(block)?;
         let end = self.drive_block()?.unwrap_or_default();
         self.end_block(at, &end);
         self.plan = None;

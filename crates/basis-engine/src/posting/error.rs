@@ -4,7 +4,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Fixed18, MathError};
 use basis_core::types::{Asset, InstrumentKey, Item};
 
-/// An event that says what cannot be. Nothing of it is booked.
+/// Why an event is impossible. Nothing of it is booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostingError {
@@ -24,7 +24,7 @@ pub enum PostingError {
         /// The value reported.
         value: Fixed18,
     },
-    /// An amount that says by its sign what happened is zero.
+    /// An amount whose sign decides what is booked is zero.
     #[error("{what} is zero")]
     Zero {
         /// Which amount.
@@ -56,7 +56,7 @@ impl From<PostingError> for ComponentError {
     fn from(e: PostingError) -> Self {
         match e {
             PostingError::Overflow(e) => Self::from(e),
-            _ => Self::new(Code::AnswerUnreadable, e.to_string()).with_source(e),
+            _ => Self::new(Code::VenueEventInvalid, e.to_string()).with_source(e),
         }
     }
 }

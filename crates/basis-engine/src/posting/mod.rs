@@ -6,7 +6,7 @@
 //! **Invariants.** The lines are a function of event, view and what is held, and nothing else. Lines of
 //! one event are numbered from 0 in the order they are made, under the key of the event (those of a
 //! final transaction that nobody saw mined: under the key it would have had as mined). What has no
-//! price is booked at value 0 with reference price 0 and listed. An event that says what cannot be has
+//! price is booked at value 0 with reference price 0 and listed. An impossible event has
 //! no lines at all.
 //!
 //! | event | lines, in order |
@@ -86,7 +86,7 @@ pub struct Posting {
 /// Returns the ledger lines of `event` at the marks of `view`; none for an event without a key.
 ///
 /// # Errors
-/// [`PostingError`] for an event that says what cannot be.
+/// [`PostingError`] for an impossible event.
 pub fn lines_of(
     event: &VenueEvent,
     view: &MarketView,

@@ -171,7 +171,7 @@ fn scaled(kind: EntryKind, item: Item, amount: &str, units: &str) -> BalanceChan
 }
 
 /// The lines of an event as text: account, item, quantity, units where they differ, value, kind,
-/// reference price. What every line says of its event is checked here.
+/// reference price. What every line takes from its event is checked here.
 fn written(event: &VenueEvent, instruction: Option<InstructionId>) -> Vec<String> {
     written_by(event, instruction, &NothingHeld).unwrap()
 }

@@ -152,7 +152,7 @@ fn settlement_price(
     }
 }
 
-/// The result of what a fill closes, where the venue says none: closed × (price − average cost), exact
+/// The result of what a fill closes, where the venue reports none: closed × (price − average cost), exact
 /// to the last of 18 decimals.
 fn average_cost_result(
     fill: &Fill,

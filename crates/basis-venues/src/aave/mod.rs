@@ -272,7 +272,7 @@ impl Protocol for Aave {
         }
         Ok(Terms {
             flash_loans,
-            e_modes: self.e_modes(context.view.data().risk_parameters()),
+            e_modes: self.e_modes(context.view.risk_parameters()),
             ..Terms::default()
         })
     }

@@ -140,7 +140,7 @@ impl Aave {
 
     /// The reserves of the settings, else all that the view carries.
     fn find_reserves(&mut self, view: &MarketView) -> Result<(), Refusal> {
-        let table = view.data().risk_parameters();
+        let table = view.risk_parameters();
         let mut assets = self.settings.assets.clone();
         if assets.is_empty() {
             assets = table.iter().map(|row| row.asset).collect();
@@ -228,7 +228,7 @@ impl Aave {
         let Some(asset) = self.cells.get(at).map(|cell| cell.asset) else {
             return Ok(());
         };
-        let table = context.view.data().risk_parameters();
+        let table = context.view.risk_parameters();
         let risk = table.iter().find(|row| row.asset == asset);
         let risk = risk.ok_or_else(|| {
             Refusal::invalid(format!(

@@ -6,7 +6,7 @@ use basis_core::error::{ComponentError, VenueError};
 use basis_core::instruction::MarginMode;
 use basis_core::market::{FundingLookup, MarketView};
 use basis_core::num::{Quantity, Rate, Rounding};
-use basis_core::types::{InstructionId, SeriesId, Side, Span, Timestamp};
+use basis_core::types::{InstructionId, SeriesId, Side, Timestamp};
 use basis_core::venue::Horizon;
 use basis_core::venue_event::{
     EventKind, Events, Funding, FundingMissing, LiquiditySide, OrderState, OrderUpdate, Text,
@@ -320,12 +320,6 @@ fn traded_through(view: &MarketView, order: &RestingOrder) -> bool {
     if !through || !quote.state.is_tradable() {
         return false;
     }
-    let series = order.key.series();
-    let own = view.data().bars(series);
-    let bars = own.or_else(|| {
-        let proxy = view.policy().proxies.get(&series)?;
-        view.data().bars(*proxy)
-    });
-    let length = bars.map_or(Span::ZERO, |bars| bars.length);
+    let length = view.bar_length(order.slot);
     quote.known_at.minus(length) >= order.placed_at && quote.known_at > order.placed_at
 }

@@ -11,7 +11,7 @@
 
 use basis_core::error::{Rejection, VenueError};
 use basis_core::instruction::{OperationKind, OrderType, TimeInForce};
-use basis_core::market::{MarketView, PriceState, Quote};
+use basis_core::market::{MarketView, Quote};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
 use basis_core::types::{InstrumentKind, Timestamp};
@@ -87,7 +87,7 @@ impl SimulatedCex {
         events: &mut Events,
     ) -> Result<(), Refusal> {
         let quote = *cx.view.quote(order.slot);
-        let Some(opened) = first_opened(cx.view, order, quote.state) else {
+        let Some(opened) = first_opened(cx.view, order) else {
             let reason = Rejection::MarketStale {
                 series: order.key.series(),
                 at: cx.view.now(),
@@ -155,17 +155,9 @@ impl SimulatedCex {
 }
 
 /// When the bar opened that is the first since the order was placed: its open is that of the quote.
-fn first_opened(view: &MarketView, order: &PendingOrder, state: PriceState) -> Option<Timestamp> {
-    let own = order.key.series();
-    let series = match state {
-        PriceState::Fresh => own,
-        PriceState::Proxied => *view.policy().proxies.get(&own)?,
-        PriceState::Held | PriceState::Missing => return None,
-    };
-    let bars = view.data().bars(series)?;
-    let opened = bars.opened_at(bars.closed_by(order.placed_at))?;
-    let known_at = opened.plus(bars.length);
-    (opened >= order.placed_at && known_at <= view.now()).then_some(opened)
+fn first_opened(view: &MarketView, order: &PendingOrder) -> Option<Timestamp> {
+    let (bar, _) = view.first_closed_after(order.slot, order.placed_at)?;
+    (bar.opened_at >= order.placed_at).then_some(bar.opened_at)
 }
 
 impl PendingOrder {

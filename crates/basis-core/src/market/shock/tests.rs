@@ -269,8 +269,8 @@ fn a_market_alone_leaves_the_oracle_where_it_was() {
             let point = view.point(slot).unwrap();
             // What a reader makes of it: the row × the reference now ÷ the reference then.
             let close = |at: Timestamp| {
-                let bars = view.data().bars(id(SPOT)).unwrap();
-                bars.close(bars.closed_by(at) - 1).unwrap().get()
+                let spot = view.slot(id(SPOT)).unwrap();
+                view.mark_at(spot, at).unwrap().unwrap().get()
             };
             let (now, then) = (close(view.now()), close(point.known_at));
             let read = point.value.mul_div(now, then, Rounding::HalfEven).unwrap();
@@ -468,22 +468,22 @@ fn without_a_shock_the_view_reads_the_very_data() {
         shocks: shocks.map(Arc::new),
         ..ViewPolicy::default()
     };
-    for shocks in [None, Some(ShockSet::default())] {
-        let view = MarketView::new(Arc::clone(&data), &[], policy(shocks)).unwrap();
-        assert!(Arc::ptr_eq(view.data(), &data));
-    }
     let requests = [SPOT, PERP].map(|series| SeriesRequest {
         id: id(series),
         reference: None,
     });
+    let is_shared = |view: &MarketView, series: &str| {
+        let slot = view.slot(id(series)).unwrap();
+        let ours = view.bars_of(slot).unwrap();
+        Arc::ptr_eq(ours, data.bars(id(series)).unwrap())
+    };
+    for shocks in [None, Some(ShockSet::default())] {
+        let view = MarketView::new(Arc::clone(&data), &requests, policy(shocks)).unwrap();
+        assert!(is_shared(&view, SPOT) && is_shared(&view, PERP));
+    }
     let shocks = Some(set(&["perp ETH -20% at {}"]));
     let view = MarketView::new(Arc::clone(&data), &requests, policy(shocks)).unwrap();
-    let is_shared = |series: &str| {
-        let (ours, theirs) = (view.data().bars(id(series)), data.bars(id(series)));
-        ours.zip(theirs)
-            .is_some_and(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
-    };
-    assert!(is_shared(SPOT) && !is_shared(PERP));
+    assert!(is_shared(&view, SPOT) && !is_shared(&view, PERP));
 }
 
 const EVERY: [&str; 8] = [

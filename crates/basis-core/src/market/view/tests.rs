@@ -1,7 +1,7 @@
 //! What a view shows, and when.
 
 use super::*;
-use crate::market::BarColumns;
+use crate::market::{BarColumns, FundingLookup, RateSeries};
 use crate::num::Rate;
 use proptest::prelude::*;
 
@@ -306,12 +306,72 @@ fn missing_series_and_unusable_proxies_are_errors_that_name_them() {
 }
 
 #[test]
-#[should_panic(expected = "a view never moves back")]
-fn moving_back_is_our_mistake() {
-    let data = market(vec![bars(OKX, &[(0, 10)])], vec![]);
+fn moving_back_is_refused_and_changes_nothing() {
+    let data = market(vec![bars(OKX, &[(0, 10), (4, 20)])], vec![]);
     let mut view = view(&data, &[request(OKX, None)], ViewPolicy::default());
+    let shown = at(&mut view, hour(5), OKX);
+    let before = format!("{view:?}");
+    let refused = view.advance_to(hour(4)).unwrap_err();
+    let (now, to) = (hour(5), hour(4));
+    assert_eq!(refused, ViewError::Backward { now, to });
+    assert!(
+        refused
+            .to_string()
+            .contains("cannot move back to 1970-01-01T04")
+    );
+    assert_eq!(format!("{view:?}"), before);
+    assert_eq!(
+        at(&mut view, hour(5), OKX).mark,
+        shown.mark,
+        "it may stand still"
+    );
+}
+
+#[test]
+fn the_mark_within_a_longer_step_is_that_of_its_instant() {
+    let spot = [(0, 100), (1, 110), (2, 90), (3, 95), (4, 100)];
+    let okx = [(0, 102), (2, 92)];
+    let data = market(vec![bars(SPOT, &spot), bars(OKX, &okx)], vec![]);
+    let requests = [request(OKX, Some(SPOT))];
+    let mut view = view(&data, &requests, ViewPolicy::default());
+    view.advance_to(hour(1)).unwrap();
     view.advance_to(hour(5)).unwrap();
-    drop(view.advance_to(hour(4)));
+    let slot = view.slot(id(OKX)).unwrap();
+    let mark = |at| view.mark_at(slot, at).unwrap();
+    assert_eq!(mark(hour(0)), None);
+    assert_eq!(mark(hour(1)), Some(units(102)));
+    assert_eq!(mark(hour(2)), Some(Price::literal("112.2")), "held on spot");
+    assert_eq!(mark(hour(3).plus(Span::from_minutes(59))), Some(units(92)));
+    assert_eq!(mark(hour(5)), Some(view.quote(slot).mark));
+    assert_eq!(mark(hour(6)), None, "to come");
+}
+
+#[test]
+fn the_first_bar_after_an_instant_is_of_the_series_that_is_shown() {
+    let data = market(
+        vec![
+            bars(OKX, &[(0, 100), (3, 103)]),
+            bars(BYBIT, &[(0, 200), (1, 201), (3, 203)]),
+        ],
+        vec![],
+    );
+    let policy = proxies(&[(OKX, BYBIT)]);
+    let mut view = view(&data, &[request(OKX, None)], policy);
+    let slot = view.slot(id(OKX)).unwrap();
+    let mut first = |now: i64, after: Timestamp| {
+        view.advance_to(hour(now)).unwrap();
+        assert_eq!(view.bar_length(slot), Span::HOUR);
+        let bar = view.first_closed_after(slot, after);
+        bar.map(|(bar, known_at)| (bar.opened_at, bar.open, known_at))
+    };
+    assert_eq!(first(1, hour(1)), None, "no bar has closed since");
+    assert_eq!(first(1, hour(0)), Some((hour(0), units(99), hour(1))));
+    assert_eq!(first(2, hour(1)), Some((hour(1), units(200), hour(2))));
+    assert_eq!(first(3, hour(1)), None, "held");
+    let half_past = hour(2).plus(Span::from_minutes(30));
+    assert_eq!(first(4, half_past), Some((hour(3), units(102), hour(4))));
+    let within = hour(3).plus(Span::from_minutes(30));
+    assert_eq!(first(4, within), Some((hour(3), units(102), hour(4))));
 }
 
 /// What one bar of a random market is: there or not, and its close.

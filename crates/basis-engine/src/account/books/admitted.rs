@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_one_hash_are_told_apart() {
+    fn keys_with_one_hash_are_kept_apart() {
         let mut admitted = Admitted::default();
         let [first, second, third] = ["first", "second", "third"].map(key);
         admitted.admit(7, &first, None, &[]);

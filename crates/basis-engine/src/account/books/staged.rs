@@ -140,7 +140,7 @@ impl Staged {
                 Some(mark) => view.dollars(mark)?,
                 None => None,
             };
-            // Without a price the books value the holding at 0, whatever the line says.
+            // Without a price the books value the holding at 0, whatever the reference price of the line.
             let moved = now.unwrap_or(Price::ZERO).diff(entry.reference_price);
             self.drift(books, view, entry, moved)?;
         }

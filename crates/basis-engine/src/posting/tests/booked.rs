@@ -17,7 +17,7 @@ fn books() -> Books {
     Books::new(pricing, &view()).unwrap()
 }
 
-/// What the books say, to the last field.
+/// The whole state of the books, to the last field.
 fn state(books: &Books) -> String {
     format!("{books:?}")
 }
@@ -153,7 +153,7 @@ fn an_impossible_event_is_refused_with_venue_and_key() {
     let event = event(ALPHA, EventKind::Fill(Box::new(fill)));
     let before = state(&books);
     let e = books.post(&view, &event).unwrap_err();
-    assert_eq!(e.code, Code::AnswerUnreadable);
+    assert_eq!(e.code, Code::VenueEventInvalid);
     assert_eq!(
         e.message,
         "alpha reports fill:alpha.spot:alpha:spot:BTCUSDT:1:buy: fill quantity 0 must be above zero"

@@ -123,7 +123,7 @@ fn position_lines_are_rounded_half_even_at_18_decimals() {
 }
 
 #[test]
-fn a_perp_fill_that_closes_settles_what_the_venue_says() {
+fn a_perp_fill_that_closes_settles_the_reported_result() {
     let fill = Fill {
         realized: Some(quantity("-1.25")),
         fee: quantity("0.5"),
@@ -142,7 +142,7 @@ fn a_perp_fill_that_closes_settles_what_the_venue_says() {
 }
 
 #[test]
-fn without_the_venue_s_word_the_average_cost_decides() {
+fn without_a_reported_result_the_average_cost_decides() {
     // Short 3 at 150000 in all: 50000 on average.
     let held = OnePosition(quantity("-3"), Value::literal("-150000"));
     let realized = |side, amount, price| {

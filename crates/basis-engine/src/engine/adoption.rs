@@ -1,0 +1,76 @@
+//! Adoption: what a venue held before the books began is taken into them.
+//!
+//! It is explicit: a book starts empty, and what a venue holds beyond it is a difference. An adopted
+//! holding is capital from outside; a perp position carries its open cost at the venue's entry price, so
+//! that its result until now is part of that capital and not of the run.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::types::{Item, Venue};
+use basis_core::venue_event::{Adoption, EventKind, Events, Position, VenueEvent};
+
+use super::Engine;
+use super::intake::Arrival;
+
+impl Engine {
+    /// Takes into the books what `venue` holds and they do not, at the marks of the view; how many holdings
+    /// that were. The wallet's stand for what is in flight, too.
+    ///
+    /// # Errors
+    /// REC-001 when the books hold another amount of something than the venue; EXI-009 for a position
+    /// without an entry price, and for a venue that says nothing of its holdings.
+    pub fn adopt(&mut self, venue: Venue) -> Result<usize, ComponentError> {
+        let mut events = Events::new();
+        let Some(slot) = self.desk.slot_mut(venue) else {
+            let message =
+                format!("{venue} is none of the run's venues, so there is nothing to adopt");
+            return Err(ComponentError::new(Code::ConfigInvalid, message));
+        };
+        slot.interface.request_snapshot();
+        slot.interface.poll_events(&self.view, &mut events);
+        self.take_all(&events, Arrival::Poll)?;
+        let Some(slot) = self.desk.slot_mut(venue).filter(|slot| slot.is_fresh) else {
+            let message = format!("{venue} did not say what it holds, so nothing was adopted");
+            return Err(ComponentError::new(Code::VenueEventInvalid, message));
+        };
+        let held = slot.interface.account().positions.clone();
+        let mut adopted = 0;
+        for position in held {
+            if !self
+                .books
+                .quantity(position.account, position.item)
+                .is_zero()
+            {
+                continue;
+            }
+            let event = self.adoption_of(venue, &position)?;
+            self.take_all(&[event], Arrival::Poll)?;
+            adopted += 1;
+        }
+        let detail = format!("{adopted} holding(s) of {venue} taken into the books");
+        self.state(self.view.now(), "adopted", detail);
+        self.reconcile()?;
+        Ok(adopted)
+    }
+
+    fn adoption_of(&self, venue: Venue, position: &Position) -> Result<VenueEvent, ComponentError> {
+        let is_perp = matches!(position.item, Item::Position(_));
+        if is_perp && position.entry_price.is_none() {
+            let message = format!(
+                "{venue} gives no entry price of {} in {}, so its open cost is not known; close the position \
+                 there first",
+                position.item, position.account
+            );
+            return Err(ComponentError::new(Code::VenueEventInvalid, message));
+        }
+        let adoption = Adoption {
+            account: position.account,
+            item: position.item,
+            quantity: position.quantity,
+            units: position.units,
+            entry_price: position.entry_price,
+        };
+        let now = self.view.now();
+        let kind = EventKind::Adoption(Box::new(adoption));
+        Ok(VenueEvent::new(venue, now, now, kind))
+    }
+}
