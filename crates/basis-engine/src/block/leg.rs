@@ -140,6 +140,11 @@ impl LegRun {
         )
     }
 
+    /// Whether it undoes what another leg filled.
+    pub(crate) const fn unwinds(&self) -> bool {
+        matches!(self.role, Role::Unwinds(_))
+    }
+
     /// Base units ordered and not filled; zero for what is no order.
     pub(crate) fn missing(&self) -> Quantity {
         let Some(asked) = self.order() else {
@@ -150,8 +155,9 @@ impl LegRun {
     }
 
     /// Takes what `event` says of this leg. What comes late or twice changes nothing of a leg that ended,
-    /// and what contradicts the leg changes nothing either. The same fill twice is for the books to
-    /// notice: an event that they posted before must not come here.
+    /// and neither does a report that contradicts it; only a fill counts whatever was said before, for it
+    /// is posted. The same fill twice is for the books to notice: what they posted before must not come
+    /// here again.
     pub(crate) fn apply(&mut self, event: &VenueEvent) -> Heard {
         match &event.kind {
             EventKind::Fill(fill) => {
@@ -229,14 +235,19 @@ impl LegRun {
     /// Ends an order in `order`, anything else in `other`, unless it ended before.
     fn end(&mut self, order: OrderState, other: LegState, error: &VenueError) -> Heard {
         let before = self.state.clone();
+        let has_not_left = self.transfer == TransferStage::Requested;
         let heard = match (&self.state, &other) {
             (LegState::Order(_), _) => self.report(order, Quantity::ZERO),
-            (LegState::Done | LegState::UnderWay, LegState::Failed) => {
-                self.contradicts(format_args!("was {} and is refused", self.state_name()))
-            }
             (LegState::Submitted, _) | (LegState::Unknown, LegState::Failed) => {
                 self.state = other;
                 Heard::Fine
+            }
+            (LegState::UnderWay, LegState::Failed) if has_not_left => {
+                self.state = other;
+                Heard::Fine
+            }
+            (LegState::Done | LegState::UnderWay, LegState::Failed) => {
+                self.contradicts(format_args!("was {} and is refused", self.state_name()))
             }
             _ => Heard::Fine,
         };
@@ -285,33 +296,31 @@ impl LegRun {
 
     /// Takes a stage of the transfer it is.
     fn transferred(&mut self, reported: TransferStage) -> Heard {
-        let refused_before = self.is_refused() && self.transfer == TransferStage::Requested;
+        let was_refused = self.is_refused() && self.transfer == TransferStage::Requested;
         match self.transfer.after(reported) {
-            Progress::To(_) if refused_before && reported != TransferStage::Failed => {
-                self.contradicts(format_args!(
-                    "was refused and is reported as {}",
+            Progress::Stays => {}
+            Progress::To(stage) if !was_refused => self.transfer = stage,
+            Progress::To(TransferStage::Failed) => {}
+            Progress::To(_) | Progress::Contradiction => {
+                return self.contradicts(format_args!(
+                    "was {} and is reported as {}",
+                    self.state_name(),
                     reported.as_str()
-                ))
-            }
-            Progress::Contradiction => self.contradicts(format_args!(
-                "was {} and is reported as {}",
-                self.transfer.as_str(),
-                reported.as_str()
-            )),
-            Progress::Stays if reported != TransferStage::Requested => Heard::Fine,
-            Progress::Stays | Progress::To(_) => {
-                self.transfer = self.transfer.max(reported);
-                self.state = match self.transfer {
-                    TransferStage::Requested if self.is_done() => return Heard::Fine,
-                    TransferStage::Requested | TransferStage::Sent | TransferStage::Confirmed => {
-                        LegState::UnderWay
-                    }
-                    TransferStage::Failed => LegState::Failed,
-                    _ => LegState::Done,
-                };
-                Heard::Fine
+                ));
             }
         }
+        if !was_refused {
+            self.state = match self.transfer {
+                TransferStage::Requested | TransferStage::Sent | TransferStage::Confirmed => {
+                    LegState::UnderWay
+                }
+                TransferStage::Failed => LegState::Failed,
+                TransferStage::Credited | TransferStage::Moved | TransferStage::Returned => {
+                    LegState::Done
+                }
+            };
+        }
+        Heard::Fine
     }
 
     /// Takes the state that a venue reports of its order, with the base units it says were filled.

@@ -30,6 +30,9 @@ pub(crate) use self::leg::{Heard, LegRun, LegState, Role, changes_position, orde
 /// How often the rest of a leg is ordered before its siblings are cut to it.
 const COMPLETIONS_MAX: u32 = 3;
 
+/// A deadline is passed this long after its instant.
+const DEADLINE_PASSED_AFTER: Span = Span::from_nanos(1);
+
 /// Answers the lot of an instrument: base units, > 0; `None` where no rules name it.
 pub(crate) type Lots<'a> = &'a dyn Fn(InstrumentKey) -> Option<Quantity>;
 
@@ -43,6 +46,7 @@ pub(crate) struct BlockRun {
     completions: u32,
     /// When what unwinds it was sent.
     unwinding_since: Option<Timestamp>,
+    /// Whether what worked has been taken back; that is asked once.
     cancelled: bool,
     /// Whether nothing is waited for any more.
     abandoned: bool,
@@ -118,7 +122,9 @@ impl BlockRun {
 
     /// The leg of an instruction.
     pub(crate) fn leg_mut(&mut self, id: InstructionId) -> Option<&mut LegRun> {
-        self.legs.iter_mut().find(|run| run.leg.instruction.id == id)
+        self.legs
+            .iter_mut()
+            .find(|run| run.leg.instruction.id == id)
     }
 
     /// Instructions that have left and that a plan waits for: transfers on their way.
@@ -134,9 +140,10 @@ impl BlockRun {
         open.map(|run| run.leg.instruction.id)
     }
 
-    /// Legs that failed, each with why.
+    /// Legs that failed or are unknown, each with why.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&Leg, &VenueError)> {
-        let failed = self.legs.iter().filter(|run| run.is_refused());
+        let failed = |run: &&LegRun| run.is_refused() || run.is_unknown();
+        let failed = self.legs.iter().filter(failed);
         failed.filter_map(|run| Some((&run.leg, run.error.as_ref()?)))
     }
 
@@ -145,28 +152,19 @@ impl BlockRun {
     /// # Errors
     /// POS-002 when an amount leaves the range.
     pub(crate) fn next(&mut self, now: Timestamp, lots: Lots<'_>) -> Result<Next, ComponentError> {
-        let deadline = self.deadline();
-        let is_late = self.abandoned || deadline.is_some_and(|deadline| now > deadline);
-        if self.legs.iter().any(|run| self.waits_for(run)) {
-            if !is_late && !self.must_cancel() {
-                return Ok(Next::Wait(deadline));
-            }
+        if self.is_waiting(now, lots) {
+            return Ok(Next::Wait(self.deadline()));
+        }
+        let waits = self.legs.iter().any(|run| self.waits_for(run));
+        if waits || self.must_cancel(lots) {
             let cancels = self.cancels();
             if !cancels.is_empty() {
                 return Ok(Next::Send(cancels, Purpose::Cancel));
             }
-            if !is_late {
-                return Ok(Next::Wait(deadline));
-            }
-            // Nobody says what they came to: the others are closed as if these had not filled.
-            for run in &mut self.legs {
-                run.given_up |= !run.is_done();
-            }
-        } else if self.must_cancel() {
-            let cancels = self.cancels();
-            if !cancels.is_empty() {
-                return Ok(Next::Send(cancels, Purpose::Cancel));
-            }
+        }
+        // Nobody says what they came to: the others are closed as if these had not filled.
+        for run in &mut self.legs {
+            run.given_up |= waits && !run.is_done();
         }
         if self.unwinding_since.is_some() {
             return Ok(Next::End(self.end(true)?));
@@ -174,10 +172,12 @@ impl BlockRun {
         if !self.is_short(lots) {
             return Ok(Next::End(self.end(false)?));
         }
-        if !matches!(self.policy, FailurePolicy::Compensate { .. }) {
+        if !self.is_compensated() {
             return Ok(Next::End(self.end(true)?));
         }
-        if !is_late && let Some(rest) = self.rest(lots) {
+        if !self.is_late(now)
+            && let Some(rest) = self.rest(lots)
+        {
             self.completions += 1;
             return Ok(Next::Send(rest, Purpose::Complete));
         }
@@ -189,22 +189,37 @@ impl BlockRun {
         Ok(Next::Send(opposite, purpose))
     }
 
+    /// Whether only events or time can bring it on at `now`: [`BlockRun::next`] would say to wait.
+    pub(crate) fn is_waiting(&self, now: Timestamp, lots: Lots<'_>) -> bool {
+        let waits = self.legs.iter().any(|run| self.waits_for(run));
+        waits && !self.is_late(now) && !self.must_cancel(lots)
+    }
+
     /// Drops the block before its time, as when risk goes first: nothing is waited for any more, what
     /// works is taken back, and what filled is closed as the policy says.
     pub(crate) const fn abandon(&mut self) {
         self.abandoned = true;
     }
 
-    /// When delta that its fills left open must be closed; `None` while nothing is open or no bound is
-    /// set.
+    /// The last instant at which delta that its fills left open may be waited with; `None` while nothing is
+    /// open or no bound is set. What is sent right after it, and fills at once, is in time. An order of
+    /// unknown outcome may have filled when it was sent.
     fn deadline(&self) -> Option<Timestamp> {
         let FailurePolicy::Compensate { naked_time_max, .. } = self.policy else {
             return None;
         };
-        let fills = self.legs.iter().filter_map(|run| run.fills_at);
-        let first = fills.map(|(first, _)| first).min()?;
+        let moved = |run: &LegRun| run.fills_at.map(|(first, _)| first);
+        let first = self.legs.iter().filter_map(moved).min();
+        let unknown = self.legs.iter().any(LegRun::is_unknown);
+        let first = first.or(unknown.then_some(self.submitted_at))?;
         let since = self.unwinding_since.unwrap_or(first);
-        Some(since.max(self.submitted_at).plus(naked_time_max))
+        let longest = naked_time_max.max(DEADLINE_PASSED_AFTER);
+        let bound = since.max(self.submitted_at).plus(longest);
+        Some(bound.minus(DEADLINE_PASSED_AFTER))
+    }
+
+    fn is_late(&self, now: Timestamp) -> bool {
+        self.abandoned || self.deadline().is_some_and(|deadline| now > deadline)
     }
 
     fn is_compensated(&self) -> bool {
@@ -224,25 +239,24 @@ impl BlockRun {
     }
 
     /// Whether what still works must be taken back: a leg has failed for good, and everything else that
-    /// can end by itself has.
-    fn must_cancel(&self) -> bool {
-        let failed = self.legs.iter().any(LegRun::is_refused);
-        let given_up = self.legs.iter().any(|run| run.given_up);
-        let working = self.legs.iter().any(LegRun::is_working);
-        let others_wait = self
-            .legs
-            .iter()
-            .any(|run| self.waits_for(run) && !run.is_working());
-        working && (failed || given_up) && !others_wait && !self.cancelled
+    /// can end by itself has. Where nothing is completed, a leg that stayed short has failed as well.
+    fn must_cancel(&self, lots: Lots<'_>) -> bool {
+        let works = |run: &LegRun| run.is_working() && !run.unwinds();
+        let others_wait = |run: &LegRun| self.waits_for(run) && !run.is_working();
+        let for_good = |run: &LegRun| run.is_refused() || run.given_up;
+        !self.cancelled
+            && self.legs.iter().any(works)
+            && !self.legs.iter().any(others_wait)
+            && (self.legs.iter().any(for_good) || !self.is_compensated() && self.is_short(lots))
     }
 
-    /// Cancellations of what may still fill, once.
+    /// Cancellations of what may still fill, once; never of what unwinds, for its fill closes.
     fn cancels(&mut self) -> Vec<(Leg, Role)> {
         if std::mem::replace(&mut self.cancelled, true) {
             return Vec::new();
         }
         let open = self.legs.iter().enumerate();
-        open.filter(|(_, run)| !run.is_done() && !run.is_unknown())
+        open.filter(|(_, run)| !run.is_done() && !run.is_unknown() && !run.unwinds())
             .filter_map(|(at, run)| {
                 let asked = run.order()?;
                 let cancel = Operation::CancelOrder(CancelOrder {
@@ -258,11 +272,13 @@ impl BlockRun {
     /// completes it.
     fn is_short(&self, lots: Lots<'_>) -> bool {
         self.originals().any(|(at, run)| {
+            // What is unknown and not waited for counts as if it had not filled.
+            let unknown = run.is_unknown() && !self.waits_for(run);
             if run.order().is_none() {
-                return run.is_refused() || run.given_up;
+                return run.is_refused() || run.given_up || unknown;
             }
             // What lives on by itself is not short yet.
-            let lives_on = !run.is_done() && !run.given_up;
+            let lives_on = !run.is_done() && !run.given_up && !unknown;
             !lives_on && (run.is_refused() || self.is_lacking(at, lots))
         })
     }
@@ -287,14 +303,22 @@ impl BlockRun {
 
     /// What is missing of the order at `at` after its completions.
     fn missing(&self, at: usize) -> Quantity {
-        let completed = self
-            .legs
-            .iter()
-            .filter(|run| run.role == Role::Completes(at))
-            .try_fold(Quantity::ZERO, |sum, run| sum.add(run.filled))
-            .unwrap_or_default();
-        let own = self.legs.get(at).map(LegRun::missing).unwrap_or_default();
-        own.sub(completed).unwrap_or_default().max(Quantity::ZERO)
+        let asked = self.legs.get(at).and_then(LegRun::order);
+        let asked = asked.map(|asked| asked.quantity).unwrap_or_default();
+        let (filled, _) = self.filled(at).unwrap_or_default();
+        asked.sub(filled).unwrap_or_default().max(Quantity::ZERO)
+    }
+
+    /// What the order at `at` filled with its completions, and the same net of fees in base.
+    fn filled(&self, at: usize) -> Result<(Quantity, Quantity), ComponentError> {
+        let (mut filled, mut net) = (Quantity::ZERO, Quantity::ZERO);
+        for (place, run) in self.legs.iter().enumerate() {
+            if place == at || run.role == Role::Completes(at) {
+                filled = filled.add(run.filled)?;
+                net = net.add(run.net_filled)?;
+            }
+        }
+        Ok((filled, net))
     }
 
     /// Orders for the rest of the legs that filled in part; `None` where there is none to order, or where
@@ -340,18 +364,19 @@ impl BlockRun {
             Purpose::Cut
         };
         let mut opposite = Vec::new();
-        for (at, run) in self.legs.iter().enumerate() {
-            let of = match run.role {
-                Role::Original => at,
-                Role::Completes(of) => of,
-                Role::Unwinds(_) | Role::Cancels(_) => continue,
-            };
-            let (Some(asked), true) = (run.order(), run.net_filled.is_positive()) else {
+        for (at, run) in self.originals() {
+            let (filled, net) = self.filled(at)?;
+            let (Some(asked), true) = (run.order(), net.is_positive()) else {
                 continue;
             };
-            let mut excess = run.net_filled;
+            let mut excess = net;
             if !share.0.is_zero() {
-                excess = self.excess(of, run, share)?;
+                let (asked, least, ordered) = (asked.quantity.get(), share.0.get(), share.1.get());
+                let kept = asked.mul_div(least, ordered, Rounding::Floor)?;
+                let beyond = filled.sub(Quantity::new(kept))?.max(Quantity::ZERO);
+                // Fees were taken of every unit alike.
+                let (net, beyond, filled) = (net.get(), beyond.get(), filled.get());
+                excess = Quantity::new(net.mul_div(beyond, filled, Rounding::Floor)?);
             }
             if let Some(lot) = lots(asked.instrument) {
                 excess = excess.round_to_lot(lot, Rounding::Floor)?;
@@ -363,40 +388,6 @@ impl BlockRun {
             }
         }
         Ok((opposite, purpose))
-    }
-
-    /// What `run`, a part of the order at `of`, filled beyond its share: filled and ordered units of the
-    /// leg that filled least.
-    fn excess(
-        &self,
-        of: usize,
-        run: &LegRun,
-        (filled, ordered): (Quantity, Quantity),
-    ) -> Result<Quantity, ComponentError> {
-        let whole = self.legs.get(of).and_then(LegRun::order);
-        let Some(whole) = whole else {
-            return Ok(run.net_filled);
-        };
-        let target = whole
-            .quantity
-            .get()
-            .mul_div(filled.get(), ordered.get(), Rounding::Floor)?;
-        let total = self
-            .legs
-            .iter()
-            .enumerate()
-            .filter(|(at, part)| *at == of || part.role == Role::Completes(of))
-            .try_fold(Quantity::ZERO, |sum, (_, part)| sum.add(part.filled))?;
-        let beyond = total.sub(Quantity::new(target))?.max(Quantity::ZERO);
-        if total.is_zero() {
-            return Ok(Quantity::ZERO);
-        }
-        // Fees were taken of every unit alike, and every part gives up its share.
-        let net = run
-            .net_filled
-            .get()
-            .mul_div(beyond.get(), total.get(), Rounding::Floor)?;
-        Ok(Quantity::new(net))
     }
 
     /// The smallest share that any order of the plan filled, as filled and ordered units; zero where a leg
@@ -441,10 +432,12 @@ impl BlockRun {
             traded,
             ..BlockEnd::default()
         };
-        for run in &self.legs {
-            let unwinds = matches!(run.role, Role::Unwinds(_));
+        // One that is not waited for to the end is not known to be stuck, and what is open is not known.
+        let under_way = |run: &LegRun| self.abandoned && !run.is_done() && !run.is_unknown();
+        let mut unwinding = self.legs.iter().filter(|run| run.unwinds());
+        for run in unwinding.clone().filter(|run| !under_way(run)) {
             let short = run.is_refused() || !run.is_done() || run.missing().is_positive();
-            if unwinds && short && !end.stuck.contains(&run.leg.venue) {
+            if short && !end.stuck.contains(&run.leg.venue) {
                 end.stuck.push(run.leg.venue);
             }
         }
@@ -455,13 +448,13 @@ impl BlockRun {
         else {
             return Ok(end);
         };
-        if failed {
+        if failed && !unwinding.any(under_way) {
             let open = self.open_delta()?;
-            let fills = || self.legs.iter().filter_map(|run| run.fills_at);
-            let first = fills().map(|(first, _)| first).min();
-            let last = fills().map(|(_, last)| last).max();
-            let took = match (first, last) {
-                (Some(first), Some(last)) => last.since(first),
+            // What was known late could not be closed sooner.
+            let first = self.legs.iter().filter_map(|run| run.known_at).min();
+            let last = self.legs.iter().filter_map(|run| run.fills_at);
+            let took = match (first, last.map(|(_, last)| last).max()) {
+                (Some(first), Some(last)) => last.since(first).max(Span::ZERO),
                 _ => Span::ZERO,
             };
             if open.abs()? > naked_delta_max || took > naked_time_max {
@@ -482,17 +475,14 @@ impl BlockRun {
         if filled.is_zero() {
             return Ok(open);
         }
-        for (_, run) in self.originals() {
-            let Some(asked) = run.order() else { continue };
-            if run.filled.is_zero() {
+        for (at, run) in self.originals() {
+            let (total, net) = self.filled(at)?;
+            let (Some(asked), false) = (run.order(), total.is_zero()) else {
                 continue;
-            }
-            let kept = asked
-                .quantity
-                .get()
-                .mul_div(filled.get(), ordered.get(), Rounding::HalfEven)?;
-            let net =
-                kept.mul_div(run.net_filled.get(), run.filled.get(), Rounding::HalfEven)?;
+            };
+            let whole = asked.quantity.get();
+            let kept = whole.mul_div(filled.get(), ordered.get(), Rounding::HalfEven)?;
+            let net = kept.mul_div(net.get(), total.get(), Rounding::HalfEven)?;
             open = open.sub(Quantity::new(net.mul_int(asked.side.sign())?))?;
         }
         Ok(open)

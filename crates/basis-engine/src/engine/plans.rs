@@ -234,14 +234,16 @@ impl Engine {
         false
     }
 
-    /// Notes what the plan waits for; `false` when it waited for the same before.
+    /// Notes what the plan waits for; `false` when it waited for all of that before.
     fn park(&mut self, at: Timestamp) -> bool {
         let Some(plan) = &mut self.plan else {
             return false;
         };
         let mut waiting = plan.under_way.clone();
         waiting.extend(plan.run.iter().flat_map(BlockRun::waiting));
-        if plan.waiting == waiting {
+        let is_new = waiting.iter().any(|id| !plan.waiting.contains(id));
+        if !is_new {
+            plan.waiting = waiting;
             return false;
         }
         let detail = format!("waiting for {waiting:?}");
