@@ -126,7 +126,7 @@ registry! {
         "The message says why. Look at the account there, mend what it names, then resume; the other venues went on.";
     VenueEventInvalid "EXI-009" "ExecutionInterface" High
         "a venue reported what cannot be" =>
-        "The message names the event and what is wrong with it. It is a defect of the venue or of its driver; what it would have changed is not booked.";
+        "The message names the event and what is wrong with it: a defect of the venue or of its driver. What cannot be is not booked; a fill that contradicts its order is, once, for it happened. The venue is halted.";
     NoRoute "EIM-001" "ExecutionInterfaceManager" High
         "no execution interface for the addressed venue" =>
         "Add the venue under venue_settings, or address the instruction to a venue that is there.";
@@ -144,7 +144,7 @@ registry! {
         "A balance the venue does not lend is negative or a sum overflowed: a defect of the driver that sent the entries.";
     ReconcileFailed "REC-001" "Reconciliation" Critical
         "the venue's positions differ from the books" =>
-        "Do not trade on. The message lists account, expected and actual; resolve open intents, then restart so that the books reload.";
+        "Do not trade on. The message lists account, expected and actual. What a venue held before the run is taken in with `adopt: [venue]`; for anything else resolve open instructions first.";
     ExposureUnpriced "EXP-001" "ExposureMonitor" High
         "a holding has no price" =>
         "Give the run a price series for it (`basis data check DIR` lists what there is) or a proxy under data.proxies.";

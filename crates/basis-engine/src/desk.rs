@@ -238,10 +238,7 @@ impl Desk {
     }
 
     /// Parts what may be sent from what may not, each of those with why.
-    fn admissible<'a>(
-        &self,
-        legs: &[&'a Leg],
-    ) -> (Vec<&'a Leg>, Vec<(&'a Leg, VenueErrorKind)>) {
+    fn admissible<'a>(&self, legs: &[&'a Leg]) -> (Vec<&'a Leg>, Vec<(&'a Leg, VenueErrorKind)>) {
         let mut refused = Vec::new();
         let mut sent = legs.to_vec();
         sent.retain(|leg| {
@@ -296,6 +293,12 @@ impl Desk {
         self.health.failed(at, &error);
         self.events
             .record(Event::error(at, Component::Engine, &error));
+    }
+
+    /// Whether `venue` cannot be read for now.
+    pub(crate) fn is_unreadable(&self, venue: Venue) -> bool {
+        let mut slots = self.slots.iter();
+        slots.any(|slot| slot.venue == venue && slot.unreadable.is_some())
     }
 
     /// Lifts every halt, at the word of the operator.

@@ -337,7 +337,15 @@ impl Engine {
                 break;
             }
         }
-        Ok(())
+        let compared = if self.counts.steps > 0 {
+            self.reconcile_all()
+        } else {
+            Ok(())
+        };
+        if let Err(e) = &compared {
+            self.error(Component::Engine, e);
+        }
+        compared
     }
 
     /// Hands the closed steps and their ledger lines to `sink`.
@@ -378,6 +386,10 @@ impl Engine {
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         let now = self.view.now();
+        if now == Timestamp::MIN {
+            // Nothing has begun, and nobody is asked about an instant that never was.
+            return None;
+        }
         let soon = now.plus(Span::from_nanos(1));
         let deadline = self.plan.as_ref().and_then(ActivePlan::deadline);
         // A deadline is passed only after its instant.
@@ -629,7 +641,13 @@ impl Engine {
         let share_statistics = share
             .as_ref()
             .map(|share| share.statistics.finish(self.config.step));
-        let assumptions = setup::assumptions(&self.config, self.view.provenance());
+        let mut assumptions = setup::assumptions(&self.config, self.view.provenance());
+        assumptions.extend(
+            self.books
+                .unpriced()
+                .iter()
+                .map(|(account, item)| format!("{item} in {account} has no price: it counts as 0")),
+        );
         let shocks = self.config.shocks();
         let shocks = shocks.map(|shock| shock.text().to_owned()).collect();
         let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.desk.health)];

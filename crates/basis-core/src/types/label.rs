@@ -116,12 +116,12 @@ impl Label {
 }
 
 impl PartialEq for Label {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         // Word by word as they lie in memory: most names differ in the first.
-        self.chunks
-            .iter()
-            .zip(&other.chunks)
-            .all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+        let [first, second, third] = self.chunks.map(u64::from_ne_bytes);
+        let [other_first, other_second, other_third] = other.chunks.map(u64::from_ne_bytes);
+        first == other_first && second == other_second && third == other_third
     }
 }
 
@@ -134,6 +134,7 @@ impl PartialOrd for Label {
 }
 
 impl Ord for Label {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.words().cmp(&other.words())
     }

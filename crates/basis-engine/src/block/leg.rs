@@ -9,8 +9,8 @@ use basis_core::num::Quantity;
 use basis_core::plan::Leg;
 use basis_core::types::{InstrumentKey, InstrumentKind, Side, Timestamp};
 use basis_core::venue_event::{
-    EventKind, OrderState, Progress, TransactionHash, TransactionStage, TransactionUpdate,
-    TransferStage, VenueEvent,
+    EventKind, OrderState, OrderUpdate, Progress, TransactionHash, TransactionStage,
+    TransactionUpdate, TransferStage, VenueEvent,
 };
 
 /// What a leg is to its block.
@@ -109,6 +109,16 @@ impl LegRun {
         order_of(&self.leg)
     }
 
+    /// Lets the order be up to `quantity` base units: an amendment that asks for more may fill before the
+    /// venue says that it took effect.
+    pub(crate) fn enlarge(&mut self, quantity: Quantity) {
+        match &mut self.leg.instruction.operation {
+            Operation::SpotTrade(trade) => trade.quantity = trade.quantity.max(quantity),
+            Operation::PerpTrade(trade) => trade.quantity = trade.quantity.max(quantity),
+            _ => {}
+        }
+    }
+
     /// Whether nothing more can come of it: the venue's last word is known, and the fills that were
     /// posted add up to what it says was filled.
     pub(crate) fn is_done(&self) -> bool {
@@ -187,13 +197,7 @@ impl LegRun {
                 }
                 Heard::Fine
             }
-            EventKind::Order(update) => {
-                let heard = self.report(update.state, update.filled);
-                if heard == Heard::Fine {
-                    self.reported = self.reported.max(update.filled);
-                }
-                heard
-            }
+            EventKind::Order(update) => self.updated(update),
             EventKind::Rejected { error, .. } if !is_unreadable(error) => {
                 self.end(OrderState::Rejected, LegState::Failed, error)
             }
@@ -219,6 +223,30 @@ impl LegRun {
             }
             _ => Heard::Fine,
         }
+    }
+
+    /// Takes how far the venue says its order has come.
+    fn updated(&mut self, update: &OrderUpdate) -> Heard {
+        let asked = self.order().map(|asked| asked.quantity);
+        let is_too_much = asked.is_some_and(|asked| update.filled > asked);
+        // The state may be true where the count cannot be.
+        let filled = if is_too_much {
+            Quantity::ZERO
+        } else {
+            update.filled
+        };
+        let heard = self.report(update.state, filled);
+        if heard == Heard::Fine {
+            self.reported = self.reported.max(filled);
+        }
+        if is_too_much {
+            return self.contradicts(format_args!(
+                "has filled {} of {} ordered, by the venue's count",
+                update.filled,
+                asked.unwrap_or_default()
+            ));
+        }
+        heard
     }
 
     /// Notes when delta moved; what moved none counts for nothing.

@@ -12,12 +12,13 @@ use super::Engine;
 use super::intake::Arrival;
 
 impl Engine {
-    /// Takes into the books what `venue` holds and they do not, at the marks of the view; how many holdings
-    /// that were. The wallet's stand for what is in flight, too.
+    /// Takes into the books what `venue` holds beyond them, at the marks of the view; how many holdings that
+    /// were. The wallet's stand for what is in flight, too. What the venue reports until now happened before
+    /// the books began: its holdings show it, and only capital flows are booked as such.
     ///
     /// # Errors
-    /// REC-001 when the books hold another amount of something than the venue; EXI-009 for a position
-    /// without an entry price, and for a venue that says nothing of its holdings.
+    /// CFG-001 for a venue that is none of the run; EXI-009 for a position without an entry price, for one of
+    /// which the books hold a part already, and for a venue that says nothing of its holdings.
     pub fn adopt(&mut self, venue: Venue) -> Result<usize, ComponentError> {
         let mut events = Events::new();
         let Some(slot) = self.desk.slot_mut(venue) else {
@@ -27,6 +28,12 @@ impl Engine {
         };
         slot.interface.request_snapshot();
         slot.interface.poll_events(&self.view, &mut events);
+        events.retain(|event| {
+            matches!(
+                event.kind,
+                EventKind::CapitalFlow(_) | EventKind::Snapshot { .. }
+            )
+        });
         self.take_all(&events, Arrival::Poll)?;
         let Some(slot) = self.desk.slot_mut(venue).filter(|slot| slot.is_fresh) else {
             let message = format!("{venue} did not say what it holds, so nothing was adopted");
@@ -35,14 +42,18 @@ impl Engine {
         let held = slot.interface.account().positions.clone();
         let mut adopted = 0;
         for position in held {
-            if !self
-                .books
-                .quantity(position.account, position.item)
-                .is_zero()
-            {
+            let known = self.books.holding(position.account, position.item);
+            let known = known.map(|held| (held.quantity, held.units));
+            let (quantity, units) = known.unwrap_or_default();
+            let beyond = Position {
+                quantity: position.quantity.sub(quantity)?,
+                units: position.units.sub(units)?,
+                ..position
+            };
+            if beyond.quantity.is_zero() && beyond.units.is_zero() {
                 continue;
             }
-            let event = self.adoption_of(venue, &position)?;
+            let event = self.adoption_of(venue, &beyond, !quantity.is_zero())?;
             self.take_all(&[event], Arrival::Poll)?;
             adopted += 1;
         }
@@ -52,8 +63,20 @@ impl Engine {
         Ok(adopted)
     }
 
-    fn adoption_of(&self, venue: Venue, position: &Position) -> Result<VenueEvent, ComponentError> {
+    fn adoption_of(
+        &self,
+        venue: Venue,
+        position: &Position,
+        is_held_in_part: bool,
+    ) -> Result<VenueEvent, ComponentError> {
         let is_perp = matches!(position.item, Item::Position(_));
+        if is_perp && is_held_in_part {
+            let message = format!(
+                "the books hold a part of {} in {} already, and what the rest cost is not known",
+                position.item, position.account
+            );
+            return Err(ComponentError::new(Code::VenueEventInvalid, message));
+        }
         if is_perp && position.entry_price.is_none() {
             let message = format!(
                 "{venue} gives no entry price of {} in {}, so its open cost is not known; close the position \

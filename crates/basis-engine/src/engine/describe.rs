@@ -94,6 +94,7 @@ fn by_itself(kind: &EventKind) -> Option<(&'static str, String)> {
                 request.instruction, request.amount, request.asset
             ),
         ),
+        EventKind::Rules { from } => ("rules_changed", format!("from {from}")),
         EventKind::CapitalFlow(flow) if flow.amount.is_negative() => ("withdrawal", String::new()),
         EventKind::CapitalFlow(_) => ("deposit", String::new()),
         _ => return None,

@@ -42,10 +42,11 @@ impl Engine {
             let venue = slot.venue;
             let could_not = slot.read_again_at().is_some();
             slot.interface.poll_events(&self.view, &mut events);
-            if could_not && !events.iter().any(is_disconnection) {
+            let can_again = could_not && !events.iter().any(is_disconnection);
+            if can_again {
                 slot.was_read(self.view.now(), true);
             }
-            if events.is_empty() {
+            if events.is_empty() && !can_again {
                 continue;
             }
             self.touch(venue);
@@ -80,14 +81,19 @@ impl Engine {
         events: &[VenueEvent],
         arrival: Arrival,
     ) -> Result<(), ComponentError> {
-        events
-            .iter()
-            .try_for_each(|event| self.take(event, arrival))
+        for event in events {
+            self.take(event, arrival)?;
+        }
+        Ok(())
     }
 
-    /// Takes one event. What a venue cannot mean halts the venue and is not booked; only a broken invariant
-    /// of ours is an error.
-    fn take(&mut self, event: &VenueEvent, arrival: Arrival) -> Result<(), ComponentError> {
+    /// Takes one event; whether it was new. What a venue cannot mean halts the venue and is not booked; only a
+    /// broken invariant of ours is an error.
+    pub(super) fn take(
+        &mut self,
+        event: &VenueEvent,
+        arrival: Arrival,
+    ) -> Result<bool, ComponentError> {
         let now = self.view.now();
         match &event.kind {
             EventKind::Snapshot { .. } => {
@@ -95,29 +101,32 @@ impl Engine {
                     slot.is_fresh = true;
                     slot.was_read(now, true);
                 }
-                return Ok(());
+                return Ok(true);
             }
             EventKind::Connectivity { connected, error } => {
-                return self.connectivity(event.venue, *connected, error.as_deref());
+                self.connectivity(event.venue, *connected, error.as_deref())?;
+                return Ok(true);
             }
             _ => {}
         }
         if let Some(problem) = self.impossible(event) {
             self.refuse_event(event, &problem);
-            return Ok(());
+            return Ok(false);
         }
         let (from, to) = match self.books.post(&self.view, event) {
-            Ok(Posted::Repeated) => return Ok(()),
+            Ok(Posted::Repeated) => return Ok(false),
             Ok(Posted::New { lines, unpriced }) => {
                 for (account, item) in unpriced {
-                    let detail = format!("{item} in {account} has no price: booked at 0");
-                    self.state(now, "unpriced", detail);
+                    let text = format!("{item} in {account} has no price: it is booked at 0");
+                    let error = ComponentError::new(Code::ExposureUnpriced, text);
+                    self.desk.health.failed(now, &error);
+                    self.error(Component::PositionMonitor, &error);
                 }
                 (lines.start, lines.end)
             }
             Err(e) => {
                 self.refuse_event(event, &e.to_string());
-                return Ok(());
+                return Ok(false);
             }
         };
         self.desk.keep(event);
@@ -132,7 +141,7 @@ impl Engine {
             };
             self.desk.record(event.at, Component::TightLoop, data);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What cannot be of an event, in words: its venue is none of the run, it lies in the future, or it
@@ -336,7 +345,9 @@ impl Engine {
             let mut touched = std::mem::take(&mut self.touched);
             touched.sort_unstable();
             for venue in touched {
-                let Some(slot) = self.desk.slot_mut(venue) else {
+                // One that cannot be read is compared when it can.
+                let slot = self.desk.slot_mut(venue);
+                let Some(slot) = slot.filter(|slot| slot.read_again_at().is_none()) else {
                     continue;
                 };
                 slot.interface.request_snapshot();
@@ -352,6 +363,19 @@ impl Engine {
         self.compare()
     }
 
+    /// Compares every venue with the books, touched or not: what went wrong after a venue's last event shows
+    /// at the end.
+    ///
+    /// # Errors
+    /// As [`Engine::reconcile`].
+    pub(super) fn reconcile_all(&mut self) -> Result<(), ComponentError> {
+        let venues: Vec<_> = self.desk.slots.iter().map(|slot| slot.venue).collect();
+        for venue in venues {
+            self.touch(venue);
+        }
+        self.reconcile()
+    }
+
     fn compare(&mut self) -> Result<(), ComponentError> {
         let now = self.view.now();
         let mut all = Vec::new();
@@ -364,7 +388,13 @@ impl Engine {
             slot.is_fresh = false;
             let venue = slot.venue;
             let snapshot = slot.interface.account();
-            if let Some(problem) = snapshot.contradiction() {
+            let foreign = snapshot.positions.iter().find(|position| {
+                let keeper = position.account.venue;
+                keeper != venue && (venue, keeper) != (Venue::WALLET, Venue::IN_FLIGHT)
+            });
+            let foreign =
+                foreign.map(|position| format!("{} is none of its accounts", position.account));
+            if let Some(problem) = snapshot.contradiction().or(foreign) {
                 let message = format!("{venue}: a snapshot that contradicts itself: {problem}");
                 let error = ComponentError::new(Code::VenueEventInvalid, message.clone());
                 self.error(Component::Reconciliation, &error);
@@ -502,13 +532,20 @@ fn compare(books: &Books, venue: Venue, reported: &[Position], differences: &mut
             });
         }
     }
-    let of_venue = |p: &&Position| p.account.venue == venue && !p.quantity.is_zero();
+    let of_venue =
+        |p: &&Position| p.account.venue == venue && !(p.quantity.is_zero() && p.units.is_zero());
     if reported.iter().filter(of_venue).count() == matched {
         return;
     }
     for position in reported.iter().filter(of_venue) {
-        let (account, item, actual) = (position.account, position.item, position.quantity);
-        if books.quantity(account, item).is_zero() {
+        let (account, item) = (position.account, position.item);
+        let held = books.holding(account, item);
+        if held.is_none_or(|held| held.quantity.is_zero() && held.units.is_zero()) {
+            let actual = if position.quantity.is_zero() {
+                position.units
+            } else {
+                position.quantity
+            };
             differences.push(Difference {
                 account,
                 item,

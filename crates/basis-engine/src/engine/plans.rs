@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 
 use basis_core::error::{Code, ComponentError, VenueError};
 use basis_core::event::{Component, Event, EventData, EventSink};
+use basis_core::instruction::Operation;
 use basis_core::num::Rate;
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{InstructionId, Span, Timestamp, Venue};
+use basis_core::venue_event::Events;
 
 use super::Engine;
 use super::intake::{Arrival, touch};
@@ -294,8 +296,21 @@ impl Engine {
             self.counts.orders += u64::from(order_of(leg).is_some());
         }
         let count = sent.len();
-        let events = self.desk.send(&self.view, &sent)?;
-        self.take_all(&events, Arrival::Answer)?;
+        for leg in &sent {
+            if let Operation::AmendOrder(amend) = &leg.instruction.operation
+                && let Some(quantity) = amend.quantity
+                && let Some(order) = self.desk.outstanding.get_mut(&amend.order)
+            {
+                order.enlarge(quantity);
+            }
+        }
+        // Only what was new is shown: a venue may say a thing twice.
+        let mut events = Events::new();
+        for event in self.desk.send(&self.view, &sent)? {
+            if self.take(&event, Arrival::Answer)? {
+                events.push(event);
+            }
+        }
         for place in first..first.saturating_add(count) {
             self.keep_answer(place, &events, action);
         }
@@ -423,6 +438,10 @@ impl Engine {
         }
         self.track_rest(run.legs);
         for venue in &end.stuck {
+            // It was asked nothing, and is closed as any open delta once it can be read.
+            if self.desk.is_unreadable(*venue) {
+                continue;
+            }
             let reason = "an order that closes what a block left open did not fill";
             self.desk.halt(at, *venue, reason);
         }

@@ -264,6 +264,25 @@ impl SimulatedCex {
         }
     }
 
+    /// Takes over rules that were added since the last call, and reports that there are others.
+    fn read_rules(&mut self, view: &MarketView, events: &mut Events) {
+        let venue = self.profile.venue;
+        let Some(world) = self.world.as_mut() else {
+            return;
+        };
+        let Some(rules) = world.data.rules(venue) else {
+            return;
+        };
+        if Arc::ptr_eq(&rules, &world.rules) {
+            return;
+        }
+        world.rules = rules;
+        self.watch = Watch::default();
+        let from = view.now();
+        let kind = EventKind::Rules { from };
+        events.push(VenueEvent::new(venue, from, from, kind));
+    }
+
     /// Changes cash, all of it or nothing; what was known of the next step is known no more.
     fn move_cash(&mut self, changes: &[(Account, Asset, Quantity)]) -> Result<(), Refusal> {
         self.books.cash.add_all(changes)?;
@@ -391,10 +410,11 @@ impl ExecutionInterface for SimulatedCex {
         instructions: &[Instruction],
         events: &mut Events,
     ) {
+        self.read_rules(view, events);
         self.catch_up(view, Arrivals::Wait, events);
         let (now, venue) = (view.now(), self.profile.venue);
         for instruction in instructions {
-            if !self.taken.insert(instruction.id) {
+            if self.world.is_some() && !self.taken.insert(instruction.id) {
                 continue;
             }
             match self.dispatch(view, instruction, events) {
@@ -414,6 +434,7 @@ impl ExecutionInterface for SimulatedCex {
     }
 
     fn poll_events(&mut self, view: &MarketView, events: &mut Events) {
+        self.read_rules(view, events);
         self.catch_up(view, Arrivals::Collect, events);
         if std::mem::take(&mut self.snapshot_requested) {
             self.account = self.snapshot(view);

@@ -169,9 +169,14 @@ impl WalletExecutionInterface {
         instruction: &Instruction,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let Some(ready) = self.ready.clone() else {
+        let Some(ready) = self.ready.as_mut() else {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
+        // Rules may have been added since the last call.
+        if let Some(rules) = ready.data.rules(Venue::WALLET) {
+            ready.rules = rules;
+        }
+        let ready = ready.clone();
         match &instruction.operation {
             Operation::Transfer(transfer) => {
                 events.push(self.transfer(&ready, view, instruction.id, transfer)?);

@@ -459,3 +459,13 @@ fn what_filled_at_an_open_that_is_known_an_hour_later_counts_from_then() {
     assert!(end.failed && end.stuck.is_empty());
     assert_eq!(end.beyond_bound, None);
 }
+
+#[test]
+fn an_order_that_was_amended_upwards_may_fill_more() {
+    let mut amended = run();
+    amended.enlarge(quantity("15"));
+    assert_eq!(apply(&mut amended, filled(1, "15")), Heard::Fine);
+    let mut plain = run();
+    let heard = apply(&mut plain, filled(1, "15"));
+    assert!(matches!(heard, Heard::Contradiction(_)), "{heard:?}");
+}

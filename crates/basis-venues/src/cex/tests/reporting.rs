@@ -5,6 +5,7 @@ use std::sync::Arc;
 use basis_core::error::Code;
 use basis_core::instruction::{MarginMode, TimeInForce};
 use basis_core::num::{Price, Quantity, Rate, Value};
+use basis_core::rules::{RuleBook, SharedRules};
 use basis_core::types::{Asset, InstructionId, InstrumentKind, Item, PositionSide, Side, Span};
 use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, Horizon};
 use basis_core::venue_event::{Cursor, EventKey, EventKind, OrderState, Subject};
@@ -385,4 +386,31 @@ fn an_exchange_needs_a_simulated_world() {
     let built = build(ExecutionMode::Backtest, Some(world.clone())).unwrap();
     assert_eq!(built.venue(), binance::PROFILE.venue);
     assert_eq!(Arc::strong_count(&world.transit), 2, "it keeps the world's");
+}
+
+#[test]
+fn rules_that_are_added_during_a_run_hold_from_the_next_call() {
+    let mut desk = desk(&Bars::flat("50000"), &[]);
+    let shared = SharedRules::new(RuleBook::new([rules("binance")]));
+    desk.venue.set_dependencies(Dependencies {
+        data_provider: Some(Arc::new(shared.clone())),
+        ..dependencies(&["binance"])
+    });
+    desk.run(spot_market(Side::Buy, "0.001")).unwrap();
+    let mut json = rules_json("binance");
+    json["snapshots"][0]["effective_from"] = "2024-01-02".into();
+    json["snapshots"][0]["instruments"][0]["min_quantity"] = "0.5".into();
+    let newer = read_rules(&json);
+    let snapshot = newer.snapshots().first().unwrap().clone();
+    desk.to(30);
+    shared.add_snapshot(newer.venue, snapshot);
+    let events = desk.poll();
+    assert!(
+        matches!(events[0].kind, EventKind::Rules { .. }),
+        "{events:?}"
+    );
+    assert_eq!(desk.poll(), [], "reported once");
+    let text = desk.run(spot_market(Side::Buy, "0.001")).unwrap_err();
+    let text = text.to_string();
+    assert!(text.contains("0.5") && text.contains("-1013"), "{text}");
 }
