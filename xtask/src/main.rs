@@ -8,6 +8,8 @@
 
 mod compare;
 mod contracts;
+mod golden;
+mod ledger;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "cargo xtask COMMAND
 
-  test    everything CI runs: set-up, format, lints, tests, doc tests, docs, the README's run
+  test    everything CI runs: set-up, format, lints, tests, golden runs, doc tests, docs, the README's run
   check   format and lints only
   setup   installs what the tests need and the machine lacks
   tidy    rules of the house that no compiler knows
@@ -23,6 +25,8 @@ const USAGE: &str = "cargo xtask COMMAND
   compare A B [--causes] [--numbers]
           two run directories, or two directories of them, table by table; exits 0 when equal, 1 when not.
           --causes: causes may be spelled differently, one to one. --numbers: sums up how far numbers differ
+  golden [--update]
+          short runs of every mode beside those kept in tests/golden; --update keeps them as they are now
 ";
 
 /// The features everything is linted, tested and documented with: all of them, and one set, so that
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(&root()),
         "bench" => bench(),
         "compare" => return compare(),
+        "golden" => golden(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -98,6 +103,7 @@ fn test() -> Result<(), String> {
             contracts::REQUIRED,
         )?;
     }
+    golden(&[])?;
     run_with(
         "cargo",
         &["doc", "--workspace", FEATURES, "--no-deps", "--locked"],
@@ -157,6 +163,31 @@ fn compare() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The golden runs, made by the program that the tests were run with: as part of them it is built already.
+fn golden(arguments: &[String]) -> Result<(), String> {
+    let update = match arguments {
+        [] => false,
+        [update] if update == "--update" => true,
+        other => return Err(format!("`{}`: there is --update alone", other.join(" "))),
+    };
+    run(
+        "cargo",
+        &[
+            "test",
+            "--workspace",
+            FEATURES,
+            "--test",
+            "it",
+            "--no-run",
+            "--locked",
+            "--quiet",
+        ],
+    )?;
+    let own = std::env::current_exe().map_err(|e| format!("the place of xtask: {e}"))?;
+    let basis = own.with_file_name(format!("basis{}", std::env::consts::EXE_SUFFIX));
+    golden::check(&root(), &basis, update)
 }
 
 fn bench() -> Result<(), String> {

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::ledger;
+
 /// Crates that `basis-core` may pull in, its own and those below them.
 const CORE_TREE: &[&str] = &[
     "basis-core",
@@ -35,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basis",
         &["basis-core", "basis-venues", "basis-data", "basis-engine"],
     ),
+    ("own-venue", &["basis"]),
     ("xtask", &[]),
 ];
 
@@ -55,13 +58,11 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     let mut wrong = Vec::new();
     core_tree(root, &mut wrong)?;
     arrows(root, &mut wrong)?;
-    let mut files = Vec::new();
-    for folder in ["crates", "xtask", "configs", "docs"] {
-        collect(&root.join(folder), &mut files)?;
+    let files = files(root)?;
+    for (name, text) in &files {
+        text_rules(name, text, &mut wrong);
     }
-    for file in &files {
-        text_rules(root, file, &mut wrong)?;
-    }
+    ledger::check(&files, &mut wrong);
     if wrong.is_empty() {
         return Ok(());
     }
@@ -110,10 +111,10 @@ fn core_tree(root: &Path, wrong: &mut Vec<String>) -> Result<(), String> {
 
 fn arrows(root: &Path, wrong: &mut Vec<String>) -> Result<(), String> {
     for (name, allowed) in ARROWS {
-        let folder = if *name == "xtask" {
-            root.join(name)
-        } else {
-            root.join("crates").join(name)
+        let folder = match *name {
+            "xtask" => root.join(name),
+            "own-venue" => root.join("examples").join(name),
+            _ => root.join("crates").join(name),
         };
         let manifest = read(&folder.join("Cargo.toml"))?;
         let dependencies = manifest
@@ -133,9 +134,7 @@ fn arrows(root: &Path, wrong: &mut Vec<String>) -> Result<(), String> {
     Ok(())
 }
 
-fn text_rules(root: &Path, file: &Path, wrong: &mut Vec<String>) -> Result<(), String> {
-    let text = read(file)?;
-    let name = file.strip_prefix(root).unwrap_or(file).display();
+fn text_rules(name: &str, text: &str, wrong: &mut Vec<String>) {
     for (line, at) in text.lines().zip(1..) {
         if UNFINISHED.iter().any(|word| line.contains(word)) {
             wrong.push(format!("{name}:{at}: unfinished"));
@@ -145,12 +144,30 @@ fn text_rules(root: &Path, file: &Path, wrong: &mut Vec<String>) -> Result<(), S
         }
     }
     let lines = text.lines().count();
-    if file.extension().is_some_and(|ending| ending == "rs") && lines > LINES_MAX {
+    if is_source(name) && lines > LINES_MAX {
         wrong.push(format!(
             "{name}: {lines} lines; split it, {LINES_MAX} is the most"
         ));
     }
-    Ok(())
+}
+
+fn is_source(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|ending| ending == "rs")
+}
+
+/// What the rules are about: each file's path below the workspace's folder, and its text.
+pub(crate) fn files(root: &Path) -> Result<Vec<(String, String)>, String> {
+    let mut paths = Vec::new();
+    for folder in ["crates", "examples", "xtask", "configs", "docs"] {
+        collect(&root.join(folder), &mut paths)?;
+    }
+    let file = |path: &PathBuf| {
+        let name = path.strip_prefix(root).unwrap_or(path).display();
+        Ok((name.to_string(), read(path)?))
+    };
+    paths.iter().map(file).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {

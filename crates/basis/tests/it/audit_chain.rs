@@ -315,7 +315,7 @@ fn a_changed_stake_is_found() {
 
 #[test]
 fn a_changed_loan_is_found() {
-    let lent = |row: &str| row.contains("0000:0#0") && row.contains(",transfer,");
+    let lent = |row: &str| row.contains("0000:0:mined#0") && row.contains(",transfer,");
     assert_ledger_found("lent", "quantity", lent);
 }
 

@@ -5,6 +5,7 @@
 )]
 
 mod accounts;
+mod adoption;
 mod audit;
 mod audit_chain;
 mod audit_liquidity;
@@ -20,6 +21,7 @@ mod exact_output;
 mod files;
 mod hedge_mode;
 mod instruct;
+mod interleaving;
 mod isolated;
 mod leveraged;
 mod liquidity;
@@ -27,11 +29,13 @@ mod market_neutral;
 mod minutes;
 mod next_open;
 mod rebalancing;
+mod reconciliation;
 mod report;
 mod risk_view;
 mod runner;
 mod scenarios;
 mod scripted;
+mod seams;
 mod stress;
 mod sweep;
 mod tight_loop;

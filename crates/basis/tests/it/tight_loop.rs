@@ -1,38 +1,22 @@
-//! The engine with venues that are not ours: pending futures, late fills, refused legs.
+//! The engine with venues that are not ours: late answers, late fills, refused legs, a journal.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use basis::core::clock::{Clock, VirtualClock};
 use basis::core::error::Code;
-use basis::core::executor::{BoxFuture, Executor, ExecutorError};
-use basis::core::instruction::Intent;
-use basis::core::journal::{Journal, JournalError, Outcome as Recorded};
-use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
-use basis::core::types::{InstructionId, Side, Span, Timestamp};
+use basis::core::instruction::OpenInstruction;
+use basis::core::journal::{Journal, JournalError};
+use basis::core::plan::{FailurePolicy, Leg, Plan};
+use basis::core::types::{Side, Span, Timestamp};
+use basis::core::venue_event::{EventKind, VenueEvent};
 
-use crate::world::{ALPHA, BETA, START, World, hour, lines, order, q, send};
+use crate::world::{
+    ALPHA, BETA, Outcome, World, errors, has_no_residual, hour, lines, order, plan, q, send, states,
+};
 
-const FLAT: [(&str, &str); 8] = [("60000", "60100"); 8];
-
-fn plan(blocks: Vec<Vec<Leg>>, failure_policy: FailurePolicy) -> Plan {
-    let blocks = blocks
-        .into_iter()
-        .map(|legs| Block {
-            legs,
-            failure_policy,
-        })
-        .collect();
-    Plan {
-        action: Action::EntryFull,
-        reason: "test",
-        blocks,
-    }
-}
+pub(crate) const FLAT: [(&str, &str); 8] = [("60000", "60100"); 8];
 
 /// Hour 1: fund both venues. Hour 3 (the wallet's transfers take 15 minutes): trade.
-fn plans(blocks: Vec<Vec<Leg>>, policy: FailurePolicy) -> Vec<(Timestamp, Plan)> {
+pub(crate) fn plans(blocks: Vec<Vec<Leg>>, policy: FailurePolicy) -> Vec<(Timestamp, Plan)> {
     let fund = plan(
         vec![vec![send("200000", ALPHA), send("100000", BETA)]],
         FailurePolicy::Halt,
@@ -59,21 +43,21 @@ fn funding_lines() -> Vec<String> {
     .to_vec()
 }
 
-const SPOT: [&str; 3] = [
+pub(crate) const SPOT: [&str; 3] = [
     "alpha.main BTC 1 60000 trade",
     "alpha.main USDT -60000 -60000 trade",
     "alpha.main USDT -60 -60 fee",
 ];
-const SPOT_BACK: [&str; 3] = [
+pub(crate) const SPOT_BACK: [&str; 3] = [
     "alpha.main BTC -1 -60000 trade",
     "alpha.main USDT 60000 60000 trade",
     "alpha.main USDT -60 -60 fee",
 ];
-const PERP: [&str; 2] = [
+pub(crate) const PERP: [&str; 2] = [
     "beta.main beta:perp:BTCUSDT -1.5 -90150 trade",
     "beta.main USDT -45.075 -45.075 fee",
 ];
-const PERP_BACK: [&str; 2] = [
+pub(crate) const PERP_BACK: [&str; 2] = [
     "beta.main beta:perp:BTCUSDT 1.5 90150 trade",
     "beta.main USDT -45.075 -45.075 fee",
 ];
@@ -82,35 +66,37 @@ const NEXT: [&str; 2] = [
     "beta.main USDT -7.5125 -7.5125 fee",
 ];
 
-fn compensate() -> FailurePolicy {
+pub(crate) fn compensate() -> FailurePolicy {
+    compensate_within(Span::from_minutes(1))
+}
+
+pub(crate) fn compensate_within(naked_time_max: Span) -> FailurePolicy {
     FailurePolicy::Compensate {
         naked_delta_max: q("0.001"),
-        naked_time_max: Span::from_minutes(1),
+        naked_time_max,
     }
 }
 
+/// A spot buy of 1 hedged by a perp sale of 1.5.
+pub(crate) fn pair() -> Vec<Leg> {
+    vec![order(ALPHA, Side::Buy, "1"), order(BETA, Side::Sell, "1.5")]
+}
+
 fn refused(settings: &'static str, policy: FailurePolicy) -> Vec<String> {
-    let trade = vec![order(ALPHA, Side::Buy, "1"), order(BETA, Side::Sell, "1.5")];
     let next = vec![order(BETA, Side::Sell, "0.25")];
     let world = World {
         closes: FLAT.to_vec(),
         settings,
-        plans: plans(vec![trade, next], policy),
-        journal: None,
+        plans: plans(vec![pair(), next], policy),
+        ..World::default()
     };
     let result = world.run().result.unwrap();
-    assert_eq!(result.counts.rejections, 1);
-    assert!(
-        result
-            .steps
-            .attribution
-            .iter()
-            .all(|step| step.residual.is_zero())
-    );
+    assert_eq!(errors(&result, Code::LegFailed).len(), 1);
+    assert!(has_no_residual(&result));
     lines(&result)
 }
 
-fn after_funding(parts: &[&[&str]]) -> Vec<String> {
+pub(crate) fn after_funding(parts: &[&[&str]]) -> Vec<String> {
     let mut expected = funding_lines();
     expected.extend(
         parts
@@ -120,8 +106,8 @@ fn after_funding(parts: &[&[&str]]) -> Vec<String> {
     expected
 }
 
-const SPOT_REFUSED: &str = "{ wallet: {}, alpha: { refuse: 1 }, beta: {} }";
-const PERP_REFUSED: &str = "{ wallet: {}, alpha: {}, beta: { refuse: 1.5 } }";
+const SPOT_REFUSED: &str = "{ wallet: {}, alpha: { answers: ['buy 1: refused'] }, beta: {} }";
+const PERP_REFUSED: &str = "{ wallet: {}, alpha: {}, beta: { answers: ['sell 1.5: refused'] } }";
 
 #[test]
 fn halt_keeps_what_filled_and_drops_the_rest_of_the_plan() {
@@ -160,24 +146,46 @@ fn compensate_unwinds_the_legs_that_filled() {
 }
 
 #[test]
-fn open_delta_beyond_its_bound_stops_the_run() {
-    // The unwinding sell of 1.5 is refused as well, so 1.5 stay open.
+fn open_delta_beyond_its_bound_is_reported_and_the_run_goes_on() {
+    // What unwinds the perp is refused as well, so 1.5 stay open.
     let world = World {
         closes: FLAT.to_vec(),
-        settings: "{ wallet: {}, alpha: { refuse: 1 }, beta: { answer_seconds: 50 } }",
-        plans: plans(
-            vec![vec![
-                order(ALPHA, Side::Buy, "1"),
-                order(BETA, Side::Sell, "1.5"),
-            ]],
-            compensate(),
-        ),
-        journal: None,
+        settings: "
+wallet: {}
+alpha: { answers: ['buy 1: refused'] }
+beta: { answers: ['buy 1.5: refused'] }",
+        plans: plans(vec![pair()], compensate()),
+        ..World::default()
     };
-    // 50 seconds to fill and 50 to unwind are beyond the minute that delta may stand open.
-    let e = world.run().result.unwrap_err();
-    assert_eq!(e.code, Code::NakedDelta);
-    assert!(e.message.contains("bound 1min"), "{}", e.message);
+    let result = world.run().result.unwrap();
+    assert_eq!(lines(&result), after_funding(&[&PERP]));
+    let open = errors(&result, Code::NakedDelta);
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert!(open[0].contains("left -1.5 base units open"), "{open:?}");
+    // What would not close is asked of nobody again: a person looks at it.
+    let halted = errors(&result, Code::VenueHalted);
+    assert!(halted[0].starts_with("beta is halted"), "{halted:?}");
+    assert_eq!(result.counts.steps, 8);
+}
+
+#[test]
+fn delta_open_for_longer_than_its_bound_is_reported_when_it_is_closed_late() {
+    // Known at 3:01:10, to be closed by 3:02:10, and closed only at 3:02:20.
+    let world = World {
+        closes: FLAT.to_vec(),
+        settings: "
+wallet: {}
+alpha: { answers: ['buy 1: refused'] }
+beta: { answer_seconds: 70 }",
+        plans: plans(vec![pair()], compensate()),
+        ..World::default()
+    };
+    let result = world.run().result.unwrap();
+    let open = errors(&result, Code::NakedDelta);
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert!(errors(&result, Code::VenueHalted)[0].starts_with("beta is halted"));
+    // The fill that closes comes all the same, and is booked.
+    assert_eq!(lines(&result), after_funding(&[&PERP, &PERP_BACK]));
 }
 
 #[test]
@@ -193,15 +201,11 @@ fn legs_overlap_late_fills_and_own_funding_reach_the_books() {
         settings: "
 wallet: {}
 alpha: { answer_seconds: 3 }
-beta: { answer_seconds: 5, fills_late: true, funding_rate: 0.0001 }",
-        plans: plans(
-            vec![vec![
-                order(ALPHA, Side::Buy, "1"),
-                order(BETA, Side::Sell, "1"),
-            ]],
-            compensate(),
-        ),
-        journal: None,
+beta:
+  funding_rate: 0.0001
+  answers: ['sell 1: 5s fills 0.5; 1h fills 0.5 of 40min']",
+        plans: plans(vec![hedged()], compensate_within(Span::from_hours(2))),
+        ..World::default()
     };
     let outcome = world.run();
     let result = outcome.result.unwrap();
@@ -210,6 +214,7 @@ beta: { answer_seconds: 5, fills_late: true, funding_rate: 0.0001 }",
         "alpha sent 3",
         "beta sent 4",
         "alpha answered 3",
+        "beta answered 4",
         "beta answered 4",
     ];
     assert_eq!(outcome.trace, expected);
@@ -231,13 +236,7 @@ beta: { answer_seconds: 5, fills_late: true, funding_rate: 0.0001 }",
     );
     assert_eq!(lines(&result), ledger);
     assert_eq!(result.counts.fills, 3);
-    assert!(
-        result
-            .steps
-            .attribution
-            .iter()
-            .all(|step| step.residual.is_zero())
-    );
+    assert!(has_no_residual(&result));
     // 1 BTC from 60,000 to 61,000, short half from 60,100 and half from 61,200, funding, fees.
     let equity = "1000000 - 20 + 1000 - 0.5 * 1100 + 9.18 - 60 - 15.025 - 15.3";
     let expected = q("1000348.855");
@@ -248,83 +247,121 @@ beta: { answer_seconds: 5, fills_late: true, funding_rate: 0.0001 }",
     );
 }
 
+/// A spot buy of 1 and a perp sale of 1.
+pub(crate) fn hedged() -> Vec<Leg> {
+    vec![order(ALPHA, Side::Buy, "1"), order(BETA, Side::Sell, "1")]
+}
+
 #[test]
 fn two_overlapping_legs_take_as_long_as_the_slower_one() {
+    let next = vec![order(BETA, Side::Sell, "0.25")];
     let world = World {
-        closes: FLAT[..3].to_vec(),
+        closes: FLAT[..4].to_vec(),
         settings: "{ wallet: {}, alpha: { answer_seconds: 3 }, beta: { answer_seconds: 5 } }",
-        plans: plans(
-            vec![vec![
-                order(ALPHA, Side::Buy, "1"),
-                order(BETA, Side::Sell, "1"),
-            ]],
-            compensate(),
-        ),
-        journal: None,
+        plans: plans(vec![hedged(), next], compensate()),
+        ..World::default()
     };
     let outcome = world.run();
-    outcome.result.unwrap();
-    assert_eq!(outcome.clock.now(), hour(3).plus(Span::from_seconds(5)));
+    let result = outcome.result.unwrap();
+    // The next block leaves when both have answered.
+    let sent: Vec<_> = result
+        .executions
+        .iter()
+        .filter(|row| row.action == "entry_full" && row.venue != basis::core::types::Venue::WALLET)
+        .map(|row| (row.instruction.0, row.at.since(hour(3))))
+        .collect();
+    let at_once = Span::from_seconds(0);
+    let expected = [(3, at_once), (4, at_once), (5, Span::from_seconds(5))];
+    assert_eq!(sent, expected);
+    let fills: Vec<_> = result
+        .executions
+        .iter()
+        .filter(|row| row.fill.is_some())
+        .map(|row| (row.instruction.0, row.at.since(hour(3)).seconds()))
+        .collect();
+    assert_eq!(fills, [(3, 3), (4, 5), (5, 10)]);
+}
+
+#[test]
+fn venues_that_are_heard_at_steps_alone_leave_the_same_ledger() {
+    let run = |steps_alone| {
+        let world = World {
+            closes: FLAT.to_vec(),
+            settings: "{ wallet: {}, alpha: { answer_seconds: 3 }, beta: { answer_seconds: 5 } }",
+            plans: plans(vec![hedged()], compensate()),
+            steps_alone,
+            ..World::default()
+        };
+        let outcome = world.run();
+        let result = outcome.result.unwrap();
+        assert_eq!(result.counts.fills, 2);
+        assert_eq!(states(&result, "plan_parked").len(), 2);
+        (lines(&result), result.ledger, outcome.completed)
+    };
+    let (virtual_time, steps_alone) = (run(false), run(true));
+    assert_eq!(virtual_time.0.len(), 11 + 3 + 2);
+    assert_eq!(virtual_time, steps_alone);
 }
 
 /// A journal that only remembers the order of things.
 #[derive(Debug, Default)]
 struct Remembering {
     lines: Arc<Mutex<Vec<String>>>,
-    refuse: bool,
+    /// Refuses to write down instructions from this number on.
+    full_at: Option<u64>,
 }
 
 impl Journal for Remembering {
-    fn record_intents(&mut self, intents: &[Intent]) -> Result<(), JournalError> {
-        if self.refuse {
+    fn submit(&mut self, instructions: &[OpenInstruction]) -> Result<(), JournalError> {
+        let ids: Vec<_> = instructions
+            .iter()
+            .map(|open| open.instruction.id.0)
+            .collect();
+        if self
+            .full_at
+            .is_some_and(|full| ids.iter().any(|id| *id >= full))
+        {
             return Err(JournalError("disk full".to_owned()));
         }
-        let ids: Vec<_> = intents
-            .iter()
-            .map(|intent| intent.instruction.id.0)
-            .collect();
-        self.lines.lock().unwrap().push(format!("intents {ids:?}"));
+        self.lines.lock().unwrap().push(format!("submit {ids:?}"));
         Ok(())
     }
 
-    fn record_outcomes(
-        &mut self,
-        outcomes: &[(InstructionId, Recorded)],
-    ) -> Result<(), JournalError> {
-        let words = outcomes.iter().map(|(id, outcome)| match outcome {
-            Recorded::Confirmed(_) => format!("{id} confirmed"),
-            Recorded::Failed(_) => format!("{id} failed"),
-            Recorded::Unknown(_) => format!("{id} unknown"),
+    fn record(&mut self, events: &[VenueEvent]) -> Result<(), JournalError> {
+        let words = events.iter().map(|event| match (&event.kind, event.key()) {
+            (EventKind::OutcomeUnknown { instruction, .. }, _) => format!("{instruction} unknown"),
+            (EventKind::Order(update), _) => {
+                format!("{} {}", update.instruction, update.state.as_str())
+            }
+            (_, Some(key)) => key.to_string(),
+            (kind, None) => format!("{kind:?}"),
         });
-        self.lines
-            .lock()
-            .unwrap()
-            .push(words.collect::<Vec<_>>().join(", "));
+        let line = words.collect::<Vec<_>>().join(", ");
+        if !line.is_empty() {
+            self.lines.lock().unwrap().push(line);
+        }
         Ok(())
-    }
-
-    fn open_intents(&self) -> Result<Vec<Intent>, JournalError> {
-        Ok(Vec::new())
     }
 }
 
-fn journaled(settings: &'static str, refuse: bool) -> (crate::world::Outcome, Vec<String>) {
+fn journaled(settings: &'static str, full_at: Option<u64>) -> (Outcome, Vec<String>) {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let journal = Remembering {
         lines: Arc::clone(&lines),
-        refuse,
+        full_at,
     };
+    let mut plans = plans(vec![hedged()], FailurePolicy::Halt);
+    let more = plan(
+        vec![vec![order(ALPHA, Side::Buy, "2")]],
+        FailurePolicy::Halt,
+    );
+    plans.push((hour(6), more));
     let world = World {
         closes: FLAT.to_vec(),
         settings,
-        plans: plans(
-            vec![vec![
-                order(ALPHA, Side::Buy, "1"),
-                order(BETA, Side::Sell, "1"),
-            ]],
-            FailurePolicy::Halt,
-        ),
+        plans,
         journal: Some(Box::new(journal)),
+        ..World::default()
     };
     let outcome = world.run();
     let lines = lines.lock().unwrap().clone();
@@ -332,87 +369,63 @@ fn journaled(settings: &'static str, refuse: bool) -> (crate::world::Outcome, Ve
 }
 
 #[test]
-fn nothing_is_sent_unless_the_intents_are_written() {
-    let (outcome, _) = journaled("{ wallet: {}, alpha: {}, beta: {} }", true);
-    assert!(outcome.result.unwrap_err().message.contains("disk full"));
+fn nothing_is_sent_unless_the_instructions_are_written() {
+    let (outcome, _) = journaled("{ wallet: {}, alpha: {}, beta: {} }", Some(3));
+    let e = outcome.result.unwrap_err();
+    assert_eq!(e.code, Code::JournalFailed);
+    assert!(e.message.contains("disk full"), "{}", e.message);
     assert_eq!(outcome.trace, [""; 0], "no venue was asked anything");
 }
 
 #[test]
-fn an_unknown_outcome_is_recorded_and_never_sent_again() {
-    let (outcome, journal) = journaled("{ wallet: {}, alpha: { lose: 1 }, beta: {} }", false);
+fn what_comes_of_a_block_is_journaled_in_order() {
+    let (outcome, journal) = journaled(
+        "{ wallet: {}, alpha: { answer_seconds: 3 }, beta: {} }",
+        None,
+    );
+    outcome.result.unwrap();
     assert_eq!(
         journal,
         [
-            "intents [1, 2]",
-            "1 confirmed, 2 confirmed",
-            "intents [3, 4]",
-            "3 unknown, 4 confirmed"
+            "capital_flow:2024-05-01T01:00:00Z:0",
+            "submit [1, 2]",
+            "transfer:1:sent, transfer:2:sent",
+            "transfer:1:credited, transfer:2:credited",
+            "submit [3, 4]",
+            // Beta answers first.
+            "fill:beta.main:beta:perp:BTCUSDT:beta-1:sell, 4 filled",
+            "fill:alpha.main:alpha:spot:BTCUSDT:alpha-1:buy, 3 filled",
+            "submit [5]",
+            "fill:alpha.main:alpha:spot:BTCUSDT:alpha-2:buy, 5 filled",
         ]
     );
-    assert_eq!(outcome.result.unwrap_err().code, Code::OutcomeUnknown);
-    let sent = outcome
-        .trace
-        .iter()
-        .filter(|line| *line == "alpha sent 3")
-        .count();
-    assert_eq!(sent, 1);
-}
-
-/// A single-thread tokio with paused time, as the tests of live trading will use.
-#[derive(Debug)]
-struct PausedTokio(tokio::runtime::Runtime);
-
-impl Executor for PausedTokio {
-    fn complete(
-        &mut self,
-        future: Pin<&mut (dyn Future<Output = ()> + '_)>,
-    ) -> Result<(), ExecutorError> {
-        self.0.block_on(future);
-        Ok(())
-    }
-}
-
-/// Paused tokio time, shown as the engine's.
-#[derive(Debug)]
-struct TokioClock(VirtualClock);
-
-impl Clock for TokioClock {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        let wait = u64::try_from(at.since(self.now()).nanos()).unwrap_or(0);
-        Box::pin(tokio::time::sleep(std::time::Duration::from_nanos(wait)))
-    }
 }
 
 #[test]
-fn the_same_venues_run_on_a_paused_tokio() {
-    let world = World {
-        closes: FLAT.to_vec(),
-        settings: "{ wallet: {}, alpha: { answer_seconds: 3 }, beta: { answer_seconds: 5 } }",
-        plans: plans(
-            vec![vec![
-                order(ALPHA, Side::Buy, "1"),
-                order(BETA, Side::Sell, "1"),
-            ]],
-            compensate(),
-        ),
-        journal: None,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    let clock = VirtualClock::new(START);
-    let venue_clock = Arc::new(TokioClock(clock.clone()));
-    let outcome = world.run_on(clock, venue_clock, Box::new(PausedTokio(runtime.unwrap())));
+fn an_unknown_outcome_blocks_its_venue_and_is_never_sent_again() {
+    let (outcome, journal) = journaled(
+        "{ wallet: {}, alpha: { answers: ['buy 1: unknown'] }, beta: {} }",
+        None,
+    );
+    assert_eq!(
+        journal[4..],
+        [
+            "submit [3, 4]".to_owned(),
+            "3 unknown, fill:beta.main:beta:perp:BTCUSDT:beta-1:sell, 4 filled".to_owned(),
+        ]
+    );
     let result = outcome.result.unwrap();
     assert_eq!(
-        outcome.trace.last().map(String::as_str),
-        Some("beta answered 4")
+        outcome
+            .trace
+            .iter()
+            .filter(|l| *l == "alpha sent 3")
+            .count(),
+        1
     );
-    assert_eq!(result.counts.fills, 2);
+    // The plan of hour six is for the same venue, and waits.
+    assert!(!outcome.trace.iter().any(|line| line == "alpha sent 5"));
+    let waits = states(&result, "waits_for_venue");
+    let why = "test: the outcome of instruction 3 at alpha is unknown";
+    assert_eq!(waits, [why]);
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use basis::core::error::{Rejection, VenueErrorKind};
-use basis::core::execution::Execution;
 use basis::core::instruction::OperationKind;
 use basis::core::ledger::{EntryKind, LedgerEntry};
 use basis::core::num::{Rounding, Value};
@@ -11,6 +10,7 @@ use basis::core::types::Item;
 use basis::core::venue::VenueType;
 use basis::venues::registry::Registry;
 
+use super::answer::Done;
 use super::desk::{Check, Desk, Noise, ensure};
 use super::market;
 use super::script::{Script, Step};
@@ -26,7 +26,7 @@ pub(super) fn supported(subject: &Subject) -> Check {
                 if *venue == subject.venue && operation.kind() == *kind)
         })
     };
-    let can = desk.venue(subject.venue).capabilities().operations;
+    let can = &desk.venue(subject.venue).capabilities().operations;
     let left: Vec<_> = can.iter().filter(|kind| !done(kind)).collect();
     ensure!(left.is_empty(), "the script executes no {left:?}");
     Ok(())
@@ -51,9 +51,9 @@ pub(super) fn causes(subject: &Subject) -> Check {
 }
 
 fn unique(desk: &Desk) -> Check {
-    ensure!(!desk.ledger.is_empty(), "no lines");
+    ensure!(!desk.ledger().is_empty(), "no lines");
     let mut known = BTreeSet::new();
-    for line in &desk.ledger {
+    for line in desk.ledger() {
         ensure!(known.insert(&line.cause), "twice: {}", line.cause);
     }
     Ok(())
@@ -94,12 +94,12 @@ fn worth(line: &LedgerEntry) -> Check<Value> {
     Ok(worth)
 }
 
-/// 16: the same script in another world leaves the same lines, byte for byte.
+/// 16: the same script in another world brings the same events and lines, byte for byte.
 pub(super) fn deterministic(subject: &Subject) -> Check {
     let text = || -> Check<String> {
         let mut desk = Desk::played(subject.script)?;
         let state = desk.state()?;
-        Ok(format!("{:?}\n{state}", desk.ledger))
+        Ok(format!("{:?}\n{:?}\n{state}", desk.heard, desk.ledger()))
     };
     ensure!(text()? == text()?, "two runs differ");
     Ok(())
@@ -126,16 +126,22 @@ pub(super) fn due(subject: &Subject) -> Check {
     ensure!(noise.undue.is_empty(), "not due: {:?}", noise.undue);
     let quiet = Desk::played(subject.script)?;
     ensure!(
-        nosy.ledger == quiet.ledger,
+        nosy.ledger() == quiet.ledger(),
         "asking a venue that is not due changes the lines"
     );
     let mut desk = Desk::new()?;
-    let honest = &mut |desk: &mut Desk, _: Option<&Execution>| -> Check {
+    let honest = &mut |desk: &mut Desk, _: Option<&Done>| -> Check {
         let view = desk.view.clone();
         let venue = desk.venue(subject.venue);
+        let horizon = venue.horizon(&view);
+        let names_something = horizon.at.is_some() || horizon.bounds.is_some();
         ensure!(
-            !venue.is_due(&view) || venue.next_event_at().is_some(),
+            !horizon.is_due(&view) || names_something,
             "due, and yet no next event"
+        );
+        ensure!(
+            venue.horizon(&view) == horizon,
+            "asked again, the horizon is another"
         );
         Ok(())
     };
@@ -145,7 +151,7 @@ pub(super) fn due(subject: &Subject) -> Check {
 /// 20: positions come sorted, one row a holding, no empty rows, none of another venue.
 pub(super) fn sorted(subject: &Subject) -> Check {
     let mut desk = Desk::new()?;
-    let tidy = &mut |desk: &mut Desk, _: Option<&Execution>| -> Check {
+    let tidy = &mut |desk: &mut Desk, _: Option<&Done>| -> Check {
         for (venue, rows) in desk.positions()? {
             let keys: Vec<_> = rows.iter().map(|row| (row.account, row.item)).collect();
             ensure!(
@@ -172,16 +178,16 @@ pub(super) fn gas(subject: &Subject) -> Check {
     let steps = Script::of(subject.script);
     let registry = Registry::builtin();
     let row = registry.require(subject.venue).map_err(|e| e.to_string())?;
-    let on_chain = row.venue_type != VenueType::Cex;
+    let on_chain = row.facts.venue_type != VenueType::Cex;
     let mut kinds = steps.iter().filter_map(|step| match step {
         Step::Act { operation, .. } => Some(operation.kind()),
         Step::Wait(_) => None,
     });
-    let count = &mut |_: &mut Desk, done: Option<&Execution>| -> Check {
+    let count = &mut |_: &mut Desk, done: Option<&Done>| -> Check {
         let Some(done) = done else { return Ok(()) };
         let is_transaction = on_chain && kinds.next() != Some(OperationKind::Transfer);
         let of_gas = |line: &&LedgerEntry| line.kind == EntryKind::Gas;
-        let paid: Vec<_> = done.entries.iter().filter(of_gas).collect();
+        let paid: Vec<_> = done.lines.iter().filter(of_gas).collect();
         ensure!(
             paid.len() == usize::from(is_transaction),
             "instruction {}: {paid:?}",

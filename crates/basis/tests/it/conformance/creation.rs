@@ -5,57 +5,69 @@ use std::sync::Arc;
 use basis::assembly::World;
 use basis::core::config::{Node, Problems};
 use basis::core::error::{Code, VenueErrorKind};
-use basis::core::venue::ExecutionMode;
+use basis::core::venue::{ExecutionMode, FillAt};
 use basis::venues::credentials::{BasisEnvironment, Variables};
 use basis::venues::factory::{ExecutionInterfaceFactory, FactoryInputs, FactorySettings};
 use basis::venues::registry::Registry;
 
-use super::desk::{Check, Desk, ensure, factory, now};
+use super::desk::{Check, Desk, ensure, factory};
 use super::market;
 use super::script::{Script, Step};
 use super::subjects::Subject;
+
+/// An empty world at the opening.
+fn world() -> World {
+    let at = market::hour(market::OPENING);
+    World::new(at, market::rules(), FillAt::Close)
+}
 
 /// 1: the factory's record, the interface and the driver row say the same.
 pub(super) fn created(subject: &Subject) -> Check {
     let registry = Registry::builtin();
     let row = registry.require(subject.venue).map_err(|e| e.to_string())?;
-    let world = World::new(market::hour(market::OPENING), market::rules());
+    let world = world();
     let mut factory = factory(&world, FactorySettings::default());
     let settings = market::settings();
     let dependencies = Some(world.dependencies());
-    let created = now(factory.create_all_interfaces(&settings, dependencies));
+    let created = factory.create_all_interfaces(&settings, dependencies);
     ensure!(created.failures.is_empty(), "{:?}", created.failures);
-    let interface = created.interfaces.iter().find(|i| i.venue() == row.venue);
+    let interface = created
+        .interfaces
+        .iter()
+        .find(|i| i.venue() == row.facts.venue);
     let interface = interface.ok_or("not created")?;
     ensure!(
-        interface.capabilities().operations == row.operations,
+        interface.capabilities().operations == row.facts.operations,
         "the row lists {:?}, the interface {:?}",
-        row.operations,
+        row.facts.operations,
         interface.capabilities().operations
     );
-    let class = factory.interface_map().get(&row.venue);
-    ensure!(class == Some(&row.class_name), "class {class:?}");
-    let record = factory.created_interfaces().get(&row.venue);
+    let class = factory.interface_map().get(&row.facts.venue);
+    ensure!(class == Some(&row.facts.class_name), "class {class:?}");
+    let record = factory.created_interfaces().get(&row.facts.venue);
     let record = format!("{record:?}");
-    ensure!(record.contains(row.class_name), "recorded as {record}");
+    ensure!(
+        record.contains(row.facts.class_name),
+        "recorded as {record}"
+    );
     let info = factory.venue_info(subject.venue);
     let info = info.map_err(|e| e.to_string())?;
     ensure!(info.is_available, "not available: {info:?}");
-    ensure!(info.venue_type == row.venue_type, "type {info:?}");
+    ensure!(info.venue_type == row.facts.venue_type, "type {info:?}");
     Ok(())
 }
 
 /// 2: refused as not ready until the dependencies are there.
 pub(super) fn ready(subject: &Subject) -> Check {
     let view = market::view(None);
-    let world = World::new(view.now(), market::rules());
+    let world = market::world(&view);
     let dependencies = world.dependencies();
     let mut desk = Desk::create(world, view, &market::settings(), None)?;
     let steps = Script::of(subject.script);
     let Some(Step::Act { operation, .. }) = steps.first() else {
         return Err("a script begins with an instruction".to_owned());
     };
-    let e = match desk.probe(subject.venue, operation.clone()) {
+    let e = match desk.probe(subject.venue, operation.clone())? {
         Err(e) => e,
         Ok(done) => return Err(format!("executed without dependencies: {done:?}")),
     };
@@ -64,17 +76,18 @@ pub(super) fn ready(subject: &Subject) -> Check {
     let mut factory = factory(&desk.world, FactorySettings::default());
     let handed = factory.set_interface_dependencies(&mut desk.venues, dependencies);
     handed.map_err(|e| e.to_string())?;
-    let done = desk.execute(subject.venue, 1, operation.clone());
+    let done = desk.execute(subject.venue, 1, operation.clone())?;
     done.map(drop).map_err(|e| e.to_string())
 }
 
 /// 23: live trading is refused before anything is created.
 pub(super) fn live(subject: &Subject) -> Check {
-    let world = World::new(market::hour(market::OPENING), market::rules());
+    let world = world();
     let mut factory = ExecutionInterfaceFactory::new(FactoryInputs {
         registry: Registry::builtin(),
         settings: FactorySettings::default(),
         mode: ExecutionMode::Live,
+        world: None,
         environment: BasisEnvironment::default(),
         variables: Variables::default(),
         clock: Arc::new(world.clock.clone()),
@@ -82,7 +95,7 @@ pub(super) fn live(subject: &Subject) -> Check {
         config_hash: String::new(),
     });
     let dependencies = Some(world.dependencies());
-    let created = now(factory.create_interface(subject.venue, None, dependencies));
+    let created = factory.create_interface(subject.venue, None, dependencies);
     let Err(e) = created else {
         return Err("created".to_owned());
     };
@@ -100,10 +113,10 @@ pub(super) fn live(subject: &Subject) -> Check {
 pub(super) fn settings(subject: &Subject) -> Check {
     let section = format!("{}: {{ netwerk: mainnet }}", subject.venue);
     let section = market::parsed(&section);
-    let world = World::new(market::hour(market::OPENING), market::rules());
+    let world = world();
     let create = |settings: FactorySettings, section: &Node| {
         let mut factory = factory(&world, settings);
-        now(factory.create_all_interfaces(section, Some(world.dependencies())))
+        factory.create_all_interfaces(section, Some(world.dependencies()))
     };
     let names = |text: &str| {
         let place = format!("{}.netwerk", subject.venue);

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use basis::assembly::World;
 use basis::core::config::Node;
 use basis::core::error::{Code, VenueError, VenueErrorKind};
-use basis::core::execution::{Execution, ExecutionStatus, Position, VenueEvent};
-use basis::core::executor::{PollOnce, run};
 use basis::core::instruction::{Instruction, Operation};
 use basis::core::ledger::LedgerEntry;
 use basis::core::market::MarketView;
 use basis::core::num::Quantity;
 use basis::core::types::{Account, InstructionId, Item, Timestamp, Venue};
 use basis::core::venue::{Dependencies, ExecutionInterface};
+use basis::core::venue_event::{AccountSnapshot, EventKind, Events, Position, VenueEvent};
+use basis::engine::account::{Books, Posted};
 use basis::venues::factory::{ExecutionInterfaceFactory, FactorySettings};
 use basis::venues::registry::Registry;
 
+use super::answer::{self, Done};
 use super::market;
 use super::script::{Script, Status, Step};
 
@@ -44,8 +45,11 @@ pub(super) struct Desk {
     pub(super) venues: Vec<Box<dyn ExecutionInterface>>,
     /// What the venues said they held before anything happened.
     initial: Held,
-    pub(super) ledger: Vec<LedgerEntry>,
-    /// The lines of each execution and event by themselves.
+    /// Where the events are booked, as the engine books them.
+    pub(super) books: Books,
+    /// Everything the venues have said, in order; of what was asked over and again too.
+    pub(super) heard: Events,
+    /// The lines of each event by themselves.
     pub(super) reports: Vec<Vec<LedgerEntry>>,
     hour: i64,
     probes: u64,
@@ -62,11 +66,6 @@ pub(super) struct Noise {
     pub(super) undue: Vec<String>,
 }
 
-/// Drives a future of a simulated venue, which never waits.
-pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
-    run(&mut PollOnce, future).expect("a simulated venue answers at once")
-}
-
 /// A factory of a backtest in `world`.
 pub(super) fn factory(world: &World, settings: FactorySettings) -> ExecutionInterfaceFactory {
     world.factory(&Registry::builtin(), settings, "")
@@ -80,7 +79,7 @@ impl Desk {
     /// A desk with these `venue_settings` whose run does not read the series `without`.
     pub(super) fn with(settings: &Node, without: Option<&str>) -> Check<Self> {
         let view = market::view(without);
-        let world = World::new(view.now(), market::rules());
+        let world = market::world(&view);
         let dependencies = world.dependencies();
         Self::create(world, view, settings, Some(dependencies))
     }
@@ -91,39 +90,85 @@ impl Desk {
         settings: &Node,
         dependencies: Option<Dependencies>,
     ) -> Check<Self> {
-        let mut factory = factory(&world, FactorySettings::default());
-        let created = now(factory.create_all_interfaces(settings, dependencies));
-        ensure!(created.failures.is_empty(), "{:?}", created.failures);
-        ensure!(created.warnings.is_empty(), "{:?}", created.warnings);
-        let mut desk = Self {
-            world,
-            view,
-            venues: created.interfaces,
-            initial: Held::new(),
-            ledger: Vec::new(),
-            reports: Vec::new(),
-            hour: market::OPENING,
-            probes: PROBES,
-            nosy: None,
-        };
+        let mut desk = Self::unread(world, view, settings, dependencies)?;
         desk.initial = desk.held()?;
         Ok(desk)
     }
 
-    pub(super) fn venue(&mut self, name: &str) -> &mut Box<dyn ExecutionInterface> {
-        let mut venues = self.venues.iter_mut();
-        let found = venues.find(|venue| venue.venue().as_str() == name);
-        found.expect("a venue of the desk")
+    /// A desk that has asked its venues nothing yet.
+    pub(super) fn unread(
+        world: World,
+        view: MarketView,
+        settings: &Node,
+        dependencies: Option<Dependencies>,
+    ) -> Check<Self> {
+        let mut factory = factory(&world, FactorySettings::default());
+        let created = factory.create_all_interfaces(settings, dependencies);
+        ensure!(created.failures.is_empty(), "{:?}", created.failures);
+        ensure!(created.warnings.is_empty(), "{:?}", created.warnings);
+        let books = Books::new(market::pricing(&view), &view).map_err(|e| e.to_string())?;
+        Ok(Self {
+            world,
+            view,
+            venues: created.interfaces,
+            initial: Held::new(),
+            books,
+            heard: Events::new(),
+            reports: Vec::new(),
+            hour: market::OPENING,
+            probes: PROBES,
+            nosy: None,
+        })
     }
 
-    /// What every venue reports, in the order of the venues.
-    pub(super) fn positions(&mut self) -> Check<Vec<(Venue, Vec<Position>)>> {
+    pub(super) fn venue(&mut self, name: &str) -> &mut Box<dyn ExecutionInterface> {
+        at(&mut self.venues, name)
+    }
+
+    pub(super) fn ledger(&self) -> &[LedgerEntry] {
+        self.books.ledger()
+    }
+
+    /// What every venue says it holds, in the order of the venues. The answer is one event and brings
+    /// nothing else.
+    pub(super) fn snapshots(&mut self) -> Check<Vec<(Venue, AccountSnapshot)>> {
+        let now = self.view.now();
         let mut all = Vec::new();
         for venue in &mut self.venues {
-            let rows = now(venue.positions(&self.view)).map_err(|e| e.to_string())?;
-            all.push((venue.venue(), rows));
+            let name = venue.venue();
+            let mut answer = Events::new();
+            venue.request_snapshot();
+            venue.poll_events(&self.view, &mut answer);
+            let expected = EventKind::Snapshot {
+                asked: now,
+                answered: now,
+            };
+            let expected = VenueEvent::new(name, now, now, expected);
+            ensure!(
+                answer == [expected],
+                "{name} at {now}, asked what it holds, says {answer:?}"
+            );
+            let snapshot = venue.account().clone();
+            ensure!(
+                (snapshot.asked, snapshot.answered) == (now, now),
+                "{name} at {now} answers {snapshot:?}"
+            );
+            ensure!(
+                snapshot.contradiction().is_none(),
+                "{name} at {now}: {:?}",
+                snapshot.contradiction()
+            );
+            self.heard.extend(answer);
+            all.push((name, snapshot));
         }
         Ok(all)
+    }
+
+    /// What every venue says it holds, but for margins, health and orders.
+    pub(super) fn positions(&mut self) -> Check<Vec<(Venue, Vec<Position>)>> {
+        let all = self.snapshots()?;
+        let rows = all.into_iter();
+        Ok(rows.map(|(venue, said)| (venue, said.positions)).collect())
     }
 
     fn held(&mut self) -> Check<Held> {
@@ -138,22 +183,27 @@ impl Desk {
         Ok(held)
     }
 
-    /// Everything there is to know of the state: holdings, the chain to the last field, what is under way.
+    /// Everything there is to know of the state: what every venue says, the chain to the last field, what
+    /// is under way. Which instructions the chain knows is no part of it: refused ones are among them.
     pub(super) fn state(&mut self) -> Check<String> {
-        let positions = self.positions()?;
-        let (chain, transit) = (&self.world.chain, self.world.transit.in_flight());
-        Ok(format!("{positions:?}\n{chain:?}\n{transit:?}"))
+        let said = self.snapshots()?;
+        let simulated = &self.world.simulated;
+        let chain = format!("{:?}", simulated.chain);
+        let (chain, _) = chain
+            .rsplit_once(", taken_on: ")
+            .ok_or("the chain has another form")?;
+        let transit = simulated.transit.in_flight();
+        Ok(format!("{said:?}\n{chain}\n{transit:?}"))
     }
 
-    /// The sum of what was held at first and of all lines is what the venues report, to the unit.
+    /// The sum of what was held at first and of all lines is what the venues report, to the unit, and the
+    /// books hold the sum of the lines.
     pub(super) fn balances(&mut self) -> Check {
-        let mut sums = self.initial.clone();
-        for line in &self.ledger {
-            let sum = sums.entry((line.account, line.item)).or_default();
-            sum.0 = sum.0.add(line.quantity).map_err(|e| e.to_string())?;
-            sum.1 = sum.1.add(line.units).map_err(|e| e.to_string())?;
-        }
-        sums.retain(|_, (quantity, units)| !quantity.is_zero() || !units.is_zero());
+        let lines = summed(Held::new(), self.ledger())?;
+        let booked = self.books.positions();
+        let booked = booked.map(|p| ((p.account, p.item), (p.quantity, p.units)));
+        ensure!(lines == booked.collect(), "the books hold another sum");
+        let sums = summed(self.initial.clone(), self.ledger())?;
         let held = self.held()?;
         let keys = sums.keys().chain(held.keys());
         for key in keys {
@@ -168,25 +218,71 @@ impl Desk {
         Ok(())
     }
 
-    fn take(&mut self, entries: &[LedgerEntry]) {
-        self.ledger.extend_from_slice(entries);
-        self.reports.push(entries.to_vec());
+    /// Books one event and yields its lines.
+    fn take(&mut self, event: &VenueEvent) -> Check<Vec<LedgerEntry>> {
+        let now = self.view.now();
+        ensure!(
+            event.at <= now && event.received_at == now,
+            "at {now} is reported {event:?}"
+        );
+        if let EventKind::Connectivity { .. } = event.kind {
+            return Err(format!("at {now}: {event:?}"));
+        }
+        let posted = self.books.post(&self.view, event);
+        let posted = posted.map_err(|e| format!("{event:?}: {e}"))?;
+        self.heard.push(event.clone());
+        let Posted::New { lines, unpriced } = posted else {
+            return Err(format!("at {now} is reported again {event:?}"));
+        };
+        ensure!(unpriced.is_empty(), "{event:?} has no price: {unpriced:?}");
+        let lines = self.ledger().get(lines).unwrap_or_default().to_vec();
+        if !lines.is_empty() {
+            self.reports.push(lines.clone());
+        }
+        Ok(lines)
     }
 
-    /// Executes the instruction `id` at `venue`.
+    /// What `venue` says to these instructions, as it comes.
+    pub(super) fn send(&mut self, venue: &str, instructions: &[Instruction]) -> Events {
+        let mut events = Events::new();
+        let interface = at(&mut self.venues, venue);
+        interface.execute_instructions(&self.view, instructions, &mut events);
+        events
+    }
+
+    /// Executes the instruction `id` at `venue`. A refusal is one event and nothing else.
     pub(super) fn execute(
         &mut self,
         venue: &str,
         id: u64,
         operation: Operation,
-    ) -> Result<Execution, VenueError> {
+    ) -> Check<Result<Done, VenueError>> {
         let instruction = Instruction::new(InstructionId(id), operation);
-        let view = self.view.clone();
-        let result = now(self.venue(venue).execute_instruction(&view, &instruction));
-        if let Ok(execution) = &result {
-            self.take(&execution.entries);
+        let events = self.send(venue, std::slice::from_ref(&instruction));
+        let mut lines = Vec::new();
+        for event in &events {
+            lines.extend(self.take(event)?);
         }
-        result
+        if let Some(e) = answer::refusal(&events, instruction.id) {
+            let [only] = &events[..] else {
+                return Err(format!("{e} comes with more: {events:?}"));
+            };
+            let now = self.view.now();
+            ensure!(
+                only.venue.as_str() == venue && only.at == now && only.key().is_none(),
+                "{venue} refuses at {now} by {only:?}"
+            );
+            return Ok(Err(e));
+        }
+        let mut done = Done::of(instruction.id, &events, lines)?;
+        for protocol in &self.venues {
+            if done.queues.contains(&protocol.venue()) {
+                let terms = protocol.terms(&self.view).map_err(|e| e.to_string())?;
+                let delay = terms.unstake_delay.ok_or("a queue without a delay")?;
+                done.until = done.until.max(Some(self.view.now().plus(delay)));
+            }
+        }
+        Ok(Ok(done))
     }
 
     /// The same under an id that nothing else has.
@@ -194,7 +290,7 @@ impl Desk {
         &mut self,
         venue: &str,
         operation: Operation,
-    ) -> Result<Execution, VenueError> {
+    ) -> Check<Result<Done, VenueError>> {
         self.probes += 1;
         self.execute(venue, self.probes, operation)
     }
@@ -203,9 +299,22 @@ impl Desk {
     pub(super) fn prepare(&mut self, venue: &str, operations: Vec<Operation>) -> Check {
         for operation in operations {
             let text = format!("{operation:?}");
-            let done = self.probe(venue, operation);
+            let done = self.probe(venue, operation)?;
             done.map_err(|e| format!("preparing {text}: {e}"))?;
         }
+        Ok(())
+    }
+
+    /// Sends what must do nothing: no event, the whole state as it was, nothing counted.
+    pub(super) fn ignored(&mut self, venue: &str, instruction: &Instruction) -> Check {
+        let before = (self.state()?, self.venue(venue).health().counts());
+        let events = self.send(venue, std::slice::from_ref(instruction));
+        ensure!(events.is_empty(), "{instruction:?} again: {events:?}");
+        let after = (self.state()?, self.venue(venue).health().counts());
+        ensure!(
+            before == after,
+            "{instruction:?} again has changed something"
+        );
         Ok(())
     }
 
@@ -213,8 +322,8 @@ impl Desk {
     pub(super) fn refused(&mut self, venue: &str, operation: Operation) -> Check<VenueError> {
         let text = format!("{operation:?}");
         let before = self.state()?;
-        let lines = self.ledger.len();
-        let e = match self.probe(venue, operation) {
+        let lines = self.ledger().len();
+        let e = match self.probe(venue, operation)? {
             Err(e) => e,
             Ok(done) => return Err(format!("{text}: expected a refusal, found {done:?}")),
         };
@@ -222,7 +331,7 @@ impl Desk {
             self.state()? == before,
             "{text}: refused ({e}), but the state has changed"
         );
-        ensure!(self.ledger.len() == lines, "{text}: refused with lines");
+        ensure!(self.ledger().len() == lines, "{text}: refused with lines");
         self.balances()?;
         let code = match e.kind {
             VenueErrorKind::Rejected { .. } | VenueErrorKind::Reverted(_) => Code::OrderFailed,
@@ -266,17 +375,13 @@ impl Desk {
     fn ask(&mut self, venues: &mut [Box<dyn ExecutionInterface>], at: Timestamp) -> Check {
         for venue in venues {
             let name = venue.venue();
-            let view = self.view.clone();
-            let due = venue.is_due(&view);
-            let mut ask = |what: &str| -> Check<Vec<VenueEvent>> {
-                let answer = now(venue.advance(&view));
-                answer.map_err(|e| format!("{name} at {at}, {what}: {e}"))
-            };
+            let due = venue.horizon(&self.view).is_due(&self.view);
             if due {
-                let events = ask("due")?;
+                let mut events = Events::new();
+                venue.poll_events(&self.view, &mut events);
                 for event in &events {
-                    ensure!(event.at <= at, "{name} at {at} reports {event:?}");
-                    self.take(&event.entries);
+                    self.take(event)
+                        .map_err(|e| format!("{name} at {at}: {e}"))?;
                 }
             }
             if let Some(noise) = &mut self.nosy {
@@ -285,7 +390,8 @@ impl Desk {
                 } else {
                     &mut noise.undue
                 };
-                let events = ask("not due")?;
+                let mut events = Events::new();
+                venue.poll_events(&self.view, &mut events);
                 place.extend(events.iter().map(|event| format!("{name}: {event:?}")));
             }
         }
@@ -296,7 +402,7 @@ impl Desk {
     pub(super) fn play(
         &mut self,
         steps: &[Step],
-        after: &mut dyn FnMut(&mut Self, Option<&Execution>) -> Check,
+        after: &mut dyn FnMut(&mut Self, Option<&Done>) -> Check,
     ) -> Check {
         for step in steps {
             match step {
@@ -306,19 +412,17 @@ impl Desk {
                     operation,
                     expected,
                 } => {
-                    let done = self.execute(venue, *id, operation.clone());
+                    let done = self.execute(venue, *id, operation.clone())?;
                     let done = done.map_err(|e| format!("instruction {id}: {e}"))?;
-                    let status = Status::of(done.status);
                     ensure!(
-                        status == *expected,
-                        "instruction {id}, {operation:?}: expected {expected:?}, found {:?}",
-                        done.status
+                        done.status == *expected,
+                        "instruction {id}, {operation:?}: expected {expected:?}, found {done:?}"
                     );
-                    if let ExecutionStatus::Pending { until } = done.status {
-                        ensure!(until.is_some(), "instruction {id} says not until when");
+                    if done.status == Status::Pending {
+                        ensure!(done.until.is_some(), "instruction {id} says not until when");
                     }
                     ensure!(
-                        done.instruction == InstructionId(*id) && done.venue.as_str() == *venue,
+                        done.venue.as_str() == *venue,
                         "instruction {id} at {venue} is reported as {done:?}"
                     );
                     after(self, Some(&done))?;
@@ -340,4 +444,25 @@ impl Desk {
         desk.play(&Script::of(script), &mut |_, _| Ok(()))?;
         Ok(desk)
     }
+}
+
+fn at<'a>(
+    venues: &'a mut [Box<dyn ExecutionInterface>],
+    name: &str,
+) -> &'a mut Box<dyn ExecutionInterface> {
+    let found = venues
+        .iter_mut()
+        .find(|venue| venue.venue().as_str() == name);
+    found.expect("a venue of the desk")
+}
+
+/// What was held and what the lines changed of it, where that is not nothing.
+fn summed(mut sums: Held, lines: &[LedgerEntry]) -> Check<Held> {
+    for line in lines {
+        let sum = sums.entry((line.account, line.item)).or_default();
+        sum.0 = sum.0.add(line.quantity).map_err(|e| e.to_string())?;
+        sum.1 = sum.1.add(line.units).map_err(|e| e.to_string())?;
+    }
+    sums.retain(|_, (quantity, units)| !quantity.is_zero() || !units.is_zero());
+    Ok(sums)
 }

@@ -6,12 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use basis::assembly::World;
 use basis::config::{embedded, yaml};
 use basis::core::config::{Node, Problems};
 use basis::core::market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis::core::rules::{RuleBook, VenueRules};
-use basis::core::types::{SeriesId, SeriesKind, Span, Timestamp};
+use basis::core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp};
+use basis::core::venue::FillAt;
 use basis::data::{SyntheticSpec, synthetic};
+use basis::engine::account::Pricing;
 
 const DAYS: usize = 30;
 
@@ -164,4 +167,22 @@ pub(super) fn view(without: Option<&str>) -> MarketView {
     view.advance_to(hour(OPENING - 1)).unwrap();
     view.advance_to(hour(OPENING)).unwrap();
     view
+}
+
+/// A world of its own at the instant of `view`.
+pub(super) fn world(view: &MarketView) -> World {
+    World::new(view.now(), rules(), FillAt::Close)
+}
+
+/// How the books value what there is: the reference is the first spot series of ether that the view has.
+pub(super) fn pricing(view: &MarketView) -> Pricing {
+    let symbol = Symbol::literal("ETHUSDT");
+    let series =
+        ["binance", "bybit"].map(|venue| format!("spot.{venue}.{symbol}").parse().unwrap());
+    let read = series.into_iter().find(|id| view.slot(*id).is_some());
+    Pricing {
+        base: Asset::literal("ETH"),
+        symbol,
+        reference: read.unwrap(),
+    }
 }

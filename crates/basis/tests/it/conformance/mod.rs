@@ -5,11 +5,13 @@
 //! fail it; which ones those are stands in [`the_table_of_skips`], so that none is skipped silently.
 //! `docs/conformance.md` lists the cases and how to add a venue.
 
+mod answer;
 mod bookkeeping;
 mod creation;
 mod desk;
 mod market;
 mod refusals;
+mod repeats;
 mod script;
 mod subjects;
 mod terms;
@@ -89,7 +91,7 @@ cases! {
     13 case_13_causes: "no cause twice", never, bookkeeping::causes;
     14 case_14_untouched: "refusals in the middle of a script touch nothing", never, refusals::untouched;
     15 case_15_values: "trades cancel out, other lines are units at the reference price", never, bookkeeping::values;
-    16 case_16_deterministic: "two worlds, the same lines byte for byte", never, bookkeeping::deterministic;
+    16 case_16_deterministic: "two worlds, the same events and lines byte for byte", never, bookkeeping::deterministic;
     17 case_17_once: "asked twice at one instant, nothing new", never, bookkeeping::once;
     18 case_18_due: "not due means nothing to say", never, bookkeeping::due;
     19 case_19_health: "healthy after a success, failures counted", never, refusals::health;
@@ -99,6 +101,12 @@ cases! {
     23 case_23_live: "live is refused with its reason", never, creation::live;
     24 case_24_settings: "an unknown key is refused or warned of, with the nearest one", never, creation::settings;
     25 case_25_terms: "terms are how the venue deals", never, terms::terms;
+    26 case_26_taken_on: "an instruction taken on before does nothing", never, repeats::taken_on;
+    27 case_27_polled_again: "polled again after instructions, nothing to add", never, repeats::polled_again;
+    28 case_28_keys: "a fact has one key, and is booked once however often it is reported", never, repeats::keys;
+    29 case_29_json: "every event survives JSON unchanged", never, repeats::json;
+    30 case_30_account: "account() never waits and is empty before the first answer", never, repeats::account;
+    31 case_31_one_refusal: "a refusal is one event and nothing else", never, repeats::one_refusal;
 }
 
 /// What the interface of each subject can do.
@@ -106,7 +114,7 @@ fn capabilities() -> BTreeMap<&'static str, Vec<OperationKind>> {
     let mut desk = Desk::new().unwrap();
     let of = |subject: &Subject| {
         let venue = desk.venue(subject.venue);
-        (subject.venue, venue.capabilities().operations)
+        (subject.venue, venue.capabilities().operations.clone())
     };
     SUBJECTS.iter().map(of).collect()
 }
@@ -167,8 +175,8 @@ fn the_table_of_skips() {
 fn every_venue_has_its_subject_and_every_case_its_number() {
     let subjects = SUBJECTS.iter().map(|subject| subject.venue);
     let registry = Registry::builtin();
-    let rows = registry.all().map(|row| row.venue.as_str());
+    let rows = registry.all().map(|row| row.facts.venue.as_str());
     assert!(subjects.eq(rows), "one subject a row, in their order");
     let numbers = CASES.iter().map(|case| case.number);
-    assert!(numbers.eq(1..=25));
+    assert!(numbers.eq(1..=31));
 }

@@ -20,7 +20,7 @@ fn all_refused(desk: &mut Desk, subject: &Subject, operations: Vec<Operation>) -
 /// 3: every operation outside the capabilities.
 pub(super) fn unsupported(subject: &Subject) -> Check {
     let mut desk = Desk::new()?;
-    let can = desk.venue(subject.venue).capabilities().operations;
+    let can = desk.venue(subject.venue).capabilities().operations.clone();
     for kind in OperationKind::ALL
         .into_iter()
         .filter(|kind| !can.contains(kind))
@@ -111,7 +111,7 @@ pub(super) fn missing(subject: &Subject) -> Check {
         let mut found = None;
         for operation in prepare.into_iter().chain(priced) {
             let before = desk.state()?;
-            if let Err(e) = desk.probe(subject.venue, operation) {
+            if let Err(e) = desk.probe(subject.venue, operation)? {
                 ensure!(desk.state()? == before, "refused ({e}) and changed");
                 found = Some(e);
                 break;
@@ -140,7 +140,7 @@ pub(super) fn untouched(subject: &Subject) -> Check {
     for (of, _) in subject.amounts {
         all_refused(&mut desk, subject, vec![of("0"), of("-1")])?;
     }
-    let can = desk.venue(subject.venue).capabilities().operations;
+    let can = desk.venue(subject.venue).capabilities().operations.clone();
     let cannot = OperationKind::ALL
         .into_iter()
         .filter(|kind| !can.contains(kind));
@@ -208,7 +208,7 @@ pub(super) fn all_or_nothing(subject: &Subject) -> Check {
     ensure!(e.to_string().contains("step 2"), "{e} does not say where");
     // Without the bad step it goes through.
     let group = [(place, step()?), ("uniswap", good())];
-    let done = desk.probe("instadapp", atomic(&group));
+    let done = desk.probe("instadapp", atomic(&group))?;
     done.map_err(|e| format!("the group without the bad step: {e}"))?;
     desk.balances()
 }

@@ -1,6 +1,5 @@
 //! Scripts of valid instructions, and operations written briefly.
 
-use basis::core::execution::ExecutionStatus;
 use basis::core::instruction::{Operation, OperationKind};
 use serde_json::{Value as Json, json};
 
@@ -10,16 +9,6 @@ pub(super) enum Status {
     Settled,
     Open,
     Pending,
-}
-
-impl Status {
-    pub(super) const fn of(status: ExecutionStatus) -> Self {
-        match status {
-            ExecutionStatus::Settled => Self::Settled,
-            ExecutionStatus::Open => Self::Open,
-            ExecutionStatus::Pending { .. } => Self::Pending,
-        }
-    }
 }
 
 #[derive(Clone, Debug)]

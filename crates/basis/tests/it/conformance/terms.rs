@@ -1,13 +1,13 @@
 //! The case of terms: what a venue says of how it deals is how it deals.
 
-use basis::core::execution::ExecutionStatus;
 use basis::core::instruction::OperationKind;
 use basis::core::num::{Quantity, Rate, Rounding};
-use basis::core::types::{Account, Asset, Item};
+use basis::core::types::{Account, Asset, Item, Span};
 use basis::core::venue::{EModeTerms, FlashLoanTerms, PoolTerms, Terms};
+use basis::core::venue_event::{EventKind, Position, RedemptionStage};
 
 use super::desk::{Check, Desk, ensure};
-use super::script::{Script, Step, atomic, e_mode, flash_loan, staking, swap};
+use super::script::{Script, Status, Step, atomic, e_mode, flash_loan, staking, swap};
 use super::subjects::Subject;
 
 /// Given to a pool and brought back: small, so that its own impact is far below any fee.
@@ -24,28 +24,12 @@ pub(super) fn terms(subject: &Subject) -> Check {
     let before = desk.state()?;
     let view = desk.view.clone();
     let interface = desk.venue(venue);
-    let can = interface.capabilities().operations;
+    let can = interface.capabilities().operations.clone();
     let said = interface.terms(&view).map_err(|e| e.to_string())?;
     ensure!(desk.state()? == before, "asking has changed the state");
     of_operations(&said, &can)?;
     if let Some(delay) = said.unstake_delay {
-        let mut desk = Desk::new()?;
-        let mut queued = 0;
-        for step in Script::of(subject.script) {
-            desk.play(std::slice::from_ref(&step), &mut |desk, done| {
-                let (Step::Act { operation, .. }, Some(done)) = (&step, done) else {
-                    return Ok(());
-                };
-                if operation.kind() == OperationKind::Unstake {
-                    let until = Some(desk.view.now().plus(delay));
-                    let expected = ExecutionStatus::Pending { until };
-                    ensure!(done.status == expected, "queued {done:?}, said {delay:?}");
-                    queued += 1;
-                }
-                Ok(())
-            })?;
-        }
-        ensure!(queued > 0, "the script never joins the queue");
+        queues(subject, delay)?;
     }
     for offer in &said.flash_loans {
         lends(&mut desk, venue, offer).map_err(|e| format!("{offer:?}: {e}"))?;
@@ -56,6 +40,38 @@ pub(super) fn terms(subject: &Subject) -> Check {
     for pool in &said.pools {
         exchanges(&mut desk, venue, pool).map_err(|e| format!("{pool:?}: {e}"))?;
     }
+    Ok(())
+}
+
+/// What joins the queue says that it waits for `delay`, and leaves it then.
+fn queues(subject: &Subject, delay: Span) -> Check {
+    let mut desk = Desk::new()?;
+    let mut queued = Vec::new();
+    for step in Script::of(subject.script) {
+        desk.play(std::slice::from_ref(&step), &mut |desk, done| {
+            let (Step::Act { operation, .. }, Some(done)) = (&step, done) else {
+                return Ok(());
+            };
+            if operation.kind() == OperationKind::Unstake {
+                let until = desk.view.now().plus(delay);
+                ensure!(
+                    done.status == Status::Pending && done.until == Some(until),
+                    "queued {done:?}, said {delay:?}"
+                );
+                queued.push((done.instruction, until));
+            }
+            Ok(())
+        })?;
+    }
+    ensure!(!queued.is_empty(), "the script never joins the queue");
+    let ready = desk.heard.iter().filter_map(|event| match &event.kind {
+        EventKind::Redemption(request) if request.stage == RedemptionStage::Ready => {
+            Some((request.instruction, event.at))
+        }
+        _ => None,
+    });
+    let ready: Vec<_> = ready.collect();
+    ensure!(ready == queued, "queued {queued:?}, ready {ready:?}");
     Ok(())
 }
 
@@ -78,10 +94,8 @@ fn of_operations(said: &Terms, can: &[OperationKind]) -> Check {
 fn in_wallet(desk: &mut Desk, asset: Asset) -> Check<Quantity> {
     let mut held = Quantity::ZERO;
     for (_, rows) in desk.positions()? {
-        let of_wallet = |row: &&_| {
-            let row: &basis::core::execution::Position = row;
-            row.account == Account::WALLET && row.item == Item::Asset(asset)
-        };
+        let of_wallet =
+            |row: &&Position| row.account == Account::WALLET && row.item == Item::Asset(asset);
         held = rows.iter().find(of_wallet).map_or(held, |row| row.quantity);
     }
     Ok(held)
@@ -108,7 +122,7 @@ fn lends(desk: &mut Desk, venue: &str, offer: &FlashLoanTerms) -> Check {
     };
     // Nobody has supplied any, as of the collateral of a market that starts empty.
     if amount.is_positive() {
-        desk.probe("instadapp", group(amount)).map_err(text)?;
+        desk.probe("instadapp", group(amount))?.map_err(text)?;
     }
     let cost = held.sub(in_wallet(desk, offer.asset)?).map_err(text)?;
     let asked = amount.at_rate(premium, Rounding::Floor).map_err(text)?;
@@ -126,7 +140,7 @@ fn lends(desk: &mut Desk, venue: &str, offer: &FlashLoanTerms) -> Check {
 
 fn has_mode(desk: &mut Desk, venue: &str, mode: &EModeTerms) -> Check {
     ensure!(mode.assets.len() > 1, "only one asset");
-    let done = desk.probe(venue, e_mode(mode.category));
+    let done = desk.probe(venue, e_mode(mode.category))?;
     done.map(drop).map_err(text)
 }
 
@@ -143,11 +157,11 @@ fn exchanges(desk: &mut Desk, venue: &str, pool: &PoolTerms) -> Check {
     for taken in pool.assets.iter().filter(|asset| **asset != given) {
         let (start, other) = (in_wallet(desk, given)?, in_wallet(desk, *taken)?);
         let there = swap(name, [given.as_str(), taken.as_str()], SMALL, "0");
-        desk.probe(venue, there).map_err(text)?;
+        desk.probe(venue, there)?.map_err(text)?;
         let got = in_wallet(desk, *taken)?.sub(other).map_err(text)?;
         let way = [taken.as_str(), given.as_str()];
         let back = swap(name, way, &got.to_string(), "0");
-        desk.probe(venue, back).map_err(text)?;
+        desk.probe(venue, back)?.map_err(text)?;
         let lost = start.sub(in_wallet(desk, given)?).map_err(text)?;
         let lost = lost.ratio(Quantity::literal(SMALL), Rounding::Floor);
         let lost = lost.map_err(text)?;
