@@ -16,7 +16,7 @@ use std::fs;
 use std::path::Path;
 
 /// Tables that every run directory has.
-const TABLES: &[&str] = &[
+pub(crate) const TABLES: &[&str] = &[
     "ledger.csv",
     "equity.csv",
     "positions.csv",
@@ -38,11 +38,19 @@ const SHOWN: usize = 48;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, Default)]
-struct Options {
+pub(crate) struct Options {
     /// Causes may be spelled differently.
     causes: bool,
     /// Differences of numbers are summed up.
     numbers: bool,
+}
+
+impl Options {
+    /// Everything as it is, with differences of numbers summed up.
+    pub(crate) const NUMBERS: Self = Self {
+        causes: false,
+        numbers: true,
+    };
 }
 
 /// Compares what the arguments name and prints the outcome. Whether all is equal; an error is misuse,
@@ -71,7 +79,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, String> {
 }
 
 /// What there is to say of two directories, and whether they are equal.
-fn compare(a: &Path, b: &Path, options: Options) -> Result<(String, bool), String> {
+pub(crate) fn compare(a: &Path, b: &Path, options: Options) -> Result<(String, bool), String> {
     for place in [a, b] {
         if !place.is_dir() {
             return Err(format!("{} is no directory", place.display()));
