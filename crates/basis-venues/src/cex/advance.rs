@@ -1,12 +1,15 @@
 //! What happens at the venue between two calls, in the order of the design: orders that waited for
-//! the bar to open, liquidation at the bar's extreme, funding, liquidation at the close, resting
-//! orders, arrivals.
+//! the bar to open, liquidation at the bar's extreme, what has an instant of its own (funding,
+//! interest, arrivals) in the order of these instants, liquidation at the close, resting orders.
+//!
+//! What arrives within a step is no margin at the extremes of its bars, which are not known to come
+//! after it, and is margin at the close.
 
 use basis_core::error::{ComponentError, VenueError};
 use basis_core::instruction::MarginMode;
 use basis_core::market::{FundingLookup, MarketView};
 use basis_core::num::{Quantity, Rate, Rounding};
-use basis_core::types::{InstructionId, SeriesId, Side, Timestamp};
+use basis_core::types::{InstructionId, SeriesId, Side, Span, Timestamp};
 use basis_core::venue::Horizon;
 use basis_core::venue_event::{
     EventKind, Events, Funding, FundingMissing, LiquiditySide, OrderState, OrderUpdate, Text,
@@ -21,13 +24,12 @@ use super::resting::resting_order;
 use super::transfer::arrival;
 use super::{Context, SETTLEMENT, SimulatedCex};
 
-/// Whether a call also takes what has come from other accounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arrivals {
-    /// It takes them.
-    Collect,
-    /// They wait for the next poll: an order is not paid with what has not been reported yet.
-    Wait,
+/// What falls due within a step; at one instant in this order.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Funding(OpenPosition),
+    /// A full hour of spot-margin interest.
+    Interest,
 }
 
 /// What is known until cash or a position changes, so that a quiet step costs a few comparisons.
@@ -89,7 +91,7 @@ impl SimulatedCex {
     /// Everything since the last call; nothing when there was one at this instant. A quiet step
     /// allocates nothing. What goes wrong is reported as a lost connection, and what had happened
     /// before it stands.
-    pub(super) fn catch_up(&mut self, view: &MarketView, arrivals: Arrivals, events: &mut Events) {
+    pub(super) fn catch_up(&mut self, view: &MarketView, events: &mut Events) {
         let now = view.now();
         if self.advanced_to == Some(now) {
             return;
@@ -104,7 +106,7 @@ impl SimulatedCex {
             return;
         };
         let first = events.len();
-        let done = self.advance_in(&world.context(view), since, arrivals, events);
+        let done = self.advance_in(&world.context(view), since, events);
         self.world = Some(world);
         if let Some(new) = events.get_mut(first..) {
             // Funding and arrivals carry the venue's own instants within the step.
@@ -126,7 +128,6 @@ impl SimulatedCex {
         &mut self,
         cx: &Context<'_>,
         since: Timestamp,
-        arrivals: Arrivals,
         events: &mut Events,
     ) -> Result<(), Refusal> {
         if !self.books.pending.is_empty() {
@@ -134,11 +135,10 @@ impl SimulatedCex {
         }
         if !self.books.positions.is_empty() {
             self.test_liquidation(cx, TestPrice::Extreme, events)?;
-            self.settle_funding(cx, since, events)?;
-            self.test_liquidation(cx, TestPrice::Close, events)?;
         }
-        if self.may_owe() {
-            self.charge_interest(cx, since, events)?;
+        self.take_due(cx, since, events)?;
+        if !self.books.positions.is_empty() {
+            self.test_liquidation(cx, TestPrice::Close, events)?;
         }
         if !self.books.orders.is_empty() {
             let filled = self.fill_resting(cx, events)?;
@@ -147,16 +147,42 @@ impl SimulatedCex {
                 self.test_liquidation(cx, TestPrice::Close, events)?;
             }
         }
-        match arrivals {
-            Arrivals::Collect => self.collect(cx, events),
-            Arrivals::Wait => Ok(()),
-        }
+        Ok(())
     }
 
-    /// Takes what has arrived, or come back.
-    fn collect(&mut self, cx: &Context<'_>, events: &mut Events) -> Result<(), Refusal> {
+    /// Settles funding, charges interest and takes arrivals of (since, now], each at its own instant;
+    /// at one instant arrivals come last.
+    fn take_due(
+        &mut self,
+        cx: &Context<'_>,
+        since: Timestamp,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let mut due = self.funding_due(cx, since);
+        due.extend(self.interest_due(cx, since).map(|at| (at, Due::Interest)));
+        // Stable: at one instant funding comes before interest.
+        due.sort_by_key(|(at, _)| *at);
+        for (at, due) in due {
+            self.collect(cx, at.minus(Span::from_nanos(1)), events)?;
+            match due {
+                Due::Funding(open) => self.settle(cx, &open, at, events)?,
+                Due::Interest => self.charge_interest(cx, at, events)?,
+            }
+        }
+        self.collect(cx, cx.view.now(), events)?;
+        self.watch_funding(cx);
+        Ok(())
+    }
+
+    /// Takes what has arrived by `until`, or come back.
+    fn collect(
+        &mut self,
+        cx: &Context<'_>,
+        until: Timestamp,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
         let (venue, now) = (self.profile.venue, cx.view.now());
-        for shipment in cx.transit.collect(venue, now) {
+        for shipment in cx.transit.collect(venue, until) {
             let refund = self.failing.refund(&shipment).unwrap_or_default();
             let amount = shipment.amount.add(refund)?;
             self.move_cash(&[(shipment.to, shipment.asset, amount)])?;
@@ -166,16 +192,11 @@ impl SimulatedCex {
         Ok(())
     }
 
-    /// Settles every funding instant in (since, now] on what is held now.
-    fn settle_funding(
-        &mut self,
-        cx: &Context<'_>,
-        since: Timestamp,
-        events: &mut Events,
-    ) -> Result<(), Refusal> {
+    /// Every funding instant in (since, now] of what is held now, by instant and instrument.
+    fn funding_due(&self, cx: &Context<'_>, since: Timestamp) -> Vec<(Timestamp, Due)> {
         let now = cx.view.now();
         if self.watch.funding_at.is_some_and(|at| now < at) {
-            return Ok(());
+            return Vec::new();
         }
         let mut due: Vec<(Timestamp, OpenPosition)> = Vec::new();
         for open in &self.books.positions {
@@ -186,14 +207,21 @@ impl SimulatedCex {
             }
         }
         due.sort_by_key(|(instant, open)| (*instant, open.key));
-        for (instant, open) in due {
-            self.settle(cx, &open, instant, events)?;
+        let due = due.into_iter();
+        due.map(|(at, open)| (at, Due::Funding(open))).collect()
+    }
+
+    /// Notes when funding is due next, unless that is known.
+    fn watch_funding(&mut self, cx: &Context<'_>) {
+        let now = cx.view.now();
+        let known = self.watch.funding_at.is_some_and(|at| now < at);
+        if known || self.books.positions.is_empty() {
+            return;
         }
         let next = self.books.positions.iter();
         let next = next.filter_map(|open| next_funding(cx, open, now)).min();
         let change = cx.rules.next_change(now);
         self.watch.funding_at = next.into_iter().chain(change).min();
-        Ok(())
     }
 
     /// Settles one funding instant of one position; in isolated mode out of its own margin.

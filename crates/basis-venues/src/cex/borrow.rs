@@ -114,51 +114,58 @@ impl SimulatedCex {
         }
     }
 
-    /// Interest of every full hour in (since, now].
+    /// The full hours in (since, now] at which a debt of now costs interest.
+    pub(super) fn interest_due(
+        &self,
+        cx: &Context<'_>,
+        since: Timestamp,
+    ) -> impl Iterator<Item = Timestamp> + use<> {
+        let (hour, now) = (Span::from_hours(1), cx.view.now());
+        let first = since.floor_to(hour).plus(hour);
+        let first = self.has_debts(cx).then_some(first);
+        std::iter::successors(first, move |at| Some(at.plus(hour))).take_while(move |at| *at <= now)
+    }
+
+    /// Interest of the full hour at `at` on what is owed then.
     pub(super) fn charge_interest(
         &mut self,
         cx: &Context<'_>,
-        since: Timestamp,
+        at: Timestamp,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let hour = Span::from_hours(1);
         let account = cx.snapshot.accounts.spot;
-        let mut at = since.floor_to(hour).plus(hour);
-        while at <= cx.view.now() && self.has_debts(cx) {
-            let debts: Vec<_> = self.debts(account).collect();
-            for (asset, quantity) in debts {
-                let rates = &self.settings.borrow;
-                let Some((_, rate)) = rates.iter().find(|(a, _)| *a == asset) else {
-                    continue;
-                };
-                let owed = quantity.abs()?.at_rate(*rate, Rounding::Ceil)?.get();
-                let owed = owed.round_to_decimals(cx.decimals(asset)?, Rounding::Ceil)?;
-                if owed.is_zero() {
-                    continue;
-                }
-                let cost = Quantity::new(owed).neg()?;
-                let cursor = |amount| Cursor { at, amount };
-                let (before, after) = (cursor(quantity), cursor(quantity.add(cost)?));
-                self.move_cash(&[(account, asset, cost)])?;
-                let accrual = Accrual {
-                    subject: Subject::Holding {
-                        account,
-                        item: Item::Asset(asset),
-                    },
-                    before,
-                    after,
-                    changes: vec![BalanceChange::asset(
-                        EntryKind::BorrowCost,
-                        account,
-                        asset,
-                        cost,
-                    )],
-                };
-                let kind = EventKind::Accrual(accrual);
-                let (venue, now) = (self.profile.venue, cx.view.now());
-                events.push(VenueEvent::new(venue, at, now, kind));
+        let debts: Vec<_> = self.debts(account).collect();
+        for (asset, quantity) in debts {
+            let rates = &self.settings.borrow;
+            let Some((_, rate)) = rates.iter().find(|(a, _)| *a == asset) else {
+                continue;
+            };
+            let owed = quantity.abs()?.at_rate(*rate, Rounding::Ceil)?.get();
+            let owed = owed.round_to_decimals(cx.decimals(asset)?, Rounding::Ceil)?;
+            if owed.is_zero() {
+                continue;
             }
-            at = at.plus(hour);
+            let cost = Quantity::new(owed).neg()?;
+            let cursor = |amount| Cursor { at, amount };
+            let (before, after) = (cursor(quantity), cursor(quantity.add(cost)?));
+            self.move_cash(&[(account, asset, cost)])?;
+            let accrual = Accrual {
+                subject: Subject::Holding {
+                    account,
+                    item: Item::Asset(asset),
+                },
+                before,
+                after,
+                changes: vec![BalanceChange::asset(
+                    EntryKind::BorrowCost,
+                    account,
+                    asset,
+                    cost,
+                )],
+            };
+            let kind = EventKind::Accrual(accrual);
+            let (venue, now) = (self.profile.venue, cx.view.now());
+            events.push(VenueEvent::new(venue, at, now, kind));
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ use basis_core::venue::{
 };
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
 
-use self::advance::{Arrivals, Watch};
+use self::advance::Watch;
 use self::books::Books;
 use self::failing::FailingTransfers;
 use self::margin::Margin;
@@ -411,7 +411,7 @@ impl ExecutionInterface for SimulatedCex {
         events: &mut Events,
     ) {
         self.read_rules(view, events);
-        self.catch_up(view, Arrivals::Wait, events);
+        self.catch_up(view, events);
         let (now, venue) = (view.now(), self.profile.venue);
         for instruction in instructions {
             if self.world.is_some() && !self.taken.insert(instruction.id) {
@@ -435,7 +435,7 @@ impl ExecutionInterface for SimulatedCex {
 
     fn poll_events(&mut self, view: &MarketView, events: &mut Events) {
         self.read_rules(view, events);
-        self.catch_up(view, Arrivals::Collect, events);
+        self.catch_up(view, events);
         if std::mem::take(&mut self.snapshot_requested) {
             self.account = self.snapshot(view);
             let (asked, answered) = (self.account.asked, self.account.answered);

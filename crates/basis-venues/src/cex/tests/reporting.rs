@@ -342,6 +342,8 @@ fn what_goes_wrong_in_a_poll_is_reported_and_what_happened_before_stands() {
         settings.borrow = vec![(Asset::literal("DOGE"), Rate::literal("0.00001"))];
     });
     desk.perp(Side::Sell, "1").unwrap();
+    // Hour by hour: interest of an earlier instant would fail before the funding.
+    desk.to(7);
     let spot = desk.account("spot");
     desk.venue.books.cash.add(spot, doge, q("-5")).unwrap();
     let now = START.plus(Span::from_hours(8));

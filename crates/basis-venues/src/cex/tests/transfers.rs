@@ -321,3 +321,46 @@ fn a_send_of_the_wallet_can_come_back_too() {
         [(Account::WALLET, usdt, q("1000"))]
     );
 }
+
+/// A long of 1 BTC at 50,000 on OKX at hour 7, 10,075 USDT of margin behind it, 200 of maintenance; 200
+/// more leave the funding account then, where `sent`, and arrive 60 seconds later.
+fn long_on_thin_margin(sent: bool, bars: &Bars, rates: &[(i64, &str)]) -> Desk {
+    let balances = [("trading", "USDT", "10100"), ("funding", "USDT", "200")];
+    let mut desk = Desk::new(&okx::PROFILE, bars, rates, &balances);
+    desk.perp(Side::Buy, "1").unwrap();
+    desk.to(7);
+    if sent {
+        let (funding, trading) = (desk.account("funding"), desk.account("trading"));
+        desk.run(transfer("USDT", "200", funding, trading)).unwrap();
+    }
+    desk
+}
+
+#[test]
+fn margin_that_arrived_within_the_step_counts_at_its_close() {
+    // A 20 % rate at hour 8 takes 10,000.
+    let (bars, rates) = (Bars::flat("50000"), [(8, "0.2")]);
+    let mut desk = long_on_thin_margin(false, &bars, &rates);
+    let closed = desk.to(8);
+    assert_eq!(closed.len(), 2);
+    assert!(matches!(closed[1].kind, EventKind::Liquidation(_)));
+
+    let mut desk = long_on_thin_margin(true, &bars, &rates);
+    let held = desk.to(8);
+    let minute = START.plus(Span::from_seconds(7 * 3600 + 60));
+    assert_eq!(moved(&held[0]).stage, TransferStage::Credited);
+    assert_eq!(held[0].at, minute);
+    assert!(matches!(held[1].kind, EventKind::Funding(_)));
+    assert_eq!(held.len(), 2, "the position stays: {held:?}");
+    assert_eq!(desk.held("trading", "USDT"), q("275"));
+}
+
+#[test]
+fn margin_that_arrived_within_the_bar_is_none_at_its_extreme() {
+    // At the low 125 of margin are left; 325 with what arrives.
+    let bars = Bars::flat("50000").bar(8, ["50000", "50000", "40050", "50000"]);
+    let mut desk = long_on_thin_margin(true, &bars, &[]);
+    let events = desk.to(8);
+    assert_eq!(moved(&events[0]).stage, TransferStage::Credited);
+    assert!(matches!(events[1].kind, EventKind::Liquidation(_)));
+}
