@@ -233,7 +233,9 @@ impl SimulatedCex {
         events: &mut Events,
     ) -> Result<(), Refusal> {
         let series = open.key.funding_series();
-        let mark = cx.view.quote(open.slot).mark;
+        // Its own, whatever the length of the step; the present one where that is no longer kept.
+        let mark = cx.view.mark_at(open.slot, instant)?;
+        let mark = mark.unwrap_or(cx.view.quote(open.slot).mark);
         let (account, position) = (cx.snapshot.accounts.perp, open.position.quantity);
         let (rate, proxy): (Rate, Option<SeriesId>) = match cx.view.funding(series, instant) {
             FundingLookup::Rate(rate) => (rate, None),

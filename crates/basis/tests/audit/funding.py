@@ -37,6 +37,13 @@ class Funding:
                 self.due[venue, symbol, iso(when), side(item)] = (account, item)
                 at += interval
 
+    def mark_at(self, key, when):
+        """The mark of the instant: a step may be longer than the interval."""
+        audit = self.audit
+        if when == audit.now:
+            return audit.mark(key)
+        return audit.market.series[audit.series_of(key)].at(when, audit.market.age_max)
+
     def audit_funding(self, lines):
         """A settlement is one line; in hedge mode each side of a perp has its own."""
         line = lines[0]
@@ -62,7 +69,7 @@ class Funding:
         rate = audit.market.rate(venue, symbol, when)
         if not self.check("ledger.csv", line.number, "a rate is recorded", True, rate is not None):
             return
-        notional = rounded(audit.held[account, item] * audit.mark((account, item)))
+        notional = rounded(audit.held[account, item] * self.mark_at((account, item), when))
         amount = rounded(-rounded(notional * rate), audit.rules.decimals["USDT"], ROUND_FLOOR)
         self.check("ledger.csv", line.number, "funding = -(position x mark x rate)", amount, line.quantity)
         audit.risk.settled[venue, symbol] = rate
@@ -83,5 +90,5 @@ class Funding:
             if audit.market:
                 rate = audit.market.rate(venue, symbol, instant(stamp))
                 self.check("summary.json", "unbooked_funding", f"no rate at {stamp}", None, rate)
-                worth = rounded(abs(self.held_before[key]) * audit.mark(key))
+                worth = rounded(abs(self.held_before[key]) * self.mark_at(key, instant(stamp)))
                 self.check("summary.json", "unbooked_funding", f"notional at {stamp}", worth, Decimal(found["exposed_notional"]))

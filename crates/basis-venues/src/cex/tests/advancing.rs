@@ -76,6 +76,43 @@ fn one_step_over_several_instants_settles_each() {
 }
 
 #[test]
+fn a_step_of_a_day_settles_each_instant_at_its_own_mark() {
+    let bars = Bars::flat("50000")
+        .bar(8, ["51000"; 4])
+        .bar(9, ["51000", "51000", "48000", "48000"])
+        .bar(16, ["47000"; 4])
+        .bar(20, ["52000"; 4]);
+    // None at 16.
+    let rates = [(8, "0.0001"), (24, "0.0002")];
+    let settled = |step: i64| {
+        let mut desk = margin("20000", &bars, &rates);
+        desk.perp(Side::Sell, "1").unwrap();
+        let mut events = Vec::new();
+        for hour in (1..=24).filter(|hour| hour % step == 0) {
+            events.extend(desk.to(hour));
+        }
+        let facts = events.iter().map(|event| match &event.kind {
+            EventKind::Funding(funding) => (event.at, funding.mark, funding.amount),
+            EventKind::FundingMissing(missing) => {
+                let exposed = Quantity::new(missing.exposed_notional.get());
+                (event.at, missing.mark, exposed)
+            }
+            other => panic!("{other:?}"),
+        });
+        facts.collect::<Vec<_>>()
+    };
+    let at = |hour| START.plus(Span::from_hours(hour));
+    let expected = [
+        (at(8), p("51000"), q("5.1")),
+        (at(16), p("47000"), q("47000")),
+        (at(24), p("52000"), q("10.4")),
+    ];
+    for step in [1, 8, 24] {
+        assert_eq!(settled(step), expected, "in steps of {step} hours");
+    }
+}
+
+#[test]
 fn a_missing_rate_books_nothing_and_names_the_exposure() {
     let mut desk = margin("20000", &Bars::flat("50000"), &[]);
     desk.perp(Side::Sell, "0.5").unwrap();
