@@ -116,7 +116,7 @@ pub struct RiskConfig {
     pub margin_ratio_deleverage: Rate,
     /// From here on everything is closed and the strategy stops.
     pub margin_ratio_halt: Rate,
-    /// Largest net delta over gross delta of any step before the run closes everything.
+    /// Largest net delta, at the reference price over the equity, of any step before the run closes everything.
     pub net_delta_halt: Rate,
     /// Limits of a lending account.
     pub health: HealthLadder,

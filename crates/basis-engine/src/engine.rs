@@ -40,7 +40,7 @@ use crate::pnl::Attribution;
 use crate::result::{
     Counts, ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, UnbookedFunding,
 };
-use crate::risk::{Passing, RiskMonitor, Verdict};
+use crate::risk::{DeltaScale, Passing, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
 use crate::statistics::Running;
@@ -207,7 +207,7 @@ impl Engine {
         let lenders = lenders(&desk.slots);
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
-            risk: RiskMonitor::new(config.risk, setup::dust(&config)),
+            risk: setup::risk_monitor(&config, &rules, series),
             risk_view: RiskView::new(config.risk, &view),
             strategy,
             config,
@@ -446,11 +446,13 @@ impl Engine {
     }
 
     fn assess(&mut self, at: Timestamp) -> Result<Verdict, ComponentError> {
-        let reference = self.reference_mark();
+        let scale = DeltaScale {
+            equity: self.books.equity(),
+            reference: self.reference_mark(),
+        };
         let passing = self.passing(at)?;
         let events = self.events.as_ref();
-        self.risk
-            .assess(at, &self.exposure, reference, passing, events)
+        self.risk.assess(at, &self.exposure, scale, passing, events)
     }
 
     /// Values the books and computes exposure, margins, isolated positions and lending accounts.

@@ -3,14 +3,21 @@
 //! The ladder per perp account and per isolated position, by margin ratio (maintenance ÷ balance), and
 //! per lending account, by health factor: warn → reduce only → deleverage (cut until the measure is
 //! back at `reduce_only`; an isolated position is closed, for a part of it takes its part of the margin
-//! with it) → halt (close everything, stop the strategy). The worst decides. Net delta beyond its limit
-//! halts too, unless the strategy can mend it first.
+//! with it) → halt (close everything, stop the strategy). The worst decides. Net delta beyond its part of
+//! the equity halts too, unless the strategy can mend it first; what no order could mend, less than one
+//! lot of the coarsest instrument, does not.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::instruction::Operation;
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Block, Leg};
+use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Side, Timestamp};
 
 use crate::account::{Books, Exposure, margin_ratio};
@@ -95,12 +102,24 @@ pub enum Dust {
     Units(Quantity),
 }
 
+/// What the net delta is measured against.
+#[derive(Clone, Copy, Debug)]
+pub struct DeltaScale {
+    /// Equity at marks, USD.
+    pub equity: Value,
+    /// Spot price of the underlying, USD.
+    pub reference: Price,
+}
+
 /// Watches limits.
 #[derive(Debug)]
 pub struct RiskMonitor {
     limits: RiskConfig,
     /// Exposure that is left alone.
     dust: Dust,
+    rules: Arc<RuleBook>,
+    /// What the mode trades.
+    traded: Vec<InstrumentKey>,
     level: RiskLevel,
     /// What brought the level about.
     breach: Option<Breach>,
@@ -126,18 +145,26 @@ impl std::fmt::Display for Breach {
         } = self;
         match self.account {
             Some(account) => write!(f, "{measure} {value} of {account}, limit {limit}"),
-            None => write!(f, "{measure} {value}, limit {limit} of the gross delta"),
+            None => write!(f, "{measure} {value}, limit {limit} of the equity"),
         }
     }
 }
 
 impl RiskMonitor {
-    /// A monitor of `limits` that leaves exposure up to `dust` alone.
+    /// A monitor of `limits` that leaves exposure up to `dust` alone, and what is less than one lot of
+    /// every instrument `traded`.
     #[must_use]
-    pub const fn new(limits: RiskConfig, dust: Dust) -> Self {
+    pub const fn new(
+        limits: RiskConfig,
+        dust: Dust,
+        rules: Arc<RuleBook>,
+        traded: Vec<InstrumentKey>,
+    ) -> Self {
         Self {
             limits,
             dust,
+            rules,
+            traded,
             level: RiskLevel::Clear,
             breach: None,
             net_delta_since: None,
@@ -165,7 +192,7 @@ impl RiskMonitor {
         &mut self,
         at: Timestamp,
         exposure: &Exposure,
-        reference: Price,
+        scale: DeltaScale,
         passing: Passing,
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
@@ -177,7 +204,7 @@ impl RiskMonitor {
         } else {
             margin
         };
-        let delta_halts = self.delta_halts(at, exposure, reference, passing)?;
+        let delta_halts = self.delta_halts(at, exposure, scale, passing)?;
         let level = if delta_halts {
             RiskLevel::Halt
         } else {
@@ -220,30 +247,39 @@ impl RiskMonitor {
     }
 
     /// Net delta over its limit at two assessments in a row: the strategy had its step to mend it.
-    /// Leftovers worth no more than dust halt nothing.
+    /// Leftovers that no order mends halt nothing: worth no more than dust, or less than a lot.
     fn delta_halts(
         &mut self,
         at: Timestamp,
         exposure: &Exposure,
-        reference: Price,
+        scale: DeltaScale,
         passing: Passing,
     ) -> Result<bool, ComponentError> {
-        let most = exposure
-            .gross_delta
-            .at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
+        let DeltaScale { equity, reference } = scale;
         let net = exposure.net_delta.sub(passing.owed)?;
         let (least, most_added) = passing.unknown;
         let net = net.add(least)?.abs()?.max(net.add(most_added)?.abs()?);
+        let worth = net.notional(reference, Rounding::Floor)?;
+        let most = equity.at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
         let is_dust = match self.dust {
-            Dust::Worth(worth) => net.notional(reference, Rounding::Floor)? <= worth,
+            Dust::Worth(dust) => worth <= dust,
             Dust::Units(units) => net <= units,
         };
-        if passing.building || net <= most || is_dust {
+        if passing.building || worth <= most || is_dust || net < self.coarsest_lot(at) {
             self.net_delta_since = None;
             return Ok(false);
         }
         let since = *self.net_delta_since.get_or_insert(at);
         Ok(since < at)
+    }
+
+    /// The largest lot among what the mode trades, base units.
+    fn coarsest_lot(&self, at: Timestamp) -> Quantity {
+        let lots = self.traded.iter().filter_map(|key| {
+            let rules = self.rules.venue(key.venue)?.at(at);
+            Some(rules.instrument(key.kind, key.symbol)?.lot_size)
+        });
+        lots.max().unwrap_or_default()
     }
 
     /// Lets a block pass, or says which leg adds exposure while nothing may.

@@ -10,13 +10,15 @@ use basis_core::market::{
 use basis_core::num::{Quantity, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::{ExternalFlow, Transit};
-use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue};
+use basis_core::types::{
+    InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue,
+};
 use basis_core::venue::{ExecutionInterface, FillAt};
 
 use crate::account::Pricing;
 use crate::config::RunConfig;
 use crate::result::RefusedWithdrawal;
-use crate::risk::Dust;
+use crate::risk::{Dust, RiskMonitor};
 use crate::strategy::{self, ModeRow};
 
 /// Gaps named in full in a refusal; the rest are counted.
@@ -345,8 +347,24 @@ pub(crate) fn flows_due(config: &RunConfig, at: Timestamp) -> u64 {
     1 + config.flows.iter().take_while(|flow| flow.at <= at).count() as u64
 }
 
+/// The monitor of a run over the series that its mode needs: what these price is what it trades.
+pub(crate) fn risk_monitor(
+    config: &RunConfig,
+    rules: &Arc<RuleBook>,
+    series: &[SeriesId],
+) -> RiskMonitor {
+    let kind = |id: &SeriesId| match id.kind {
+        SeriesKind::Spot => Some(InstrumentKind::Spot),
+        SeriesKind::Perp => Some(InstrumentKind::Perp),
+        _ => None,
+    };
+    let keys = series.iter();
+    let keys = keys.filter_map(|id| Some(InstrumentKey::new(id.venue, kind(id)?, id.symbol)));
+    RiskMonitor::new(config.risk, dust(config), Arc::clone(rules), keys.collect())
+}
+
 /// The dust threshold as risk compares it.
-pub(crate) fn dust(config: &RunConfig) -> Dust {
+fn dust(config: &RunConfig) -> Dust {
     if config.is_in_kind() {
         Dust::Units(config.dust_threshold)
     } else {

@@ -158,6 +158,12 @@ class Audit:
             net, gross = net + delta, gross + abs(delta)
         return net, gross
 
+    def equity_now(self):
+        """What is held is worth at the marks of this instant, open cost off."""
+        keys = {*self.units, *self.cost}
+        return sum((rounded(self.signed_units(key) * self.mark(key)) - self.cost[key] for key in keys
+                    if self.units[key] or self.cost[key]), ZERO)
+
     def delta(self, key, units):
         """Units of the underlying that a holding stands for."""
         return units if self.rated(key) is None or not units else rounded(units * self.rate(key)[0])

@@ -268,9 +268,10 @@ class Risk:
         levels += [self.rung("margin_ratio", next(iter(pools.values())).ratio()) for pools in own.values()]
         levels += [self.rung("health_factor", factor) for _, factor, _, _ in self.lenders()]
         ladder = max((LEVELS.index(level) for level in levels), default=0)
-        net, gross = self.audit.deltas()
+        net, _ = self.audit.deltas()
+        worth = abs(net) * self.audit.market.reference.mark
         before = self.drifted
-        self.drifted = self.delta_halt is not None and abs(net) > floor(gross * self.delta_halt)
+        self.drifted = self.delta_halt is not None and worth > self.audit.equity_now() * self.delta_halt
         self.judged = (LEVELS[ladder], before and self.drifted)
 
     def audit_level(self, number, stated):

@@ -1,0 +1,139 @@
+//! What halts, and what is too little to halt.
+
+use std::sync::Arc;
+
+use basis_core::config::{Entry, Location, Node, NodeValue, Problems};
+use basis_core::event::{Event, EventSink};
+use basis_core::num::{Price, Value};
+use basis_core::rules::{RuleBook, VenueRules};
+use basis_core::types::{InstrumentKey, InstrumentKind, Span, Symbol, Timestamp, Venue};
+
+use super::{DeltaScale, Dust, Passing, RiskLevel, RiskMonitor, Verdict};
+use crate::account::Exposure;
+use crate::config::RiskConfig;
+
+const ALPHA: Venue = Venue::literal("alpha");
+const BTC: Symbol = Symbol::literal("BTCUSDT");
+
+fn node(value: NodeValue) -> Node {
+    Node {
+        value,
+        location: Location::new("rules in code", 0),
+    }
+}
+
+fn text(value: &str) -> Node {
+    node(NodeValue::Text(value.to_owned()))
+}
+
+fn map(entries: Vec<(&str, Node)>) -> Node {
+    let entry = |(key, node): (&str, Node)| Entry {
+        key: key.to_owned(),
+        location: Location::new("rules in code", 0),
+        node,
+    };
+    node(NodeValue::Map(entries.into_iter().map(entry).collect()))
+}
+
+/// One spot market of a venue, with lots of 0.01 BTC.
+fn rules() -> Arc<RuleBook> {
+    let fees = |_| map(vec![("maker_bps", text("0")), ("taker_bps", text("0"))]);
+    let market = [
+        ("kind", "spot"),
+        ("symbol", "BTCUSDT"),
+        ("venue_symbol", "BTCUSDT"),
+        ("base", "BTC"),
+        ("quote", "USDT"),
+        ("tick_size", "0.01"),
+        ("lot_size", "0.01"),
+        ("min_quantity", "0.01"),
+        ("max_quantity", "100"),
+        ("max_market_quantity", "100"),
+        ("min_notional", "0"),
+    ];
+    let market = market.map(|(key, value)| (key, text(value)));
+    let accounts = ["deposit", "spot", "perp"].map(|key| (key, text("main")));
+    let snapshot = map(vec![
+        ("effective_from", text("2024-01-01")),
+        ("accounts", map(accounts.to_vec())),
+        (
+            "fees",
+            map(vec![
+                ("spot", fees(())),
+                ("perp", fees(())),
+                ("spot_buy_fee_asset", text("quote")),
+            ]),
+        ),
+        (
+            "instruments",
+            node(NodeValue::List(vec![map(market.to_vec())])),
+        ),
+    ]);
+    let snapshots = node(NodeValue::List(vec![snapshot]));
+    let problems = Problems::new();
+    let venue = map(vec![("venue", text("alpha")), ("snapshots", snapshots)]);
+    let rules = VenueRules::read(&venue, &problems);
+    assert_eq!(problems.into_sorted(), []);
+    Arc::new(RuleBook::new(rules))
+}
+
+#[derive(Debug)]
+struct NoEvents;
+
+impl EventSink for NoEvents {
+    fn record(&self, _: Event) {}
+}
+
+/// The verdict at the second of two assessments of `net` BTC at 50,000, and what brought it about.
+fn judged(equity: &str, net: &str) -> (Verdict, Option<String>) {
+    let rules = rules();
+    let key = InstrumentKey::new(ALPHA, InstrumentKind::Spot, BTC);
+    let dust = Dust::Worth(Value::literal("10"));
+    let (limits, traded) = (RiskConfig::DEFAULT, vec![key]);
+    let mut risk = RiskMonitor::new(limits, dust, Arc::clone(&rules), traded);
+    let mut exposure = Exposure::new(rules);
+    exposure.net_delta = net.parse().unwrap();
+    exposure.gross_delta = exposure.net_delta.abs().unwrap();
+    let scale = DeltaScale {
+        equity: equity.parse().unwrap(),
+        reference: Price::literal("50000"),
+    };
+    let mut assess = |hour| {
+        let at = Timestamp::from_seconds(1_704_067_200).plus(Span::from_hours(hour));
+        let verdict = risk.assess(at, &exposure, scale, Passing::default(), &NoEvents);
+        verdict.unwrap()
+    };
+    assert_eq!(assess(1), Verdict::Proceed, "the strategy has its step");
+    let verdict = assess(2);
+    assert_eq!(risk.level() == RiskLevel::Halt, verdict == Verdict::Halt);
+    (verdict, risk.breach().map(|breach| breach.to_string()))
+}
+
+#[test]
+fn a_flat_book_with_a_remnant_that_cannot_be_sold_does_not_halt() {
+    // Worth 499.50: far beyond dust, all of the gross delta, and less than a lot.
+    assert_eq!(judged("100000", "0.00999"), (Verdict::Proceed, None));
+    // Even where hardly anything else is left of the book.
+    assert_eq!(judged("600", "0.00999"), (Verdict::Proceed, None));
+    // Several lots of a large book are little, too.
+    assert_eq!(judged("100000", "-0.03"), (Verdict::Proceed, None));
+}
+
+#[test]
+fn a_broken_hedge_beyond_its_part_of_the_equity_halts() {
+    // A quarter of 100,000 at 50,000 is 0.5 BTC.
+    assert_eq!(judged("100000", "0.5"), (Verdict::Proceed, None));
+    for net in ["0.50001", "-0.50001"] {
+        let (verdict, breach) = judged("100000", net);
+        assert_eq!(verdict, Verdict::Halt);
+        let expected = format!("net_delta {net}, limit 0.25 of the equity");
+        assert_eq!(breach, Some(expected));
+    }
+}
+
+#[test]
+fn a_lot_halts_where_nothing_is_left_of_the_equity() {
+    assert_eq!(judged("0", "0.00999").0, Verdict::Proceed);
+    assert_eq!(judged("0", "0.01").0, Verdict::Halt);
+    assert_eq!(judged("-5", "0.01").0, Verdict::Halt);
+}
