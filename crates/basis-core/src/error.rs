@@ -153,7 +153,7 @@ registry! {
         "The message holds limit and value. Positions were reduced as far as the ladder allows; review before starting again.";
     RiskRefused "RISK-002" "RiskMonitor" Medium
         "risk refused an instruction" =>
-        "In reduce-only state nothing may add exposure; wait for the state to clear or lower the exposure.";
+        "At reduce-only nothing may add exposure or bring an account nearer to liquidation than its rung; wait for the state to clear or lower the exposure.";
     PnlOpen "PNL-001" "PnlMonitor" Critical
         "the attribution does not close" =>
         "Residual beyond rounding: a defect. Keep the run directory and report it.";

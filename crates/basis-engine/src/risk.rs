@@ -7,20 +7,22 @@
 //! the equity halts too, unless the strategy can mend it first; what no order could mend, less than one
 //! lot of the coarsest instrument, does not.
 
+mod after;
+mod approve;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use basis_core::error::{Code, ComponentError};
+use basis_core::error::ComponentError;
 use basis_core::event::{Component, Event, EventData, EventSink};
-use basis_core::instruction::Operation;
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
-use basis_core::plan::{Block, Leg};
+use basis_core::plan::Block;
 use basis_core::rules::RuleBook;
-use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Side, Timestamp};
+use basis_core::types::{Account, InstrumentKey, Timestamp};
 
-use crate::account::{Books, Exposure, margin_ratio};
+use self::after::cross_margins;
+use crate::account::{Exposure, margin_ratio};
 use crate::config::RiskConfig;
 
 /// How far up the ladder things are.
@@ -197,13 +199,7 @@ impl RiskMonitor {
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
         let limits = self.limits;
-        let margin = worst_margin(&limits, exposure)?;
-        let lending = worst_lending(&limits, exposure)?;
-        let reading = if lending.level > margin.level {
-            lending
-        } else {
-            margin
-        };
+        let reading = worst_reading(&limits, exposure)?;
         let delta_halts = self.delta_halts(at, exposure, scale, passing)?;
         let level = if delta_halts {
             RiskLevel::Halt
@@ -281,36 +277,6 @@ impl RiskMonitor {
         });
         lots.max().unwrap_or_default()
     }
-
-    /// Lets a block pass, or says which leg adds exposure while nothing may.
-    ///
-    /// # Errors
-    /// RISK-002 naming the leg, the level and the way out.
-    pub fn approve<'a>(
-        &self,
-        block: &'a Block,
-        books: &Books,
-    ) -> Result<Approved<'a>, ComponentError> {
-        if self.level < RiskLevel::ReduceOnly {
-            return Ok(Approved(block));
-        }
-        for leg in &block.legs {
-            if adds_exposure(leg, books)? {
-                return Err(ComponentError::new(
-                    Code::RiskRefused,
-                    format!(
-                        "{} at {} adds exposure while risk is at {}; only reducing legs pass until the \
-                         margin ratio is below {}",
-                        leg.instruction.operation.kind(),
-                        leg.venue,
-                        self.level.as_str(),
-                        self.limits.margin_ratio_reduce_only
-                    ),
-                ));
-            }
-        }
-        Ok(Approved(block))
-    }
 }
 
 /// One account's place on the ladder.
@@ -319,6 +285,8 @@ struct Reading {
     level: RiskLevel,
     measure: &'static str,
     account: Account,
+    /// Whether it is a position on collateral of its own.
+    isolated: bool,
     value: Rate,
     limit: Rate,
     /// What must be cut at [`RiskLevel::Deleverage`], 0 to 1.
@@ -345,15 +313,8 @@ fn worst_ratio(
         }
         Ok::<_, ComponentError>(())
     };
-    for margin in &exposure.margins {
-        let (mut balance, mut maintenance) = (margin.margin_balance, margin.maintenance_margin);
-        for own in &exposure.isolated {
-            if own.account == margin.account {
-                balance = balance.sub(own.margin_balance)?;
-                maintenance = maintenance.sub(own.maintenance_margin)?;
-            }
-        }
-        judge(margin.account, balance, maintenance, false)?;
+    for (account, balance, maintenance) in cross_margins(exposure)? {
+        judge(account, balance, maintenance, false)?;
     }
     for own in &exposure.isolated {
         judge(
@@ -391,6 +352,17 @@ pub(crate) fn health_rung(limits: &RiskConfig, factor: Rate) -> (RiskLevel, Rate
     reached.unwrap_or((RiskLevel::Clear, ladder.warn))
 }
 
+/// The account that decides: the worst lending account where it is further up than every margin.
+fn worst_reading(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
+    let margin = worst_margin(limits, exposure)?;
+    let lending = worst_lending(limits, exposure)?;
+    Ok(if lending.level > margin.level {
+        lending
+    } else {
+        margin
+    })
+}
+
 /// The perp account with the highest margin ratio.
 fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
     let worst = worst_ratio(limits, exposure)?;
@@ -411,6 +383,7 @@ fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Com
         level,
         measure: "margin_ratio",
         account,
+        isolated,
         value: ratio,
         limit,
         cut,
@@ -427,6 +400,7 @@ fn worst_lending(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Co
             level: RiskLevel::Clear,
             measure: "health_factor",
             account: Account::WALLET,
+            isolated: false,
             value: Rate::ZERO,
             limit: ladder.warn,
             cut: Rate::ZERO,
@@ -450,36 +424,9 @@ fn worst_lending(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Co
         level,
         measure: "health_factor",
         account: worst.account,
+        isolated: false,
         value: factor,
         limit,
         cut,
     })
-}
-
-fn adds_exposure(leg: &Leg, books: &Books) -> Result<bool, ComponentError> {
-    match &leg.instruction.operation {
-        Operation::SpotTrade(trade) => Ok(trade.side == Side::Buy),
-        Operation::PerpTrade(trade) => {
-            if trade.reduce_only {
-                return Ok(false);
-            }
-            let key = InstrumentKey::new(leg.venue, InstrumentKind::Perp, trade.symbol)
-                .sided(trade.position_side);
-            let held = books
-                .positions_of(leg.venue)
-                .filter(|position| position.item == Item::Position(key))
-                .try_fold(Quantity::ZERO, |sum, position| sum.add(position.quantity))?;
-            let signed = Quantity::new(trade.quantity.get().mul_int(trade.side.sign())?);
-            Ok(held.add(signed)?.abs()? > held.abs()?)
-        }
-        // Only a group that borrows more makes a loop larger; one that repays first shrinks it.
-        Operation::Atomic(steps) => Ok(steps
-            .iter()
-            .any(|step| matches!(step.operation, Operation::Borrow(_)))),
-        Operation::Borrow(_)
-        | Operation::Swap(_)
-        | Operation::Stake(_)
-        | Operation::AddLiquidity(_) => Ok(true),
-        _ => Ok(false),
-    }
 }

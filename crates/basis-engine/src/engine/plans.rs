@@ -212,7 +212,7 @@ impl Engine {
             let Some(block) = plan.blocks.pop_front() else {
                 break;
             };
-            if !self.approve(at, &block) {
+            if !self.approve(at, &block)? {
                 break;
             }
             self.submit_block(block)?;
@@ -222,18 +222,25 @@ impl Engine {
     }
 
     /// Whether risk and the state of the venues let a block pass; the plan has failed where they do not.
-    fn approve(&mut self, at: Timestamp, block: &Block) -> bool {
+    fn approve(&mut self, at: Timestamp, block: &Block) -> Result<bool, ComponentError> {
+        if self.risk.level() >= RiskLevel::ReduceOnly {
+            // The block before may have changed what this one is judged by.
+            self.look()?;
+        }
         let refused = match self.desk.refusal_of(block) {
             Some((_, why)) => Some(ComponentError::new(Code::VenueHalted, why)),
-            None => self.risk.approve(block, &self.books).err(),
+            None => {
+                let (books, exposure) = (&self.books, &self.exposure);
+                self.risk.approve(block, books, exposure, &self.view).err()
+            }
         };
-        let Some(e) = refused else { return true };
+        let Some(e) = refused else { return Ok(true) };
         self.events
             .record(Event::error(at, Component::RiskMonitor, &e));
         if let Some(plan) = &mut self.plan {
             plan.failed = true;
         }
-        false
+        Ok(false)
     }
 
     /// Notes what the plan waits for; `false` when it waited for all of that before.

@@ -1,5 +1,7 @@
 //! What halts, and what is too little to halt.
 
+mod approving;
+
 use std::sync::Arc;
 
 use basis_core::config::{Entry, Location, Node, NodeValue, Problems};
@@ -35,11 +37,19 @@ fn map(entries: Vec<(&str, Node)>) -> Node {
     node(NodeValue::Map(entries.into_iter().map(entry).collect()))
 }
 
-/// One spot market of a venue, with lots of 0.01 BTC.
-fn rules() -> Arc<RuleBook> {
-    let fees = |_| map(vec![("maker_bps", text("0")), ("taker_bps", text("0"))]);
-    let market = [
-        ("kind", "spot"),
+fn list(items: Vec<Node>) -> Node {
+    node(NodeValue::List(items))
+}
+
+fn texts(entries: &[(&'static str, &str)]) -> Vec<(&'static str, Node)> {
+    let entries = entries.iter();
+    entries.map(|(key, value)| (*key, text(value))).collect()
+}
+
+/// A market for BTC in lots of 0.01.
+fn market(kind: &str) -> Vec<(&'static str, Node)> {
+    texts(&[
+        ("kind", kind),
         ("symbol", "BTCUSDT"),
         ("venue_symbol", "BTCUSDT"),
         ("base", "BTC"),
@@ -50,28 +60,45 @@ fn rules() -> Arc<RuleBook> {
         ("max_quantity", "100"),
         ("max_market_quantity", "100"),
         ("min_notional", "0"),
-    ];
-    let market = market.map(|(key, value)| (key, text(value)));
-    let accounts = ["deposit", "spot", "perp"].map(|key| (key, text("main")));
+    ])
+}
+
+/// A venue with spot and a perp whose maintenance margin is a tenth of the notional.
+fn rules() -> Arc<RuleBook> {
+    let fees = || map(texts(&[("maker_bps", "0"), ("taker_bps", "0")]));
+    let tier = texts(&[
+        ("up_to", "10000000"),
+        ("initial_margin_rate", "0.2"),
+        ("maintenance_margin_rate", "0.1"),
+        ("deduction", "0"),
+        ("max_leverage", "5"),
+    ]);
+    let mut perp = market("perp");
+    perp.extend(texts(&[
+        ("contract_size", "1"),
+        ("max_leverage", "5"),
+        ("liquidation_fee_bps", "0"),
+    ]));
+    perp.push(("tiers", list(vec![map(tier)])));
+    let accounts = texts(&[("deposit", "cash"), ("spot", "cash"), ("perp", "margin")]);
     let snapshot = map(vec![
-        ("effective_from", text("2024-01-01")),
-        ("accounts", map(accounts.to_vec())),
+        ("effective_from", text("1970-01-01")),
+        ("accounts", map(accounts)),
         (
             "fees",
             map(vec![
-                ("spot", fees(())),
-                ("perp", fees(())),
+                ("spot", fees()),
+                ("perp", fees()),
                 ("spot_buy_fee_asset", text("quote")),
             ]),
         ),
-        (
-            "instruments",
-            node(NodeValue::List(vec![map(market.to_vec())])),
-        ),
+        ("instruments", list(vec![map(market("spot")), map(perp)])),
     ]);
-    let snapshots = node(NodeValue::List(vec![snapshot]));
     let problems = Problems::new();
-    let venue = map(vec![("venue", text("alpha")), ("snapshots", snapshots)]);
+    let venue = map(vec![
+        ("venue", text("alpha")),
+        ("snapshots", list(vec![snapshot])),
+    ]);
     let rules = VenueRules::read(&venue, &problems);
     assert_eq!(problems.into_sorted(), []);
     Arc::new(RuleBook::new(rules))
