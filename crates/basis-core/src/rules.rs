@@ -39,7 +39,8 @@ pub struct RuleSnapshot {
     pub instruments: Vec<InstrumentRules>,
     /// Moving assets.
     pub transfers: TransferRules,
-    /// Decimals of assets; the wallet's file holds them for everyone.
+    /// Decimals with which the venue keeps assets; what it does not list it keeps as the chain does, whose
+    /// decimals the wallet's file has.
     pub assets: Vec<(Asset, u32)>,
 }
 
@@ -210,14 +211,14 @@ impl RuleBook {
         self.venues.get(&venue)
     }
 
-    /// Decimals of `asset`: ledger quantities are multiples of ten to the minus this.
+    /// Decimals with which `venue` keeps `asset`: by its own rules, else those of the token on the chain
+    /// (the wallet's rules), else those of any venue that has them.
     #[must_use]
-    pub fn asset_decimals(&self, asset: Asset) -> Option<u32> {
-        self.venues
-            .values()
-            .flat_map(|rules| rules.snapshots())
-            .flat_map(|snapshot| &snapshot.assets)
-            .find_map(|(candidate, decimals)| (*candidate == asset).then_some(*decimals))
+    pub fn asset_decimals(&self, venue: Venue, asset: Asset) -> Option<u32> {
+        let by = |venue: Venue| self.venue(venue)?.asset_decimals(asset);
+        by(venue)
+            .or_else(|| by(Venue::WALLET))
+            .or_else(|| self.venues.keys().find_map(|venue| by(*venue)))
     }
 }
 
@@ -226,8 +227,8 @@ impl DataProvider for RuleBook {
         self.venue(venue).cloned()
     }
 
-    fn decimals(&self, asset: Asset) -> Option<u32> {
-        self.asset_decimals(asset)
+    fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32> {
+        self.asset_decimals(venue, asset)
     }
 }
 
@@ -267,6 +268,15 @@ impl VenueRules {
             .find(|snapshot| snapshot.effective_from <= at)
             .or(self.snapshots.first())
             .expect("invariant: read() refuses rules without a snapshot")
+    }
+
+    /// Decimals with which the venue keeps `asset`, the same in every snapshot that says so; `None` where
+    /// none does.
+    #[must_use]
+    pub fn asset_decimals(&self, asset: Asset) -> Option<u32> {
+        let assets = self.snapshots.iter().flat_map(|snapshot| &snapshot.assets);
+        let mut of_asset = assets.filter(|(candidate, _)| *candidate == asset);
+        of_asset.next().map(|(_, decimals)| *decimals)
     }
 
     /// Every snapshot, oldest first.
@@ -701,6 +711,29 @@ mod tests {
             venue,
             snapshots: snapshots.iter().map(snapshot).collect(),
         }
+    }
+
+    #[test]
+    fn decimals_are_the_venue_s_own_then_the_token_s_then_anybody_s() {
+        let (usdt, dai) = (Asset::literal("USDT"), Asset::literal("DAI"));
+        let of = |venue, assets: &[(Asset, u32)]| {
+            let mut rules = rules(&[(0, 8, 0)]);
+            rules.venue = venue;
+            rules.snapshots[0].assets = assets.to_vec();
+            rules
+        };
+        let venue = Venue::literal;
+        let book = RuleBook::new([
+            of(venue("binance"), &[(usdt, 8)]),
+            of(venue("bybit"), &[]),
+            of(venue("okx"), &[(dai, 12)]),
+            of(Venue::WALLET, &[(usdt, 6)]),
+        ]);
+        assert_eq!(book.decimals(venue("binance"), usdt), Some(8));
+        assert_eq!(book.decimals(venue("bybit"), usdt), Some(6));
+        assert_eq!(book.decimals(venue("aave"), usdt), Some(6));
+        assert_eq!(book.decimals(Venue::WALLET, dai), Some(12));
+        assert_eq!(book.decimals(venue("okx"), Asset::literal("KING")), None);
     }
 
     pub(super) fn at(hour: i64) -> Timestamp {

@@ -154,8 +154,9 @@ pub trait DataProvider: Send + Sync + fmt::Debug {
     /// The dated rules of `venue`.
     fn rules(&self, venue: Venue) -> Option<Arc<VenueRules>>;
 
-    /// Decimals of `asset`: ledger quantities are multiples of ten to the minus this.
-    fn decimals(&self, asset: Asset) -> Option<u32>;
+    /// Decimals with which `venue` keeps `asset`: quantities of its accounts are multiples of ten to the
+    /// minus this. On the chain all venues share the token's, which the wallet's rules have.
+    fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32>;
 }
 
 /// Shared handles an interface works with.

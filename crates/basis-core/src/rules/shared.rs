@@ -47,8 +47,8 @@ impl DataProvider for SharedRules {
         self.book().rules(venue)
     }
 
-    fn decimals(&self, asset: Asset) -> Option<u32> {
-        self.book().decimals(asset)
+    fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32> {
+        self.book().decimals(venue, asset)
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         let shared = SharedRules::new(RuleBook::new([first]));
         let provider: Arc<dyn DataProvider> = Arc::new(shared.clone());
         let before = provider.rules(venue).unwrap();
-        assert_eq!(provider.decimals(Asset::literal("BTC")), None);
+        assert_eq!(provider.decimals(venue, Asset::literal("BTC")), None);
         shared.add_snapshot(venue, snapshot(1, 4, 8));
         let after = provider.rules(venue).unwrap();
         assert_eq!(hours(&before, 20, 2), [24, 32]);
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(after.at(at(23)).effective_from, at(0));
         assert_eq!(after.at(at(24)).effective_from, at(24));
         assert_eq!(after.next_change(at(3)), Some(at(24)));
-        assert_eq!(provider.decimals(Asset::literal("BTC")), Some(8));
+        assert_eq!(provider.decimals(venue, Asset::literal("BTC")), Some(8));
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl DataProvider for Decimals {
         None
     }
 
-    fn decimals(&self, asset: Asset) -> Option<u32> {
+    fn decimals(&self, _: Venue, asset: Asset) -> Option<u32> {
         match asset.as_str() {
             "ETH" | "WETH" | "weETH" | "wstETH" => Some(18),
             "USDT" => Some(6),

@@ -177,7 +177,7 @@ impl<'a> Context<'a> {
     }
 
     fn decimals(&self, asset: Asset) -> Result<u32, Refusal> {
-        self.data.decimals(asset).ok_or_else(|| {
+        self.data.decimals(self.rules.venue, asset).ok_or_else(|| {
             Refusal::invalid(format!(
                 "the decimals of {asset} are in no rules file; add it under `assets`"
             ))

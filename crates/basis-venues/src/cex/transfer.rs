@@ -66,7 +66,7 @@ pub(crate) fn route(
                 account_names(&known)
             )));
         }
-        check_decimals(transfer, data.decimals(asset))?;
+        check_decimals(transfer, data.decimals(venue, asset))?;
         return Ok(Route {
             fee: snapshot.transfers.internal_fee,
             delay: snapshot.transfers.internal_delay,
@@ -97,6 +97,8 @@ pub(crate) fn route(
             to.venue
         )));
     }
+    // What the other end cannot keep would be lost.
+    check_decimals(transfer, data.decimals(to.venue, asset))?;
     Ok(Route {
         fee: rules.fee,
         delay: rules.delay,

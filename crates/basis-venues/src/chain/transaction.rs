@@ -316,7 +316,7 @@ impl<'a> Transaction<'a> {
 
 /// Decimals of `asset` on the chain.
 pub(super) fn decimals(data: &dyn DataProvider, asset: Asset) -> Result<u32, Refusal> {
-    data.decimals(asset).ok_or_else(|| {
+    data.decimals(Venue::WALLET, asset).ok_or_else(|| {
         Refusal::invalid(format!(
             "{asset} is no known asset: its decimals are in no rules file; add it under `assets`"
         ))

@@ -152,7 +152,7 @@ impl<P: StakingPool> Staking<P> {
             return Ok(false);
         };
         for asset in [ETH, P::NAMES.rebasing, P::NAMES.wrapped] {
-            if context.data.decimals(asset) != Some(DECIMALS) {
+            if context.data.decimals(P::NAMES.venue, asset) != Some(DECIMALS) {
                 return Err(Refusal::invalid(format!(
                     "{} counts {asset} with {DECIMALS} decimals; the rules say otherwise or nothing \
                      under `assets`",

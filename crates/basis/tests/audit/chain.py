@@ -43,7 +43,7 @@ class Chain:
         return self.market.market.shocks.is_out(venue, self.now)
 
     def decimals(self, asset):
-        return self.audit.rules.decimals[asset]
+        return self.audit.rules.decimals("wallet", asset)
 
     def amount(self, asset, units):
         return Decimal(units).scaleb(-self.decimals(asset))

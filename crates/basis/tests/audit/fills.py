@@ -67,7 +67,7 @@ class Fills:
         self.check("executions.csv", number, "fee = turnover x rate, rounded up", fee, Decimal(row["fee"]))
         audit.compare(lines, expected, row["instruction_id"])
         if kind == "perp":
-            decimals = audit.rules.decimals[rules["quote"]]
+            decimals = audit.rules.decimals(venue, rules["quote"])
             realized = self.realized(first.key[0], first.key[1], sign * quantity, price, decimals)
             audit.risk.fill(*first.key, sign * quantity, price, realized, fee, decimals)
         slippage = sum((rounded(line.quantity * line.reference) - line.value
@@ -141,11 +141,11 @@ class Fills:
         base, quote = rules["base"], rules["quote"]
         account = self.account(venue, "spot")
         mode = ROUND_CEILING if signed > 0 else ROUND_FLOOR
-        turnover = rounded(rounded(abs(signed) * price, mode=mode), audit.rules.decimals[quote], mode)
+        turnover = rounded(rounded(abs(signed) * price, mode=mode), audit.rules.decimals(venue, quote), mode)
         paid = turnover if signed > 0 else -turnover
         in_base = signed > 0 and (audit.rules.at(venue, at)["fees"].get("spot_buy_fee_asset") or "base") == "base"
         asset, amount, reference = (base, signed, mark) if in_base else (quote, turnover, ONE)
-        fee = rounded(rounded(amount * rate, mode=ROUND_CEILING), audit.rules.decimals[asset], ROUND_CEILING)
+        fee = rounded(rounded(amount * rate, mode=ROUND_CEILING), audit.rules.decimals(venue, asset), ROUND_CEILING)
         lines = [(account, base, signed, paid, "trade", mark), (account, quote, -paid, -paid, "trade", ONE)]
         if fee:
             lines.append((account, asset, -fee, rounded(-fee * reference), "fee", reference))
@@ -154,7 +154,7 @@ class Fills:
     def perp_lines(self, venue, item, rules, signed, price, mark, rate, at):
         quote = rules["quote"]
         account = self.account(venue, "perp")
-        decimals = self.audit.rules.decimals[quote]
+        decimals = self.audit.rules.decimals(venue, quote)
         turnover = rounded(abs(signed) * price, mode=ROUND_CEILING)
         fee = rounded(rounded(turnover * rate, mode=ROUND_CEILING), decimals, ROUND_CEILING)
         lines = [(account, item, signed, rounded(signed * price), "trade", mark)]
@@ -187,7 +187,7 @@ class Fills:
         venue, kind, symbol = contract(item)
         rules = audit.rules.instrument(venue, kind, symbol, first.at)
         price = first.reference
-        decimals = audit.rules.decimals[rules["quote"]]
+        decimals = audit.rules.decimals(venue, rules["quote"])
         closes = first.quantity * held < 0 and abs(first.quantity) <= abs(held)
         self.check("ledger.csv", first.number, "a liquidation closes the position or a part of it", True, closes)
         self.check("ledger.csv", first.number, "value", rounded(first.quantity * price), first.value)

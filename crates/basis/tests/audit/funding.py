@@ -70,7 +70,7 @@ class Funding:
         if not self.check("ledger.csv", line.number, "a rate is recorded", True, rate is not None):
             return
         notional = rounded(audit.held[account, item] * self.mark_at((account, item), when))
-        amount = rounded(-rounded(notional * rate), audit.rules.decimals["USDT"], ROUND_FLOOR)
+        amount = rounded(-rounded(notional * rate), audit.rules.decimals(venue, "USDT"), ROUND_FLOOR)
         self.check("ledger.csv", line.number, "funding = -(position x mark x rate)", amount, line.quantity)
         audit.risk.settled[venue, symbol] = rate
         audit.risk.paid(item, amount)

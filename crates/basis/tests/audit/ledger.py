@@ -65,8 +65,9 @@ def audit_ledger(audit):
         elif line.instrument and line.instrument.split(":")[1] == "spot":
             legs[line.event, line.number - line.index] += line.value
         item = row["item"]
-        if line.asset in audit.rules.decimals:
-            unit = Decimal(1).scaleb(-audit.rules.decimals[line.asset])
+        decimals = audit.rules.decimals(line.key[0].split(".")[0], line.asset)
+        if decimals is not None:
+            unit = Decimal(1).scaleb(-decimals)
             if item == line.asset:
                 audit.check("ledger.csv", line.number, "quantity in units of the asset", ZERO, line.quantity % unit)
             audit.check("ledger.csv", line.number, "units in units of the asset", ZERO, line.units % unit)

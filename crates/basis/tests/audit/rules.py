@@ -8,14 +8,23 @@ from amounts import ONE, ZERO, rounded
 class Rules:
     def __init__(self, tree):
         self.venues = {}
-        self.decimals = {}
+        self.kept = {}  # decimals by venue and asset
         self.cache = {}
         for venue, file in tree.items():
             rows = sorted(file["snapshots"], key=lambda row: row["effective_from"])
             self.venues[venue] = rows
             for row in rows:
                 for asset in row.get("assets") or []:
-                    self.decimals.setdefault(asset["asset"], int(asset["decimals"]))
+                    self.kept.setdefault((venue, asset["asset"]), int(asset["decimals"]))
+
+    def decimals(self, venue, asset):
+        """With which a venue keeps an asset: by its own rules, else as the chain does; None where nobody says so.
+
+        On the way between two venues an amount has at most what the finer one keeps."""
+        of_asset = {name: decimals for (name, known), decimals in self.kept.items() if known == asset}
+        if venue == "in_flight":
+            return max(of_asset.values(), default=None)
+        return of_asset.get(venue, of_asset.get("wallet", next(iter(of_asset.values()), None)))
 
     def at(self, venue, at):
         """The newest snapshot in force; before the first one, the first."""

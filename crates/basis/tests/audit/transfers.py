@@ -85,6 +85,9 @@ class Transfers:
         self.check("executions.csv", number, "amount is at least the minimum", True, amount >= Decimal(row["minimum"]))
         self.check("executions.csv", number, "amount has the decimals allowed", ZERO,
                    amount % Decimal(1).scaleb(-int(row["decimals"])))
+        receives = audit.rules.decimals(target.split(".")[0], asset)
+        self.check("executions.csv", number, "amount has the decimals the receiver keeps", ZERO,
+                   amount % Decimal(1).scaleb(-receives))
         for venue, place in ((venue, source), (target.split(".")[0], target)):
             gate = f"{venue}.{audit.rules.at(venue, at)['accounts']['deposit']}"
             self.check("executions.csv", number, f"account for money over the border of {venue}", gate, place)

@@ -49,7 +49,7 @@ pub(super) fn floor_to_unit(
     asset: Asset,
     amount: Quantity,
 ) -> Result<Quantity, ComponentError> {
-    let decimals = context.rules.decimals(asset).ok_or_else(|| {
+    let decimals = context.rules.decimals(Venue::WALLET, asset).ok_or_else(|| {
         let message =
             format!("the decimals of {asset} are in no rules file; add it under `assets`");
         ComponentError::new(Code::StrategyInfeasible, message)

@@ -304,6 +304,31 @@ fn a_resting_limit_fills_as_maker_once_a_later_bar_trades_through() {
 }
 
 #[test]
+fn a_maker_rebate_is_a_negative_fee_and_a_line_above_zero() {
+    let bars = Bars::flat("50000")
+        .bar(2, ["50000", "50000", "48000", "50000"])
+        .bar(3, ["50000", "50000", "48999.9", "49500"]);
+    let mut own = rules_json("binance");
+    own["snapshots"][0]["fees"]["perp"]["maker_bps"] = "-0.5".into();
+    let mut desk = margin("20000", &bars, &[]).under(read_rules(&own));
+    desk.to(2);
+    let order = perp_limit(Side::Buy, "0.5", "49000", TimeInForce::PostOnly);
+    desk.run(order).unwrap();
+    let events = desk.to(3);
+    let EventKind::Fill(fill) = &events[0].kind else {
+        panic!("{events:?}")
+    };
+    assert_eq!(fill.liquidity, LiquiditySide::Maker);
+    // 24,500 at −0.005 %, rounded against us.
+    assert_eq!(fill.fee, q("-1.225"));
+    let fees = events[0].entries.iter();
+    let fees = fees.filter(|entry| entry.kind == EntryKind::Fee);
+    let fees: Vec<_> = fees.map(|entry| (entry.quantity, entry.value)).collect();
+    assert_eq!(fees, [(q("1.225"), Value::literal("1.225"))]);
+    assert_eq!(desk.held("usdm", "USDT"), q("20001.225"));
+}
+
+#[test]
 fn resting_orders_bind_balance_and_margin_until_canceled() {
     let balances = [("unified", "USDT", "10000"), ("unified", "BTC", "1")];
     let mut desk = Desk::new(&bybit::PROFILE, &Bars::flat("50000"), &[], &balances);

@@ -10,6 +10,7 @@ use basis_core::transit::Transit;
 use basis_core::types::{InstructionId, Side};
 use basis_core::venue::{Dependencies, ExecutionInterface, FillAt};
 use basis_core::venue_event::{EventKind, Events, LiquiditySide};
+use serde_json::json;
 
 use crate::cex::testing::*;
 use crate::cex::{CexSettings, SimulatedCex, Slippage};
@@ -67,6 +68,32 @@ fn spot_amounts_are_rounded_against_us_to_the_asset_s_decimals() {
     assert_eq!(sold.entries[1].quantity, q("61.493874"));
     // 0.1 % of the proceeds, up.
     assert_eq!(sold.fills[0].fee, q("0.061494"));
+}
+
+#[test]
+fn amounts_are_rounded_to_the_venue_s_own_decimals() {
+    let bars = Bars::flat("50000.03");
+    let balances = [
+        ("spot", "USDT", "10000"),
+        ("spot", "BTC", "1"),
+        ("usdm", "USDT", "10000"),
+    ];
+    let mut own = rules_json("binance");
+    own["snapshots"][0]["assets"] = json!([{ "asset": "USDT", "decimals": "8" }]);
+    let mut desk = Desk::new(&binance::PROFILE, &bars, &[], &balances)
+        .slippage(Slippage::FixedBps(Bps::literal("1")))
+        .under(read_rules(&own));
+    // As above, where the venue keeps six as the wallet does.
+    let bought = desk.run(spot_market(Side::Buy, "0.00123")).unwrap();
+    assert_eq!(bought.entries[1].quantity, q("-61.5061992"));
+    let sold = desk.run(spot_market(Side::Sell, "0.00123")).unwrap();
+    assert_eq!(sold.entries[1].quantity, q("61.4938746"));
+    assert_eq!(sold.fills[0].fee, q("0.06149388"));
+    // 0.003 × 50,005.1 at 0.05 %, of which six decimals would make 0.075008.
+    let opened = desk.perp(Side::Buy, "0.003").unwrap();
+    assert_eq!(opened.fills[0].fee, q("0.07500765"));
+    // BTC has the decimals of the chain.
+    assert_eq!(bought.fills[0].fee, q("0.00000123"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use basis_core::transit::Transit;
 use basis_core::types::{Account, InstructionId, Item, Label, Side, Span, Venue};
 use basis_core::venue::{ExecutionInterface, FillAt, Horizon};
 use basis_core::venue_event::{EventKind, Events, TransferStage, TransferUpdate};
+use serde_json::json;
 
 use crate::cex::testing::*;
 use crate::cex::{FailingTransfer, FailureStage, InitialBalance, SimulatedCex, TransferFailure};
@@ -154,6 +155,29 @@ fn a_withdrawal_leaves_from_the_deposit_account_with_its_fee_on_top() {
             (Account::IN_FLIGHT, EntryKind::Transfer, q("996")),
         ]
     );
+}
+
+#[test]
+fn an_amount_finer_than_the_receiver_keeps_is_refused() {
+    let mut own = rules_json("binance");
+    own["snapshots"][0]["assets"] = json!([{ "asset": "USDT", "decimals": "8" }]);
+    own["snapshots"][0]["transfers"]["withdrawals"][0]["decimals"] = "7".into();
+    let balances = [("spot", "USDT", "1000"), ("usdm", "USDT", "1000")];
+    let mut desk =
+        Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &balances).under(read_rules(&own));
+    let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
+    // Between its own accounts the venue moves all it keeps.
+    desk.run(transfer("USDT", "20.00000001", spot, usdm))
+        .unwrap();
+    let (_, text) = desk.refused(transfer("USDT", "20.000000001", spot, usdm));
+    assert!(text.contains("more than 8 decimals"), "{text}");
+    let out = |amount| transfer("USDT", amount, spot, Account::WALLET);
+    let (_, text) = desk.refused(out("20.00000001"));
+    assert!(text.contains("more than 7 decimals"), "{text}");
+    // The sender lets it out; the token has six.
+    let (_, text) = desk.refused(out("20.0000001"));
+    assert!(text.contains("more than 6 decimals"), "{text}");
+    desk.run(out("20.000001")).unwrap();
 }
 
 #[test]

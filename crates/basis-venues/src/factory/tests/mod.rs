@@ -67,7 +67,7 @@ impl DataProvider for NoRules {
         None
     }
 
-    fn decimals(&self, _: Asset) -> Option<u32> {
+    fn decimals(&self, _: Venue, _: Asset) -> Option<u32> {
         None
     }
 }
