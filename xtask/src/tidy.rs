@@ -30,12 +30,27 @@ const CORE_TREE: &[&str] = &[
 const ARROWS: &[(&str, &[&str])] = &[
     ("basis-contracts", &[]),
     ("basis-core", &[]),
-    ("basis-venues", &["basis-core"]),
-    ("basis-data", &["basis-core"]),
-    ("basis-engine", &["basis-core"]),
+    ("basis-protocols", &["basis-core"]),
+    ("basis-market", &["basis-core", "basis-protocols"]),
+    (
+        "basis-venues",
+        &["basis-core", "basis-protocols", "basis-market"],
+    ),
+    ("basis-data", &["basis-core", "basis-market"]),
+    (
+        "basis-engine",
+        &["basis-core", "basis-protocols", "basis-market"],
+    ),
     (
         "basis",
-        &["basis-core", "basis-venues", "basis-data", "basis-engine"],
+        &[
+            "basis-core",
+            "basis-protocols",
+            "basis-market",
+            "basis-venues",
+            "basis-data",
+            "basis-engine",
+        ],
     ),
     ("own-venue", &["basis"]),
     ("xtask", &[]),

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use alloy_primitives::{I256, U256};
-use basis_core::protocol::uniswap_v3::{
+use basis_protocols::uniswap_v3::{
     Owner, Pool, PositionKey, SwapAmount, SwapRequest, sqrt_ratio_at_tick,
 };
 use basis_peers::{MathPool, SdkPool};

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use alloy_primitives::aliases::U24;
 use alloy_primitives::{I256, U160, U256};
-use basis_core::protocol::uniswap_v3::{Pool, SQRT_RATIO_MAX, SQRT_RATIO_MIN};
+use basis_protocols::uniswap_v3::{Pool, SQRT_RATIO_MAX, SQRT_RATIO_MIN};
 use uniswap_v3_math::{liquidity_math, swap_math, tick_bitmap, tick_math};
 use uniswap_v3_sdk::prelude::{Tick, TickListDataProvider, v3_swap};
 

@@ -12,9 +12,9 @@ use std::io;
 use std::path::Path;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::{BarSeries, BarSeriesBuilder, RateSeries};
 use basis_core::num::{Fixed18, ParseError, Price, Quantity, Rate, Rounding};
 use basis_core::types::{SeriesId, Span, Timestamp};
+use basis_market::{BarSeries, BarSeriesBuilder, RateSeries};
 
 use crate::catalogue::bar_length;
 

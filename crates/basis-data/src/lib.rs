@@ -1,7 +1,7 @@
 //! Market data: the recorded layout and its checks, and a synthetic market for runs without data.
 //!
-//! It turns files into [`basis_core::market::MarketData`]. It does not decide what is visible when
-//! (that is [`basis_core::market::MarketView`]) and fills no gap.
+//! It turns files into [`basis_market::MarketData`]. It does not decide what is visible when
+//! (that is [`basis_market::MarketView`]) and fills no gap.
 //!
 //! **Invariants.** Numbers are read exactly; a line that cannot be is an error naming file, line,
 //! column and text, never a skipped row. Results do not depend on the number of threads. Generated

@@ -11,9 +11,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::{BarSeries, MarketData, RateSeries, SeriesError};
 use basis_core::num::Fixed18;
 use basis_core::types::{SeriesId, SeriesKind};
+use basis_market::{BarSeries, MarketData, RateSeries, SeriesError};
 
 use crate::catalogue::{Catalogue, SeriesFile};
 use crate::csv::{load_bars, load_rates};

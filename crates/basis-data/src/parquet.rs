@@ -17,9 +17,9 @@ use arrow_array::types::{
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::{BarSeries, BarSeriesBuilder, RateSeries};
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding};
 use basis_core::types::{SeriesId, Span, Timestamp};
+use basis_market::{BarSeries, BarSeriesBuilder, RateSeries};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,

@@ -7,11 +7,11 @@
 use std::path::Path;
 
 use basis_core::error::ComponentError;
-use basis_core::market::{
-    AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
-};
 use basis_core::num::{Fixed18, Rate};
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Timestamp};
+use basis_market::{
+    AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
+};
 
 use crate::csv::{Parsed, Problems, Rows, SHOWN_WHEN_LOADING, number, read};
 use crate::ray;

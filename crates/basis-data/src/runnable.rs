@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use basis_core::market::ViewPolicy;
 use basis_core::types::{SeriesId, Span, Timestamp};
+use basis_market::ViewPolicy;
 use serde::Serialize;
 
 use crate::check::{DataReport, SeriesReport, as_text};

@@ -12,9 +12,9 @@
 
 mod chain;
 
-use basis_core::market::{BarColumns, MarketData, RateSeries};
 use basis_core::num::{Fixed18, Price, Quantity, Rate};
 use basis_core::types::{SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
+use basis_market::{BarColumns, MarketData, RateSeries};
 
 use crate::catalogue::FUNDING_INTERVAL;
 

@@ -9,14 +9,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use basis_core::market::{
-    BarSeriesBuilder, GasFees, MarketData, MarketView, PriceState, Quote, RateSeries, ReserveRow,
-    Reward, RowSeries, SeriesRequest, SeriesRow, ViewPolicy, coverage,
-};
 use basis_core::num::{Fixed18, Rate};
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Timestamp};
 use basis_data::catalogue::Catalogue;
 use basis_data::{DateRange, LoadRequest, ModeRequirement, check, load, runnable};
+use basis_market::{
+    BarSeriesBuilder, GasFees, MarketData, MarketView, PriceState, Quote, RateSeries, ReserveRow,
+    Reward, RowSeries, SeriesRequest, SeriesRow, ViewPolicy, coverage,
+};
 
 fn recorded() -> Option<PathBuf> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use basis_core::config::{Entry, Node, NodeValue, Problems, Reader};
 use basis_core::fixed18;
-use basis_core::market::{GapPolicy, Shock, ShockSet, ViewPolicy};
 use basis_core::num::{Bps, Fixed18, Quantity, Rate};
 use basis_core::plan::FailurePolicy;
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
 use basis_core::venue::FillAt;
+use basis_market::{GapPolicy, Shock, ShockSet, ViewPolicy};
 
 use crate::chain_config::{ChainConfig, HealthLadder};
 use crate::strategy::{self, ModeRow, Uses};

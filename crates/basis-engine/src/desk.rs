@@ -11,13 +11,14 @@ use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, OpenInstruction, Operation};
 use basis_core::journal::{Journal, JournalError};
-use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::plan::{Block, Leg};
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstructionId, InstrumentKey, Span, Timestamp, Venue};
-use basis_core::venue::{ExecutionInterface, Terms};
+use basis_core::venue::Terms;
 use basis_core::venue_event::{EventKind, Events, VenueEvent};
+use basis_market::ExecutionInterface;
+use basis_market::MarketView;
 
 use crate::account::SharedPositions;
 use crate::block::{LegRun, Role};

@@ -23,13 +23,13 @@ use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
 use basis_core::journal::Journal;
-use basis_core::market::{Coverage, Mark, MarketData, MarketView, SlotId};
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{SeriesId, Span, Timestamp, Venue};
-use basis_core::venue::ExecutionInterface;
 use basis_core::venue_event::{EventKind, Events};
+use basis_market::ExecutionInterface;
+use basis_market::{Coverage, Mark, MarketData, MarketView, SlotId};
 
 use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
 use crate::config::RunConfig;

@@ -1,7 +1,7 @@
 //! The engine of `basis`: one loop, one set of books, the same in backtest and live.
 //!
-//! It sees venues only as [`basis_core::venue::ExecutionInterface`], data only through
-//! [`basis_core::market::MarketView`], and time only through a clock it is given.
+//! It sees venues only as [`basis_market::ExecutionInterface`], data only through
+//! [`basis_market::MarketView`], and time only through a clock it is given.
 
 pub mod account;
 mod block;

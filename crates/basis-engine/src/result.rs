@@ -4,10 +4,10 @@ use basis_core::event::Event;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::{Coverage, MarketView, PriceState, SlotId};
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
 use basis_core::venue_event::Fill;
+use basis_market::{Coverage, MarketView, PriceState, SlotId};
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
 use crate::numeraire::ShareAttribution;

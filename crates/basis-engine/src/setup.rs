@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::{
-    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, SeriesRequest,
-    Shock, ViewError, coverage,
-};
 use basis_core::num::{Quantity, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::{ExternalFlow, Transit};
 use basis_core::types::{
     InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue,
 };
-use basis_core::venue::{ExecutionInterface, FillAt};
+use basis_core::venue::FillAt;
+use basis_market::ExecutionInterface;
+use basis_market::{
+    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, SeriesRequest,
+    Shock, ViewError, coverage,
+};
 
 use crate::account::Pricing;
 use crate::config::RunConfig;

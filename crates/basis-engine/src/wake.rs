@@ -1,8 +1,8 @@
 //! What wakes the engine, and where wakes come from.
 
 use basis_core::clock::{Clock, VirtualClock};
-use basis_core::market::MarketWriter;
 use basis_core::types::{Span, Timestamp};
+use basis_market::MarketWriter;
 
 /// What an operator may ask of a running engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use basis_core::ledger::TradeId;
-use basis_core::market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_core::num::{Price, Quantity, Rate, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, Label, PositionSide, SeriesId, SeriesKind,
@@ -13,6 +12,7 @@ use basis_core::types::{
 };
 use basis_core::venue_event::{EventKind, Fill, LiquiditySide, VenueEvent};
 use basis_engine::account::{Books, Posted, Pricing};
+use basis_market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy};
 
 const BINANCE: Venue = Venue::literal("binance");
 const BTC: Symbol = Symbol::literal("BTCUSDT");

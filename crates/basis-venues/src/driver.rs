@@ -13,9 +13,8 @@ use basis_core::instruction::OperationKind;
 use basis_core::secret::Credentials;
 use basis_core::transit::Transit;
 use basis_core::types::{Timestamp, Venue};
-use basis_core::venue::{
-    CredentialSet, Dependencies, ExecutionInterface, ExecutionMode, FillAt, VenueType,
-};
+use basis_core::venue::{CredentialSet, Dependencies, ExecutionMode, FillAt, VenueType};
+use basis_market::ExecutionInterface;
 
 use crate::chain::SimulatedChain;
 

@@ -219,7 +219,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use basis_core::config::{Node, Problems};
-    use basis_core::venue::ExecutionInterface;
+    use basis_market::ExecutionInterface;
 
     use super::*;
     use crate::credentials::{NONE, SETS};

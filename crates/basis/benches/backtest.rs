@@ -18,9 +18,9 @@ use std::sync::Arc;
 use basis::assembly::{self, Setup};
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
-use basis::core::market::MarketData;
 use basis::core::types::{SeriesId, SeriesKind, Span};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
+use basis::market::MarketData;
 use basis::venues::registry::Registry;
 use cpu_time::{ProcessTime, ThreadTime};
 

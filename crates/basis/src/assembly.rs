@@ -11,13 +11,14 @@ use std::sync::{Arc, OnceLock};
 use basis_core::clock::VirtualClock;
 use basis_core::config::{Location, Node, Problem};
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::MarketData;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
-use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, FillAt};
+use basis_core::venue::{Dependencies, ExecutionMode, FillAt};
 use basis_engine::{
     Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions, StepSink,
 };
+use basis_market::ExecutionInterface;
+use basis_market::MarketData;
 use basis_venues::chain::SimulatedChain;
 use basis_venues::credentials::{BasisEnvironment, Variables};
 use basis_venues::driver::SimulatedWorld;

@@ -27,4 +27,6 @@ pub mod sweep;
 pub use basis_core as core;
 pub use basis_data as data;
 pub use basis_engine as engine;
+pub use basis_market as market;
+pub use basis_protocols as protocols;
 pub use basis_venues as venues;

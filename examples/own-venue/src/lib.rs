@@ -14,16 +14,14 @@ use basis::core::config::{Node, Problems, Reader};
 use basis::core::error::{ComponentError, VenueError, VenueErrorKind};
 use basis::core::health::Health;
 use basis::core::instruction::{Instruction, OperationKind};
-use basis::core::market::MarketView;
 use basis::core::num::{Quantity, Rate};
-use basis::core::protocol::perp::PerpPosition;
 use basis::core::transit::Transit;
 use basis::core::types::{Account, Asset, InstructionId, Label, Span, Timestamp, Venue};
-use basis::core::venue::{
-    Capabilities, CredentialSet, Dependencies, ExecutionInterface, ExecutionMode, Horizon,
-    VenueType,
-};
+use basis::core::venue::{Capabilities, CredentialSet, Dependencies, ExecutionMode, VenueType};
 use basis::core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
+use basis::market::MarketView;
+use basis::market::{ExecutionInterface, Horizon};
+use basis::protocols::exchange::PerpPosition;
 use basis::venues::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
 use basis::venues::registry::{DuplicateVenue, Registry};
 

@@ -2,12 +2,12 @@
 
 use basis::core::error::{Rejection, VenueErrorKind};
 use basis::core::instruction::{Instruction, Operation, OrderType};
-use basis::core::market::MarketView;
 use basis::core::num::{MathError, Quantity, Rate, Rounding};
 use basis::core::types::{
     InstructionId, InstrumentKey, InstrumentKind, Side, Span, Symbol, Timestamp,
 };
 use basis::core::venue_event::{EventKind, Events, OrderState, OrderUpdate, VenueEvent};
+use basis::market::MarketView;
 
 use crate::{BTC, HARBOR, Harbor, LOT, USDT};
 

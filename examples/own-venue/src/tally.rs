@@ -3,13 +3,13 @@
 use basis::core::error::VenueErrorKind;
 use basis::core::instruction::MarginMode;
 use basis::core::ledger::TradeId;
-use basis::core::market::MarketView;
 use basis::core::num::{MathError, Price, Quantity, Rounding};
 use basis::core::types::{Asset, InstrumentKey, InstrumentKind, Item, Side, Symbol, Timestamp};
 use basis::core::venue_event::{
     AccountSnapshot, EventKind, Events, Fill, Funding, LiquiditySide, Position, TransferId,
     TransferStage, TransferUpdate, VenueEvent,
 };
+use basis::market::MarketView;
 
 use crate::orders::Order;
 use crate::{ACCOUNT, BTC, DECIMALS, FUNDING_INTERVAL, HARBOR, Harbor, PERP_FEE, SPOT_FEE, USDT};

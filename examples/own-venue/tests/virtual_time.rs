@@ -13,7 +13,6 @@ use basis::core::config::Problems;
 use basis::core::error::ComponentError;
 use basis::core::event::EventData;
 use basis::core::instruction::{Operation, Transfer};
-use basis::core::market::{BarColumns, MarketData, RateSeries};
 use basis::core::num::{Price, Quantity, Rate};
 use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis::core::rules::{RuleBook, VenueRules};
@@ -23,6 +22,7 @@ use basis::core::types::{
 use basis::core::venue::FillAt;
 use basis::engine::strategy::{Context, Decision, Strategy};
 use basis::engine::{Engine, EngineParts, RunConfig, RunRequest, RunResult};
+use basis::market::{BarColumns, MarketData, RateSeries};
 use basis::venues::factory::FactorySettings;
 use own_venue::HARBOR;
 

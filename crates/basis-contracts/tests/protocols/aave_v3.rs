@@ -1,4 +1,4 @@
-//! `basis_core::protocol::aave_v3` beside the pool's own bytecode, in both versions.
+//! `basis_protocols::aave_v3` beside the pool's own bytecode, in both versions.
 //!
 //! Six users do at random whatever a pool allows and much that it does not, while prices, time and
 //! parameters move. After every step each stored number of every reserve and user is the same on
@@ -9,7 +9,7 @@ mod twins;
 
 use basis_contracts::U256;
 use basis_contracts::aave::USERS;
-use basis_core::protocol::aave_v3::{ALL, Liquidity, Version};
+use basis_protocols::aave_v3::{ALL, Liquidity, Version};
 
 use twins::{Inside, Step, Twins, USDC, WBTC, WETH, id, meaning, strategy};
 

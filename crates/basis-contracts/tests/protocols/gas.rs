@@ -14,7 +14,7 @@ use basis_contracts::artifact::{Artifact, installed};
 use basis_contracts::morpho::{self, Irm};
 use basis_contracts::uniswap;
 use basis_contracts::{Address, Evm, U256, args, user};
-use basis_core::protocol::gas::GasOperation;
+use basis_protocols::gas::GasOperation;
 use serde_json::Value;
 
 const MORPHO_PARAMS: &str = "(address,address,address,address,uint256)";

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use basis_core::protocol::morpho_blue::{
+use basis_protocols::morpho_blue::{
     Accrual, AdaptiveCurve, AmountInput, InterestRateModel, Liquidation, LiquidationInput, Market,
     MarketTerms, Moved, Position, Refusal, Totals, User, flash_loan,
 };

@@ -18,7 +18,7 @@ use basis_contracts::random::Random;
 use basis_contracts::uniswap::{self, FUNDS, Market, USERS};
 use basis_contracts::{Address, I256, Revert, args, user};
 use basis_core::num::U256;
-use basis_core::protocol::uniswap_v3::{
+use basis_protocols::uniswap_v3::{
     Amounts, Owner, Pool, PoolFlow, PositionKey, SQRT_RATIO_MAX, SQRT_RATIO_MIN, SwapAmount,
     SwapRequest, TICK_MAX, TickInfo, UniswapV3Error, sqrt_ratio_at_tick,
 };

@@ -83,7 +83,7 @@ mod rounding;
 mod text;
 pub mod uint256;
 mod units;
-pub(crate) mod wide;
+pub mod wide;
 
 pub use error::{MathError, ParseError};
 pub use fixed18::Fixed18;

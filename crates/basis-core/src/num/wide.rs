@@ -38,9 +38,11 @@ const SCALE_RECIPROCAL: u128 = {
 
 /// An unsigned integer of 256 bits, `hi * 2^128 + lo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct U256 {
-    pub(crate) hi: u128,
-    pub(crate) lo: u128,
+pub struct U256 {
+    /// The upper half.
+    pub hi: u128,
+    /// The lower half.
+    pub lo: u128,
 }
 
 impl U256 {
@@ -87,7 +89,7 @@ const fn mul_limbs(a: u64, b: u64) -> u128 {
 
 /// Returns the full product `a * b`.
 #[inline]
-pub(crate) const fn mul(a: u128, b: u128) -> U256 {
+pub const fn mul(a: u128, b: u128) -> U256 {
     let low_low = mul_limbs(low(a), low(b));
     let low_high = mul_limbs(low(a), high(b));
     let high_low = mul_limbs(high(a), low(b));
@@ -123,7 +125,7 @@ pub(super) const fn div_scale(dividend: U256) -> Option<(u128, u64)> {
 /// Returns quotient and remainder, or `None` where the quotient needs more
 /// than 128 bits (a zero divisor included).
 #[inline]
-pub(crate) const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
+pub const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
     if dividend.hi >= divisor {
         return None;
     }
@@ -149,7 +151,7 @@ pub(crate) const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
 /// A divisor with its reciprocal: what a loop that divides by the same number
 /// again and again computes once.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Divisor {
+pub struct Divisor {
     /// The divisor shifted until its top bit is set.
     normalized: u128,
     shift: u32,
@@ -158,14 +160,14 @@ pub(crate) struct Divisor {
 
 impl Divisor {
     /// The divisor that changes nothing.
-    pub(crate) const ONE: Self = match Self::new(1) {
+    pub const ONE: Self = match Self::new(1) {
         Some(one) => one,
         None => panic!("invariant: one is not zero"),
     };
 
     /// Returns `None` for zero.
     #[inline]
-    pub(crate) const fn new(divisor: u128) -> Option<Self> {
+    pub const fn new(divisor: u128) -> Option<Self> {
         if divisor == 0 {
             return None;
         }
@@ -181,7 +183,7 @@ impl Divisor {
     /// Returns the quotient of `dividend`, rounded down, or `None` where it
     /// needs more than 128 bits.
     #[inline]
-    pub(crate) const fn quotient(&self, dividend: U256) -> Option<u128> {
+    pub const fn quotient(&self, dividend: U256) -> Option<u128> {
         if dividend.hi >= self.normalized >> self.shift {
             return None;
         }

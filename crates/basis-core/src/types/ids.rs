@@ -280,7 +280,6 @@ impl fmt::Display for InstrumentKey {
 /// What a recorded series holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum SeriesKind {
     /// Spot price bars.
     Spot,

@@ -8,12 +8,12 @@
 //!
 //! **Invariants.** As [`super`]; streams of its own, so that nothing here moves an exchange's price.
 
-use basis_core::market::{
+use basis_core::num::{Fixed18, Price, Rate, U256};
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
+use basis_market::{
     AaveEMode, AaveRiskParameters, BarColumns, GasFees, MarketData, ReserveRow, Reward, RowSeries,
     SeriesRow,
 };
-use basis_core::num::{Fixed18, Price, Rate, U256};
-use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
 
 use super::{
     Coin, Listing, STEPS, SplitMix64, SyntheticSpec, index_path, is_in_gap, scaled, trade,

@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::{Mark, MarketView, SlotId};
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, SeriesId, Symbol, Timestamp, Venue,
 };
 use basis_core::venue_event::{EventKey, Position, VenueEvent};
+use basis_market::{Mark, MarketView, SlotId};
 use rustc_hash::FxHashMap;
 
 use self::admitted::Admitted;

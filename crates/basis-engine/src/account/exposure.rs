@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
-use basis_core::market::{Mark, MarketView};
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::rules::{PerpRules, RuleBook};
 use basis_core::types::{Account, InstrumentKind, Item, Timestamp};
 use basis_core::venue_event::{IsolatedMargin, LendingHealth};
+use basis_market::{Mark, MarketView};
+use basis_protocols::exchange;
 
 use super::books::Books;
 use super::isolated::{IsolatedPosition, margin_ratio};
@@ -185,7 +186,8 @@ impl MarginAccount {
             let worth = position.worth.abs()?;
             notional = notional.add(worth)?;
             net = net.add(position.worth)?;
-            let (gross, deduction) = rules.maintenance_parts(position.quantity.abs()?, worth)?;
+            let (gross, deduction) =
+                exchange::margin::maintenance_parts(rules, position.quantity.abs()?, worth)?;
             slope = slope.add(gross)?;
             deductions = deductions.add(deduction)?;
         }

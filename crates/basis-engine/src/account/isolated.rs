@@ -8,6 +8,7 @@ use basis_core::num::{Fixed18, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Timestamp};
 use basis_core::venue_event::IsolatedMargin;
+use basis_protocols::exchange;
 
 use super::books::Books;
 
@@ -46,7 +47,8 @@ impl IsolatedPosition {
             return Ok(None);
         };
         let result = held.worth.sub(held.cost)?;
-        let (slope, deduction) = perp.maintenance_parts(held.quantity.abs()?, held.worth.abs()?)?;
+        let (slope, deduction) =
+            exchange::margin::maintenance_parts(perp, held.quantity.abs()?, held.worth.abs()?)?;
         Ok(Some(Self {
             account,
             instrument: key,

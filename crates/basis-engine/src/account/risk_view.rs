@@ -6,11 +6,11 @@
 //! whoever writes them down.
 
 use basis_core::error::ComponentError;
-use basis_core::market::{Mark, MarketView, PointSlot, RateSource};
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::rules::PerpRules;
 use basis_core::types::{Account, Item, SeriesId, SeriesKind, Span, Timestamp};
 use basis_core::venue_event::LendingHealth;
+use basis_market::{Mark, MarketView, PointSlot, RateSource};
 
 use super::books::{Books, Holding};
 use super::exposure::{Exposure, MarginAccount};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use basis_core::error::Code;
 use basis_core::ledger::{EntryKind, TradeId};
-use basis_core::market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_core::num::{Price, Quantity, Rate, Value};
 use basis_core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Item, Label, SeriesId, Side, Span, Symbol,
@@ -14,6 +13,7 @@ use basis_core::venue_event::{
     Adoption, BalanceChange, CapitalFlow, EventKind, Fill, FlowId, LiquiditySide, OtherEvent,
     VenueEvent,
 };
+use basis_market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy};
 
 use super::{Books, Posted, Pricing};
 

@@ -34,13 +34,13 @@ mod tests;
 use std::sync::Arc;
 
 use basis_core::ledger::{EntryKind, LedgerEntry};
-use basis_core::market::MarketView;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, InstrumentKey, Item};
 use basis_core::venue_event::{
     Adoption, CapitalFlow, EventKey, EventKind, Funding, Reward, TransactionStage,
     TransactionUpdate, VenueEvent,
 };
+use basis_market::MarketView;
 
 pub use self::error::PostingError;
 use self::writer::{Writer, positive};

@@ -1,8 +1,8 @@
 //! The price of a line whose event states none.
 
-use basis_core::market::{MarketView, is_dollar};
 use basis_core::num::{MathError, Price};
 use basis_core::types::{Asset, SeriesKind, Venue};
+use basis_market::{MarketView, is_dollar};
 
 use super::writer::known;
 

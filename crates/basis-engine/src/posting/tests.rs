@@ -9,9 +9,6 @@ mod transfers;
 use std::sync::Arc;
 
 use basis_core::ledger::{EntryKind, LedgerEntry, TradeId};
-use basis_core::market::{
-    BarColumns, MarketData, MarketView, RowSeries, SeriesRequest, ViewPolicy,
-};
 use basis_core::num::{Fixed18, Price, Quantity, Value};
 use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Label, SeriesId, Side,
@@ -21,6 +18,7 @@ use basis_core::venue_event::{
     BalanceChange, EventKey, EventKind, Fill, LiquiditySide, TransactionHash, TransactionStage,
     TransactionUpdate, VenueEvent,
 };
+use basis_market::{BarColumns, MarketData, MarketView, RowSeries, SeriesRequest, ViewPolicy};
 
 use super::{Held, NothingHeld, Posting, PostingError, lines_of};
 

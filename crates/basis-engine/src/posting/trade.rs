@@ -1,11 +1,11 @@
 //! Fills and forced closes.
 
 use basis_core::ledger::EntryKind;
-use basis_core::market::is_dollar;
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding};
-use basis_core::protocol::perp::PerpPosition;
 use basis_core::types::{Account, Asset, InstrumentKey, InstrumentKind, Item, Side};
 use basis_core::venue_event::{Fill, Liquidation};
+use basis_market::is_dollar;
+use basis_protocols::exchange::PerpPosition;
 
 use super::writer::{Writer, known, not_negative, positive, value_of};
 use super::{Held, PostingError};

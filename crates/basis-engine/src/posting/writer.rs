@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry};
-use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, InstructionId, Item};
 use basis_core::venue_event::{EventKey, EventKind, VenueEvent};
+use basis_market::MarketView;
 
 use super::price::own_price;
 use super::{Posting, PostingError};

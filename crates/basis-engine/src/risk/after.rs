@@ -12,11 +12,12 @@ use basis_core::error::ComponentError;
 use basis_core::instruction::{
     AmountOrAll, Instruction, Lending, Operation, OperationKind, PerpTrade, Transfer,
 };
-use basis_core::market::{Mark, MarketView};
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Block;
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, Asset, InstrumentKey, InstrumentKind, Item, Span, Venue};
+use basis_market::{Mark, MarketView};
+use basis_protocols::exchange;
 
 use crate::account::{Books, Exposure, Holding, margin_ratio};
 
@@ -320,8 +321,12 @@ impl<'a> StateAfter<'a> {
         }
         let (size, notional) = (held.quantity.abs()?, held.worth.abs()?);
         let part = left.abs()?.ratio(size, Rounding::Ceil)?;
-        let before = perp.maintenance_of(size, notional)?;
-        let after = perp.maintenance_of(left.abs()?, notional.at_rate(part, Rounding::Ceil)?)?;
+        let before = exchange::margin::maintenance_of(perp, size, notional)?;
+        let after = exchange::margin::maintenance_of(
+            perp,
+            left.abs()?,
+            notional.at_rate(part, Rounding::Ceil)?,
+        )?;
         let Some(account) = self.account(held.account) else {
             return Ok(());
         };

@@ -3,10 +3,10 @@
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::Operation;
-use basis_core::market::MarketView;
 use basis_core::num::{Quantity, Rate};
 use basis_core::plan::{Block, Leg};
 use basis_core::types::{InstrumentKey, InstrumentKind, Item, Side};
+use basis_market::MarketView;
 
 use super::after::{AccountAfter, Collateral, StateAfter};
 use super::{Approved, RiskLevel, RiskMonitor, health_rung, margin_rung, worst_reading};

@@ -6,9 +6,9 @@
 //! carry: they only reduce.
 
 use basis_core::error::ComponentError;
-use basis_core::market::FundingLookup;
 use basis_core::num::{Bps, Fixed18, Quantity, Rate, Rounding, Value};
 use basis_core::types::Span;
+use basis_market::FundingLookup;
 
 use super::Context;
 use super::hedge::{Book, Hedge, rules_of};

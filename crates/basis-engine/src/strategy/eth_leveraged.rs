@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::AmountOrAll;
-use basis_core::market::MarketData;
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
+use basis_market::MarketData;
 
 use super::chain::leverage::{Loop, leftover};
 use super::chain::places::Places;

@@ -7,6 +7,7 @@ use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
 use basis_core::rules::{Accounts, InstrumentRules, RuleSnapshot};
 use basis_core::types::{Account, Asset, InstrumentKind, Side, Venue};
+use basis_protocols::exchange;
 
 use super::Context;
 use super::layout::{Layout, is_fresh};
@@ -471,7 +472,7 @@ impl<'a> Book<'a> {
                 continue;
             };
             let notional = hedge.target.notional(self.spot_price, Rounding::Ceil)?;
-            let tier = perp.tier(hedge.target, notional);
+            let tier = exchange::margin::tier(perp, hedge.target, notional);
             let most = tier.map_or(perp.max_leverage, |tier| tier.max_leverage);
             let most = most
                 .min(perp.max_leverage)

@@ -1,10 +1,10 @@
 //! What of the rules and the books a hedged book is read with, looked up once.
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::SlotId;
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::rules::{Accounts, InstrumentRules, MakerTaker};
 use basis_core::types::{Account, Asset, InstrumentKind, Item, Timestamp, Venue};
+use basis_market::SlotId;
 
 use super::Context;
 use super::hedge::{instrument, rules_of};

@@ -24,12 +24,12 @@ pub mod usdt_market_neutral_no_leverage;
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
-use basis_core::market::{MarketData, MarketView};
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Venue};
 use basis_core::venue::Terms;
+use basis_market::{MarketData, MarketView};
 
 use crate::account::{Books, Exposure};
 use crate::config::RunConfig;

@@ -7,10 +7,8 @@
 //! it is the recorded one to the last digit. A row without debt implies no curve and stays as it is.
 
 use basis_core::num::U256;
-use basis_core::protocol::aave_v3::math::{PERCENTAGE_FACTOR, RAY, ray_div, ray_mul};
-use basis_core::protocol::aave_v3::{
-    Liquidity, RateStrategy, Rates, RecordedReserve, Revert, Version,
-};
+use basis_protocols::aave_v3::math::{PERCENTAGE_FACTOR, RAY, ray_div, ray_mul};
+use basis_protocols::aave_v3::{Liquidity, RateStrategy, Rates, RecordedReserve, Revert, Version};
 
 /// What is fixed about a reserve's curve beside its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

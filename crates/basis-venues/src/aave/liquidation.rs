@@ -1,12 +1,12 @@
 //! The liquidation test of a step.
 
 use basis_core::ledger::EntryKind;
-use basis_core::market::MarketView;
 use basis_core::num::uint256::mul_div_floor;
 use basis_core::num::{Quantity, U256};
-use basis_core::protocol::aave_v3::{ALL, LiquidationCall, LiquidationOutcome, ReserveId, Seized};
 use basis_core::types::{Asset, Timestamp};
 use basis_core::venue_event::{BalanceChange, EventKind, Events, LendingLiquidation, VenueEvent};
+use basis_market::MarketView;
+use basis_protocols::aave_v3::{ALL, LiquidationCall, LiquidationOutcome, ReserveId, Seized};
 
 use super::standing::{HEALTHY, health};
 use super::{AAVE, ACCOUNT, Aave, Side, US, refused, seconds};

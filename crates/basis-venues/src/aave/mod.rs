@@ -1,6 +1,6 @@
 //! Aave V3's main market: supply, withdraw, borrow, repay, e-mode; liquidation and flash loans.
 //!
-//! Simulated: the pool's own arithmetic ([`basis_core::protocol::aave_v3`]) with us as its one user,
+//! Simulated: the pool's own arithmetic ([`basis_protocols::aave_v3`]) with us as its one user,
 //! beside the totals that were recorded. A reserve starts from the newest recorded row; between rows
 //! interest accrues at the recorded rates, and at each row indices, rates and totals snap to what was
 //! recorded. With `own_size` (the default) our own supply and debt move utilization, and so the rates,
@@ -18,7 +18,7 @@
 //! **Invariants.** The reported changes add up to the scaled units and to what they stand for. Nothing
 //! is read before it was known. A refused instruction changes nothing.
 //!
-//! Sources: `basis_core::protocol::aave_v3`; risk parameters and rows from the data directory.
+//! Sources: `basis_protocols::aave_v3`; risk parameters and rows from the data directory.
 
 mod curve;
 mod liquidation;
@@ -35,10 +35,11 @@ use basis_core::config::{Node, Problems};
 use basis_core::error::{ComponentError, VenueErrorKind};
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
 use basis_core::num::{Bps, Fixed18, Quantity};
-use basis_core::protocol::aave_v3::{self, AccountData, Market, Revert, Seconds, UserId};
 use basis_core::types::{Account, Asset, Item, Label, Timestamp, Venue};
-use basis_core::venue::{ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueType};
+use basis_core::venue::{ExecutionMode, FlashLoanTerms, Terms, VenueType};
 use basis_core::venue_event::{Events, LendingHealth, Position};
+use basis_market::ExecutionInterface;
+use basis_protocols::aave_v3::{self, AccountData, Market, Revert, Seconds, UserId};
 
 use self::reserves::Cell;
 use crate::chain::{self, OnChainDriver, Protocol, Refusal, Sync, Transaction, seconds};

@@ -3,9 +3,9 @@
 use basis_core::instruction::{AmountOrAll, FlashLoan, Lending};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, U256};
-use basis_core::protocol::aave_v3::{self, ALL, Market, Outcome, Payer, Revert};
-use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Timestamp};
+use basis_protocols::aave_v3::{self, ALL, Market, Outcome, Payer, Revert};
+use basis_protocols::gas::GasOperation;
 
 use super::reserves::Cell;
 use super::{AAVE, ACCOUNT, Aave, MAIN, Side, US, refused, seconds};

@@ -1,20 +1,20 @@
 //! Reserves and their recorded rows: listing, catching up, interest.
 
 use basis_core::ledger::EntryKind;
-use basis_core::market::{
-    AaveRiskParameters, MarketView, OracleError, OracleQuote, PriceState, ReserveRow,
-};
 use basis_core::num::uint256::{amount_of, mul_div_floor, units_of};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding, U256};
-use basis_core::protocol::aave_v3::math::{
-    PERCENTAGE_FACTOR, compounded_interest, linear_interest, ray_mul,
-};
-use basis_core::protocol::aave_v3::{
-    EModeCategory, RateStrategy, Rates, RecordedReserve, ReserveConfig, ReserveId, Seconds,
-};
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp};
 use basis_core::venue::EModeTerms;
 use basis_core::venue_event::{BalanceChange, Cursor, Events};
+use basis_market::{
+    AaveRiskParameters, MarketView, OracleError, OracleQuote, PriceState, ReserveRow,
+};
+use basis_protocols::aave_v3::math::{
+    PERCENTAGE_FACTOR, compounded_interest, linear_interest, ray_mul,
+};
+use basis_protocols::aave_v3::{
+    EModeCategory, RateStrategy, Rates, RecordedReserve, ReserveConfig, ReserveId, Seconds,
+};
 
 use super::curve::{Kink, rates_with};
 use super::{AAVE, ACCOUNT, Aave, Side, US, refused, seconds};

@@ -2,9 +2,9 @@
 
 use basis_core::config::{Node, NodeValue, Problems, Reader};
 use basis_core::num::{Fixed18, Rate};
-use basis_core::protocol::aave_v3::Version;
 use basis_core::types::Asset;
 use basis_core::venue::VenueType;
+use basis_protocols::aave_v3::Version;
 
 use crate::cex;
 

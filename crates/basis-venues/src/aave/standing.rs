@@ -2,8 +2,8 @@
 
 use basis_core::num::uint256::{amount_of, mul_div_floor};
 use basis_core::num::{Fixed18, Rate, Rounding, U256, Value};
-use basis_core::protocol::aave_v3::math::WAD;
 use basis_core::venue_event::LendingHealth;
+use basis_protocols::aave_v3::math::WAD;
 
 use super::{ACCOUNT, Aave, Side, US, refused, seconds};
 use crate::chain::Refusal;

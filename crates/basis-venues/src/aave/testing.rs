@@ -6,10 +6,6 @@ use std::sync::Arc;
 
 use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation};
 use basis_core::ledger::{EntryKind, LedgerEntry};
-use basis_core::market::{
-    AaveEMode, AaveRiskParameters, BarColumns, BarSeries, GasFees, MarketData, MarketView,
-    ReserveRow, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
-};
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding};
 use basis_core::rules::VenueRules;
 use basis_core::types::{
@@ -17,6 +13,10 @@ use basis_core::types::{
 };
 use basis_core::venue::DataProvider;
 use basis_core::venue_event::{EventKind, LendingHealth, Position};
+use basis_market::{
+    AaveEMode, AaveRiskParameters, BarColumns, BarSeries, GasFees, MarketData, MarketView,
+    ReserveRow, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
+};
 
 use super::{AAVE, Aave, AaveSettings};
 use crate::chain::testing::{Reported, posted, reported};

@@ -13,7 +13,8 @@
 use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
 use basis_core::types::Venue;
-use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
+use basis_core::venue::{ExecutionMode, VenueType};
+use basis_market::ExecutionInterface;
 
 use crate::cex::{self, CexProfile, CexSettings, ModeCodes, PartialLiquidation, RefusalCodes};
 use crate::credentials;

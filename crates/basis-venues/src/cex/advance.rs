@@ -7,14 +7,14 @@
 
 use basis_core::error::{ComponentError, VenueError};
 use basis_core::instruction::MarginMode;
-use basis_core::market::{FundingLookup, MarketView};
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::types::{InstructionId, SeriesId, Side, Span, Timestamp};
-use basis_core::venue::Horizon;
 use basis_core::venue_event::{
     EventKind, Events, Funding, FundingMissing, LiquiditySide, OrderState, OrderUpdate, Text,
     VenueEvent,
 };
+use basis_market::Horizon;
+use basis_market::{FundingLookup, MarketView};
 
 use super::books::{OpenPosition, RestingOrder};
 use super::fills::Terms;

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use basis_core::instruction::{MarginMode, TimeInForce};
-use basis_core::market::SlotId;
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding};
-use basis_core::protocol::perp::PerpPosition;
 use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, Item, Side, Symbol, Timestamp,
 };
 use basis_core::venue_event::{IsolatedMargin, OpenOrder, OrderState, Position};
+use basis_market::SlotId;
+use basis_protocols::exchange::PerpPosition;
 
 /// Quantities of assets by account, sorted, zeros left out.
 #[derive(Clone, Debug, Default)]

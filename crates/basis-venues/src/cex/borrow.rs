@@ -8,7 +8,6 @@
 //! account that owes, and a debt is not called.
 
 use basis_core::ledger::EntryKind;
-use basis_core::market::{MarketView, is_dollar};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
 use basis_core::types::{
     Account, Asset, Item, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
@@ -16,6 +15,7 @@ use basis_core::types::{
 use basis_core::venue_event::{
     Accrual, BalanceChange, Cursor, EventKind, Events, Subject, VenueEvent,
 };
+use basis_market::{MarketView, is_dollar};
 
 use super::filters::Order;
 use super::refusal::Refusal;

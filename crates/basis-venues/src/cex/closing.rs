@@ -4,6 +4,7 @@ use basis_core::ledger::TradeId;
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::Side;
 use basis_core::venue_event::{EventKind, Events, Liquidation};
+use basis_protocols::exchange;
 
 use super::books::OpenPosition;
 use super::liquidation::TestPrice;
@@ -112,7 +113,8 @@ pub(super) fn closing_price(
         return Ok(tick(worst)?);
     };
     let wallet = Value::new(wallet.get());
-    let solved = perp.liquidation_price(&open.position, wallet, against_us(side))?;
+    let solved =
+        exchange::margin::liquidation_price(perp, &open.position, wallet, against_us(side))?;
     let price = match solved.map(Price::positive) {
         Some(Ok(price)) if long => price.min(quote.open).max(worst),
         Some(Ok(price)) => price.max(quote.open).min(worst),

@@ -3,7 +3,8 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::rules::VenueRules;
 use basis_core::types::Venue;
-use basis_core::venue::{ExecutionInterface, ExecutionMode};
+use basis_core::venue::ExecutionMode;
+use basis_market::ExecutionInterface;
 
 use super::{CexProfile, CexSettings, InitialBalance, SimulatedCex};
 use crate::driver::{BuildContext, SimulatedWorld};

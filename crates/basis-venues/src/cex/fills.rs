@@ -5,12 +5,13 @@
 
 use basis_core::error::Rejection;
 use basis_core::instruction::MarginMode;
-use basis_core::market::SlotId;
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
-use basis_core::protocol::perp::PerpPosition;
 use basis_core::rules::{MakerTaker, PerpRules};
 use basis_core::types::{Account, Asset, Side};
 use basis_core::venue_event::{EventKind, Events, Fill, LiquiditySide, OrderState, OrderUpdate};
+use basis_market::SlotId;
+use basis_protocols::exchange;
+use basis_protocols::exchange::PerpPosition;
 
 use super::books::OpenPosition;
 use super::filters::Order;
@@ -166,7 +167,7 @@ impl SimulatedCex {
         let open = self.books.open(key);
         let before = open.map(|open| open.position).unwrap_or_default();
         let change = before.fill(signed, terms.price, decimals)?;
-        let own = self.own_margin(order, perp, open, &change.after, (terms, decimals))?;
+        let own = self.own_margin(order, open, &change.after, (terms, decimals))?;
         let realized = Quantity::new(change.realized.get());
         let cash = self.books.cash.get(account, SETTLEMENT).add(realized)?;
         if opens(&before, &change.after)? {
@@ -266,7 +267,7 @@ impl SimulatedCex {
         let size = after.quantity.abs()?;
         let notional = size.notional(mark, Rounding::Ceil)?;
         let code = order.codes.position_limit;
-        let Some(tier) = perp.tier(size, notional) else {
+        let Some(tier) = exchange::margin::tier(perp, size, notional) else {
             let text = format!(
                 "{key}: a position of {size} {} worth {notional} {SETTLEMENT} is above the last \
                  margin tier; make it smaller",
@@ -291,7 +292,6 @@ impl SimulatedCex {
     fn own_margin(
         &self,
         order: &Order<'_>,
-        perp: &PerpRules,
         before: Option<OpenPosition>,
         after: &PerpPosition,
         (terms, decimals): (&Terms, u32),
@@ -317,7 +317,7 @@ impl SimulatedCex {
             let kept = kept.round_to_decimals(decimals, Rounding::Ceil)?;
             (Quantity::new(kept), Quantity::ZERO)
         };
-        let added = perp.initial_margin(opened, terms.price, self.leverage(symbol))?;
+        let added = exchange::margin::initial_margin(opened, terms.price, self.leverage(symbol))?;
         let added = added.get().round_to_decimals(decimals, Rounding::Ceil)?;
         Ok(Some(kept.add(Quantity::new(added))?))
     }

@@ -6,6 +6,7 @@ use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{InstructionId, InstrumentKind, Symbol};
 use basis_core::venue_event::{Events, Text};
+use basis_protocols::exchange;
 
 use super::advance::Watch;
 use super::books::OpenPosition;
@@ -41,7 +42,7 @@ impl SimulatedCex {
         let size = sizes.try_fold(Quantity::ZERO, |most, size| size.map(|s| s.max(most)))?;
         self.check_leverage(rules, perp, set.leverage, (size, mark))?;
         let margins = if held.iter().any(|open| open.margin.is_some()) {
-            self.isolated_margins(cx, perp, set, &held, mark)?
+            self.isolated_margins(cx, set, &held, mark)?
         } else {
             self.check_cross(cx, rules, set, &held, mark)?;
             Vec::new()
@@ -119,8 +120,7 @@ impl SimulatedCex {
         (size, mark): (Quantity, Price),
     ) -> Result<(), Refusal> {
         let notional = size.notional(mark, Rounding::Ceil)?;
-        let tier_max = perp
-            .tier(size, notional)
+        let tier_max = exchange::margin::tier(perp, size, notional)
             .or(perp.tiers.last())
             .map_or(perp.max_leverage, |tier| tier.max_leverage);
         let max = tier_max.min(perp.max_leverage);
@@ -152,11 +152,11 @@ impl SimulatedCex {
         let cash = self.books.cash.get(account, SETTLEMENT);
         let mut margin = self.margin(cx, cash, None)?;
         for open in held {
-            let perp = rules.perp.as_ref();
             let of = |leverage| {
-                perp.map_or(Ok(Value::ZERO), |perp| {
-                    perp.initial_margin(open.position.quantity, mark, leverage)
-                })
+                if rules.perp.is_none() {
+                    return Ok(Value::ZERO);
+                }
+                exchange::margin::initial_margin(open.position.quantity, mark, leverage)
             };
             let (before, after) = (of(self.leverage(set.symbol))?, of(set.leverage)?);
             margin.initial = margin.initial.sub(before)?.add(after)?;
@@ -173,7 +173,6 @@ impl SimulatedCex {
     fn isolated_margins(
         &self,
         cx: &Context<'_>,
-        perp: &PerpRules,
         set: &SetLeverage,
         held: &[OpenPosition],
         mark: Price,
@@ -200,7 +199,8 @@ impl SimulatedCex {
             let change = margin.sub(open.margin.unwrap_or_default())?;
             more = more.add(change)?;
             if change.is_negative() {
-                let initial = perp.initial_margin(open.position.quantity, mark, set.leverage)?;
+                let initial =
+                    exchange::margin::initial_margin(open.position.quantity, mark, set.leverage)?;
                 let result = open.position.unrealized(mark)?.min(Value::ZERO);
                 let left = Quantity::new(result.get()).add(margin)?;
                 let needed = Quantity::new(initial.get());

@@ -6,11 +6,12 @@
 //! is charged on what is closed, at most what is left.
 
 use basis_core::instruction::MarginMode;
-use basis_core::market::{Quote, SlotId};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
 use basis_core::types::{InstructionId, InstrumentKey, InstrumentKind, PositionSide, Timestamp};
-use basis_core::venue::PriceBounds;
 use basis_core::venue_event::{Events, OrderState, Text};
+use basis_market::PriceBounds;
+use basis_market::{Quote, SlotId};
+use basis_protocols::exchange;
 
 use super::books::OpenPosition;
 use super::closing::{Forced, capped, closing_price, liquidation_fee};
@@ -251,7 +252,7 @@ impl SimulatedCex {
         } else {
             Rounding::Floor
         };
-        let solved = perp.liquidation_price(&open.position, wallet, rounding)?;
+        let solved = exchange::margin::liquidation_price(perp, &open.position, wallet, rounding)?;
         // The margin is rounded up at the last decimal: one step aside covers that.
         let step = Fixed18::from_mantissa(10_000_000_000);
         let Some(price) = solved else { return Ok(None) };

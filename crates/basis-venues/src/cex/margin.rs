@@ -4,8 +4,9 @@
 //! maintenance margin (facts: Binance, Bybit and OKX margin documentation).
 
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Value};
-use basis_core::protocol::perp::PerpPosition;
 use basis_core::rules::InstrumentRules;
+use basis_protocols::exchange;
+use basis_protocols::exchange::PerpPosition;
 
 /// What positions on one collateral have and need, in the settlement asset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,11 +42,11 @@ impl Margin {
         };
         match leverage {
             Some(leverage) => {
-                let margin = perp.initial_margin(position.quantity, price, leverage)?;
+                let margin = exchange::margin::initial_margin(position.quantity, price, leverage)?;
                 self.initial = self.initial.add(margin)?;
             }
             None => {
-                let margin = perp.maintenance_margin(position.quantity, price)?;
+                let margin = exchange::margin::maintenance_margin(perp, position.quantity, price)?;
                 self.maintenance = self.maintenance.add(margin)?;
             }
         }
@@ -99,17 +100,22 @@ mod tests {
                 cost: cost.parse().unwrap(),
             };
             let cash: Quantity = cash.parse().unwrap();
-            let price = perp()
-                .liquidation_price(&position, Value::new(cash.get()), Rounding::HalfEven)
-                .unwrap()
-                .unwrap();
+            let price = exchange::margin::liquidation_price(
+                &perp(),
+                &position,
+                Value::new(cash.get()),
+                Rounding::HalfEven,
+            )
+            .unwrap()
+            .unwrap();
             let price = Price::new(price).unwrap();
             let balance = position
                 .unrealized(price)
                 .unwrap()
                 .add(Value::new(cash.get()))
                 .unwrap();
-            let need = perp().maintenance_margin(position.quantity, price).unwrap();
+            let need =
+                exchange::margin::maintenance_margin(&perp(), position.quantity, price).unwrap();
             let apart = balance.sub(need).unwrap().abs().unwrap();
             assert!(
                 apart < Value::literal("0.000000000001"),
@@ -125,7 +131,8 @@ mod tests {
             cost: Value::literal("50000"),
         };
         let wallet = Value::literal("50001");
-        let price = perp().liquidation_price(&position, wallet, Rounding::HalfEven);
+        let price =
+            exchange::margin::liquidation_price(&perp(), &position, wallet, Rounding::HalfEven);
         assert!(!price.unwrap().unwrap().is_positive());
     }
 }

@@ -53,17 +53,16 @@ use std::sync::Arc;
 use basis_core::error::{ComponentError, VenueError, VenueErrorKind};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, MarginMode, Operation, OperationKind};
-use basis_core::market::{MarketView, SlotId};
 use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
 use basis_core::transit::Transit;
 use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, Span, Symbol, Timestamp, Venue,
 };
-use basis_core::venue::{
-    Capabilities, DataProvider, Dependencies, ExecutionInterface, FillAt, Horizon,
-};
+use basis_core::venue::{Capabilities, DataProvider, Dependencies, FillAt};
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
+use basis_market::{ExecutionInterface, Horizon};
+use basis_market::{MarketView, SlotId};
 
 use self::advance::Watch;
 use self::books::Books;

@@ -11,12 +11,12 @@
 
 use basis_core::error::{Rejection, VenueError};
 use basis_core::instruction::{OperationKind, OrderType, TimeInForce};
-use basis_core::market::{MarketView, Quote};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
 use basis_core::types::{InstrumentKind, Timestamp};
 use basis_core::venue::FillAt;
 use basis_core::venue_event::{EventKind, Events, OrderState, VenueEvent};
+use basis_market::{MarketView, Quote};
 
 use super::books::PendingOrder;
 use super::fills::Terms;

@@ -2,7 +2,6 @@
 
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{PerpTrade, SpotTrade, TimeInForce};
-use basis_core::market::{Quote, SlotId, is_dollar};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
 use basis_core::types::{
@@ -10,6 +9,7 @@ use basis_core::types::{
 };
 use basis_core::venue::FillAt;
 use basis_core::venue_event::{Events, LiquiditySide, OrderState};
+use basis_market::{Quote, SlotId, is_dollar};
 
 use super::fills::Terms;
 use super::filters::Order;

@@ -1,8 +1,8 @@
 //! The price a taking order gets.
 
-use basis_core::market::Quote;
 use basis_core::num::{Bps, MathError, Price, Quantity, Rounding};
 use basis_core::types::Side;
+use basis_market::Quote;
 
 use super::settings::Slippage;
 

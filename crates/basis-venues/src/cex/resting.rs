@@ -1,11 +1,12 @@
 //! Resting orders: what they bind, cancellation.
 
 use basis_core::instruction::{CancelOrder, OrderType, TimeInForce};
-use basis_core::market::SlotId;
 use basis_core::num::{Price, Quantity, Rate, Rounding};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{Account, Asset, InstructionId, Side};
 use basis_core::venue_event::{Events, OrderState};
+use basis_market::SlotId;
+use basis_protocols::exchange;
 
 use super::books::RestingOrder;
 use super::fills::{in_units, require_margin, signed};
@@ -99,7 +100,7 @@ impl SimulatedCex {
         let after = held.fill(signed, limit, decimals)?.after;
         self.check_position(order, perp, &after, limit)?;
         let leverage = self.leverage(order.rules.key.symbol);
-        let margin = perp.initial_margin(opening, limit, leverage)?;
+        let margin = exchange::margin::initial_margin(opening, limit, leverage)?;
         let turnover = quantity.notional(limit, Rounding::Ceil)?;
         let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?;
         let needed = margin.add(fee)?.get();

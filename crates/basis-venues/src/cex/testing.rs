@@ -14,9 +14,6 @@ use basis_core::error::{VenueError, VenueErrorKind};
 use basis_core::event::{Event, EventSink};
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::{
-    BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy,
-};
 use basis_core::num::{Price, Quantity, Rate};
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::transit::Transit;
@@ -24,8 +21,10 @@ use basis_core::types::{
     Account, Asset, InstructionId, Item, Label, SeriesId, SeriesKind, Side, Span, Symbol,
     Timestamp, Venue,
 };
-use basis_core::venue::{Dependencies, ExecutionInterface, FillAt, PositionReader};
+use basis_core::venue::{Dependencies, FillAt, PositionReader};
 use basis_core::venue_event::{EventKind, Events, Position, Text, VenueEvent};
+use basis_market::ExecutionInterface;
+use basis_market::{BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy};
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::operations::*;

@@ -8,7 +8,6 @@
 
 use basis_core::error::Rejection;
 use basis_core::instruction::Transfer;
-use basis_core::market::MarketView;
 use basis_core::num::{Quantity, Rounding};
 use basis_core::rules::{RuleSnapshot, WithdrawalRules};
 use basis_core::transit::Shipment;
@@ -17,6 +16,7 @@ use basis_core::venue::DataProvider;
 use basis_core::venue_event::{
     EventKind, Events, Text, TransferId, TransferStage, TransferUpdate, VenueEvent,
 };
+use basis_market::MarketView;
 
 use super::refusal::Refusal;
 use super::{Context, SimulatedCex};

@@ -12,8 +12,8 @@ use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{FlashLoan, Instruction, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::Quantity;
-use basis_core::protocol::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, TRANSACTION};
 use basis_core::types::Venue;
+use basis_protocols::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, TRANSACTION};
 
 use super::{Protocol, Refusal, Transaction};
 

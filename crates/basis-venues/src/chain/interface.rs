@@ -5,12 +5,11 @@ use std::sync::Arc;
 use basis_core::error::{Code, ComponentError, VenueError, VenueErrorKind};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, OperationKind};
-use basis_core::market::MarketView;
 use basis_core::types::{Span, Timestamp, Venue};
-use basis_core::venue::{
-    Capabilities, DataProvider, Dependencies, ExecutionInterface, Horizon, Terms,
-};
+use basis_core::venue::{Capabilities, DataProvider, Dependencies, Terms};
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
+use basis_market::MarketView;
+use basis_market::{ExecutionInterface, Horizon};
 
 use super::{Protocol, Refusal, SimulatedChain};
 use crate::cex;

@@ -2,9 +2,9 @@
 //! price or of a wrap.
 
 use basis_core::error::Rejection;
-use basis_core::market::OracleError;
 use basis_core::types::{Asset, SeriesId, Span, Timestamp, Venue};
 use basis_core::venue_event::{Accrual, BalanceChange, Cursor, EventKind, Subject, VenueEvent};
+use basis_market::OracleError;
 
 use super::Refusal;
 use super::transaction::ETH;

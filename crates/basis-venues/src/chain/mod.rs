@@ -6,7 +6,7 @@
 //! paid in ETH from the wallet, and when anything refuses the state is put back to the last bit.
 //!
 //! It is not a virtual machine: each `Protocol` is its contract's arithmetic from
-//! [`basis_core::protocol`] with our position in it, moved along by the recorded data of the view.
+//! [`basis_protocols`] with our position in it, moved along by the recorded data of the view.
 //! There are no blocks and no mempool; a transaction is mined at the step it is sent.
 //!
 //! What happens by itself is reported once: what a transaction had to catch up with comes before it, as
@@ -32,11 +32,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use basis_core::error::VenueErrorKind;
 use basis_core::instruction::{Instruction, Operation};
-use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Asset, InstructionId, Timestamp, Venue};
 use basis_core::venue::{DataProvider, Terms};
 use basis_core::venue_event::{Events, LendingHealth, Position, VenueEvent};
+use basis_market::MarketView;
 
 use crate::cex::Holdings;
 

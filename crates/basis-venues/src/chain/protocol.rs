@@ -3,11 +3,11 @@
 use std::fmt;
 
 use basis_core::instruction::{FlashLoan, Operation};
-use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Asset, Timestamp, Venue};
 use basis_core::venue::{DataProvider, Terms};
 use basis_core::venue_event::{Events, LendingHealth, Position};
+use basis_market::MarketView;
 
 use super::transaction::decimals;
 use super::{Refusal, Transaction};

@@ -12,14 +12,15 @@ use basis_core::instruction::{
     AmountOrAll, ClaimRewards, ClaimUnstake, FlashLoan, Instruction, Operation, Staking,
 };
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
-use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
+use basis_core::venue::{Dependencies, ExecutionMode};
 use basis_core::venue_event::{EventKind, Position, VenueEvent};
 use basis_engine::posting::{NothingHeld, lines_of};
+use basis_market::ExecutionInterface;
+use basis_market::MarketView;
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::world::World;

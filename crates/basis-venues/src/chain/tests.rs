@@ -209,7 +209,7 @@ fn a_loop_is_entered_with_a_flash_loan_in_one_transaction() {
 
 #[test]
 fn the_bill_is_that_of_the_table() {
-    use basis_core::protocol::gas::{GasOperation, atomic_gas};
+    use basis_protocols::gas::{GasOperation, atomic_gas};
     let mut desk = desk();
     let done = desk.run(
         "instadapp",

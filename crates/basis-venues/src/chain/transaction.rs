@@ -3,7 +3,6 @@
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::AmountOrAll;
 use basis_core::ledger::EntryKind;
-use basis_core::market::{GasFees, MarketView};
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, U256};
 use basis_core::types::{
@@ -13,6 +12,7 @@ use basis_core::venue::DataProvider;
 use basis_core::venue_event::{
     BalanceChange, EventKind, TransactionHash, TransactionStage, TransactionUpdate, VenueEvent,
 };
+use basis_market::{GasFees, MarketView};
 
 use super::{Changes, Refusal};
 use crate::cex::Holdings;
@@ -217,7 +217,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Adds the gas of an operation, counted as a transaction that does only this
-    /// ([`GasOperation::gas`](basis_core::protocol::gas::GasOperation::gas)); within a group the steps
+    /// ([`GasOperation::gas`](basis_protocols::gas::GasOperation::gas)); within a group the steps
     /// share one bill.
     pub(crate) const fn spend_gas(&mut self, units: u64) {
         self.gas_units = self.gas_units.saturating_add(units);

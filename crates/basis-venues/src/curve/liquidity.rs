@@ -5,9 +5,9 @@
 use basis_core::error::Rejection;
 use basis_core::num::uint256::{amount_of, mul_div_floor, units_of};
 use basis_core::num::{Fixed18, Quantity, Rounding, U256};
-use basis_core::protocol::curve_stableswap::{Exchange, PerCoin, StableSwapError, Template};
-use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label};
+use basis_protocols::curve_stableswap::{Exchange, PerCoin, StableSwapError, Template};
+use basis_protocols::gas::GasOperation;
 
 use super::WORDS;
 use super::state::{Opened, StablePool, refused};

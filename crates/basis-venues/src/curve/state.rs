@@ -1,6 +1,6 @@
 //! A Curve StableSwap pool over balances that the settings give.
 //!
-//! The arithmetic is the contract's ([`basis_core::protocol::curve_stableswap`]). A rate may follow a
+//! The arithmetic is the contract's ([`basis_protocols::curve_stableswap`]). A rate may follow a
 //! recorded series, as the contract asks its rate oracle in each exchange. The price of a pool of two
 //! coins may follow one too.
 
@@ -9,15 +9,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use basis_core::config::Reader;
-use basis_core::market::MarketView;
 use basis_core::num::uint256::units_of;
 use basis_core::num::{Fixed18, MathError, Quantity, Rounding, U256};
-use basis_core::protocol::curve_stableswap::{
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Timestamp};
+use basis_market::MarketView;
+use basis_protocols::curve_stableswap::{
     Amplification, FEE_DENOMINATOR, IMBALANCE_MAX, Parameters, PerCoin, Pool, RATE_ONE,
     StableSwapError, Template,
 };
-use basis_core::protocol::gas::GasOperation;
-use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Timestamp};
+use basis_protocols::gas::GasOperation;
 
 use super::DEX;
 use crate::chain::{Refusal, Sync, base_units};
@@ -249,7 +249,7 @@ impl StablePool {
     }
 
     /// Moves the pool to the newest value of the series it follows, as a trader would who pays its fee
-    /// and lets [`exchange_to_price`](basis_core::protocol::curve_stableswap::Pool::exchange_to_price)
+    /// and lets [`exchange_to_price`](basis_protocols::curve_stableswap::Pool::exchange_to_price)
     /// say how much: what of the fee went to our tokens. Without a fresh value, of the series or of a
     /// rate, it stays, and whoever asks something of it is refused.
     ///

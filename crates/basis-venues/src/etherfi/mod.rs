@@ -1,7 +1,7 @@
 //! EtherFi: ether for eETH and weETH, the queue back, and the rewards for holding either.
 //!
 //! In backtests it is the simulated staking venue on EtherFi's own share arithmetic
-//! ([`basis_core::protocol::liquid_staking`]) at the recorded `staking_rate.etherfi.weETH_ETH`.
+//! ([`basis_protocols::liquid_staking`]) at the recorded `staking_rate.etherfi.weETH_ETH`.
 //!
 //! | operation | what it does | contract |
 //! | --- | --- | --- |
@@ -26,12 +26,13 @@ use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Fixed18, U256};
-use basis_core::protocol::gas::GasOperation;
-use basis_core::protocol::liquid_staking::{EtherFi, EtherFiError, Holder, RequestId};
 use basis_core::types::{
     Account, Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
 };
-use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
+use basis_core::venue::{ExecutionMode, VenueType};
+use basis_market::ExecutionInterface;
+use basis_protocols::gas::GasOperation;
+use basis_protocols::liquid_staking::{EtherFi, EtherFiError, Holder, RequestId};
 
 use crate::chain::{self, OnChainDriver, Refusal};
 use crate::credentials;

@@ -24,7 +24,8 @@ use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::secret::Credentials;
 use basis_core::types::{Timestamp, Venue};
-use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, VenueType};
+use basis_core::venue::{Dependencies, ExecutionMode, VenueType};
+use basis_market::ExecutionInterface;
 
 pub use outcome::{CreatedInterface, CreatedInterfaces};
 pub use settings::{FactorySettings, MAX_RETRIES_VARIABLE, TIMEOUT_VARIABLE};

@@ -6,7 +6,8 @@ use basis_core::config::{Location, Node, Problem, Problems, Reader};
 use basis_core::error::{Code, ComponentError, Severity};
 use basis_core::secret::{Credentials, Secret};
 use basis_core::types::{Timestamp, Venue};
-use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode};
+use basis_core::venue::{Dependencies, ExecutionMode};
+use basis_market::ExecutionInterface;
 
 use super::FactoryInputs;
 use crate::driver::VenueDriver;

@@ -6,13 +6,14 @@
 //!
 //! A step that is refused undoes the whole group, and the refusal names step, operation, reason and
 //! the protocol's own code. The gas is one bill
-//! ([`basis_core::protocol::gas::atomic_gas`] says of what).
+//! ([`basis_protocols::gas::atomic_gas`] says of what).
 
 use basis_core::config::{Node, Problems, Reader};
 use basis_core::error::ComponentError;
 use basis_core::instruction::OperationKind;
 use basis_core::types::Venue;
-use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
+use basis_core::venue::{ExecutionMode, VenueType};
+use basis_market::ExecutionInterface;
 
 use crate::cex;
 use crate::chain::{self, OnChainDriver};

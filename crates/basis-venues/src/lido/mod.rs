@@ -1,7 +1,7 @@
 //! Lido: ether for stETH and wstETH, and the queue back.
 //!
 //! In backtests it is the simulated staking venue on Lido's own share arithmetic
-//! ([`basis_core::protocol::liquid_staking`]) at the recorded `staking_rate.lido.wstETH_ETH`.
+//! ([`basis_protocols::liquid_staking`]) at the recorded `staking_rate.lido.wstETH_ETH`.
 //!
 //! | operation | what it does | contract |
 //! | --- | --- | --- |
@@ -19,13 +19,14 @@ use basis_core::config::{Node, Problems};
 use basis_core::error::{ComponentError, Rejection};
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Fixed18, MathError, U256};
-use basis_core::protocol::gas::GasOperation;
-use basis_core::protocol::liquid_staking::lido_queue::{REQUEST_MAX, REQUEST_MIN, request_amounts};
-use basis_core::protocol::liquid_staking::{Holder, Lido, LidoError, RequestId};
 use basis_core::types::{
     Account, Asset, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
 };
-use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
+use basis_core::venue::{ExecutionMode, VenueType};
+use basis_market::ExecutionInterface;
+use basis_protocols::gas::GasOperation;
+use basis_protocols::liquid_staking::lido_queue::{REQUEST_MAX, REQUEST_MIN, request_amounts};
+use basis_protocols::liquid_staking::{Holder, Lido, LidoError, RequestId};
 
 use crate::chain::{self, OnChainDriver, Refusal};
 use crate::credentials;

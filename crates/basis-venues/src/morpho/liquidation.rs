@@ -1,11 +1,11 @@
 //! The liquidation test of a step.
 
 use basis_core::ledger::EntryKind;
-use basis_core::market::MarketView;
 use basis_core::num::{Quantity, U256};
-use basis_core::protocol::morpho_blue::Liquidation;
 use basis_core::types::{Item, Timestamp};
 use basis_core::venue_event::{EventKind, Events, LendingLiquidation, VenueEvent};
+use basis_market::MarketView;
+use basis_protocols::morpho_blue::Liquidation;
 
 use super::market::{Cell, Side, factor};
 use super::{MORPHO, Morpho, US, refused, seconds};

@@ -1,14 +1,14 @@
 //! One market: its beginning, its interest, what we have in it.
 
 use basis_core::ledger::EntryKind;
-use basis_core::market::{OracleError, OracleRatio};
 use basis_core::num::uint256::{amount_of, mul_div_floor, units_of};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding, U256, Value};
-use basis_core::protocol::morpho_blue::{
-    AdaptiveCurve, InterestRateModel, Market, MarketTerms, RatePerSecond, Totals, rate_of_wad,
-};
 use basis_core::types::{Account, Asset, Item, Label, Timestamp};
 use basis_core::venue_event::{BalanceChange, Cursor, Events, LendingHealth, Position};
+use basis_market::{OracleError, OracleRatio};
+use basis_protocols::morpho_blue::{
+    AdaptiveCurve, InterestRateModel, Market, MarketTerms, RatePerSecond, Totals, rate_of_wad,
+};
 
 use super::settings::MarketSettings;
 use super::{FEE_RECIPIENT, MORPHO, Morpho, US, refused, seconds};

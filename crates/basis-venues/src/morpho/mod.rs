@@ -1,11 +1,11 @@
 //! Morpho Blue: isolated markets, free flash loans.
 //!
-//! Simulated: the contract's own arithmetic ([`basis_core::protocol::morpho_blue`]) with us as the one
+//! Simulated: the contract's own arithmetic ([`basis_protocols::morpho_blue`]) with us as the one
 //! named user. **No market's totals are recorded**: each begins, when the run first uses the chain, with
 //! the totals and the rate of the settings, and the adaptive curve alone moves it from there; others
 //! neither come nor go. Its rates are therefore an assumption, not history. The oracle is the ratio of
 //! protocol rates, or of the run's dollar values where the two assets have different underlyings
-//! ([`MarketView::protocol_ratio`](basis_core::market::MarketView::protocol_ratio)).
+//! ([`MarketView::protocol_ratio`](basis_market::MarketView::protocol_ratio)).
 //!
 //! Accounts are `morpho.<market>`. Supply and debt are shares, counted 10^6 to the unit of the loan
 //! asset as the contract mints them at first; collateral is a plain holding that earns nothing. A flash
@@ -26,10 +26,11 @@ use basis_core::error::{ComponentError, VenueErrorKind};
 use basis_core::instruction::{FlashLoan, Operation, OperationKind};
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Bps, Fixed18, Quantity, Rounding, U256};
-use basis_core::protocol::morpho_blue::{self, Refusal as Revert, User};
 use basis_core::types::{Asset, Timestamp, Venue};
-use basis_core::venue::{ExecutionInterface, ExecutionMode, FlashLoanTerms, Terms, VenueType};
+use basis_core::venue::{ExecutionMode, FlashLoanTerms, Terms, VenueType};
 use basis_core::venue_event::{Events, LendingHealth, Position};
+use basis_market::ExecutionInterface;
+use basis_protocols::morpho_blue::{self, Refusal as Revert, User};
 
 use self::market::Cell;
 use crate::chain::{self, OnChainDriver, Protocol, Refusal, Sync, Transaction, seconds};

@@ -3,9 +3,9 @@
 use basis_core::instruction::{AmountOrAll, Lending};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, U256};
-use basis_core::protocol::gas::GasOperation;
-use basis_core::protocol::morpho_blue::{AmountInput, Moved, Refusal as Revert};
 use basis_core::types::{Item, Label};
+use basis_protocols::gas::GasOperation;
+use basis_protocols::morpho_blue::{AmountInput, Moved, Refusal as Revert};
 
 use super::market::{Cell, Side};
 use super::{MORPHO, Morpho, US, refused, seconds};

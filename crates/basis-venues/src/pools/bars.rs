@@ -1,15 +1,15 @@
 //! A pool of which only prices are recorded.
 //!
 //! The newest bar or reading of its series is the mid; fee and impact come on top
-//! ([`basis_core::protocol::bar_pool`]). Until the series shows its next value, a swap meets the pool
+//! ([`basis_protocols::bar_pool`]). Until the series shows its next value, a swap meets the pool
 //! where our swaps before it left it; the next value finds it at rest. What moved it is part of the
 //! chain's state, so a transaction that reverts has not moved it.
 
-use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
-use basis_core::protocol::bar_pool::{BarPool, BarPoolError, Displacement, Impact, PoolBar};
-use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Side, Span, Timestamp};
+use basis_market::MarketView;
+use basis_protocols::bar_pool::{BarPool, BarPoolError, Displacement, Impact, PoolBar};
+use basis_protocols::gas::GasOperation;
 
 use super::{Exact, Swapped, Trade};
 use crate::chain::{Refusal, Transaction, stale};

@@ -27,11 +27,11 @@ use basis_core::config::nearest;
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap, SwapAmounts};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
-use basis_core::protocol::bar_pool::FEE_DENOMINATOR;
-use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, TickRange, Timestamp, Venue};
 use basis_core::venue::{PoolTerms, Terms};
 use basis_core::venue_event::{Cursor, Events, Position};
+use basis_protocols::bar_pool::FEE_DENOMINATOR;
+use basis_protocols::gas::GasOperation;
 
 use crate::chain::{Protocol, Refusal, Sync, Transaction};
 use crate::curve::{self, StablePool};

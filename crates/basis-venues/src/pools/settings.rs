@@ -4,10 +4,10 @@
 
 use basis_core::config::{Node, NodeValue, Problems, Reader};
 use basis_core::num::{Bps, Fixed18, Value};
-use basis_core::protocol::bar_pool::{Impact, SQRT_IMPACT_MAX};
-use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind};
 use basis_core::venue::VenueType;
+use basis_protocols::bar_pool::{Impact, SQRT_IMPACT_MAX};
+use basis_protocols::gas::GasOperation;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,15 +10,15 @@ use basis_core::instruction::{
     SwapAmounts, Withdrawal,
 };
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::{
-    BarColumns, GasFees, MarketData, MarketView, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
-};
 use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::RuleBook;
 use basis_core::types::{
     Account, Asset, InstructionId, Item, Label, SeriesId, Span, Timestamp, Venue,
 };
 use basis_core::venue_event::{Accrual, EventKind, Position};
+use basis_market::{
+    BarColumns, GasFees, MarketData, MarketView, RowSeries, SeriesRequest, SeriesRow, ViewPolicy,
+};
 use serde_json::{Value as Json, json};
 
 use super::{Dex, PoolSettings};

@@ -1,9 +1,9 @@
 //! What a staking venue does by itself: rates, rewards, tickets that leave the queue.
 
-use basis_core::market::{MarketView, PriceState, Reward};
 use basis_core::num::{Fixed18, MathError, U256};
 use basis_core::types::{Item, Timestamp};
 use basis_core::venue_event::{EventKind, Events, Reward as Payment, VenueEvent};
+use basis_market::{MarketView, PriceState, Reward};
 
 use super::{Staking, StakingPool};
 use crate::chain::{Refusal, price_of};

@@ -27,11 +27,11 @@ mod ticket;
 use basis_core::error::Rejection;
 use basis_core::instruction::{ClaimRewards, ClaimUnstake, Operation};
 use basis_core::ledger::EntryKind;
-use basis_core::market::MarketView;
 use basis_core::num::{Fixed18, MathError, Quantity, Rounding, U256};
 use basis_core::types::{Account, Asset, Item, Label, Span, Timestamp, Venue};
 use basis_core::venue::Terms;
 use basis_core::venue_event::{Accrual, BalanceChange, Cursor, Events, Position, Subject};
+use basis_market::MarketView;
 
 pub(crate) use self::pool::{StakingGas, StakingNames, StakingPool};
 pub(crate) use self::rewards::{RewardProgram, Rewards};

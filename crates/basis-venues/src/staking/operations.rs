@@ -4,8 +4,8 @@ use basis_core::error::Rejection;
 use basis_core::instruction::{AmountOrAll, ClaimRewards, Operation, Staking as Ask};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, U256};
-use basis_core::protocol::gas::{GasOperation, TRANSACTION};
 use basis_core::types::Item;
+use basis_protocols::gas::{GasOperation, TRANSACTION};
 
 use super::{Staking, StakingPool, change, quantity};
 use crate::cex;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Fixed18, U256};
-use basis_core::protocol::gas::GasOperation;
-use basis_core::protocol::liquid_staking::RequestId;
 use basis_core::types::{Account, Asset, SeriesId, Span, Timestamp, Venue};
+use basis_protocols::gas::GasOperation;
+use basis_protocols::liquid_staking::RequestId;
 
 use crate::chain::Refusal;
 

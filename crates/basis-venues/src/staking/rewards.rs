@@ -11,10 +11,10 @@
 
 use std::sync::Arc;
 
-use basis_core::market::Reward;
 use basis_core::num::{MathError, Quantity, U256};
-use basis_core::protocol::liquid_staking::shares::ONE_TOKEN;
 use basis_core::types::{Asset, Label, SeriesId, Span, Timestamp};
+use basis_market::Reward;
+use basis_protocols::liquid_staking::shares::ONE_TOKEN;
 
 use super::quantity;
 use crate::chain::Refusal;

@@ -2,12 +2,12 @@
 
 use basis_core::instruction::ClaimUnstake;
 use basis_core::ledger::EntryKind;
-use basis_core::market::MarketView;
 use basis_core::num::{MathError, U256};
-use basis_core::protocol::gas::TRANSACTION;
-use basis_core::protocol::liquid_staking::RequestId;
 use basis_core::types::{InstructionId, Item, Timestamp};
 use basis_core::venue_event::{BalanceChange, EventKind, Events, Redemption, RedemptionStage};
+use basis_market::MarketView;
+use basis_protocols::gas::TRANSACTION;
+use basis_protocols::liquid_staking::RequestId;
 
 use super::operations::gas_of;
 use super::{Staking, StakingPool, quantity};

@@ -5,12 +5,12 @@
 
 use basis_core::num::uint256::amount_of;
 use basis_core::num::{Fixed18, Quantity, Rounding, U256};
-use basis_core::protocol::gas::{GasOperation, TRANSACTION};
-use basis_core::protocol::uniswap_v3::{
+use basis_core::types::{Label, TickRange};
+use basis_protocols::gas::{GasOperation, TRANSACTION};
+use basis_protocols::uniswap_v3::{
     Amounts, Owner, PositionKey, UniswapV3Error, check_range, liquidity_for_amounts,
     sqrt_ratio_at_tick,
 };
-use basis_core::types::{Label, TickRange};
 
 use super::state::{Opened, RangePool, refused};
 use crate::chain::Refusal;

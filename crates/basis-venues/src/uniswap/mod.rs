@@ -20,9 +20,10 @@ use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
 use basis_core::instruction::OperationKind;
 use basis_core::num::Value;
-use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol, Venue};
-use basis_core::venue::{ExecutionInterface, ExecutionMode, VenueType};
+use basis_core::venue::{ExecutionMode, VenueType};
+use basis_market::ExecutionInterface;
+use basis_protocols::gas::GasOperation;
 
 use crate::chain::{self, OnChainDriver};
 use crate::credentials;

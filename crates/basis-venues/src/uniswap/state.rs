@@ -1,6 +1,6 @@
 //! A Uniswap V3 pool over a state that the settings give.
 //!
-//! The arithmetic is the contract's ([`basis_core::protocol::uniswap_v3`]). One thing differs: where the
+//! The arithmetic is the contract's ([`basis_protocols::uniswap_v3`]). One thing differs: where the
 //! liquidity ends before the whole input is taken, the contract takes less, and a swap here is refused,
 //! for the state given may simply not reach as far as the real one. An exact output that ends there is
 //! refused by the router too (`exactOutputSingle` without a price limit).
@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use basis_core::config::Reader;
 use basis_core::num::{Price, U256};
-use basis_core::protocol::gas::GasOperation;
-use basis_core::protocol::uniswap_v3::{
+use basis_core::types::{Asset, Label, SeriesId, SeriesKind, TickRange, Timestamp};
+use basis_protocols::gas::GasOperation;
+use basis_protocols::uniswap_v3::{
     Owner, PairDecimals, Pool, PositionKey, SQRT_RATIO_MAX, SQRT_RATIO_MIN, SwapRequest, TICK_MAX,
     TICK_MIN, TICK_SPACING_MAX, UniswapV3Error,
 };
-use basis_core::types::{Asset, Label, SeriesId, SeriesKind, TickRange, Timestamp};
 
 use super::DEX;
 use crate::chain::{Refusal, Sync};

@@ -20,17 +20,16 @@ use basis_core::config::{Node, Problems, Reader};
 use basis_core::error::{ComponentError, Rejection, VenueErrorKind};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, Operation, OperationKind, Transfer};
-use basis_core::market::MarketView;
 use basis_core::num::{MathError, Quantity};
 use basis_core::rules::VenueRules;
 use basis_core::transit::{ExternalFlow, Shipment};
 use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
-use basis_core::venue::{
-    Capabilities, DataProvider, Dependencies, ExecutionInterface, ExecutionMode, Horizon, VenueType,
-};
+use basis_core::venue::{Capabilities, DataProvider, Dependencies, ExecutionMode, VenueType};
 use basis_core::venue_event::{
     AccountSnapshot, CapitalFlow, EventKind, Events, FlowId, Position, TransferStage, VenueEvent,
 };
+use basis_market::MarketView;
+use basis_market::{ExecutionInterface, Horizon};
 
 use self::weth::Weth;
 use crate::cex::{self, Failing, InitialBalance, TransferFailure, TransferRefusal as Refusal};

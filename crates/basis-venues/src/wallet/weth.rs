@@ -1,9 +1,9 @@
 //! ETH into WETH and back, one for one.
 
 use basis_core::instruction::Operation;
-use basis_core::protocol::gas::GasOperation;
 use basis_core::types::{Timestamp, Venue};
 use basis_core::venue_event::{Events, Position};
+use basis_protocols::gas::GasOperation;
 
 use crate::cex;
 use crate::chain::{ETH, Protocol, Refusal, Sync, Transaction, WETH};

@@ -3,13 +3,13 @@
 use basis_core::error::{ComponentError, VenueError};
 use basis_core::instruction::Instruction;
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::MarketView;
 use basis_core::types::{InstructionId, Timestamp, Venue};
-use basis_core::venue::ExecutionInterface;
 use basis_core::venue_event::{
     EventKind, Fill, OrderState, TransactionUpdate, TransferStage, VenueEvent,
 };
 use basis_engine::posting::{self, NothingHeld};
+use basis_market::ExecutionInterface;
+use basis_market::MarketView;
 use serde_json::{Value as Json, json};
 
 /// What came of one instruction.
@@ -225,10 +225,10 @@ mod tests {
 
     use basis_core::error::VenueErrorKind;
     use basis_core::instruction::{CancelOrder, Operation};
-    use basis_core::market::{MarketData, ViewPolicy};
     use basis_core::num::Quantity;
     use basis_core::types::{Account, Asset, Label, Span, Symbol};
     use basis_core::venue_event::{OrderUpdate, TransferId, TransferUpdate};
+    use basis_market::{MarketData, ViewPolicy};
 
     use super::*;
 

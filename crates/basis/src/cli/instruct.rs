@@ -8,14 +8,15 @@ use std::sync::Arc;
 use basis_core::config::{Location, Node, Problems, nearest};
 use basis_core::error::{Code, ComponentError, Rejection, VenueError, VenueErrorKind};
 use basis_core::instruction::{Instruction, Operation, OperationKind};
-use basis_core::market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_core::num::Quantity;
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::types::{
     Asset, InstructionId, Label, SeriesId, SeriesKind, Span, Timestamp, Venue,
 };
-use basis_core::venue::{ExecutionInterface, ExecutionMode, FillAt, VenueType};
+use basis_core::venue::{ExecutionMode, FillAt, VenueType};
 use basis_core::venue_event::Events;
+use basis_market::ExecutionInterface;
+use basis_market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_venues::driver::VenueDriver;
 use basis_venues::factory::FactorySettings;
 use serde_json::Value as Json;
@@ -429,7 +430,7 @@ fn market(
         .collect();
     let synthetic = data.is_synthetic();
     let view = MarketView::new(data, &requests, ViewPolicy::default());
-    let unusable = |e: basis_core::market::ViewError| {
+    let unusable = |e: basis_market::ViewError| {
         ComponentError::new(Code::DataMissing, e.to_string()).with_source(e)
     };
     let mut view = view.map_err(unusable)?;

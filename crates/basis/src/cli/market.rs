@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::MarketData;
 use basis_core::num::Fixed18;
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Span, Timestamp};
 use basis_data::catalogue::{FUNDING_INTERVAL, expected_path};
 use basis_data::{LoadRequest, SyntheticSpec};
+use basis_market::MarketData;
 
 use super::Session;
 use super::progress;

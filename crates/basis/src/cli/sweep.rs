@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::MarketData;
 use basis_core::num::Fixed18;
 use basis_core::types::SeriesId;
 use basis_core::venue::ExecutionMode;
+use basis_market::MarketData;
 use cpu_time::ProcessTime;
 use serde_json::json;
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use basis_core::ledger::{EntryKind, LedgerEntry};
-use basis_core::market::{PriceState, is_dollar};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, Item, SeriesKind};
 use basis_engine::result::StepColumns;
+use basis_market::{PriceState, is_dollar};
 
 use super::prices_asset;
 

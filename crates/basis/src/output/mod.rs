@@ -23,9 +23,9 @@ mod tables;
 mod writer;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::is_dollar;
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
+use basis_market::is_dollar;
 
 pub use directory::{WriteReport, WrittenFile, check_out_dir, write_files, write_run};
 pub use summary::summary;

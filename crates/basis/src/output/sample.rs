@@ -6,7 +6,6 @@ use basis_core::event::{Component, Event, EventData};
 use basis_core::health::Health;
 use basis_core::instruction::MarginMode;
 use basis_core::ledger::{Cause, EntryKind, LedgerEntry, TradeId};
-use basis_core::market::{Coverage, Gap, GapTreatment, PriceState};
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Label, RunId, Side, Span,
@@ -23,6 +22,7 @@ use basis_engine::result::{
     UnbookedFunding,
 };
 use basis_engine::risk::RiskLevel;
+use basis_market::{Coverage, Gap, GapTreatment, PriceState};
 
 use super::{OutputContext, Timing};
 

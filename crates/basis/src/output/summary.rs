@@ -1,11 +1,11 @@
 //! `summary.json`, which is also what `--json` prints.
 
 use basis_core::health::Health;
-use basis_core::market::{Coverage, Gap, GapTreatment, is_dollar};
 use basis_core::num::{MathError, Price, Value};
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, UnbookedFunding};
+use basis_market::{Coverage, Gap, GapTreatment, is_dollar};
 use serde_json::{Map, Value as Json, json};
 
 use super::{OutputContext, in_share_class, risk};

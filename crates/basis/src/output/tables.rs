@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::Operation;
 use basis_core::ledger::{EntryKind, LedgerEntry, TradeId};
-use basis_core::market::{PriceState, is_dollar};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, InstrumentKey, Side, Timestamp};
 use basis_core::venue_event::EventKey;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{ExecutionRow, StepColumns};
+use basis_market::{PriceState, is_dollar};
 
 use super::holdings::{Holding, Holdings};
 use super::in_share_class;

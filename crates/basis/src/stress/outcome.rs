@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::EventData;
 use basis_core::ledger::EntryKind;
-use basis_core::market::Shock;
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::types::{Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
 use basis_engine::result::StepColumns;
 use basis_engine::risk::RiskLevel;
 use basis_engine::{RunConfig, RunResult};
+use basis_market::Shock;
 use basis_venues::registry::Registry;
 
 use crate::output::in_share_class;

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use basis_core::config::{Location, Node, NodeValue};
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::{MarketData, Shock, ShockError};
 use basis_engine::RunResult;
+use basis_market::{MarketData, Shock, ShockError};
 use basis_venues::registry::Registry;
 
 use super::outcome::{Figures, Measure, without_steps};

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use basis_core::config::{Location, Node, NodeValue, Problems, Reader, nearest};
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::Shock;
 use basis_core::types::{Asset, Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
 use basis_engine::RunConfig;
+use basis_market::Shock;
 use basis_venues::registry::Registry;
 
 use super::run::BASE;

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use basis_core::config::Node;
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::MarketData;
 use basis_core::types::RunId;
 use basis_engine::Forget;
+use basis_market::MarketData;
 use basis_venues::registry::Registry;
 
 use super::grid::Grid;

@@ -15,9 +15,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::market::{GasFees, MarketData, ReserveRow, Reward, SeriesRow};
 use basis_core::num::{Fixed18, Price};
 use basis_core::types::{SeriesId, Timestamp};
+use basis_market::{GasFees, MarketData, ReserveRow, Reward, SeriesRow};
 use serde_json::{Value as Json, json};
 
 use super::grid::Grid;
@@ -351,7 +351,7 @@ fn failed(path: &Path, e: io::Error) -> ComponentError {
 
 #[cfg(test)]
 mod tests {
-    use basis_core::market::RateSeries;
+    use basis_market::RateSeries;
 
     use super::super::results::tests::{failed as failed_row, row};
     use super::*;

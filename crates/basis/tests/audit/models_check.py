@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Holds the auditor's StableSwap against steps of Curve's own integer model, read from stdin as
-crates/basis-core/tests/curvesim_model.py writes them: exit code 1 at the first difference.
+crates/basis-protocols/tests/curvesim_model.py writes them: exit code 1 at the first difference.
 
     curvesim_model.py KIND SEED STEPS | models_check.py TEMPLATE
 """

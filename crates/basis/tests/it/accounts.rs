@@ -9,11 +9,11 @@ use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::event::EventData;
 use basis::core::ledger::EntryKind;
-use basis::core::market::MarketData;
 use basis::core::num::{Fixed18, Quantity, Value};
 use basis::core::types::{Account, Item, Span, Timestamp, Venue};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::RunResult;
+use basis::market::MarketData;
 use basis::venues::registry::Registry;
 
 const BARS: usize = 24 * 30;

@@ -7,14 +7,12 @@ use basis::assembly::World;
 use basis::core::error::{Code, ComponentError};
 use basis::core::instruction::{Instruction, Operation, OrderType, PerpTrade, TimeInForce};
 use basis::core::ledger::EntryKind;
-use basis::core::market::{
-    BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy,
-};
 use basis::core::num::{Fixed18, Price, Quantity, Rate};
 use basis::core::types::{InstructionId, Item, SeriesId, Side, Span, Symbol, Timestamp};
 use basis::core::venue_event::{EventKind, Events};
 use basis::data::synthetic::SyntheticSpec;
 use basis::engine::{Engine, EngineParts, RunResult};
+use basis::market::{BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy};
 use basis::venues::registry::Registry;
 
 use crate::scripted::{Script, setup};

@@ -14,9 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use basis::core::protocol::gas::{
-    CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation as Op, TRANSACTION,
-};
+use basis::protocols::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation as Op, TRANSACTION};
 
 use crate::audit::{
     TABLES, assert_agrees, assert_found_in, audit, data_directory, fresh, python, text,

@@ -47,7 +47,7 @@ fn packages() -> Option<PathBuf> {
 fn check(packages: &Path, kind: &str, template: &str) -> Output {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let model = Command::new("python3")
-        .arg(here.join("../basis-core/tests/curvesim_model.py"))
+        .arg(here.join("../basis-protocols/tests/curvesim_model.py"))
         .args([kind, "2", STEPS])
         .env("PYTHONPATH", packages)
         .env("PYTHONDONTWRITEBYTECODE", "1")

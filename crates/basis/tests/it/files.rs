@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use basis::core::market::{Bar, BarColumns, BarSeries, GasFees, MarketData};
 use basis::core::num::{Fixed18, Price, Rounding};
 use basis::core::types::{SeriesId, SeriesKind, Span};
+use basis::market::{Bar, BarColumns, BarSeries, GasFees, MarketData};
 
 /// Writes bars, funding, staking rates and gas of `data` below `directory`, in the recorded layout;
 /// lending and rewards are left out.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use basis::core::event::EventData;
-use basis::core::market::{BarColumns, MarketData, RateSeries};
 use basis::core::num::{Fixed18, Price, Quantity, Rate};
 use basis::core::types::{Span, Timestamp};
 use basis::data::synthetic::SyntheticSpec;
 use basis::engine::RunResult;
+use basis::market::{BarColumns, MarketData, RateSeries};
 
 use crate::runner::backtest;
 

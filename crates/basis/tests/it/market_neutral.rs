@@ -17,12 +17,12 @@ use basis::config::layers::{self, Request};
 use basis::core::error::{Code, ComponentError};
 use basis::core::event::EventData;
 use basis::core::ledger::EntryKind;
-use basis::core::market::MarketData;
 use basis::core::num::{Quantity, Rate, Rounding, Value};
 use basis::core::types::{InstrumentKind, Item, Span, Timestamp, Venue};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::data::{LoadRequest, load};
 use basis::engine::RunResult;
+use basis::market::MarketData;
 use basis::venues::registry::Registry;
 use proptest::prelude::*;
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basis::core::event::EventData;
-use basis::core::market::{BarColumns, MarketData, RateSeries};
 use basis::core::num::{Fixed18, Price, Quantity, Rounding};
 use basis::core::types::{InstructionId, SeriesId, Span, Timestamp};
 use basis::core::venue_event::LiquiditySide;
 use basis::data::synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 use basis::engine::RunResult;
 use basis::engine::result::ExecutionRow;
+use basis::market::{BarColumns, MarketData, RateSeries};
 
 use crate::runner::backtest;
 
@@ -99,7 +99,7 @@ fn changed_from(data: &MarketData, cut: Timestamp) -> Arc<MarketData> {
                 };
                 Price::new(price.round_to_decimals(12, Rounding::Floor).unwrap()).unwrap()
             };
-            let column = |pick: fn(&basis::core::market::Bar) -> Price| {
+            let column = |pick: fn(&basis::market::Bar) -> Price| {
                 rows.iter()
                     .map(|bar| times(pick(bar), bar.opened_at))
                     .collect()

@@ -9,11 +9,11 @@
 use std::sync::Arc;
 
 use basis::core::event::EventData;
-use basis::core::market::{BarColumns, MarketData, RateSeries};
 use basis::core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis::core::types::{Item, SeriesId, Span, Timestamp};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::RunResult;
+use basis::market::{BarColumns, MarketData, RateSeries};
 
 use crate::runner::backtest;
 

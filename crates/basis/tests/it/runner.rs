@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use basis::assembly;
-use basis::core::market::MarketData;
 use basis::core::types::Timestamp;
 use basis::engine::RunResult;
+use basis::market::MarketData;
 use basis::venues::registry::Registry;
 
 use crate::scripted;

@@ -8,13 +8,13 @@ use basis::assembly::{Setup, World};
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::error::ComponentError;
-use basis::core::market::MarketData;
 use basis::core::num::Rate;
 use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis::core::types::{RunId, SeriesId, Timestamp, Venue};
 use basis::engine::result::RunResult;
 use basis::engine::strategy::{Context, Decision, Strategy};
 use basis::engine::{Engine, EngineParts};
+use basis::market::MarketData;
 use basis::output::{Format, OutputContext, RunWriter, Timing};
 use basis::venues::registry::Registry;
 

@@ -2,7 +2,7 @@
 
 use basis_contracts::U256;
 use basis_contracts::aave::USERS;
-use basis_core::protocol::aave_v3::ALL;
+use basis_protocols::aave_v3::ALL;
 
 use super::twins::{DAI, ISOLATED, Parameter, Step, Twins, USDC, WETH, id, our_user};
 

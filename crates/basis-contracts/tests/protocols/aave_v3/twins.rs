@@ -6,7 +6,7 @@ use basis_contracts::aave::{self, EMode, Liquidation, USERS};
 use basis_contracts::abi::call;
 use basis_contracts::random::Random;
 use basis_contracts::{Output, Revert as RealRevert, U256, args, user};
-use basis_core::protocol::aave_v3::{
+use basis_protocols::aave_v3::{
     EModeCategory, LiquidationCall, Market, Payer, PoolError, RateStrategy, ReserveConfig,
     ReserveId, ReserveState, Revert, Seconds, Seized, UserId, Version,
 };

@@ -1,9 +1,9 @@
 //! One holding: what is held, what it is valued at, and where the step began.
 
-use basis_core::market::{Mark, MarketView};
 use basis_core::num::{Fixed18, MathError, Price, PriceChange, Quantity, Rounding, Value};
 use basis_core::types::{Account, Item};
 use basis_core::venue_event::Position;
+use basis_market::{Mark, MarketView};
 
 use crate::pnl::Attribution;
 

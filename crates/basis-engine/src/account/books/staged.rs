@@ -2,10 +2,10 @@
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::ledger::{EntryKind, LedgerEntry};
-use basis_core::market::{Mark, MarketView};
 use basis_core::num::{MathError, Price, PriceChange, Quantity, Rounding, Value};
 use basis_core::types::{Account, Item};
 use basis_core::venue::FillAt;
+use basis_market::{Mark, MarketView};
 
 use super::Books;
 use super::holding::{Holding, signed};

@@ -4,13 +4,13 @@
 use basis_core::error::Code;
 use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation, SetEMode, Transfer};
 use basis_core::ledger::EntryKind;
-use basis_core::market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::{Block, FailurePolicy, Leg};
 use basis_core::types::{Account, Asset, Item, Label, Side};
 use basis_core::venue_event::{
     Adoption, BalanceChange, EventKind, LendingHealth, OtherEvent, Text, VenueEvent,
 };
+use basis_market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy};
 
 use super::*;
 use crate::account::{Books, Pricing};

@@ -49,11 +49,14 @@ pub(super) fn floor_to_unit(
     asset: Asset,
     amount: Quantity,
 ) -> Result<Quantity, ComponentError> {
-    let decimals = context.rules.decimals(Venue::WALLET, asset).ok_or_else(|| {
-        let message =
-            format!("the decimals of {asset} are in no rules file; add it under `assets`");
-        ComponentError::new(Code::StrategyInfeasible, message)
-    })?;
+    let decimals = context
+        .rules
+        .decimals(Venue::WALLET, asset)
+        .ok_or_else(|| {
+            let message =
+                format!("the decimals of {asset} are in no rules file; add it under `assets`");
+            ComponentError::new(Code::StrategyInfeasible, message)
+        })?;
     let floored = amount.get().round_to_decimals(decimals, Rounding::Floor)?;
     Ok(Quantity::new(floored))
 }

@@ -9,12 +9,12 @@ use basis_core::error::ComponentError;
 use basis_core::instruction::{
     AmountOrAll, ClaimRewards, Instruction, Operation, Swap, SwapAmounts,
 };
-use basis_core::market::PriceState;
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{
     Account, Asset, Item, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
 };
+use basis_market::PriceState;
 
 use super::super::{Context, Decision};
 use super::stake::{group, unwrap};

@@ -5,10 +5,10 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::{
     AmountOrAll, ClaimUnstake, Instruction, Operation, Staking, Swap, SwapAmounts,
 };
-use basis_core::market::PriceState;
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::plan::Leg;
 use basis_core::types::{Account, Asset, Item, Label, SeriesId, SeriesKind, Symbol, Venue};
+use basis_market::PriceState;
 
 use super::super::Context;
 use super::{ETH, WETH, floor_to_unit, settings};

@@ -3,8 +3,8 @@
 use basis_core::instruction::{AmountOrAll, FlashLoan, Instruction, Lending, Operation, SetEMode};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Quantity, Rate};
-use basis_core::protocol::aave_v3::Version;
 use basis_core::types::Item;
+use basis_protocols::aave_v3::Version;
 
 use crate::aave::testing::{Desk, MORPHO, USDT, WEETH, WETH, World, all, exactly, q, texts};
 use crate::aave::{AAVE, AaveSettings};

@@ -2,9 +2,9 @@
 
 use basis_core::instruction::{AmountOrAll, Lending, Operation, SetEMode};
 use basis_core::num::{Fixed18, Quantity, Rate};
-use basis_core::protocol::aave_v3::Version;
 use basis_core::types::{Asset, Label};
 use basis_core::venue_event::EventKind;
+use basis_protocols::aave_v3::Version;
 
 use crate::aave::testing::{Desk, MORPHO, USDT, WEETH, WETH, World, exactly};
 use crate::aave::{AAVE, AaveSettings};

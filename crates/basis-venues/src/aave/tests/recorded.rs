@@ -2,9 +2,9 @@
 
 use basis_core::instruction::Operation;
 use basis_core::ledger::EntryKind;
-use basis_core::market::{ReserveRow, RowSeries};
 use basis_core::num::{Fixed18, Quantity};
 use basis_core::types::{Asset, Item, Span, Timestamp};
+use basis_market::{ReserveRow, RowSeries};
 
 use super::interest::worth;
 use crate::aave::testing::{Desk, START, World, exactly};

@@ -2,10 +2,10 @@
 
 use basis_core::error::VenueError;
 use basis_core::ledger::LedgerEntry;
-use basis_core::market::MarketView;
 use basis_core::types::{InstructionId, Timestamp};
 use basis_core::venue_event::{EventKind, Fill, OrderState, TransferStage, VenueEvent};
 use basis_engine::posting::{NothingHeld, lines_of};
+use basis_market::MarketView;
 
 /// How far an instruction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

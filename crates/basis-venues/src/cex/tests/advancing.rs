@@ -4,8 +4,8 @@ use basis_core::instruction::{CancelOrder, Operation, TimeInForce};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{InstructionId, Side, Span};
-use basis_core::venue::{ExecutionInterface, Horizon};
 use basis_core::venue_event::{EventKind, LiquiditySide, OrderState};
+use basis_market::{ExecutionInterface, Horizon};
 
 use crate::cex::testing::*;
 use crate::{binance, bybit};

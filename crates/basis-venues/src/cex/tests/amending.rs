@@ -2,8 +2,8 @@
 
 use basis_core::instruction::TimeInForce;
 use basis_core::types::{InstructionId, Side};
-use basis_core::venue::{ExecutionInterface, Horizon};
 use basis_core::venue_event::{EventKind, LiquiditySide, OrderState};
+use basis_market::{ExecutionInterface, Horizon};
 
 use crate::cex::CexProfile;
 use crate::cex::testing::*;

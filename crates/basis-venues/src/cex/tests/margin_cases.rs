@@ -1,9 +1,10 @@
 //! The form of the margin tables and how a row is checked against the venue's rules.
 
 use basis_core::num::{Bps, Fixed18, Price, Quantity, Rate, Rounding, Value};
-use basis_core::protocol::perp::PerpPosition;
 use basis_core::rules::{MarginTier, PerpRules, TierMethod, TierUnit};
 use basis_core::types::Span;
+use basis_protocols::exchange;
+use basis_protocols::exchange::PerpPosition;
 
 /// Rows of bound, maintenance rate, deduction, highest leverage.
 pub(super) type Tiers = &'static [(&'static str, &'static str, &'static str, &'static str)];
@@ -59,12 +60,13 @@ pub(super) fn check(cases: &[Case], method: TierMethod, unit: TierUnit) {
             (case.entry.parse().unwrap(), case.mark.parse().unwrap());
         let cost = quantity.notional(entry, Rounding::HalfEven).unwrap();
         let position = PerpPosition { quantity, cost };
-        let initial = rules.initial_margin(quantity, mark, fixed(case.leverage));
+        let initial = exchange::margin::initial_margin(quantity, mark, fixed(case.leverage));
         assert_eq!(initial.unwrap(), Value::new(fixed(case.initial)), "{name}");
-        let maintenance = rules.maintenance_margin(quantity, mark).unwrap();
+        let maintenance = exchange::margin::maintenance_margin(&rules, quantity, mark).unwrap();
         assert_eq!(maintenance, Value::new(fixed(case.maintenance)), "{name}");
         let wallet = Value::new(fixed(case.wallet));
-        let solved = rules.liquidation_price(&position, wallet, Rounding::HalfEven);
+        let solved =
+            exchange::margin::liquidation_price(&rules, &position, wallet, Rounding::HalfEven);
         let solved = solved.unwrap().unwrap();
         let rounded = solved.round_to_decimals(2, Rounding::HalfEven).unwrap();
         match case.liquidation {

@@ -5,8 +5,8 @@ use basis_core::instruction::{CancelOrder, Operation, TimeInForce};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Bps, Quantity};
 use basis_core::types::{InstructionId, Side, Span, Timestamp};
-use basis_core::venue::ExecutionInterface;
 use basis_core::venue_event::{EventKind, Fill, LiquiditySide, OrderState};
+use basis_market::ExecutionInterface;
 
 use crate::binance;
 use crate::cex::Slippage;

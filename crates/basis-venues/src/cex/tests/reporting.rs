@@ -7,8 +7,9 @@ use basis_core::instruction::{MarginMode, TimeInForce};
 use basis_core::num::{Price, Quantity, Rate, Value};
 use basis_core::rules::{RuleBook, SharedRules};
 use basis_core::types::{Asset, InstructionId, InstrumentKind, Item, PositionSide, Side, Span};
-use basis_core::venue::{Dependencies, ExecutionInterface, ExecutionMode, Horizon};
+use basis_core::venue::{Dependencies, ExecutionMode};
 use basis_core::venue_event::{Cursor, EventKey, EventKind, OrderState, Subject};
+use basis_market::{ExecutionInterface, Horizon};
 
 use crate::cex::testing::*;
 use crate::cex::{self, CexSettings, PositionMode};

@@ -8,8 +8,9 @@ use basis_core::ledger::{EntryKind, LedgerEntry};
 use basis_core::num::{Bps, Fixed18, Price, Quantity, Value};
 use basis_core::transit::Transit;
 use basis_core::types::{InstructionId, Side};
-use basis_core::venue::{Dependencies, ExecutionInterface, FillAt};
+use basis_core::venue::{Dependencies, FillAt};
 use basis_core::venue_event::{EventKind, Events, LiquiditySide};
+use basis_market::ExecutionInterface;
 use serde_json::json;
 
 use crate::cex::testing::*;

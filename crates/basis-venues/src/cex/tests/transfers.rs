@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::EntryKind;
-use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::transit::Transit;
 use basis_core::types::{Account, InstructionId, Item, Label, Side, Span, Venue};
-use basis_core::venue::{ExecutionInterface, FillAt, Horizon};
+use basis_core::venue::FillAt;
 use basis_core::venue_event::{EventKind, Events, TransferStage, TransferUpdate};
+use basis_market::MarketView;
+use basis_market::{ExecutionInterface, Horizon};
 use serde_json::json;
 
 use crate::cex::testing::*;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use basis_core::market::{
+use basis_core::num::{Fixed18, Price};
+use basis_core::types::{SeriesId, Span};
+use basis_market::{
     BarColumns, GasFees, MarketData, MarketView, PointSeries, Reward, RowSeries, SeriesRequest,
     ViewPolicy,
 };
-use basis_core::num::{Fixed18, Price};
-use basis_core::types::{SeriesId, Span};
 
 use super::at;
 use crate::cex::testing::q;

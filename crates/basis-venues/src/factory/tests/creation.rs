@@ -2,8 +2,8 @@
 
 use basis_core::health::HealthState;
 use basis_core::instruction::{CancelOrder, Operation};
-use basis_core::market::{MarketData, ViewPolicy};
 use basis_core::types::{InstructionId, Symbol};
+use basis_market::{MarketData, ViewPolicy};
 
 use super::*;
 

@@ -13,12 +13,13 @@ use basis_core::clock::VirtualClock;
 use basis_core::config::Reader;
 use basis_core::error::{VenueError, VenueErrorKind};
 use basis_core::instruction::{Instruction, OperationKind};
-use basis_core::market::MarketView;
 use basis_core::num::Quantity;
 use basis_core::rules::VenueRules;
 use basis_core::types::{Account, Asset, Item};
-use basis_core::venue::{Capabilities, CredentialSet, DataProvider, Horizon, PositionReader};
+use basis_core::venue::{Capabilities, CredentialSet, DataProvider, PositionReader};
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, Position, VenueEvent};
+use basis_market::Horizon;
+use basis_market::MarketView;
 
 use super::*;
 use crate::credentials::{ALCHEMY, BINANCE, BYBIT, OKX};

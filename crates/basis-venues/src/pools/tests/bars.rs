@@ -4,8 +4,8 @@ use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Price, Quantity, Value};
-use basis_core::protocol::bar_pool::{BarPool, Displacement, Impact, PoolBar};
 use basis_core::types::{Side, Span};
+use basis_protocols::bar_pool::{BarPool, Displacement, Impact, PoolBar};
 use proptest::prelude::*;
 use serde_json::json;
 

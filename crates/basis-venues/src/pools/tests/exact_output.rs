@@ -5,11 +5,11 @@ use basis_core::instruction::Operation;
 use basis_core::ledger::EntryKind;
 use basis_core::num::uint256::amount_of;
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, U256, Value};
-use basis_core::protocol::bar_pool::{BarPool, Displacement, Impact, PoolBar};
-use basis_core::protocol::uniswap_v3::{
+use basis_core::types::Side;
+use basis_protocols::bar_pool::{BarPool, Displacement, Impact, PoolBar};
+use basis_protocols::uniswap_v3::{
     Owner, Pool, PositionKey, SwapOutcome, SwapRequest, UniswapV3Error, exact_output_single,
 };
-use basis_core::types::Side;
 use proptest::prelude::*;
 use serde_json::json;
 

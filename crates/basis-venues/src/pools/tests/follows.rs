@@ -4,8 +4,8 @@ use basis_core::instruction::AmountOrAll;
 use basis_core::ledger::EntryKind;
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Price, Quantity, Rounding, U256, Value};
-use basis_core::protocol::curve_stableswap as stable;
-use basis_core::protocol::uniswap_v3::{Owner, PairDecimals, Pool, PositionKey, SwapRequest};
+use basis_protocols::curve_stableswap as stable;
+use basis_protocols::uniswap_v3::{Owner, PairDecimals, Pool, PositionKey, SwapRequest};
 use serde_json::{Value as Json, json};
 
 use super::super::testing::{

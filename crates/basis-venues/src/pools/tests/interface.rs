@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use basis_core::instruction::{CollectFees, Instruction, Operation, OperationKind};
 use basis_core::types::{Account, InstructionId, Label};
-use basis_core::venue::{Dependencies, ExecutionInterface, VenueType};
+use basis_core::venue::{Dependencies, VenueType};
 use basis_core::venue_event::EventKind;
+use basis_market::ExecutionInterface;
 use serde_json::json;
 
 use super::super::testing::{CURVE, UNISWAP, asset, rule_book, swap, view_without};

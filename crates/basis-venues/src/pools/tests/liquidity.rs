@@ -4,11 +4,11 @@ use basis_core::instruction::AmountOrAll;
 use basis_core::ledger::EntryKind;
 use basis_core::num::uint256::amount_of;
 use basis_core::num::{Fixed18, Quantity, Rounding, U256, Value};
-use basis_core::protocol::curve_stableswap as curve;
-use basis_core::protocol::uniswap_v3::{
+use basis_core::types::{Account, Item, Venue};
+use basis_protocols::curve_stableswap as curve;
+use basis_protocols::uniswap_v3::{
     Amounts, Owner, Pool, PositionKey, SwapRequest, liquidity_for_amounts, sqrt_ratio_at_tick,
 };
-use basis_core::types::{Account, Item, Venue};
 use proptest::prelude::*;
 
 use super::super::testing::{

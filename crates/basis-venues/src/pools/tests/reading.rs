@@ -1,7 +1,7 @@
 //! What the section of a DEX reads as.
 
 use basis_core::num::{Bps, Value};
-use basis_core::protocol::bar_pool::Impact;
+use basis_protocols::bar_pool::Impact;
 use serde_json::{Value as Json, json};
 
 use super::super::testing::{asset, id, read};

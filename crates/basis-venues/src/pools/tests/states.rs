@@ -2,8 +2,8 @@
 
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Fixed18, Quantity, Rounding, U256};
-use basis_core::protocol::curve_stableswap as curve;
-use basis_core::protocol::uniswap_v3::{Hop, Owner, Pool, PositionKey, Route, SwapRequest};
+use basis_protocols::curve_stableswap as curve;
+use basis_protocols::uniswap_v3::{Hop, Owner, Pool, PositionKey, Route, SwapRequest};
 use serde_json::{Value as Json, json};
 
 use super::super::testing::{CURVE, Desk, UNISWAP, group, hour, ranges, stable, swap};

@@ -4,8 +4,8 @@ use basis_core::instruction::{AmountOrAll, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Fixed18, Quantity, Rounding, U256};
-use basis_core::protocol::curve_stableswap as curve;
 use basis_core::types::Account;
+use basis_protocols::curve_stableswap as curve;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 

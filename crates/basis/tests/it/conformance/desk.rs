@@ -7,12 +7,13 @@ use basis::core::config::Node;
 use basis::core::error::{Code, VenueError, VenueErrorKind};
 use basis::core::instruction::{Instruction, Operation};
 use basis::core::ledger::LedgerEntry;
-use basis::core::market::MarketView;
 use basis::core::num::Quantity;
 use basis::core::types::{Account, InstructionId, Item, Timestamp, Venue};
-use basis::core::venue::{Dependencies, ExecutionInterface};
+use basis::core::venue::Dependencies;
 use basis::core::venue_event::{AccountSnapshot, EventKind, Events, Position, VenueEvent};
 use basis::engine::account::{Books, Posted};
+use basis::market::ExecutionInterface;
+use basis::market::MarketView;
 use basis::venues::factory::{ExecutionInterfaceFactory, FactorySettings};
 use basis::venues::registry::Registry;
 

@@ -9,12 +9,12 @@ use std::sync::{Arc, OnceLock};
 use basis::assembly::World;
 use basis::config::{embedded, yaml};
 use basis::core::config::{Node, Problems};
-use basis::core::market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis::core::rules::{RuleBook, VenueRules};
 use basis::core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp};
 use basis::core::venue::FillAt;
 use basis::data::{SyntheticSpec, synthetic};
 use basis::engine::account::Pricing;
+use basis::market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
 
 const DAYS: usize = 30;
 

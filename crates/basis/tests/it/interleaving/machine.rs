@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use basis::core::ledger::{Cause, LedgerEntry};
-use basis::core::market::{Mark, MarketView};
 use basis::core::num::{Quantity, Value};
 use basis::core::types::{Account, Item};
 use basis::core::venue_event::VenueEvent;
 use basis::engine::account::{Books, Posted};
+use basis::market::{Mark, MarketView};
 use proptest::prelude::*;
 
 use super::recording::Recording;

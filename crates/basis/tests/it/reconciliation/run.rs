@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use basis::assembly::{Setup, World};
 use basis::core::error::ComponentError;
 use basis::core::instruction::Operation;
-use basis::core::market::MarketData;
 use basis::core::plan::{Leg, Plan};
 use basis::core::types::{Account, Item, SeriesId, Span, Timestamp};
-use basis::core::venue::ExecutionInterface;
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::{Engine, EngineParts, RunResult};
+use basis::market::ExecutionInterface;
+use basis::market::MarketData;
 use basis::venues::registry::Registry;
 use serde_json::{Value as Json, json};
 

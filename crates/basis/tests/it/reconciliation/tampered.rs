@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use basis::core::error::VenueError;
 use basis::core::health::Health;
 use basis::core::instruction::{Instruction, OpenInstruction};
-use basis::core::market::MarketView;
 use basis::core::types::{Account, Item, Venue};
-use basis::core::venue::{Capabilities, Dependencies, ExecutionInterface, Horizon, Terms};
+use basis::core::venue::{Capabilities, Dependencies, Terms};
 use basis::core::venue_event::{AccountSnapshot, EventKind, Events, Position, VenueEvent};
+use basis::market::MarketView;
+use basis::market::{ExecutionInterface, Horizon};
 
 use super::{Heard, UNIT, amounts, kind_of};
 

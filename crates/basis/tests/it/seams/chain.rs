@@ -9,17 +9,18 @@ use basis::core::instruction::{
     AmountOrAll, Instruction, Operation, OperationKind, Swap, SwapAmounts,
 };
 use basis::core::ledger::EntryKind;
-use basis::core::market::MarketView;
 use basis::core::num::Quantity;
 use basis::core::plan::{FailurePolicy, Leg};
 use basis::core::transit::Transit;
 use basis::core::types::{Asset, InstructionId, Item, Label, Side, Span, Timestamp, Venue};
-use basis::core::venue::{Capabilities, Dependencies, ExecutionInterface, Horizon};
+use basis::core::venue::{Capabilities, Dependencies};
 use basis::core::venue_event::{
     AccountSnapshot, BalanceChange, EventKey, EventKind, Events, Position, TransactionHash,
     TransactionStage, TransactionUpdate, VenueEvent,
 };
 use basis::engine::RunResult;
+use basis::market::MarketView;
+use basis::market::{ExecutionInterface, Horizon};
 
 use crate::tight_loop::{FLAT, compensate, plans};
 use crate::world::{

@@ -4,7 +4,8 @@ use basis::core::config::{Node, NodeValue, Problems, Reader};
 use basis::core::error::ComponentError;
 use basis::core::num::Rate;
 use basis::core::types::{Span, Venue};
-use basis::core::venue::{CredentialSet, ExecutionInterface, ExecutionMode, VenueType};
+use basis::core::venue::{CredentialSet, ExecutionMode, VenueType};
+use basis::market::ExecutionInterface;
 use basis::venues::driver::{BuildContext, Driver, DriverFacts};
 
 use super::answers::Answer;

@@ -2,10 +2,11 @@
 
 use basis::core::health::Health;
 use basis::core::instruction::Instruction;
-use basis::core::market::MarketView;
 use basis::core::types::{Timestamp, Venue};
-use basis::core::venue::{Capabilities, Dependencies, ExecutionInterface, Horizon};
+use basis::core::venue::{Capabilities, Dependencies};
 use basis::core::venue_event::{AccountSnapshot, Events};
+use basis::market::MarketView;
+use basis::market::{ExecutionInterface, Horizon};
 
 /// Changes what one call reported, and the snapshot that is shown after it.
 pub(crate) type Meddle = Box<dyn FnMut(&MarketView, &mut Events, &mut AccountSnapshot) + Send>;

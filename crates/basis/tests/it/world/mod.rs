@@ -20,7 +20,6 @@ use basis::core::error::{Code, ComponentError};
 use basis::core::event::EventData;
 use basis::core::instruction::{Instruction, Operation, Transfer};
 use basis::core::journal::Journal;
-use basis::core::market::{BarColumns, MarketData, RateSeries};
 use basis::core::num::{Price, Quantity, Rate};
 use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis::core::rules::{RuleBook, VenueRules};
@@ -29,13 +28,15 @@ use basis::core::types::{
     Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Label, SeriesId, Side, Span,
     Symbol, Timestamp, Venue,
 };
-use basis::core::venue::{ExecutionInterface, FillAt};
+use basis::core::venue::FillAt;
 use basis::core::venue_event::{
     EventKind, Events, TransferId, TransferStage, TransferUpdate, VenueEvent,
 };
 use basis::engine::strategy::{Context, Decision, Strategy};
 use basis::engine::wake::{Command, RecordedSteps, Wake, WakeSource};
 use basis::engine::{Engine, EngineParts, RunConfig, RunRequest, RunResult};
+use basis::market::ExecutionInterface;
+use basis::market::{BarColumns, MarketData, RateSeries};
 use basis::venues::driver::VenueDriver;
 use basis::venues::factory::FactorySettings;
 use basis::venues::registry::Registry;

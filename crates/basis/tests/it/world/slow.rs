@@ -11,19 +11,20 @@ use basis::core::error::{Rejection, VenueError, VenueErrorKind};
 use basis::core::health::Health;
 use basis::core::instruction::{Instruction, MarginMode, Operation, OperationKind};
 use basis::core::ledger::TradeId;
-use basis::core::market::MarketView;
 use basis::core::num::{Quantity, Rate, Rounding};
-use basis::core::protocol::perp::PerpPosition;
 use basis::core::transit::Transit;
 use basis::core::types::{
     Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Side, Span, Timestamp,
     Venue,
 };
-use basis::core::venue::{Capabilities, Dependencies, ExecutionInterface, Horizon};
+use basis::core::venue::{Capabilities, Dependencies};
 use basis::core::venue_event::{
     AccountSnapshot, EventKind, Events, Fill, Funding, LiquiditySide, OrderState, OrderUpdate,
     Position, VenueEvent,
 };
+use basis::market::MarketView;
+use basis::market::{ExecutionInterface, Horizon};
+use basis::protocols::exchange::PerpPosition;
 use basis::venues::driver::BuildContext;
 
 use super::answers::{Answer, Step};

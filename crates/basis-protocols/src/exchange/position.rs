@@ -1,0 +1,119 @@
+//! A position in a linear perpetual future: open cost, realised result, funding.
+//!
+//! A position is a signed quantity `q` (base units, long > 0) and its open cost `c`, the signed sum
+//! of quantity × fill price still open. Unrealised result = q × mark − c; average cost = c ÷ q.
+//! Keeping the cost instead of the average makes every step exact: no division is ever booked.
+//!
+//! Sources: Binance USD-M, Bybit v5 and OKX v5 margin documentation (facts sheet §2.10, §3.9, §4.9);
+//! funding: longs pay shorts when the rate is positive, on position × mark.
+
+use basis_core::num::{MathError, Price, Quantity, Rate, Rounding, Value};
+
+/// A signed position and its open cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PerpPosition {
+    /// Signed base units, long > 0.
+    pub quantity: Quantity,
+    /// Signed quote units: the sum of quantity × fill price still open.
+    pub cost: Value,
+}
+
+/// What a fill did to a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PositionChange {
+    /// The position after the fill.
+    pub after: PerpPosition,
+    /// The result settled in the quote asset; zero when the fill only added.
+    pub realized: Value,
+}
+
+impl PerpPosition {
+    /// Unrealised result at `mark`: q × mark − c. Half-even at 18 decimals.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn unrealized(&self, mark: Price) -> Result<Value, MathError> {
+        self.quantity
+            .notional(mark, Rounding::HalfEven)?
+            .sub(self.cost)
+    }
+
+    /// Applies a fill of signed `quantity` at `price`.
+    ///
+    /// Reducing settles closed × (price − average cost), rounded down (toward minus infinity, against
+    /// us) to `settlement_decimals` of the quote asset; what the rounding leaves stays in the open
+    /// cost of what remains. A fill through zero closes first and opens the rest at its price.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn fill(
+        &self,
+        quantity: Quantity,
+        price: Price,
+        settlement_decimals: u32,
+    ) -> Result<PositionChange, MathError> {
+        let paid = quantity.notional(price, Rounding::HalfEven)?;
+        let after = self.quantity.add(quantity)?;
+        if self.quantity.signum() * quantity.signum() >= 0 {
+            let after = Self {
+                quantity: after,
+                cost: self.cost.add(paid)?,
+            };
+            return Ok(PositionChange {
+                after,
+                realized: Value::ZERO,
+            });
+        }
+        let crosses = after.signum() * self.quantity.signum() < 0;
+        let opened = if crosses {
+            after.notional(price, Rounding::HalfEven)?
+        } else {
+            Value::ZERO
+        };
+        // Cost of what stays open, in exact proportion; all of it is gone when nothing stays.
+        let kept = if crosses || after.is_zero() {
+            Value::ZERO
+        } else {
+            Value::new(self.cost.get().mul_div(
+                after.get(),
+                self.quantity.get(),
+                Rounding::HalfEven,
+            )?)
+        };
+        // closed cost + fill cost + realised = 0 before rounding.
+        let exact = kept.add(opened)?.sub(self.cost)?.sub(paid)?;
+        let realized = Value::new(
+            exact
+                .get()
+                .round_to_decimals(settlement_decimals, Rounding::Floor)?,
+        );
+        let cost = self.cost.add(paid)?.add(realized)?;
+        Ok(PositionChange {
+            after: Self {
+                quantity: after,
+                cost,
+            },
+            realized,
+        })
+    }
+
+    /// Signed funding at `mark` and `rate`: −(q × mark × rate), rounded down (against us) to
+    /// `settlement_decimals`. Positive is received.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn funding(
+        &self,
+        mark: Price,
+        rate: Rate,
+        settlement_decimals: u32,
+    ) -> Result<Quantity, MathError> {
+        let notional = self.quantity.notional(mark, Rounding::HalfEven)?;
+        let paid = notional.at_rate(rate, Rounding::HalfEven)?;
+        let received = paid
+            .get()
+            .neg()?
+            .round_to_decimals(settlement_decimals, Rounding::Floor)?;
+        Ok(Quantity::new(received))
+    }
+}
