@@ -211,7 +211,7 @@ pub enum EventKind {
     /// A holding that the venue had already is taken into the books.
     Adoption(Box<Adoption>),
     /// What the venue says we hold has been read anew; the figures are those of
-    /// [`ExecutionInterface::account`](crate::venue::ExecutionInterface::account).
+    /// `ExecutionInterface::account`.
     Snapshot {
         /// When it was asked for.
         asked: Timestamp,
