@@ -13,7 +13,6 @@
 use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
 use basis_core::types::Venue;
-use basis_core::venue::{ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
 
 use crate::cex::{self, CexProfile, CexSettings, ModeCodes, PartialLiquidation, RefusalCodes};
@@ -82,18 +81,12 @@ pub struct Bybit;
 impl Driver for Bybit {
     type Settings = CexSettings;
 
-    const FACTS: DriverFacts = DriverFacts {
-        venue: PROFILE.venue,
-        venue_type: VenueType::Cex,
-        class_name: PROFILE.class_name,
-        module: module_path!(),
-        description: "Bybit spot and perpetual trading",
-        dependencies: &["position_monitor", "event_logger", "data_provider"],
-        credentials: credentials::BYBIT,
-        modes: &[ExecutionMode::Backtest],
-        operations: cex::OPERATIONS,
-        listed: true,
-    };
+    const FACTS: DriverFacts = cex::facts(
+        &PROFILE,
+        "Bybit spot and perpetual trading",
+        credentials::BYBIT,
+        module_path!(),
+    );
 
     fn parse(node: &Node, problems: &Problems) -> CexSettings {
         cex::parse_settings(node, problems)

@@ -3,11 +3,33 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::rules::VenueRules;
 use basis_core::types::Venue;
-use basis_core::venue::ExecutionMode;
+use basis_core::venue::{CredentialSet, ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
 
 use super::{CexProfile, CexSettings, InitialBalance, SimulatedCex};
-use crate::driver::{BuildContext, SimulatedWorld};
+use crate::driver::{BuildContext, DriverFacts, SimulatedWorld};
+
+/// What the row of an exchange of `profile` says: a simulated one, for backtests alone.
+#[must_use]
+pub const fn facts(
+    profile: &CexProfile,
+    description: &'static str,
+    credentials: CredentialSet,
+    module: &'static str,
+) -> DriverFacts {
+    DriverFacts {
+        venue: profile.venue,
+        venue_type: VenueType::Cex,
+        class_name: profile.class_name,
+        module,
+        description,
+        dependencies: &["position_monitor", "event_logger", "data_provider"],
+        credentials,
+        modes: &[ExecutionMode::Backtest],
+        operations: super::OPERATIONS,
+        listed: true,
+    }
+}
 
 /// Creates the simulated exchange of `profile` in the world of `context`: what the
 /// [`Driver::build`](crate::driver::Driver::build) of an exchange calls.

@@ -70,7 +70,7 @@ use self::failing::FailingTransfers;
 use self::margin::Margin;
 use self::refusal::Refusal;
 
-pub use self::creation::build;
+pub use self::creation::{build, facts};
 pub use self::profile::{CexProfile, ModeCodes, PartialLiquidation, RefusalCodes};
 pub use self::settings::{
     CexSettings, FailingTransfer, FailureStage, InitialBalance, PositionMode, Slippage,

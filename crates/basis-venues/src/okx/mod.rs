@@ -15,7 +15,6 @@
 use basis_core::config::{Node, Problems};
 use basis_core::error::ComponentError;
 use basis_core::types::Venue;
-use basis_core::venue::{ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
 
 use crate::cex::{self, CexProfile, CexSettings, ModeCodes, PartialLiquidation, RefusalCodes};
@@ -84,18 +83,12 @@ pub struct Okx;
 impl Driver for Okx {
     type Settings = CexSettings;
 
-    const FACTS: DriverFacts = DriverFacts {
-        venue: PROFILE.venue,
-        venue_type: VenueType::Cex,
-        class_name: PROFILE.class_name,
-        module: module_path!(),
-        description: "OKX spot and perpetual trading",
-        dependencies: &["position_monitor", "event_logger", "data_provider"],
-        credentials: credentials::OKX,
-        modes: &[ExecutionMode::Backtest],
-        operations: cex::OPERATIONS,
-        listed: true,
-    };
+    const FACTS: DriverFacts = cex::facts(
+        &PROFILE,
+        "OKX spot and perpetual trading",
+        credentials::OKX,
+        module_path!(),
+    );
 
     fn parse(node: &Node, problems: &Problems) -> CexSettings {
         cex::parse_settings(node, problems)
