@@ -313,7 +313,8 @@ fn worst_ratio(
         }
         Ok::<_, ComponentError>(())
     };
-    for (account, balance, maintenance) in cross_margins(exposure)? {
+    for margin in cross_margins(exposure) {
+        let (account, balance, maintenance) = margin?;
         judge(account, balance, maintenance, false)?;
     }
     for own in &exposure.isolated {

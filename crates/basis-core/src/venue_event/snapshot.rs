@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{OrderState, Text};
-use crate::num::{Price, Quantity, Rate, Value};
+use crate::num::{Quantity, Rate, Value};
 use crate::types::{Account, InstructionId, InstrumentKey, Item, Side, Timestamp};
 
 /// Everything a venue says of our accounts there. No venue gives a sequence with its balances, so it is
@@ -95,8 +95,9 @@ pub struct Position {
     pub quantity: Quantity,
     /// What they stand for now, after the protocol's own rounding; `quantity` where nothing is scaled.
     pub units: Quantity,
-    /// The venue's average entry price of a perp position, where it gives one.
-    pub entry_price: Option<Price>,
+    /// Open cost of a perp position, signed as its quantity: quantity × the venue's average entry price,
+    /// where it gives one.
+    pub open_cost: Option<Value>,
 }
 
 impl Position {
@@ -114,7 +115,7 @@ impl Position {
             item,
             quantity,
             units,
-            entry_price: None,
+            open_cost: None,
         }
     }
 }

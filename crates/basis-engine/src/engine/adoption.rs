@@ -5,6 +5,7 @@
 //! that its result until now is part of that capital and not of the run.
 
 use basis_core::error::{Code, ComponentError};
+use basis_core::num::Rounding;
 use basis_core::types::{Item, Venue};
 use basis_core::venue_event::{Adoption, EventKind, Events, Position, VenueEvent};
 
@@ -77,9 +78,13 @@ impl Engine {
             );
             return Err(ComponentError::new(Code::VenueEventInvalid, message));
         }
-        if is_perp && position.entry_price.is_none() {
+        let entry_price = position
+            .open_cost
+            .map(|cost| cost.div_quantity(position.quantity, Rounding::HalfEven))
+            .transpose()?;
+        if is_perp && entry_price.is_none() {
             let message = format!(
-                "{venue} gives no entry price of {} in {}, so its open cost is not known; close the position \
+                "{venue} gives no open cost of {} in {}, so its result until now is not known; close the position \
                  there first",
                 position.item, position.account
             );
@@ -90,7 +95,7 @@ impl Engine {
             item: position.item,
             quantity: position.quantity,
             units: position.units,
-            entry_price: position.entry_price,
+            entry_price,
         };
         let now = self.view.now();
         let kind = EventKind::Adoption(Box::new(adoption));

@@ -12,7 +12,7 @@ use basis_core::error::ComponentError;
 use basis_core::instruction::{
     AmountOrAll, Instruction, Lending, Operation, OperationKind, PerpTrade, Transfer,
 };
-use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
+use basis_core::num::{Fixed18, MathError, Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Block;
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, Asset, InstrumentKey, InstrumentKind, Item, Span, Venue};
@@ -166,7 +166,8 @@ impl<'a> StateAfter<'a> {
         rules: &'a RuleBook,
     ) -> Result<Self, ComponentError> {
         let mut accounts = Vec::new();
-        for (account, balance, maintenance) in cross_margins(exposure)? {
+        for margin in cross_margins(exposure) {
+            let (account, balance, maintenance) = margin?;
             let margin = Collateral::Margin {
                 balance,
                 maintenance,
@@ -504,9 +505,8 @@ const fn is_alike(a: Item, b: Item) -> bool {
 /// The cross margin of every perp account: balance and maintenance without what isolated positions keep.
 pub(super) fn cross_margins(
     exposure: &Exposure,
-) -> Result<Vec<(Account, Value, Value)>, ComponentError> {
-    let mut margins = Vec::with_capacity(exposure.margins.len());
-    for margin in &exposure.margins {
+) -> impl Iterator<Item = Result<(Account, Value, Value), MathError>> + '_ {
+    exposure.margins.iter().map(|margin| {
         let (mut balance, mut maintenance) = (margin.margin_balance, margin.maintenance_margin);
         for own in &exposure.isolated {
             if own.account == margin.account {
@@ -514,7 +514,6 @@ pub(super) fn cross_margins(
                 maintenance = maintenance.sub(own.maintenance_margin)?;
             }
         }
-        margins.push((margin.account, balance, maintenance));
-    }
-    Ok(margins)
+        Ok((margin.account, balance, maintenance))
+    })
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use basis_core::instruction::{MarginMode, TimeInForce};
-use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding};
+use basis_core::num::{Fixed18, MathError, Price, Quantity};
 use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, Item, Side, Symbol, Timestamp,
 };
@@ -203,39 +203,37 @@ impl Books {
         }
     }
 
-    /// Everything that is not zero, sorted by account and item.
-    pub(crate) fn holdings(&self, perp: Option<Account>) -> Vec<Position> {
-        let mut rows: Vec<Position> = self.cash.positions().collect();
+    /// Adds everything that is not zero to empty `rows`, sorted by account and item.
+    pub(crate) fn holdings(&self, perp: Option<Account>, rows: &mut Vec<Position>) {
+        rows.extend(self.cash.positions());
         if let Some(account) = perp {
-            rows.extend(self.positions.iter().map(|open| {
-                let PerpPosition { quantity, cost } = open.position;
-                let entry = cost.div_quantity(quantity, Rounding::HalfEven).ok();
-                Position {
-                    entry_price: entry.filter(|price| price.is_positive()),
-                    ..Position::new(account, Item::Position(open.key), quantity)
-                }
+            rows.extend(self.positions.iter().map(|open| Position {
+                open_cost: Some(open.position.cost),
+                ..Position::new(account, Item::Position(open.key), open.position.quantity)
             }));
         }
         // By reference: a key of both is a hundred bytes to copy for every comparison.
         rows.sort_by(|a, b| a.account.cmp(&b.account).then_with(|| a.item.cmp(&b.item)));
-        rows
     }
 
     /// What isolated positions keep of the cash of the perp account, by instrument.
-    pub(crate) fn isolated_margins(&self, account: Account) -> Vec<IsolatedMargin> {
-        let own = |open: &OpenPosition| {
+    pub(crate) fn isolated_margins(
+        &self,
+        account: Account,
+    ) -> impl Iterator<Item = IsolatedMargin> + '_ {
+        let own = move |open: &OpenPosition| {
             Some(IsolatedMargin {
                 account,
                 instrument: open.key,
                 margin: open.margin?,
             })
         };
-        self.positions.iter().filter_map(own).collect()
+        self.positions.iter().filter_map(own)
     }
 
     /// Every order that may still fill: what rests, then what waits for the next open.
-    pub(crate) fn open_orders(&self) -> Vec<OpenOrder> {
-        let open = |instruction, instrument, side, quantity, state| OpenOrder {
+    pub(crate) fn open_orders(&self) -> impl Iterator<Item = OpenOrder> + '_ {
+        let open = move |instruction, instrument, side, quantity, state| OpenOrder {
             instruction,
             venue_order_id: None,
             instrument,
@@ -244,7 +242,7 @@ impl Books {
             filled: Quantity::ZERO,
             state,
         };
-        let resting = self.orders.iter().map(|order| {
+        let resting = self.orders.iter().map(move |order| {
             let state = OrderState::Working;
             open(
                 order.instruction,
@@ -254,7 +252,7 @@ impl Books {
                 state,
             )
         });
-        let pending = self.pending.iter().map(|order| {
+        let pending = self.pending.iter().map(move |order| {
             let state = OrderState::Submitted;
             open(
                 order.instruction,
@@ -264,6 +262,6 @@ impl Books {
                 state,
             )
         });
-        resting.chain(pending).collect()
+        resting.chain(pending)
     }
 }

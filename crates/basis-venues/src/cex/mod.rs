@@ -299,16 +299,28 @@ impl SimulatedCex {
         VenueEvent::new(self.profile.venue, cx.at, cx.view.now(), kind)
     }
 
-    /// Everything held, as the venue would say it now.
-    fn snapshot(&self, view: &MarketView) -> AccountSnapshot {
+    /// Reads everything that is held anew, into the room of the last answer.
+    fn refresh_account(&mut self, view: &MarketView) {
         let world = self.world.as_ref();
         let perp = world.map(|world| world.rules.at(view.now()).accounts.perp);
-        AccountSnapshot {
-            positions: self.books.holdings(perp),
-            isolated: perp.map_or_else(Vec::new, |account| self.books.isolated_margins(account)),
-            orders: self.books.open_orders(),
-            ..AccountSnapshot::at(view.now())
-        }
+        let AccountSnapshot {
+            asked,
+            answered,
+            positions,
+            isolated,
+            lending: _,
+            orders,
+        } = &mut self.account;
+        (*asked, *answered) = (view.now(), view.now());
+        positions.clear();
+        self.books.holdings(perp, positions);
+        isolated.clear();
+        isolated.extend(
+            perp.into_iter()
+                .flat_map(|account| self.books.isolated_margins(account)),
+        );
+        orders.clear();
+        orders.extend(self.books.open_orders());
     }
 
     fn leverage(&self, symbol: Symbol) -> Fixed18 {
@@ -433,10 +445,12 @@ impl ExecutionInterface for SimulatedCex {
     }
 
     fn poll_events(&mut self, view: &MarketView, events: &mut Events) {
-        self.read_rules(view, events);
+        if self.advanced_to != Some(view.now()) {
+            self.read_rules(view, events);
+        }
         self.catch_up(view, events);
         if std::mem::take(&mut self.snapshot_requested) {
-            self.account = self.snapshot(view);
+            self.refresh_account(view);
             let (asked, answered) = (self.account.asked, self.account.answered);
             let kind = EventKind::Snapshot { asked, answered };
             let (venue, now) = (self.profile.venue, view.now());

@@ -49,6 +49,7 @@ pub(super) struct StepOpening {
 impl StepOpening {
     /// Books what the underlying moved `apart` from the reference, and what the rate grew to `rate` at
     /// the underlying's new mark.
+    #[inline]
     pub(super) fn attribute(
         &self,
         step: &mut Attribution,

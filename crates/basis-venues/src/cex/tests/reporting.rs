@@ -134,10 +134,10 @@ fn the_snapshot_says_more_than_quantities() {
     let [cash, perp] = snapshot.positions.as_slice() else {
         panic!("{snapshot:?}")
     };
-    assert_eq!((cash.item, cash.entry_price), (Item::Asset(USDT), None));
-    // (5,000 + 10,000.2) ÷ 0.3.
-    let entry = Price::literal("50000.666666666666666667");
-    assert_eq!((perp.quantity, perp.entry_price), (q("-0.3"), Some(entry)));
+    assert_eq!((cash.item, cash.open_cost), (Item::Asset(USDT), None));
+    // 5,000 + 10,000.2, sold.
+    let cost = Value::literal("-15000.2");
+    assert_eq!((perp.quantity, perp.open_cost), (q("-0.3"), Some(cost)));
     let [own] = snapshot.isolated.as_slice() else {
         panic!("{snapshot:?}")
     };
@@ -407,7 +407,7 @@ fn rules_that_are_added_during_a_run_hold_from_the_next_call() {
     let snapshot = newer.snapshots().first().unwrap().clone();
     desk.to(30);
     shared.add_snapshot(newer.venue, snapshot);
-    let events = desk.poll();
+    let events = desk.to(31);
     assert!(
         matches!(events[0].kind, EventKind::Rules { .. }),
         "{events:?}"
