@@ -4,6 +4,7 @@
 //! collects it when its time has come. Deposits and withdrawals of the run wait here too until the
 //! wallet takes them. In live the world itself does this.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::num::Quantity;
@@ -65,6 +66,8 @@ pub enum ExternalFlowError {
 #[derive(Debug, Default)]
 pub struct Transit {
     shipments: Mutex<Vec<Shipment>>,
+    /// How many there are: every venue asks at every step, and mostly nothing is on its way.
+    count: AtomicUsize,
     /// Sorted by instant and number.
     external: Mutex<Vec<ExternalFlow>>,
 }
@@ -93,6 +96,9 @@ impl Transit {
     /// When the next amount arrives for `venue`.
     #[must_use]
     pub fn next_arrival(&self, venue: crate::types::Venue) -> Option<Timestamp> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
         self.with(|shipments| {
             shipments
                 .iter()
@@ -188,10 +194,13 @@ impl Transit {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Vec<Shipment>) -> T) -> T {
-        f(&mut self
+        let mut shipments = self
             .shipments
             .lock()
-            .unwrap_or_else(PoisonError::into_inner))
+            .unwrap_or_else(PoisonError::into_inner);
+        let answer = f(&mut shipments);
+        self.count.store(shipments.len(), Ordering::Release);
+        answer
     }
 }
 

@@ -318,7 +318,7 @@ impl BarSeries {
     }
 
     /// The bar of `row`.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn bar(&self, row: usize) -> Option<Bar> {
         let opened_at = self.opened_at(row)?;

@@ -65,7 +65,8 @@ pub struct Books {
     closed_at: Timestamp,
     /// Whether lines were posted since moves of marks were last attributed.
     posted: bool,
-    scratch: Scratch,
+    /// Taken out while an event is booked.
+    scratch: Option<Box<Scratch>>,
 }
 
 /// The memory that one event after the other is booked in.
@@ -131,7 +132,7 @@ impl Books {
             external_flow: Value::ZERO,
             closed_at: Timestamp::MIN,
             posted: false,
-            scratch: Scratch::default(),
+            scratch: None,
         })
     }
 
@@ -164,14 +165,14 @@ impl Books {
             return Ok(Posted::Repeated);
         }
         let key = Arc::new(key);
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         let computed = self.compute(view, event, &key, &mut scratch);
         if computed.is_ok() {
             self.append(hash, &key, &mut scratch);
         }
         let unpriced = std::mem::take(&mut scratch.posting.unpriced);
         scratch.posting.lines.clear();
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
         computed.map_err(|e| named(event.venue, &key, e))?;
         Ok(Posted::New {
             lines: first..self.ledger.len(),

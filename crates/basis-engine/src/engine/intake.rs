@@ -113,6 +113,13 @@ impl Engine {
             self.refuse_event(event, &problem);
             return Ok(false);
         }
+        if let EventKind::Order(_) = event.kind {
+            // It names a state of its own and changes no holding.
+            self.desk.keep(event);
+            self.tell_legs(event, Quantity::ZERO)?;
+            self.log(event, arrival);
+            return Ok(true);
+        }
         let (from, to) = match self.books.post(&self.view, event) {
             Ok(Posted::Repeated) => return Ok(false),
             Ok(Posted::New { lines, unpriced }) => {
@@ -133,6 +140,12 @@ impl Engine {
         let delta = self.touch_lines(event, from..to)?;
         self.tell_legs(event, delta)?;
         self.count(event, arrival)?;
+        self.log(event, arrival);
+        Ok(true)
+    }
+
+    /// Says of an event in the log what is worth a line.
+    fn log(&self, event: &VenueEvent, arrival: Arrival) {
         if let Some((what, detail)) = describe(event, arrival) {
             let data = EventData::VenueEvent {
                 venue: event.venue,
@@ -141,7 +154,6 @@ impl Engine {
             };
             self.desk.record(event.at, Component::TightLoop, data);
         }
-        Ok(true)
     }
 
     /// What cannot be of an event, in words: its venue is none of the run, it lies in the future, or it
