@@ -418,7 +418,7 @@ impl Engine {
             }
         }
         self.poll()?;
-        self.look()?;
+        self.refresh_exposure()?;
         self.refuse_withdrawals(at)?;
         let verdict = self.assess(at)?;
         let acted = match (&self.halted, verdict) {
@@ -430,7 +430,7 @@ impl Engine {
             (None, Verdict::Proceed) => self.resume_or_decide(at)?,
         };
         if acted {
-            self.look()?;
+            self.refresh_exposure()?;
         }
         self.close_step(at)
     }
@@ -456,7 +456,7 @@ impl Engine {
     }
 
     /// Values the books and computes exposure, margins, isolated positions and lending accounts.
-    fn look(&mut self) -> Result<(), ComponentError> {
+    fn refresh_exposure(&mut self) -> Result<(), ComponentError> {
         self.books.value(&self.view)?;
         self.exposure.refresh(&self.books, &self.view)?;
         self.read_lending()?;

@@ -73,9 +73,9 @@ pub(crate) struct LegRun {
 
 /// What an event made of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Applied {
     /// Something new, or nothing.
-    Fine,
+    Accepted,
     /// It contradicts what was reported before.
     Contradiction(String),
 }
@@ -168,7 +168,7 @@ impl LegRun {
     /// and neither does a report that contradicts it; only a fill counts whatever was said before, for it
     /// is posted. The same fill twice is for the books to notice: what they posted before must not come
     /// here again.
-    pub(crate) fn apply(&mut self, event: &VenueEvent) -> Heard {
+    pub(crate) fn apply(&mut self, event: &VenueEvent) -> Applied {
         match &event.kind {
             EventKind::Fill(fill) => {
                 let fee = if fill.fee_asset == fill.base {
@@ -195,7 +195,7 @@ impl LegRun {
                         self.state_name()
                     ));
                 }
-                Heard::Fine
+                Applied::Accepted
             }
             EventKind::Order(update) => self.updated(update),
             EventKind::Rejected { error, .. } if !is_unreadable(error) => {
@@ -205,11 +205,11 @@ impl LegRun {
                 self.end(OrderState::Unknown, LegState::Unknown, error)
             }
             EventKind::Transaction(update) => {
-                let heard = self.carried(update);
-                if heard == Heard::Fine && update.stage == TransactionStage::Mined {
+                let applied = self.carried(update);
+                if applied == Applied::Accepted && update.stage == TransactionStage::Mined {
                     self.moved(event);
                 }
-                heard
+                applied
             }
             EventKind::Transfer(update) => self.transferred(update.stage),
             EventKind::Done { .. } | EventKind::Other(_) if self.is_refused() => {
@@ -219,14 +219,14 @@ impl LegRun {
                 if !self.is_done() || self.state == LegState::UnderWay {
                     self.state = LegState::Done;
                 }
-                Heard::Fine
+                Applied::Accepted
             }
-            _ => Heard::Fine,
+            _ => Applied::Accepted,
         }
     }
 
     /// Takes how far the venue says its order has come.
-    fn updated(&mut self, update: &OrderUpdate) -> Heard {
+    fn updated(&mut self, update: &OrderUpdate) -> Applied {
         let asked = self.order().map(|asked| asked.quantity);
         let is_too_much = asked.is_some_and(|asked| update.filled > asked);
         // The state may be true where the count cannot be.
@@ -235,8 +235,8 @@ impl LegRun {
         } else {
             update.filled
         };
-        let heard = self.report(update.state, filled);
-        if heard == Heard::Fine {
+        let applied = self.report(update.state, filled);
+        if applied == Applied::Accepted {
             self.reported = self.reported.max(filled);
         }
         if is_too_much {
@@ -246,7 +246,7 @@ impl LegRun {
                 asked.unwrap_or_default()
             ));
         }
-        heard
+        applied
     }
 
     /// Notes when delta moved; what moved none counts for nothing.
@@ -261,33 +261,33 @@ impl LegRun {
     }
 
     /// Ends an order in `order`, anything else in `other`, unless it ended before.
-    fn end(&mut self, order: OrderState, other: LegState, error: &VenueError) -> Heard {
+    fn end(&mut self, order: OrderState, other: LegState, error: &VenueError) -> Applied {
         let before = self.state.clone();
         let has_not_left = self.transfer == TransferStage::Requested;
-        let heard = match (&self.state, &other) {
+        let applied = match (&self.state, &other) {
             (LegState::Order(_), _) => self.report(order, Quantity::ZERO),
             (LegState::Submitted, _) | (LegState::Unknown, LegState::Failed) => {
                 self.state = other;
-                Heard::Fine
+                Applied::Accepted
             }
             (LegState::UnderWay, LegState::Failed) if has_not_left => {
                 self.state = other;
-                Heard::Fine
+                Applied::Accepted
             }
             (LegState::Done | LegState::UnderWay, LegState::Failed) => {
                 self.contradicts(format_args!("was {} and is refused", self.state_name()))
             }
-            _ => Heard::Fine,
+            _ => Applied::Accepted,
         };
         if self.state != before {
             self.error = Some(error.clone());
         }
-        heard
+        applied
     }
 
     /// Takes a stage of the transaction that carries it. Of those that share a nonce one is mined, and
     /// what is reported of the others after that is late.
-    fn carried(&mut self, update: &TransactionUpdate) -> Heard {
+    fn carried(&mut self, update: &TransactionUpdate) -> Applied {
         let (hash, inclusion) = (update.hash, update.inclusion);
         let progress = match self.transaction {
             None if self.is_refused() => Progress::Contradiction,
@@ -300,7 +300,7 @@ impl LegRun {
             _ => Progress::To(update.stage),
         };
         match progress {
-            Progress::Stays => Heard::Fine,
+            Progress::Stays => Applied::Accepted,
             Progress::Contradiction => self.contradicts(format_args!(
                 "was {} and its transaction is reported as {}",
                 self.state_name(),
@@ -317,13 +317,13 @@ impl LegRun {
                     | TransactionStage::Replaced => LegState::Submitted,
                 };
                 self.error = update.error.as_deref().cloned();
-                Heard::Fine
+                Applied::Accepted
             }
         }
     }
 
     /// Takes a stage of the transfer it is.
-    fn transferred(&mut self, reported: TransferStage) -> Heard {
+    fn transferred(&mut self, reported: TransferStage) -> Applied {
         let was_refused = self.is_refused() && self.transfer == TransferStage::Requested;
         match self.transfer.after(reported) {
             Progress::Stays => {}
@@ -348,11 +348,11 @@ impl LegRun {
                 }
             };
         }
-        Heard::Fine
+        Applied::Accepted
     }
 
     /// Takes the state that a venue reports of its order, with the base units it says were filled.
-    fn report(&mut self, reported: OrderState, by_then: Quantity) -> Heard {
+    fn report(&mut self, reported: OrderState, by_then: Quantity) -> Applied {
         let LegState::Order(state) = &self.state else {
             return self.contradicts(format_args!(
                 "is no order, and the venue reports it as {}",
@@ -371,9 +371,9 @@ impl LegRun {
                     self.error = None;
                 }
                 self.state = LegState::Order(next);
-                Heard::Fine
+                Applied::Accepted
             }
-            Progress::Stays => Heard::Fine,
+            Progress::Stays => Applied::Accepted,
             Progress::Contradiction => self.contradicts(format_args!(
                 "was {} and is reported as {}",
                 state.as_str(),
@@ -382,8 +382,8 @@ impl LegRun {
         }
     }
 
-    fn contradicts(&self, what: fmt::Arguments<'_>) -> Heard {
-        Heard::Contradiction(format!("instruction {} {what}", self.leg.instruction.id))
+    fn contradicts(&self, what: fmt::Arguments<'_>) -> Applied {
+        Applied::Contradiction(format!("instruction {} {what}", self.leg.instruction.id))
     }
 
     const fn state_name(&self) -> &'static str {

@@ -25,7 +25,7 @@ use basis_core::num::{Quantity, Rounding};
 use basis_core::plan::{FailurePolicy, Leg};
 use basis_core::types::{InstructionId, InstrumentKey, Span, Timestamp, Venue};
 
-pub(crate) use self::leg::{Heard, LegRun, LegState, Role, changes_position, order_of};
+pub(crate) use self::leg::{Applied, LegRun, LegState, Role, changes_position, order_of};
 
 /// How often the rest of a leg is ordered before its siblings are cut to it.
 const COMPLETIONS_MAX: u32 = 3;

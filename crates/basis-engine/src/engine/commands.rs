@@ -36,7 +36,7 @@ impl Engine {
                 self.halted = Some(reason);
                 self.holds = !flatten;
                 if flatten {
-                    self.look()?;
+                    self.refresh_exposure()?;
                     self.halt(at)?;
                 }
             }

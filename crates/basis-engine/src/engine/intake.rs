@@ -10,7 +10,7 @@ use basis_core::venue_event::{EventKind, Events, Position, VenueEvent};
 use super::Engine;
 use super::describe::describe;
 use crate::account::{Books, Posted};
-use crate::block::Heard;
+use crate::block::Applied;
 use crate::result::{ExecutionRow, UnbookedFunding};
 
 /// How often the venues that new events touched are read again before the next wake.
@@ -116,7 +116,7 @@ impl Engine {
         if let EventKind::Order(_) = event.kind {
             // It names a state of its own and changes no holding.
             self.desk.keep(event);
-            self.tell_legs(event, Quantity::ZERO)?;
+            self.update_legs(event, Quantity::ZERO)?;
             self.log(event, arrival);
             return Ok(true);
         }
@@ -138,7 +138,7 @@ impl Engine {
         };
         self.desk.keep(event);
         let delta = self.touch_lines(event, from..to)?;
-        self.tell_legs(event, delta)?;
+        self.update_legs(event, delta)?;
         self.count(event, arrival)?;
         self.log(event, arrival);
         Ok(true)
@@ -210,7 +210,7 @@ impl Engine {
     }
 
     /// Hands an event to the leg it is about: of the block under way, or of an earlier one.
-    fn tell_legs(&mut self, event: &VenueEvent, delta: Quantity) -> Result<(), ComponentError> {
+    fn update_legs(&mut self, event: &VenueEvent, delta: Quantity) -> Result<(), ComponentError> {
         let is_fill = matches!(event.kind, EventKind::Fill(_));
         let Some(id) = event.instruction() else {
             if is_fill {
@@ -222,26 +222,26 @@ impl Engine {
             self.refuse_event(event, &format!("instruction {id} was never sent"));
             return Ok(());
         }
-        let mut heard = None;
+        let mut applied = None;
         if let Some(plan) = &mut self.plan {
             plan.under_way
                 .retain(|waiting| *waiting != id || !ends_transfer(&event.kind));
             let leg = plan.run.as_mut().and_then(|run| run.leg_mut(id));
             if let Some(leg) = leg {
                 leg.delta = leg.delta.add(delta)?;
-                heard = Some(leg.apply(event));
+                applied = Some(leg.apply(event));
             }
         }
         if let Some(outstanding) = self.desk.outstanding.get_mut(&id) {
-            heard = Some(outstanding.apply(event));
+            applied = Some(outstanding.apply(event));
             if outstanding.is_done()
                 && let Some(ended) = self.desk.outstanding.remove(&id)
             {
                 self.desk.end(&ended);
             }
         }
-        let problem = match (heard, &event.kind) {
-            (Some(Heard::Contradiction(problem)), _) => Some(problem),
+        let problem = match (applied, &event.kind) {
+            (Some(Applied::Contradiction(problem)), _) => Some(problem),
             (None, EventKind::Fill(fill)) => self.desk.filled_late(id, fill.quantity),
             _ => None,
         };

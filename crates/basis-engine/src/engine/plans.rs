@@ -99,7 +99,7 @@ impl Engine {
                 break;
             }
             // What has just been done shows in the next decision of the same step.
-            self.look()?;
+            self.refresh_exposure()?;
         }
         Ok(acted)
     }
@@ -225,7 +225,7 @@ impl Engine {
     fn approve(&mut self, at: Timestamp, block: &Block) -> Result<bool, ComponentError> {
         if self.risk.level() >= RiskLevel::ReduceOnly {
             // The block before may have changed what this one is judged by.
-            self.look()?;
+            self.refresh_exposure()?;
         }
         let refused = match self.desk.refusal_of(block) {
             Some((_, why)) => Some(ComponentError::new(Code::VenueHalted, why)),

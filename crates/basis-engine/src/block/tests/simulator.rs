@@ -9,7 +9,7 @@ use basis_core::plan::{FailurePolicy, Leg};
 use basis_core::types::{InstructionId, Side, Span, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, OrderState};
 
-use super::super::leg::{Heard, Role, order_of};
+use super::super::leg::{Applied, Role, order_of};
 use super::super::{BlockEnd, BlockRun, Next, Purpose};
 use super::{LOT, atto, delta_of, event, fill, of_atto, order, rejected, revoked, unknown, update};
 
@@ -461,7 +461,7 @@ impl Simulator<'_> {
         leg.delta = leg.delta.add(delta_of(&kind)).unwrap();
         let event = event(venue, self.now, kind);
         for _ in 0..times {
-            assert_eq!(leg.apply(&event), Heard::Fine);
+            assert_eq!(leg.apply(&event), Applied::Accepted);
         }
     }
 }

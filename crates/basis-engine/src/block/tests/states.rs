@@ -11,7 +11,7 @@ use basis_core::venue_event::{
 };
 use proptest::prelude::*;
 
-use super::super::leg::{Heard, LegRun, LegState, Role};
+use super::super::leg::{Applied, LegRun, LegState, Role};
 use super::super::{BlockRun, Next};
 use super::{
     ALPHA, BETA, COMPENSATE, LOT, event, fill, order, quantity, refusal, rejected, second, unknown,
@@ -30,7 +30,7 @@ fn filled(trade: u64, amount: &str) -> EventKind {
     fill(ID, run().order().unwrap(), trade, quantity(amount))
 }
 
-fn apply(run: &mut LegRun, kind: EventKind) -> Heard {
+fn apply(run: &mut LegRun, kind: EventKind) -> Applied {
     run.apply(&event(BETA, second(1), kind))
 }
 
@@ -43,7 +43,7 @@ fn in_state(state: OrderState) -> LegRun {
         _ => "0",
     };
     if by_then != "0" {
-        assert_eq!(apply(&mut run, filled(1, by_then)), Heard::Fine);
+        assert_eq!(apply(&mut run, filled(1, by_then)), Applied::Accepted);
     }
     let report = match state {
         OrderState::Submitted => return run,
@@ -51,7 +51,7 @@ fn in_state(state: OrderState) -> LegRun {
         OrderState::Rejected => rejected(ID, BETA),
         _ => update(ID, state, quantity(by_then)),
     };
-    assert_eq!(apply(&mut run, report), Heard::Fine);
+    assert_eq!(apply(&mut run, report), Applied::Accepted);
     run
 }
 
@@ -63,8 +63,8 @@ fn figures(run: &LegRun) -> String {
     )
 }
 
-fn contradicts(heard: &Heard) -> bool {
-    matches!(heard, Heard::Contradiction(_))
+fn contradicts(applied: &Applied) -> bool {
+    matches!(applied, Applied::Contradiction(_))
 }
 
 #[test]
@@ -86,9 +86,9 @@ fn every_report_of_every_state_moves_on_stays_or_contradicts() {
         for (reported, expected) in OrderState::ALL.into_iter().zip(row.chars()) {
             let mut run = in_state(state);
             let before = figures(&run);
-            let heard = apply(&mut run, update(ID, reported, Quantity::ZERO));
-            let context = format!("{state:?} {reported:?}: {heard:?} {run:?}");
-            assert_eq!(contradicts(&heard), expected == '!', "{context}");
+            let applied = apply(&mut run, update(ID, reported, Quantity::ZERO));
+            let context = format!("{state:?} {reported:?}: {applied:?} {run:?}");
+            assert_eq!(contradicts(&applied), expected == '!', "{context}");
             if matches!(expected, '-' | '!') {
                 assert_eq!(figures(&run), before, "{context}");
             } else {
@@ -137,11 +137,11 @@ fn what_comes_late_or_twice_changes_nothing_of_a_leg_that_ended() {
             } else {
                 of_acceptance
             };
-            let heard = apply(&mut run, kind.clone());
+            let applied = apply(&mut run, kind.clone());
             assert_eq!(
-                contradicts(&heard),
+                contradicts(&applied),
                 impossible,
-                "{state:?} {kind:?} {heard:?}"
+                "{state:?} {kind:?} {applied:?}"
             );
             assert_eq!(figures(&run), figures(&done), "{state:?} {kind:?}");
             assert!(run.is_done());
@@ -228,8 +228,8 @@ proptest! {
             // The books notice a fill that comes twice.
             let again = twice[place] && !matches!(kind, EventKind::Fill(_));
             for _ in 0..=usize::from(again) {
-                let heard = run.apply(&event(BETA, second(*at), kind.clone()));
-                prop_assert_eq!(heard, Heard::Fine);
+                let applied = run.apply(&event(BETA, second(*at), kind.clone()));
+                prop_assert_eq!(applied, Applied::Accepted);
             }
         }
         prop_assert!(run.is_done());
@@ -251,7 +251,7 @@ fn what_an_unknown_order_turns_out_to_be_in_any_order() {
         ] {
             let mut run = run();
             for report in reports {
-                assert_eq!(apply(&mut run, report), Heard::Fine);
+                assert_eq!(apply(&mut run, report), Applied::Accepted);
             }
             assert!(run.is_refused() && run.is_done() && !run.is_unknown());
         }
@@ -365,12 +365,12 @@ fn a_transfer_that_arrived_stays_so_and_one_under_way_is_the_plans_to_wait_for()
     apply(&mut run, moves(Sent));
     assert!(run.is_done() && run.state == LegState::UnderWay);
     // A timeout after it has left says nothing new, a refusal nothing true.
-    assert_eq!(apply(&mut run, unknown(ID, ALPHA)), Heard::Fine);
+    assert_eq!(apply(&mut run, unknown(ID, ALPHA)), Applied::Accepted);
     assert!(contradicts(&apply(&mut run, rejected(ID, ALPHA))));
     assert_eq!(run.state, LegState::UnderWay);
     apply(&mut run, moves(Credited));
     for late in [Requested, Sent, Confirmed, Credited] {
-        assert_eq!(apply(&mut run, moves(late)), Heard::Fine);
+        assert_eq!(apply(&mut run, moves(late)), Applied::Accepted);
         assert_eq!(run.state, LegState::Done, "{late:?}");
     }
     for impossible in [Failed, Returned] {
@@ -380,7 +380,7 @@ fn a_transfer_that_arrived_stays_so_and_one_under_way_is_the_plans_to_wait_for()
     // One that was only asked for can still be refused.
     let mut run = transfer();
     apply(&mut run, moves(Requested));
-    assert_eq!(apply(&mut run, rejected(ID, ALPHA)), Heard::Fine);
+    assert_eq!(apply(&mut run, rejected(ID, ALPHA)), Applied::Accepted);
     assert_eq!(run.state, LegState::Failed);
     assert!(contradicts(&apply(&mut run, moves(Sent))));
     assert_eq!(run.state, LegState::Failed);
@@ -464,8 +464,8 @@ fn what_filled_at_an_open_that_is_known_an_hour_later_counts_from_then() {
 fn an_order_that_was_amended_upwards_may_fill_more() {
     let mut amended = run();
     amended.enlarge(quantity("15"));
-    assert_eq!(apply(&mut amended, filled(1, "15")), Heard::Fine);
+    assert_eq!(apply(&mut amended, filled(1, "15")), Applied::Accepted);
     let mut plain = run();
-    let heard = apply(&mut plain, filled(1, "15"));
-    assert!(matches!(heard, Heard::Contradiction(_)), "{heard:?}");
+    let applied = apply(&mut plain, filled(1, "15"));
+    assert!(matches!(applied, Applied::Contradiction(_)), "{applied:?}");
 }
