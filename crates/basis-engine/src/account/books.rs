@@ -132,7 +132,7 @@ impl Books {
             external_flow: Value::ZERO,
             closed_at: Timestamp::MIN,
             posted: false,
-            scratch: None,
+            scratch: Some(Box::default()),
         })
     }
 
