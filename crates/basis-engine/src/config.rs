@@ -535,6 +535,20 @@ fn read_adopt(r: &Reader<'_>) -> Vec<Venue> {
             Err(e) => r.problems().add(&node.location, path, e.to_string()),
         }
     }
+    for entry in r.map("venue_settings") {
+        let held = entry.node.get("initial_balances");
+        let held = held.filter(|held| !held.entries().is_empty());
+        let is_adopted = adopt.iter().any(|venue| venue.as_str() == entry.key);
+        if let Some(held) = held.filter(|_| !is_adopted) {
+            let path = format!("venue_settings.{}.initial_balances", entry.key);
+            let message = format!(
+                "what {0} holds at the start is no part of the book, and books that differ from a venue end \
+                 the run; take it in with adopt: [{0}], or leave it out",
+                entry.key
+            );
+            r.problems().add(&held.location, path, message);
+        }
+    }
     adopt
 }
 

@@ -1,9 +1,11 @@
 //! Adoption: what a venue held before the run is taken into the books, a perp at the venue's entry price.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use basis::assembly::World;
+use basis::config::environment::Environment;
+use basis::config::layers::{self, Request};
 use basis::core::error::{Code, ComponentError};
 use basis::core::instruction::{Instruction, Operation, OrderType, PerpTrade, TimeInForce};
 use basis::core::ledger::EntryKind;
@@ -165,8 +167,16 @@ fn a_perp_is_adopted_at_the_venue_s_entry_price() {
 }
 
 #[test]
-fn holdings_that_nobody_adopted_end_the_run_as_a_difference() {
-    let e = run("adopt=[]").unwrap_err();
-    assert_eq!(e.code, Code::ReconcileFailed);
-    assert!(e.message.contains("bybit"), "{}", e.message);
+fn holdings_that_nobody_adopts_are_refused_before_the_run() {
+    let registry = Registry::builtin();
+    let sets = ["venue_settings.bybit.initial_balances={ unified: { USDT: 1 } }".to_owned()];
+    let request = Request {
+        mode: "btc_basis",
+        sets: &sets,
+        ..Request::default()
+    };
+    let environment = Environment::from_pairs(BTreeMap::new(), &registry);
+    let e = layers::resolve(&request, &environment, &registry).unwrap_err();
+    assert_eq!(e.code, Code::ConfigInvalid);
+    assert!(e.message.contains("adopt: [bybit]"), "{}", e.message);
 }
