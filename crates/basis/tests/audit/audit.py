@@ -21,6 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from amounts import ONE, ZERO, instant, rounded
+from borrowing import Borrowing
 from chain import Chain
 from chain_data import ETHERS, STATES
 from config_file import dig, read_yaml
@@ -63,7 +64,7 @@ class Audit:
         self.held, self.cost, self.units = defaultdict(Decimal), defaultdict(Decimal), defaultdict(Decimal)
         self.replay, self.results = Replay(self), Results(self)
         self.fills, self.funding, self.transfers = Fills(self), Funding(self), Transfers(self)
-        self.chain = Chain(self)
+        self.chain, self.borrowing = Chain(self), Borrowing(self)
         self.risk = Risk(self)
 
     def table(self, name):

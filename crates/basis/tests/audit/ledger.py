@@ -58,6 +58,8 @@ def audit_ledger(audit):
         audit.check("ledger.csv", line.number, "kind is known", True, line.kind in KINDS)
         while step < len(audit.steps) and audit.steps[step] < line.at:
             step += 1
+        if audit.transfers.at_once(line) and audit.steps[step:step + 1] == [line.at]:
+            step += 1
         step_of.append(step)
         if line.kind != "trade":
             worth = rounded(line.signed * line.reference)
@@ -89,7 +91,7 @@ def audit_ledger(audit):
             turned.clear()
         for account, item in settled:
             audit.check("ledger.csv", line.number, f"{item} in {account} is not below zero",
-                        True, held[account, item] >= 0 and stood_for[account, item] >= 0)
+                        True, audit.borrowing.lends(account, item) or held[account, item] >= 0 and stood_for[account, item] >= 0)
     for (event, first), total in legs.items():
         audit.check("ledger.csv", first, f"legs of {event} cancel out", ZERO, total)
     audit.check("ledger.csv", len(audit.ledger) + 1, "every line lies within the run", True,

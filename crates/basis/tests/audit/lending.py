@@ -92,7 +92,8 @@ class Lending:
         if not any(item.startswith("debt:") and units for (account, item), units in self.audit.units.items() if account == LENDER):
             return
         standing = self.standing(now)
-        if standing and self.liquidated_at != now and not self.chain.is_out("aave"):
+        # What is worth less than a unit of the oracle pays for no liquidation: the debt stays.
+        if standing and standing[0] >= Decimal("1e-8") and self.liquidated_at != now and not self.chain.is_out("aave"):
             self.audit.check("chain: health", "-", f"{now} the lending account stands above liquidation", True, standing[2] >= standing[1])
 
     def audit_loan_to_value(self, number, names):

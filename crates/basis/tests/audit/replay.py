@@ -48,14 +48,17 @@ class Replay:
                 self.post_event(lines, buckets)
             audit.chain.begin(now)
             audit.funding.expect_funding(now)
+            audit.borrowing.begin(now)
             judged = False
             for lines in events:
                 if not self.at_opening(lines):
                     if not judged and self.is_act(lines[0]):
+                        audit.borrowing.close()
                         audit.risk.judge()
                         judged = True
                     self.post_event(lines, buckets)
             audit.funding.report_unbooked()
+            audit.borrowing.close()
             audit.chain.end(now)
             if not judged:
                 audit.risk.judge()
@@ -92,6 +95,7 @@ class Replay:
         """Posts the lines of one event, checked against what should have happened."""
         audit = self.audit
         word = lines[0].word
+        audit.borrowing.before(lines)
         if word == "fill":
             audit.fills.audit_trade(lines)
         elif word == "funding":
@@ -100,7 +104,7 @@ class Replay:
             audit.fills.audit_liquidation(lines)
         elif word == "transaction":
             audit.chain.transaction(lines)
-        elif word == "own":
+        elif word == "own" and not audit.borrowing.charged(lines):
             audit.chain.own_event(lines)
         for line in lines:
             audit.held[line.key] += line.quantity
@@ -126,6 +130,8 @@ class Replay:
                 buckets["price"] += rounded(line.signed * moved)
         if word == "transaction":
             audit.chain.posted(lines[0].number)
+        if word == "fill" and not self.at_opening(lines):
+            audit.borrowing.filled(lines)
 
     def audit_positions(self, now, rows):
         """Holdings, marks and margins of the step; returns equity, or None without marks."""

@@ -369,7 +369,7 @@ class Risk:
 
     def add_lending(self, expected, lender, factor, supplied_at, owed_at):
         audit = self.audit
-        left = ceiling(ONE / factor)
+        left = ceiling(ONE / factor) if factor else ONE  # without collateral nothing is left to fall
         distance = max(ONE - left, ZERO)
         collateral, staked, grown = ZERO, ZERO, 0.0
         for (account, item), units in audit.units.items():
@@ -389,7 +389,7 @@ class Risk:
         if grown is not None and collateral:
             falls = float(owed_at) - (float(supplied_at) + grown / float(collateral))
             if falls > 0:
-                days = max(math.log(float(factor)), 0.0) / falls * DAYS_PER_YEAR
+                days = math.log(max(float(factor), 1.0)) / falls * DAYS_PER_YEAR
                 days = days, days * RATE_DOUBT / falls
         expected[lender, ""] = ("health_factor", factor, distance, "down", of_rate, days)
 

@@ -12,9 +12,33 @@ class Transfers:
 
     def __init__(self, audit):
         self.audit, self.check = audit, audit.check
+        # What left, by instruction: its instant, and whether the settings have it come back.
+        self.left = {line.event.split(":")[1]: line.at for line in audit.ledger if line.word == "sent"}
+        self.returning = set(self.failing())
+
+    def failing(self):
+        """Transfers that `transfer_failures` has come back to their sender. Those that it has refused were
+        counted by their venue too, and are in no table."""
+        settings, counted = self.audit.config.get("venue_settings") or {}, defaultdict(int)
+        for _, row in self.audit.executions:
+            if not row["transfer_asset"]:
+                continue
+            venue, ident = row["from_account"].split(".")[0], row["instruction_id"]
+            stages = {("nth", int(f["nth"])) if "nth" in f else ("instruction", int(f["instruction"])): f["stage"]
+                      for f in (settings.get(venue) or {}).get("transfer_failures") or []}
+            counted[venue] += 1
+            while stages.get(("nth", counted[venue])) == "rejected":
+                counted[venue] += 1
+            stage = stages.get(("nth", counted[venue])) or stages.get(("instruction", int(ident)))
+            if stage == "returned":
+                yield ident
+
+    def at_once(self, line):
+        """Whether a line is of a transfer without delay that came back: its venue finds it at the next step."""
+        return line.event.endswith(":returned") and self.left.get(line.event.split(":")[1]) == line.at
 
     def audit_transfers(self):
-        """What left arrives, whole and in time; nothing is lost on the way."""
+        """What left arrives, whole and in time, or comes back with its fee; nothing is lost on the way."""
         audit = self.audit
         orders = {row["instruction_id"]: (n, row) for n, row in audit.executions if row["transfer_asset"]}
         out, back = defaultdict(list), defaultdict(list)
@@ -37,7 +61,8 @@ class Transfers:
             fee, delay = self.route(known[0], source, target, asset, amount, first.at)
             self.check("executions.csv", known[0], "instant", first.at, instant(row["timestamp"]))
             arrival = back.pop(ident, [])
-            at_once = source.split(".")[0] == target.split(".")[0] and not delay
+            returns = ident in self.returning
+            at_once = source.split(".")[0] == target.split(".")[0] and not delay and not returns
             landing = target if at_once else "in_flight.main"
             stage = "moved" if at_once else "sent"
             self.check("ledger.csv", first.number, f"stage of transfer {ident}", f"transfer:{ident}:{stage}", first.event)
@@ -52,16 +77,21 @@ class Transfers:
                 self.check("ledger.csv", first.number, f"transfer {ident} arrives once", 0, len(arrival))
                 continue
             due = first.at + delay
-            if due > end:
+            if due > end or returns and not delay and due == end:
                 self.check("ledger.csv", first.number, f"transfer {ident} is still in flight", 0, len(arrival))
                 flying[asset] += amount
                 continue
             if not self.check("ledger.csv", first.number, f"transfer {ident} arrives by {iso(due)}", True, bool(arrival)):
                 continue
-            price = arrival[0].reference
+            price, place = arrival[0].reference, source if returns else target
+            stage = "returned" if returns else "credited"
+            self.check("ledger.csv", arrival[0].number, f"end of transfer {ident}", f"transfer:{ident}:{stage}", arrival[0].event)
             self.check("ledger.csv", arrival[0].number, f"arrival of transfer {ident}", due, arrival[0].at)
-            audit.compare(arrival, [("in_flight.main", asset, -amount, rounded(-amount * price), "transfer", price),
-                                   (target, asset, amount, rounded(amount * price), "transfer", price)], ident)
+            expected = [("in_flight.main", asset, -amount, rounded(-amount * price), "transfer", price),
+                        (place, asset, amount, rounded(amount * price), "transfer", price)]
+            if returns and fee:
+                expected.append((place, asset, fee, rounded(fee * price), "transfer_cost", price))
+            audit.compare(arrival, expected, ident)
         for ident, lines in back.items():
             self.check("ledger.csv", lines[0].number, f"transfer {ident} that arrives has left", True, False)
         for (account, item), quantity in audit.held.items():

@@ -320,6 +320,41 @@ fn liquidations_in_steps_agree() {
 }
 
 #[test]
+fn transfers_that_fail_and_spot_that_is_borrowed_agree_with_the_auditor() {
+    let Some(data) = data_directory() else { return };
+    let failures = "transfer_failures=[{nth: 1, stage: returned}, {nth: 2, stage: rejected}, {nth: 4, stage: returned}]";
+    let failures = ["wallet", "binance", "bybit", "okx"]
+        .map(|venue| format!("venue_settings.{venue}.{failures}"));
+    let failures = failures.each_ref().map(String::as_str);
+    let run = backtest(&data, "failing", "2024-05-31", &failures);
+    let returned = |line: &str| line.contains(":returned#");
+    let ledger = fs::read_to_string(run.join("ledger.csv")).unwrap();
+    assert!(ledger.lines().any(returned));
+    assert_agrees(&run, Some(&data));
+    // One that came back is no arrival.
+    let changed = ledger.replacen(":returned#", ":credited#", 3);
+    fs::write(run.join("ledger.csv"), changed).unwrap();
+    let report = text(&audit(&run, Some(&data)).stdout);
+    assert!(report.contains("end of transfer"), "{report}");
+
+    let settings = [
+        "reserve_ratio=0",
+        "venue_settings.binance.spot_margin=true",
+        "venue_settings.binance.borrow=[{asset: USDT, hourly_rate: 0.00001}]",
+        "venue_settings.binance.slippage_bps=300",
+    ];
+    let run = backtest_with(&data, "borrowing", "2024-05-10", "100000", &settings);
+    assert_agrees(&run, Some(&data));
+    // A charge that is off by a digit is found.
+    tamper(&run.join("ledger.csv"), "quantity", |row| {
+        row.contains(",borrow_cost,")
+    });
+    let report = text(&audit(&run, Some(&data)).stdout);
+    let found = "interest on USDT: quantity = owed x rate, rounded up";
+    assert!(report.contains(found), "{report}");
+}
+
+#[test]
 fn a_synthetic_run_is_audited_as_far_as_its_files_go_and_says_so() {
     if !python() {
         return;
