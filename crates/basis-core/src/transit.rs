@@ -12,7 +12,7 @@ use crate::types::{Account, Asset, InstructionId, Timestamp};
 
 /// One amount on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shipment {
+pub struct InFlightTransfer {
     /// The transfer that sent it.
     pub instruction: InstructionId,
     /// Where it left; of what comes back, where it had been sent to.
@@ -65,7 +65,7 @@ pub enum ExternalFlowError {
 /// All amounts on their way in one simulated world.
 #[derive(Debug, Default)]
 pub struct Transit {
-    shipments: Mutex<Vec<Shipment>>,
+    in_flight: Mutex<Vec<InFlightTransfer>>,
     /// How many there are: every venue asks at every step, and mostly nothing is on its way.
     count: AtomicUsize,
     /// Sorted by instant and number.
@@ -73,21 +73,21 @@ pub struct Transit {
 }
 
 impl Transit {
-    /// Sends `shipment` off.
-    pub fn send(&self, shipment: Shipment) {
-        self.with(|shipments| shipments.push(shipment));
+    /// Sends `transfer` off.
+    pub fn send(&self, transfer: InFlightTransfer) {
+        self.with(|in_flight| in_flight.push(transfer));
     }
 
     /// Takes what has arrived for the venue of `to` by `now`, in order of arrival.
     #[must_use]
-    pub fn collect(&self, venue: crate::types::Venue, now: Timestamp) -> Vec<Shipment> {
-        self.with(|shipments| {
-            if shipments.is_empty() {
+    pub fn collect(&self, venue: crate::types::Venue, now: Timestamp) -> Vec<InFlightTransfer> {
+        self.with(|in_flight| {
+            if in_flight.is_empty() {
                 return Vec::new();
             }
-            let arrived = |s: &Shipment| s.to.venue == venue && s.arrives_at <= now;
-            let mut taken: Vec<_> = shipments.iter().filter(|s| arrived(s)).copied().collect();
-            shipments.retain(|s| !arrived(s));
+            let arrived = |t: &InFlightTransfer| t.to.venue == venue && t.arrives_at <= now;
+            let mut taken: Vec<_> = in_flight.iter().filter(|t| arrived(t)).copied().collect();
+            in_flight.retain(|t| !arrived(t));
             taken.sort_by_key(|s| (s.arrives_at, s.instruction));
             taken
         })
@@ -99,8 +99,8 @@ impl Transit {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
-        self.with(|shipments| {
-            shipments
+        self.with(|in_flight| {
+            in_flight
                 .iter()
                 .filter(|s| s.to.venue == venue)
                 .map(|s| s.arrives_at)
@@ -110,8 +110,8 @@ impl Transit {
 
     /// Everything on its way, for reconciliation.
     #[must_use]
-    pub fn in_flight(&self) -> Vec<Shipment> {
-        self.with(|shipments| shipments.clone())
+    pub fn in_flight(&self) -> Vec<InFlightTransfer> {
+        self.with(|in_flight| in_flight.clone())
     }
 
     /// Queues a deposit of `amount` (> 0) that the wallet receives at `at`.
@@ -193,13 +193,13 @@ impl Transit {
         self.external.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut Vec<Shipment>) -> T) -> T {
-        let mut shipments = self
-            .shipments
+    fn with<T>(&self, f: impl FnOnce(&mut Vec<InFlightTransfer>) -> T) -> T {
+        let mut in_flight = self
+            .in_flight
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let answer = f(&mut shipments);
-        self.count.store(shipments.len(), Ordering::Release);
+        let answer = f(&mut in_flight);
+        self.count.store(in_flight.len(), Ordering::Release);
         answer
     }
 }

@@ -182,12 +182,12 @@ impl SimulatedCex {
         events: &mut Events,
     ) -> Result<(), Refusal> {
         let (venue, now) = (self.profile.venue, cx.view.now());
-        for shipment in cx.transit.collect(venue, until) {
-            let refund = self.failing.refund(&shipment).unwrap_or_default();
-            let amount = shipment.amount.add(refund)?;
-            self.move_cash(&[(shipment.to, shipment.asset, amount)])?;
-            let returned = self.failing.returned(venue, now, &shipment);
-            events.push(returned.unwrap_or_else(|| arrival(venue, now, &shipment)));
+        for arrived in cx.transit.collect(venue, until) {
+            let refund = self.failing.refund(&arrived).unwrap_or_default();
+            let amount = arrived.amount.add(refund)?;
+            self.move_cash(&[(arrived.to, arrived.asset, amount)])?;
+            let returned = self.failing.returned(venue, now, &arrived);
+            events.push(returned.unwrap_or_else(|| arrival(venue, now, &arrived)));
         }
         Ok(())
     }

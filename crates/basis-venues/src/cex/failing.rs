@@ -1,7 +1,7 @@
 //! Transfers that fail on purpose, the same in every run.
 
 use basis_core::num::Quantity;
-use basis_core::transit::Shipment;
+use basis_core::transit::InFlightTransfer;
 use basis_core::types::{InstructionId, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, TransferId, TransferStage, TransferUpdate, VenueEvent};
 
@@ -47,11 +47,11 @@ impl FailingTransfers {
     }
 
     /// The fee that a transfer which comes back brings with it; `None` for any other.
-    pub(crate) fn refund(&self, shipment: &Shipment) -> Option<Quantity> {
+    pub(crate) fn refund(&self, arrived: &InFlightTransfer) -> Option<Quantity> {
         let found = self
             .returning
             .iter()
-            .find(|(id, _)| *id == shipment.instruction);
+            .find(|(id, _)| *id == arrived.instruction);
         found.map(|(_, fee)| *fee)
     }
 
@@ -60,25 +60,25 @@ impl FailingTransfers {
         &mut self,
         venue: Venue,
         now: Timestamp,
-        shipment: &Shipment,
+        arrived: &InFlightTransfer,
     ) -> Option<VenueEvent> {
         let mut pending = self.returning.iter();
-        let at = pending.position(|(id, _)| *id == shipment.instruction)?;
+        let at = pending.position(|(id, _)| *id == arrived.instruction)?;
         let (instruction, fee) = self.returning.remove(at);
         let update = TransferUpdate {
             id: TransferId::Instruction(instruction),
             instruction: Some(instruction),
             // On its way back it went from its receiver to its sender.
-            from: shipment.to,
-            to: shipment.from,
-            asset: shipment.asset,
-            amount: shipment.amount,
+            from: arrived.to,
+            to: arrived.from,
+            asset: arrived.asset,
+            amount: arrived.amount,
             fee,
             stage: TransferStage::Returned,
             until: None,
             txid: None,
         };
         let kind = EventKind::Transfer(Box::new(update));
-        Some(VenueEvent::new(venue, shipment.arrives_at, now, kind))
+        Some(VenueEvent::new(venue, arrived.arrives_at, now, kind))
     }
 }

@@ -488,10 +488,10 @@ impl Desk {
             .iter()
             .map(|row| ((row.account, row.item), row.quantity))
             .collect();
-        for shipment in self.transit.in_flight() {
-            let key = (Account::IN_FLIGHT, Item::Asset(shipment.asset));
+        for transfer in self.transit.in_flight() {
+            let key = (Account::IN_FLIGHT, Item::Asset(transfer.asset));
             let sum = held.entry(key).or_insert(Quantity::ZERO);
-            *sum = sum.add(shipment.amount).unwrap();
+            *sum = sum.add(transfer.amount).unwrap();
         }
         sums.retain(|_, sum| !sum.is_zero());
         (sums, held)

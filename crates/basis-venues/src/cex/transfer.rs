@@ -10,7 +10,7 @@ use basis_core::error::Rejection;
 use basis_core::instruction::Transfer;
 use basis_core::num::{Quantity, Rounding};
 use basis_core::rules::{RuleSnapshot, WithdrawalRules};
-use basis_core::transit::Shipment;
+use basis_core::transit::InFlightTransfer;
 use basis_core::types::{Account, InstructionId, Span, Timestamp, Venue};
 use basis_core::venue::DataProvider;
 use basis_core::venue_event::{
@@ -190,21 +190,21 @@ pub(crate) fn departure(
 }
 
 /// The event of an arrival.
-pub(crate) fn arrival(venue: Venue, now: Timestamp, shipment: &Shipment) -> VenueEvent {
+pub(crate) fn arrival(venue: Venue, now: Timestamp, arrived: &InFlightTransfer) -> VenueEvent {
     let update = TransferUpdate {
-        id: TransferId::Instruction(shipment.instruction),
-        instruction: Some(shipment.instruction),
-        from: shipment.from,
-        to: shipment.to,
-        asset: shipment.asset,
-        amount: shipment.amount,
+        id: TransferId::Instruction(arrived.instruction),
+        instruction: Some(arrived.instruction),
+        from: arrived.from,
+        to: arrived.to,
+        asset: arrived.asset,
+        amount: arrived.amount,
         fee: Quantity::ZERO,
         stage: TransferStage::Credited,
         until: None,
         txid: None,
     };
     let kind = EventKind::Transfer(Box::new(update));
-    VenueEvent::new(venue, shipment.arrives_at, now, kind)
+    VenueEvent::new(venue, arrived.arrives_at, now, kind)
 }
 
 impl SimulatedCex {
@@ -257,7 +257,7 @@ impl SimulatedCex {
         self.move_cash(&[left])?;
         let arrives_at = now.plus(delay);
         let (leaves, arrives) = if returns { (to, from) } else { (from, to) };
-        cx.transit.send(Shipment {
+        cx.transit.send(InFlightTransfer {
             instruction,
             from: leaves,
             to: arrives,

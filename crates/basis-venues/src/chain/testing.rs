@@ -278,9 +278,9 @@ impl ChainDesk {
         let venues = self.venues.iter().map(|venue| venue.venue());
         let mut rows: Vec<_> = venues.flat_map(|venue| self.kept(venue)).collect();
         let mut in_flight = BTreeMap::new();
-        for shipment in self.transit.in_flight() {
-            let sum: &mut Quantity = in_flight.entry(shipment.asset).or_default();
-            *sum = sum.add(shipment.amount).unwrap();
+        for transfer in self.transit.in_flight() {
+            let sum: &mut Quantity = in_flight.entry(transfer.asset).or_default();
+            *sum = sum.add(transfer.amount).unwrap();
         }
         rows.extend(in_flight.into_iter().map(|(asset, quantity)| {
             Position::new(Account::IN_FLIGHT, Item::Asset(asset), quantity)

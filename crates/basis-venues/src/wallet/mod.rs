@@ -22,7 +22,7 @@ use basis_core::health::Health;
 use basis_core::instruction::{Instruction, Operation, OperationKind, Transfer};
 use basis_core::num::{MathError, Quantity};
 use basis_core::rules::VenueRules;
-use basis_core::transit::{ExternalFlow, Shipment};
+use basis_core::transit::{ExternalFlow, InFlightTransfer};
 use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
 use basis_core::venue::{Capabilities, DataProvider, Dependencies, ExecutionMode, VenueType};
 use basis_core::venue_event::{
@@ -215,7 +215,7 @@ impl WalletExecutionInterface {
         let returns = self.failing.count(&self.failures, instruction, route.fee)?;
         state.move_wallet(now, (from, asset), needed.neg()?)?;
         let arrives_at = now.plus(route.delay);
-        self.world.transit.send(Shipment {
+        self.world.transit.send(InFlightTransfer {
             instruction,
             from: if returns { transfer.to } else { from },
             to: if returns { from } else { transfer.to },
@@ -239,8 +239,8 @@ impl WalletExecutionInterface {
         let now = view.now();
         let known = events.len();
         let mut failure = None;
-        for shipment in self.world.transit.collect(Venue::WALLET, now) {
-            match self.arrive(now, &shipment) {
+        for arrived in self.world.transit.collect(Venue::WALLET, now) {
+            match self.arrive(now, &arrived) {
                 Ok(event) => events.push(event),
                 Err(refusal) => failure = Some(refusal),
             }
@@ -263,15 +263,19 @@ impl WalletExecutionInterface {
     }
 
     /// Takes what has arrived, or has come back with its fee.
-    fn arrive(&mut self, now: Timestamp, shipment: &Shipment) -> Result<VenueEvent, Refusal> {
-        let place = (shipment.to, shipment.asset);
-        let refund = self.failing.refund(shipment).unwrap_or_default();
-        let arrived = shipment.amount.add(refund)?;
+    fn arrive(
+        &mut self,
+        now: Timestamp,
+        arrived: &InFlightTransfer,
+    ) -> Result<VenueEvent, Refusal> {
+        let place = (arrived.to, arrived.asset);
+        let refund = self.failing.refund(arrived).unwrap_or_default();
+        let amount = arrived.amount.add(refund)?;
         let mut state = self.world.chain.state();
-        state.move_wallet(now, place, arrived)?;
+        state.move_wallet(now, place, amount)?;
         drop(state);
-        let returned = self.failing.returned(Venue::WALLET, now, shipment);
-        Ok(returned.unwrap_or_else(|| cex::arrival(Venue::WALLET, now, shipment)))
+        let returned = self.failing.returned(Venue::WALLET, now, arrived);
+        Ok(returned.unwrap_or_else(|| cex::arrival(Venue::WALLET, now, arrived)))
     }
 
     /// Takes a deposit or withdrawal; `None` for a withdrawal that is not covered.
@@ -316,9 +320,9 @@ impl WalletExecutionInterface {
 /// What is on its way between any two venues of `world`, by asset.
 fn in_flight(world: &SimulatedWorld) -> Result<BTreeMap<Asset, Quantity>, MathError> {
     let mut sums = BTreeMap::new();
-    for shipment in world.transit.in_flight() {
-        let sum = sums.entry(shipment.asset).or_insert(Quantity::ZERO);
-        *sum = sum.add(shipment.amount)?;
+    for transfer in world.transit.in_flight() {
+        let sum = sums.entry(transfer.asset).or_insert(Quantity::ZERO);
+        *sum = sum.add(transfer.amount)?;
     }
     Ok(sums)
 }

@@ -99,22 +99,22 @@ pub(crate) fn arrivals(
     tally: &mut BTreeMap<Asset, Quantity>,
     events: &mut Events,
 ) {
-    for shipment in transit.collect(venue, now) {
-        let held = tally.entry(shipment.asset).or_default();
-        *held = held.add(shipment.amount).unwrap();
+    for arrived in transit.collect(venue, now) {
+        let held = tally.entry(arrived.asset).or_default();
+        *held = held.add(arrived.amount).unwrap();
         let kind = EventKind::Transfer(Box::new(TransferUpdate {
-            id: TransferId::Instruction(shipment.instruction),
-            instruction: Some(shipment.instruction),
-            from: shipment.from,
-            to: shipment.to,
-            asset: shipment.asset,
-            amount: shipment.amount,
+            id: TransferId::Instruction(arrived.instruction),
+            instruction: Some(arrived.instruction),
+            from: arrived.from,
+            to: arrived.to,
+            asset: arrived.asset,
+            amount: arrived.amount,
             fee: Quantity::ZERO,
             stage: TransferStage::Credited,
             until: None,
             txid: None,
         }));
-        events.push(VenueEvent::new(venue, shipment.arrives_at, now, kind));
+        events.push(VenueEvent::new(venue, arrived.arrives_at, now, kind));
     }
 }
 
