@@ -21,7 +21,6 @@ use super::fills::Terms;
 use super::liquidation::{Guard, TestPrice};
 use super::refusal::Refusal;
 use super::resting::resting_order;
-use super::transfer::arrival;
 use super::{Context, SETTLEMENT, SimulatedCex};
 
 /// What falls due within a step; at one instant in this order.
@@ -183,11 +182,9 @@ impl SimulatedCex {
     ) -> Result<(), Refusal> {
         let (venue, now) = (self.profile.venue, cx.view.now());
         for arrived in cx.transit.collect(venue, until) {
-            let refund = self.failing.refund(&arrived).unwrap_or_default();
-            let amount = arrived.amount.add(refund)?;
+            let (amount, event) = self.failing.credit(venue, now, &arrived)?;
             self.move_cash(&[(arrived.to, arrived.asset, amount)])?;
-            let returned = self.failing.returned(venue, now, &arrived);
-            events.push(returned.unwrap_or_else(|| arrival(venue, now, &arrived)));
+            events.push(event);
         }
         Ok(())
     }

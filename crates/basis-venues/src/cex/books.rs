@@ -233,35 +233,24 @@ impl Books {
 
     /// Every order that may still fill: what rests, then what waits for the next open.
     pub(crate) fn open_orders(&self) -> impl Iterator<Item = OpenOrder> + '_ {
-        let open = move |instruction, instrument, side, quantity, state| OpenOrder {
-            instruction,
-            venue_order_id: None,
-            instrument,
-            side,
-            quantity,
-            filled: Quantity::ZERO,
-            state,
-        };
-        let resting = self.orders.iter().map(move |order| {
-            let state = OrderState::Working;
-            open(
-                order.instruction,
-                order.key,
-                order.side,
-                order.quantity,
-                state,
-            )
+        let resting = self.orders.iter().map(|order| {
+            let of = (order.instruction, order.key, order.side, order.quantity);
+            (of, OrderState::Working)
         });
-        let pending = self.pending.iter().map(move |order| {
-            let state = OrderState::Submitted;
-            open(
-                order.instruction,
-                order.key,
-                order.side,
-                order.quantity,
-                state,
-            )
+        let pending = self.pending.iter().map(|order| {
+            let of = (order.instruction, order.key, order.side, order.quantity);
+            (of, OrderState::Submitted)
         });
-        resting.chain(pending)
+        resting.chain(pending).map(
+            |((instruction, instrument, side, quantity), state)| OpenOrder {
+                instruction,
+                venue_order_id: None,
+                instrument,
+                side,
+                quantity,
+                filled: Quantity::ZERO,
+                state,
+            },
+        )
     }
 }

@@ -46,39 +46,43 @@ impl FailingTransfers {
         }
     }
 
-    /// The fee that a transfer which comes back brings with it; `None` for any other.
-    pub(crate) fn refund(&self, arrived: &InFlightTransfer) -> Option<Quantity> {
-        let found = self
-            .returning
-            .iter()
-            .find(|(id, _)| *id == arrived.instruction);
-        found.map(|(_, fee)| *fee)
-    }
-
-    /// The event of a transfer that came back, its fee refunded; `None` for any other.
-    pub(crate) fn returned(
+    /// What `arrived` credits at its end, and its event: one that comes back brings its fee with it.
+    ///
+    /// # Errors
+    /// A refusal when the sum leaves the range of a quantity.
+    pub(crate) fn credit(
         &mut self,
         venue: Venue,
         now: Timestamp,
         arrived: &InFlightTransfer,
-    ) -> Option<VenueEvent> {
-        let mut pending = self.returning.iter();
-        let at = pending.position(|(id, _)| *id == arrived.instruction)?;
-        let (instruction, fee) = self.returning.remove(at);
+    ) -> Result<(Quantity, VenueEvent), Refusal> {
+        let mut returning = self.returning.iter();
+        let at = returning.position(|(id, _)| *id == arrived.instruction);
+        let (from, to, fee, stage) = match at {
+            Some(at) => {
+                let (_, fee) = self.returning.remove(at);
+                // On its way back it went from its receiver to its sender.
+                (arrived.to, arrived.from, fee, TransferStage::Returned)
+            }
+            None => {
+                let stage = TransferStage::Credited;
+                (arrived.from, arrived.to, Quantity::ZERO, stage)
+            }
+        };
         let update = TransferUpdate {
-            id: TransferId::Instruction(instruction),
-            instruction: Some(instruction),
-            // On its way back it went from its receiver to its sender.
-            from: arrived.to,
-            to: arrived.from,
+            id: TransferId::Instruction(arrived.instruction),
+            instruction: Some(arrived.instruction),
+            from,
+            to,
             asset: arrived.asset,
             amount: arrived.amount,
             fee,
-            stage: TransferStage::Returned,
+            stage,
             until: None,
             txid: None,
         };
         let kind = EventKind::Transfer(Box::new(update));
-        Some(VenueEvent::new(venue, arrived.arrives_at, now, kind))
+        let event = VenueEvent::new(venue, arrived.arrives_at, now, kind);
+        Ok((arrived.amount.add(fee)?, event))
     }
 }

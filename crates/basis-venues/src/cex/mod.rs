@@ -82,7 +82,7 @@ pub(crate) use self::creation::{backtest_only, check_accounts, no_rules};
 pub(crate) use self::failing::FailingTransfers as Failing;
 pub(crate) use self::refusal::Refusal as TransferRefusal;
 pub(crate) use self::settings::{read_balances, read_common, read_transfer_failures};
-pub(crate) use self::transfer::{arrival, departure, refuse_halted, route};
+pub(crate) use self::transfer::{departure, refuse_halted, route};
 
 /// What perps settle in, and the only collateral.
 pub(crate) const SETTLEMENT: Asset = Asset::literal("USDT");

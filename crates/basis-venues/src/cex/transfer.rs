@@ -189,24 +189,6 @@ pub(crate) fn departure(
     VenueEvent::new(venue, now, now, EventKind::Transfer(Box::new(update)))
 }
 
-/// The event of an arrival.
-pub(crate) fn arrival(venue: Venue, now: Timestamp, arrived: &InFlightTransfer) -> VenueEvent {
-    let update = TransferUpdate {
-        id: TransferId::Instruction(arrived.instruction),
-        instruction: Some(arrived.instruction),
-        from: arrived.from,
-        to: arrived.to,
-        asset: arrived.asset,
-        amount: arrived.amount,
-        fee: Quantity::ZERO,
-        stage: TransferStage::Credited,
-        until: None,
-        txid: None,
-    };
-    let kind = EventKind::Transfer(Box::new(update));
-    VenueEvent::new(venue, arrived.arrives_at, now, kind)
-}
-
 impl SimulatedCex {
     pub(super) fn transfer(
         &mut self,

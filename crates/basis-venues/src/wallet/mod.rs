@@ -268,14 +268,10 @@ impl WalletExecutionInterface {
         now: Timestamp,
         arrived: &InFlightTransfer,
     ) -> Result<VenueEvent, Refusal> {
+        let (amount, event) = self.failing.credit(Venue::WALLET, now, arrived)?;
         let place = (arrived.to, arrived.asset);
-        let refund = self.failing.refund(arrived).unwrap_or_default();
-        let amount = arrived.amount.add(refund)?;
-        let mut state = self.world.chain.state();
-        state.move_wallet(now, place, amount)?;
-        drop(state);
-        let returned = self.failing.returned(Venue::WALLET, now, arrived);
-        Ok(returned.unwrap_or_else(|| cex::arrival(Venue::WALLET, now, arrived)))
+        self.world.chain.state().move_wallet(now, place, amount)?;
+        Ok(event)
     }
 
     /// Takes a deposit or withdrawal; `None` for a withdrawal that is not covered.
