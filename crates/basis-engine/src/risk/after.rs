@@ -279,6 +279,18 @@ impl<'a> StateAfter<'a> {
         amount: Value,
         cause: Cause,
     ) -> Result<(), ComponentError> {
+        self.change_margin(account, cause, |balance, maintenance| {
+            Ok((balance.add(amount)?, maintenance))
+        })
+    }
+
+    /// Changes balance and maintenance margin of `account`, where it is one of margin.
+    fn change_margin(
+        &mut self,
+        account: Account,
+        cause: Cause,
+        change: impl FnOnce(Value, Value) -> Result<(Value, Value), ComponentError>,
+    ) -> Result<(), ComponentError> {
         let Some(account) = self.account(account) else {
             return Ok(());
         };
@@ -289,7 +301,7 @@ impl<'a> StateAfter<'a> {
         else {
             return Ok(());
         };
-        let balance = balance.add(amount)?;
+        let (balance, maintenance) = change(balance, maintenance)?;
         let after = Collateral::Margin {
             balance,
             maintenance,
@@ -328,22 +340,10 @@ impl<'a> StateAfter<'a> {
             left.abs()?,
             notional.at_rate(part, Rounding::Ceil)?,
         )?;
-        let Some(account) = self.account(held.account) else {
-            return Ok(());
-        };
-        let Collateral::Margin {
-            balance,
-            maintenance,
-        } = account.after
-        else {
-            return Ok(());
-        };
-        let maintenance = maintenance.sub(before)?.add(after)?;
-        let after = Collateral::Margin {
-            balance,
-            maintenance: maintenance.max(Value::ZERO),
-        };
-        account.set(after, cause)
+        self.change_margin(held.account, cause, |balance, maintenance| {
+            let maintenance = maintenance.sub(before)?.add(after)?;
+            Ok((balance, maintenance.max(Value::ZERO)))
+        })
     }
 
     fn lend(
