@@ -205,9 +205,9 @@ struct Echo {
 }
 
 impl Echo {
-    /// Reports what a call of the venue reported: some of a poll's events twice, and at a new instant some
+    /// Reports what a call of the venue reported: some events twice, and at a new instant some
     /// of all that came before again.
-    fn report(&mut self, now: Timestamp, said: Events, is_poll: bool, events: &mut Events) {
+    fn report(&mut self, now: Timestamp, said: Events, events: &mut Events) {
         if self.every == 0 {
             events.extend(said);
             return;
@@ -230,7 +230,7 @@ impl Echo {
             if matches!(event.kind, EventKind::Snapshot { .. }) {
                 continue;
             }
-            if is_poll && self.reports.is_multiple_of(self.every) {
+            if self.reports.is_multiple_of(self.every) {
                 events.push(event.clone());
                 self.repeated.fetch_add(1, Ordering::Relaxed);
             }
@@ -292,14 +292,14 @@ impl ExecutionInterface for Observed {
         let mut said = Events::new();
         self.inner
             .execute_instructions(view, instructions, &mut said);
-        self.echo.report(view.now(), said, true, events);
+        self.echo.report(view.now(), said, events);
     }
 
     fn poll_events(&mut self, view: &MarketView, events: &mut Events) {
         self.see(view);
         let mut said = Events::new();
         self.inner.poll_events(view, &mut said);
-        self.echo.report(view.now(), said, true, events);
+        self.echo.report(view.now(), said, events);
     }
 
     fn horizon(&self, view: &MarketView) -> Horizon {

@@ -17,7 +17,7 @@ use basis::venues::registry::Registry;
 use serde_json::{Value as Json, json};
 
 use super::Heard;
-use super::tampered::{Change, Tamper, Tampered};
+use super::tampered::{Change, Tamper, tampered};
 use crate::scripted::{self, Script};
 
 /// Hours of the run.
@@ -220,7 +220,7 @@ fn play(change: Change) -> Played {
     assert!(created.failures.is_empty(), "{:?}", created.failures);
     let shared = Arc::new(Mutex::new(Tamper::new(change)));
     let wrapped = created.interfaces.into_iter().map(|inner| {
-        let tampered = Tampered::new(inner, &shared);
+        let tampered = tampered(inner, &shared);
         Box::new(tampered) as Box<dyn ExecutionInterface>
     });
     let parts = EngineParts {

@@ -1,15 +1,12 @@
 //! A venue that passes on what another says, but for one thing.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
-use basis::core::error::VenueError;
-use basis::core::health::Health;
-use basis::core::instruction::{Instruction, OpenInstruction};
-use basis::core::types::{Account, Item, Venue};
-use basis::core::venue::{Capabilities, Dependencies, Terms};
+use basis::core::types::{Account, Item};
 use basis::core::venue_event::{AccountSnapshot, EventKind, Events, Position, VenueEvent};
-use basis::market::MarketView;
-use basis::market::{ExecutionInterface, Horizon};
+use basis::market::{ExecutionInterface, MarketView};
+
+use crate::world::Meddler;
 
 use super::{Heard, UNIT, amounts, kind_of};
 
@@ -132,87 +129,16 @@ impl Tamper {
 }
 
 /// One venue of the run.
-#[derive(Debug)]
-pub(super) struct Tampered {
-    inner: Box<dyn ExecutionInterface>,
-    shared: Arc<Mutex<Tamper>>,
-    account: AccountSnapshot,
-}
-
-impl Tampered {
-    pub(super) fn new(inner: Box<dyn ExecutionInterface>, shared: &Arc<Mutex<Tamper>>) -> Self {
-        Self {
-            inner,
-            shared: Arc::clone(shared),
-            account: AccountSnapshot::default(),
+pub(super) fn tampered(inner: Box<dyn ExecutionInterface>, shared: &Arc<Mutex<Tamper>>) -> Meddler {
+    let shared = Arc::clone(shared);
+    let meddle = move |_: &MarketView, own: &mut Events, account: &mut AccountSnapshot| {
+        let mut tamper = shared.lock().unwrap();
+        let is_snapshot = |event: &VenueEvent| matches!(event.kind, EventKind::Snapshot { .. });
+        if own.iter().any(is_snapshot) {
+            tamper.tally(&mut account.positions);
         }
-    }
-
-    fn shared(&self) -> MutexGuard<'_, Tamper> {
-        self.shared.lock().unwrap()
-    }
-}
-
-impl ExecutionInterface for Tampered {
-    fn venue(&self) -> Venue {
-        self.inner.venue()
-    }
-
-    fn capabilities(&self) -> &Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn set_dependencies(&mut self, dependencies: Dependencies) {
-        self.inner.set_dependencies(dependencies);
-    }
-
-    fn execute_instructions(
-        &mut self,
-        view: &MarketView,
-        instructions: &[Instruction],
-        events: &mut Events,
-    ) {
-        let mut said = Events::new();
-        self.inner
-            .execute_instructions(view, instructions, &mut said);
-        self.shared().events(said, events);
-    }
-
-    fn poll_events(&mut self, view: &MarketView, events: &mut Events) {
-        let mut said = Events::new();
-        self.inner.poll_events(view, &mut said);
-        if said
-            .iter()
-            .any(|event| matches!(event.kind, EventKind::Snapshot { .. }))
-        {
-            let mut account = self.inner.account().clone();
-            self.shared().tally(&mut account.positions);
-            self.account = account;
-        }
-        self.shared().events(said, events);
-    }
-
-    fn horizon(&self, view: &MarketView) -> Horizon {
-        self.inner.horizon(view)
-    }
-
-    fn account(&self) -> &AccountSnapshot {
-        &self.account
-    }
-
-    fn request_snapshot(&mut self) {
-        self.inner.request_snapshot();
-    }
-
-    fn terms(&self, view: &MarketView) -> Result<Terms, VenueError> {
-        self.inner.terms(view)
-    }
-
-    fn recover(&mut self, open: &[OpenInstruction]) {
-        self.inner.recover(open);
-    }
-
-    fn health(&self) -> Health {
-        self.inner.health()
-    }
+        let said = std::mem::take(own);
+        tamper.events(said, own);
+    };
+    Meddler::new(inner, Vec::new(), Box::new(meddle))
 }

@@ -1,9 +1,10 @@
 //! An interface around another that changes what it reports.
 
+use basis::core::error::VenueError;
 use basis::core::health::Health;
-use basis::core::instruction::Instruction;
+use basis::core::instruction::{Instruction, OpenInstruction};
 use basis::core::types::{Timestamp, Venue};
-use basis::core::venue::{Capabilities, Dependencies};
+use basis::core::venue::{Capabilities, Dependencies, Terms};
 use basis::core::venue_event::{AccountSnapshot, Events};
 use basis::market::MarketView;
 use basis::market::{ExecutionInterface, Horizon};
@@ -88,6 +89,14 @@ impl ExecutionInterface for Meddler {
 
     fn request_snapshot(&mut self) {
         self.inner.request_snapshot();
+    }
+
+    fn terms(&self, view: &MarketView) -> Result<Terms, VenueError> {
+        self.inner.terms(view)
+    }
+
+    fn recover(&mut self, open: &[OpenInstruction]) {
+        self.inner.recover(open);
     }
 
     fn health(&self) -> Health {
