@@ -139,6 +139,12 @@ registry! {
     JournalFailed "EXEC-004" "TightLoop" Critical
         "the journal could not be written" =>
         "Nothing was sent that is not written down. Make room on the disk, or repair it, then start again.";
+    JournalRefused "EXEC-005" "TightLoop" Critical
+        "the journal cannot be used for this start" =>
+        "The message names the file, or what differs with both values. docs/journal.md lists what may change between starts.";
+    JournalDamaged "EXEC-006" "TightLoop" Critical
+        "the journal contradicts itself" =>
+        "Do not trade on it. `basis journal FILE --check` lists what is wrong; go back to a backup, whose numbers are never used again, and compare it with the venues.";
     PositionInvalid "POS-001" "PositionMonitor" Critical
         "a holding went out of range" =>
         "A balance the venue does not lend is negative or a sum overflowed: a defect of the driver that sent the entries.";

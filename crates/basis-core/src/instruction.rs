@@ -49,7 +49,7 @@ impl Instruction {
     #[must_use]
     pub const fn step(venue: Venue, operation: Operation) -> Self {
         Self {
-            id: InstructionId(0),
+            id: InstructionId::plain(0),
             venue: Some(venue),
             operation,
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::event::EventSink;
 use crate::instruction::OperationKind;
+use crate::journal::Outbox;
 use crate::num::{Bps, Quantity, Rate};
 use crate::rules::VenueRules;
 use crate::transport::Transport;
@@ -169,6 +170,8 @@ pub struct Dependencies {
     pub clock: Option<Arc<dyn Clock>>,
     /// The network; live only.
     pub transport: Option<Arc<dyn Transport>>,
+    /// Where what is about to be sent is written down first; live only.
+    pub outbox: Option<Arc<dyn Outbox>>,
 }
 
 impl Dependencies {

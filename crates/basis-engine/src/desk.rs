@@ -175,7 +175,7 @@ impl Desk {
         self.next_instruction = self.next_instruction.checked_add(1).ok_or_else(|| {
             ComponentError::new(Code::LegFailed, "instruction numbers are used up")
         })?;
-        leg.instruction.id = InstructionId(self.next_instruction);
+        leg.instruction.id = InstructionId::plain(self.next_instruction);
         Ok(())
     }
 

@@ -232,6 +232,7 @@ impl World {
             data_provider: Some(Arc::clone(&self.rules) as _),
             clock: Some(Arc::new(self.clock.clone())),
             transport: None,
+            outbox: None,
         }
     }
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Label, LabelError};
+use super::{Label, LabelError, Timestamp};
 
 macro_rules! label_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -457,19 +457,230 @@ impl Side {
     }
 }
 
-/// The number of an instruction within one run or one live account; never reused.
+/// One start of a book: raised and committed before anything is sent, so that no two starts share one.
 ///
-/// The client order id and the journal key derive from it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct InstructionId(pub u64);
+/// A start takes the greater of the last epoch's seconds + 1 and its own instant, so that a journal that
+/// was restored from a backup uses no id again; the random part keeps copies of a journal apart that start
+/// in the same second. In a backtest the instant is the run's own and the random part is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch {
+    seconds: u32,
+    random: u32,
+}
+
+impl Epoch {
+    /// The epoch of numbers that belong to no book, as on the command line.
+    pub const NONE: Self = Self {
+        seconds: 0,
+        random: 0,
+    };
+
+    /// An epoch of `seconds` since 1970-01-01T00:00:00Z and a random part.
+    #[must_use]
+    pub const fn new(seconds: u32, random: u32) -> Self {
+        Self { seconds, random }
+    }
+
+    /// The epoch of a start at `at` after an epoch that began at `last`; the random part is 0.
+    ///
+    /// `None` after the year 2106, when the seconds are used up.
+    #[must_use]
+    pub fn after(last: Option<Self>, at: Timestamp) -> Option<Self> {
+        let own = u32::try_from(at.nanos().div_euclid(1_000_000_000).max(1)).ok()?;
+        let next = match last {
+            Some(last) => last.seconds.checked_add(1)?,
+            None => 1,
+        };
+        Some(Self::new(own.max(next), 0))
+    }
+
+    /// The same with a random part.
+    #[must_use]
+    pub const fn with_random(self, random: u32) -> Self {
+        Self { random, ..self }
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z, > 0 in a book.
+    #[must_use]
+    pub const fn seconds(self) -> u32 {
+        self.seconds
+    }
+
+    /// What keeps copies of a journal apart; 0 in a backtest.
+    #[must_use]
+    pub const fn random(self) -> u32 {
+        self.random
+    }
+}
+
+/// A text that is no epoch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no epoch; write 1704067200 or 1704067200r0123abcd")]
+pub struct EpochError {
+    /// The refused text.
+    pub text: String,
+}
+
+impl FromStr for Epoch {
+    type Err = EpochError;
+
+    fn from_str(text: &str) -> Result<Self, EpochError> {
+        let (seconds, random) = match text.split_once('r') {
+            None => (text, Some(0)),
+            Some((seconds, random)) => (seconds, u32::from_str_radix(random, 16).ok()),
+        };
+        let parsed = seconds.parse().ok().zip(random);
+        let parsed = parsed.map(|(seconds, random)| Self::new(seconds, random));
+        // One epoch has one text.
+        let parsed = parsed.filter(|epoch| epoch.to_string() == text);
+        parsed.ok_or_else(|| EpochError {
+            text: text.to_owned(),
+        })
+    }
+}
+
+impl Serialize for Epoch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Epoch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.random {
+            0 => write!(f, "{}", self.seconds),
+            random => write!(f, "{}r{random:08x}", self.seconds),
+        }
+    }
+}
+
+/// The number of an instruction: unique for the life of a book, over restarts.
+///
+/// It is written `1704067200-5`, epoch and counter, and `5` for one that belongs to no book. The client
+/// order id, the journal key and the causes of transfers derive from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstructionId {
+    epoch: Epoch,
+    counter: u32,
+}
+
+impl InstructionId {
+    /// The instruction `counter` (from 1) of an epoch.
+    #[must_use]
+    pub const fn new(epoch: Epoch, counter: u32) -> Self {
+        Self { epoch, counter }
+    }
+
+    /// A number that belongs to no book.
+    #[must_use]
+    pub const fn plain(counter: u32) -> Self {
+        Self::new(Epoch::NONE, counter)
+    }
+
+    /// The start of the book that gave it.
+    #[must_use]
+    pub const fn epoch(self) -> Epoch {
+        self.epoch
+    }
+
+    /// Its place among those of its epoch, from 1; 0 for an instruction that has no number yet.
+    #[must_use]
+    pub const fn counter(self) -> u32 {
+        self.counter
+    }
+}
 
 impl fmt::Display for InstructionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        if self.epoch == Epoch::NONE {
+            return fmt::Display::fmt(&self.counter, f);
+        }
+        write!(f, "{}-{}", self.epoch, self.counter)
     }
+}
+
+/// A text that is no instruction number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no instruction number; write 5, 1704067200-5 or 1704067200r0123abcd-5")]
+pub struct InstructionIdError {
+    /// The refused text.
+    pub text: String,
+}
+
+impl FromStr for InstructionId {
+    type Err = InstructionIdError;
+
+    fn from_str(text: &str) -> Result<Self, InstructionIdError> {
+        let parsed = match text.split_once('-') {
+            None => text.parse().ok().map(Self::plain),
+            Some((epoch, counter)) => {
+                let parts = epoch.parse().ok().zip(counter.parse().ok());
+                parts.map(|(epoch, counter)| Self::new(epoch, counter))
+            }
+        };
+        // One number has one text.
+        let parsed = parsed.filter(|id: &Self| id.to_string() == text);
+        parsed.ok_or_else(|| InstructionIdError {
+            text: text.to_owned(),
+        })
+    }
+}
+
+impl Serialize for InstructionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.epoch == Epoch::NONE {
+            return serializer.serialize_u32(self.counter);
+        }
+        serializer.collect_str(self)
+    }
+}
+
+/// Reads what it displays as, and a whole number.
+impl<'de> Deserialize<'de> for InstructionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl serde::de::Visitor<'_> for Reader {
+            type Value = InstructionId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an instruction number, as 5 or \"1704067200-5\"")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<InstructionId, E> {
+                let counter = u32::try_from(number).map_err(E::custom)?;
+                Ok(InstructionId::plain(counter))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<InstructionId, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// `digits` base-36 digits of `number`, most significant first.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a remainder of 36 indexes 36 digits"
+)]
+fn base_36<const DIGITS: usize>(number: u64) -> [u8; DIGITS] {
+    const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut rest = number;
+    let mut text = [b'0'; DIGITS];
+    for slot in text.iter_mut().rev() {
+        let digit = usize::try_from(rest % 36).unwrap_or_default();
+        *slot = ALPHABET[digit];
+        rest /= 36;
+    }
+    text
 }
 
 /// The identity of one run: eight lower-case letters or digits, chosen by the caller.
@@ -479,20 +690,8 @@ pub struct RunId([u8; 8]);
 impl RunId {
     /// Eight base-36 digits of `number` (its low 41 bits).
     #[must_use]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a remainder of 36 indexes 36 digits"
-    )]
     pub fn from_number(number: u64) -> Self {
-        const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-        let mut rest = number;
-        let mut text = [b'0'; 8];
-        for slot in text.iter_mut().rev() {
-            let digit = usize::try_from(rest % 36).unwrap_or_default();
-            *slot = DIGITS[digit];
-            rest /= 36;
-        }
-        Self(text)
+        Self(base_36(number))
     }
 
     /// The text.
@@ -508,18 +707,63 @@ impl fmt::Display for RunId {
     }
 }
 
+/// The identity of one book, over all its restarts: eight lower-case letters or digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BookId([u8; 8]);
+
+impl BookId {
+    /// Eight base-36 digits of `number` (its low 41 bits).
+    #[must_use]
+    pub fn from_number(number: u64) -> Self {
+        Self(base_36(number))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for BookId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for BookId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_digit = |c: &u8| c.is_ascii_digit() || c.is_ascii_lowercase();
+        match <[u8; 8]>::try_from(text.as_bytes()) {
+            Ok(bytes) if bytes.iter().all(is_digit) => Ok(Self(bytes)),
+            _ => Err(format!(
+                "`{text}` is no book id: it is eight lower-case letters or digits"
+            )),
+        }
+    }
+}
+
 /// The id a venue is given for one order.
 ///
-/// 1 to 32 characters of `[A-Za-z0-9]`, the one form that Binance spot and futures, Bybit and OKX
-/// all accept (OKX refuses hyphen and underscore).
+/// 29 characters of `[a-z0-9]`, the one form that Binance spot and futures, Bybit and OKX all accept (at
+/// most 32; OKX refuses hyphen and underscore): book (8), epoch (7), its random part (7) and counter (7).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientOrderId(String);
 
 impl ClientOrderId {
-    /// `b`, the run, `i`, the instruction number: the same instruction always gives the same id.
+    /// The same instruction of the same book always gives the same id, and no two share one.
     #[must_use]
-    pub fn derive(run: RunId, instruction: InstructionId) -> Self {
-        Self(format!("b{run}i{instruction}"))
+    pub fn derive(book: BookId, instruction: InstructionId) -> Self {
+        let epoch = instruction.epoch();
+        let mut text = String::with_capacity(29);
+        text.push_str(book.as_str());
+        for part in [epoch.seconds(), epoch.random(), instruction.counter()] {
+            let digits: [u8; 7] = base_36(part.into());
+            text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+        }
+        Self(text)
     }
 
     /// The text.
@@ -547,9 +791,59 @@ mod tests {
 
     #[test]
     fn client_order_id_fits_every_venue() {
-        let longest = ClientOrderId::derive(RunId::from_number(u64::MAX), InstructionId(u64::MAX));
+        let last = InstructionId::new(Epoch::new(u32::MAX, u32::MAX), u32::MAX);
+        let longest = ClientOrderId::derive(BookId::from_number(u64::MAX), last);
         assert!(longest.as_str().len() <= 32, "{longest}");
         assert!(longest.as_str().chars().all(|c| c.is_ascii_alphanumeric()));
+        let one = InstructionId::new(Epoch::new(1, 0), 1);
+        assert_eq!(
+            ClientOrderId::derive(BookId::from_number(7), one).as_str(),
+            "00000007000000100000000000001"
+        );
+    }
+
+    #[test]
+    fn instruction_ids_read_back_and_have_one_text() {
+        let ids = [
+            InstructionId::default(),
+            InstructionId::plain(5),
+            InstructionId::new(Epoch::new(1_704_067_200, 0), 5),
+            InstructionId::new(Epoch::new(1, 0xa), u32::MAX),
+        ];
+        for id in ids {
+            assert_eq!(id.to_string().parse(), Ok(id));
+            let json = serde_json::to_string(&id).unwrap();
+            assert_eq!(serde_json::from_str::<InstructionId>(&json).unwrap(), id);
+        }
+        assert_eq!(
+            serde_json::from_str::<InstructionId>("\"5\"").unwrap(),
+            ids[1]
+        );
+        for text in [
+            "",
+            "-1",
+            "05",
+            "1-",
+            "1r0-1",
+            "1-1-1",
+            "+5",
+            "1rA-1",
+            "4294967296",
+        ] {
+            assert!(text.parse::<InstructionId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn epochs_only_rise() {
+        let at = Timestamp::from_seconds(1_000);
+        let first = Epoch::after(None, at).unwrap();
+        assert_eq!(first.seconds(), 1_000);
+        let same_second = Epoch::after(Some(first), at).unwrap();
+        assert_eq!(same_second.seconds(), 1_001);
+        let clock_set_back = Epoch::after(Some(first), Timestamp::from_seconds(10)).unwrap();
+        assert_eq!(clock_set_back.seconds(), 1_001);
+        assert_eq!(Epoch::after(Some(Epoch::new(u32::MAX, 0)), at), None);
     }
 
     #[test]

@@ -11,8 +11,8 @@ mod label;
 mod time;
 
 pub use ids::{
-    Account, Asset, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, PositionSide,
-    RunId, SeriesId, SeriesKind, Side, Symbol, Venue,
+    Account, Asset, BookId, ClientOrderId, Epoch, EpochError, InstructionId, InstructionIdError,
+    InstrumentKey, InstrumentKind, PositionSide, RunId, SeriesId, SeriesKind, Side, Symbol, Venue,
 };
 pub use item::{Item, TickRange};
 pub use label::{Label, LabelError};

@@ -64,7 +64,7 @@ fn order(id: u64, venue: Venue, side: Side, quantity: Quantity) -> Leg {
         quantity,
         false,
     );
-    leg.instruction.id = InstructionId(id);
+    leg.instruction.id = InstructionId::plain(id);
     leg
 }
 

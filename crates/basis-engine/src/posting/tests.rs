@@ -37,7 +37,7 @@ const USDC: Asset = Asset::literal("USDC");
 /// No series values it.
 const XYZ: Asset = Asset::literal("XYZ");
 const BTCUSDT: Symbol = Symbol::literal("BTCUSDT");
-const INSTRUCTION: InstructionId = InstructionId(7);
+const INSTRUCTION: InstructionId = InstructionId::plain(7);
 const HASH: TransactionHash = TransactionHash::new([0xab; 32]);
 
 /// The wake.

@@ -320,7 +320,7 @@ impl Desk {
     }
 
     pub(crate) fn run(&mut self, venue: Venue, operation: Operation) -> Result<Done, Refusal> {
-        let id = InstructionId(self.next_id);
+        let id = InstructionId::plain(self.next_id);
         self.next_id += 1;
         let instruction = Instruction::new(id, operation);
         let mut events = Vec::new();

@@ -277,7 +277,7 @@ pub(crate) fn read_transfer_failures(reader: &Reader<'_>) -> Vec<TransferFailure
         let number = |key: &str| number(key).and_then(|n| u64::try_from(n).ok());
         let transfer = match (number("nth"), number("instruction")) {
             (Some(nth), None) => Some(FailingTransfer::Nth(nth)),
-            (None, Some(id)) => Some(FailingTransfer::Instruction(InstructionId(id))),
+            (None, Some(id)) => Some(FailingTransfer::Instruction(InstructionId::plain(id))),
             _ => {
                 row.problem("nth", "give either nth or instruction, a number from 1");
                 None
@@ -436,7 +436,7 @@ mod tests {
         let expected = [
             (FailingTransfer::Nth(2), FailureStage::Returned),
             (
-                FailingTransfer::Instruction(InstructionId(7)),
+                FailingTransfer::Instruction(InstructionId::plain(7)),
                 FailureStage::Rejected,
             ),
         ];

@@ -379,7 +379,7 @@ impl Desk {
 
     /// The operation as the next instruction, not sent.
     pub(crate) fn instruction(&mut self, operation: Operation) -> Instruction {
-        let id = InstructionId(self.next);
+        let id = InstructionId::plain(self.next);
         self.next += 1;
         Instruction::new(id, operation)
     }

@@ -211,7 +211,7 @@ impl ChainDesk {
         venue: &str,
         operation: Operation,
     ) -> Result<Done, VenueError> {
-        let id = InstructionId(self.next);
+        let id = InstructionId::plain(self.next);
         self.next += 1;
         self.send(venue, &Instruction::new(id, operation))
     }
@@ -405,7 +405,7 @@ pub(crate) fn unwrap(given: &str, taken: &str, amount: &str) -> Operation {
 }
 
 pub(crate) fn claim(ticket: u64) -> Operation {
-    let ticket = Some(InstructionId(ticket));
+    let ticket = Some(InstructionId::plain(ticket));
     Operation::ClaimUnstake(ClaimUnstake { ticket })
 }
 
@@ -419,7 +419,7 @@ pub(crate) fn flash_loan(of: &str, amount: &str) -> Instruction {
         asset: asset(of),
         amount: q(amount),
     };
-    Instruction::new(InstructionId(0), Operation::FlashLoan(loan))
+    Instruction::new(InstructionId::plain(0), Operation::FlashLoan(loan))
 }
 
 /// A step that names its venue.
@@ -429,5 +429,5 @@ pub(crate) fn step(venue: &str, operation: Operation) -> Instruction {
 
 /// A step that does not.
 pub(crate) fn unaddressed(operation: Operation) -> Instruction {
-    Instruction::new(InstructionId(0), operation)
+    Instruction::new(InstructionId::plain(0), operation)
 }

@@ -234,7 +234,7 @@ impl Desk {
         venue: Venue,
         operation: Operation,
     ) -> Result<Execution, VenueErrorKind> {
-        let instruction = Instruction::new(InstructionId(self.next), operation);
+        let instruction = Instruction::new(InstructionId::plain(self.next), operation);
         self.next += 1;
         let state = || format!("{:?}", self.chain.state());
         let before = state();
@@ -461,7 +461,7 @@ pub(crate) fn collect(pool: &str, ticks: Option<(i32, i32)>) -> Operation {
 
 /// These steps, all or none, each at the only venue that takes it.
 pub(crate) fn group(steps: &[Operation]) -> Operation {
-    let step = |operation: &Operation| Instruction::new(InstructionId(0), operation.clone());
+    let step = |operation: &Operation| Instruction::new(InstructionId::plain(0), operation.clone());
     Operation::Atomic(steps.iter().map(step).collect())
 }
 

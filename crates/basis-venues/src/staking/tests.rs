@@ -224,7 +224,7 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
             "lido.claimable ETH transfer 2.5 $5000",
         ]
     );
-    assert_eq!(ready(&event.kind), Some(InstructionId(2)));
+    assert_eq!(ready(&event.kind), Some(InstructionId::plain(2)));
     let done = desk.run("lido", claim(2));
     assert_eq!(
         lines(&done.entries)[..2],
@@ -256,7 +256,7 @@ fn a_ticket_that_a_transaction_finds_ready_is_reported_before_it() {
         panic!("{:?}", done.events)
     };
     assert_eq!((left.venue.as_str(), left.at), ("lido", at(72)));
-    assert_eq!(ready(&left.kind), Some(InstructionId(2)));
+    assert_eq!(ready(&left.kind), Some(InstructionId::plain(2)));
     assert!(matches!(mined.kind, EventKind::Transaction(_)));
     assert_eq!(desk.to(72), [], "reported once");
 }

@@ -242,9 +242,9 @@ mod tests {
         let view = view();
         let asked = Operation::CancelOrder(CancelOrder {
             symbol: Symbol::literal("BTCUSDT"),
-            order: InstructionId(1),
+            order: InstructionId::plain(1),
         });
-        let instruction = Instruction::new(InstructionId(7), asked);
+        let instruction = Instruction::new(InstructionId::plain(7), asked);
         let events: Vec<_> = kinds
             .into_iter()
             .map(|kind| VenueEvent::new(VENUE, view.now(), view.now(), kind))
@@ -255,7 +255,7 @@ mod tests {
 
     fn order(instruction: u64, state: OrderState) -> EventKind {
         EventKind::Order(OrderUpdate {
-            instruction: InstructionId(instruction),
+            instruction: InstructionId::plain(instruction),
             state,
             filled: Quantity::ZERO,
             venue_order_id: None,
@@ -280,7 +280,7 @@ mod tests {
     fn what_is_said_of_another_instruction_is_left_out() {
         let answer = of(vec![
             EventKind::Done {
-                instruction: InstructionId(7),
+                instruction: InstructionId::plain(7),
             },
             order(1, OrderState::Working),
         ]);
@@ -292,8 +292,8 @@ mod tests {
         let account = |name| Account::new(VENUE, Label::literal(name));
         let until = view().now().plus(Span::HOUR);
         let mut transfer = TransferUpdate {
-            id: TransferId::Instruction(InstructionId(7)),
-            instruction: Some(InstructionId(7)),
+            id: TransferId::Instruction(InstructionId::plain(7)),
+            instruction: Some(InstructionId::plain(7)),
             from: account("trading"),
             to: account("funding"),
             asset: Asset::literal("USDT"),
@@ -319,7 +319,7 @@ mod tests {
     fn a_refusal_is_the_venues_own() {
         let error = VenueError::new(VENUE, "cancel_order", VenueErrorKind::NotReady);
         let refused = of(vec![EventKind::Rejected {
-            instruction: InstructionId(7),
+            instruction: InstructionId::plain(7),
             error: Box::new(error.clone()),
         }]);
         let Err(Refusal::Venue(e)) = refused else {

@@ -262,7 +262,7 @@ fn parse(text: &str, driver: &VenueDriver) -> Result<Instruction, ComponentError
     let mut instruction = serde_json::from_value::<Instruction>(json)
         .map_err(|e| invalid(format!("{operation}: {e}")).with_source(e))?;
     if instruction.id == InstructionId::default() {
-        instruction.id = InstructionId(1);
+        instruction.id = InstructionId::plain(1);
     }
     Ok(instruction)
 }

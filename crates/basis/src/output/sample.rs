@@ -94,7 +94,7 @@ impl Lines {
             units: numbers.0.parse().unwrap(),
             value: numbers.1.parse().unwrap(),
             kind,
-            instruction: (kind == EntryKind::Trade).then_some(InstructionId(1)),
+            instruction: (kind == EntryKind::Trade).then_some(InstructionId::plain(1)),
             reference_price: numbers.2.parse().unwrap(),
             cause: Cause::new(Arc::clone(cause.0), cause.1),
         });
@@ -199,7 +199,7 @@ fn ledger() -> Vec<LedgerEntry> {
 
 fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) -> ExecutionRow {
     let fill = Fill {
-        instruction: Some(InstructionId(1)),
+        instruction: Some(InstructionId::plain(1)),
         account: account_of(kind),
         trade: id,
         instrument: key(kind),
@@ -218,7 +218,7 @@ fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) ->
         covered: Quantity::ZERO,
     };
     ExecutionRow {
-        instruction: InstructionId(1),
+        instruction: InstructionId::plain(1),
         venue: VENUE,
         operation: "perp_trade",
         action: "entry_full",

@@ -101,7 +101,7 @@ fn run(adopt: &str) -> Result<RunResult, ComponentError> {
         position_side: None,
     });
     // Far above what the run itself will number.
-    let sale = Instruction::new(InstructionId(1_000_000), sale);
+    let sale = Instruction::new(InstructionId::plain(1_000_000), sale);
     let mut events = Events::new();
     let mut bybit = created.interfaces.iter_mut();
     let bybit = bybit

@@ -225,7 +225,7 @@ impl Simulator<'_> {
         assert!(!legs.is_empty(), "{purpose:?} of nothing");
         let sent = block.legs.len() as u64;
         for (id, (leg, role)) in (sent + 1..).zip(&mut legs) {
-            leg.instruction.id = InstructionId(id);
+            leg.instruction.id = InstructionId::plain(id);
             self.note(leg, *role, purpose);
         }
         block.add(legs.clone());

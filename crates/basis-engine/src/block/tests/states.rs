@@ -18,7 +18,7 @@ use super::{
     update,
 };
 
-const ID: InstructionId = InstructionId(1);
+const ID: InstructionId = InstructionId::plain(1);
 const CHAIN: Venue = Venue::literal("lido");
 
 /// A sell of ten at beta.
@@ -433,11 +433,16 @@ fn what_filled_at_an_open_that_is_known_an_hour_later_counts_from_then() {
         1,
         update(ID, OrderState::Filled, quantity("10")),
     );
-    tell(&mut block, &legs[1], 1, rejected(InstructionId(2), BETA));
+    tell(
+        &mut block,
+        &legs[1],
+        1,
+        rejected(InstructionId::plain(2), BETA),
+    );
     let Next::Send(mut unwinding, _) = block.next(known(1), &|_| Some(LOT)).unwrap() else {
         panic!("nothing is unwound");
     };
-    unwinding[0].0.instruction.id = InstructionId(3);
+    unwinding[0].0.instruction.id = InstructionId::plain(3);
     block.add(unwinding.clone());
     let (back, _) = &unwinding[0];
     let asked = super::super::order_of(back).unwrap();
@@ -445,13 +450,13 @@ fn what_filled_at_an_open_that_is_known_an_hour_later_counts_from_then() {
         &mut block,
         back,
         2,
-        fill(InstructionId(3), asked, 2, asked.quantity),
+        fill(InstructionId::plain(3), asked, 2, asked.quantity),
     );
     tell(
         &mut block,
         back,
         2,
-        update(InstructionId(3), OrderState::Filled, asked.quantity),
+        update(InstructionId::plain(3), OrderState::Filled, asked.quantity),
     );
     let Next::End(end) = block.next(known(2), &|_| Some(LOT)).unwrap() else {
         panic!("it does not end");

@@ -43,7 +43,7 @@ pub(crate) fn set_leverage(leverage: &str, margin_mode: Option<MarginMode>) -> O
 pub(crate) fn amend(order: u64, quantity: Option<&str>, limit: Option<&str>) -> Operation {
     Operation::AmendOrder(AmendOrder {
         symbol: BTC,
-        order: InstructionId(order),
+        order: InstructionId::plain(order),
         quantity: quantity.map(q),
         limit_price: limit.map(p),
     })

@@ -255,7 +255,7 @@ fn several_positions_all_close_at_their_worst_prices() {
     assert_eq!(desk.to(3), []);
     let kinds: Vec<_> = events.iter().map(|e| e.settles()).collect();
     // The resting order goes first, then both positions.
-    assert_eq!(kinds, [Some(InstructionId(3)), None, None]);
+    assert_eq!(kinds, [Some(InstructionId::plain(3)), None, None]);
     // 10,200 − 25 − 0.1 − 10,000 leaves 174.9 against 250.8 of maintenance; the fee takes it all.
     let fees = events.iter().flat_map(|e| &e.entries);
     let fees: Vec<_> = fees
@@ -295,7 +295,7 @@ fn a_resting_limit_fills_as_maker_once_a_later_bar_trades_through() {
     let EventKind::Fill(fill) = &events[0].kind else {
         panic!("{events:?}")
     };
-    assert_eq!(fill.instruction, Some(InstructionId(1)));
+    assert_eq!(fill.instruction, Some(InstructionId::plain(1)));
     assert_eq!((fill.price, fill.reference), (p("49000"), p("49500")));
     assert_eq!(fill.liquidity, LiquiditySide::Maker);
     // 24,500 at 0.02 %.
@@ -350,7 +350,7 @@ fn resting_orders_bind_balance_and_margin_until_canceled() {
     );
     desk.run(Operation::CancelOrder(CancelOrder {
         symbol: BTC,
-        order: InstructionId(1),
+        order: InstructionId::plain(1),
     }))
     .unwrap();
     desk.run(spot_market(Side::Buy, "0.12")).unwrap();
@@ -365,7 +365,7 @@ fn a_resting_order_that_margin_no_longer_carries_is_canceled() {
     desk.run(perp_market(BTC, Side::Sell, "0.54")).unwrap();
     let events = desk.to(2);
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].settles(), Some(InstructionId(1)));
+    assert_eq!(events[0].settles(), Some(InstructionId::plain(1)));
     assert_eq!(events[0].order_state(), Some(OrderState::Cancelled));
     assert!(events[0].entries.is_empty());
 }

@@ -34,11 +34,11 @@ fn price_and_quantity_change_and_so_does_what_they_bind() {
         let mut desk = resting(at, TimeInForce::Gtc);
         let amended = desk.run(amend(1, Some("0.5"), Some("46000"))).unwrap();
         assert_eq!(amended.status, ExecutionStatus::Settled);
-        assert_eq!(amended.instruction, InstructionId(2));
+        assert_eq!(amended.instruction, InstructionId::plain(2));
         let [order] = desk.venue.books.orders.as_slice() else {
             panic!("one order")
         };
-        assert_eq!(order.instruction, InstructionId(1));
+        assert_eq!(order.instruction, InstructionId::plain(1));
         assert_eq!((order.quantity, order.limit), (q("0.5"), p("46000")));
         // 23,000 ÷ 5 and a maker fee of 4.6.
         assert_eq!(order.reserved.2, q("4604.6"));
@@ -112,9 +112,9 @@ fn an_amended_price_that_crosses_takes_under_the_first_instruction() {
     for at in 0..3 {
         let mut desk = resting(at, TimeInForce::Gtc);
         let taken = desk.run(amend(1, Some("1"), Some("50100"))).unwrap();
-        assert_eq!(taken.instruction, InstructionId(2));
+        assert_eq!(taken.instruction, InstructionId::plain(2));
         assert_eq!(taken.fills[0].liquidity, LiquiditySide::Taker);
-        assert_eq!(taken.entries[0].instruction, Some(InstructionId(1)));
+        assert_eq!(taken.entries[0].instruction, Some(InstructionId::plain(1)));
         assert!(desk.venue.books.orders.is_empty());
     }
 }
@@ -129,8 +129,8 @@ fn a_post_only_order_amended_across_the_market_is_canceled() {
             panic!("{:?}", amended.events)
         };
         assert_eq!(canceled.order_state(), Some(OrderState::Cancelled));
-        assert_eq!(canceled.settles(), Some(InstructionId(1)));
-        let instruction = InstructionId(2);
+        assert_eq!(canceled.settles(), Some(InstructionId::plain(1)));
+        let instruction = InstructionId::plain(2);
         assert_eq!(done.kind, EventKind::Done { instruction });
         assert_eq!(desk.venue.horizon(&desk.view), Horizon::QUIET);
         assert_eq!(desk.to(2), [], "reported once");
@@ -153,13 +153,13 @@ fn a_smaller_quantity_keeps_the_place_but_at_binance() {
         desk.to(2);
         desk.run(amend(1, Some("0.5"), Some("45000"))).unwrap();
         let first = desk.venue.books.orders[0].instruction;
-        assert_eq!(first, InstructionId(if fills == 1 { 1 } else { 2 }));
+        assert_eq!(first, InstructionId::plain(if fills == 1 { 1 } else { 2 }));
         let placed = desk
             .venue
             .books
             .orders
             .iter()
-            .find(|o| o.instruction == InstructionId(1));
+            .find(|o| o.instruction == InstructionId::plain(1));
         let kept = placed.unwrap().placed_at < desk.view.now();
         assert_eq!(kept, fills == 1);
         assert_eq!(desk.to(3).len(), 2, "bars from here on count for both");

@@ -138,7 +138,7 @@ fn a_market_without_its_next_bar_fills_nothing() {
     desk.perp(Side::Sell, "1").unwrap();
     let events = desk.to(2);
     let (instruction, reason) = failure(&events[0]);
-    assert_eq!(instruction, InstructionId(1));
+    assert_eq!(instruction, InstructionId::plain(1));
     assert!(matches!(reason, Rejection::MarketStale { .. }), "{reason}");
     assert_eq!(desk.to(3), [], "nor later");
 }
@@ -166,7 +166,7 @@ fn an_open_that_the_balance_does_not_cover_fails_the_order() {
     desk.run(spot_market(Side::Buy, "0.1")).unwrap();
     let events = desk.to(2);
     let (instruction, reason) = failure(&events[0]);
-    assert_eq!(instruction, InstructionId(1));
+    assert_eq!(instruction, InstructionId::plain(1));
     assert!(
         matches!(reason, Rejection::InsufficientBalance { needed, .. } if *needed == q("61000")),
         "{reason}"
@@ -187,7 +187,7 @@ fn a_limit_that_the_open_is_beyond_rests_or_expires() {
     pending(&desk.run(rest(TimeInForce::Gtc)).unwrap());
     let events = desk.to(2);
     let settled: Vec<_> = events.iter().map(Reported::settles).collect();
-    let id = |number| Some(InstructionId(number));
+    let id = |number| Some(InstructionId::plain(number));
     assert_eq!(settled, [id(1), id(2), id(2)]);
     assert_eq!(events[0].order_state(), Some(OrderState::Expired));
     assert_eq!(events[1].order_state(), Some(OrderState::Working));
@@ -237,7 +237,7 @@ fn margin_at_the_open_is_that_of_opens() {
 fn a_sent_order_cannot_be_taken_back() {
     let mut desk = desk(&Bars::flat("50000"), &[]);
     desk.perp(Side::Sell, "1").unwrap();
-    let (symbol, order) = (BTC, InstructionId(1));
+    let (symbol, order) = (BTC, InstructionId::plain(1));
     let cancel = Operation::CancelOrder(CancelOrder { symbol, order });
     assert!(desk.refused(cancel).1.contains("no open order"));
     assert_eq!(desk.to(2).len(), 1);

@@ -63,7 +63,7 @@ fn operation(desk: &Desk, step: &Step, (from, to): (&str, &str)) -> Option<Opera
         Step::Eth(buy, n) => perp_market(ETH, side(*buy), &centi(*n)),
         Step::Cancel(order) => Operation::CancelOrder(CancelOrder {
             symbol: BTC,
-            order: InstructionId(*order),
+            order: InstructionId::plain(*order),
         }),
         Step::Amend(order, n, price) => amend(*order, Some(&centi(*n)), Some(&hundreds(*price))),
         Step::Leverage(n, mode) => {

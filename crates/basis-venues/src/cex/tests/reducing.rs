@@ -60,7 +60,7 @@ fn binance_and_bybit_reduce_to_the_highest_tier_that_holds() {
         let events = desk.to(2);
         assert_eq!(
             events[0].settles(),
-            Some(InstructionId(2)),
+            Some(InstructionId::plain(2)),
             "orders go first"
         );
         let expected: Vec<Forced> = vec![(p("58452.4"), q("-1.579"), q("92.29634"))];

@@ -166,7 +166,7 @@ fn immediate_orders_that_cannot_fill_end_as_the_venue_ends_them() {
 fn an_order_that_is_not_open_cannot_be_canceled() {
     let cancel = Operation::CancelOrder(CancelOrder {
         symbol: BTC,
-        order: InstructionId(77),
+        order: InstructionId::plain(77),
     });
     assert_eq!(codes(&cancel), some(["-2011", "110001", "51400"]));
 }

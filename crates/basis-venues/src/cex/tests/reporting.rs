@@ -146,7 +146,7 @@ fn the_snapshot_says_more_than_quantities() {
     let [order] = snapshot.orders.as_slice() else {
         panic!("{snapshot:?}")
     };
-    assert_eq!(order.instruction, InstructionId(3));
+    assert_eq!(order.instruction, InstructionId::plain(3));
     assert_eq!(
         (order.state, order.quantity),
         (OrderState::Working, q("0.05"))

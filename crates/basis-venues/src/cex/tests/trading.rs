@@ -221,7 +221,7 @@ fn nothing_is_executed_before_dependencies_are_set() {
     let mut venue = SimulatedCex::new(&binance::PROFILE, settings, transit, FillAt::Close);
     for id in 1..=2 {
         let mut events = Events::new();
-        let instruction = Instruction::new(InstructionId(id), spot_market(Side::Buy, "0.1"));
+        let instruction = Instruction::new(InstructionId::plain(id), spot_market(Side::Buy, "0.1"));
         venue.execute_instructions(&desk.view, &[instruction], &mut events);
         let [event] = events.as_slice() else {
             panic!("one refusal: {events:?}")
@@ -229,7 +229,7 @@ fn nothing_is_executed_before_dependencies_are_set() {
         let EventKind::Rejected { instruction, error } = &event.kind else {
             panic!("a refusal: {event:?}")
         };
-        assert_eq!(*instruction, InstructionId(id));
+        assert_eq!(*instruction, InstructionId::plain(id));
         assert_eq!(error.kind, VenueErrorKind::NotReady);
         venue.set_dependencies(Dependencies::default());
     }

@@ -36,7 +36,7 @@ fn send(
     view: &MarketView,
     (id, operation): (u64, Operation),
 ) -> Vec<Reported> {
-    let instruction = Instruction::new(InstructionId(id), operation);
+    let instruction = Instruction::new(InstructionId::plain(id), operation);
     let mut events = Events::new();
     venue.execute_instructions(view, &[instruction], &mut events);
     reported(view, &events)
@@ -266,7 +266,7 @@ fn a_returned_transfer_is_in_flight_and_comes_back_with_its_fee() {
     assert!(desk.venue.horizon(&desk.view).at.is_some());
     let events = desk.to(2);
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].settles(), Some(InstructionId(2)));
+    assert_eq!(events[0].settles(), Some(InstructionId::plain(2)));
     let back = moved(&events[0]);
     assert_eq!((back.stage, back.fee), (TransferStage::Returned, q("4")));
     assert_eq!(
@@ -301,7 +301,8 @@ fn a_returned_transfer_is_in_flight_and_comes_back_with_its_fee() {
 #[test]
 fn a_transfer_can_be_failed_by_the_number_of_its_instruction() {
     let mut desk = failing(9, FailureStage::Returned).with(|settings| {
-        settings.transfer_failures[0].transfer = FailingTransfer::Instruction(InstructionId(1));
+        settings.transfer_failures[0].transfer =
+            FailingTransfer::Instruction(InstructionId::plain(1));
     });
     let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
     let inside = desk.run(transfer("USDT", "100", spot, usdm)).unwrap();
@@ -340,7 +341,7 @@ fn a_send_of_the_wallet_can_come_back_too() {
     assert_eq!(held(&mut wallet, &view), expected);
     view.advance_to(START.plus(Span::from_hours(2))).unwrap();
     let events = poll(&mut wallet, &view);
-    assert_eq!(events[0].settles(), Some(InstructionId(1)));
+    assert_eq!(events[0].settles(), Some(InstructionId::plain(1)));
     assert_eq!(
         held(&mut wallet, &view),
         [(Account::WALLET, usdt, q("1000"))]

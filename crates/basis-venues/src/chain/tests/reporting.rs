@@ -16,7 +16,7 @@ use crate::driver::{BuildContext, SimulatedWorld};
 /// What sending `operation` under `id` to `venue` reports.
 fn send(desk: &mut ChainDesk, venue: &str, id: u64, operation: Operation) -> Events {
     let (view, mut events) = (desk.view.clone(), Vec::new());
-    let instruction = Instruction::new(InstructionId(id), operation);
+    let instruction = Instruction::new(InstructionId::plain(id), operation);
     let venue = desk.venue(venue);
     venue.execute_instructions(&view, &[instruction.clone(), instruction], &mut events);
     events
@@ -69,7 +69,7 @@ fn a_refusal_is_reported_alone_and_what_happened_follows_when_polled() {
         panic!("{event:?}")
     };
     assert_eq!((event.at, event.received_at), (at(25), at(25)));
-    assert_eq!(*instruction, InstructionId(900));
+    assert_eq!(*instruction, InstructionId::plain(900));
     assert_eq!(error.operation, "unwrap");
     assert_eq!(format!("{:?}", desk.chain.state()), state);
     let events = poll(&mut desk, "lido");

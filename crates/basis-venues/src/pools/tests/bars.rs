@@ -113,7 +113,7 @@ fn later_steps_of_a_group_meet_what_the_earlier_ones_moved() {
     let mut alone = desk();
     let apart = [(); 2].map(|()| alone.swap(UNISWAP, "WETHUSDT", ["WETH", "USDT"], "10"));
     let step = |amount| Instruction {
-        id: basis_core::types::InstructionId(0),
+        id: basis_core::types::InstructionId::plain(0),
         venue: None,
         operation: swap("WETHUSDT", ["WETH", "USDT"], amount, "0"),
     };
@@ -154,7 +154,7 @@ fn a_group_of_swaps_finds_its_venues_by_pool_and_happens_whole() {
     let mut desk = desk();
     let weth = desk.swap(UNISWAP, "EIGENWETH", ["EIGEN", "WETH"], "500");
     let hop = |operation| Instruction {
-        id: basis_core::types::InstructionId(0),
+        id: basis_core::types::InstructionId::plain(0),
         venue: None,
         operation,
     };

@@ -46,7 +46,7 @@ fn both_rows_build_interfaces_that_swap_on_one_chain_and_nothing_else() {
         let collects = facts.operations.contains(&OperationKind::CollectFees);
         assert_eq!(collects, facts.venue == UNISWAP);
     }
-    let instruction = |id, operation| Instruction::new(InstructionId(id), operation);
+    let instruction = |id, operation| Instruction::new(InstructionId::plain(id), operation);
     let first = instruction(1, swap("weETHWETH", ["weETH", "WETH"], "2", "2"));
     let mut events = Vec::new();
     curve.execute_instructions(&view, &[first], &mut events);

@@ -258,7 +258,7 @@ impl Desk {
         id: u64,
         operation: Operation,
     ) -> Check<Result<Done, VenueError>> {
-        let instruction = Instruction::new(InstructionId(id), operation);
+        let instruction = Instruction::new(InstructionId::plain(id), operation);
         let events = self.send(venue, std::slice::from_ref(&instruction));
         let mut lines = Vec::new();
         for event in &events {

@@ -22,7 +22,7 @@ macro_rules! through_json {
 }
 
 /// An id that no script and no probe has.
-const REFUSED: InstructionId = InstructionId(900);
+const REFUSED: InstructionId = InstructionId::plain(900);
 
 /// 26: an instruction whose id was taken on before does nothing: at once, later, within one call, with
 /// another operation, after a refusal.
@@ -40,7 +40,7 @@ pub(super) fn taken_on(subject: &Subject) -> Check {
         else {
             continue;
         };
-        let instruction = Instruction::new(InstructionId(id), operation);
+        let instruction = Instruction::new(InstructionId::plain(id), operation);
         desk.ignored(venue, &instruction)?;
         sent.push((venue, instruction));
     }
@@ -267,7 +267,7 @@ fn refusals(subject: &Subject, desk: &mut Desk) -> Vec<Operation> {
 pub(super) fn one_refusal(subject: &Subject) -> Check {
     let mut desk = Desk::new()?;
     for (operation, number) in refusals(subject, &mut desk).into_iter().zip(1..) {
-        let id = InstructionId(REFUSED.0 * 1_000 + number);
+        let id = InstructionId::plain(REFUSED.0 * 1_000 + number);
         let instruction = Instruction::new(id, operation);
         let events = desk.send(subject.venue, std::slice::from_ref(&instruction));
         let now = desk.view.now();
@@ -300,7 +300,7 @@ fn between_two(subject: &Subject) -> Check {
     let Some(Step::Act { operation, .. }) = Script::of(subject.script).into_iter().next() else {
         return Err("a script begins with an instruction".to_owned());
     };
-    let good = Instruction::new(InstructionId(1), operation);
+    let good = Instruction::new(InstructionId::plain(1), operation);
     let bad = Instruction::new(REFUSED, (subject.unknown)().remove(0));
     let alone = Desk::new()?.send(subject.venue, std::slice::from_ref(&good));
     for order in [[&good, &bad], [&bad, &good]] {

@@ -131,7 +131,7 @@ fn of_changes(changes: &mut [BalanceChange]) -> Vec<Amount<'_>> {
 
 /// The same by another name: as if it had happened once more.
 pub(super) fn renamed(event: &VenueEvent) -> VenueEvent {
-    const OTHER: InstructionId = InstructionId(1);
+    const OTHER: InstructionId = InstructionId::plain(1);
     let moment = Span::from_nanos(1);
     let mut event = event.clone();
     match &mut event.kind {

@@ -246,7 +246,7 @@ fn an_order_that_is_refused_after_it_filled() {
     // The order is one of an ended block, and the word is late: nothing follows from it.
     let result = run(|now, events, _| {
         let update = OrderUpdate {
-            instruction: InstructionId(3),
+            instruction: InstructionId::plain(3),
             state: OrderState::Rejected,
             filled: Quantity::ZERO,
             venue_order_id: None,

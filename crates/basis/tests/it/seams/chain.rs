@@ -367,7 +367,7 @@ fn a_block_waits_for_its_transaction_to_be_mined() {
     let parked = states(&result, "plan_parked");
     assert_eq!(
         parked.last().unwrap(),
-        "waiting for [InstructionId(4), InstructionId(5)]"
+        "waiting for [InstructionId::plain(4), InstructionId::plain(5)]"
     );
     assert_eq!(outcome.completed, [false, true]);
 }
