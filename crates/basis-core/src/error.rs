@@ -14,7 +14,8 @@ use crate::types::{Asset, InstrumentKey, SeriesId, Span, Timestamp, Venue};
 use crate::venue_event::Text;
 
 /// How bad a failure is, and what follows from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Severity {
     /// Logged for monitoring.
     Low,
@@ -236,6 +237,23 @@ impl Code {
             .iter()
             .map(|entry| entry.code)
             .find(|code| code.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let entry = REGISTRY.iter().find(|entry| entry.code.as_str() == text);
+        let entry = entry.ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is no registered error code"))
+        })?;
+        Ok(entry.code)
     }
 }
 

@@ -10,9 +10,11 @@ use crate::instruction::OperationKind;
 use crate::num::{Quantity, Value};
 use crate::plan::Action;
 use crate::types::{Account, InstructionId, Item, Label, Timestamp, Venue};
+use crate::venue_event::Text;
+use serde::{Deserialize, Serialize};
 
 /// Who records an event; each has its own file `<name>_events.jsonl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Component {
     /// Creates the interfaces.
@@ -89,7 +91,7 @@ impl Component {
 }
 
 /// One fact for the log. The writer adds `seq` and `run_id`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When, by the run's clock.
     pub at: Timestamp,
@@ -100,7 +102,8 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventData {
     /// A component is ready.
@@ -115,7 +118,7 @@ pub enum EventData {
         /// For which venue.
         venue: Venue,
         /// The class name of the driver row.
-        interface_class: &'static str,
+        interface_class: Text,
         /// Time taken by the clock seam, milliseconds; a wall-clock field.
         processing_time_ms: i64,
     },
@@ -124,7 +127,7 @@ pub enum EventData {
         /// What it is for.
         action: Action,
         /// Why.
-        reason: &'static str,
+        reason: Text,
         /// How many blocks.
         blocks: usize,
         /// How many legs in all.
@@ -144,7 +147,7 @@ pub enum EventData {
     /// A failure policy acted.
     FailurePolicyApplied {
         /// `halt`, `continue` or `compensate`.
-        policy: &'static str,
+        policy: Text,
         /// Legs that failed.
         failed: Vec<InstructionId>,
         /// Instructions that unwind the others.
@@ -160,7 +163,7 @@ pub enum EventData {
     /// A parked plan, a risk state, a skipped rebalance: a state with a reason.
     StateUpdate {
         /// A stable word for the state.
-        state: &'static str,
+        state: Text,
         /// Why, with values.
         detail: String,
     },
@@ -176,9 +179,9 @@ pub enum EventData {
     /// A limit or state of risk.
     Risk {
         /// A stable word: `warn`, `reduce_only`, `deleverage`, `halt`, `clear`.
-        level: &'static str,
+        level: Text,
         /// What was measured.
-        measure: &'static str,
+        measure: Text,
         /// Its value.
         value: Value,
         /// The limit it met.
@@ -200,7 +203,7 @@ pub enum EventData {
 }
 
 /// One holding on which books and venue differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Whose.
     pub account: Account,
@@ -213,7 +216,8 @@ pub struct Difference {
 }
 
 /// How one instruction ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InstructionOutcome {
     /// Done.
     Settled,

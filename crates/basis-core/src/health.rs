@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 
 use crate::error::{Code, ComponentError, Severity};
 use crate::types::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// Errors kept per component.
 const ERRORS_KEPT: usize = 10;
 
 /// How a component is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HealthState {
     /// All is well.
     #[default]
@@ -33,7 +35,7 @@ impl HealthState {
 }
 
 /// Health of one component.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     state: HealthState,
     updated_at: Option<Timestamp>,

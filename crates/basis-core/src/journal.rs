@@ -152,6 +152,15 @@ pub enum MarkSubject {
     Instrument(InstrumentKey),
 }
 
+impl fmt::Display for MarkSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asset { asset, venue } => write!(f, "{asset} at {venue}"),
+            Self::Instrument(instrument) => fmt::Display::fmt(instrument, f),
+        }
+    }
+}
+
 /// A mark that posting read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostedMark {

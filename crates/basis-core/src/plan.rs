@@ -1,11 +1,14 @@
 //! What a strategy decides: plans of blocks of legs.
 
+use serde::{Deserialize, Serialize};
+
 use crate::instruction::{Instruction, Operation, OrderType, PerpTrade, SpotTrade, TimeInForce};
 use crate::num::Quantity;
 use crate::types::{InstructionId, InstrumentKey, InstrumentKind, Side, Span, Venue};
+use crate::venue_event::Text;
 
 /// One instruction addressed to one venue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leg {
     /// The addressed venue.
     pub venue: Venue,
@@ -56,7 +59,8 @@ impl Leg {
 }
 
 /// What happens to the rest when a leg of a block fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FailurePolicy {
     /// Keep what has filled, drop the rest of the plan.
     Halt,
@@ -73,7 +77,7 @@ pub enum FailurePolicy {
 }
 
 /// Legs submitted together: all are sent before any is awaited.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// The legs; several for one venue are allowed and keep their order there.
     pub legs: Vec<Leg>,
@@ -82,7 +86,8 @@ pub struct Block {
 }
 
 /// The five things a strategy does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// From nothing to the target position.
     EntryFull,
@@ -111,12 +116,12 @@ impl Action {
 }
 
 /// Ordered blocks with one purpose. A plan with a pending step is parked and resumed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// What the plan is for.
     pub action: Action,
     /// Why it was decided, for the event log; a closed vocabulary of the strategy.
-    pub reason: &'static str,
+    pub reason: Text,
     /// Submitted one after the other; the next starts only after the last one reconciled.
     pub blocks: Vec<Block>,
 }

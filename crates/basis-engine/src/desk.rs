@@ -10,15 +10,16 @@ use basis_core::error::{Code, ComponentError, VenueError, VenueErrorKind};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::instruction::{Instruction, OpenInstruction, Operation};
-use basis_core::journal::{Journal, JournalError};
+use basis_core::journal::{CallKind, Commit, PostedMark, TakenEvent, VenueCall};
 use basis_core::num::Quantity;
 use basis_core::plan::{Block, Leg};
 use basis_core::rules::RuleBook;
-use basis_core::types::{InstructionId, InstrumentKey, Span, Timestamp, Venue};
+use basis_core::types::{Epoch, InstructionId, InstrumentKey, Span, Timestamp, Venue};
 use basis_core::venue::Terms;
-use basis_core::venue_event::{EventKind, Events, VenueEvent};
+use basis_core::venue_event::{EventKind, Events, FlowId, VenueEvent};
 use basis_market::ExecutionInterface;
 use basis_market::MarketView;
+use serde::{Deserialize, Serialize};
 
 use crate::account::SharedPositions;
 use crate::block::{LegRun, Role};
@@ -34,7 +35,7 @@ pub(crate) struct VenueSlot {
     pub(crate) interface: Box<dyn ExecutionInterface>,
     pub(crate) state: VenueState,
     /// How often in a row it could not be read, and until when it is left alone.
-    unreadable: Option<(u32, Timestamp)>,
+    pub(crate) unreadable: Option<(u32, Timestamp)>,
     /// When it last reported something that is no snapshot.
     pub(crate) reported_at: Timestamp,
     /// The newest `received_at` of its events.
@@ -46,7 +47,8 @@ pub(crate) struct VenueSlot {
 }
 
 /// Whether a venue may be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum VenueState {
     /// It may.
     Open,
@@ -58,7 +60,6 @@ pub(crate) enum VenueState {
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) slots: Vec<VenueSlot>,
-    pub(crate) journal: Option<Box<dyn Journal>>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) positions: Arc<SharedPositions>,
     pub(crate) rules: Arc<RuleBook>,
@@ -66,10 +67,15 @@ pub(crate) struct Desk {
     /// Instructions that have not ended and live on after their block, whatever became of its plan.
     pub(crate) outstanding: BTreeMap<InstructionId, LegRun>,
     /// Orders that have ended: base units asked for and filled.
-    ended: BTreeMap<InstructionId, (Quantity, Quantity)>,
-    /// Events that were taken since the last commit.
-    uncommitted: Vec<VenueEvent>,
-    next_instruction: u64,
+    pub(crate) ended: BTreeMap<InstructionId, (Quantity, Quantity)>,
+    /// What the next commit holds of calls, instructions and events; `None` without a journal.
+    pub(crate) uncommitted: Option<Commit>,
+    /// The start of the book that numbers instructions.
+    pub(crate) epoch: Epoch,
+    /// Instructions numbered in this epoch.
+    pub(crate) numbered: u32,
+    /// The earlier epochs of the book, and how many were numbered in each.
+    pub(crate) earlier: Vec<(Epoch, u32)>,
 }
 
 impl Venues for Desk {
@@ -140,22 +146,23 @@ impl VenueSlot {
 impl Desk {
     pub(crate) fn new(
         interfaces: Vec<Box<dyn ExecutionInterface>>,
-        journal: Option<Box<dyn Journal>>,
+        (epoch, is_journaled): (Epoch, bool),
         events: Arc<dyn EventSink>,
         positions: Arc<SharedPositions>,
         rules: Arc<RuleBook>,
     ) -> Self {
         Self {
             slots: interfaces.into_iter().map(VenueSlot::new).collect(),
-            journal,
             events,
             positions,
             rules,
             health: Health::default(),
             outstanding: BTreeMap::new(),
             ended: BTreeMap::new(),
-            uncommitted: Vec::new(),
-            next_instruction: 0,
+            uncommitted: is_journaled.then(Commit::default),
+            epoch,
+            numbered: 0,
+            earlier: Vec::new(),
         }
     }
 
@@ -172,47 +179,53 @@ impl Desk {
     /// # Errors
     /// EXEC-001 when the numbers are used up.
     pub(crate) fn number(&mut self, leg: &mut Leg) -> Result<(), ComponentError> {
-        self.next_instruction = self.next_instruction.checked_add(1).ok_or_else(|| {
-            ComponentError::new(Code::LegFailed, "instruction numbers are used up")
+        self.numbered = self.numbered.checked_add(1).ok_or_else(|| {
+            ComponentError::new(
+                Code::LegFailed,
+                "the instruction numbers of this start are used up",
+            )
         })?;
-        leg.instruction.id = InstructionId::plain(self.next_instruction);
+        leg.instruction.id = InstructionId::new(self.epoch, self.numbered);
         Ok(())
     }
 
-    /// Whether an instruction of this number was ever sent.
-    pub(crate) const fn was_given(&self, id: InstructionId) -> bool {
-        id.0 > 0 && id.0 <= self.next_instruction
+    /// Whether an instruction of this number was ever sent, in this start or an earlier one.
+    pub(crate) fn was_given(&self, id: InstructionId) -> bool {
+        let earlier = self.earlier.iter().copied();
+        let mut epochs = earlier.chain([(self.epoch, self.numbered)]);
+        epochs.any(|(epoch, numbered)| {
+            id.epoch() == epoch && id.counter() > 0 && id.counter() <= numbered
+        })
     }
 
-    /// Writes `legs` down, sends them, and yields what the venues knew at once, in the order of the legs:
-    /// an event that names no instruction goes before the next of its venue's batch. What may not be sent
-    /// is refused here, after everything else.
-    ///
-    /// # Errors
-    /// EXEC-004 when the journal cannot be written; then nothing was sent.
-    pub(crate) fn send(
-        &mut self,
-        view: &MarketView,
-        legs: &[&Leg],
-    ) -> Result<Events, ComponentError> {
-        let (legs, refused) = self.admissible(legs);
-        if let Some(journal) = &mut self.journal {
-            let submitted_at = view.now();
-            let open: Vec<_> = legs
-                .iter()
-                .map(|leg| OpenInstruction {
-                    venue: leg.venue,
-                    submitted_at,
-                    instruction: leg.instruction.clone(),
-                })
-                .collect();
-            journal
-                .record(&std::mem::take(&mut self.uncommitted))
-                .map_err(journal_failed)?;
-            journal.submit(&open).map_err(journal_failed)?;
+    /// Notes `legs` for the commit before they are sent.
+    pub(crate) fn note_sending(&mut self, submitted_at: Timestamp, legs: &[&Leg]) {
+        let Some(commit) = &mut self.uncommitted else {
+            return;
+        };
+        let open = legs.iter().map(|leg| OpenInstruction {
+            venue: leg.venue,
+            submitted_at,
+            instruction: leg.instruction.clone(),
+        });
+        commit.instructions.extend(open);
+        for slot in &self.slots {
+            let own = legs.iter().filter(|leg| leg.venue == slot.venue);
+            let ids: Vec<_> = own.map(|leg| leg.instruction.id).collect();
+            if !ids.is_empty() {
+                commit.calls.push(VenueCall {
+                    at: submitted_at,
+                    venue: slot.venue,
+                    kind: CallKind::Execute(ids),
+                });
+            }
         }
+    }
+
+    /// Sends `legs`, and yields what the venues knew at once, in the order of the legs: an event that names
+    /// no instruction goes before the next of its venue's batch. They must have been committed.
+    pub(crate) fn send(&mut self, view: &MarketView, legs: &[&Leg]) -> Events {
         let mut batches: Vec<Events> = Vec::new();
-        let mut lone = true;
         for slot in &mut self.slots {
             let instructions: Vec<Instruction> = legs
                 .iter()
@@ -225,21 +238,56 @@ impl Desk {
             let mut events = Events::new();
             slot.interface
                 .execute_instructions(view, &instructions, &mut events);
-            lone &= batches.is_empty();
             batches.push(events);
         }
-        let mut ordered = if lone {
-            batches.pop().unwrap_or_default()
-        } else {
-            in_order(&legs, batches)
+        in_order(legs, batches)
+    }
+
+    /// Notes that a scheduled flow of the wallet was refused.
+    pub(crate) fn note_refused_flow(&mut self, at: Timestamp, flow: FlowId) {
+        if let Some(commit) = &mut self.uncommitted {
+            commit.calls.push(VenueCall {
+                at,
+                venue: Venue::WALLET,
+                kind: CallKind::RefuseFlow(flow),
+            });
+        }
+    }
+
+    /// Asks a venue for its news.
+    pub(crate) fn poll(&mut self, index: usize, view: &MarketView, events: &mut Events) {
+        self.call(index, view, CallKind::Poll, events);
+    }
+
+    /// Requests a snapshot of a venue and asks for its news.
+    pub(crate) fn read(&mut self, index: usize, view: &MarketView, events: &mut Events) {
+        self.call(index, view, CallKind::Read, events);
+    }
+
+    fn call(&mut self, index: usize, view: &MarketView, kind: CallKind, events: &mut Events) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
         };
-        let refused = refused.into_iter();
-        ordered.extend(refused.map(|(leg, kind)| refusal(view.now(), leg, kind)));
-        Ok(ordered)
+        if kind == CallKind::Read {
+            slot.interface.request_snapshot();
+        }
+        slot.interface.poll_events(view, events);
+        if let Some(commit) = &mut self.uncommitted {
+            let (at, venue) = (view.now(), slot.venue);
+            commit.calls.push(VenueCall { at, venue, kind });
+        }
+    }
+
+    /// The place of a venue.
+    pub(crate) fn place_of(&self, venue: Venue) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.venue == venue)
     }
 
     /// Parts what may be sent from what may not, each of those with why.
-    fn admissible<'a>(&self, legs: &[&'a Leg]) -> (Vec<&'a Leg>, Vec<(&'a Leg, VenueErrorKind)>) {
+    pub(crate) fn admissible<'a>(
+        &self,
+        legs: &[&'a Leg],
+    ) -> (Vec<&'a Leg>, Vec<(&'a Leg, VenueErrorKind)>) {
         let mut refused = Vec::new();
         let mut sent = legs.to_vec();
         sent.retain(|leg| {
@@ -259,26 +307,21 @@ impl Desk {
         (sent, refused)
     }
 
-    /// Keeps an event for the next commit.
-    pub(crate) fn keep(&mut self, event: &VenueEvent) {
-        if self.journal.is_some() {
-            self.uncommitted.push(event.clone());
+    /// Keeps an event for the next commit, with the marks that posting read and its number of lines.
+    pub(crate) fn keep(
+        &mut self,
+        posted_at: Timestamp,
+        event: &VenueEvent,
+        (marks, lines): (Vec<PostedMark>, usize),
+    ) {
+        if let Some(commit) = &mut self.uncommitted {
+            commit.events.push(TakenEvent {
+                event: event.clone(),
+                posted_at,
+                marks,
+                lines: u32::try_from(lines).unwrap_or(u32::MAX),
+            });
         }
-    }
-
-    /// Commits what was taken since the last commit.
-    ///
-    /// # Errors
-    /// EXEC-004 when the journal cannot be written.
-    pub(crate) fn commit(&mut self) -> Result<(), ComponentError> {
-        let Some(journal) = &mut self.journal else {
-            return Ok(());
-        };
-        if self.uncommitted.is_empty() {
-            return Ok(());
-        }
-        let events = std::mem::take(&mut self.uncommitted);
-        journal.record(&events).map_err(journal_failed)
     }
 
     /// Halts a venue: nothing is sent to it any more.
@@ -387,7 +430,10 @@ impl Desk {
 
 /// The events of several venues in the order of the legs: each takes the place of its instruction, one
 /// without goes before the next of its batch, and what follows the last leg comes at the end.
-fn in_order(legs: &[&Leg], batches: Vec<Events>) -> Events {
+pub(crate) fn in_order(legs: &[&Leg], mut batches: Vec<Events>) -> Events {
+    if batches.len() <= 1 {
+        return batches.pop().unwrap_or_default();
+    }
     let mut places: Vec<Events> = legs.iter().map(|_| Events::new()).collect();
     let mut rest = Events::new();
     for batch in batches {
@@ -411,7 +457,7 @@ fn is_cancel(instruction: &Instruction) -> bool {
 }
 
 /// The answer to a leg that was not sent.
-fn refusal(now: Timestamp, leg: &Leg, kind: VenueErrorKind) -> VenueEvent {
+pub(crate) fn refusal(now: Timestamp, leg: &Leg, kind: VenueErrorKind) -> VenueEvent {
     let (venue, instruction) = (leg.venue, leg.instruction.id);
     let operation = leg.instruction.operation.kind().as_str();
     let error = VenueError::new(venue, operation, kind);
@@ -420,8 +466,4 @@ fn refusal(now: Timestamp, leg: &Leg, kind: VenueErrorKind) -> VenueEvent {
         error: Box::new(error),
     };
     VenueEvent::new(venue, now, now, kind)
-}
-
-fn journal_failed(e: JournalError) -> ComponentError {
-    ComponentError::new(Code::JournalFailed, e.to_string()).with_source(e)
 }

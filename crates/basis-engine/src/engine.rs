@@ -10,10 +10,13 @@
 
 mod adoption;
 mod answers;
+mod checkpoint;
 mod commands;
 mod describe;
 mod intake;
 mod plans;
+mod recovery;
+mod turn;
 
 use std::sync::Arc;
 
@@ -22,12 +25,11 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
-use basis_core::journal::Journal;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{SeriesId, Span, Timestamp, Venue};
-use basis_core::venue_event::{EventKind, Events};
+use basis_core::types::{Epoch, SeriesId, Span, Timestamp, Venue};
+use basis_core::venue_event::{EventKind, Events, Text};
 use basis_market::ExecutionInterface;
 use basis_market::{Coverage, Mark, MarketData, MarketView, SlotId};
 
@@ -47,7 +49,10 @@ use crate::statistics::Running;
 use crate::strategy::{Context, Strategy};
 use crate::wake::{Flow, RecordedSteps, Wake, WakeSource};
 
+pub use self::checkpoint::{EngineJournal, JournalSync};
+use self::checkpoint::{Journaling, Moment};
 use self::plans::ActivePlan;
+use self::turn::Turn;
 
 /// Most ledger lines and events a run makes room for at its start: about one a step is usual.
 const ROOM_MAX: usize = 1 << 15;
@@ -65,8 +70,8 @@ pub struct EngineParts {
     pub interfaces: Vec<Box<dyn ExecutionInterface>>,
     /// The run's time.
     pub clock: VirtualClock,
-    /// Where instructions are written first; a backtest needs none.
-    pub journal: Option<Box<dyn Journal>>,
+    /// Where everything is written down before anything is sent; a backtest needs none.
+    pub journal: Option<EngineJournal>,
     /// Takes events.
     pub events: Arc<EventLog>,
     /// Shows the books to the interfaces.
@@ -102,6 +107,11 @@ pub struct Engine {
     events: Arc<EventLog>,
     transit: Arc<Transit>,
     plan: Option<ActivePlan>,
+    /// What is left of the wake under way.
+    turn: Option<Turn>,
+    journaling: Option<Journaling>,
+    /// The last step that was begun.
+    stepped_at: Option<Timestamp>,
     /// Venues that posted lines concern since they were last compared.
     touched: Vec<Venue>,
     executions: Vec<ExecutionRow>,
@@ -131,7 +141,7 @@ pub struct Engine {
     failures_in_a_row: u32,
     pause_until: Timestamp,
     /// What waits for carry or for a venue, so that the log says it once.
-    uneconomic: Option<&'static str>,
+    uneconomic: Option<Text>,
     /// Whether an operator has paused the strategy.
     paused: bool,
     /// Whether nothing is decided any more and what is held stays.
@@ -197,9 +207,19 @@ impl Engine {
         let (columns, slots) = StepColumns::of(&view);
         let tokens = view.tokens().map(|(_, mark)| mark).collect();
         let share = config.is_in_kind().then(ShareClass::default);
+        let (journaling, epoch) = match parts.journal {
+            Some(journal) => (
+                Some(Journaling::new(journal.journal, journal.sync)),
+                journal.epoch,
+            ),
+            None => (None, first_epoch(config.from)?),
+        };
+        if journaling.is_some() {
+            books.note_marks();
+        }
         let desk = Desk::new(
             parts.interfaces,
-            parts.journal,
+            (epoch, journaling.is_some()),
             Arc::clone(&parts.events) as Arc<dyn EventSink>,
             parts.positions,
             Arc::clone(&rules),
@@ -218,7 +238,10 @@ impl Engine {
             desk,
             events: parts.events,
             transit: parts.transit,
+            journaling,
+            stepped_at: None,
             plan: None,
+            turn: None,
             touched: Vec::new(),
             executions: Vec::with_capacity(rows / 4),
             counts: Counts::default(),
@@ -254,7 +277,11 @@ impl Engine {
         let step = self.config.step;
         let first = self.config.from.floor_to(step).plus(step);
         let count = setup::step_count(&self.config);
-        RecordedSteps::new(self.clock.clone(), first, step, count)
+        let (first, done) = match self.stepped_at {
+            Some(last) => (last.plus(step), self.counts.steps),
+            None => (first, 0),
+        };
+        RecordedSteps::new(self.clock.clone(), first, step, count.saturating_sub(done))
     }
 
     /// Runs every step and yields the result. `progress` is called about a hundred times.
@@ -345,7 +372,8 @@ impl Engine {
         if let Err(e) = &compared {
             self.error(Component::Engine, e);
         }
-        compared
+        compared?;
+        self.commit(Moment::RunEnd)
     }
 
     /// Hands the closed steps and their ledger lines to `sink`.
@@ -377,7 +405,7 @@ impl Engine {
         if !matches!(wake, Wake::Step(_)) {
             self.books.mark_between_steps(&self.view)?;
         }
-        self.desk.commit()?;
+        self.commit(Moment::WakeEnd)?;
         Ok(if self.ended { Flow::Ended } else { Flow::Go })
     }
 
@@ -411,6 +439,7 @@ impl Engine {
 
     fn step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.move_to(at)?;
+        self.stepped_at = Some(at);
         self.due_flows = self.flows_due(at);
         if self.counts.steps == 0 {
             for venue in self.config.adopt.clone() {
@@ -421,28 +450,18 @@ impl Engine {
         self.refresh_exposure()?;
         self.refuse_withdrawals(at)?;
         let verdict = self.assess(at)?;
-        let acted = match (&self.halted, verdict) {
-            _ if self.holds => false,
-            (Some(_), _) | (None, Verdict::Halt) => self.halt(at)?,
-            (None, Verdict::Deleverage { account, fraction }) => {
-                self.deleverage(account.venue, fraction)?
-            }
-            (None, Verdict::Proceed) => self.resume_or_decide(at)?,
-        };
-        if acted {
-            self.refresh_exposure()?;
-        }
-        self.close_step(at)
+        let stage = self.first_stage(at, verdict)?;
+        self.run_turn(true, stage)
     }
 
     /// Takes what the venues have to say, and drives the block under way.
     fn between_steps(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.move_to(at)?;
         self.poll()?;
-        if !self.holds {
-            self.resume_plan(at)?;
+        match self.resuming() {
+            Some(stage) if !self.holds => self.run_turn(false, stage),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn assess(&mut self, at: Timestamp) -> Result<Verdict, ComponentError> {
@@ -471,16 +490,18 @@ impl Engine {
         let now = self.view.now();
         let mut events = Events::new();
         for at in 0..self.lenders.len() {
-            let slot = self.lenders.get(at).copied();
-            let Some(slot) = slot.and_then(|index| self.desk.slots.get_mut(index)) else {
+            let Some(index) = self.lenders.get(at).copied() else {
                 continue;
             };
-            let snapshot = slot.interface.account();
-            if snapshot.lending.is_empty() || snapshot.answered >= now {
+            let snapshot = self
+                .desk
+                .slots
+                .get(index)
+                .map(|slot| slot.interface.account());
+            if snapshot.is_none_or(|known| known.lending.is_empty() || known.answered >= now) {
                 continue;
             }
-            slot.interface.request_snapshot();
-            slot.interface.poll_events(&self.view, &mut events);
+            self.desk.read(index, &self.view, &mut events);
             // The books were compared when something changed; here only prices did.
             events.retain(|event| !matches!(event.kind, EventKind::Snapshot { .. }));
             if !events.is_empty() {
@@ -509,7 +530,8 @@ impl Engine {
             Ok((strategy.payable(context)?, context.equity_in_share_class()?))
         })?;
         let refused = setup::refuse_withdrawals(&self.config, &self.transit, at, free)?;
-        for withdrawal in refused {
+        for (flow, withdrawal) in refused {
+            self.desk.note_refused_flow(at, flow);
             self.state(at, "withdrawal_refused", withdrawal.to_string());
             self.refused.push(withdrawal);
         }
@@ -563,7 +585,10 @@ impl Engine {
     }
 
     fn state(&self, at: Timestamp, state: &'static str, detail: String) {
-        let data = EventData::StateUpdate { state, detail };
+        let data = EventData::StateUpdate {
+            state: state.into(),
+            detail,
+        };
         self.events.record(Event::new(at, Component::Engine, data));
     }
 
@@ -604,7 +629,11 @@ impl Engine {
         };
         let state = (&self.books, &self.view, &self.exposure);
         self.risk_view
-            .close_step(at, state, self.risk.level(), columns)
+            .close_step(at, state, self.risk.level(), columns)?;
+        if let Some(journaling) = &mut self.journaling {
+            journaling.close_step(&self.steps)?;
+        }
+        Ok(())
     }
 
     /// Adds the columns of a step.
@@ -682,6 +711,14 @@ impl Engine {
             health,
         })
     }
+}
+
+/// The epoch of a run that nobody resumes: its own start.
+fn first_epoch(from: Timestamp) -> Result<Epoch, ComponentError> {
+    Epoch::after(None, from).ok_or_else(|| {
+        let message = format!("a run from {from} has no epoch: they end in 2106");
+        ComponentError::new(Code::ConfigInvalid, message)
+    })
 }
 
 /// Places of the venues at which something can be borrowed.

@@ -39,6 +39,20 @@ impl EventLog {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// A copy of what was recorded after the first `count`.
+    pub(crate) fn since(&self, count: usize) -> Vec<Event> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.get(count..).unwrap_or_default().to_vec()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
     /// A copy of everything recorded so far.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Event> {

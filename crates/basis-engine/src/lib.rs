@@ -18,12 +18,13 @@ pub mod risk;
 mod setup;
 mod sink;
 mod statistics;
+mod step_row;
 pub mod strategy;
 pub mod wake;
 
 pub use account::SharedPositions;
 pub use config::{CarryRule, ExternalFlow, RebalanceTo, RiskConfig, RunConfig, RunRequest};
-pub use engine::{Engine, EngineParts, Progress};
+pub use engine::{Engine, EngineJournal, EngineParts, JournalSync, Progress};
 pub use event_log::EventLog;
 pub use result::RunResult;
 pub use setup::{needed_venues, required_series, wanted_series};

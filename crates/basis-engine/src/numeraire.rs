@@ -4,6 +4,8 @@
 //! N at the step's end, and `numeraire` = V₀ ÷ N₁ − V₀ ÷ N₀ is what the equity the step began with
 //! gained or lost in the class because N moved. No bucket is a remainder; the residual is rounding.
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Rounding, Value};
 use basis_core::types::Timestamp;
@@ -16,7 +18,7 @@ use crate::statistics::Running;
 const BOUND: Value = Value::literal("0.000000001");
 
 /// Buckets of a run in the share class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShareAttribution {
     /// The buckets divided by the reference price of their step; the residual is that of the class.
     pub buckets: Attribution,
@@ -25,7 +27,7 @@ pub struct ShareAttribution {
 }
 
 /// A run in its share class.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ShareClass {
     pub(crate) attribution: ShareAttribution,
     pub(crate) statistics: Running,

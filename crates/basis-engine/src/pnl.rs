@@ -11,10 +11,12 @@
 //! its drift to `basis`. No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
 //! zero to rounding.
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::num::{MathError, Value};
 
 /// The buckets of a step or a run, in USD.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
     /// Net delta × move of the reference.
     pub price: Value,

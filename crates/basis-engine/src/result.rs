@@ -1,12 +1,14 @@
 //! What a run yields: columns and rows, no text. Writers live in the `basis` crate.
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::event::Event;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
-use basis_core::venue_event::Fill;
+use basis_core::venue_event::{Fill, Text};
 use basis_market::{Coverage, MarketView, PriceState, SlotId};
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
@@ -66,7 +68,7 @@ pub struct RunResult {
 }
 
 /// What a summary needs of a step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct StepEnd {
     /// Equity at the end of the step, USD.
     pub equity_usd: Value,
@@ -238,18 +240,18 @@ pub struct MarginColumn {
 }
 
 /// One confirmed instruction or late fill.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionRow {
     /// The instruction.
     pub instruction: InstructionId,
     /// Where.
     pub venue: Venue,
     /// The operation's name.
-    pub operation: &'static str,
+    pub operation: Text,
     /// The plan's action it belongs to.
-    pub action: &'static str,
+    pub action: Text,
     /// `settled`, `open` or `pending`.
-    pub status: &'static str,
+    pub status: Text,
     /// The venue's time.
     pub at: Timestamp,
     /// The fill, when it is one.
@@ -261,7 +263,7 @@ pub struct ExecutionRow {
 }
 
 /// A funding instant without a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnbookedFunding {
     /// Where and in what.
     pub series: SeriesId,
@@ -274,7 +276,7 @@ pub struct UnbookedFunding {
 }
 
 /// A scheduled withdrawal that the equity could not pay. It displays as the event log has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedWithdrawal {
     /// When it was due.
     pub at: Timestamp,
@@ -318,7 +320,7 @@ pub struct Statistics {
 }
 
 /// How often things happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Steps of the clock.
     pub steps: u64,

@@ -20,13 +20,16 @@ use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Block;
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, Timestamp};
+use basis_core::venue_event::Text;
+use serde::{Deserialize, Serialize};
 
 use self::after::cross_margins;
 use crate::account::{Exposure, margin_ratio};
 use crate::config::RiskConfig;
 
 /// How far up the ladder things are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RiskLevel {
     /// Within all limits.
     #[default]
@@ -128,10 +131,18 @@ pub struct RiskMonitor {
     net_delta_since: Option<Timestamp>,
 }
 
+/// What a monitor has to know to go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedRisk {
+    level: RiskLevel,
+    breach: Option<Breach>,
+    net_delta_since: Option<Timestamp>,
+}
+
 /// A measure that met its limit. It displays as a clause for people.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Breach {
-    measure: &'static str,
+    measure: Text,
     value: Value,
     limit: Value,
     account: Option<Account>,
@@ -173,6 +184,22 @@ impl RiskMonitor {
         }
     }
 
+    /// What it has to know to go on.
+    pub(crate) fn save(&self) -> SavedRisk {
+        SavedRisk {
+            level: self.level,
+            breach: self.breach.clone(),
+            net_delta_since: self.net_delta_since,
+        }
+    }
+
+    /// Goes on from what was saved.
+    pub(crate) fn restore(&mut self, saved: SavedRisk) {
+        self.level = saved.level;
+        self.breach = saved.breach;
+        self.net_delta_since = saved.net_delta_since;
+    }
+
     /// The present level.
     #[must_use]
     pub const fn level(&self) -> RiskLevel {
@@ -181,8 +208,8 @@ impl RiskMonitor {
 
     /// What brought the present level about.
     #[must_use]
-    pub const fn breach(&self) -> Option<Breach> {
-        self.breach
+    pub const fn breach(&self) -> Option<&Breach> {
+        self.breach.as_ref()
     }
 
     /// Judges the present exposure and records a change of level. The net delta of capital that is only
@@ -209,22 +236,22 @@ impl RiskMonitor {
         if level != self.level {
             let breach = if delta_halts {
                 Breach {
-                    measure: "net_delta",
+                    measure: "net_delta".into(),
                     value: Value::new(exposure.net_delta.get()),
                     limit: Value::new(limits.net_delta_halt.get()),
                     account: None,
                 }
             } else {
                 Breach {
-                    measure: reading.measure,
+                    measure: reading.measure.into(),
                     value: Value::new(reading.value.get()),
                     limit: Value::new(reading.limit.get()),
                     account: Some(reading.account),
                 }
             };
             let data = EventData::Risk {
-                level: level.as_str(),
-                measure: breach.measure,
+                level: level.as_str().into(),
+                measure: breach.measure.clone(),
                 value: breach.value,
                 limit: breach.limit,
                 account: breach.account,

@@ -10,6 +10,7 @@ use basis_core::types::{
     InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue,
 };
 use basis_core::venue::FillAt;
+use basis_core::venue_event::FlowId;
 use basis_market::ExecutionInterface;
 use basis_market::{
     Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, SeriesRequest,
@@ -381,7 +382,7 @@ pub(crate) fn refuse_withdrawals(
     transit: &Transit,
     now: Timestamp,
     (payable, equity): (Quantity, Quantity),
-) -> Result<Vec<RefusedWithdrawal>, ComponentError> {
+) -> Result<Vec<(FlowId, RefusedWithdrawal)>, ComponentError> {
     let mut refused = Vec::new();
     let due = |flow: &&ExternalFlow| flow.at <= now && flow.amount.is_negative();
     let queued = transit.external_queued();
@@ -396,13 +397,18 @@ pub(crate) fn refuse_withdrawals(
             continue;
         }
         numbers.push((flow.at, flow.number));
-        refused.push(RefusedWithdrawal {
+        let id = FlowId {
+            scheduled: flow.at,
+            number: flow.number,
+        };
+        let withdrawal = RefusedWithdrawal {
             at: flow.at,
             refused_at: now,
             asset: flow.asset,
             asked,
             available: free.max(Quantity::ZERO),
-        });
+        };
+        refused.push((id, withdrawal));
     }
     if !numbers.is_empty() {
         transit.take_external(now, |flow| numbers.contains(&(flow.at, flow.number)));

@@ -1,5 +1,7 @@
 //! Time-weighted statistics of a run. Floats: for reading, never for books.
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::num::Value;
 use basis_core::types::Span;
 
@@ -12,7 +14,7 @@ const SECONDS_PER_YEAR: f64 = 365.0 * 86_400.0;
 /// A step's return is (equity − external flow) ÷ equity before − 1: capital arrives after the move
 /// of the step and before its trades. The first step, which only receives the capital, earns
 /// equity ÷ capital − 1.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Running {
     index: f64,
     peak: f64,

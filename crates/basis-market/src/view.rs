@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use crate::mark::held_mark;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +78,8 @@ impl SlotId {
 
 /// Where a price (or another value) comes from.
 /// From the most certain to the least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PriceState {
     /// The series' own newest bar or row.
     Fresh,

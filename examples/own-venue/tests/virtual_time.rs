@@ -20,7 +20,7 @@ use basis::core::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Label, Side, Span, Symbol, Timestamp, Venue,
 };
 use basis::core::venue::FillAt;
-use basis::engine::strategy::{Context, Decision, Strategy};
+use basis::engine::strategy::{Checkpoint, Context, Decision, Strategy};
 use basis::engine::{Engine, EngineParts, RunConfig, RunRequest, RunResult};
 use basis::market::{BarColumns, MarketData, RateSeries};
 use basis::venues::factory::FactorySettings;
@@ -98,6 +98,15 @@ impl Strategy for Script {
         Ok(None)
     }
 
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(1, &self.0)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        self.0 = checkpoint.read(1)?;
+        Ok(())
+    }
+
     fn completed(&mut self, _: u64, _: bool) {}
 }
 
@@ -108,7 +117,7 @@ fn plan(legs: Vec<Leg>) -> Plan {
     };
     Plan {
         action: Action::EntryFull,
-        reason: "example",
+        reason: "example".into(),
         blocks: vec![Block {
             legs,
             failure_policy,

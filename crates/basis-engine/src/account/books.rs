@@ -7,12 +7,14 @@
 
 mod admitted;
 mod holding;
+mod saved;
 mod staged;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
+use basis_core::journal::PostedMark;
 use basis_core::ledger::LedgerEntry;
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{
@@ -25,9 +27,10 @@ use rustc_hash::FxHashMap;
 use self::admitted::Admitted;
 pub use self::holding::Holding;
 use self::holding::{StepOpening, delta, signed};
+pub(crate) use self::saved::SavedBooks;
 use self::staged::Staged;
 use crate::pnl::Attribution;
-use crate::posting::{self, Held, Posting};
+use crate::posting::{self, Held, NotedMarks, Posting};
 
 /// How items are valued: by the view's marks, but for the underlying in an account of a venue that
 /// has a spot series of its own.
@@ -65,6 +68,8 @@ pub struct Books {
     closed_at: Timestamp,
     /// Whether lines were posted since moves of marks were last attributed.
     posted: bool,
+    /// Whether the marks that posting reads are noted.
+    notes_marks: bool,
     /// Taken out while an event is booked.
     scratch: Option<Box<Scratch>>,
 }
@@ -74,6 +79,7 @@ pub struct Books {
 struct Scratch {
     posting: Posting,
     staged: Staged,
+    marks: Vec<PostedMark>,
 }
 
 /// What posting an event did.
@@ -87,6 +93,8 @@ pub enum Posted {
         lines: Range<usize>,
         /// Holdings that got a line without a price.
         unpriced: Vec<(Account, Item)>,
+        /// The marks that posting read, where the books note them.
+        marks: Vec<PostedMark>,
     },
 }
 
@@ -132,6 +140,7 @@ impl Books {
             external_flow: Value::ZERO,
             closed_at: Timestamp::MIN,
             posted: false,
+            notes_marks: false,
             scratch: Some(Box::default()),
         })
     }
@@ -158,6 +167,7 @@ impl Books {
             return Ok(Posted::New {
                 lines: first..first,
                 unpriced: Vec::new(),
+                marks: Vec::new(),
             });
         };
         let hash = Admitted::hash(&key);
@@ -171,12 +181,14 @@ impl Books {
             self.append(hash, &key, &mut scratch);
         }
         let unpriced = std::mem::take(&mut scratch.posting.unpriced);
+        let marks = std::mem::take(&mut scratch.marks);
         scratch.posting.lines.clear();
         self.scratch = Some(scratch);
         computed.map_err(|e| named(event.venue, &key, e))?;
         Ok(Posted::New {
             lines: first..self.ledger.len(),
             unpriced,
+            marks,
         })
     }
 
@@ -188,8 +200,18 @@ impl Books {
         key: &Arc<EventKey>,
         scratch: &mut Scratch,
     ) -> Result<(), ComponentError> {
-        let Scratch { posting, staged } = scratch;
-        posting::write_lines(event, key, view, self, posting)?;
+        let Scratch {
+            posting,
+            staged,
+            marks,
+        } = scratch;
+        if self.notes_marks {
+            let noting = NotedMarks::new(view);
+            posting::write_lines(event, key, &noting, self, posting)?;
+            *marks = noting.into_noted();
+        } else {
+            posting::write_lines(event, key, view, self, posting)?;
+        }
         if posting.lines.is_empty() {
             return Ok(());
         }
@@ -202,7 +224,9 @@ impl Books {
 
     /// Takes over what [`Self::compute`] found; the only way into the ledger.
     fn append(&mut self, hash: u64, key: &Arc<EventKey>, scratch: &mut Scratch) {
-        let Scratch { posting, staged } = scratch;
+        let Scratch {
+            posting, staged, ..
+        } = scratch;
         let first = self.ledger.len();
         let Some(line) = posting.lines.first() else {
             self.admitted.admit(hash, key, None, &self.ledger);

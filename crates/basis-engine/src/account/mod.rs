@@ -9,10 +9,11 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use books::StepClose;
 pub use books::{Books, Holding, Posted, Pricing};
+pub(crate) use books::{SavedBooks, StepClose};
 pub use exposure::{Exposure, MarginAccount};
 pub use isolated::{IsolatedPosition, margin_ratio};
+pub(crate) use risk_view::SavedRiskView;
 pub use risk_view::{RiskColumns, RiskRow, RiskSubject, RiskSummary, RiskView, WorstRisk};
 pub use shared::SharedPositions;
 pub use standing::{Direction, LendingStanding, MarginStanding, Standing, TokenStanding};

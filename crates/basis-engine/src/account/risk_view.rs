@@ -5,6 +5,8 @@
 //! keeps what the measures are made of; ratios and distances are reckoned when they are read, by
 //! whoever writes them down.
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::error::ComponentError;
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::rules::PerpRules;
@@ -21,7 +23,7 @@ use crate::risk::RiskLevel;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// What a row is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RiskSubject {
     /// The perp or lending account; none for a token.
     pub account: Option<Account>,
@@ -83,7 +85,7 @@ impl RiskColumns {
 }
 
 /// The worst that a subject came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorstRisk {
     /// Who.
     pub subject: RiskSubject,
@@ -96,7 +98,7 @@ pub struct WorstRisk {
 }
 
 /// What a run came to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RiskSummary {
     /// The highest level that risk was at.
     pub level: RiskLevel,
@@ -128,6 +130,13 @@ pub struct RiskView {
     settled: Vec<(SeriesId, Rate)>,
     tokens: Vec<Token>,
     growths: Vec<Growth>,
+    summary: RiskSummary,
+}
+
+/// What a view of risk has to know to go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedRiskView {
+    settled: Vec<(SeriesId, Rate)>,
     summary: RiskSummary,
 }
 
@@ -171,6 +180,20 @@ impl RiskView {
             Some((_, last)) => *last = rate,
             None => self.settled.push((series, rate)),
         }
+    }
+
+    /// What it has to know to go on. Growths are computed again.
+    pub(crate) fn save(&self) -> SavedRiskView {
+        SavedRiskView {
+            settled: self.settled.clone(),
+            summary: self.summary.clone(),
+        }
+    }
+
+    /// Goes on from what was saved.
+    pub(crate) fn restore(&mut self, saved: SavedRiskView) {
+        self.settled = saved.settled;
+        self.summary = saved.summary;
     }
 
     /// What a run came to.

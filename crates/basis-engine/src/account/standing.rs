@@ -3,6 +3,8 @@
 //! **Invariants.** Values and distances are exact decimals, rounded towards the danger. Only times are
 //! floats: they extrapolate the carry of an instant, are for reading and decide nothing.
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::num::{Fixed18, Rate, Rounding, Value};
 
 use super::isolated::margin_ratio;
@@ -35,7 +37,7 @@ impl Direction {
 }
 
 /// A pool of margin: a perp account without its isolated positions, or one of those.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MarginStanding {
     /// Collateral plus unrealised result.
     pub balance: Value,
@@ -92,7 +94,7 @@ impl MarginStanding {
 }
 
 /// A lending account that owes something.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LendingStanding {
     /// Collateral × threshold ÷ debt, Morpho's LLTV being the threshold; liquidated below 1.
     pub health_factor: Rate,
@@ -143,7 +145,7 @@ impl LendingStanding {
 }
 
 /// What the market pays for a staking token, and its protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenStanding {
     /// ETH per token in the market.
     pub market: Rate,
@@ -162,7 +164,8 @@ impl TokenStanding {
 }
 
 /// What one row of the table is made of.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Of a pool of margin.
     Margin(MarginStanding),

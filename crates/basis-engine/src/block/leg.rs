@@ -12,9 +12,11 @@ use basis_core::venue_event::{
     EventKind, OrderState, OrderUpdate, Progress, TransactionHash, TransactionStage,
     TransactionUpdate, TransferStage, VenueEvent,
 };
+use serde::{Deserialize, Serialize};
 
 /// What a leg is to its block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     /// What the plan asked for.
     Original,
@@ -27,7 +29,8 @@ pub(crate) enum Role {
 }
 
 /// How far a leg has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum LegState {
     /// An order, by its state.
     Order(OrderState),
@@ -44,7 +47,7 @@ pub(crate) enum LegState {
 }
 
 /// One leg under way or ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LegRun {
     pub(crate) leg: Leg,
     pub(crate) role: Role,

@@ -19,6 +19,8 @@ mod leg;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::error::{ComponentError, VenueError};
 use basis_core::instruction::{CancelOrder, Operation};
 use basis_core::num::{Quantity, Rounding};
@@ -37,7 +39,7 @@ const DEADLINE_PASSED_AFTER: Span = Span::from_nanos(1);
 pub(crate) type Lots<'a> = &'a dyn Fn(InstrumentKey) -> Option<Quantity>;
 
 /// A block that has been submitted.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BlockRun {
     /// The plan's legs first, in order, then what completes, cancels and unwinds them.
     pub(crate) legs: Vec<LegRun>,

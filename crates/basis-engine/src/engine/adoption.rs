@@ -22,13 +22,12 @@ impl Engine {
     /// which the books hold a part already, and for a venue that says nothing of its holdings.
     pub fn adopt(&mut self, venue: Venue) -> Result<usize, ComponentError> {
         let mut events = Events::new();
-        let Some(slot) = self.desk.slot_mut(venue) else {
+        let Some(place) = self.desk.place_of(venue) else {
             let message =
                 format!("{venue} is none of the run's venues, so there is nothing to adopt");
             return Err(ComponentError::new(Code::ConfigInvalid, message));
         };
-        slot.interface.request_snapshot();
-        slot.interface.poll_events(&self.view, &mut events);
+        self.desk.read(place, &self.view, &mut events);
         events.retain(|event| {
             matches!(
                 event.kind,

@@ -72,9 +72,9 @@ impl<'a> Answer<'a> {
         let row = |fill| ExecutionRow {
             instruction: leg.instruction.id,
             venue: leg.venue,
-            operation: operation.kind().as_str(),
-            action: action.as_str(),
-            status,
+            operation: operation.kind().as_str().into(),
+            action: action.as_str().into(),
+            status: status.into(),
             at,
             fill,
             transfer: match operation {

@@ -11,6 +11,7 @@ use super::Engine;
 use super::describe::describe;
 use crate::account::{Books, Posted};
 use crate::block::Applied;
+use crate::desk::VenueSlot;
 use crate::result::{ExecutionRow, UnbookedFunding};
 
 /// How often the venues that new events touched are read again before the next wake.
@@ -33,7 +34,7 @@ impl Engine {
     pub(super) fn poll(&mut self) -> Result<(), ComponentError> {
         let mut events = Events::new();
         for index in 0..self.desk.slots.len() {
-            let Some(slot) = self.desk.slots.get_mut(index) else {
+            let Some(slot) = self.desk.slots.get(index) else {
                 break;
             };
             if !slot.is_due(&self.view) {
@@ -41,9 +42,9 @@ impl Engine {
             }
             let venue = slot.venue;
             let could_not = slot.read_again_at().is_some();
-            slot.interface.poll_events(&self.view, &mut events);
+            self.desk.poll(index, &self.view, &mut events);
             let can_again = could_not && !events.iter().any(is_disconnection);
-            if can_again {
+            if can_again && let Some(slot) = self.desk.slots.get_mut(index) {
                 slot.was_read(self.view.now(), true);
             }
             if events.is_empty() && !can_again {
@@ -115,29 +116,33 @@ impl Engine {
         }
         if let EventKind::Order(_) = event.kind {
             // It names a state of its own and changes no holding.
-            self.desk.keep(event);
+            self.desk.keep(now, event, (Vec::new(), 0));
             self.update_legs(event, Quantity::ZERO)?;
             self.log(event, arrival);
             return Ok(true);
         }
-        let (from, to) = match self.books.post(&self.view, event) {
+        let (lines, marks) = match self.books.post(&self.view, event) {
             Ok(Posted::Repeated) => return Ok(false),
-            Ok(Posted::New { lines, unpriced }) => {
+            Ok(Posted::New {
+                lines,
+                unpriced,
+                marks,
+            }) => {
                 for (account, item) in unpriced {
                     let text = format!("{item} in {account} has no price: it is booked at 0");
                     let error = ComponentError::new(Code::ExposureUnpriced, text);
                     self.desk.health.failed(now, &error);
                     self.error(Component::PositionMonitor, &error);
                 }
-                (lines.start, lines.end)
+                (lines, marks)
             }
             Err(e) => {
                 self.refuse_event(event, &e.to_string());
                 return Ok(false);
             }
         };
-        self.desk.keep(event);
-        let delta = self.touch_lines(event, from..to)?;
+        self.desk.keep(now, event, (marks, lines.len()));
+        let delta = self.touch_lines(event, lines)?;
         self.update_legs(event, delta)?;
         self.count(event, arrival)?;
         self.log(event, arrival);
@@ -285,9 +290,9 @@ impl Engine {
                     self.executions.push(ExecutionRow {
                         instruction,
                         venue: event.venue,
-                        operation: fill.instrument.kind.as_str(),
-                        action: "late_fill",
-                        status: "settled",
+                        operation: fill.instrument.kind.as_str().into(),
+                        action: "late_fill".into(),
+                        status: "settled".into(),
                         at: event.at,
                         fill: Some(fill.as_ref().clone()),
                         transfer: None,
@@ -358,12 +363,12 @@ impl Engine {
             touched.sort_unstable();
             for venue in touched {
                 // One that cannot be read is compared when it can.
-                let slot = self.desk.slot_mut(venue);
-                let Some(slot) = slot.filter(|slot| slot.read_again_at().is_none()) else {
+                let readable =
+                    |slot: &VenueSlot| slot.venue == venue && slot.read_again_at().is_none();
+                let Some(index) = self.desk.slots.iter().position(readable) else {
                     continue;
                 };
-                slot.interface.request_snapshot();
-                slot.interface.poll_events(&self.view, &mut events);
+                self.desk.read(index, &self.view, &mut events);
                 self.refuse_foreign(venue, &mut events);
                 self.take_all(&events, Arrival::Poll)?;
                 events.clear();

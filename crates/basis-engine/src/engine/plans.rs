@@ -5,22 +5,21 @@ use std::collections::VecDeque;
 use basis_core::error::{Code, ComponentError, VenueError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::instruction::Operation;
-use basis_core::num::Rate;
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
-use basis_core::types::{InstructionId, Span, Timestamp, Venue};
+use basis_core::types::{InstructionId, Span, Timestamp};
 use basis_core::venue_event::Events;
+use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use super::checkpoint::Moment;
 use super::intake::{Arrival, touch};
 use crate::block::{BlockEnd, BlockRun, LegRun, LegState, Next, Purpose, Role, order_of};
+use crate::desk::refusal;
 use crate::risk::RiskLevel;
 use crate::strategy::Decision;
 
 /// Longest wait for something under way before its plan is given up.
-const PLAN_AGE_MAX: Span = Span::from_hours(7 * 24);
-
-/// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
-const DECISIONS_PER_STEP_MAX: usize = 4;
+pub(super) const PLAN_AGE_MAX: Span = Span::from_hours(7 * 24);
 
 /// Most times a block sends legs: cancellations, completions, unwinding, and some to spare.
 const SENDS_PER_BLOCK_MAX: usize = 16;
@@ -32,7 +31,7 @@ const WAITS: &str = "waits_for_venue";
 const PAUSE_STEPS_MAX: u64 = 24;
 
 /// A plan that is being carried out.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ActivePlan {
     action: Action,
     blocks: VecDeque<Block>,
@@ -40,19 +39,28 @@ pub(super) struct ActivePlan {
     pub(super) run: Option<BlockRun>,
     /// Transfers of earlier blocks that the plan waits for.
     pub(super) under_way: Vec<InstructionId>,
-    since: Timestamp,
+    pub(super) since: Timestamp,
     /// What it waits for since then.
-    waiting: Vec<InstructionId>,
+    pub(super) waiting: Vec<InstructionId>,
     traded: bool,
     failed: bool,
     /// External flows that were due when it was decided.
     flows: u64,
     /// When the block under way must be looked at again.
     look_again_at: Option<Timestamp>,
+    /// The legs of the block that were sent last and are not answered: the first, and how many.
+    pub(super) answering: Option<(usize, usize)>,
+    /// What they were sent for.
+    sends_for: Action,
 }
 
 impl ActivePlan {
-    const fn new(action: Action, blocks: VecDeque<Block>, at: Timestamp, flows: u64) -> Self {
+    pub(super) const fn new(
+        action: Action,
+        blocks: VecDeque<Block>,
+        at: Timestamp,
+        flows: u64,
+    ) -> Self {
         Self {
             action,
             blocks,
@@ -64,6 +72,8 @@ impl ActivePlan {
             failed: false,
             flows,
             look_again_at: None,
+            answering: None,
+            sends_for: action,
         }
     }
 
@@ -73,58 +83,8 @@ impl ActivePlan {
 }
 
 impl Engine {
-    /// Goes on with the plan under way, or asks the strategy. `true` when a block ran.
-    pub(super) fn resume_or_decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        let mut acted = false;
-        if self.plan.is_some() {
-            let orders_were_open = self.plan.as_ref().is_some_and(|plan| plan.run.is_some());
-            let went_on = self.resume_plan(at)?;
-            if self.plan.is_some() || !orders_were_open {
-                return Ok(went_on);
-            }
-            // The fills are those of the step before: this one is free for the next decision.
-            acted = true;
-            self.books.value(&self.view)?;
-            self.exposure.refresh(&self.books, &self.view)?;
-        }
-        if self.paused {
-            return Ok(acted);
-        }
-        for _ in 0..DECISIONS_PER_STEP_MAX {
-            if at < self.pause_until || !self.decide(at)? {
-                break;
-            }
-            acted = true;
-            if self.plan.is_some() {
-                break;
-            }
-            // What has just been done shows in the next decision of the same step.
-            self.refresh_exposure()?;
-        }
-        Ok(acted)
-    }
-
-    /// Goes on with the plan under way, if what it waits for has come; `true` when it did.
-    pub(super) fn resume_plan(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        let Some(plan) = &self.plan else {
-            return Ok(false);
-        };
-        // What has come may change what the block under way needs, and by when.
-        if plan.under_way.is_empty() && self.run_plan()? {
-            return Ok(true);
-        }
-        if let Some(plan) = &self.plan
-            && at.since(plan.since) > PLAN_AGE_MAX
-        {
-            let detail = format!("{:?} after {PLAN_AGE_MAX}", plan.waiting);
-            self.abandon_plan()?;
-            self.state(at, "plan_abandoned", detail);
-        }
-        Ok(false)
-    }
-
     /// Asks the strategy once; `true` when a plan was started.
-    fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
+    pub(super) fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
         let reduce_only = self.risk.level() >= RiskLevel::ReduceOnly;
         match self.ask_strategy(reduce_only, |strategy, context| strategy.decide(context))? {
             Decision::Hold => {
@@ -138,11 +98,11 @@ impl Engine {
                 Ok(false)
             }
             Decision::Uneconomic(reason) => {
-                if self.uneconomic != Some(reason) {
+                if self.uneconomic.as_deref() != Some(reason) {
                     let detail = format!("{reason}: the expected carry is below the round trip");
                     self.state(at, "carry_below_cost", detail);
                 }
-                self.uneconomic = Some(reason);
+                self.uneconomic = Some(reason.into());
                 Ok(false)
             }
             Decision::Halted(reason, venue) => {
@@ -161,20 +121,22 @@ impl Engine {
                     return Ok(false);
                 }
                 self.uneconomic = None;
-                self.start(plan)
+                self.start(plan);
+                Ok(true)
             }
         }
     }
 
     /// Says once, for as long as it lasts, that a venue keeps a plan from being carried out.
     fn wait_for_venue(&mut self, at: Timestamp, detail: String) {
-        if self.uneconomic != Some(WAITS) {
+        if self.uneconomic.as_deref() != Some(WAITS) {
             self.state(at, WAITS, detail);
         }
-        self.uneconomic = Some(WAITS);
+        self.uneconomic = Some(WAITS.into());
     }
 
-    fn start(&mut self, plan: Plan) -> Result<bool, ComponentError> {
+    /// Takes a plan on; [`Self::run_plan`] carries it out.
+    pub(super) fn start(&mut self, plan: Plan) {
         let at = self.view.now();
         let legs = plan.blocks.iter().map(|block| block.legs.len()).sum();
         let data = EventData::Plan {
@@ -187,12 +149,11 @@ impl Engine {
             .record(Event::new(at, Component::StrategyManager, data));
         let (action, blocks) = (plan.action, plan.blocks.into());
         self.plan = Some(ActivePlan::new(action, blocks, at, self.due_flows));
-        self.run_plan()
     }
 
     /// Drives the block under way, then the plan's next blocks, until one waits for something, one ends the
     /// plan, or all are done; `false` when it waits for what it waited for before.
-    fn run_plan(&mut self) -> Result<bool, ComponentError> {
+    pub(super) fn run_plan(&mut self) -> Result<bool, ComponentError> {
         let at = self.view.now();
         while let Some(plan) = &mut self.plan {
             if plan.run.is_some() {
@@ -274,7 +235,7 @@ impl Engine {
     }
 
     /// Numbers and sends the legs of an approved block.
-    fn submit_block(&mut self, block: Block) -> Result<(), ComponentError> {
+    pub(super) fn submit_block(&mut self, block: Block) -> Result<(), ComponentError> {
         let Block {
             mut legs,
             failure_policy,
@@ -293,17 +254,11 @@ impl Engine {
     /// Sends the legs of the block under way from the place `first` on, takes what is known at once, and
     /// keeps a row of each.
     fn submit_from(&mut self, first: usize, action: Action) -> Result<(), ComponentError> {
-        let run = self.plan.as_ref().and_then(|plan| plan.run.as_ref());
-        let legs = run
-            .and_then(|run| run.legs.get(first..))
-            .unwrap_or_default();
-        let sent: Vec<&Leg> = legs.iter().map(|run| &run.leg).collect();
-        for leg in &sent {
+        let legs = legs_from(self.plan.as_ref(), first);
+        let count = legs.len();
+        for leg in &legs {
             touch(&mut self.touched, leg.venue);
             self.counts.orders += u64::from(order_of(leg).is_some());
-        }
-        let count = sent.len();
-        for leg in &sent {
             if let Operation::AmendOrder(amend) = &leg.instruction.operation
                 && let Some(quantity) = amend.quantity
                 && let Some(order) = self.desk.outstanding.get_mut(&amend.order)
@@ -311,9 +266,36 @@ impl Engine {
                 order.enlarge(quantity);
             }
         }
+        let (sent, _) = self.desk.admissible(&legs);
+        self.desk.note_sending(self.view.now(), &sent);
+        if let Some(plan) = &mut self.plan {
+            plan.answering = Some((first, count));
+            plan.sends_for = action;
+        }
+        self.commit(Moment::Sending)?;
+        let legs = legs_from(self.plan.as_ref(), first);
+        let (sent, _) = self.desk.admissible(&legs);
+        let answers = self.desk.send(&self.view, &sent);
+        self.take_answers(answers)
+    }
+
+    /// Takes what was known at once of the legs that were sent last, refuses what could not be sent, and
+    /// keeps a row of each.
+    pub(super) fn take_answers(&mut self, mut answers: Events) -> Result<(), ComponentError> {
+        let Some(plan) = &mut self.plan else {
+            return Ok(());
+        };
+        let Some((first, count)) = plan.answering.take() else {
+            return Ok(());
+        };
+        let action = plan.sends_for;
+        let legs = legs_from(self.plan.as_ref(), first);
+        let (_, refused) = self.desk.admissible(&legs);
+        let (now, refused) = (self.view.now(), refused.into_iter());
+        answers.extend(refused.map(|(leg, kind)| refusal(now, leg, kind)));
         // Only what was new is shown: a venue may say a thing twice.
         let mut events = Events::new();
-        for event in self.desk.send(&self.view, &sent)? {
+        for event in answers {
             if self.take(&event, Arrival::Answer)? {
                 events.push(event);
             }
@@ -321,11 +303,11 @@ impl Engine {
         for place in first..first.saturating_add(count) {
             self.keep_answer(place, &events, action);
         }
-        self.desk.commit()
+        self.commit(Moment::Answered)
     }
 
     /// Drives the block under way as far as it goes; `None` when it waits.
-    fn drive_block(&mut self) -> Result<Option<BlockEnd>, ComponentError> {
+    pub(super) fn drive_block(&mut self) -> Result<Option<BlockEnd>, ComponentError> {
         let now = self.view.now();
         for _ in 0..SENDS_PER_BLOCK_MAX {
             let Some(plan) = &mut self.plan else { break };
@@ -399,7 +381,7 @@ impl Engine {
         unwinding: Vec<InstructionId>,
     ) {
         let data = EventData::FailurePolicyApplied {
-            policy,
+            policy: policy.into(),
             failed,
             unwinding,
         };
@@ -408,7 +390,7 @@ impl Engine {
     }
 
     /// Takes over how a block ended; `true` when the plan ends with it.
-    fn end_block(&mut self, at: Timestamp, end: &BlockEnd) -> bool {
+    pub(super) fn end_block(&mut self, at: Timestamp, end: &BlockEnd) -> bool {
         let Some(plan) = &mut self.plan else {
             return true;
         };
@@ -505,53 +487,6 @@ impl Engine {
         );
     }
 
-    pub(super) fn deleverage(
-        &mut self,
-        venue: Venue,
-        fraction: Rate,
-    ) -> Result<bool, ComponentError> {
-        let plan = self.ask_strategy(true, |strategy, context| {
-            strategy.deleverage(context, venue, fraction)
-        })?;
-        self.preempt(plan)
-    }
-
-    /// Closes what can be closed; at the first call also stops the strategy.
-    pub(super) fn halt(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        if self.halted.is_none() {
-            let mut reason = format!("risk halted the strategy at {at}");
-            if let Some(breach) = self.risk.breach() {
-                reason.push_str(&format!(": {breach}"));
-            }
-            self.state(at, "halted", reason.clone());
-            self.halted = Some(reason);
-        }
-        let plan = self.ask_strategy(true, |strategy, context| strategy.exit(context))?;
-        self.preempt(plan)
-    }
-
-    /// Runs a block that belongs to no plan of the strategy; there must be none under way.
-    pub(super) fn run_alone(&mut self, block: Block) -> Result<(), ComponentError> {
-        let at = self.view.now();
-        self.plan = Some(ActivePlan::new(Action::ExitPartial, VecDeque::new(), at, 0));
-        self.submit_block(block)?;
-        let end = self.drive_block()?.unwrap_or_default();
-        self.end_block(at, &end);
-        self.plan = None;
-        Ok(())
-    }
-
-    /// Risk goes first: the plan under way ends as its policy says; its transfers arrive all the same.
-    fn preempt(&mut self, plan: Option<Plan>) -> Result<bool, ComponentError> {
-        let Some(plan) = plan else { return Ok(false) };
-        if self.plan.is_some() {
-            self.abandon_plan()?;
-            let detail = "risk acts first".to_owned();
-            self.state(self.view.now(), "plan_preempted", detail);
-        }
-        self.start(plan)
-    }
-
     /// Drops the plan under way before its time: its block ends as its failure policy says, and the
     /// strategy is told that nothing came of it.
     pub(super) fn abandon_plan(&mut self) -> Result<(), ComponentError> {
@@ -569,4 +504,14 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The legs of the block under way from the place `first` on.
+fn legs_from(plan: Option<&ActivePlan>, first: usize) -> Vec<&Leg> {
+    let run = plan.and_then(|plan| plan.run.as_ref());
+    let legs = run.and_then(|run| run.legs.get(first..));
+    legs.unwrap_or_default()
+        .iter()
+        .map(|run| &run.leg)
+        .collect()
 }

@@ -49,7 +49,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn price_of(&self, change: &BalanceChange) -> Result<Option<Price>, MathError> {
+    fn price_of(&self, change: &BalanceChange) -> Result<Option<Price>, PostingError> {
         match change.item.asset() {
             Some(asset) => self.own_price(asset),
             None => Ok(None),

@@ -1,6 +1,7 @@
 //! What makes an event impossible to book.
 
 use basis_core::error::{Code, ComponentError};
+use basis_core::journal::MarkSubject;
 use basis_core::num::{Fixed18, MathError};
 use basis_core::types::{Asset, InstrumentKey, Item};
 
@@ -47,6 +48,9 @@ pub enum PostingError {
     /// A position taken over without its entry price.
     #[error("{0} is adopted without an entry price")]
     NoEntryPrice(InstrumentKey),
+    /// A mark that the journal did not keep with the event.
+    #[error("the journal kept no mark of {0} with the event")]
+    MarkNotKept(MarkSubject),
     /// An amount leaves the range of exact arithmetic.
     #[error(transparent)]
     Overflow(#[from] MathError),

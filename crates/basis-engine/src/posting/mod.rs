@@ -1,9 +1,9 @@
 //! Posting: the only producer of [`LedgerEntry`], for simulated, live and third-party venues alike.
 //!
 //! Venues report facts in their own amounts; posting adds value, reference price, cause and the sign of
-//! debt. Marks are those of the view that posting reads, also where an event is older.
+//! debt. Marks are those of the view that posts, also where an event is older.
 //!
-//! **Invariants.** The lines are a function of event, view and what is held, and nothing else. Lines of
+//! **Invariants.** The lines are a function of event, marks and what is held, and nothing else. Lines of
 //! one event are numbered from 0 in the order they are made, under the key of the event (those of a
 //! final transaction that nobody saw mined: under the key it would have had as mined). What has no
 //! price is booked at value 0 with reference price 0 and listed. An impossible event has
@@ -40,9 +40,10 @@ use basis_core::venue_event::{
     Adoption, CapitalFlow, EventKey, EventKind, Funding, Reward, TransactionStage,
     TransactionUpdate, VenueEvent,
 };
-use basis_market::MarketView;
 
 pub use self::error::PostingError;
+pub(crate) use self::price::NotedMarks;
+pub use self::price::{KeptMarks, Marks};
 use self::writer::{Writer, positive};
 
 /// What posting reads of the books.
@@ -83,18 +84,18 @@ pub struct Posting {
     pub unpriced: Vec<(Account, Item)>,
 }
 
-/// Returns the ledger lines of `event` at the marks of `view`; none for an event without a key.
+/// Returns the ledger lines of `event` at `marks`; none for an event without a key.
 ///
 /// # Errors
 /// [`PostingError`] for an impossible event.
 pub fn lines_of(
     event: &VenueEvent,
-    view: &MarketView,
+    marks: &dyn Marks,
     held: &dyn Held,
 ) -> Result<Posting, PostingError> {
     let mut posting = Posting::default();
     if let Some(key) = event.key() {
-        write_lines(event, &Arc::new(key), view, held, &mut posting)?;
+        write_lines(event, &Arc::new(key), marks, held, &mut posting)?;
     }
     Ok(posting)
 }
@@ -103,11 +104,11 @@ pub fn lines_of(
 pub(crate) fn write_lines(
     event: &VenueEvent,
     key: &Arc<EventKey>,
-    view: &MarketView,
+    marks: &dyn Marks,
     held: &dyn Held,
     posting: &mut Posting,
 ) -> Result<(), PostingError> {
-    let mut writer = Writer::new(event, key, view, posting);
+    let mut writer = Writer::new(event, key, marks, posting);
     match &event.kind {
         EventKind::Fill(fill) => writer.fill(fill, held),
         EventKind::Liquidation(close) => writer.forced_close(close),
@@ -159,8 +160,7 @@ impl Writer<'_> {
                     .entry_price
                     .ok_or(PostingError::NoEntryPrice(instrument))?;
                 positive("entry price", entry.get())?;
-                let mark = self.view.quote_of(instrument.series());
-                let mark = mark.map_or(Price::ZERO, |quote| quote.mark);
+                let mark = self.marks.mark(instrument)?.unwrap_or(Price::ZERO);
                 let kind = EntryKind::Deposit;
                 self.position(kind, place, adoption.quantity, (entry, mark))
             }

@@ -1,35 +1,115 @@
-//! The price of a line whose event states none.
+//! The price of a line whose event states none, and where it is read.
 
-use basis_core::num::{MathError, Price};
-use basis_core::types::{Asset, SeriesKind, Venue};
+use std::cell::RefCell;
+
+use basis_core::journal::{MarkSubject, PostedMark};
+use basis_core::num::Price;
+use basis_core::types::{Asset, InstrumentKey, SeriesKind, Venue};
 use basis_market::{MarketView, is_dollar};
 
+use super::PostingError;
 use super::writer::known;
 
 /// The price of what is valued at one dollar.
 pub(super) const ONE_DOLLAR: Price = Price::literal("1");
 
-/// The USD price of a unit of `asset` in a line that `venue` reports: 1 for a dollar token; else the
-/// venue's own spot quote, against USDT before USDC, whatever its state; else what the view values
-/// the asset at. `None` when none of them shows one.
-///
-/// # Errors
-/// [`MathError`] when a rate × its underlying's mark leaves the range.
-pub(super) fn own_price(
-    view: &MarketView,
-    asset: Asset,
-    venue: Venue,
-) -> Result<Option<Price>, MathError> {
-    if is_dollar(asset) {
-        return Ok(Some(ONE_DOLLAR));
+/// The marks that posting reads: a view, or those that a journal kept.
+pub trait Marks {
+    /// The USD price of a unit of `asset` in a line that `venue` reports; `None` when nothing shows one.
+    ///
+    /// # Errors
+    /// [`PostingError`] when it leaves the range, or was not kept.
+    fn price(&self, asset: Asset, venue: Venue) -> Result<Option<Price>, PostingError>;
+
+    /// The mark of an instrument, USD; `None` when nothing shows one.
+    ///
+    /// # Errors
+    /// [`PostingError`] when it was not kept.
+    fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError>;
+}
+
+/// An asset's price is 1 for a dollar token; else the venue's own spot quote, against USDT before USDC,
+/// whatever its state; else what the view values the asset at.
+impl Marks for MarketView {
+    fn price(&self, asset: Asset, venue: Venue) -> Result<Option<Price>, PostingError> {
+        if is_dollar(asset) {
+            return Ok(Some(ONE_DOLLAR));
+        }
+        if let Some(quoted) = own_quote(self, asset, venue) {
+            return Ok(known(quoted));
+        }
+        let price = self.mark_of(asset).map(|mark| self.dollars(mark));
+        Ok(price.transpose().map(Option::flatten)?)
     }
-    if let Some(quoted) = own_quote(view, asset, venue) {
-        return Ok(known(quoted));
+
+    fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError> {
+        Ok(self.quote_of(instrument.series()).map(|quote| quote.mark))
     }
-    match view.mark_of(asset) {
-        Some(mark) => view.dollars(mark),
-        None => Ok(None),
+}
+
+/// A view that notes what is read of it, for a journal.
+#[derive(Debug)]
+pub(crate) struct NotedMarks<'a> {
+    view: &'a MarketView,
+    noted: RefCell<Vec<PostedMark>>,
+}
+
+impl<'a> NotedMarks<'a> {
+    pub(crate) const fn new(view: &'a MarketView) -> Self {
+        let noted = RefCell::new(Vec::new());
+        Self { view, noted }
     }
+
+    /// What was read, each once.
+    pub(crate) fn into_noted(self) -> Vec<PostedMark> {
+        self.noted.into_inner()
+    }
+
+    fn note(&self, subject: MarkSubject, price: Option<Price>) {
+        let mut noted = self.noted.borrow_mut();
+        if noted.iter().all(|mark| mark.subject != subject) {
+            noted.push(PostedMark { subject, price });
+        }
+    }
+}
+
+impl Marks for NotedMarks<'_> {
+    fn price(&self, asset: Asset, venue: Venue) -> Result<Option<Price>, PostingError> {
+        let price = self.view.price(asset, venue)?;
+        if !is_dollar(asset) {
+            self.note(MarkSubject::Asset { asset, venue }, price);
+        }
+        Ok(price)
+    }
+
+    fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError> {
+        let mark = self.view.mark(instrument)?;
+        self.note(MarkSubject::Instrument(instrument), mark);
+        Ok(mark)
+    }
+}
+
+/// The marks that a journal kept with an event. A dollar token is a dollar.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptMarks<'a>(pub &'a [PostedMark]);
+
+impl Marks for KeptMarks<'_> {
+    fn price(&self, asset: Asset, venue: Venue) -> Result<Option<Price>, PostingError> {
+        if is_dollar(asset) {
+            return Ok(Some(ONE_DOLLAR));
+        }
+        kept(self.0, MarkSubject::Asset { asset, venue })
+    }
+
+    fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError> {
+        kept(self.0, MarkSubject::Instrument(instrument))
+    }
+}
+
+fn kept(marks: &[PostedMark], subject: MarkSubject) -> Result<Option<Price>, PostingError> {
+    let mark = marks.iter().find(|mark| mark.subject == subject);
+    mark.map(|mark| mark.price)
+        .ok_or(PostingError::MarkNotKept(subject))
 }
 
 /// The mark of the venue's own spot series of `asset`; zero while it has shown nothing.

@@ -6,16 +6,15 @@ use basis_core::ledger::{Cause, EntryKind, LedgerEntry};
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, InstructionId, Item};
 use basis_core::venue_event::{EventKey, EventKind, VenueEvent};
-use basis_market::MarketView;
 
-use super::price::own_price;
+use super::price::Marks;
 use super::{Posting, PostingError};
 
 /// Makes the lines of one event.
 pub(super) struct Writer<'a> {
     event: &'a VenueEvent,
     pub(super) key: Arc<EventKey>,
-    pub(super) view: &'a MarketView,
+    pub(super) marks: &'a dyn Marks,
     instruction: Option<InstructionId>,
     posting: &'a mut Posting,
     next: u32,
@@ -27,7 +26,7 @@ impl<'a> Writer<'a> {
     pub(super) fn new(
         event: &'a VenueEvent,
         key: &Arc<EventKey>,
-        view: &'a MarketView,
+        marks: &'a dyn Marks,
         posting: &'a mut Posting,
     ) -> Self {
         let instruction = match &event.kind {
@@ -39,7 +38,7 @@ impl<'a> Writer<'a> {
         Self {
             event,
             key: Arc::clone(key),
-            view,
+            marks,
             instruction,
             posting,
             next: 0,
@@ -47,8 +46,8 @@ impl<'a> Writer<'a> {
     }
 
     /// The price of a line that states none; `None` when there is none.
-    pub(super) fn own_price(&self, asset: Asset) -> Result<Option<Price>, MathError> {
-        own_price(self.view, asset, self.event.venue)
+    pub(super) fn own_price(&self, asset: Asset) -> Result<Option<Price>, PostingError> {
+        self.marks.price(asset, self.event.venue)
     }
 
     /// A line of an asset that is not scaled, at the asset's own price.

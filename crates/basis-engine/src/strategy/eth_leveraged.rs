@@ -15,6 +15,7 @@ use basis_core::plan::{Action, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
 use basis_market::MarketData;
+use serde::{Deserialize, Serialize};
 
 use super::chain::leverage::{Loop, leftover};
 use super::chain::places::Places;
@@ -23,7 +24,7 @@ use super::chain::series::{GAS, leverage as leverage_series, staking};
 use super::chain::stake::{GROUPS, leg_of, unwrap};
 use super::chain::{ETH, floor_to_unit, settings};
 use super::eth_staking_only::{act, in_ether, optional_series, plan, token_of};
-use super::{Context, Decision, ModeRow, Strategy, Uses};
+use super::{Checkpoint, Context, Decision, ModeRow, Strategy, Uses};
 use crate::config::RunConfig;
 
 /// The mode's row.
@@ -114,7 +115,10 @@ fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
     Box::new(Leveraged::default())
 }
 
-#[derive(Debug, Default)]
+/// The version of what is saved of it.
+const STATE_VERSION: u32 = 1;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Leveraged {
     /// External flows that the loop has been scaled to.
     flows_scaled: u64,
@@ -124,6 +128,7 @@ struct Leveraged {
     halvings: u32,
     selling: bool,
     rewards: Harvest,
+    #[serde(skip)]
     places: Option<Box<Places>>,
 }
 
@@ -209,6 +214,15 @@ impl Strategy for Leveraged {
     /// The book is meant to be long: its delta is the capital's own.
     fn is_building(&self, _flows_seen: u64) -> bool {
         true
+    }
+
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(STATE_VERSION, self)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        *self = checkpoint.read(STATE_VERSION)?;
+        Ok(())
     }
 
     fn completed(&mut self, flows_seen: u64, traded: bool) {

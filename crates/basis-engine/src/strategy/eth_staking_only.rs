@@ -11,13 +11,14 @@ use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, Item, SeriesId, Timestamp, Venue};
+use serde::{Deserialize, Serialize};
 
 use super::chain::leverage::{leftover, spare_ether};
 use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, rewards as reward_series, staking};
 use super::chain::stake::{GROUPS, Token, leg_of, token, unwrap};
 use super::chain::{floor_to_unit, settings};
-use super::{Context, Decision, ModeRow, Strategy, Uses, any_market};
+use super::{Checkpoint, Context, Decision, ModeRow, Strategy, Uses, any_market};
 use crate::config::RunConfig;
 
 /// The mode's row.
@@ -87,7 +88,10 @@ fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
     Box::new(Staking::default())
 }
 
-#[derive(Debug, Default)]
+/// The version of what is saved of it.
+const STATE_VERSION: u32 = 1;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Staking {
     /// External flows that the stake has been scaled to.
     flows_scaled: u64,
@@ -180,6 +184,15 @@ impl Strategy for Staking {
         true
     }
 
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(STATE_VERSION, self)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        *self = checkpoint.read(STATE_VERSION)?;
+        Ok(())
+    }
+
     fn completed(&mut self, flows_seen: u64, traded: bool) {
         self.rewards.completed(traded);
         if let Some(at) = self.moving_at.take()
@@ -262,7 +275,7 @@ impl Staking {
 pub(super) fn plan(action: Action, reason: &'static str, leg: Leg) -> Plan {
     Plan {
         action,
-        reason,
+        reason: reason.into(),
         blocks: vec![Block {
             legs: vec![leg],
             failure_policy: FailurePolicy::Halt,

@@ -23,13 +23,15 @@ pub mod usdt_market_neutral_no_leverage;
 
 use std::sync::Arc;
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
+use basis_core::journal::JournalError;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Venue};
 use basis_core::venue::Terms;
 use basis_market::{MarketData, MarketView};
+use serde::{Deserialize, Serialize};
 
 use crate::account::{Books, Exposure};
 use crate::config::RunConfig;
@@ -115,6 +117,46 @@ pub enum Decision {
     Act(Plan),
 }
 
+/// What a strategy knows beyond books and market, as a journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    version: u32,
+    state: serde_json::Value,
+}
+
+impl Checkpoint {
+    /// A state of the given version.
+    ///
+    /// # Errors
+    /// STRAT-001 for a state that has no JSON.
+    pub fn of(version: u32, state: &impl Serialize) -> Result<Self, ComponentError> {
+        let state = serde_json::to_value(state).map_err(|e| {
+            let message = format!("the strategy's state cannot be written as JSON: {e}");
+            ComponentError::new(Code::StrategyInfeasible, message)
+        })?;
+        Ok(Self { version, state })
+    }
+
+    /// The state, which must be of `version`.
+    ///
+    /// # Errors
+    /// EXEC-005 for another version; EXEC-006 when it cannot be read.
+    pub fn read<T: for<'de> Deserialize<'de>>(&self, version: u32) -> Result<T, ComponentError> {
+        if self.version != version {
+            let differs = JournalError::Differs {
+                key: "the version of the strategy's state".to_owned(),
+                journal: self.version.to_string(),
+                start: version.to_string(),
+            };
+            return Err(differs.into());
+        }
+        T::deserialize(&self.state).map_err(|e| {
+            let problem = format!("the strategy's state cannot be read: {e}");
+            JournalError::Inconsistent(problem).into()
+        })
+    }
+}
+
 /// A strategy mode at work.
 pub trait Strategy: Send + std::fmt::Debug {
     /// The next plan towards the target.
@@ -154,6 +196,18 @@ pub trait Strategy: Send + std::fmt::Debug {
     fn is_building(&self, _flows_seen: u64) -> bool {
         false
     }
+
+    /// What it has to know to go on after a restart, when it is asked for nothing in between.
+    ///
+    /// # Errors
+    /// STRAT-001 for a state that cannot be written.
+    fn save(&self) -> Result<Checkpoint, ComponentError>;
+
+    /// Goes on from what it saved.
+    ///
+    /// # Errors
+    /// EXEC-005 for a state of another version; EXEC-006 for one that cannot be read.
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError>;
 
     /// Tells the strategy that its last plan has come to its end: whether it traded without a leg
     /// being undone, and how many external flows were due by then.

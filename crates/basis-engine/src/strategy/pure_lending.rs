@@ -12,11 +12,12 @@ use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, SeriesId, Timestamp, Venue};
+use serde::{Deserialize, Serialize};
 
 use super::chain::legs::{LendingKind, lending};
 use super::chain::series::{GAS, oracle, reserve};
 use super::chain::{floor_to_unit, gas, main_account, settings};
-use super::{Context, Decision, ModeRow, Strategy, Uses, any_market};
+use super::{Checkpoint, Context, Decision, ModeRow, Strategy, Uses, any_market};
 use crate::config::RunConfig;
 
 /// The mode's row.
@@ -36,7 +37,10 @@ pub const MODE: ModeRow = ModeRow {
     build,
 };
 
-#[derive(Debug, Default)]
+/// The version of what is saved of it.
+const STATE_VERSION: u32 = 1;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct PureLending {
     /// External flows that the position has been scaled to.
     flows_scaled: u64,
@@ -211,6 +215,15 @@ impl Strategy for PureLending {
         true
     }
 
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(STATE_VERSION, self)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        *self = checkpoint.read(STATE_VERSION)?;
+        Ok(())
+    }
+
     fn completed(&mut self, flows_seen: u64, traded: bool) {
         if let Some(at) = self.moving_at.take()
             && traded
@@ -224,7 +237,7 @@ impl Strategy for PureLending {
 fn plan(action: Action, reason: &'static str, legs: Vec<Leg>) -> Plan {
     Plan {
         action,
-        reason,
+        reason: reason.into(),
         blocks: vec![Block {
             legs,
             failure_policy: FailurePolicy::Halt,

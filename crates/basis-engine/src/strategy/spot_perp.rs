@@ -23,20 +23,25 @@ use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
+use serde::{Deserialize, Serialize};
 
 use super::funding::{Moves, moves, sweeps};
 use super::hedge::Book;
 use super::layout::Layout;
-use super::{Context, Decision, Strategy, carry, in_kind};
+use super::{Checkpoint, Context, Decision, Strategy, carry, in_kind};
 use crate::config::RunConfig;
 
-#[derive(Debug, Default)]
+/// The version of what is saved of it.
+const STATE_VERSION: u32 = 1;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct SpotPerp {
     /// External flows that positions have been scaled to.
     flows_scaled: u64,
     last_traded_at: Option<Timestamp>,
     trading_at: Option<Timestamp>,
     /// Boxed: it is taken out and put back at every step.
+    #[serde(skip)]
     layout: Option<Box<Layout>>,
     in_kind: bool,
 }
@@ -175,6 +180,18 @@ impl Strategy for SpotPerp {
 
     fn is_building(&self, flows_seen: u64) -> bool {
         self.in_kind && flows_seen != self.flows_scaled
+    }
+
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(STATE_VERSION, self)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        *self = Self {
+            in_kind: self.in_kind,
+            ..checkpoint.read(STATE_VERSION)?
+        };
+        Ok(())
     }
 
     fn completed(&mut self, flows_seen: u64, traded: bool) {
@@ -414,7 +431,7 @@ fn reducing(action: Action, reason: &'static str, legs: Vec<Leg>) -> Plan {
     };
     Plan {
         action,
-        reason,
+        reason: reason.into(),
         blocks: vec![block],
     }
 }
@@ -436,7 +453,7 @@ fn plan(
         .collect();
     Plan {
         action,
-        reason,
+        reason: reason.into(),
         blocks,
     }
 }

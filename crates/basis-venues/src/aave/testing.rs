@@ -254,7 +254,7 @@ pub(crate) struct Desk {
     /// What happened without a transaction, as the venues reported it when asked.
     pub(crate) events: Vec<Reported>,
     initial: Vec<Position>,
-    next_id: u64,
+    next_id: u32,
 }
 
 impl Desk {

@@ -30,7 +30,7 @@ impl FailingTransfers {
     ) -> Result<bool, Refusal> {
         self.seen += 1;
         let failing = |failure: &&TransferFailure| match failure.transfer {
-            FailingTransfer::Instruction(id) => id == instruction,
+            FailingTransfer::Instruction(number) => number == instruction.counter(),
             FailingTransfer::Nth(nth) => nth == self.seen,
         };
         match failures.iter().find(failing).map(|failure| failure.stage) {

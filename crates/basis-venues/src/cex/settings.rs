@@ -3,7 +3,7 @@
 use basis_core::config::{Node, NodeValue, Problems, Reader};
 use basis_core::instruction::MarginMode;
 use basis_core::num::{Bps, Fixed18, Quantity, Rate};
-use basis_core::types::{Asset, InstructionId, Label};
+use basis_core::types::{Asset, Label};
 use basis_core::venue::VenueType;
 
 /// How far a taking order's price is from the mark.
@@ -55,8 +55,8 @@ pub struct TransferFailure {
 /// A transfer out of an account of the venue, by instruction or by count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailingTransfer {
-    /// That of this instruction.
-    Instruction(InstructionId),
+    /// That of the instruction with this number among those of its start.
+    Instruction(u32),
     /// The nth that the venue's rules allow, from 1.
     Nth(u64),
 }
@@ -277,7 +277,7 @@ pub(crate) fn read_transfer_failures(reader: &Reader<'_>) -> Vec<TransferFailure
         let number = |key: &str| number(key).and_then(|n| u64::try_from(n).ok());
         let transfer = match (number("nth"), number("instruction")) {
             (Some(nth), None) => Some(FailingTransfer::Nth(nth)),
-            (None, Some(id)) => Some(FailingTransfer::Instruction(InstructionId::plain(id))),
+            (None, Some(id)) => u32::try_from(id).ok().map(FailingTransfer::Instruction),
             _ => {
                 row.problem("nth", "give either nth or instruction, a number from 1");
                 None
@@ -435,10 +435,7 @@ mod tests {
         let failures: Vec<_> = failures.map(|f| (f.transfer, f.stage)).collect();
         let expected = [
             (FailingTransfer::Nth(2), FailureStage::Returned),
-            (
-                FailingTransfer::Instruction(InstructionId::plain(7)),
-                FailureStage::Rejected,
-            ),
+            (FailingTransfer::Instruction(7), FailureStage::Rejected),
         ];
         assert_eq!(failures, expected);
     }

@@ -280,7 +280,7 @@ pub(crate) struct Desk {
     pub(crate) transit: Arc<Transit>,
     pub(crate) ledger: Vec<LedgerEntry>,
     initial: Vec<(Account, Asset, Quantity)>,
-    next: u64,
+    next: u32,
 }
 
 impl Desk {

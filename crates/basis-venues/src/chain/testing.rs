@@ -91,7 +91,7 @@ pub(crate) struct ChainDesk {
     pub(crate) transit: Arc<Transit>,
     venues: Vec<Box<dyn ExecutionInterface>>,
     initial: Vec<(Asset, Quantity)>,
-    next: u64,
+    next: u32,
 }
 
 /// What a venue of `world` is built into.
@@ -404,7 +404,7 @@ pub(crate) fn unwrap(given: &str, taken: &str, amount: &str) -> Operation {
     Operation::Unwrap(staking(given, taken, amount))
 }
 
-pub(crate) fn claim(ticket: u64) -> Operation {
+pub(crate) fn claim(ticket: u32) -> Operation {
     let ticket = Some(InstructionId::plain(ticket));
     Operation::ClaimUnstake(ClaimUnstake { ticket })
 }

@@ -351,7 +351,7 @@ impl ExecutionInterfaceFactory {
         }
         for problem in &problems {
             self.record(EventData::StateUpdate {
-                state: "venue_settings_warning",
+                state: "venue_settings_warning".into(),
                 detail: format!("{problem}; the default is used"),
             });
         }
@@ -408,7 +408,7 @@ impl ExecutionInterfaceFactory {
         let before_next = |next: retry::NextAttempt<'_>| {
             let (made, wait, error) = (next.made, next.wait, next.error);
             self.record(EventData::StateUpdate {
-                state: "interface_creation_retry",
+                state: "interface_creation_retry".into(),
                 detail: format!(
                     "{}: attempt {made} of {attempts_max} failed, next in {wait}: {error}",
                     driver.facts.venue
@@ -430,7 +430,7 @@ impl ExecutionInterfaceFactory {
         self.health.succeeded(now, taken);
         self.record(EventData::InterfaceCreated {
             venue: driver.facts.venue,
-            interface_class: driver.facts.class_name,
+            interface_class: driver.facts.class_name.into(),
             processing_time_ms: taken.nanos() / 1_000_000,
         });
     }

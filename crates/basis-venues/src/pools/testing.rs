@@ -191,7 +191,7 @@ pub(crate) struct Desk {
     ledger: Vec<LedgerEntry>,
     /// What pools did by themselves.
     pub(crate) accruals: Vec<Accrual>,
-    next: u64,
+    next: u32,
 }
 
 impl Desk {

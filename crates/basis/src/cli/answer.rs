@@ -253,7 +253,7 @@ mod tests {
         Ok(answer.as_json(view.now(), false))
     }
 
-    fn order(instruction: u64, state: OrderState) -> EventKind {
+    fn order(instruction: u32, state: OrderState) -> EventKind {
         EventKind::Order(OrderUpdate {
             instruction: InstructionId::plain(instruction),
             state,

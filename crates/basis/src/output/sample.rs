@@ -220,9 +220,9 @@ fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) ->
     ExecutionRow {
         instruction: InstructionId::plain(1),
         venue: VENUE,
-        operation: "perp_trade",
-        action: "entry_full",
-        status: "settled",
+        operation: "perp_trade".into(),
+        action: "entry_full".into(),
+        status: "settled".into(),
         at: instant(1),
         fill: Some(fill),
         transfer: None,
@@ -404,7 +404,7 @@ pub(crate) fn result() -> RunResult {
                 trade_id(2),
             ),
             ExecutionRow {
-                operation: "transfer",
+                operation: "transfer".into(),
                 fill: None,
                 transfer: Some((
                     USDT,
@@ -425,7 +425,7 @@ pub(crate) fn result() -> RunResult {
                 instant(0),
                 Component::Engine,
                 EventData::StateUpdate {
-                    state: "started",
+                    state: "started".into(),
                     detail: "a \"quoted\" word".to_owned(),
                 },
             ),
@@ -434,7 +434,7 @@ pub(crate) fn result() -> RunResult {
                 Component::ExecutionInterfaceFactory,
                 EventData::InterfaceCreated {
                     venue: VENUE,
-                    interface_class: "BinanceExecutionInterface",
+                    interface_class: "BinanceExecutionInterface".into(),
                     processing_time_ms: 3,
                 },
             ),

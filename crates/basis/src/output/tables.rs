@@ -185,9 +185,9 @@ pub(super) fn executions<T: Rows>(
         table.instant(row.at);
         table.shown(&row.instruction);
         table.shown(&row.venue);
-        table.plain(row.operation);
-        table.plain(row.action);
-        table.plain(row.status);
+        table.plain(&row.operation);
+        table.plain(&row.action);
+        table.plain(&row.status);
         fill_fields(&mut table, row, &slippage);
         match row.transfer {
             Some((asset, amount, from, to)) => {

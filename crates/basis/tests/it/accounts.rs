@@ -206,7 +206,7 @@ fn the_risk_ladder_cuts_then_closes_and_stays_closed() {
         .events
         .iter()
         .filter_map(|event| match &event.data {
-            EventData::Risk { level, .. } => Some(*level),
+            EventData::Risk { level, .. } => Some(level.as_ref()),
             _ => None,
         })
         .collect();

@@ -127,10 +127,9 @@ fn a_withdrawal_above_the_equity_is_refused_at_once_and_the_run_goes_on() {
     let near = Quantity::literal("80")..Quantity::literal("120");
     assert!(near.contains(&refused.available), "{}", refused.available);
     let said = result.events.iter().filter_map(|event| match &event.data {
-        EventData::StateUpdate {
-            state: "withdrawal_refused",
-            detail,
-        } => Some(detail.as_str()),
+        EventData::StateUpdate { state, detail } if *state == "withdrawal_refused" => {
+            Some(detail.as_str())
+        }
         _ => None,
     });
     let expected = format!(
@@ -172,7 +171,7 @@ fn nearly_all_of_the_capital_can_be_withdrawn_and_a_little_more_is_refused() {
 fn the_sale_that_raises_margin_is_no_entry() {
     let result = run(&[]);
     let traded = result.executions.iter().filter(|row| row.fill.is_some());
-    let mut actions: Vec<_> = traded.map(|row| (row.at, row.action)).collect();
+    let mut actions: Vec<_> = traded.map(|row| (row.at, row.action.as_ref())).collect();
     actions.dedup();
     assert_eq!(actions[0].1, "entry_partial", "the sale");
     assert_eq!(actions[1].1, "entry_full");

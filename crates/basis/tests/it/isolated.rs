@@ -70,10 +70,10 @@ fn run(mode: &str, deleverage: &str) -> RunResult {
     backtest(&rising(), "btc_basis", &sets, (hour(0), hour(HOURS)))
 }
 
-fn levels(result: &RunResult) -> Vec<(&'static str, String)> {
+fn levels(result: &RunResult) -> Vec<(&str, String)> {
     let risks = result.events.iter().filter_map(|event| match &event.data {
         EventData::Risk { level, account, .. } => Some((
-            *level,
+            level.as_ref(),
             account
                 .map(|account| account.to_string())
                 .unwrap_or_default(),

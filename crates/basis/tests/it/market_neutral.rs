@@ -209,7 +209,7 @@ fn a_loop_is_entered_changed_and_left_only_by_groups() {
         !result
             .executions
             .iter()
-            .any(|row| at_protocols(row.operation))
+            .any(|row| at_protocols(&row.operation))
     );
     let groups = result
         .executions

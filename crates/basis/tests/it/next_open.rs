@@ -41,7 +41,7 @@ fn run(data: &Arc<MarketData>, mode: &str, sets: &[&str]) -> RunResult {
 }
 
 fn is_order(row: &ExecutionRow) -> bool {
-    matches!(row.operation, "spot_trade" | "perp_trade")
+    matches!(row.operation.as_ref(), "spot_trade" | "perp_trade")
 }
 
 /// When each order was sent.
@@ -170,9 +170,10 @@ fn a_leg_whose_market_is_gone_at_the_open_has_its_block_undone_a_step_later() {
     };
     let result = run(&market(vec![gap]), "btc_basis", &["data.gaps=hold"]);
     assert_eq!(result.halted, None);
-    let fills = |at: Timestamp| -> Vec<(&'static str, i64)> {
+    let fills = |at: Timestamp| -> Vec<(&str, i64)> {
         let rows = result.executions.iter().filter(|row| row.at == at);
-        let fills = rows.filter_map(|row| Some((row.operation, row.fill.as_ref()?.side.sign())));
+        let fills =
+            rows.filter_map(|row| Some((row.operation.as_ref(), row.fill.as_ref()?.side.sign())));
         fills.collect()
     };
     let after = |hours: i64| entry.plus(Span::from_hours(hours)).plus(NANOSECOND);
@@ -191,7 +192,7 @@ fn a_leg_whose_market_is_gone_at_the_open_has_its_block_undone_a_step_later() {
             policy,
             failed,
             unwinding,
-        } => Some((event.at, *policy, failed.len(), unwinding.len())),
+        } => Some((event.at, policy.as_ref(), failed.len(), unwinding.len())),
         _ => None,
     });
     let known = entry.plus(Span::from_hours(1));

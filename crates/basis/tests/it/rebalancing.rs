@@ -25,9 +25,9 @@ fn hour(number: i64) -> Timestamp {
         .plus(Span::from_hours(number))
 }
 
-fn plans(result: &RunResult) -> Vec<(Timestamp, &'static str)> {
-    let plans = result.events.iter().filter_map(|event| match event.data {
-        EventData::Plan { reason, .. } => Some((event.at, reason)),
+fn plans(result: &RunResult) -> Vec<(Timestamp, &str)> {
+    let plans = result.events.iter().filter_map(|event| match &event.data {
+        EventData::Plan { reason, .. } => Some((event.at, reason.as_ref())),
         _ => None,
     });
     plans.collect()
@@ -149,11 +149,8 @@ fn capital_waits_until_the_carry_over_the_horizon_exceeds_the_round_trip() {
     assert_eq!(waits.counts.transfers, 0, "nor is anything moved for it");
     let said = waits.events.iter().filter(|event| {
         matches!(
-            event.data,
-            EventData::StateUpdate {
-                state: "carry_below_cost",
-                ..
-            }
+            &event.data,
+            EventData::StateUpdate { state, .. } if *state == "carry_below_cost"
         )
     });
     assert_eq!(said.count(), 1, "said once");

@@ -12,7 +12,7 @@ use basis::core::num::Rate;
 use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis::core::types::{RunId, SeriesId, Timestamp, Venue};
 use basis::engine::result::RunResult;
-use basis::engine::strategy::{Context, Decision, Strategy};
+use basis::engine::strategy::{Checkpoint, Context, Decision, Strategy};
 use basis::engine::{Engine, EngineParts};
 use basis::market::MarketData;
 use basis::output::{Format, OutputContext, RunWriter, Timing};
@@ -46,6 +46,15 @@ impl Strategy for Script {
         Ok(None)
     }
 
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(1, &self.0)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        self.0 = checkpoint.read(1)?;
+        Ok(())
+    }
+
     fn completed(&mut self, _: u64, _: bool) {}
 }
 
@@ -53,7 +62,7 @@ impl Strategy for Script {
 pub(crate) fn plan(legs: Vec<Leg>) -> Plan {
     Plan {
         action: Action::EntryFull,
-        reason: "test",
+        reason: "test".into(),
         blocks: vec![Block {
             legs,
             failure_policy: FailurePolicy::Halt,

@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use basis::core::error::Code;
-use basis::core::instruction::OpenInstruction;
-use basis::core::journal::{Journal, JournalError};
+use basis::core::journal::{Commit, Journal, JournalError};
 use basis::core::plan::{FailurePolicy, Leg, Plan};
 use basis::core::types::{Side, Span, Timestamp};
-use basis::core::venue_event::{EventKind, VenueEvent};
+use basis::core::venue_event::EventKind;
 
 use crate::world::{
     ALPHA, BETA, Outcome, World, errors, has_no_residual, hour, lines, order, plan, q, send, states,
@@ -268,7 +267,7 @@ fn two_overlapping_legs_take_as_long_as_the_slower_one() {
         .executions
         .iter()
         .filter(|row| row.action == "entry_full" && row.venue != basis::core::types::Venue::WALLET)
-        .map(|row| (row.instruction.0, row.at.since(hour(3))))
+        .map(|row| (row.instruction.counter(), row.at.since(hour(3))))
         .collect();
     let at_once = Span::from_seconds(0);
     let expected = [(3, at_once), (4, at_once), (5, Span::from_seconds(5))];
@@ -277,7 +276,7 @@ fn two_overlapping_legs_take_as_long_as_the_slower_one() {
         .executions
         .iter()
         .filter(|row| row.fill.is_some())
-        .map(|row| (row.instruction.0, row.at.since(hour(3)).seconds()))
+        .map(|row| (row.instruction.counter(), row.at.since(hour(3)).seconds()))
         .collect();
     assert_eq!(fills, [(3, 3), (4, 5), (5, 10)]);
 }
@@ -308,43 +307,44 @@ fn venues_that_are_heard_at_steps_alone_leave_the_same_ledger() {
 struct Remembering {
     lines: Arc<Mutex<Vec<String>>>,
     /// Refuses to write down instructions from this number on.
-    full_at: Option<u64>,
+    full_at: Option<u32>,
 }
 
 impl Journal for Remembering {
-    fn submit(&mut self, instructions: &[OpenInstruction]) -> Result<(), JournalError> {
-        let ids: Vec<_> = instructions
-            .iter()
-            .map(|open| open.instruction.id.0)
-            .collect();
-        if self
-            .full_at
-            .is_some_and(|full| ids.iter().any(|id| *id >= full))
-        {
-            return Err(JournalError("disk full".to_owned()));
-        }
-        self.lines.lock().unwrap().push(format!("submit {ids:?}"));
-        Ok(())
-    }
-
-    fn record(&mut self, events: &[VenueEvent]) -> Result<(), JournalError> {
-        let words = events.iter().map(|event| match (&event.kind, event.key()) {
-            (EventKind::OutcomeUnknown { instruction, .. }, _) => format!("{instruction} unknown"),
+    fn commit(&mut self, commit: &Commit) -> Result<(), JournalError> {
+        let events = commit.events.iter().map(|taken| &taken.event);
+        let words = events.map(|event| match (&event.kind, event.key()) {
+            (EventKind::OutcomeUnknown { instruction, .. }, _) => {
+                format!("{} unknown", instruction.counter())
+            }
             (EventKind::Order(update), _) => {
-                format!("{} {}", update.instruction, update.state.as_str())
+                format!("{} {}", update.instruction.counter(), update.state.as_str())
             }
             (_, Some(key)) => key.to_string(),
             (kind, None) => format!("{kind:?}"),
         });
         let line = words.collect::<Vec<_>>().join(", ");
+        let mut lines = self.lines.lock().unwrap();
         if !line.is_empty() {
-            self.lines.lock().unwrap().push(line);
+            lines.push(line);
+        }
+        let ids = commit.instructions.iter();
+        let ids: Vec<_> = ids.map(|open| open.instruction.id.counter()).collect();
+        if self
+            .full_at
+            .is_some_and(|full| ids.iter().any(|id| *id >= full))
+        {
+            let (path, problem) = ("book.journal".into(), "disk full".to_owned());
+            return Err(JournalError::Storage { path, problem });
+        }
+        if !ids.is_empty() {
+            lines.push(format!("submit {ids:?}"));
         }
         Ok(())
     }
 }
 
-fn journaled(settings: &'static str, full_at: Option<u64>) -> (Outcome, Vec<String>) {
+fn journaled(settings: &'static str, full_at: Option<u32>) -> (Outcome, Vec<String>) {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let journal = Remembering {
         lines: Arc::clone(&lines),

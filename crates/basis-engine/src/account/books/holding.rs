@@ -1,5 +1,7 @@
 //! One holding: what is held, what it is valued at, and where the step began.
 
+use serde::{Deserialize, Serialize};
+
 use basis_core::num::{Fixed18, MathError, Price, PriceChange, Quantity, Rounding, Value};
 use basis_core::types::{Account, Item};
 use basis_core::venue_event::Position;
@@ -32,7 +34,7 @@ pub struct Holding {
 }
 
 /// A holding as it stood when the step began.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct StepOpening {
     /// With the sign of a debt.
     pub(super) units: Quantity,

@@ -129,7 +129,7 @@ fn act(blocks: Vec<Vec<Leg>>) -> Decision {
     });
     Decision::Act(Plan {
         action: Action::EntryPartial,
-        reason: "gas_reserve",
+        reason: "gas_reserve".into(),
         blocks: blocks.collect(),
     })
 }

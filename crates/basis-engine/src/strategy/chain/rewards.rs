@@ -15,6 +15,7 @@ use basis_core::types::{
     Account, Asset, Item, Label, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
 };
 use basis_market::PriceState;
+use serde::{Deserialize, Serialize};
 
 use super::super::{Context, Decision};
 use super::stake::{group, unwrap};
@@ -96,7 +97,7 @@ impl RewardPlaces {
 }
 
 /// The sale of rewards, from step to step.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in super::super) struct Harvest {
     sales: [Sales; PROGRAMS.len()],
     /// What has been asked for and not ended: the program, what is sold, when, and whether all of it.
@@ -104,7 +105,7 @@ pub(in super::super) struct Harvest {
 }
 
 /// How one token has been selling.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Sales {
     /// The most that is sold at once, since its pool refused more.
     most: Option<Quantity>,
@@ -116,7 +117,7 @@ struct Sales {
     not_before: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Trying {
     program: usize,
     amount: Quantity,
@@ -286,7 +287,7 @@ fn sale(
 fn act(reason: &'static str, leg: Leg) -> Decision {
     Decision::Act(Plan {
         action: Action::SellDust,
-        reason,
+        reason: reason.into(),
         blocks: vec![Block {
             legs: vec![leg],
             failure_policy: FailurePolicy::Halt,

@@ -40,7 +40,7 @@ pub(crate) fn set_leverage(leverage: &str, margin_mode: Option<MarginMode>) -> O
     })
 }
 
-pub(crate) fn amend(order: u64, quantity: Option<&str>, limit: Option<&str>) -> Operation {
+pub(crate) fn amend(order: u32, quantity: Option<&str>, limit: Option<&str>) -> Operation {
     Operation::AmendOrder(AmendOrder {
         symbol: BTC,
         order: InstructionId::plain(order),

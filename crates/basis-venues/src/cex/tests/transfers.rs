@@ -34,7 +34,7 @@ fn poll(venue: &mut dyn ExecutionInterface, view: &MarketView) -> Vec<Reported> 
 fn send(
     venue: &mut dyn ExecutionInterface,
     view: &MarketView,
-    (id, operation): (u64, Operation),
+    (id, operation): (u32, Operation),
 ) -> Vec<Reported> {
     let instruction = Instruction::new(InstructionId::plain(id), operation);
     let mut events = Events::new();
@@ -301,8 +301,7 @@ fn a_returned_transfer_is_in_flight_and_comes_back_with_its_fee() {
 #[test]
 fn a_transfer_can_be_failed_by_the_number_of_its_instruction() {
     let mut desk = failing(9, FailureStage::Returned).with(|settings| {
-        settings.transfer_failures[0].transfer =
-            FailingTransfer::Instruction(InstructionId::plain(1));
+        settings.transfer_failures[0].transfer = FailingTransfer::Instruction(1);
     });
     let (spot, usdm) = (desk.account("spot"), desk.account("usdm"));
     let inside = desk.run(transfer("USDT", "100", spot, usdm)).unwrap();

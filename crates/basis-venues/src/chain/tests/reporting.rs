@@ -14,7 +14,7 @@ use crate::chain::testing::{ChainDesk, World, at, context, stake, unaddressed, u
 use crate::driver::{BuildContext, SimulatedWorld};
 
 /// What sending `operation` under `id` to `venue` reports.
-fn send(desk: &mut ChainDesk, venue: &str, id: u64, operation: Operation) -> Events {
+fn send(desk: &mut ChainDesk, venue: &str, id: u32, operation: Operation) -> Events {
     let (view, mut events) = (desk.view.clone(), Vec::new());
     let instruction = Instruction::new(InstructionId::plain(id), operation);
     let venue = desk.venue(venue);

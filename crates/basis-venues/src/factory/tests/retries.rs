@@ -26,7 +26,7 @@ fn two_failures_then_success_wait_one_and_two_seconds() {
     assert_eq!(
         events[1].data,
         EventData::StateUpdate {
-            state: "interface_creation_retry",
+            state: "interface_creation_retry".into(),
             detail: "okx: attempt 1 of 4 failed, next in 1s: EIF-001 not yet there".to_owned(),
         }
     );
@@ -34,7 +34,7 @@ fn two_failures_then_success_wait_one_and_two_seconds() {
         events[3].data,
         EventData::InterfaceCreated {
             venue: Venue::literal("okx"),
-            interface_class: "OKXExecutionInterface",
+            interface_class: "OKXExecutionInterface".into(),
             processing_time_ms: 3_000,
         }
     );

@@ -38,7 +38,7 @@ macro_rules! ensure {
 pub(super) use ensure;
 
 /// Instructions that probe have ids from here on; a script's count from 1.
-const PROBES: u64 = 1_000;
+const PROBES: u32 = 1_000;
 
 pub(super) struct Desk {
     pub(super) world: World,
@@ -53,7 +53,7 @@ pub(super) struct Desk {
     /// The lines of each event by themselves.
     pub(super) reports: Vec<Vec<LedgerEntry>>,
     hour: i64,
-    probes: u64,
+    probes: u32,
     /// Whether every step also asks what nobody has to ask.
     pub(super) nosy: Option<Noise>,
 }
@@ -232,7 +232,10 @@ impl Desk {
         let posted = self.books.post(&self.view, event);
         let posted = posted.map_err(|e| format!("{event:?}: {e}"))?;
         self.heard.push(event.clone());
-        let Posted::New { lines, unpriced } = posted else {
+        let Posted::New {
+            lines, unpriced, ..
+        } = posted
+        else {
             return Err(format!("at {now} is reported again {event:?}"));
         };
         ensure!(unpriced.is_empty(), "{event:?} has no price: {unpriced:?}");
@@ -255,7 +258,7 @@ impl Desk {
     pub(super) fn execute(
         &mut self,
         venue: &str,
-        id: u64,
+        id: u32,
         operation: Operation,
     ) -> Check<Result<Done, VenueError>> {
         let instruction = Instruction::new(InstructionId::plain(id), operation);

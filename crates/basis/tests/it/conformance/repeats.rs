@@ -48,7 +48,7 @@ pub(super) fn taken_on(subject: &Subject) -> Check {
         desk.ignored(venue, instruction)?;
     }
     let unknown = Instruction::new(REFUSED, (subject.unknown)().remove(0));
-    let refused = desk.execute(subject.venue, REFUSED.0, unknown.operation.clone())?;
+    let refused = desk.execute(subject.venue, REFUSED.counter(), unknown.operation.clone())?;
     ensure!(refused.is_err(), "{unknown:?} was not refused");
     desk.ignored(subject.venue, &unknown)?;
     let (venue, first) = sent.first().ok_or("an empty script")?;
@@ -148,7 +148,9 @@ fn books_nothing(desk: &mut Desk, events: &[VenueEvent], known: bool) -> Check {
         let posted = posted.map_err(|e| format!("{event:?}: {e}"))?;
         let nothing = match &posted {
             Posted::Repeated => known,
-            Posted::New { lines, unpriced } => !known && lines.is_empty() && unpriced.is_empty(),
+            Posted::New {
+                lines, unpriced, ..
+            } => !known && lines.is_empty() && unpriced.is_empty(),
         };
         ensure!(nothing, "again {event:?}: {posted:?}");
     }
@@ -267,7 +269,7 @@ fn refusals(subject: &Subject, desk: &mut Desk) -> Vec<Operation> {
 pub(super) fn one_refusal(subject: &Subject) -> Check {
     let mut desk = Desk::new()?;
     for (operation, number) in refusals(subject, &mut desk).into_iter().zip(1..) {
-        let id = InstructionId::plain(REFUSED.0 * 1_000 + number);
+        let id = InstructionId::plain(REFUSED.counter() * 1_000 + number);
         let instruction = Instruction::new(id, operation);
         let events = desk.send(subject.venue, std::slice::from_ref(&instruction));
         let now = desk.view.now();

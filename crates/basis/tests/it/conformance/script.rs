@@ -15,7 +15,7 @@ pub(super) enum Status {
 pub(super) enum Step {
     Act {
         venue: &'static str,
-        id: u64,
+        id: u32,
         operation: Operation,
         expected: Status,
     },
@@ -27,7 +27,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Script {
     steps: Vec<Step>,
-    instructions: u64,
+    instructions: u32,
 }
 
 impl Script {
@@ -36,7 +36,7 @@ impl Script {
     }
 
     /// The same with instructions that count on from `instructions`.
-    pub(super) fn after(instructions: u64, write: fn(&mut Self)) -> Vec<Step> {
+    pub(super) fn after(instructions: u32, write: fn(&mut Self)) -> Vec<Step> {
         let mut script = Self {
             steps: Vec::new(),
             instructions,
@@ -51,7 +51,7 @@ impl Script {
         venue: &'static str,
         operation: Operation,
         expected: Status,
-    ) -> u64 {
+    ) -> u32 {
         self.instructions += 1;
         let id = self.instructions;
         self.steps.push(Step::Act {
@@ -106,11 +106,11 @@ pub(super) fn limit(side: &str, quantity: &str, price: &str) -> Operation {
     }}))
 }
 
-pub(super) fn cancel(symbol: &str, order: u64) -> Operation {
+pub(super) fn cancel(symbol: &str, order: u32) -> Operation {
     op(json!({ "cancel_order": { "symbol": symbol, "order": order } }))
 }
 
-pub(super) fn amend(symbol: &str, order: u64, quantity: &str) -> Operation {
+pub(super) fn amend(symbol: &str, order: u32, quantity: &str) -> Operation {
     op(json!({ "amend_order": { "symbol": symbol, "order": order, "quantity": quantity } }))
 }
 
@@ -201,7 +201,7 @@ pub(super) fn staking(kind: &str, way: [&str; 2], units: &str) -> Operation {
     op(json!({ kind: { "asset_in": way[0], "asset_out": way[1], "amount": amount(units) } }))
 }
 
-pub(super) fn claim(ticket: u64) -> Operation {
+pub(super) fn claim(ticket: u32) -> Operation {
     op(json!({ "claim_unstake": { "ticket": ticket } }))
 }
 

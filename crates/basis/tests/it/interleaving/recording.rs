@@ -8,17 +8,17 @@ use basis::assembly::{self, Setup, World};
 use basis::core::error::VenueError;
 use basis::core::health::Health;
 use basis::core::instruction::{Instruction, OpenInstruction};
-use basis::core::journal::{Journal, JournalError};
+use basis::core::journal::{Commit, Journal, JournalError};
 use basis::core::ledger::LedgerEntry;
 use basis::core::num::Value;
-use basis::core::types::{SeriesId, Span, Timestamp, Venue};
+use basis::core::types::{Epoch, SeriesId, Span, Timestamp, Venue};
 use basis::core::venue::{Capabilities, Dependencies, Terms};
 use basis::core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
 use basis::data::synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 use basis::data::{LoadRequest, load};
 use basis::engine::account::{Books, Pricing};
 use basis::engine::result::ExecutionRow;
-use basis::engine::{Engine, EngineParts};
+use basis::engine::{Engine, EngineJournal, EngineParts, JournalSync};
 use basis::market::{ExecutionInterface, Horizon};
 use basis::market::{MarketData, MarketView};
 use basis::venues::registry::Registry;
@@ -162,7 +162,11 @@ fn record(
         rules: Arc::clone(setup.rules()),
         interfaces: observed.collect(),
         clock: world.clock,
-        journal: Some(Box::new(Kept(Arc::clone(&events)))),
+        journal: Some(EngineJournal {
+            journal: Box::new(Kept(Arc::clone(&events))),
+            epoch: Epoch::new(1, 0),
+            sync: JournalSync::Step,
+        }),
         events: world.events,
         positions: world.positions,
         transit: world.simulated.transit,
@@ -244,12 +248,9 @@ impl Echo {
 struct Kept(Arc<Mutex<Events>>);
 
 impl Journal for Kept {
-    fn submit(&mut self, _: &[OpenInstruction]) -> Result<(), JournalError> {
-        Ok(())
-    }
-
-    fn record(&mut self, events: &[VenueEvent]) -> Result<(), JournalError> {
-        self.0.lock().unwrap().extend_from_slice(events);
+    fn commit(&mut self, commit: &Commit) -> Result<(), JournalError> {
+        let events = commit.events.iter().map(|taken| taken.event.clone());
+        self.0.lock().unwrap().extend(events);
         Ok(())
     }
 }

@@ -85,9 +85,9 @@ fn event(now: Timestamp, kind: EventKind) -> VenueEvent {
 }
 
 /// A fill of 0.5 at 60,000 without a fee.
-fn fill(instruction: Option<u64>, trade: &'static str) -> Fill {
+fn fill(instruction: Option<u32>, trade: &'static str) -> Fill {
     Fill {
-        instruction: instruction.map(InstructionId),
+        instruction: instruction.map(InstructionId::plain),
         account: main_account(ALPHA),
         trade: TradeId::Text(trade.into()),
         instrument: spot(),

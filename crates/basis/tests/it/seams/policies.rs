@@ -34,11 +34,11 @@ fn run_legs(
 }
 
 /// The policies that acted, in order.
-fn applied(result: &RunResult) -> Vec<&'static str> {
+fn applied(result: &RunResult) -> Vec<&str> {
     let events = result.events.iter();
     events
         .filter_map(|event| match &event.data {
-            EventData::FailurePolicyApplied { policy, .. } => Some(*policy),
+            EventData::FailurePolicyApplied { policy, .. } => Some(policy.as_ref()),
             _ => None,
         })
         .collect()
@@ -194,7 +194,9 @@ fn a_market_order_that_stays_short_is_completed_by_a_new_instruction() {
         .ledger
         .iter()
         .filter(|line| line.account.venue == ALPHA);
-    let ids: Vec<_> = spot.filter_map(|line| Some(line.instruction?.0)).collect();
+    let ids: Vec<_> = spot
+        .filter_map(|line| Some(line.instruction?.counter()))
+        .collect();
     assert_eq!(ids, [1, 3, 3, 3, 5, 5, 5], "the rest is a new instruction");
 }
 
@@ -261,9 +263,9 @@ fn a_plan_that_risk_pre_empts_applies_its_policy_first() {
     .run();
     let result = outcome.result.unwrap();
     assert_eq!(applied(&result), ["cancel", "compensate"]);
-    let since = |id: u64| {
+    let since = |id: u32| {
         let mut lines = result.ledger.iter();
-        let line = lines.find(|line| line.instruction.is_some_and(|own| own.0 == id));
+        let line = lines.find(|line| line.instruction.is_some_and(|own| own.counter() == id));
         line.map(|line| line.at.since(hour(4)).seconds())
     };
     // 6 takes the resting order back, 7 and 8 undo what filled, 9 is what risk asks for.

@@ -101,7 +101,7 @@ beta: { answer_seconds: 0 }",
     let back = result
         .ledger
         .iter()
-        .find(|line| line.instruction.is_some_and(|id| id.0 == 5));
+        .find(|line| line.instruction.is_some_and(|id| id.counter() == 5));
     let after = back.unwrap().at.since(hour(3)).seconds();
     assert_eq!(after, 60);
     assert_eq!(errors(&result, Code::NakedDelta), [""; 0]);

@@ -121,7 +121,7 @@ fn a_venue_that_cannot_be_read_gets_nothing_until_it_can() {
     let filled = result
         .ledger
         .iter()
-        .filter(|line| line.instruction.is_some_and(|id| id.0 == 4));
+        .filter(|line| line.instruction.is_some_and(|id| id.counter() == 4));
     let at: Vec<_> = filled
         .map(|line| line.at.since(hour(3)).seconds())
         .collect();

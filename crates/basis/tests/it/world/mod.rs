@@ -25,16 +25,18 @@ use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis::core::rules::{RuleBook, VenueRules};
 use basis::core::transit::Transit;
 use basis::core::types::{
-    Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Label, SeriesId, Side, Span,
-    Symbol, Timestamp, Venue,
+    Account, Asset, Epoch, InstructionId, InstrumentKey, InstrumentKind, Label, SeriesId, Side,
+    Span, Symbol, Timestamp, Venue,
 };
 use basis::core::venue::FillAt;
 use basis::core::venue_event::{
     EventKind, Events, TransferId, TransferStage, TransferUpdate, VenueEvent,
 };
-use basis::engine::strategy::{Context, Decision, Strategy};
+use basis::engine::strategy::{Checkpoint, Context, Decision, Strategy};
 use basis::engine::wake::{Command, RecordedSteps, Wake, WakeSource};
-use basis::engine::{Engine, EngineParts, RunConfig, RunRequest, RunResult};
+use basis::engine::{
+    Engine, EngineJournal, EngineParts, JournalSync, RunConfig, RunRequest, RunResult,
+};
 use basis::market::ExecutionInterface;
 use basis::market::{BarColumns, MarketData, RateSeries};
 use basis::venues::driver::VenueDriver;
@@ -153,7 +155,7 @@ pub(crate) fn plan(blocks: Vec<Vec<Leg>>, failure_policy: FailurePolicy) -> Plan
         .collect();
     Plan {
         action: Action::EntryFull,
-        reason: "test",
+        reason: "test".into(),
         blocks,
     }
 }
@@ -190,6 +192,15 @@ impl Strategy for Player {
     fn is_building(&self, _: u64) -> bool {
         // Delta that stands open is what tests are about, and no reason to end a run.
         true
+    }
+
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(1, &(&self.plans, &self.exit, &self.deleverage))
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        (self.plans, self.exit, self.deleverage) = checkpoint.read(1)?;
+        Ok(())
     }
 
     fn completed(&mut self, _: u64, traded: bool) {
@@ -356,7 +367,11 @@ impl World {
             rules: world.rules,
             interfaces,
             clock: world.clock,
-            journal: self.journal,
+            journal: self.journal.map(|journal| EngineJournal {
+                journal,
+                epoch: Epoch::new(1, 0),
+                sync: JournalSync::Step,
+            }),
             events: world.events,
             positions: world.positions,
             transit: world.simulated.transit,

@@ -26,6 +26,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Span, Timestamp, Venue};
+use serde::{Deserialize, Serialize};
 
 use self::book::Standing;
 use super::leverage::Loop;
@@ -34,7 +35,7 @@ use super::rewards::Harvest;
 use super::settings;
 use crate::strategy::funding::{Moves, sweeps};
 use crate::strategy::layout::Layout;
-use crate::strategy::{Context, Decision, Strategy};
+use crate::strategy::{Checkpoint, Context, Decision, Strategy};
 
 /// How long the stake is left alone after so many refusals in a row: then it is not the size that is
 /// wrong but the market's rate, and every refusal keeps the engine from mending delta for a while.
@@ -42,7 +43,7 @@ const RELEASE_RETRY: Span = Span::from_hours(24);
 const REFUSALS_MAX: u32 = 5;
 
 /// How the stake is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) enum Stake {
     /// In the wallet.
     Plain,
@@ -50,23 +51,57 @@ pub(in super::super) enum Stake {
     Levered,
 }
 
+/// Why the book changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Reason {
+    Entry,
+    CapitalFlow,
+    Withdrawal,
+    PositionDeviation,
+    Allocation,
+    Margin,
+    IdleEther,
+    Ltv,
+    Delta,
+}
+
+impl Reason {
+    /// The word in the event log.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Entry => "entry",
+            Self::CapitalFlow => "capital_flow",
+            Self::Withdrawal => "withdrawal",
+            Self::PositionDeviation => "position_deviation",
+            Self::Allocation => "allocation",
+            Self::Margin => "margin",
+            Self::IdleEther => "idle_ether",
+            Self::Ltv => "ltv",
+            Self::Delta => "delta",
+        }
+    }
+}
+
 /// What is being worked at, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     Resting,
-    Sizing(&'static str),
-    Placing(&'static str),
+    Sizing(Reason),
+    Placing(Reason),
 }
 
 /// A plan under way that needs a look at how it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Underway {
     Nothing,
     Release,
     Gas,
 }
 
-#[derive(Clone, Debug)]
+/// The version of what is saved of it.
+const STATE_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in super::super) struct MarketNeutral {
     stake: Stake,
     phase: Phase,
@@ -89,7 +124,9 @@ pub(in super::super) struct MarketNeutral {
     /// The stake when risk last asked to leave.
     left_at: Option<Quantity>,
     /// Boxed: these are taken out and put back at every step.
+    #[serde(skip)]
     layout: Option<Box<Layout>>,
+    #[serde(skip)]
     places: Option<Box<Places>>,
 }
 
@@ -178,6 +215,18 @@ impl Strategy for MarketNeutral {
         context.in_share_class(context.books.equity().sub(cost)?)
     }
 
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(STATE_VERSION, self)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        *self = Self {
+            stake: self.stake,
+            ..checkpoint.read(STATE_VERSION)?
+        };
+        Ok(())
+    }
+
     fn completed(&mut self, _flows_seen: u64, traded: bool) {
         self.rewards.completed(traded);
         let ended = std::mem::replace(&mut self.underway, Underway::Nothing);
@@ -222,13 +271,13 @@ impl MarketNeutral {
             self.flows_started = context.flows_seen;
         }
         if let Phase::Sizing(reason) = self.phase {
-            if let Some(decision) = self.size(context, book, reason)? {
+            if let Some(decision) = self.size(context, book, reason.as_str())? {
                 return Ok(decision);
             }
             self.phase = Phase::Placing(reason);
         }
         if let Phase::Placing(reason) = self.phase
-            && let Some(decision) = self.place(context, book, reason)?
+            && let Some(decision) = self.place(context, book, reason.as_str())?
         {
             return Ok(decision);
         }
@@ -249,7 +298,11 @@ impl MarketNeutral {
     ) -> Result<Option<Phase>, ComponentError> {
         let flat = book.is_flat()?;
         if context.flows_seen != self.flows_scaled {
-            let reason = if flat { "entry" } else { "capital_flow" };
+            let reason = if flat {
+                Reason::Entry
+            } else {
+                Reason::CapitalFlow
+            };
             return Ok(Some(Phase::Sizing(reason)));
         }
         if flat {
@@ -258,7 +311,7 @@ impl MarketNeutral {
         }
         let config = context.config;
         if context.pending_withdrawal.is_positive() {
-            return Ok(Some(Phase::Sizing("withdrawal")));
+            return Ok(Some(Phase::Sizing(Reason::Withdrawal)));
         }
         let rested = self
             .last_rested_at
@@ -269,20 +322,20 @@ impl MarketNeutral {
         let band = config.position_deviation_threshold;
         let width = book.long_target.at_rate(band, Rounding::Floor)?;
         if book.long.sub(book.long_target)?.abs()? > width {
-            return Ok(Some(Phase::Sizing("position_deviation")));
+            return Ok(Some(Phase::Sizing(Reason::PositionDeviation)));
         }
         if book.hedge.tradable && book.hedge.is_misallocated(config)? {
-            return Ok(Some(Phase::Sizing("allocation")));
+            return Ok(Some(Phase::Sizing(Reason::Allocation)));
         }
         if book.lacks_margin(config.margin_deviation_threshold)? {
-            return Ok(Some(Phase::Placing("margin")));
+            return Ok(Some(Phase::Placing(Reason::Margin)));
         }
         let idle = book.spare()?.add(book.hedge.spot)?.add(book.wrapped)?;
         if idle > width && book.matters(idle)? {
-            return Ok(Some(Phase::Placing("idle_ether")));
+            return Ok(Some(Phase::Placing(Reason::IdleEther)));
         }
         if self.stake == Stake::Levered && strays(context, &book.levered)? {
-            return Ok(Some(Phase::Placing("ltv")));
+            return Ok(Some(Phase::Placing(Reason::Ltv)));
         }
         Ok(None)
     }
@@ -323,7 +376,7 @@ fn with_policy(
     });
     Plan {
         action,
-        reason,
+        reason: reason.into(),
         blocks: blocks.collect(),
     }
 }

@@ -9,7 +9,7 @@ use super::super::settings;
 use super::super::stake::{leg_of, unwrap};
 use super::book::{Margin, Standing};
 use super::{
-    MarketNeutral, Phase, Stake, Underway, missing, plan, send, smallest_capital, strays,
+    MarketNeutral, Phase, Reason, Stake, Underway, missing, plan, send, smallest_capital, strays,
     with_policy,
 };
 use crate::strategy::funding::moves;
@@ -53,7 +53,7 @@ impl MarketNeutral {
             return Ok(Some(Decision::Deferred("delta")));
         }
         if naked.is_positive() && book.capacity(context, Margin::Held)? < book.long {
-            self.phase = Phase::Sizing("delta");
+            self.phase = Phase::Sizing(Reason::Delta);
         }
         Ok(None)
     }

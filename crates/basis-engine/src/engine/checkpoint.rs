@@ -1,0 +1,387 @@
+//! What goes into the journal, and when.
+//!
+//! A wake commits before the first byte of a block leaves, after its answers, and at its end. Each commit
+//! holds everything since the one before, with the state to go on from there.
+
+use std::collections::BTreeMap;
+
+use basis_core::error::ComponentError;
+use basis_core::health::Health;
+use basis_core::journal::{Commit, Journal, JournalError, JournalRow, RowKind, StatePart};
+use basis_core::types::{Epoch, InstructionId, Timestamp, Venue};
+use basis_core::venue_event::Text;
+use serde::{Deserialize, Serialize};
+
+use super::Engine;
+use super::plans::ActivePlan;
+use super::turn::Turn;
+use crate::account::{SavedBooks, SavedRiskView};
+use crate::block::LegRun;
+use crate::desk::{Desk, VenueState};
+use crate::numeraire::ShareClass;
+use crate::pnl::Attribution;
+use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFunding};
+use crate::risk::SavedRisk;
+use crate::statistics::Running;
+use crate::step_row::StepRow;
+use crate::strategy::Checkpoint;
+
+/// The version of what the state parts hold; a journal of another is refused.
+pub(super) const STATE_VERSION: u32 = 1;
+
+/// How often a journal of a simulated run is committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JournalSync {
+    /// As live: before instructions are sent, after their answers, and at the end of every wake.
+    #[default]
+    Step,
+    /// At the end of the first wake of a day, UTC: what came after is done again.
+    Day,
+}
+
+/// A journal and the start that writes it.
+#[derive(Debug)]
+pub struct EngineJournal {
+    /// Where commits go.
+    pub journal: Box<dyn Journal>,
+    /// The start, committed already.
+    pub epoch: Epoch,
+    /// How often it is committed.
+    pub sync: JournalSync,
+}
+
+/// Why a commit is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Instructions are about to be sent.
+    Sending,
+    /// Their answers were taken.
+    Answered,
+    /// A wake has ended.
+    WakeEnd,
+    /// The run has ended.
+    RunEnd,
+}
+
+/// The journal of a run, and how much of the run it holds.
+#[derive(Debug)]
+pub(super) struct Journaling {
+    journal: Box<dyn Journal>,
+    sync: JournalSync,
+    /// The parts as they were last committed.
+    written: BTreeMap<&'static str, String>,
+    pub(super) lines: usize,
+    pub(super) executions: usize,
+    pub(super) logged: usize,
+    /// Steps closed since the last commit.
+    steps: Vec<String>,
+    /// The day of the last commit, counted from 1970.
+    day: Option<i64>,
+}
+
+/// The state of a run that is none of books, risk, strategy, plan or venues.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RunState {
+    pub(super) version: u32,
+    pub(super) now: Timestamp,
+    pub(super) stepped_at: Option<Timestamp>,
+    pub(super) counts: Counts,
+    pub(super) ends: Option<[StepEnd; 2]>,
+    pub(super) statistics: Running,
+    pub(super) attribution: Attribution,
+    pub(super) share: Option<ShareClass>,
+    pub(super) unbooked: Vec<UnbookedFunding>,
+    pub(super) refused: Vec<RefusedWithdrawal>,
+    pub(super) due_flows: u64,
+    pub(super) halted: Option<String>,
+    pub(super) entered: bool,
+    pub(super) failures_in_a_row: u32,
+    pub(super) pause_until: Timestamp,
+    pub(super) uneconomic: Option<Text>,
+    pub(super) paused: bool,
+    pub(super) holds: bool,
+    pub(super) ended: bool,
+}
+
+/// The plan under way and the rest of the wake.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct PlanState {
+    pub(super) plan: Option<ActivePlan>,
+    pub(super) turn: Option<Turn>,
+}
+
+/// What is outstanding at the venues.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct DeskState {
+    pub(super) numbered: Vec<(Epoch, u32)>,
+    pub(super) touched: Vec<Venue>,
+    pub(super) health: Health,
+    pub(super) outstanding: Vec<(InstructionId, LegRun)>,
+    pub(super) slots: Vec<SlotState>,
+}
+
+/// One venue.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SlotState {
+    pub(super) venue: Venue,
+    pub(super) state: VenueState,
+    pub(super) unreadable: Option<(u32, Timestamp)>,
+    pub(super) reported_at: Timestamp,
+    pub(super) received_at: Timestamp,
+    pub(super) differences: (u32, Timestamp),
+    pub(super) is_fresh: bool,
+}
+
+/// Risk and what watches it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RiskState {
+    pub(super) monitor: SavedRisk,
+    pub(super) view: SavedRiskView,
+}
+
+/// All parts, as they are read back.
+#[derive(Debug)]
+pub(super) struct SavedState {
+    pub(super) run: RunState,
+    pub(super) books: SavedBooks,
+    pub(super) plan: PlanState,
+    pub(super) desk: DeskState,
+    pub(super) risk: RiskState,
+    pub(super) strategy: Checkpoint,
+}
+
+impl SavedState {
+    /// Reads the parts; `None` where nothing was committed yet.
+    ///
+    /// # Errors
+    /// [`JournalError`] for a part that is missing, cannot be read, or is of another version.
+    pub(super) fn read(parts: &[StatePart]) -> Result<Option<Self>, JournalError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let Version { version } = part(parts, "run")?;
+        if version != STATE_VERSION {
+            return Err(JournalError::Differs {
+                key: "the version of its state".to_owned(),
+                journal: version.to_string(),
+                start: STATE_VERSION.to_string(),
+            });
+        }
+        Ok(Some(Self {
+            run: part(parts, "run")?,
+            books: part(parts, "books")?,
+            plan: part(parts, "plan")?,
+            desk: part(parts, "venues")?,
+            risk: part(parts, "risk")?,
+            strategy: part(parts, "strategy")?,
+        }))
+    }
+}
+
+fn part<T: for<'de> Deserialize<'de>>(parts: &[StatePart], name: &str) -> Result<T, JournalError> {
+    let found = parts.iter().find(|part| part.name == name);
+    let found = found
+        .ok_or_else(|| JournalError::Inconsistent(format!("the state has no part `{name}`")))?;
+    serde_json::from_str(&found.json).map_err(|e| {
+        JournalError::Inconsistent(format!("the state's part `{name}` cannot be read: {e}"))
+    })
+}
+
+/// The JSON of a row or part.
+fn json(what: &str, value: &impl Serialize) -> Result<String, JournalError> {
+    serde_json::to_string(value)
+        .map_err(|e| JournalError::Inconsistent(format!("{what} cannot be written as JSON: {e}")))
+}
+
+impl Journaling {
+    pub(super) const fn new(journal: Box<dyn Journal>, sync: JournalSync) -> Self {
+        Self {
+            journal,
+            sync,
+            written: BTreeMap::new(),
+            lines: 0,
+            executions: 0,
+            logged: 0,
+            steps: Vec::new(),
+            day: None,
+        }
+    }
+
+    /// Keeps the last step of `columns` for the next commit.
+    pub(super) fn close_step(&mut self, columns: &StepColumns) -> Result<(), ComponentError> {
+        if let Some(row) = StepRow::last_of(columns) {
+            self.steps.push(json("a step", &row)?);
+        }
+        Ok(())
+    }
+
+    /// Whether a commit is made at this moment.
+    fn is_due(&self, moment: Moment, at: Timestamp) -> bool {
+        match (self.sync, moment) {
+            (JournalSync::Step, _) | (JournalSync::Day, Moment::RunEnd) => true,
+            (JournalSync::Day, Moment::WakeEnd) => self.day != Some(day_of(at)),
+            (JournalSync::Day, Moment::Sending | Moment::Answered) => false,
+        }
+    }
+
+    /// Adds a part that has changed.
+    fn add_part(
+        &mut self,
+        commit: &mut Commit,
+        name: &'static str,
+        value: &impl Serialize,
+    ) -> Result<(), JournalError> {
+        let json = json(name, value)?;
+        let written = self.written.entry(name).or_default();
+        if *written != json {
+            commit.state.push(StatePart {
+                name: name.to_owned(),
+                json: json.clone(),
+            });
+            *written = json;
+        }
+        Ok(())
+    }
+}
+
+fn day_of(at: Timestamp) -> i64 {
+    at.nanos().div_euclid(86_400_000_000_000)
+}
+
+impl Engine {
+    /// Commits everything since the last commit, where there is a journal and it is time.
+    ///
+    /// # Errors
+    /// EXEC-004 when it is not durable: the process must stop.
+    pub(super) fn commit(&mut self, moment: Moment) -> Result<(), ComponentError> {
+        let at = self.view.now();
+        let due = |journaling: &Journaling| journaling.is_due(moment, at);
+        if !self.journaling.as_ref().is_some_and(due) {
+            return Ok(());
+        }
+        let Some(mut journaling) = self.journaling.take() else {
+            return Ok(());
+        };
+        let committed = self.commit_to(&mut journaling, at);
+        let is_quiet = moment == Moment::WakeEnd && self.plan.is_none();
+        let tidied = match (&committed, is_quiet) {
+            (Ok(()), true) => journaling.journal.tidy_up(),
+            _ => Ok(()),
+        };
+        self.journaling = Some(journaling);
+        committed?;
+        Ok(tidied?)
+    }
+
+    fn commit_to(
+        &mut self,
+        journaling: &mut Journaling,
+        at: Timestamp,
+    ) -> Result<(), ComponentError> {
+        let taken = self.desk.uncommitted.as_mut().map(std::mem::take);
+        let mut commit = taken.unwrap_or_default();
+        commit.at = at;
+        let lines = self.books.ledger();
+        commit.lines = lines.get(journaling.lines..).unwrap_or_default().to_vec();
+        let steps = std::mem::take(&mut journaling.steps).into_iter();
+        let kind = RowKind::Step;
+        commit.rows = steps.map(|json| JournalRow { kind, json }).collect();
+        let rows = self.executions.get(journaling.executions..);
+        for row in rows.unwrap_or_default() {
+            let (kind, json) = (RowKind::Execution, json("an execution", row)?);
+            commit.rows.push(JournalRow { kind, json });
+        }
+        let log = self.events.since(journaling.logged);
+        for event in &log {
+            let (kind, json) = (RowKind::Log, json("an event of the log", event)?);
+            commit.rows.push(JournalRow { kind, json });
+        }
+        self.add_state(journaling, &mut commit)?;
+        if commit.is_empty() {
+            return Ok(());
+        }
+        journaling.journal.commit(&commit)?;
+        journaling.lines = lines.len();
+        journaling.executions = self.executions.len();
+        journaling.logged += log.len();
+        journaling.day = Some(day_of(at));
+        Ok(())
+    }
+
+    fn add_state(
+        &self,
+        journaling: &mut Journaling,
+        commit: &mut Commit,
+    ) -> Result<(), ComponentError> {
+        #[derive(Serialize)]
+        struct Plan<'a> {
+            plan: &'a Option<ActivePlan>,
+            turn: &'a Option<Turn>,
+        }
+        let plan = Plan {
+            plan: &self.plan,
+            turn: &self.turn,
+        };
+        let risk = RiskState {
+            monitor: self.risk.save(),
+            view: self.risk_view.save(),
+        };
+        journaling.add_part(commit, "plan", &plan)?;
+        journaling.add_part(commit, "books", &self.books.save())?;
+        journaling.add_part(commit, "venues", &desk_state(&self.desk, &self.touched))?;
+        journaling.add_part(commit, "risk", &risk)?;
+        journaling.add_part(commit, "strategy", &self.strategy.save()?)?;
+        journaling.add_part(commit, "run", &self.run_state())?;
+        Ok(())
+    }
+
+    fn run_state(&self) -> RunState {
+        RunState {
+            version: STATE_VERSION,
+            now: self.view.now(),
+            stepped_at: self.stepped_at,
+            counts: self.counts,
+            ends: self.ends,
+            statistics: self.statistics,
+            attribution: self.attribution,
+            share: self.share.clone(),
+            unbooked: self.unbooked.clone(),
+            refused: self.refused.clone(),
+            due_flows: self.due_flows,
+            halted: self.halted.clone(),
+            entered: self.entered,
+            failures_in_a_row: self.failures_in_a_row,
+            pause_until: self.pause_until,
+            uneconomic: self.uneconomic.clone(),
+            paused: self.paused,
+            holds: self.holds,
+            ended: self.ended,
+        }
+    }
+}
+
+fn desk_state(desk: &Desk, touched: &[Venue]) -> DeskState {
+    let mut numbered = desk.earlier.clone();
+    numbered.push((desk.epoch, desk.numbered));
+    let slots = desk.slots.iter().map(|slot| SlotState {
+        venue: slot.venue,
+        state: slot.state.clone(),
+        unreadable: slot.unreadable,
+        reported_at: slot.reported_at,
+        received_at: slot.received_at,
+        differences: slot.differences,
+        is_fresh: slot.is_fresh,
+    });
+    let outstanding = desk.outstanding.iter();
+    DeskState {
+        numbered,
+        touched: touched.to_vec(),
+        health: desk.health.clone(),
+        outstanding: outstanding.map(|(id, run)| (*id, run.clone())).collect(),
+        slots: slots.collect(),
+    }
+}
