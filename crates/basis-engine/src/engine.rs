@@ -52,6 +52,7 @@ use crate::wake::{Flow, RecordedSteps, Wake, WakeSource};
 pub use self::checkpoint::{EngineJournal, JournalSync};
 use self::checkpoint::{Journaling, Moment};
 use self::plans::ActivePlan;
+pub use self::recovery::Recovery;
 use self::turn::Turn;
 
 /// Most ledger lines and events a run makes room for at its start: about one a step is usual.

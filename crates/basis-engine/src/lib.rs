@@ -24,7 +24,7 @@ pub mod wake;
 
 pub use account::SharedPositions;
 pub use config::{CarryRule, ExternalFlow, RebalanceTo, RiskConfig, RunConfig, RunRequest};
-pub use engine::{Engine, EngineJournal, EngineParts, JournalSync, Progress};
+pub use engine::{Engine, EngineJournal, EngineParts, JournalSync, Progress, Recovery};
 pub use event_log::EventLog;
 pub use result::RunResult;
 pub use setup::{needed_venues, required_series, wanted_series};

@@ -11,11 +11,13 @@ use std::sync::{Arc, OnceLock};
 use basis_core::clock::VirtualClock;
 use basis_core::config::{Location, Node, Problem};
 use basis_core::error::{Code, ComponentError};
+use basis_core::journal::JournalReader;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
 use basis_core::venue::{Dependencies, ExecutionMode, FillAt};
 use basis_engine::{
-    Engine, EngineParts, EventLog, Progress, RunConfig, RunResult, SharedPositions, StepSink,
+    Engine, EngineJournal, EngineParts, EventLog, Progress, Recovery, RunConfig, RunResult,
+    SharedPositions, StepSink,
 };
 use basis_market::ExecutionInterface;
 use basis_market::MarketData;
@@ -310,6 +312,14 @@ impl Prepared {
         &self.unavailable
     }
 
+    /// Goes on from a journal, whose next commits this run writes.
+    ///
+    /// # Errors
+    /// As [`Engine::recover`].
+    pub fn recover(&mut self, reader: &dyn JournalReader) -> Result<Recovery, ComponentError> {
+        self.engine.recover(reader)
+    }
+
     /// Runs to the end, telling `progress` about a hundred times how far it is.
     ///
     /// # Errors
@@ -349,6 +359,19 @@ pub fn prepare(
     setup: &Setup,
     registry: &Registry,
 ) -> Result<Prepared, ComponentError> {
+    prepare_journaled(data, setup, registry, None)
+}
+
+/// The same with a journal, of which everything is written down before anything is sent.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_journaled(
+    data: &Arc<MarketData>,
+    setup: &Setup,
+    registry: &Registry,
+    journal: Option<EngineJournal>,
+) -> Result<Prepared, ComponentError> {
     let world = World::of(setup);
     let CreatedInterfaces {
         interfaces,
@@ -362,7 +385,7 @@ pub fn prepare(
         rules: world.rules,
         interfaces,
         clock: world.clock,
-        journal: None,
+        journal,
         events: world.events,
         positions: world.positions,
         transit: world.simulated.transit,

@@ -208,7 +208,10 @@ impl Timestamp {
         {
             return None;
         }
-        let midnight = Self::from_date(number(0, 4)?, number(5, 7)?, number(8, 10)?)?;
+        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+            return None;
+        }
         let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
         if hour > 23 || minute > 59 || second > 59 {
             return None;
@@ -224,7 +227,13 @@ impl Timestamp {
             nanos += value * 10i64.pow(u32::try_from(9 - digits).ok()?);
             rest = fraction.get(digits..)?;
         }
-        (rest == b"Z" || rest == b"+00:00").then(|| midnight.0.checked_add(nanos).map(Self))?
+        if rest != b"Z" && rest != b"+00:00" {
+            return None;
+        }
+        // The midnight before the first instants is out of range.
+        let days = i128::from(days_from_civil(year, month, day));
+        let midnight = days * i128::from(SECONDS_PER_DAY) * i128::from(NANOS_PER_SECOND);
+        i64::try_from(midnight + i128::from(nanos)).ok().map(Self)
     }
 
     /// Appends `YYYY-MM-DDTHH:MM:SSZ`, with nine more digits when there is a fraction of a second.
@@ -344,6 +353,8 @@ mod tests {
             "2024-02-29T23:59:59Z",
             "2025-05-31T16:00:00.000000001Z",
             "1969-12-31T23:59:59Z",
+            "1677-09-21T00:12:43.145224192Z",
+            "2262-04-11T23:47:16.854775807Z",
         ] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
         }
@@ -374,6 +385,8 @@ mod tests {
             "2024-05-01T00:00:00.Z",
             "2024-05-01T00:00:00+02:00",
             "x024-05-01T00:00:00Z",
+            "1677-09-21T00:12:43.145224191Z",
+            "2262-04-11T23:47:16.854775808Z",
         ] {
             assert!(Timestamp::parse(text).is_err(), "{text}");
         }

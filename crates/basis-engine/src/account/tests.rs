@@ -159,6 +159,7 @@ fn the_same_event_posts_once() {
     let new = |lines| Posted::New {
         lines,
         unpriced: Vec::new(),
+        marks: Vec::new(),
     };
     assert_eq!(books.post(&view, &first).unwrap(), new(0..1));
     assert_eq!(books.post(&view, &first).unwrap(), Posted::Repeated);
@@ -277,6 +278,7 @@ fn an_asset_without_a_price_counts_as_nothing_and_is_listed() {
     let expected = Posted::New {
         lines: 0..1,
         unpriced: vec![strange],
+        marks: Vec::new(),
     };
     assert_eq!(posted, expected);
     post(&mut books, &view, [deposit(1, USDT, "70")]);

@@ -52,7 +52,7 @@ fn of_atto(atto: i128) -> Quantity {
 }
 
 /// A market order, spot at alpha and perp elsewhere, numbered.
-fn order(id: u64, venue: Venue, side: Side, quantity: Quantity) -> Leg {
+fn order(id: u32, venue: Venue, side: Side, quantity: Quantity) -> Leg {
     let kind = if venue == ALPHA {
         InstrumentKind::Spot
     } else {

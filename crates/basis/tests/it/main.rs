@@ -23,6 +23,7 @@ mod hedge_mode;
 mod instruct;
 mod interleaving;
 mod isolated;
+mod journal;
 mod leveraged;
 mod liquidity;
 mod market_neutral;

@@ -389,8 +389,8 @@ fn what_comes_of_a_block_is_journaled_in_order() {
         [
             "capital_flow:2024-05-01T01:00:00Z:0",
             "submit [1, 2]",
-            "transfer:1:sent, transfer:2:sent",
-            "transfer:1:credited, transfer:2:credited",
+            "transfer:1-1:sent, transfer:1-2:sent",
+            "transfer:1-1:credited, transfer:1-2:credited",
             "submit [3, 4]",
             // Beta answers first.
             "fill:beta.main:beta:perp:BTCUSDT:beta-1:sell, 4 filled",

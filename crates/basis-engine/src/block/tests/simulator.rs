@@ -223,7 +223,7 @@ impl Simulator<'_> {
 
     fn send(&mut self, block: &mut BlockRun, mut legs: Vec<(Leg, Role)>, purpose: Purpose) {
         assert!(!legs.is_empty(), "{purpose:?} of nothing");
-        let sent = block.legs.len() as u64;
+        let sent = u32::try_from(block.legs.len()).unwrap();
         for (id, (leg, role)) in (sent + 1..).zip(&mut legs) {
             leg.instruction.id = InstructionId::plain(id);
             self.note(leg, *role, purpose);

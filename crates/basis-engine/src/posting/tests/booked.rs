@@ -26,6 +26,7 @@ fn new(lines: std::ops::Range<usize>) -> Posted {
     Posted::New {
         lines,
         unpriced: Vec::new(),
+        marks: Vec::new(),
     }
 }
 
@@ -61,6 +62,7 @@ fn a_repeated_event_changes_nothing() {
     let posted = Posted::New {
         lines: 0..3,
         unpriced: vec![(SPOT, Item::Asset(XYZ))],
+        marks: Vec::new(),
     };
     assert_eq!(books.post(&view, &event).unwrap(), posted);
     let before = state(&books);

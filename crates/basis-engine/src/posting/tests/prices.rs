@@ -1,10 +1,10 @@
 //! The price of a line whose event states none.
 
-use super::super::price::own_price;
+use super::super::price::Marks;
 use super::*;
 
 fn price(asset: Asset, venue: Venue) -> Option<Price> {
-    own_price(&view(), asset, venue).unwrap()
+    view().price(asset, venue).unwrap()
 }
 
 fn some(text: &str) -> Option<Price> {
@@ -57,10 +57,10 @@ fn a_series_that_has_shown_nothing_is_no_price() {
     }
     let mut view = MarketView::new(Arc::new(data), &requests, ViewPolicy::default()).unwrap();
     view.advance_to(now()).unwrap();
-    assert_eq!(own_price(&view, ETH, ALPHA).unwrap(), some("3000"));
+    assert_eq!(view.price(ETH, ALPHA).unwrap(), some("3000"));
     let gamma = Venue::literal("gamma");
     assert_eq!(
-        own_price(&view, ETH, gamma).unwrap(),
+        view.price(ETH, gamma).unwrap(),
         None,
         "its own quote, whatever its state"
     );

@@ -1,0 +1,4 @@
+//! Journals: a run is cut off at every commit and goes on to the same ledger.
+
+mod kept;
+mod resumed;
