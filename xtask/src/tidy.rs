@@ -41,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basis-engine",
         &["basis-core", "basis-protocols", "basis-market"],
     ),
+    ("basis-live", &["basis-core", "basis-market"]),
     (
         "basis",
         &[
@@ -50,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basis-venues",
             "basis-data",
             "basis-engine",
+            "basis-live",
         ],
     ),
     ("own-venue", &["basis"]),

@@ -11,6 +11,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ use crate::instruction::OpenInstruction;
 use crate::ledger::LedgerEntry;
 use crate::num::Price;
 use crate::types::{Asset, BookId, Epoch, InstructionId, InstrumentKey, Timestamp, Venue};
-use crate::venue_event::{FlowId, TransactionHash, VenueEvent};
+use crate::venue_event::{EventKey, FlowId, TransactionHash, VenueEvent};
 
 /// Why a journal cannot be opened, read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,12 @@ pub enum JournalError {
     /// Something is there already.
     #[error("{} is there already; go on from it with --resume, or name another file", .path.display())]
     Exists {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// It was never begun: the process ended while the file was being made, and nothing was sent.
+    #[error("{} holds nothing yet; a new journal begins there without --resume", .path.display())]
+    Unbegun {
         /// The path that was given.
         path: PathBuf,
     },
@@ -62,6 +69,19 @@ pub enum JournalError {
         /// The schema of the file.
         found: u32,
         /// The newest that this program knows.
+        known: u32,
+    },
+    /// An older program wrote it, and it is only to be read.
+    #[error(
+        "{} has schema {found}, and this program reads {known}; go on from it once, which brings it there",
+        .path.display()
+    )]
+    OlderSchema {
+        /// The path that was given.
+        path: PathBuf,
+        /// The schema of the file.
+        found: u32,
+        /// The schema that this program reads.
         known: u32,
     },
     /// What it was begun for differs from what is asked of it.
@@ -95,6 +115,12 @@ pub enum JournalError {
         /// What it said.
         problem: String,
     },
+    /// It failed before, and nothing is tried again.
+    #[error("the journal failed before, and nothing is written any more: {first}")]
+    Stopped {
+        /// The first failure.
+        first: String,
+    },
     /// What it holds contradicts itself, or cannot be read back.
     #[error("the journal contradicts itself: {0}")]
     Inconsistent(String),
@@ -103,7 +129,7 @@ pub enum JournalError {
 impl From<JournalError> for ComponentError {
     fn from(e: JournalError) -> Self {
         let code = match e {
-            JournalError::Storage { .. } => Code::JournalFailed,
+            JournalError::Storage { .. } | JournalError::Stopped { .. } => Code::JournalFailed,
             JournalError::Damaged { .. } | JournalError::Inconsistent(_) => Code::JournalDamaged,
             _ => Code::JournalRefused,
         };
@@ -192,6 +218,21 @@ pub enum RowKind {
     Execution,
     /// An entry of the event log.
     Log,
+}
+
+impl RowKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Step, Self::Execution, Self::Log];
+
+    /// The name in a journal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Execution => "execution",
+            Self::Log => "log",
+        }
+    }
 }
 
 /// A row that a run has closed, as JSON: results that are shown, but not read again to go on.
@@ -319,6 +360,15 @@ pub trait Journal: Send + fmt::Debug {
     fn tidy_up(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
+
+    /// Makes durable what a journal that need not be durable at each commit has put off; a run calls it at
+    /// its end.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    fn flush(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
 
 /// Reads commits.
@@ -350,6 +400,38 @@ pub trait JournalReader: fmt::Debug {
         content: Content,
         each: &mut dyn FnMut(Commit) -> Result<(), ComponentError>,
     ) -> Result<(), ComponentError>;
+
+    /// Shows of every event in order its key and the lines it posted; it ends at the first error. This is
+    /// what books are built from, and faster than [`JournalReader::read`].
+    ///
+    /// # Errors
+    /// As [`JournalReader::read`].
+    fn postings(
+        &self,
+        each: &mut dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError>,
+    ) -> Result<(), ComponentError> {
+        let content = Content {
+            events: true,
+            lines: true,
+            ..Content::default()
+        };
+        self.read(content, &mut |commit| {
+            let mut rest = commit.lines.as_slice();
+            for taken in &commit.events {
+                let count = usize::try_from(taken.lines).unwrap_or(usize::MAX);
+                let (lines, others) = rest.split_at_checked(count).ok_or_else(|| {
+                    JournalError::Inconsistent("an event lacks ledger lines".to_owned())
+                })?;
+                rest = others;
+                let key = taken.event.key().map(|key| match lines.first() {
+                    Some(line) if *line.cause.event == key => Arc::clone(&line.cause.event),
+                    _ => Arc::new(key),
+                });
+                each(key.as_ref(), lines)?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// What became of the bytes of an instruction, as its venue's actor says before it acts.
@@ -360,6 +442,20 @@ pub enum OutboxStage {
     Signed,
     /// They are about to leave, or have left.
     Sent,
+}
+
+impl OutboxStage {
+    /// Every stage.
+    pub const ALL: [Self; 2] = [Self::Signed, Self::Sent];
+
+    /// The name in a journal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Sent => "sent",
+        }
+    }
 }
 
 /// One entry of the outbox.

@@ -1,0 +1,79 @@
+//! How long a journal of a million events takes to open, and to give its state, ledger lines and event
+//! keys, beside reading the bytes of the file.
+//!
+//! `cargo run --release -p basis-live --example open_million [DIRECTORY [EVENTS]]`
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark reads the clock and prints"
+)]
+#![expect(missing_docs, unreachable_pub, reason = "a program, not a library")]
+
+mod sample;
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use basis_core::journal::{Content, Journal, JournalReader};
+use basis_core::types::Timestamp;
+use basis_live::sqlite::{Durability, SqliteJournal, SqliteReader};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let directory = arguments
+        .next()
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let events: u32 = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let path = directory.join(format!("basis-open-million-{}.db", std::process::id()));
+    let begun = Instant::now();
+    let mut journal = SqliteJournal::create(&path, &sample::head(), Durability::Day)?;
+    let epoch = journal.begin_start(Timestamp::from_seconds(1_704_067_200), 0, "benchmark")?;
+    for number in 0..events / 20 {
+        journal.commit(&sample::hour_of_events(epoch, number))?;
+    }
+    journal.flush()?;
+    drop(journal);
+    println!("written in {:.2?}", begun.elapsed());
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let (mut file, mut bytes, mut chunk) = (File::open(&path)?, 0, vec![0; 1 << 20]);
+        loop {
+            match file.read(&mut chunk)? {
+                0 => break,
+                count => bytes += count,
+            }
+        }
+        println!("{bytes} bytes read in {:.2?}", begun.elapsed());
+        drop(file);
+        let begun = Instant::now();
+        let journal = SqliteJournal::open(&path, Durability::Commit)?;
+        let parts = journal.state()?.len();
+        let opened = begun.elapsed();
+        let (mut keys, mut lines) = (0_u64, 0);
+        journal.postings(&mut |key, own| {
+            keys += u64::from(key.is_some());
+            lines += own.len();
+            Ok(())
+        })?;
+        println!(
+            "{events} events: opened with {parts} state parts in {opened:.2?}; {keys} keys and {lines} \
+             lines in {:.2?} altogether",
+            begun.elapsed()
+        );
+    }
+    let begun = Instant::now();
+    let mut commits = 0;
+    SqliteReader::open(&path)?.read(Content::ALL, &mut |_| {
+        commits += 1;
+        Ok(())
+    })?;
+    println!("{commits} commits read whole in {:.2?}", begun.elapsed());
+    let begun = Instant::now();
+    let problems = SqliteReader::open(&path)?.check()?;
+    println!("checked in {:.2?}: {} problems", begun.elapsed(), problems.len());
+    std::fs::remove_file(&path)?;
+    Ok(())
+}

@@ -1,0 +1,456 @@
+//! Reading a journal file, one commit at a time.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use basis_core::error::ComponentError;
+use basis_core::instruction::Instruction;
+use basis_core::journal::{
+    Commit, Content, JournalError, JournalHead, JournalRow, OutboxEntry, OutboxStage, RowKind,
+    Start, StatePart, TakenEvent,
+};
+use basis_core::instruction::OpenInstruction;
+use basis_core::ledger::LedgerEntry;
+use basis_core::types::{InstructionId, Timestamp};
+use basis_core::venue_event::{EventKey, VenueEvent};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Rows, Statement};
+
+use super::cell::{self, CellError};
+use super::digest::{self, Digest, NOTHING};
+use super::encode::{Sequences, Tail};
+use super::error::{damaged, storage};
+use super::line::LineReader;
+use super::schema::{self, Table};
+
+/// Reads through a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    path: &'a Path,
+    connection: &'a Connection,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) const fn new(path: &'a Path, connection: &'a Connection) -> Self {
+        Self { path, connection }
+    }
+
+    pub(super) fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    pub(super) fn head(&self) -> Result<JournalHead, JournalError> {
+        let mut statement = self.prepare(schema::HEAD.select)?;
+        let mut rows = self.rows(&mut statement)?;
+        let row = self.next(&mut rows, &schema::HEAD)?;
+        let row = row.ok_or_else(|| self.damaged("it has no head"))?;
+        let [_, book, mode, config, config_hash, _] = self.cells(row)?;
+        let text = |column, cell| self.readable(cell::text(column, cell)).map(str::to_owned);
+        Ok(JournalHead {
+            book: text("book", book)?,
+            mode: text("mode", mode)?,
+            config: text("config", config)?,
+            config_hash: text("config_hash", config_hash)?,
+        })
+    }
+
+    pub(super) fn starts(&self) -> Result<Vec<Start>, JournalError> {
+        let mut statement = self.prepare(schema::STARTS.select)?;
+        let mut rows = self.rows(&mut statement)?;
+        let mut starts = Vec::new();
+        while let Some(row) = self.next(&mut rows, &schema::STARTS)? {
+            starts.push(self.readable(start(&self.cells(row)?))?);
+        }
+        Ok(starts)
+    }
+
+    /// The parts of the state, which are those that the last commit left.
+    pub(super) fn state(&self) -> Result<Vec<StatePart>, JournalError> {
+        let mut statement = self.prepare("SELECT name, json FROM state ORDER BY name")?;
+        let mut rows = self.rows(&mut statement)?;
+        let mut parts = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| storage(self.path, e))? {
+            let [name, json] = self.cells(row)?;
+            parts.push(StatePart {
+                name: self.readable(cell::text("name", name))?.to_owned(),
+                json: self.readable(cell::text("json", json))?.to_owned(),
+            });
+        }
+        Ok(parts)
+    }
+
+    /// Where the next commit goes on, and how many starts there are.
+    pub(super) fn tail(&self) -> Result<(i64, Tail), JournalError> {
+        let parts: BTreeMap<_, _> = self
+            .state()?
+            .into_iter()
+            .map(|part| (part.name, digest::of_text(&part.json)))
+            .collect();
+        let mut digest = self.last_digest("SELECT digest, 0, NULL FROM head")?;
+        let start = self.last_digest(
+            "SELECT digest, commits, seq FROM starts ORDER BY seq DESC LIMIT 1",
+        )?;
+        let commit =
+            self.last_digest("SELECT digest, seq, state FROM commits ORDER BY seq DESC LIMIT 1")?;
+        if let Some(commit) = &commit {
+            if commit.other.as_deref() != Some(&digest::of_parts(&parts)) {
+                return Err(self.damaged("its state is not the one that the last commit left"));
+            }
+        }
+        let after = commit.as_ref().map_or(0, |commit| commit.seq);
+        let starts = self.last("starts")?;
+        if let Some(commit) = commit {
+            digest = Some(commit);
+        }
+        if let Some(start) = start.filter(|start| start.seq == after) {
+            digest = Some(start);
+        }
+        let last = Sequences {
+            commits: after,
+            instructions: self.last("instructions")?,
+            events: self.last("events")?,
+            lines: self.last("ledger")?,
+            rows: self.last("rows")?,
+        };
+        let digest = digest.ok_or_else(|| self.damaged("it has no head"))?.digest;
+        Ok((
+            starts,
+            Tail {
+                last,
+                digest,
+                parts,
+            },
+        ))
+    }
+
+    /// The last entry of the outbox.
+    pub(super) fn outbox_tail(&self) -> Result<(i64, Digest), JournalError> {
+        let last =
+            self.last_digest("SELECT digest, seq, NULL FROM outbox ORDER BY seq DESC LIMIT 1")?;
+        Ok(last.map_or((0, NOTHING), |last| (last.seq, last.digest)))
+    }
+
+    /// Entries of the outbox in order, of one instruction or of all.
+    pub(super) fn outbox(
+        &self,
+        instruction: Option<InstructionId>,
+    ) -> Result<Vec<OutboxEntry>, JournalError> {
+        let sql = "SELECT seq, instruction, at, stage, nonce, hash, bytes, digest FROM outbox \
+                   WHERE instruction = ? ORDER BY seq";
+        let mut statement = match instruction {
+            Some(_) => self.prepare(sql)?,
+            None => self.prepare(schema::OUTBOX.select)?,
+        };
+        let rows = match instruction {
+            Some(id) => statement.query([id.to_string()]),
+            None => statement.query([]),
+        };
+        let mut rows = rows.map_err(|e| storage(self.path, e))?;
+        let mut entries = Vec::new();
+        while let Some(row) = self.next(&mut rows, &schema::OUTBOX)? {
+            entries.push(self.readable(outbox_entry(&self.cells(row)?))?);
+        }
+        Ok(entries)
+    }
+
+    pub(super) fn read(
+        &self,
+        content: Content,
+        each: &mut dyn FnMut(Commit) -> Result<(), ComponentError>,
+    ) -> Result<(), ComponentError> {
+        let mut statements = Statements::new(self)?;
+        let mut commits = self.rows(&mut statements.commits)?;
+        let mut instructions = self.rows(&mut statements.instructions)?;
+        let mut events = self.rows(&mut statements.events)?;
+        let mut lines = self.rows(&mut statements.lines)?;
+        let mut rows = self.rows(&mut statements.rows)?;
+        let mut reader = LineReader::default();
+        while let Some(row) = self.next(&mut commits, &schema::COMMITS)? {
+            let (counts, mut commit) = self.readable(commit_row(&self.cells(row)?, content))?;
+            if content.instructions {
+                for _ in 0..counts.instructions {
+                    let row = self.due(&mut instructions, &schema::INSTRUCTIONS)?;
+                    let open = self.readable(instruction(&self.cells(row)?))?;
+                    commit.instructions.push(open);
+                }
+            }
+            if content.events || content.lines {
+                for _ in 0..counts.events {
+                    let row = self.due(&mut events, &schema::EVENTS)?;
+                    let cells = self.cells(row)?;
+                    if content.lines {
+                        let (count, key) = self.readable(posted(&cells))?;
+                        self.lines(&mut lines, count, key.as_ref(), &mut reader, &mut commit.lines)?;
+                    }
+                    if content.events {
+                        commit.events.push(self.readable(event(&cells))?);
+                    }
+                }
+            }
+            if content.rows {
+                for _ in 0..counts.rows {
+                    let row = self.due(&mut rows, &schema::ROWS)?;
+                    commit.rows.push(self.readable(journal_row(&self.cells(row)?))?);
+                }
+            }
+            each(commit)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn postings(
+        &self,
+        each: &mut dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError>,
+    ) -> Result<(), ComponentError> {
+        let mut events = self.prepare("SELECT NULL, NULL, lines, key FROM events ORDER BY seq")?;
+        let mut lines = self.prepare(schema::LEDGER.select)?;
+        let mut events = self.rows(&mut events)?;
+        let mut lines = self.rows(&mut lines)?;
+        let mut reader = LineReader::default();
+        let mut own = Vec::new();
+        while let Some(row) = self.next(&mut events, &schema::EVENTS)? {
+            let cells: [ValueRef<'_>; 4] = self.cells(row)?;
+            let (count, key) = self.readable(posted(&cells))?;
+            own.clear();
+            self.lines(&mut lines, count, key.as_ref(), &mut reader, &mut own)?;
+            each(key.as_ref(), &own)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next `count` lines, which are of the event with `key`.
+    fn lines(
+        &self,
+        rows: &mut Rows<'_>,
+        count: u32,
+        key: Option<&Arc<EventKey>>,
+        reader: &mut LineReader,
+        lines: &mut Vec<LedgerEntry>,
+    ) -> Result<(), JournalError> {
+        for _ in 0..count {
+            let row = self.due(rows, &schema::LEDGER)?;
+            lines.push(self.readable(reader.line(&self.cells(row)?, key))?);
+        }
+        Ok(())
+    }
+
+    /// The last sequence of a table.
+    fn last(&self, table: &str) -> Result<i64, JournalError> {
+        let sql = format!("SELECT coalesce(max(seq), 0) FROM {table}");
+        self.connection
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(|e| storage(self.path, e))
+    }
+
+    fn last_digest(&self, sql: &str) -> Result<Option<LastDigest>, JournalError> {
+        let mut statement = self.prepare(sql)?;
+        let mut rows = self.rows(&mut statement)?;
+        let Some(row) = rows.next().map_err(|e| storage(self.path, e))? else {
+            return Ok(None);
+        };
+        let [digest, seq, other] = self.cells(row)?;
+        Ok(Some(LastDigest {
+            digest: self.readable(cell::digest("digest", digest))?,
+            seq: self.readable(cell::integer("seq", seq))?,
+            other: match other {
+                ValueRef::Blob(bytes) => Some(bytes.to_vec()),
+                _ => None,
+            },
+        }))
+    }
+
+    pub(super) fn prepare(&self, sql: &str) -> Result<Statement<'a>, JournalError> {
+        self.connection
+            .prepare(sql)
+            .map_err(|e| storage(self.path, e))
+    }
+
+    pub(super) fn rows<'s>(
+        &self,
+        statement: &'s mut Statement<'_>,
+    ) -> Result<Rows<'s>, JournalError> {
+        statement.query([]).map_err(|e| storage(self.path, e))
+    }
+
+    /// The next row of a table; `None` after the last.
+    pub(super) fn next<'r>(
+        &self,
+        rows: &'r mut Rows<'_>,
+        _table: &Table,
+    ) -> Result<Option<&'r Row<'r>>, JournalError> {
+        rows.next().map_err(|e| storage(self.path, e))
+    }
+
+    /// The next row of a table, which a commit or an event says it has.
+    fn due<'r>(&self, rows: &'r mut Rows<'_>, table: &Table) -> Result<&'r Row<'r>, JournalError> {
+        match rows.next().map_err(|e| storage(self.path, e))? {
+            Some(row) => Ok(row),
+            None => Err(self.damaged(&format!("rows of `{}` are missing", table.name))),
+        }
+    }
+
+    /// All cells of a row.
+    pub(super) fn cells<'r, const N: usize>(
+        &self,
+        row: &'r Row<'_>,
+    ) -> Result<[ValueRef<'r>; N], JournalError> {
+        let mut cells = [ValueRef::Null; N];
+        for (at, cell) in cells.iter_mut().enumerate() {
+            *cell = row.get_ref(at).map_err(|e| storage(self.path, e))?;
+        }
+        Ok(cells)
+    }
+
+    pub(super) fn readable<T>(&self, read: Result<T, CellError>) -> Result<T, JournalError> {
+        read.map_err(|e| self.damaged(&e.to_string()))
+    }
+
+    fn damaged(&self, problem: &str) -> JournalError {
+        damaged(self.path, problem)
+    }
+}
+
+struct LastDigest {
+    digest: Digest,
+    seq: i64,
+    other: Option<Vec<u8>>,
+}
+
+/// One statement per table, all rows in order.
+struct Statements<'a> {
+    commits: Statement<'a>,
+    instructions: Statement<'a>,
+    events: Statement<'a>,
+    lines: Statement<'a>,
+    rows: Statement<'a>,
+}
+
+impl<'a> Statements<'a> {
+    fn new(reading: &Reading<'a>) -> Result<Self, JournalError> {
+        Ok(Self {
+            commits: reading.prepare(schema::COMMITS.select)?,
+            instructions: reading.prepare(schema::INSTRUCTIONS.select)?,
+            events: reading.prepare(schema::EVENTS.select)?,
+            lines: reading.prepare(schema::LEDGER.select)?,
+            rows: reading.prepare(schema::ROWS.select)?,
+        })
+    }
+}
+
+/// How many rows of each table a commit has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) instructions: i64,
+    pub(super) events: i64,
+    pub(super) lines: i64,
+    pub(super) rows: i64,
+}
+
+pub(super) fn counts(cells: &[ValueRef<'_>; 10]) -> Result<Counts, CellError> {
+    let [_, _, _, _, instructions, events, lines, rows, _, _] = *cells;
+    Ok(Counts {
+        instructions: cell::count("instructions", instructions)?,
+        events: cell::count("events", events)?,
+        lines: cell::count("lines", lines)?,
+        rows: cell::count("rows", rows)?,
+    })
+}
+
+fn commit_row(
+    cells: &[ValueRef<'_>; 10],
+    content: Content,
+) -> Result<(Counts, Commit), CellError> {
+    let [_, _, at, calls, ..] = *cells;
+    let mut commit = Commit {
+        at: Timestamp::from_nanos(cell::integer("at", at)?),
+        ..Commit::default()
+    };
+    if content.calls {
+        commit.calls = cell::read_json("calls", calls)?;
+    }
+    Ok((counts(cells)?, commit))
+}
+
+pub(super) fn start(cells: &[ValueRef<'_>; 6]) -> Result<Start, CellError> {
+    let [_, epoch, at, version, _, _] = *cells;
+    Ok(Start {
+        epoch: cell::parse("epoch", epoch)?,
+        at: Timestamp::from_nanos(cell::integer("at", at)?),
+        version: cell::text("version", version)?.to_owned(),
+    })
+}
+
+pub(super) fn instruction(cells: &[ValueRef<'_>; 7]) -> Result<OpenInstruction, CellError> {
+    let [_, _, _, _, venue, submitted_at, instruction] = *cells;
+    Ok(OpenInstruction {
+        venue: cell::parse("venue", venue)?,
+        submitted_at: Timestamp::from_nanos(cell::integer("submitted_at", submitted_at)?),
+        instruction: cell::read_json::<Instruction>("instruction", instruction)?,
+    })
+}
+
+/// How many lines an event posted, and its key.
+pub(super) fn posted(
+    cells: &[ValueRef<'_>],
+) -> Result<(u32, Option<Arc<EventKey>>), CellError> {
+    let [_, _, lines, key, ..] = *cells else {
+        return Err(CellError::new("key", "the row ends before it"));
+    };
+    let key = match key {
+        ValueRef::Null => None,
+        key => Some(Arc::new(cell::read_json("key", key)?)),
+    };
+    Ok((cell::small("lines", lines)?, key))
+}
+
+pub(super) fn event(cells: &[ValueRef<'_>; 11]) -> Result<TakenEvent, CellError> {
+    let [_, _, lines, _, venue, at, received_at, posted_at, _, event, marks] = *cells;
+    Ok(TakenEvent {
+        event: VenueEvent {
+            venue: cell::parse("venue", venue)?,
+            at: Timestamp::from_nanos(cell::integer("at", at)?),
+            received_at: Timestamp::from_nanos(cell::integer("received_at", received_at)?),
+            kind: cell::read_json("event", event)?,
+        },
+        posted_at: Timestamp::from_nanos(cell::integer("posted_at", posted_at)?),
+        marks: cell::read_json("marks", marks)?,
+        lines: cell::small("lines", lines)?,
+    })
+}
+
+pub(super) fn journal_row(cells: &[ValueRef<'_>; 4]) -> Result<JournalRow, CellError> {
+    let [_, _, kind, json] = *cells;
+    let word = cell::text("kind", kind)?;
+    let kind = RowKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+    Ok(JournalRow {
+        kind: kind.ok_or_else(|| CellError::new("kind", format_args!("`{word}` is none")))?,
+        json: cell::text("json", json)?.to_owned(),
+    })
+}
+
+pub(super) fn outbox_entry(cells: &[ValueRef<'_>; 8]) -> Result<OutboxEntry, CellError> {
+    let [_, instruction, at, stage, nonce, hash, bytes, _] = *cells;
+    let word = cell::text("stage", stage)?;
+    let stage = OutboxStage::ALL
+        .into_iter()
+        .find(|stage| stage.as_str() == word);
+    let nonce = match nonce {
+        ValueRef::Null => None,
+        nonce => Some(
+            u64::try_from(cell::integer("nonce", nonce)?).map_err(CellError::of("nonce"))?,
+        ),
+    };
+    let hash = match hash {
+        ValueRef::Null => None,
+        hash => Some(cell::parse("hash", hash)?),
+    };
+    Ok(OutboxEntry {
+        instruction: cell::parse("instruction", instruction)?,
+        at: Timestamp::from_nanos(cell::integer("at", at)?),
+        stage: stage.ok_or_else(|| CellError::new("stage", format_args!("`{word}` is none")))?,
+        nonce,
+        hash,
+        bytes: cell::blob("bytes", bytes)?.to_vec(),
+    })
+}
