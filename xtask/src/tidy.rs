@@ -42,6 +42,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["basis-core", "basis-protocols", "basis-market"],
     ),
     (
+        "basis-report",
+        &["basis-core", "basis-market", "basis-engine"],
+    ),
+    (
         "basis",
         &[
             "basis-core",
@@ -50,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basis-venues",
             "basis-data",
             "basis-engine",
+            "basis-report",
         ],
     ),
     ("own-venue", &["basis"]),

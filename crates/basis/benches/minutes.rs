@@ -23,7 +23,8 @@ use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::data::{LoadRequest, load};
 use basis::engine::{Forget, Progress};
 use basis::market::{Bar, BarSeries, BarSeriesBuilder, MarketData};
-use basis::output::{Format, OutputContext, RunWriter, Timing};
+use basis::report::Format;
+use basis::report::run::{OutputContext, RunWriter, Timing};
 use basis::venues::registry::Registry;
 use cpu_time::{ProcessTime, ThreadTime};
 

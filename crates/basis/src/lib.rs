@@ -12,15 +12,13 @@
 //! ```
 //!
 //! Without the command line: [`config::layers::resolve`] makes a [`assembly::Setup`],
-//! [`assembly::run_backtest`] runs it, [`output`] writes what came of it.
+//! [`assembly::run_backtest`] runs it, [`report::run`] writes what came of it.
 //!
 //! **Invariant.** Only this crate reads the environment and the wall clock, prints, and exits.
 
 pub mod assembly;
 pub mod cli;
 pub mod config;
-pub mod output;
-pub mod report;
 pub mod stress;
 pub mod sweep;
 
@@ -29,4 +27,5 @@ pub use basis_data as data;
 pub use basis_engine as engine;
 pub use basis_market as market;
 pub use basis_protocols as protocols;
+pub use basis_report as report;
 pub use basis_venues as venues;

@@ -6,6 +6,9 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::RunId;
 use basis_core::venue::ExecutionMode;
 use basis_engine::{Forget, Progress};
+use basis_report::Format;
+use basis_report::check_out_dir;
+use basis_report::run::{OutputContext, RunWriter, Timing, summary as run_summary};
 use cpu_time::ThreadTime;
 
 use super::errors::{Failure, RUN_FAILED};
@@ -14,7 +17,6 @@ use super::{RunArguments, Session, progress, report};
 use crate::assembly;
 use crate::assembly::Setup;
 use crate::config::layers::{self, LogLevel};
-use crate::output::{self, Format, OutputContext, RunWriter, Timing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -104,7 +106,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         context.timing.write_ms = Some(written.write_ms);
         session.note(LogLevel::Info, &format!("written to {}", out.display()));
     }
-    let summary = output::summary(&result, &context);
+    let summary = run_summary(&result, &context);
     if session.json {
         session.print_json(&summary)?;
     } else {
@@ -132,7 +134,7 @@ fn output_directory(
         None if session.json => return Ok(None),
         None => free_name(&format!("runs/{}-{}", arguments.mode, started.compact())),
     };
-    output::check_out_dir(&out)?;
+    check_out_dir(&out)?;
     Ok(Some(out))
 }
 

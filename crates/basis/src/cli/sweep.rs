@@ -10,6 +10,10 @@ use basis_core::num::Fixed18;
 use basis_core::types::SeriesId;
 use basis_core::venue::ExecutionMode;
 use basis_market::MarketData;
+use basis_report::Format;
+use basis_report::sweep::grid::Grid;
+use basis_report::sweep::store::{Plan, Store};
+use basis_report::sweep::{fields, results};
 use cpu_time::ProcessTime;
 use serde_json::json;
 
@@ -19,11 +23,8 @@ use super::market::{Source, volume_multipliers};
 use super::swept::{self, Swept};
 use super::{RunArguments, Session, progress};
 use crate::config::layers::{LogLevel, Resolved, Template};
-use crate::output::Format;
-use crate::sweep::grid::Grid;
+use crate::sweep::parse;
 use crate::sweep::run::{UNITS, Variants};
-use crate::sweep::store::{Plan, Store};
-use crate::sweep::{fields, results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let rank = fields::find_field(&arguments.rank)?;
     let format = Format::from(arguments.format);
     format.check()?;
-    let grid = Grid::parse(&arguments.parameters)?;
+    let grid = parse::grid(&arguments.parameters)?;
     refuse_fixed(&grid, arguments)?;
     let source = Source::choose(arguments.run.data.as_deref(), session);
     let request = arguments.run.request(&arguments.mode);

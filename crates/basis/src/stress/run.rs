@@ -11,40 +11,15 @@ use basis_core::config::{Location, Node, NodeValue};
 use basis_core::error::{Code, ComponentError};
 use basis_engine::RunResult;
 use basis_market::{MarketData, Shock, ShockError};
+use basis_report::stress::{BASE, Outcome, Row};
 use basis_venues::registry::Registry;
 
-use super::outcome::{Figures, Measure, without_steps};
+use super::outcome::{Measure, without_steps};
 use super::scenarios::{Resolved, Scenario, Terms};
 use crate::assembly::{self, Setup};
 use crate::config::layers::Template;
+use crate::config::yaml;
 use crate::sweep::run::{Fit, UNITS, each};
-
-/// The name of the row of the run without any scenario.
-pub const BASE: &str = "base";
-
-/// One line of the table.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The scenario, or [`BASE`].
-    pub name: String,
-    /// Its sentences about this run; those that every run shares come before them and are not here.
-    pub shocks: Vec<String>,
-    /// Hash of the resolved configuration; empty when nothing was run.
-    pub config_hash: String,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What became of a scenario.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It ran, to the end or until risk closed everything.
-    Ran(Box<Figures>),
-    /// It has nothing to act on in this run.
-    Skipped(String),
-    /// It could not be run.
-    Failed(ComponentError),
-}
 
 /// A scenario with its sentences, or with the reason why it has none.
 #[derive(Debug)]
@@ -228,4 +203,45 @@ fn ran(
     });
     reach(UNITS);
     result
+}
+
+/// The scenarios with everything filled in, as a file for `--scenarios`; those that were skipped are
+/// not in it.
+#[must_use]
+pub fn resolved(rows: &[Row]) -> String {
+    let place = || Location::new("resolved", 0);
+    let mut all = Node::empty_map(place());
+    let ran = rows
+        .iter()
+        .filter(|row| row.name != BASE && !matches!(row.outcome, Outcome::Skipped(_)));
+    for row in ran {
+        let texts = row.shocks.iter().map(|text| Node::text(text, place()));
+        let value = NodeValue::List(texts.collect());
+        all.set_path(
+            &row.name,
+            Node {
+                value,
+                location: place(),
+            },
+        );
+    }
+    let mut root = Node::empty_map(place());
+    root.set_path("scenarios", all);
+    yaml::to_yaml(&root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_did_not_run_is_not_in_the_list() {
+        let row = Row {
+            name: "a".to_owned(),
+            shocks: vec!["gas x20 at 2025-02-03".to_owned()],
+            config_hash: String::new(),
+            outcome: Outcome::Skipped("no gas".to_owned()),
+        };
+        assert_eq!(resolved(&[row]), "scenarios: {}\n");
+    }
 }

@@ -14,14 +14,15 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::RunId;
 use basis_engine::Forget;
 use basis_market::MarketData;
+use basis_report::run::{OutputContext, Timing, summary};
+use basis_report::sweep::grid::Grid;
+use basis_report::sweep::results::{self, Outcome, Row};
+use basis_report::sweep::store::Store;
 use basis_venues::registry::Registry;
 
-use super::grid::Grid;
-use super::results::{self, Outcome, Row};
-use super::store::Store;
+use super::parse;
 use crate::assembly::{self, Setup};
 use crate::config::layers::{Resolved, Template};
-use crate::output::{self, OutputContext, Timing};
 
 /// Most variants whose resolved setups are held in memory; beyond, they are resolved again.
 const HELD_MAX: usize = 1_000;
@@ -72,7 +73,7 @@ impl<'a> Variants<'a> {
             grid,
             template,
             registry,
-            layers: grid.layers()?,
+            layers: parse::layers(grid)?,
             held: Vec::new(),
             jobs,
         };
@@ -235,7 +236,7 @@ fn ran(
         timing: Timing::default(),
         versions: Vec::new(),
     };
-    let figures = results::figures(&output::summary(&result, &context));
+    let figures = results::figures(&summary(&result, &context));
     let refused = result.refused_withdrawals.iter();
     notes.extend(refused.map(|refused| format!("{} {refused}", refused.at)));
     Ok(Outcome::Ran {
@@ -388,7 +389,7 @@ mod tests {
 
     #[test]
     fn problems_are_listed_once_with_their_variants() {
-        let grid = Grid::parse(&["a=1,2".to_owned(), "b=1,2".to_owned()]).unwrap();
+        let grid = parse::grid(&["a=1,2".to_owned(), "b=1,2".to_owned()]).unwrap();
         let two = |a: &str| {
             let message = format!("the configuration has problems:\n  x: {a}\n  y: same");
             Err(ComponentError::new(Code::ConfigInvalid, message))

@@ -11,10 +11,10 @@ use basis::config::layers::{Request, Template, resolve};
 use basis::core::types::RunId;
 use basis::data::{SyntheticSpec, synthetic};
 use basis::market::MarketData;
-use basis::output::{OutputContext, Timing, summary};
-use basis::sweep::fields::FIELDS;
-use basis::sweep::grid::Grid;
-use basis::sweep::results::{self, Row};
+use basis::report::run::{OutputContext, Timing, summary};
+use basis::report::sweep::fields::FIELDS;
+use basis::report::sweep::results::{self, Row};
+use basis::sweep::parse;
 use basis::sweep::run::Variants;
 use basis::venues::registry::Registry;
 
@@ -36,7 +36,7 @@ fn market() -> Arc<MarketData> {
 /// The rows of a sweep over ten days of the synthetic market.
 fn sweep(parameters: &[String], sets: &[String], data: &Arc<MarketData>, jobs: usize) -> Vec<Row> {
     let (registry, environment) = (Registry::builtin(), Environment::default());
-    let grid = Grid::parse(parameters).unwrap();
+    let grid = parse::grid(parameters).unwrap();
     let request = Request {
         mode: "btc_basis",
         sets,
