@@ -11,8 +11,24 @@
 //! std::process::exit(basis::cli::run(registry));
 //! ```
 //!
-//! Without the command line: [`config::layers::resolve`] makes a [`assembly::Setup`],
-//! [`assembly::run_backtest`] runs it, [`report::run`] writes what came of it.
+//! Without the command line: [`config::layers::resolve`] makes an [`assembly::Setup`], which says what data
+//! it reads, and [`assembly::Backtest`] runs it. The command line runs by the same door, so that both
+//! leave the same directory:
+//!
+//! ```no_run
+//! use basis::assembly::Backtest;
+//! use basis::config::{environment::Environment, layers};
+//! use basis::venues::registry::Registry;
+//!
+//! # fn main() -> Result<(), basis::core::error::ComponentError> {
+//! let request = layers::Request { mode: "btc_basis", ..layers::Request::default() };
+//! let registry = Registry::builtin();
+//! let setup = layers::resolve(&request, &Environment::default(), &registry)?.setup;
+//! let loaded = basis::data::load("data".as_ref(), &setup.data_request()?, &|_| {})?;
+//! let result = Backtest::run(loaded.data, &setup)?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! **Invariant.** Only this crate reads the environment and the wall clock, prints, and exits.
 

@@ -133,14 +133,14 @@ fn stress(
     if base.execution_mode == ExecutionMode::Live {
         session.warn("execution_mode is live, but this is `basis stress`: nothing is traded");
     }
-    assembly::check_venues(&base.setup, &session.registry)?;
+    assembly::check_venues(&base.setup)?;
     let started = WallClock::now();
-    let (data, setup) = source.prepare(base.setup, session.quiet)?;
+    let data = source.load(&base.setup.data_request()?, session.quiet)?;
+    let setup = base.setup.fitted(&data)?;
     let load_ms = started.elapsed_ms();
     let at = instant(arguments, &setup)?;
     let terms = Terms::of(setup.run(), &session.registry, at);
-    let fit = |setup| source.fit(setup, &data);
-    let ready = run::ready(list, &terms, &template, &fit)?;
+    let ready = run::ready(list, &terms, &template, &data)?;
     let jobs = jobs(arguments);
     let runs = u64::try_from(ready.len() + 1).unwrap_or(u64::MAX);
     let bar = progress::estimating("stressing", UNITS.saturating_mul(runs), session.quiet);
@@ -148,7 +148,6 @@ fn stress(
     let wall = WallClock::now();
     let common = Common {
         data: &data,
-        registry: &session.registry,
         base: &setup,
     };
     let rows = run::run(common, &ready, jobs, &|units| bar.inc(units)).map_err(Failure::running)?;

@@ -12,14 +12,13 @@ use basis_core::error::{Code, ComponentError};
 use basis_engine::RunResult;
 use basis_market::{MarketData, Shock, ShockError};
 use basis_report::stress::{BASE, Outcome, Row};
-use basis_venues::registry::Registry;
 
 use super::outcome::{Measure, without_steps};
 use super::scenarios::{Resolved, Scenario, Terms};
-use crate::assembly::{self, Setup};
+use crate::assembly::{Backtest, Setup};
 use crate::config::layers::Template;
 use crate::config::yaml;
-use crate::sweep::run::{Fit, UNITS, each};
+use crate::sweep::run::{UNITS, each};
 
 /// A scenario with its sentences, or with the reason why it has none.
 #[derive(Debug)]
@@ -34,8 +33,6 @@ pub struct Ready {
 pub struct Common<'a> {
     /// The market.
     pub data: &'a Arc<MarketData>,
-    /// Creates venues.
-    pub registry: &'a Registry,
     /// The base run's configuration, fitted to the data.
     pub base: &'a Setup,
 }
@@ -57,7 +54,7 @@ pub fn ready(
     scenarios: &[Scenario],
     terms: &Terms,
     template: &Template<'_>,
-    fit: Fit<'_>,
+    data: &MarketData,
 ) -> Result<Vec<Ready>, ComponentError> {
     let mut all = Vec::with_capacity(scenarios.len());
     for scenario in scenarios {
@@ -70,7 +67,7 @@ pub fn ready(
             },
             Resolved::Shocks(shocks) => {
                 let layer = layer(template, &shocks);
-                let setup = fit(template.resolve(&[&layer])?.setup)?;
+                let setup = template.resolve(&[&layer])?.setup.fitted(data)?;
                 Ready {
                     name,
                     shocks,
@@ -116,7 +113,7 @@ pub fn run(
     }
     let measure = Measure {
         config: common.base.run(),
-        registry: common.registry,
+        registry: common.base.registry(),
         base: &base,
     };
     let first = Row {
@@ -197,9 +194,9 @@ fn ran(
 ) -> Result<RunResult, ComponentError> {
     let done = AtomicU64::new(0);
     let reach = |share: u64| progress(share.saturating_sub(done.swap(share, Ordering::Relaxed)));
-    let prepared = assembly::prepare(common.data, setup, common.registry);
-    let result = prepared.and_then(|prepared| {
-        prepared.run(&mut |step| reach(step.step * UNITS / step.steps.max(1)))
+    let backtest = Backtest::prepare(Arc::clone(common.data), setup);
+    let result = backtest.and_then(|backtest| {
+        backtest.run_here(&mut |step| reach(step.step * UNITS / step.steps.max(1)))
     });
     reach(UNITS);
     result

@@ -24,6 +24,7 @@ mod instruct;
 mod interleaving;
 mod isolated;
 mod leveraged;
+mod library;
 mod liquidity;
 mod market_neutral;
 mod minutes;

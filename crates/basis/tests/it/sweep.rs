@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use basis::assembly::run_backtest;
+use basis::assembly::Backtest;
 use basis::config::environment::Environment;
 use basis::config::layers::{Request, Template, resolve};
 use basis::core::types::RunId;
@@ -43,11 +43,10 @@ fn sweep(parameters: &[String], sets: &[String], data: &Arc<MarketData>, jobs: u
         ..Request::default()
     };
     let template = Template::new(&request, &environment, &registry).unwrap();
-    let (mut variants, seen) =
-        Variants::check(&grid, &template, &registry, jobs, &|_| Ok(())).unwrap();
+    let (mut variants, seen) = Variants::check(&grid, &template, jobs, &|_| Ok(())).unwrap();
     assert_eq!(seen.len(), grid.count());
-    variants.fit(&Ok).unwrap();
-    variants.run(data, &Ok, None, &|_| {}).unwrap()
+    variants.fit(data).unwrap();
+    variants.run(data, None, &|_| {}).unwrap()
 }
 
 #[test]
@@ -78,7 +77,7 @@ fn a_hundred_variants_equal_a_hundred_single_runs() {
         let setup = resolve(&request, &Environment::default(), &registry)
             .unwrap()
             .setup;
-        let result = run_backtest(&data, &setup, &registry, &mut |_| {}).unwrap();
+        let result = Backtest::run(Arc::clone(&data), &setup).unwrap();
         let context = OutputContext {
             config_yaml: setup.config_yaml().to_owned(),
             config_hash: setup.config_hash().to_owned(),
