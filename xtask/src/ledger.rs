@@ -294,7 +294,7 @@ mod tests {
             struct LedgerEntryRow { at: Timestamp }
         ";
         assert_eq!(
-            found(&[("crates/basis/src/output/tables.rs", text)]),
+            found(&[("crates/basis-report/src/run/tables.rs", text)]),
             Vec::<String>::new()
         );
     }
@@ -303,13 +303,13 @@ mod tests {
     fn tests_may_make_lines() {
         let module = "mod sample;\n#[cfg(test)]\npub(crate) mod kit;\n#[cfg(test)]\nmod tests {\n    fn line() { LedgerEntry { at } }\n}\n";
         let more = [
-            ("crates/basis/src/output/mod.rs", module),
-            ("crates/basis/src/output/kit.rs", POSTED),
-            ("crates/basis/src/output/kit/more.rs", POSTED),
+            ("crates/basis-report/src/run/mod.rs", module),
+            ("crates/basis-report/src/run/kit.rs", POSTED),
+            ("crates/basis-report/src/run/kit/more.rs", POSTED),
             ("crates/basis/tests/it/world.rs", POSTED),
         ];
         assert_eq!(found(&more), Vec::<String>::new());
-        let shipped = [more[0], ("crates/basis/src/output/sample.rs", POSTED)];
+        let shipped = [more[0], ("crates/basis-report/src/run/sample.rs", POSTED)];
         assert_eq!(found(&shipped).len(), 1);
     }
 

@@ -43,6 +43,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("basis-live", &["basis-core", "basis-market"]),
     (
+        "basis-report",
+        &["basis-core", "basis-market", "basis-engine"],
+    ),
+    (
         "basis",
         &[
             "basis-core",
@@ -52,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basis-data",
             "basis-engine",
             "basis-live",
+            "basis-report",
         ],
     ),
     ("own-venue", &["basis"]),

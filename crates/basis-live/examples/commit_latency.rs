@@ -7,7 +7,12 @@
     clippy::print_stdout,
     reason = "a benchmark reads the clock and prints"
 )]
-#![expect(missing_docs, unreachable_pub, dead_code, reason = "a program, not a library")]
+#![expect(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "a program, not a library"
+)]
 
 mod sample;
 
@@ -31,7 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bare = path.with_extension("bare");
     let mut journal = SqliteJournal::create(&path, &sample::head(), Durability::Commit)?;
     let epoch = journal.begin_start(Timestamp::from_seconds(1_704_067_200), 0, "benchmark")?;
-    let mut file = OpenOptions::new().create_new(true).write(true).open(&bare)?;
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .open(&bare)?;
     let (mut commits, mut syncs, mut tidying) = (Vec::new(), Vec::new(), Vec::new());
     let mut size = 0;
     // In turns, so that both meet the same disk.
@@ -57,7 +65,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bare = show("write and fdatasync", &mut syncs);
     let commit = show("commit", &mut commits);
     show("tidy_up", &mut tidying);
-    println!("ratio of the medians {:.2}", commit.as_secs_f64() / bare.as_secs_f64());
+    println!(
+        "ratio of the medians {:.2}",
+        commit.as_secs_f64() / bare.as_secs_f64()
+    );
     Ok(())
 }
 
@@ -72,7 +83,12 @@ fn payload(commit: &Commit) -> Result<Vec<u8>, serde_json::Error> {
 
 fn show(what: &str, times: &mut [Duration]) -> Duration {
     times.sort_unstable();
-    let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
+    let at = |part: usize| {
+        times
+            .get(times.len() * part / 100)
+            .copied()
+            .unwrap_or_default()
+    };
     println!(
         "{what}: median {:.1?}, 90 % {:.1?}, 99 % {:.1?}, most {:.1?}",
         at(50),

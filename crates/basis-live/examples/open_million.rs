@@ -26,7 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = arguments
         .next()
         .map_or_else(std::env::temp_dir, PathBuf::from);
-    let events: u32 = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let events: u32 = arguments
+        .next()
+        .map_or(Ok(1_000_000), |text| text.parse())?;
     let path = directory.join(format!("basis-open-million-{}.db", std::process::id()));
     let begun = Instant::now();
     let mut journal = SqliteJournal::create(&path, &sample::head(), Durability::Day)?;
@@ -73,7 +75,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{commits} commits read whole in {:.2?}", begun.elapsed());
     let begun = Instant::now();
     let problems = SqliteReader::open(&path)?.check()?;
-    println!("checked in {:.2?}: {} problems", begun.elapsed(), problems.len());
+    println!(
+        "checked in {:.2?}: {} problems",
+        begun.elapsed(),
+        problems.len()
+    );
     std::fs::remove_file(&path)?;
     Ok(())
 }

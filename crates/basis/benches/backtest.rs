@@ -15,7 +15,7 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use basis::assembly::{self, Setup};
+use basis::assembly::{Backtest, Setup};
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::types::{SeriesId, SeriesKind, Span};
@@ -49,7 +49,7 @@ fn main() {
     let mut cpu = Vec::with_capacity(RUNS);
     let mut counts = None;
     for _ in 0..RUNS {
-        let prepared = assembly::prepare(&data, &setup, &registry).unwrap();
+        let prepared = Backtest::prepare(Arc::clone(&data), &setup).unwrap();
         let started = ThreadTime::now();
         let result = prepared
             .run_into(&mut basis::engine::Forget, &mut |_| {})

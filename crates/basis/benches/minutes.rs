@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use basis::assembly::{self, Setup};
+use basis::assembly::{Backtest, Setup};
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::num::{Fixed18, Price, Quantity};
@@ -23,7 +23,8 @@ use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::data::{LoadRequest, load};
 use basis::engine::{Forget, Progress};
 use basis::market::{Bar, BarSeries, BarSeriesBuilder, MarketData};
-use basis::output::{Format, OutputContext, RunWriter, Timing};
+use basis::report::Format;
+use basis::report::run::{OutputContext, RunWriter, Timing};
 use basis::venues::registry::Registry;
 use cpu_time::{ProcessTime, ThreadTime};
 
@@ -65,7 +66,7 @@ fn main() {
         memory("VmRSS")
     );
     for _ in 0..RUNS {
-        let prepared = assembly::prepare(&data, &setup, &registry).unwrap();
+        let prepared = Backtest::prepare(Arc::clone(&data), &setup).unwrap();
         let started = ThreadTime::now();
         let result = prepared
             .run_into(&mut Forget, &mut |_: Progress| {})
@@ -79,7 +80,7 @@ fn main() {
             memory("VmHWM")
         );
     }
-    streamed(&data, &setup, &registry);
+    streamed(&data, &setup);
     let columns = closes(&data, &setup);
     let started = ThreadTime::now();
     black_box(bare_loop(black_box(&columns)));
@@ -90,10 +91,10 @@ fn main() {
 }
 
 /// One run whose steps stream to a run directory.
-fn streamed(data: &Arc<MarketData>, setup: &Setup, registry: &Registry) {
+fn streamed(data: &Arc<MarketData>, setup: &Setup) {
     let name = format!("basis-minutes-{}", std::process::id());
     let out: PathBuf = std::env::temp_dir().join(name);
-    let prepared = assembly::prepare(data, setup, registry).unwrap();
+    let prepared = Backtest::prepare(Arc::clone(data), setup).unwrap();
     let mut writer = RunWriter::create(&out, setup.run().share_class, Format::Csv).unwrap();
     let process = ProcessTime::now();
     let engine = ThreadTime::now();

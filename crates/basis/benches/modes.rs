@@ -10,7 +10,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use basis::assembly;
+use basis::assembly::Backtest;
 use basis::config::embedded;
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
@@ -57,7 +57,7 @@ fn main() {
         let mut cpu = Vec::with_capacity(RUNS);
         let mut counts = None;
         for _ in 0..RUNS {
-            let prepared = assembly::prepare(&data, &setup, &registry).unwrap();
+            let prepared = Backtest::prepare(Arc::clone(&data), &setup).unwrap();
             let started = ThreadTime::now();
             let result = prepared
                 .run_into(&mut basis::engine::Forget, &mut |_| {})

@@ -11,16 +11,30 @@
 //! std::process::exit(basis::cli::run(registry));
 //! ```
 //!
-//! Without the command line: [`config::layers::resolve`] makes a [`assembly::Setup`],
-//! [`assembly::run_backtest`] runs it, [`output`] writes what came of it.
+//! Without the command line: [`config::layers::resolve`] makes an [`assembly::Setup`], which says what data
+//! it reads, and [`assembly::Backtest`] runs it. The command line runs by the same door, so that both
+//! leave the same directory:
+//!
+//! ```no_run
+//! use basis::assembly::Backtest;
+//! use basis::config::{environment::Environment, layers};
+//! use basis::venues::registry::Registry;
+//!
+//! # fn main() -> Result<(), basis::core::error::ComponentError> {
+//! let request = layers::Request { mode: "btc_basis", ..layers::Request::default() };
+//! let registry = Registry::builtin();
+//! let setup = layers::resolve(&request, &Environment::default(), &registry)?.setup;
+//! let loaded = basis::data::load("data".as_ref(), &setup.data_request()?, &|_| {})?;
+//! let result = Backtest::run(loaded.data, &setup)?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! **Invariant.** Only this crate reads the environment and the wall clock, prints, and exits.
 
 pub mod assembly;
 pub mod cli;
 pub mod config;
-pub mod output;
-pub mod report;
 pub mod stress;
 pub mod sweep;
 
@@ -29,4 +43,5 @@ pub use basis_data as data;
 pub use basis_engine as engine;
 pub use basis_market as market;
 pub use basis_protocols as protocols;
+pub use basis_report as report;
 pub use basis_venues as venues;

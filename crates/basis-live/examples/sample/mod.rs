@@ -100,7 +100,10 @@ pub fn hour_of_events(epoch: Epoch, number: u32) -> Commit {
         at: hour(number),
         rows: vec![JournalRow {
             kind: RowKind::Step,
-            json: format!("{{\"at\":\"{}\",\"equity\":\"1000000.123456\"}}", hour(number)),
+            json: format!(
+                "{{\"at\":\"{}\",\"equity\":\"1000000.123456\"}}",
+                hour(number)
+            ),
         }],
         state: vec![StatePart {
             name: "books".to_owned(),
@@ -200,9 +203,36 @@ fn fill(commit: &mut Commit, account: Account, id: InstructionId, trade: u32) {
         account.venue,
         kind,
         &[
-            (account, position, quantity, quantity, value, EntryKind::Trade, Some(id), price),
-            (account, cash, fee, fee, at_cost, EntryKind::RealizedPnl, Some(id), one),
-            (account, cash, fee, fee, at_cost, EntryKind::Fee, Some(id), one),
+            (
+                account,
+                position,
+                quantity,
+                quantity,
+                value,
+                EntryKind::Trade,
+                Some(id),
+                price,
+            ),
+            (
+                account,
+                cash,
+                fee,
+                fee,
+                at_cost,
+                EntryKind::RealizedPnl,
+                Some(id),
+                one,
+            ),
+            (
+                account,
+                cash,
+                fee,
+                fee,
+                at_cost,
+                EntryKind::Fee,
+                Some(id),
+                one,
+            ),
         ],
     );
 }
@@ -239,7 +269,16 @@ fn funding(commit: &mut Commit, account: Account, slot: u32) {
         commit,
         account.venue,
         kind,
-        &[(account, Item::Asset(USDT), amount, amount, value, EntryKind::Funding, None, one)],
+        &[(
+            account,
+            Item::Asset(USDT),
+            amount,
+            amount,
+            value,
+            EntryKind::Funding,
+            None,
+            one,
+        )],
     );
 }
 
@@ -252,7 +291,10 @@ fn interest(commit: &mut Commit, number: u32, slot: u32) {
     let units = Quantity::new(scaled(fixed18!("3.123456"), slot));
     let one = Price::new(Fixed18::ONE).unwrap_or(Price::ZERO);
     let kind = EventKind::Accrual(Accrual {
-        subject: Subject::Holding { account: AAVE, item },
+        subject: Subject::Holding {
+            account: AAVE,
+            item,
+        },
         before: cursor(number),
         after: cursor(number + 1),
         changes: vec![BalanceChange::scaled(
@@ -267,6 +309,15 @@ fn interest(commit: &mut Commit, number: u32, slot: u32) {
         commit,
         AAVE.venue,
         kind,
-        &[(AAVE, item, Quantity::ZERO, units, value, EntryKind::Interest, None, one)],
+        &[(
+            AAVE,
+            item,
+            Quantity::ZERO,
+            units,
+            value,
+            EntryKind::Interest,
+            None,
+            one,
+        )],
     );
 }

@@ -191,11 +191,17 @@ pub(super) fn word_of(json: &str) -> &str {
 
 /// The id that the venue of an instruction is given for it.
 pub(super) fn client_order_id(book: BookId, instruction: &Instruction) -> String {
-    ClientOrderId::derive(book, instruction.id).as_str().to_owned()
+    ClientOrderId::derive(book, instruction.id)
+        .as_str()
+        .to_owned()
 }
 
 fn line_count(commit: &Commit) -> JournalError {
-    let named: u64 = commit.events.iter().map(|taken| u64::from(taken.lines)).sum();
+    let named: u64 = commit
+        .events
+        .iter()
+        .map(|taken| u64::from(taken.lines))
+        .sum();
     JournalError::Inconsistent(format!(
         "a commit has {} ledger lines, and its events name {named}",
         commit.lines.len()

@@ -12,12 +12,12 @@ use basis_core::ledger::LedgerEntry;
 use basis_core::venue_event::EventKey;
 use rusqlite::{Connection, OpenFlags};
 
+use super::Durability;
 use super::check::{Problem, problems};
 use super::disk::{Disk, FileSystem};
 use super::error::{damaged, file_system, storage};
 use super::read::Reading;
 use super::schema::{self, Found, MIGRATIONS};
-use super::Durability;
 
 /// How long SQLite waits for another connection, which can only be a reader that recovers the log, or
 /// somebody's shell.
@@ -30,7 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When it can only be read.
 pub(super) fn writing(disk: &dyn Disk, path: &Path) -> Result<Connection, JournalError> {
     let connection = connect(disk, path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    if connection.is_readonly("main").map_err(|e| storage(path, e))? {
+    if connection
+        .is_readonly("main")
+        .map_err(|e| storage(path, e))?
+    {
         return Err(JournalError::Storage {
             path: path.to_owned(),
             problem: "it is read-only".to_owned(),
@@ -119,7 +122,10 @@ pub(super) fn place(disk: &dyn Disk, path: &Path) -> Result<(), JournalError> {
     };
     let directory = super::disk::directory_of(path);
     if !directory.is_dir() {
-        return refused(directory, "the directory is not there; make it, or name another");
+        return refused(
+            directory,
+            "the directory is not there; make it, or name another",
+        );
     }
     if path.is_dir() {
         return refused(path, "it is a directory; name a file");

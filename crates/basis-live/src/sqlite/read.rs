@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use basis_core::error::ComponentError;
 use basis_core::instruction::Instruction;
+use basis_core::instruction::OpenInstruction;
 use basis_core::journal::{
     Commit, Content, JournalError, JournalHead, JournalRow, OutboxEntry, OutboxStage, RowKind,
     Start, StatePart, TakenEvent,
 };
-use basis_core::instruction::OpenInstruction;
 use basis_core::ledger::LedgerEntry;
 use basis_core::types::{InstructionId, Timestamp};
 use basis_core::venue_event::{EventKey, VenueEvent};
@@ -88,9 +88,8 @@ impl<'a> Reading<'a> {
             .map(|part| (part.name, digest::of_text(&part.json)))
             .collect();
         let mut digest = self.last_digest("SELECT digest, 0, NULL FROM head")?;
-        let start = self.last_digest(
-            "SELECT digest, commits, seq FROM starts ORDER BY seq DESC LIMIT 1",
-        )?;
+        let start =
+            self.last_digest("SELECT digest, commits, seq FROM starts ORDER BY seq DESC LIMIT 1")?;
         let commit =
             self.last_digest("SELECT digest, seq, state FROM commits ORDER BY seq DESC LIMIT 1")?;
         if let Some(commit) = &commit {
@@ -181,7 +180,13 @@ impl<'a> Reading<'a> {
                     let cells = self.cells(row)?;
                     if content.lines {
                         let (count, key) = self.readable(posted(&cells))?;
-                        self.lines(&mut lines, count, key.as_ref(), &mut reader, &mut commit.lines)?;
+                        self.lines(
+                            &mut lines,
+                            count,
+                            key.as_ref(),
+                            &mut reader,
+                            &mut commit.lines,
+                        )?;
                     }
                     if content.events {
                         commit.events.push(self.readable(event(&cells))?);
@@ -191,7 +196,9 @@ impl<'a> Reading<'a> {
             if content.rows {
                 for _ in 0..counts.rows {
                     let row = self.due(&mut rows, &schema::ROWS)?;
-                    commit.rows.push(self.readable(journal_row(&self.cells(row)?))?);
+                    commit
+                        .rows
+                        .push(self.readable(journal_row(&self.cells(row)?))?);
                 }
             }
             each(commit)?;
@@ -357,10 +364,7 @@ pub(super) fn counts(cells: &[ValueRef<'_>; 10]) -> Result<Counts, CellError> {
     })
 }
 
-fn commit_row(
-    cells: &[ValueRef<'_>; 10],
-    content: Content,
-) -> Result<(Counts, Commit), CellError> {
+fn commit_row(cells: &[ValueRef<'_>; 10], content: Content) -> Result<(Counts, Commit), CellError> {
     let [_, _, at, calls, ..] = *cells;
     let mut commit = Commit {
         at: Timestamp::from_nanos(cell::integer("at", at)?),
@@ -391,9 +395,7 @@ pub(super) fn instruction(cells: &[ValueRef<'_>; 7]) -> Result<OpenInstruction, 
 }
 
 /// How many lines an event posted, and its key.
-pub(super) fn posted(
-    cells: &[ValueRef<'_>],
-) -> Result<(u32, Option<Arc<EventKey>>), CellError> {
+pub(super) fn posted(cells: &[ValueRef<'_>]) -> Result<(u32, Option<Arc<EventKey>>), CellError> {
     let [_, _, lines, key, ..] = *cells else {
         return Err(CellError::new("key", "the row ends before it"));
     };
@@ -405,7 +407,19 @@ pub(super) fn posted(
 }
 
 pub(super) fn event(cells: &[ValueRef<'_>; 11]) -> Result<TakenEvent, CellError> {
-    let [_, _, lines, _, venue, at, received_at, posted_at, _, event, marks] = *cells;
+    let [
+        _,
+        _,
+        lines,
+        _,
+        venue,
+        at,
+        received_at,
+        posted_at,
+        _,
+        event,
+        marks,
+    ] = *cells;
     Ok(TakenEvent {
         event: VenueEvent {
             venue: cell::parse("venue", venue)?,
@@ -437,9 +451,9 @@ pub(super) fn outbox_entry(cells: &[ValueRef<'_>; 8]) -> Result<OutboxEntry, Cel
         .find(|stage| stage.as_str() == word);
     let nonce = match nonce {
         ValueRef::Null => None,
-        nonce => Some(
-            u64::try_from(cell::integer("nonce", nonce)?).map_err(CellError::of("nonce"))?,
-        ),
+        nonce => {
+            Some(u64::try_from(cell::integer("nonce", nonce)?).map_err(CellError::of("nonce"))?)
+        }
     };
     let hash = match hash {
         ValueRef::Null => None,

@@ -177,7 +177,9 @@ impl Writer {
             let epoch = Epoch::after(last, at)
                 .map(|epoch| epoch.with_random(random))
                 .ok_or_else(|| {
-                    JournalError::Inconsistent(format!("no epoch follows at {at}: they end in 2106"))
+                    JournalError::Inconsistent(format!(
+                        "no epoch follows at {at}: they end in 2106"
+                    ))
                 })?;
             let mut row = [
                 Value::Integer(writer.starts + 1),

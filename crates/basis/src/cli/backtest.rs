@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::RunId;
 use basis_core::venue::ExecutionMode;
-use basis_engine::{Forget, Progress};
-use cpu_time::ThreadTime;
+use basis_engine::Progress;
+use basis_report::Format;
+use basis_report::check_out_dir;
+use basis_report::run::summary as run_summary;
 
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::{RunArguments, Session, progress, report};
-use crate::assembly;
-use crate::assembly::Setup;
+use crate::assembly::{self, Backtest, Finished, Stamp};
 use crate::config::layers::{self, LogLevel};
-use crate::output::{self, Format, OutputContext, RunWriter, Timing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -58,53 +58,42 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     if resolved.execution_mode == ExecutionMode::Live {
         session.warn("execution_mode is live, but this is `basis backtest`: nothing is traded");
     }
-    assembly::check_venues(&resolved.setup, &session.registry)?;
+    assembly::check_venues(&resolved.setup)?;
     let format = Format::from(arguments.format);
     format.check()?;
     let started = WallClock::now();
     let out = output_directory(arguments, session, &started)?;
-    let (data, setup) = source.prepare(resolved.setup, session.quiet)?;
-    let load_ms = started.elapsed_ms();
-
-    let prepared = assembly::prepare(&data, &setup, &session.registry)?;
-    for warning in prepared.warnings() {
+    let data = source.load(&resolved.setup.data_request()?, session.quiet)?;
+    let backtest = Backtest::prepare(data, &resolved.setup)?;
+    let stamp = Stamp {
+        run_id: started.run_id(),
+        load_ms: started.elapsed_ms(),
+    };
+    for warning in backtest.warnings() {
         session.warn(&warning.to_string());
     }
-    for (_, e) in prepared.unavailable() {
+    for (_, e) in backtest.unavailable() {
         session.warn(&format!("{e} (the mode does not need this venue)"));
     }
-    let begin = |out: &PathBuf| RunWriter::create(out, setup.run().share_class, format);
-    let mut writer = out.as_ref().map(begin).transpose()?;
     let bar = progress::bar("running", session.quiet);
-    let cpu = ThreadTime::now();
     let mut progress = |progress: Progress| {
         bar.set_length(progress.steps);
         bar.set_position(progress.step);
         bar.set_message(progress.at.to_string());
     };
-    let result = match &mut writer {
-        Some(writer) => prepared.run_into(writer, &mut progress),
-        None => prepared.run_into(&mut Forget, &mut progress),
-    }
-    .map_err(Failure::running)?;
-    let run_ms = cpu.elapsed().as_secs_f64() * 1_000.0;
+    let place = out.as_deref().map(|out| (out, format));
+    let Finished { result, context } = backtest
+        .run_to(place, stamp, &mut progress)
+        .map_err(Failure::running)?;
     bar.finish_and_clear();
 
     for refused in &result.refused_withdrawals {
         session.warn(&format!("{} {refused}", refused.at));
     }
-    let timing = Timing {
-        load_ms,
-        run_ms,
-        write_ms: None,
-    };
-    let mut context = context(&setup, &started, timing);
-    if let (Some(writer), Some(out)) = (writer, &out) {
-        let written = writer.finish(&result, &context).map_err(Failure::running)?;
-        context.timing.write_ms = Some(written.write_ms);
+    if let Some(out) = &out {
         session.note(LogLevel::Info, &format!("written to {}", out.display()));
     }
-    let summary = output::summary(&result, &context);
+    let summary = run_summary(&result, &context);
     if session.json {
         session.print_json(&summary)?;
     } else {
@@ -132,7 +121,7 @@ fn output_directory(
         None if session.json => return Ok(None),
         None => free_name(&format!("runs/{}-{}", arguments.mode, started.compact())),
     };
-    output::check_out_dir(&out)?;
+    check_out_dir(&out)?;
     Ok(Some(out))
 }
 
@@ -144,16 +133,6 @@ pub(super) fn free_name(name: &str) -> PathBuf {
         .map(PathBuf::from)
         .find(|path| !Path::new(path).exists())
         .unwrap_or_else(|| PathBuf::from(name))
-}
-
-fn context(setup: &Setup, started: &WallClock, timing: Timing) -> OutputContext {
-    OutputContext {
-        config_yaml: setup.config_yaml().to_owned(),
-        config_hash: setup.config_hash().to_owned(),
-        run_id: started.run_id(),
-        timing,
-        versions: vec![("basis", env!("CARGO_PKG_VERSION").to_owned())],
-    }
 }
 
 /// The wall clock: for names of directories and for measuring, never for results.

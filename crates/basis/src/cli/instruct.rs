@@ -15,17 +15,17 @@ use basis_core::types::{
 };
 use basis_core::venue::{ExecutionMode, FillAt, VenueType};
 use basis_core::venue_event::Events;
-use basis_market::ExecutionInterface;
-use basis_market::{MarketData, MarketView, SeriesRequest, ViewPolicy};
+use basis_data::LoadRequest;
+use basis_market::{ExecutionInterface, MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_venues::driver::VenueDriver;
 use basis_venues::factory::FactorySettings;
 use serde_json::Value as Json;
 
 use super::answer::{Answer, Refusal};
 use super::errors::Failure;
-use super::market::{Source, covered};
+use super::market::Source;
 use super::{Session, schema};
-use crate::assembly::World;
+use crate::assembly::{World, volume_multipliers};
 use crate::config::dates::{self, End};
 use crate::config::layers::{LogLevel, Template};
 use crate::config::{embedded, listed, read_file, yaml};
@@ -416,7 +416,11 @@ fn market(
             }
         }
     }
-    let data = source.load(ids.clone(), rules, session.quiet)?;
+    let request = LoadRequest {
+        volume_multipliers: volume_multipliers(&ids, rules),
+        ids: ids.clone(),
+    };
+    let data = source.load(&request, session.quiet)?;
     ids.retain(|id| id.kind != SeriesKind::Funding && data.contains(*id));
     ids.sort_unstable();
     ids.dedup();
@@ -455,9 +459,7 @@ fn instant(
     let ends = ids
         .iter()
         .filter(|id| !id.kind.is_event())
-        .filter_map(|id| {
-            covered(&[*id], data, &std::collections::BTreeMap::new()).map(|(_, to)| to)
-        });
+        .filter_map(|id| data.extent(*id).map(|(_, to)| to));
     ends.min().ok_or_else(|| {
         let message = "the data has no price of this venue; name a time with --at, or give --data";
         ComponentError::new(Code::DataMissing, message)

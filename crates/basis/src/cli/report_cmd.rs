@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
+use basis_report::{FILE_NAME, RunReport, compare_page};
 use serde_json::{Map, json};
 
 use super::Session;
 use super::errors::Failure;
 use crate::config::layers::LogLevel;
-use crate::report::{self, RunReport};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,12 +30,12 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     });
     let other = other.transpose()?;
     let (page, default) = match &other {
-        None => (run.page(), arguments.run.join(report::FILE_NAME)),
+        None => (run.page(), arguments.run.join(FILE_NAME)),
         Some((path, other)) => {
             let names = [name(&arguments.run), name(path)];
             let [a, b] = &names;
             (
-                report::compare_page((a, &run), (b, other)),
+                compare_page((a, &run), (b, other)),
                 PathBuf::from(format!("compare-{a}-{b}.html")),
             )
         }

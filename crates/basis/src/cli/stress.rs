@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Span, Timestamp};
 use basis_core::venue::ExecutionMode;
+use basis_report::stress::{Outcome, Row, cells, csv};
+use basis_report::{check_out_dir, write_files};
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value as Json, json};
 
@@ -17,9 +19,8 @@ use super::{RunArguments, Session, progress};
 use crate::assembly::{self, Setup};
 use crate::config::dates;
 use crate::config::layers::{LogLevel, Template};
-use crate::output;
-use crate::stress::report::{cells, csv, resolved};
-use crate::stress::run::{self, Common, Outcome, Row};
+use crate::stress::run::resolved;
+use crate::stress::run::{self, Common};
 use crate::stress::scenarios::{self, Terms};
 use crate::sweep::run::UNITS;
 
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     for mode in &arguments.modes {
         crate::config::embedded::mode(mode)?;
         if let Some(out) = arguments.out_of(mode) {
-            output::check_out_dir(&out)?;
+            check_out_dir(&out)?;
         }
     }
     let source = Source::choose(arguments.run.data.as_deref(), session);
@@ -83,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
                 ("config.yaml", stressed.setup.config_yaml().to_owned()),
                 ("stress.json", format!("{:#}\n", stressed.as_json())),
             ];
-            let written = output::write_files(&out, &files).map_err(Failure::running)?;
+            let written = write_files(&out, &files).map_err(Failure::running)?;
             session.note(LogLevel::Info, &format!("written to {}", written.display()));
         }
         if !session.json {
@@ -132,14 +133,14 @@ fn stress(
     if base.execution_mode == ExecutionMode::Live {
         session.warn("execution_mode is live, but this is `basis stress`: nothing is traded");
     }
-    assembly::check_venues(&base.setup, &session.registry)?;
+    assembly::check_venues(&base.setup)?;
     let started = WallClock::now();
-    let (data, setup) = source.prepare(base.setup, session.quiet)?;
+    let data = source.load(&base.setup.data_request()?, session.quiet)?;
+    let setup = base.setup.fitted(&data)?;
     let load_ms = started.elapsed_ms();
     let at = instant(arguments, &setup)?;
     let terms = Terms::of(setup.run(), &session.registry, at);
-    let fit = |setup| source.fit(setup, &data);
-    let ready = run::ready(list, &terms, &template, &fit)?;
+    let ready = run::ready(list, &terms, &template, &data)?;
     let jobs = jobs(arguments);
     let runs = u64::try_from(ready.len() + 1).unwrap_or(u64::MAX);
     let bar = progress::estimating("stressing", UNITS.saturating_mul(runs), session.quiet);
@@ -147,7 +148,6 @@ fn stress(
     let wall = WallClock::now();
     let common = Common {
         data: &data,
-        registry: &session.registry,
         base: &setup,
     };
     let rows = run::run(common, &ready, jobs, &|units| bar.inc(units)).map_err(Failure::running)?;

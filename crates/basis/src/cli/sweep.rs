@@ -9,21 +9,23 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::Fixed18;
 use basis_core::types::SeriesId;
 use basis_core::venue::ExecutionMode;
+use basis_data::LoadRequest;
 use basis_market::MarketData;
+use basis_report::Format;
+use basis_report::sweep::grid::Grid;
+use basis_report::sweep::store::{Plan, Store};
+use basis_report::sweep::{fields, results};
 use cpu_time::ProcessTime;
 use serde_json::json;
 
 use super::backtest::{TableFormat, WallClock, free_name};
 use super::errors::Failure;
-use super::market::{Source, volume_multipliers};
+use super::market::Source;
 use super::swept::{self, Swept};
 use super::{RunArguments, Session, progress};
 use crate::config::layers::{LogLevel, Resolved, Template};
-use crate::output::Format;
-use crate::sweep::grid::Grid;
+use crate::sweep::parse;
 use crate::sweep::run::{UNITS, Variants};
-use crate::sweep::store::{Plan, Store};
-use crate::sweep::{fields, results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -59,8 +61,7 @@ pub(super) struct Arguments {
 
 /// What a variant reads.
 struct Needs {
-    series: Vec<SeriesId>,
-    multipliers: BTreeMap<SeriesId, Fixed18>,
+    data: LoadRequest,
     log_level: LogLevel,
     execution_mode: ExecutionMode,
 }
@@ -69,16 +70,15 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let rank = fields::find_field(&arguments.rank)?;
     let format = Format::from(arguments.format);
     format.check()?;
-    let grid = Grid::parse(&arguments.parameters)?;
+    let grid = parse::grid(&arguments.parameters)?;
     refuse_fixed(&grid, arguments)?;
     let source = Source::choose(arguments.run.data.as_deref(), session);
     let request = arguments.run.request(&arguments.mode);
     let template = Template::new(&request, &session.environment, &session.registry)
         .inspect_err(|_| session.warn_of_environment())?;
     let jobs = jobs(arguments);
-    let (mut variants, needs) =
-        Variants::check(&grid, &template, &session.registry, jobs, &needs_of)
-            .inspect_err(|_| session.warn_of_environment())?;
+    let (mut variants, needs) = Variants::check(&grid, &template, jobs, &needs_of)
+        .inspect_err(|_| session.warn_of_environment())?;
     if let Some(first) = needs.first() {
         session.level.set(first.log_level);
     }
@@ -93,8 +93,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let started = WallClock::now();
     let out = output_directory(arguments, session, &started)?;
     let data = load(&source, needs, session)?;
-    let fit = |setup| source.fit(setup, &data);
-    variants.fit(&fit)?;
+    variants.fit(&data)?;
     let load_ms = started.elapsed_ms();
 
     let version = env!("CARGO_PKG_VERSION");
@@ -107,7 +106,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     bar.set_message(format!("of {} variants", grid.count()));
     let (wall, cpu) = (WallClock::now(), ProcessTime::now());
     let rows = variants
-        .run(&data, &fit, store.as_ref(), &|units| bar.inc(units))
+        .run(&data, store.as_ref(), &|units| bar.inc(units))
         .map_err(Failure::running)?;
     let timing = json!({
         "load_ms": load_ms,
@@ -172,10 +171,8 @@ fn refuse_fixed(grid: &Grid, arguments: &Arguments) -> Result<(), ComponentError
 }
 
 fn needs_of(resolved: &Resolved) -> Result<Needs, ComponentError> {
-    let series = resolved.setup.wanted_series()?;
     Ok(Needs {
-        multipliers: volume_multipliers(&series, resolved.setup.rules()),
-        series,
+        data: resolved.setup.data_request()?,
         log_level: resolved.log_level,
         execution_mode: resolved.execution_mode,
     })
@@ -190,8 +187,9 @@ fn load(
     let mut series = BTreeSet::new();
     let mut multipliers: BTreeMap<SeriesId, Fixed18> = BTreeMap::new();
     for need in needs {
-        let one = |id: &SeriesId| need.multipliers.get(id).copied().unwrap_or(Fixed18::ONE);
-        for id in need.series {
+        let known = need.data.volume_multipliers;
+        let one = |id: &SeriesId| known.get(id).copied().unwrap_or(Fixed18::ONE);
+        for id in need.data.ids {
             let multiplier = one(&id);
             let first = *multipliers.entry(id).or_insert(multiplier);
             if first != multiplier {
@@ -205,7 +203,11 @@ fn load(
         }
     }
     multipliers.retain(|_, multiplier| *multiplier != Fixed18::ONE);
-    source.load_scaled(series.into_iter().collect(), multipliers, session.quiet)
+    let request = LoadRequest {
+        ids: series.into_iter().collect(),
+        volume_multipliers: multipliers,
+    };
+    source.load(&request, session.quiet)
 }
 
 /// Where the sweep goes, checked before anything is loaded.

@@ -4,6 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use basis_core::error::{Code, ComponentError};
+use basis_report::Format;
+use basis_report::sweep::fields::FIELDS;
+use basis_report::sweep::grid::Grid;
+use basis_report::sweep::page::{self, Page, shown};
+use basis_report::sweep::results::{self, Row};
+use basis_report::sweep::store::{Plan, Store};
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value as Json, json};
 
@@ -11,13 +17,7 @@ use super::Session;
 use super::errors::{Failure, RUN_FAILED};
 use super::report::table;
 use crate::config::layers::LogLevel;
-use crate::output::Format;
-use crate::sweep::fields::FIELDS;
-use crate::sweep::grid::Grid;
-use crate::sweep::report::{self, Page, shown};
-use crate::sweep::results::{self, Row};
 use crate::sweep::run::names;
-use crate::sweep::store::{Plan, Store};
 
 /// Rows of the ranking, and failures, that a human is shown; the files hold them all.
 const RANKED_MAX: usize = 20;
@@ -97,7 +97,7 @@ impl Swept<'_> {
             source: self.plan.data()["source"].as_str().unwrap_or_default(),
             field: self.rank,
         };
-        let page = report::page(about, self.grid, &self.rows);
+        let page = page::page(about, self.grid, &self.rows);
         store.write("sweep.csv", results::csv(self.grid, &self.rows))?;
         if self.format == Format::Parquet {
             self.write_parquet(store)?;
@@ -108,7 +108,7 @@ impl Swept<'_> {
 
     #[cfg(feature = "parquet")]
     fn write_parquet(&self, store: &Store) -> Result<(), ComponentError> {
-        let table = crate::sweep::parquet::table(self.grid, &self.rows)?;
+        let table = basis_report::sweep::parquet::table(self.grid, &self.rows)?;
         store.write("sweep.parquet", table)
     }
 

@@ -69,7 +69,7 @@ pub struct Template<'a> {
     root: Node,
     problems: Vec<Problem>,
     environment: &'a Environment,
-    registry: &'a Registry,
+    registry: Arc<Registry>,
     /// The sound rules of venues whose rules no layer gives, so that they are read once.
     builtin_rules: Mutex<Vec<(Vec<Venue>, Arc<Rules>)>>,
 }
@@ -83,7 +83,7 @@ impl<'a> Template<'a> {
     pub fn new(
         request: &Request<'_>,
         environment: &'a Environment,
-        registry: &'a Registry,
+        registry: &Registry,
     ) -> Result<Self, ComponentError> {
         let mode = embedded::mode(request.mode)?;
         let problems = Problems::new();
@@ -120,7 +120,7 @@ impl<'a> Template<'a> {
             root,
             problems: problems.into_sorted(),
             environment,
-            registry,
+            registry: Arc::new(registry.clone()),
             builtin_rules: Mutex::default(),
         })
     }
@@ -210,14 +210,14 @@ impl<'a> Template<'a> {
         let rules_section = take(&mut root, "rules");
         let run = RunConfig::read(&root, &RunRequest::default(), problems);
         let venues = venues_of(&root);
-        check_venues(&root, &venues, self.registry, problems);
+        check_venues(&root, &venues, &self.registry, problems);
         let rules = self.rules(rules_section, &with_wallet(&venues), problems);
         if !problems.is_empty() {
             return None;
         }
         take(&mut root, "log_level");
         Some(Resolved {
-            setup: Setup::new(root, run?, rules, factory),
+            setup: Setup::new(root, run?, rules, factory, Arc::clone(&self.registry)),
             execution_mode,
             log_level,
         })

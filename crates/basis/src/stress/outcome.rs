@@ -7,58 +7,16 @@ use std::collections::BTreeSet;
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::EventData;
 use basis_core::ledger::EntryKind;
-use basis_core::num::{Quantity, Rate, Rounding, Value};
+use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::types::{Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
 use basis_engine::result::StepColumns;
 use basis_engine::risk::RiskLevel;
 use basis_engine::{RunConfig, RunResult};
 use basis_market::Shock;
+use basis_report::run::in_share_class;
+use basis_report::stress::{Figures, Safety};
 use basis_venues::registry::Registry;
-
-use crate::output::in_share_class;
-
-/// What happened from the first shock on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figures {
-    /// When the first shock begins.
-    pub shock_at: Option<Timestamp>,
-    /// Equity of the base run at the last step before that, in the share class.
-    pub equity_at_shock: Quantity,
-    /// Equity at the end of the run, in the share class.
-    pub equity_end: Quantity,
-    /// What the base run has more at the end, in the share class; negative when it has less.
-    pub loss: Quantity,
-    /// The same over `equity_at_shock`, half-even; absent where that is not positive.
-    pub loss_of_equity: Option<Rate>,
-    /// Largest fall of the time-weighted index in the share class from its peak since the shock, >= 0.
-    pub max_drawdown: f64,
-    /// Positions closed by exchanges.
-    pub liquidations_cex: u64,
-    /// Debts repaid by liquidators of lending protocols.
-    pub liquidations_lending: u64,
-    /// Plans that risk started: cuts, and closing everything.
-    pub risk_actions: u64,
-    /// From the shock to the first of them.
-    pub first_action_after: Option<Span>,
-    /// From the shock to safety.
-    pub safety: Safety,
-    /// Why risk ended the strategy, if it did.
-    pub halted: Option<String>,
-    /// What the attribution of the run leaves unexplained, USD.
-    pub residual: Value,
-}
-
-/// When things were safe again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Safety {
-    /// There was no shock to be safe from.
-    NotAsked,
-    /// After so long; zero when they never stopped being safe.
-    After(Span),
-    /// Not before the end of the run.
-    Never,
-}
 
 /// What the figures of every scenario of one command rest on.
 #[derive(Clone, Copy, Debug)]

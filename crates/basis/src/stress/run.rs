@@ -11,40 +11,14 @@ use basis_core::config::{Location, Node, NodeValue};
 use basis_core::error::{Code, ComponentError};
 use basis_engine::RunResult;
 use basis_market::{MarketData, Shock, ShockError};
-use basis_venues::registry::Registry;
+use basis_report::stress::{BASE, Outcome, Row};
 
-use super::outcome::{Figures, Measure, without_steps};
+use super::outcome::{Measure, without_steps};
 use super::scenarios::{Resolved, Scenario, Terms};
-use crate::assembly::{self, Setup};
+use crate::assembly::{Backtest, Setup};
 use crate::config::layers::Template;
-use crate::sweep::run::{Fit, UNITS, each};
-
-/// The name of the row of the run without any scenario.
-pub const BASE: &str = "base";
-
-/// One line of the table.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The scenario, or [`BASE`].
-    pub name: String,
-    /// Its sentences about this run; those that every run shares come before them and are not here.
-    pub shocks: Vec<String>,
-    /// Hash of the resolved configuration; empty when nothing was run.
-    pub config_hash: String,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What became of a scenario.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It ran, to the end or until risk closed everything.
-    Ran(Box<Figures>),
-    /// It has nothing to act on in this run.
-    Skipped(String),
-    /// It could not be run.
-    Failed(ComponentError),
-}
+use crate::config::yaml;
+use crate::sweep::run::{UNITS, each};
 
 /// A scenario with its sentences, or with the reason why it has none.
 #[derive(Debug)]
@@ -59,8 +33,6 @@ pub struct Ready {
 pub struct Common<'a> {
     /// The market.
     pub data: &'a Arc<MarketData>,
-    /// Creates venues.
-    pub registry: &'a Registry,
     /// The base run's configuration, fitted to the data.
     pub base: &'a Setup,
 }
@@ -82,7 +54,7 @@ pub fn ready(
     scenarios: &[Scenario],
     terms: &Terms,
     template: &Template<'_>,
-    fit: Fit<'_>,
+    data: &MarketData,
 ) -> Result<Vec<Ready>, ComponentError> {
     let mut all = Vec::with_capacity(scenarios.len());
     for scenario in scenarios {
@@ -95,7 +67,7 @@ pub fn ready(
             },
             Resolved::Shocks(shocks) => {
                 let layer = layer(template, &shocks);
-                let setup = fit(template.resolve(&[&layer])?.setup)?;
+                let setup = template.resolve(&[&layer])?.setup.fitted(data)?;
                 Ready {
                     name,
                     shocks,
@@ -141,7 +113,7 @@ pub fn run(
     }
     let measure = Measure {
         config: common.base.run(),
-        registry: common.registry,
+        registry: common.base.registry(),
         base: &base,
     };
     let first = Row {
@@ -222,10 +194,51 @@ fn ran(
 ) -> Result<RunResult, ComponentError> {
     let done = AtomicU64::new(0);
     let reach = |share: u64| progress(share.saturating_sub(done.swap(share, Ordering::Relaxed)));
-    let prepared = assembly::prepare(common.data, setup, common.registry);
-    let result = prepared.and_then(|prepared| {
-        prepared.run(&mut |step| reach(step.step * UNITS / step.steps.max(1)))
+    let backtest = Backtest::prepare(Arc::clone(common.data), setup);
+    let result = backtest.and_then(|backtest| {
+        backtest.run_here(&mut |step| reach(step.step * UNITS / step.steps.max(1)))
     });
     reach(UNITS);
     result
+}
+
+/// The scenarios with everything filled in, as a file for `--scenarios`; those that were skipped are
+/// not in it.
+#[must_use]
+pub fn resolved(rows: &[Row]) -> String {
+    let place = || Location::new("resolved", 0);
+    let mut all = Node::empty_map(place());
+    let ran = rows
+        .iter()
+        .filter(|row| row.name != BASE && !matches!(row.outcome, Outcome::Skipped(_)));
+    for row in ran {
+        let texts = row.shocks.iter().map(|text| Node::text(text, place()));
+        let value = NodeValue::List(texts.collect());
+        all.set_path(
+            &row.name,
+            Node {
+                value,
+                location: place(),
+            },
+        );
+    }
+    let mut root = Node::empty_map(place());
+    root.set_path("scenarios", all);
+    yaml::to_yaml(&root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_did_not_run_is_not_in_the_list() {
+        let row = Row {
+            name: "a".to_owned(),
+            shocks: vec!["gas x20 at 2025-02-03".to_owned()],
+            config_hash: String::new(),
+            outcome: Outcome::Skipped("no gas".to_owned()),
+        };
+        assert_eq!(resolved(&[row]), "scenarios: {}\n");
+    }
 }

@@ -10,9 +10,9 @@ use basis_core::types::{Asset, Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
 use basis_engine::RunConfig;
 use basis_market::Shock;
+use basis_report::stress::BASE;
 use basis_venues::registry::Registry;
 
-use super::run::BASE;
 use crate::config::embedded::SCENARIOS;
 use crate::config::{listed, read_file, yaml};
 

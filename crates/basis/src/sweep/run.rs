@@ -14,14 +14,14 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::RunId;
 use basis_engine::Forget;
 use basis_market::MarketData;
-use basis_venues::registry::Registry;
+use basis_report::run::{OutputContext, Timing, summary};
+use basis_report::sweep::grid::Grid;
+use basis_report::sweep::results::{self, Outcome, Row};
+use basis_report::sweep::store::Store;
 
-use super::grid::Grid;
-use super::results::{self, Outcome, Row};
-use super::store::Store;
-use crate::assembly::{self, Setup};
+use super::parse;
+use crate::assembly::{self, Backtest, Setup};
 use crate::config::layers::{Resolved, Template};
-use crate::output::{self, OutputContext, Timing};
 
 /// Most variants whose resolved setups are held in memory; beyond, they are resolved again.
 const HELD_MAX: usize = 1_000;
@@ -32,14 +32,10 @@ const PROBLEMS_SHOWN_MAX: usize = 50;
 /// Units of progress of one variant.
 pub const UNITS: u64 = 100;
 
-/// Gives a setup the dates it will run over, or refuses.
-pub type Fit<'a> = &'a (dyn Fn(Setup) -> Result<Setup, ComponentError> + Sync);
-
 /// The sound variants of a grid.
 pub struct Variants<'a> {
     grid: &'a Grid,
     template: &'a Template<'a>,
-    registry: &'a Registry,
     layers: Vec<Vec<Node>>,
     held: Vec<Setup>,
     jobs: usize,
@@ -64,22 +60,20 @@ impl<'a> Variants<'a> {
     pub fn check<T: Send>(
         grid: &'a Grid,
         template: &'a Template<'a>,
-        registry: &'a Registry,
         jobs: usize,
         look: &(dyn Fn(&Resolved) -> Result<T, ComponentError> + Sync),
     ) -> Result<(Self, Vec<T>), ComponentError> {
         let mut all = Self {
             grid,
             template,
-            registry,
-            layers: grid.layers()?,
+            layers: parse::layers(grid)?,
             held: Vec::new(),
             jobs,
         };
         let hold = grid.count() <= HELD_MAX;
         let checked = each(jobs, grid.count(), &|index| {
             let resolved = all.resolve(index)?;
-            assembly::check_venues(&resolved.setup, registry)?;
+            assembly::check_venues(&resolved.setup)?;
             let seen = look(&resolved)?;
             Ok((hold.then_some(resolved.setup), seen))
         });
@@ -99,14 +93,14 @@ impl<'a> Variants<'a> {
         self.template.resolve(&layers)
     }
 
-    /// Fits every variant to the data by `fit`.
+    /// Gives every variant its dates on `data`.
     ///
     /// # Errors
     /// As [`Variants::check`].
-    pub fn fit(&mut self, fit: Fit<'_>) -> Result<(), ComponentError> {
+    pub fn fit(&mut self, data: &MarketData) -> Result<(), ComponentError> {
         let hold = !self.held.is_empty();
         let fitted = each(self.jobs, self.grid.count(), &|index| {
-            let setup = fit(self.setup(index)?.into_owned())?;
+            let setup = self.setup(index)?.into_owned().fitted(data)?;
             Ok(hold.then_some(setup))
         });
         self.held = sound(self.grid, fitted)?.into_iter().flatten().collect();
@@ -130,7 +124,6 @@ impl<'a> Variants<'a> {
     pub fn run(
         &self,
         data: &Arc<MarketData>,
-        fit: Fit<'_>,
         store: Option<&Store>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Vec<Row>, ComponentError> {
@@ -139,7 +132,7 @@ impl<'a> Variants<'a> {
             if stopped.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            self.row(index, data, fit, store, progress)
+            self.row(index, data, store, progress)
                 .inspect_err(|_| stopped.store(true, Ordering::Relaxed))
                 .map(Some)
         });
@@ -151,7 +144,6 @@ impl<'a> Variants<'a> {
         &self,
         index: usize,
         data: &Arc<MarketData>,
-        fit: Fit<'_>,
         store: Option<&Store>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Row, ComponentError> {
@@ -159,7 +151,7 @@ impl<'a> Variants<'a> {
         let values = self.grid.values(index);
         let ready = self.setup(index).and_then(|setup| match setup {
             Cow::Borrowed(_) => Ok(setup),
-            Cow::Owned(setup) => fit(setup).map(Cow::Owned),
+            Cow::Owned(setup) => setup.fitted(data).map(Cow::Owned),
         });
         let mut done = 0;
         let (config_hash, outcome) = match ready {
@@ -174,7 +166,7 @@ impl<'a> Variants<'a> {
                     progress(share.saturating_sub(done));
                     done = share;
                 };
-                let outcome = outcome(|| ran(data, &setup, self.registry, &mut step));
+                let outcome = outcome(|| ran(data, &setup, &mut step));
                 (hash.to_owned(), outcome)
             }
         };
@@ -214,17 +206,16 @@ fn outcome(run: impl FnOnce() -> Result<Outcome, ComponentError>) -> Outcome {
 fn ran(
     data: &Arc<MarketData>,
     setup: &Setup,
-    registry: &Registry,
     step: &mut dyn FnMut(u64),
 ) -> Result<Outcome, ComponentError> {
-    let prepared = assembly::prepare(data, setup, registry)?;
-    let warnings = prepared.warnings().iter().map(ToString::to_string);
-    let unavailable = prepared
+    let backtest = Backtest::prepare(Arc::clone(data), setup)?;
+    let warnings = backtest.warnings().iter().map(ToString::to_string);
+    let unavailable = backtest
         .unavailable()
         .iter()
         .map(|(_, e)| format!("{e} (the mode does not need this venue)"));
     let mut notes: Vec<String> = warnings.chain(unavailable).collect();
-    let result = prepared.run_into(&mut Forget, &mut |progress| {
+    let result = backtest.run_into(&mut Forget, &mut |progress| {
         step(progress.step * UNITS / progress.steps.max(1));
     })?;
     // The figures come from the very summary a single run prints.
@@ -235,7 +226,7 @@ fn ran(
         timing: Timing::default(),
         versions: Vec::new(),
     };
-    let figures = results::figures(&output::summary(&result, &context));
+    let figures = results::figures(&summary(&result, &context));
     let refused = result.refused_withdrawals.iter();
     notes.extend(refused.map(|refused| format!("{} {refused}", refused.at)));
     Ok(Outcome::Ran {
@@ -388,7 +379,7 @@ mod tests {
 
     #[test]
     fn problems_are_listed_once_with_their_variants() {
-        let grid = Grid::parse(&["a=1,2".to_owned(), "b=1,2".to_owned()]).unwrap();
+        let grid = parse::grid(&["a=1,2".to_owned(), "b=1,2".to_owned()]).unwrap();
         let two = |a: &str| {
             let message = format!("the configuration has problems:\n  x: {a}\n  y: same");
             Err(ComponentError::new(Code::ConfigInvalid, message))

@@ -1,8 +1,7 @@
 //! The values of a parameter: items between commas, and ranges of exact decimals.
 
 use basis_core::num::{Fixed18, MathError};
-
-use super::grid::VARIANTS_MAX;
+use basis_report::sweep::grid::VARIANTS_MAX;
 
 /// Two texts of one value: the same text, or the same decimal.
 pub(super) fn is_same(a: &str, b: &str) -> bool {

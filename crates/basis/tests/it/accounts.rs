@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use basis::assembly;
+use basis::assembly::Backtest;
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::event::EventData;
@@ -40,7 +40,7 @@ fn run(data: &Arc<MarketData>, sets: &[&str]) -> RunResult {
         .plus(Span::from_hours(i64::try_from(BARS).unwrap()));
     let resolved = layers::resolve(&request, &environment, &registry).unwrap();
     let setup = resolved.setup.with_range(spec.start, to);
-    assembly::run_backtest(data, &setup, &registry, &mut |_| {}).unwrap()
+    Backtest::run(Arc::clone(data), &setup).unwrap()
 }
 
 fn holding(result: &RunResult, account: Account, item: Item, rows: u32) -> Quantity {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use basis::assembly::run_backtest;
+use basis::assembly::Backtest;
 use basis::config::environment::Environment;
 use basis::config::layers::{Request, resolve};
 use basis::venues::registry::Registry;
@@ -203,7 +203,7 @@ fn eight_threads_on_one_market_give_the_same_result() {
         &basis::data::SyntheticSpec::default(),
     ));
     let run = || {
-        let result = run_backtest(&data, &setup, &registry, &mut |_| {}).unwrap();
+        let result = Backtest::run(Arc::clone(&data), &setup).unwrap();
         (
             result.ledger,
             result.events,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use basis::assembly;
+use basis::assembly::Backtest;
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::event::EventData;
@@ -46,7 +46,7 @@ fn run(sets: &[&str]) -> RunResult {
     let to = start().plus(Span::from_hours(i64::try_from(BARS).unwrap()));
     let resolved = layers::resolve(&request, &environment, &registry).unwrap();
     let setup = resolved.setup.with_range(start(), to);
-    assembly::run_backtest(&data, &setup, &registry, &mut |_| {}).unwrap()
+    Backtest::run(data, &setup).unwrap()
 }
 
 /// Largest net delta from `from` to `to`, hours after the start.

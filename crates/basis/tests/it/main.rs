@@ -25,6 +25,7 @@ mod interleaving;
 mod isolated;
 mod journal;
 mod leveraged;
+mod library;
 mod liquidity;
 mod market_neutral;
 mod minutes;

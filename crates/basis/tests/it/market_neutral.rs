@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use basis::assembly;
+use basis::assembly::{Backtest, Setup};
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::error::{Code, ComponentError};
@@ -35,7 +35,7 @@ fn start() -> Timestamp {
     SyntheticSpec::default().start
 }
 
-fn setup(mode: &str, sets: &[&str]) -> Result<assembly::Setup, ComponentError> {
+fn setup(mode: &str, sets: &[&str]) -> Result<Setup, ComponentError> {
     let registry = Registry::builtin();
     let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
     let request = Request {
@@ -58,7 +58,7 @@ fn try_run_over(bars: usize, mode: &str, sets: &[&str]) -> Result<RunResult, Com
     }));
     let to = start().plus(Span::from_hours(i64::try_from(bars).unwrap()));
     let setup = setup(mode, sets)?.with_range(start(), to);
-    assembly::run_backtest(&data, &setup, &Registry::builtin(), &mut |_| {})
+    Backtest::run(data, &setup)
 }
 
 fn run(mode: &str, sets: &[&str]) -> RunResult {
@@ -435,7 +435,7 @@ fn what_cannot_be_hedged_or_borrowed_is_refused_at_the_start() {
 }
 
 /// The recorded data, when it is there.
-fn recorded(setup: &assembly::Setup) -> Option<Arc<MarketData>> {
+fn recorded(setup: &Setup) -> Option<Arc<MarketData>> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("BASIS_SHARED_DIR").map_or_else(beside, PathBuf::from);
     let data = shared.join("data");
@@ -463,8 +463,7 @@ fn a_recorded_year_stays_hedged_outside_gaps_and_is_explained() {
         let setup = setup(mode, &sets).unwrap();
         let Some(data) = recorded(&setup) else { return };
         let setup = setup.with_range(from, to);
-        let registry = Registry::builtin();
-        let result = assembly::run_backtest(&data, &setup, &registry, &mut |_| {}).unwrap();
+        let result = Backtest::run(data, &setup).unwrap();
         assert_explained(&result);
         assert_quiet(&result);
         // After a refused swap the engine lets the strategy rest, and with it the mending.

@@ -6,11 +6,10 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use basis::assembly;
+use basis::assembly::Backtest;
 use basis::core::types::Timestamp;
 use basis::engine::RunResult;
 use basis::market::MarketData;
-use basis::venues::registry::Registry;
 
 use crate::scripted;
 
@@ -125,7 +124,7 @@ pub(crate) fn backtest(
     range: (Timestamp, Timestamp),
 ) -> RunResult {
     let setup = scripted::setup(mode, sets, range);
-    assembly::run_backtest(data, &setup, &Registry::builtin(), &mut |_| {}).unwrap()
+    Backtest::run(Arc::clone(data), &setup).unwrap()
 }
 
 /// Asserts that the auditor agrees with a run; without Python it says so and passes.

@@ -15,7 +15,8 @@ use basis::engine::result::RunResult;
 use basis::engine::strategy::{Checkpoint, Context, Decision, Strategy};
 use basis::engine::{Engine, EngineParts};
 use basis::market::MarketData;
-use basis::output::{Format, OutputContext, RunWriter, Timing};
+use basis::report::Format;
+use basis::report::run::{OutputContext, RunWriter, Timing};
 use basis::venues::registry::Registry;
 
 /// Plays its plans at their hours.

@@ -5,16 +5,16 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use basis::assembly::run_backtest;
+use basis::assembly::Backtest;
 use basis::config::environment::Environment;
 use basis::config::layers::{Request, Template, resolve};
 use basis::core::types::RunId;
 use basis::data::{SyntheticSpec, synthetic};
 use basis::market::MarketData;
-use basis::output::{OutputContext, Timing, summary};
-use basis::sweep::fields::FIELDS;
-use basis::sweep::grid::Grid;
-use basis::sweep::results::{self, Row};
+use basis::report::run::{OutputContext, Timing, summary};
+use basis::report::sweep::fields::FIELDS;
+use basis::report::sweep::results::{self, Row};
+use basis::sweep::parse;
 use basis::sweep::run::Variants;
 use basis::venues::registry::Registry;
 
@@ -36,18 +36,17 @@ fn market() -> Arc<MarketData> {
 /// The rows of a sweep over ten days of the synthetic market.
 fn sweep(parameters: &[String], sets: &[String], data: &Arc<MarketData>, jobs: usize) -> Vec<Row> {
     let (registry, environment) = (Registry::builtin(), Environment::default());
-    let grid = Grid::parse(parameters).unwrap();
+    let grid = parse::grid(parameters).unwrap();
     let request = Request {
         mode: "btc_basis",
         sets,
         ..Request::default()
     };
     let template = Template::new(&request, &environment, &registry).unwrap();
-    let (mut variants, seen) =
-        Variants::check(&grid, &template, &registry, jobs, &|_| Ok(())).unwrap();
+    let (mut variants, seen) = Variants::check(&grid, &template, jobs, &|_| Ok(())).unwrap();
     assert_eq!(seen.len(), grid.count());
-    variants.fit(&Ok).unwrap();
-    variants.run(data, &Ok, None, &|_| {}).unwrap()
+    variants.fit(data).unwrap();
+    variants.run(data, None, &|_| {}).unwrap()
 }
 
 #[test]
@@ -78,7 +77,7 @@ fn a_hundred_variants_equal_a_hundred_single_runs() {
         let setup = resolve(&request, &Environment::default(), &registry)
             .unwrap()
             .setup;
-        let result = run_backtest(&data, &setup, &registry, &mut |_| {}).unwrap();
+        let result = Backtest::run(Arc::clone(&data), &setup).unwrap();
         let context = OutputContext {
             config_yaml: setup.config_yaml().to_owned(),
             config_hash: setup.config_hash().to_owned(),

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use basis::assembly::{self, Setup};
+use basis::assembly::{Backtest, Setup};
 use basis::core::types::{Epoch, InstructionId, Span};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::{EngineJournal, JournalSync, RunResult};
 use basis::market::MarketData;
-use basis::venues::registry::Registry;
 
 use super::kept::Kept;
 use crate::scripted;
@@ -46,11 +45,9 @@ fn run(
         epoch,
         sync,
     };
-    let registry = Registry::builtin();
-    let mut prepared =
-        assembly::prepare_journaled(data, setup, &registry, Some(engine_journal)).unwrap();
-    let recovered = prepared.recover(journal);
-    match recovered.and_then(|_| prepared.run(&mut |_| {})) {
+    let mut backtest = Backtest::journaled(Arc::clone(data), setup, Some(engine_journal)).unwrap();
+    let recovered = backtest.recover(journal);
+    match recovered.and_then(|_| backtest.run_here(&mut |_| {})) {
         Ok(result) => Some(result),
         Err(e) => {
             assert!(e.message.contains("cut off"), "{e}");
@@ -155,7 +152,7 @@ fn every_mode_goes_on_from_any_commit_to_the_same_ledger() {
         let setup = setup(mode, 12);
         let whole = Kept::default();
         let result = run((&data, &setup), &whole, (0, JournalSync::Step)).unwrap();
-        let plain = assembly::run_backtest(&data, &setup, &Registry::builtin(), &mut |_| {});
+        let plain = Backtest::run(Arc::clone(&data), &setup);
         let expected = shown(&result);
         assert_same(
             &shown(&plain.unwrap()),

@@ -1,0 +1,252 @@
+//! What `equity.csv` gives: equity, index and drawdown, attribution, net delta, reference price.
+
+use std::path::Path;
+
+use basis_core::error::ComponentError;
+
+use crate::page::series::{Chart, Kind, Sampler, Series};
+use crate::table::read::{Row, Table};
+
+/// The charts drawn from `equity.csv`.
+#[derive(Debug)]
+pub(super) struct EquityCharts {
+    pub(super) equity: Chart,
+    /// Equity in the share class, when that is no dollar.
+    pub(super) class: Option<Chart>,
+    /// 100 at the start, time-weighted.
+    pub(super) index: Chart,
+    pub(super) drawdown: Chart,
+    pub(super) attribution: Chart,
+    pub(super) delta: Chart,
+    pub(super) price: Chart,
+}
+
+/// What the reading of `equity.csv` needs to know of the run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'a> {
+    /// Start and end of the run, seconds.
+    pub(super) range: (i64, i64),
+    pub(super) share_class: &'a str,
+    /// First capital, USD.
+    pub(super) start_usd: f64,
+}
+
+/// Everything being gathered while the rows go by.
+#[derive(Debug)]
+struct Pass {
+    buckets: Vec<String>,
+    sums: Vec<f64>,
+    /// The sums and their total.
+    stacked: Vec<f64>,
+    before: f64,
+    index: f64,
+    peak: f64,
+    equity: Sampler,
+    performance: Sampler,
+    attribution: Sampler,
+    delta: Sampler,
+    price: Sampler,
+}
+
+const EQUITY: usize = 1;
+const CLASS: usize = 2;
+const FLOW: usize = 3;
+const DELTA: usize = 4;
+const REFERENCE: usize = 5;
+const FIXED: usize = 6;
+
+pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts, ComponentError> {
+    let mut wanted: Vec<String> = [
+        "timestamp",
+        "equity_usd",
+        "equity_share_class",
+        "external_flow_usd",
+        "net_delta_base",
+        "reference_price_usd",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let buckets: Vec<String> = Table::header(directory, "equity.csv")?
+        .into_iter()
+        .filter(|name| !wanted.contains(name) && name != "residual")
+        .collect();
+    wanted.extend(buckets.iter().cloned());
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let mut table = Table::open(directory, "equity.csv", &wanted)?;
+    let sampler = || Sampler::new(frame.range);
+    let mut pass = Pass {
+        sums: vec![0.0; buckets.len()],
+        stacked: Vec::with_capacity(buckets.len() + 1),
+        buckets,
+        before: frame.start_usd,
+        index: 100.0,
+        peak: 100.0,
+        equity: sampler(),
+        performance: sampler(),
+        attribution: sampler(),
+        delta: sampler(),
+        price: sampler(),
+    };
+    while let Some(row) = table.next()? {
+        pass.take(row)?;
+    }
+    Ok(pass.finish(frame))
+}
+
+impl Pass {
+    fn take(&mut self, row: Row<'_>) -> Result<(), ComponentError> {
+        let at = row.seconds(0)?;
+        let equity = row.amount(EQUITY)?;
+        self.equity.push(at, equity, &[equity, row.amount(CLASS)?]);
+        // Capital arrives after the move of its step; the first capital is the start itself.
+        let first = self.performance.is_empty();
+        let flow = if first { 0.0 } else { row.amount(FLOW)? };
+        if self.before > 0.0 {
+            self.index *= (equity - flow) / self.before;
+        }
+        self.before = equity;
+        self.peak = self.peak.max(self.index);
+        let drawdown = (self.index / self.peak - 1.0) * 100.0;
+        self.performance
+            .push(at, self.index, &[self.index, drawdown]);
+        for (sum, bucket) in self.sums.iter_mut().zip(FIXED..) {
+            *sum += row.amount(bucket)?;
+        }
+        let total = self.sums.iter().sum();
+        self.stacked.clear();
+        self.stacked.extend_from_slice(&self.sums);
+        self.stacked.push(total);
+        self.attribution.push(at, total, &self.stacked);
+        let delta = row.amount(DELTA)?;
+        self.delta.push(at, delta, &[delta]);
+        if let Some(price) = row.number(REFERENCE)? {
+            self.price.push(at, price, &[price]);
+        }
+        Ok(())
+    }
+
+    fn finish(self, frame: Frame<'_>) -> EquityCharts {
+        let (equity_x, mut equity) = self.equity.finish();
+        let (performance_x, mut performance) = self.performance.finish();
+        let class = column(&mut equity, 1);
+        let drawdown = column(&mut performance, 1);
+        let is_dollar = matches!(frame.share_class, "USDT" | "USDC" | "USD");
+        EquityCharts {
+            class: (!is_dollar).then(|| class_chart(frame.share_class, &equity_x, class)),
+            equity: Chart {
+                id: "equity",
+                title: "Equity",
+                unit: "USD".to_owned(),
+                note: "Worth of everything held after each step, at marks.".to_owned(),
+                kind: Kind::Line,
+                decimals: 2,
+                x: equity_x,
+                series: vec![Series::new("equity", 0, column(&mut equity, 0))],
+            },
+            index: Chart {
+                id: "index",
+                title: "Equity index",
+                unit: "100 = start".to_owned(),
+                note: "Time-weighted: deposits and withdrawals do not move it.".to_owned(),
+                kind: Kind::Line,
+                decimals: 4,
+                x: performance_x.clone(),
+                series: vec![Series::new("index", 0, column(&mut performance, 0))],
+            },
+            drawdown: Chart {
+                id: "drawdown",
+                title: "Drawdown",
+                unit: "%".to_owned(),
+                note: "Fall of the time-weighted equity index from its highest point so far."
+                    .to_owned(),
+                kind: Kind::Area,
+                decimals: 4,
+                x: performance_x,
+                series: vec![Series::new("drawdown", 1, drawdown)],
+            },
+            attribution: attribution_chart(self.attribution, &self.buckets),
+            delta: single(
+                self.delta,
+                ("delta", "Net delta", "base units", 6, 4),
+                "Base assets held plus perp positions, in units of the underlying; 0 is neutral.",
+            ),
+            price: single(
+                self.price,
+                ("price", "Executions on the price", "USD", 2, 7),
+                "The line is the reference price. Triangles up are buys, down are sells, at their \
+                 own fill price; beyond 2,000 fills those of one interval, instrument and side \
+                 share a triangle at their mean price.",
+            ),
+        }
+    }
+}
+
+fn column(columns: &mut [Vec<f64>], index: usize) -> Vec<f64> {
+    columns
+        .get_mut(index)
+        .map(std::mem::take)
+        .unwrap_or_default()
+}
+
+fn single(
+    sampler: Sampler,
+    (id, title, unit, decimals, color): (&'static str, &'static str, &str, usize, usize),
+    note: &str,
+) -> Chart {
+    let (x, mut columns) = sampler.finish();
+    let label = if id == "price" {
+        "reference"
+    } else {
+        "net delta"
+    };
+    Chart {
+        id,
+        title,
+        unit: unit.to_owned(),
+        note: note.to_owned(),
+        kind: Kind::Line,
+        decimals,
+        x,
+        series: vec![Series::new(label, color, column(&mut columns, 0))],
+    }
+}
+
+fn class_chart(share_class: &str, x: &[i64], values: Vec<f64>) -> Chart {
+    Chart {
+        id: "class",
+        title: "Equity in the share class",
+        unit: share_class.to_owned(),
+        note: format!("Equity divided by the reference price of {share_class}."),
+        kind: Kind::Line,
+        decimals: 6,
+        x: x.to_vec(),
+        series: vec![Series::new("equity", 2, values)],
+    }
+}
+
+/// Buckets that never moved are left out; the last series is the sum.
+fn attribution_chart(sampler: Sampler, buckets: &[String]) -> Chart {
+    let (x, mut columns) = sampler.finish();
+    let sum = columns.pop().unwrap_or_default();
+    let moved = |values: &Vec<f64>| values.iter().any(|value| value.abs() > 0.0);
+    let mut series: Vec<Series> = buckets
+        .iter()
+        .zip(columns)
+        .filter(|(_, values)| moved(values))
+        .enumerate()
+        .map(|(color, (bucket, values))| Series::new(bucket.replace('_', " "), color, values))
+        .collect();
+    series.push(Series::new("sum", 7, sum));
+    Chart {
+        id: "attribution",
+        title: "Attribution over time",
+        unit: "USD".to_owned(),
+        note: "Cumulative sum of each bucket; what earned is stacked upward, what cost downward, \
+               and the line is their sum."
+            .to_owned(),
+        kind: Kind::Stack,
+        decimals: 2,
+        x,
+        series,
+    }
+}

@@ -1,0 +1,194 @@
+//! The report: one self-contained page about a run, or about two of them side by side.
+//!
+//! Everything shown comes from the files of the run directory, so the page that `basis backtest`
+//! writes and the one that `basis report` makes later are the same bytes. Numbers of `summary.json`
+//! are shown as they stand there; what the page adds (drawdown over time, the market's funding) is reckoned in floats, for reading only, by formulas the page prints.
+//!
+//! It is not a second place where results are reckoned, and it asks nothing of the network.
+//!
+//! **Invariants.** All text from outside is escaped. Charts are thinned to some 1,200 instants, each
+//! a real step; lows and highs of the leading series survive. Rows of a table are never held all at
+//! once.
+
+mod compare;
+mod equity;
+mod page;
+mod positions;
+mod risk;
+mod sections;
+mod share_class;
+mod trades;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use basis_core::error::ComponentError;
+use basis_core::types::Timestamp;
+use equity::{EquityCharts, Frame};
+use positions::PositionCharts;
+use risk::RiskCharts;
+use serde_json::Value as Json;
+use trades::Trades;
+
+use crate::page::html::float;
+use crate::table::read::unreadable;
+
+/// Name of the page in a run directory.
+pub const FILE_NAME: &str = "report.html";
+
+/// What a run directory holds, ready to be shown.
+#[derive(Debug)]
+pub struct RunReport {
+    summary: Json,
+    config: String,
+    equity: EquityCharts,
+    positions: PositionCharts,
+    risk: RiskCharts,
+    trades: Trades,
+}
+
+impl RunReport {
+    /// Reads a whole run directory.
+    ///
+    /// # Errors
+    /// `EVT-003` names the file, and the line, that is missing or malformed.
+    pub fn read(directory: &Path) -> Result<Self, ComponentError> {
+        let path = directory.join("summary.json");
+        let text = fs::read_to_string(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let summary = serde_json::from_str(&text).map_err(|e| unreadable(&path, &e.to_string()))?;
+        Self::with_summary(directory, &summary)
+    }
+
+    /// Reads the tables of a run directory whose `summary.json` is not written yet.
+    ///
+    /// # Errors
+    /// `EVT-003` as in [`RunReport::read`].
+    pub fn with_summary(directory: &Path, summary: &Json) -> Result<Self, ComponentError> {
+        let instant = |key: &str| {
+            summary[key]
+                .as_str()
+                .and_then(|text| Timestamp::parse(text).ok())
+                .map(Timestamp::seconds)
+                .ok_or_else(|| {
+                    let path = directory.join("summary.json");
+                    unreadable(&path, &format!("`{key}` is no instant: {}", summary[key]))
+                })
+        };
+        let range = (instant("from")?, instant("to")?);
+        let path = directory.join("config.yaml");
+        let config = fs::read_to_string(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let fill_at = config
+            .lines()
+            .find_map(|line| line.strip_prefix("fill_at:"));
+        let at_open = fill_at.is_some_and(|word| word.trim().trim_matches('"') == "next_open");
+        let frame = Frame {
+            range,
+            share_class: summary["share_class"].as_str().unwrap_or_default(),
+            start_usd: float(&summary["equity_start_usd"]).unwrap_or_default(),
+        };
+        std::thread::scope(|scope| {
+            // The positions are by far the largest; all others together take less.
+            let positions = scope.spawn(|| {
+                let payments = trades::ledger(directory)?;
+                let charts = positions::charts(directory, range, &payments.funding, at_open)?;
+                Ok::<_, ComponentError>((payments, charts))
+            });
+            let equity = equity::charts(directory, frame);
+            let trades = trades::executions(directory, range);
+            let risk = risk::charts(directory, range);
+            let (payments, positions) = positions
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            let (equity, mut trades) = (equity?, trades?);
+            trades.add_ledger(&payments);
+            Ok(Self {
+                config,
+                equity,
+                positions,
+                risk: risk?,
+                trades,
+                summary: summary.clone(),
+            })
+        })
+    }
+
+    /// The page of this run.
+    #[must_use]
+    pub fn page(&self) -> String {
+        page::run(self)
+    }
+
+    /// The numbers at the head of the page, as `summary.json` has them.
+    #[must_use]
+    pub fn headline(&self) -> BTreeMap<String, Json> {
+        sections::HEADLINE
+            .iter()
+            .filter_map(|row| {
+                Some((
+                    row.key.to_owned(),
+                    self.summary.pointer(row.pointer)?.clone(),
+                ))
+            })
+            .collect()
+    }
+}
+
+/// One page that lays two runs side by side; each comes with the name it is shown by.
+#[must_use]
+pub fn compare_page(a: (&str, &RunReport), b: (&str, &RunReport)) -> String {
+    compare::page(a, b)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::directory::tests::Scratch;
+    use crate::run::sample;
+
+    /// The run directory of the sample result.
+    pub(crate) fn sample_run(name: &str) -> Scratch {
+        let scratch = Scratch::new(name);
+        let out = scratch.path.join("run");
+        crate::run::write_run(&out, &sample::result(), &sample::context()).unwrap();
+        scratch
+    }
+
+    #[test]
+    fn a_page_made_later_equals_the_one_the_run_left() {
+        let scratch = sample_run("same");
+        let run = scratch.path.join("run");
+        let left = fs::read_to_string(run.join(FILE_NAME)).unwrap();
+        let made = RunReport::read(&run).unwrap().page();
+        assert!(left == made);
+    }
+
+    #[test]
+    fn text_from_outside_cannot_become_markup() {
+        let scratch = sample_run("escape");
+        let run = scratch.path.join("run");
+        let evil = "</script><script>alert(1)</script>";
+        let config = format!("mode: \"{evil}\"\n");
+        fs::write(run.join("config.yaml"), config).unwrap();
+        let mut summary: Json =
+            serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
+        summary["mode"] = evil.into();
+        summary["assumptions"][0]["text"] = evil.into();
+        summary["data_source"] = evil.into();
+        summary["halted"] = evil.into();
+        let page = RunReport::with_summary(&run, &summary).unwrap().page();
+        assert!(!page.contains(evil));
+        assert!(page.contains("&lt;/script&gt;"));
+    }
+
+    #[test]
+    fn a_directory_that_is_no_run_is_refused_by_file() {
+        let scratch = Scratch::new("none");
+        let e = RunReport::read(&scratch.path).unwrap_err();
+        assert_eq!(e.code.as_str(), "EVT-003");
+        assert!(e.message.contains("summary.json"), "{e}");
+        scratch.write("summary.json", "{}");
+        let e = RunReport::read(&scratch.path).unwrap_err();
+        assert!(e.message.contains("`from` is no instant"), "{e}");
+    }
+}

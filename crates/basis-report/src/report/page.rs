@@ -1,0 +1,164 @@
+//! The page of one run.
+
+use serde_json::Value as Json;
+
+use super::{RunReport, sections, share_class};
+use crate::page::html::{data, escape, figure, folded, text};
+use crate::page::series::{Chart, Markers};
+use crate::page::{day, frame, moment, section, synthetic};
+
+pub(super) fn run(run: &RunReport) -> String {
+    let summary = &run.summary;
+    let mode = text(&summary["mode"]);
+    let title = format!(
+        "{mode} {} to {}",
+        day(&summary["from"]),
+        day(&summary["to"])
+    );
+    let charts = charts(run);
+    let markers: Vec<(String, i8, &Markers)> = run
+        .trades
+        .markers
+        .iter()
+        .map(|((instrument, side), markers)| {
+            let direction = if side == "buy" { 1 } else { -1 };
+            (format!("{instrument} {side}"), direction, markers)
+        })
+        .collect();
+    let mut body = header(&mode, summary);
+    body.push_str(&section("result", "Result", &sections::headline(summary)));
+    body.push_str(&chart_sections(run));
+    body.push_str(&tables(run));
+    frame(
+        &title,
+        summary["synthetic"] == true,
+        &body,
+        &data(&charts, &markers),
+    )
+}
+
+/// Every chart of the page, in its order.
+fn charts(run: &RunReport) -> Vec<&Chart> {
+    let (equity, positions, risk) = (&run.equity, &run.positions, &run.risk);
+    let mut charts = vec![&equity.equity];
+    charts.extend(&equity.class);
+    charts.extend([
+        &equity.drawdown,
+        &equity.attribution,
+        &positions.exposure,
+        &equity.delta,
+        &positions.margin,
+        &risk.distance,
+    ]);
+    charts.extend(risk.health.iter().chain(&risk.discount));
+    charts.extend([&positions.funding, &equity.price]);
+    charts
+}
+
+fn chart_sections(run: &RunReport) -> String {
+    let (equity, positions) = (&run.equity, &run.positions);
+    let class = equity.class.as_ref().map(figure).unwrap_or_default();
+    let money = figure(&equity.equity) + &class + &figure(&equity.drawdown);
+    let toggles = "<div class=\"toggles\" role=\"group\" aria-label=\"Executions shown\"></div>";
+    let parts = [
+        ("equity", "Equity", money),
+        (
+            "attribution",
+            "Where it came from",
+            figure(&equity.attribution)
+                + &sections::waterfall(&run.summary)
+                + &share_class::attribution(&run.summary),
+        ),
+        (
+            "exposure",
+            "Exposure",
+            figure(&positions.exposure) + &figure(&equity.delta),
+        ),
+        ("margin", "Margin", margin_figures(run)),
+        (
+            "funding",
+            "Funding",
+            figure(&positions.funding) + &sections::funding(run),
+        ),
+        ("executions", "Executions", figure(&equity.price) + toggles),
+    ];
+    parts
+        .iter()
+        .map(|(id, title, body)| section(id, title, body))
+        .collect()
+}
+
+/// Margin ratio and distances; of lending accounts and staking tokens only where there are any.
+fn margin_figures(run: &RunReport) -> String {
+    let risk = &run.risk;
+    let mut figures = figure(&run.positions.margin) + &figure(&risk.distance);
+    for chart in risk.health.iter().chain(&risk.discount) {
+        figures.push_str(&figure(chart));
+    }
+    figures
+}
+
+fn tables(run: &RunReport) -> String {
+    let summary = &run.summary;
+    let parts = [
+        ("costs", "Costs", sections::costs(run)),
+        ("assumptions", "Assumptions", sections::assumptions(summary)),
+        ("gaps", "Gaps in the data", sections::gaps(summary)),
+        ("proxies", "Proxies", sections::proxies(summary)),
+        (
+            "unbooked",
+            "Funding that nobody recorded",
+            sections::unbooked(summary),
+        ),
+        ("coverage", "Coverage", sections::coverage(summary)),
+        ("health", "Health", sections::health(summary)),
+        (
+            "exact",
+            "In full",
+            folded("Every value, every digit", &sections::exact(summary))
+                + &folded(
+                    "Resolved configuration and venue rules",
+                    &format!("<pre tabindex=\"0\">{}</pre>", escape(&run.config)),
+                ),
+        ),
+    ];
+    parts
+        .iter()
+        .map(|(id, title, body)| section(id, title, body))
+        .collect()
+}
+
+fn header(mode: &str, summary: &Json) -> String {
+    let halted = summary["halted"].as_str().map(|why| {
+        format!(
+            "<p class=\"banner\" role=\"alert\"><strong>HALTED</strong> {}</p>",
+            escape(why)
+        )
+    });
+    let class = text(&summary["share_class"]);
+    let refused = summary["refused_withdrawals"].as_array();
+    let refused: String = refused
+        .into_iter()
+        .flatten()
+        .map(|row| {
+            format!(
+                "<p class=\"banner\" role=\"alert\"><strong>WITHDRAWAL REFUSED</strong> {}: asked {} \
+                 {class}, available {} {class}</p>",
+                escape(&moment(&row["at"])),
+                escape(&text(&row["asked"])),
+                escape(&text(&row["available"])),
+                class = escape(&class),
+            )
+        })
+        .collect();
+    format!(
+        "<header><h1>{}</h1><p>{} to {} UTC · share class {} · data: {}</p></header>{}{}{refused}",
+        escape(mode),
+        escape(&moment(&summary["from"])),
+        escape(&moment(&summary["to"])),
+        escape(&class),
+        escape(&text(&summary["data_source"])),
+        synthetic(summary),
+        halted.unwrap_or_default()
+    )
+}

@@ -1,0 +1,290 @@
+//! Tables of a run directory, row by row.
+//!
+//! A year of minutes has half a gigabyte of positions, so nothing here holds more than one row.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::types::Timestamp;
+
+/// Bytes read at once.
+const CHUNK: usize = 1 << 18;
+
+/// One table being read: only the wanted columns, found by the names in the header.
+#[derive(Debug)]
+pub(crate) struct Table {
+    path: PathBuf,
+    reader: BufReader<File>,
+    line: Vec<u8>,
+    /// Line number in the file, from 1.
+    number: u64,
+    /// Where the wanted columns are.
+    columns: Vec<usize>,
+    /// One more than the last wanted column.
+    needed: usize,
+    /// Start and end of the fields of the row.
+    fields: Vec<(usize, usize)>,
+}
+
+/// One row: fields in the order of the wanted columns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a>(&'a Table);
+
+impl Table {
+    pub(crate) fn open(
+        directory: &Path,
+        name: &str,
+        wanted: &[&str],
+    ) -> Result<Self, ComponentError> {
+        let path = directory.join(name);
+        let file = File::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let mut table = Self {
+            path,
+            reader: BufReader::with_capacity(CHUNK, file),
+            line: Vec::new(),
+            number: 0,
+            columns: Vec::new(),
+            needed: usize::MAX,
+            fields: Vec::new(),
+        };
+        if !table.read_line()? {
+            return Err(unreadable(&table.path, "it is empty"));
+        }
+        table.split();
+        for name in wanted {
+            let at = (0..table.fields.len()).find(|at| table.raw(*at) == name.as_bytes());
+            let at = at.ok_or_else(|| unreadable(&table.path, &format!("no column `{name}`")))?;
+            table.columns.push(at);
+        }
+        table.needed = table.columns.iter().max().map_or(0, |last| last + 1);
+        Ok(table)
+    }
+
+    /// The names in the header.
+    pub(crate) fn header(directory: &Path, name: &str) -> Result<Vec<String>, ComponentError> {
+        let table = Self::open(directory, name, &[])?;
+        let names = (0..table.fields.len()).map(|at| table.raw(at));
+        Ok(names
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect())
+    }
+
+    /// The next row, or none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, ComponentError> {
+        if !self.read_line()? {
+            return Ok(None);
+        }
+        self.split();
+        if self.fields.len() < self.needed {
+            return Err(self.wrong("fewer fields than the header"));
+        }
+        Ok(Some(Row(self)))
+    }
+
+    fn read_line(&mut self) -> Result<bool, ComponentError> {
+        self.line.clear();
+        loop {
+            let read = self
+                .reader
+                .read_until(b'\n', &mut self.line)
+                .map_err(|e| unreadable(&self.path, &e.to_string()))?;
+            self.number += 1;
+            if read == 0 {
+                return Ok(!self.line.is_empty());
+            }
+            // A line end within quotes belongs to the field; nearly every line has no quote.
+            if !self.line.contains(&b'"') {
+                break;
+            }
+            let quotes = self.line.iter().filter(|c| **c == b'"').count();
+            if quotes % 2 == 0 {
+                break;
+            }
+        }
+        while matches!(self.line.last(), Some(b'\n' | b'\r')) {
+            self.line.pop();
+        }
+        Ok(true)
+    }
+
+    fn split(&mut self) {
+        self.fields.clear();
+        let (mut start, mut quoted) = (0, false);
+        for (at, c) in self.line.iter().enumerate() {
+            match c {
+                b'"' => quoted = !quoted,
+                b',' if !quoted => {
+                    self.fields.push((start, at));
+                    if self.fields.len() == self.needed {
+                        return;
+                    }
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+        self.fields.push((start, self.line.len()));
+    }
+
+    fn raw(&self, field: usize) -> &[u8] {
+        let (start, end) = self.fields.get(field).copied().unwrap_or_default();
+        self.line.get(start..end).unwrap_or_default()
+    }
+
+    fn wrong(&self, what: &str) -> ComponentError {
+        unreadable(&self.path, &format!("line {}: {what}", self.number))
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The bytes of the wanted column `index`.
+    pub(crate) fn bytes(&self, index: usize) -> &'a [u8] {
+        let column = self.0.columns.get(index).copied();
+        self.0.raw(column.unwrap_or(usize::MAX))
+    }
+
+    /// The text of the wanted column `index`; what is not UTF-8 is shown as such.
+    pub(crate) fn text(&self, index: usize) -> &'a str {
+        std::str::from_utf8(self.bytes(index)).unwrap_or("\u{fffd}")
+    }
+
+    /// The number in the wanted column `index`; none in an empty field.
+    pub(crate) fn number(&self, index: usize) -> Result<Option<f64>, ComponentError> {
+        let bytes = self.bytes(index);
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        if let Some(number) = short_decimal(bytes) {
+            return Ok(Some(number));
+        }
+        match self.text(index).parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(self
+                .0
+                .wrong(&format!("`{}` is not a number", self.text(index)))),
+        }
+    }
+
+    /// The number in the wanted column `index`; 0 in an empty field.
+    pub(crate) fn amount(&self, index: usize) -> Result<f64, ComponentError> {
+        Ok(self.number(index)?.unwrap_or_default())
+    }
+
+    /// The instant in the wanted column `index`, in seconds since 1970.
+    pub(crate) fn seconds(&self, index: usize) -> Result<i64, ComponentError> {
+        Timestamp::parse_bytes(self.bytes(index))
+            .map(|at| at.nanos().div_euclid(1_000_000_000))
+            .ok_or_else(|| {
+                self.0
+                    .wrong(&format!("`{}` is not an instant", self.text(index)))
+            })
+    }
+}
+
+/// A plain decimal of at most 15 digits, the same float as the standard library's: digits and scale
+/// are both exact, so the one division rounds once. None for anything else.
+fn short_decimal(bytes: &[u8]) -> Option<f64> {
+    let (negative, digits) = match bytes.split_first()? {
+        (b'-', rest) => (true, rest),
+        _ => (false, bytes),
+    };
+    if digits.len() > 16 {
+        return None;
+    }
+    let (mut whole, mut seen, mut scale) = (0_u64, 0_u32, None::<u32>);
+    for c in digits {
+        match c {
+            b'0'..=b'9' => {
+                whole = whole * 10 + u64::from(c - b'0');
+                seen += 1;
+                scale = scale.map(|scale| scale + 1);
+            }
+            b'.' if scale.is_none() => scale = Some(0),
+            _ => return None,
+        }
+    }
+    if seen == 0 || seen > 15 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "below 10^15, which a float holds exactly"
+    )]
+    let number = whole as f64 / POWERS.get(scale.unwrap_or(0) as usize)?;
+    Some(if negative { -number } else { number })
+}
+
+/// Powers of ten that a float holds exactly.
+const POWERS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
+/// `EVT-003`: the file cannot be read as part of a run directory.
+pub(crate) fn unreadable(path: &Path, why: &str) -> ComponentError {
+    ComponentError::new(
+        Code::RunUnreadable,
+        format!("cannot read {}: {why}", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::tests::Scratch;
+
+    #[test]
+    fn columns_are_found_by_name_and_quotes_hold_commas() {
+        let scratch = Scratch::new("read");
+        scratch.write("t.csv", "a,b,c\n1,\"x,\ny\",2024-05-01T00:00:00Z\n,,\n");
+        let mut table = Table::open(&scratch.path, "t.csv", &["c", "a", "b"]).unwrap();
+        let row = table.next().unwrap().unwrap();
+        assert_eq!(row.seconds(0).unwrap(), 1_714_521_600);
+        assert_eq!(row.number(1).unwrap(), Some(1.0));
+        assert_eq!(row.text(2), "\"x,\ny\"");
+        let row = table.next().unwrap().unwrap();
+        assert_eq!(row.number(1).unwrap(), None);
+        assert!(table.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn short_decimals_are_the_floats_of_the_standard_library() {
+        for text in [
+            "0",
+            "-0.1",
+            "104544.7",
+            "915.993028",
+            "-160825.181063",
+            "999999999999999",
+            "0.30000000000000",
+            "12345.6789012345",
+            ".5",
+            "5.",
+        ] {
+            let expected = text.parse::<f64>().unwrap();
+            assert_eq!(
+                short_decimal(text.as_bytes()).map(f64::to_bits),
+                Some(expected.to_bits()),
+                "{text}"
+            );
+        }
+        for text in ["", "-", ".", "1e5", "1.2.3", "1234567890.1234567", "x"] {
+            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_and_line() {
+        let scratch = Scratch::new("read-wrong");
+        scratch.write("t.csv", "a,b\nx,1\n2\n");
+        let e = Table::open(&scratch.path, "t.csv", &["z"]).unwrap_err();
+        assert!(e.message.ends_with("t.csv: no column `z`"), "{e}");
+        let mut table = Table::open(&scratch.path, "t.csv", &["a", "b"]).unwrap();
+        let e = table.next().unwrap().unwrap().number(0).unwrap_err();
+        assert!(e.message.ends_with("line 2: `x` is not a number"), "{e}");
+        let e = table.next().unwrap_err();
+        assert!(e.message.contains("line 3: fewer fields"), "{e}");
+        assert!(Table::open(&scratch.path, "none.csv", &[]).is_err());
+    }
+}

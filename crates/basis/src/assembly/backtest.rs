@@ -1,0 +1,209 @@
+//! The front door for runs.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use basis_core::config::Problem;
+use basis_core::error::ComponentError;
+use basis_core::journal::JournalReader;
+use basis_core::types::{RunId, Venue};
+use basis_engine::{
+    Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink,
+};
+use basis_market::MarketData;
+use basis_report::Format;
+use basis_report::run::{OutputContext, RunWriter, Timing, WriteReport};
+use basis_venues::chain::SimulatedChain;
+use basis_venues::factory::CreatedInterfaces;
+use cpu_time::ThreadTime;
+
+use super::{Setup, World, require_needed};
+
+/// One backtest, ready to start.
+pub struct Backtest {
+    setup: Setup,
+    engine: Engine,
+    chain: SimulatedChain,
+    warnings: Vec<Problem>,
+    unavailable: Vec<(Venue, ComponentError)>,
+}
+
+/// What a run directory says of the run that its result does not depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// Names the run.
+    pub run_id: RunId,
+    /// How long reading and checking the data took, milliseconds.
+    pub load_ms: f64,
+}
+
+/// A run with what is written about it.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it yielded; its steps are in the directory alone.
+    pub result: RunResult,
+    /// What the summary is made with.
+    pub context: OutputContext,
+}
+
+impl fmt::Debug for Backtest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backtest")
+            .field("warnings", &self.warnings)
+            .field("unavailable", &self.unavailable)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Backtest {
+    /// Runs `setup` on `data` from start to end, over the dates it says or, where it says none, all that
+    /// its series cover.
+    ///
+    /// # Errors
+    /// As [`Backtest::prepare`] and [`Backtest::run_here`].
+    pub fn run(data: Arc<MarketData>, setup: &Setup) -> Result<RunResult, ComponentError> {
+        Self::prepare(data, setup)?.run_here(&mut |_| {})
+    }
+
+    /// Gives the run its dates and makes its interfaces and its engine.
+    ///
+    /// # Errors
+    /// As [`Setup::fitted`]; when a venue the mode needs cannot be created (naming all of them at once),
+    /// and whatever [`Engine::new`] refuses.
+    pub fn prepare(data: Arc<MarketData>, setup: &Setup) -> Result<Self, ComponentError> {
+        Self::journaled(data, setup, None)
+    }
+
+    /// The same with a journal, in which everything is written down before anything is sent.
+    ///
+    /// # Errors
+    /// As [`Backtest::prepare`].
+    pub fn journaled(
+        data: Arc<MarketData>,
+        setup: &Setup,
+        journal: Option<EngineJournal>,
+    ) -> Result<Self, ComponentError> {
+        let setup = setup.clone().fitted(&data)?;
+        let world = World::of(&setup);
+        let CreatedInterfaces {
+            interfaces,
+            failures,
+            warnings,
+        } = world.create_interfaces(setup.registry(), &setup);
+        let unavailable = require_needed(&setup, &interfaces, failures)?;
+        let engine = Engine::new(EngineParts {
+            config: setup.run().clone(),
+            data,
+            rules: world.rules,
+            interfaces,
+            clock: world.clock,
+            journal,
+            events: world.events,
+            positions: world.positions,
+            transit: world.simulated.transit,
+        })?;
+        Ok(Self {
+            setup,
+            engine,
+            chain: world.simulated.chain,
+            warnings,
+            unavailable,
+        })
+    }
+
+    /// The configuration with its dates.
+    #[must_use]
+    pub const fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Settings that were not understood and for which the default stands (lenient validation).
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Venues that could not be created and that the mode does not need.
+    #[must_use]
+    pub fn unavailable(&self) -> &[(Venue, ComponentError)] {
+        &self.unavailable
+    }
+
+    /// Goes on from what a journal holds, in a run that is as it was made.
+    ///
+    /// # Errors
+    /// As [`Engine::recover`].
+    pub fn recover(&mut self, reader: &dyn JournalReader) -> Result<Recovery, ComponentError> {
+        self.engine.recover(reader)
+    }
+
+    /// Runs to the end, telling `progress` about a hundred times how far it is. The result holds every
+    /// step.
+    ///
+    /// # Errors
+    /// Whatever stops the engine; CRITICAL ones want a restart.
+    pub fn run_here(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
+        let result = self.engine.run(progress)?;
+        Ok(with_assumptions(result, &self.chain))
+    }
+
+    /// The same with the steps handed to `sink` as they are closed; the result holds none of them.
+    ///
+    /// # Errors
+    /// As [`Backtest::run_here`], and whatever the sink refuses.
+    pub fn run_into(
+        self,
+        sink: &mut dyn StepSink,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RunResult, ComponentError> {
+        let result = self.engine.run_into(sink, progress)?;
+        Ok(with_assumptions(result, &self.chain))
+    }
+
+    /// Runs to the end and writes the run directory `out`, or nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`Backtest::run_into`], EVT-001 when `out` cannot be used and EVT-002 when it cannot be written.
+    pub fn run_to(
+        self,
+        out: Option<(&Path, Format)>,
+        stamp: Stamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Finished, ComponentError> {
+        let mut context = context(&self.setup, stamp);
+        let class = self.setup.run().share_class;
+        let begin = |(out, format)| RunWriter::create(out, class, format);
+        let mut writer = out.map(begin).transpose()?;
+        let started = ThreadTime::now();
+        let result = match &mut writer {
+            Some(writer) => self.run_into(writer, progress),
+            None => self.run_into(&mut Forget, progress),
+        }?;
+        context.timing.run_ms = started.elapsed().as_secs_f64() * 1_000.0;
+        if let Some(writer) = writer {
+            let WriteReport { write_ms, .. } = writer.finish(&result, &context)?;
+            context.timing.write_ms = Some(write_ms);
+        }
+        Ok(Finished { result, context })
+    }
+}
+
+/// Adds how the protocols of the chain were simulated to what the result rests on.
+fn with_assumptions(mut result: RunResult, chain: &SimulatedChain) -> RunResult {
+    result.assumptions.extend(chain.assumptions());
+    result
+}
+
+fn context(setup: &Setup, stamp: Stamp) -> OutputContext {
+    OutputContext {
+        config_yaml: setup.config_yaml().to_owned(),
+        config_hash: setup.config_hash().to_owned(),
+        run_id: stamp.run_id,
+        timing: Timing {
+            load_ms: stamp.load_ms,
+            ..Timing::default()
+        },
+        versions: vec![("basis", env!("CARGO_PKG_VERSION").to_owned())],
+    }
+}
