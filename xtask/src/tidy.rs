@@ -33,8 +33,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basis-protocols", &["basis-core"]),
     ("basis-market", &["basis-core", "basis-protocols"]),
     (
-        "basis-venues",
+        "basis-sim",
         &["basis-core", "basis-protocols", "basis-market"],
+    ),
+    (
+        "basis-venues",
+        &["basis-core", "basis-protocols", "basis-market", "basis-sim"],
     ),
     ("basis-data", &["basis-core", "basis-market"]),
     (
@@ -47,10 +51,15 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basis-core",
             "basis-protocols",
             "basis-market",
+            "basis-sim",
             "basis-venues",
             "basis-data",
             "basis-engine",
         ],
+    ),
+    (
+        "basis-testkit",
+        &["basis-core", "basis-market", "basis-engine"],
     ),
     ("own-venue", &["basis"]),
     ("xtask", &[]),

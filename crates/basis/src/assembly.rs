@@ -19,9 +19,9 @@ use basis_engine::{
 };
 use basis_market::ExecutionInterface;
 use basis_market::MarketData;
-use basis_venues::chain::SimulatedChain;
+use basis_sim::chain::SimulatedChain;
+use basis_sim::world::SimulatedWorld;
 use basis_venues::credentials::{BasisEnvironment, Variables};
-use basis_venues::driver::SimulatedWorld;
 use basis_venues::factory::{
     CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs, FactorySettings,
 };
