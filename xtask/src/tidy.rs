@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::ledger;
+use crate::{circles, ledger};
 
 /// Crates that `basis-core` may pull in, its own and those below them.
 const CORE_TREE: &[&str] = &[
@@ -86,6 +86,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     for (name, text) in &files {
         text_rules(name, text, &mut wrong);
     }
+    circles::check(&files, &mut wrong);
     ledger::check(&files, &mut wrong);
     if wrong.is_empty() {
         return Ok(());
