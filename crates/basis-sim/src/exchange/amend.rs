@@ -8,9 +8,9 @@
 use basis_core::instruction::AmendOrder;
 use basis_core::types::{InstructionId, InstrumentKind};
 use basis_core::venue_event::{EventKind, Events, OrderState, Text};
+use basis_protocols::exchange::orders::is_marketable;
 
 use super::books::RestingOrder;
-use super::pricing::is_marketable;
 use super::resting::resting_order;
 use super::{Context, SimulatedExchange};
 use crate::refusal::Refusal;

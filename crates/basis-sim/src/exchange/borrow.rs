@@ -17,7 +17,7 @@ use basis_core::venue_event::{
 };
 use basis_market::{MarketView, is_dollar};
 
-use super::filters::Order;
+use super::order::Order;
 use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
 

@@ -1,15 +1,13 @@
 //! One forced close: its price, its fee, what it does to the tally, its event.
 
 use basis_core::ledger::TradeId;
-use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
-use basis_core::types::Side;
+use basis_core::num::{Price, Quantity, Value};
 use basis_core::venue_event::{EventKind, Events, Liquidation};
-use basis_protocols::exchange;
+use basis_protocols::exchange::liquidation;
+use basis_protocols::exchange::margin::Margin;
 
 use super::books::OpenPosition;
 use super::liquidation::TestPrice;
-use super::margin::Margin;
-use super::pricing::against_us;
 use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
 
@@ -94,37 +92,16 @@ pub(super) fn closing_price(
     wallet: Quantity,
     alone: bool,
 ) -> Result<Price, Refusal> {
-    let rules = cx.held_rules(open.key)?;
-    let quote = cx.view.quote(open.slot);
-    let long = open.is_long();
-    let side = if long { Side::Sell } else { Side::Buy };
-    let tick = |price: Price| -> Result<Price, MathError> {
-        let rounded = price.round_to_tick(rules.tick_size, against_us(side))?;
-        Ok(if rounded.is_positive() {
-            rounded
-        } else {
-            price
-        })
-    };
+    let (rules, position) = (cx.held_rules(open.key)?, &open.position);
     if test == TestPrice::Close || !alone {
-        return Ok(tick(worst)?);
+        return Ok(liquidation::closing_tick(rules, position, worst)?);
     }
-    let Some(perp) = rules.perp.as_ref() else {
-        return Ok(tick(worst)?);
-    };
-    let wallet = Value::new(wallet.get());
-    let solved =
-        exchange::margin::liquidation_price(perp, &open.position, wallet, against_us(side))?;
-    let price = match solved.map(Price::positive) {
-        Some(Ok(price)) if long => price.min(quote.open).max(worst),
-        Some(Ok(price)) => price.max(quote.open).min(worst),
-        // No price solves it: the worst one stands.
-        Some(Err(_)) | None => worst,
-    };
-    Ok(tick(price)?)
+    let (wallet, first) = (Value::new(wallet.get()), cx.view.quote(open.slot).open);
+    let price = liquidation::closing_price(rules, position, wallet, first, worst)?;
+    Ok(price)
 }
 
-/// The fee on the notional that is closed.
+/// The fee on what is closed.
 pub(super) fn liquidation_fee(
     cx: &Context<'_>,
     open: &OpenPosition,
@@ -132,18 +109,6 @@ pub(super) fn liquidation_fee(
     price: Price,
 ) -> Result<Quantity, Refusal> {
     let rules = cx.held_rules(open.key)?;
-    let Some(perp) = rules.perp.as_ref() else {
-        return Ok(Quantity::ZERO);
-    };
-    let notional = closing.abs()?.notional(price, Rounding::Ceil)?;
-    let fee = notional.at_bps(perp.liquidation_fee, Rounding::Ceil)?.get();
-    let fee = fee.round_to_decimals(cx.decimals(SETTLEMENT)?, Rounding::Ceil)?;
-    Ok(Quantity::new(fee))
-}
-
-/// A fee of at most what is left.
-pub(super) fn capped(cx: &Context<'_>, fee: Quantity, left: Value) -> Result<Quantity, Refusal> {
-    let left = left.max(Value::ZERO).get();
-    let left = left.round_to_decimals(cx.decimals(SETTLEMENT)?, Rounding::Down)?;
-    Ok(fee.min(Quantity::new(left)))
+    let decimals = cx.decimals(SETTLEMENT)?;
+    Ok(liquidation::fee(rules, closing, price, decimals)?)
 }

@@ -5,17 +5,20 @@
 
 use basis_core::error::Rejection;
 use basis_core::instruction::MarginMode;
-use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
-use basis_core::rules::{MakerTaker, PerpRules};
+use basis_core::num::{Price, Quantity, Rate, Value};
+use basis_core::rules::PerpRules;
 use basis_core::types::{Account, Asset, Side};
 use basis_core::venue_event::{EventKind, Events, Fill, LiquiditySide, OrderState, OrderUpdate};
 use basis_market::SlotId;
-use basis_protocols::exchange;
 use basis_protocols::exchange::PerpPosition;
+use basis_protocols::exchange::fees::{self, SpotAmounts, SpotFill};
+use basis_protocols::exchange::margin::{
+    Margin, PositionLimit, binds_more, isolated_margin, position_limit,
+};
+use basis_protocols::exchange::orders::signed;
 
 use super::books::OpenPosition;
-use super::filters::Order;
-use super::margin::Margin;
+use super::order::Order;
 use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
 
@@ -27,17 +30,6 @@ pub(super) struct Terms {
     pub(super) mark: Price,
     pub(super) liquidity: LiquiditySide,
     pub(super) slot: SlotId,
-}
-
-/// What a spot fill moves.
-pub(super) struct SpotAmounts {
-    turnover: Quantity,
-    fee: (Asset, Quantity),
-    fee_rate: Rate,
-    /// What is paid, fee included where it is paid on top.
-    pub(super) paid: (Asset, Quantity),
-    /// What arrives, net of the fee.
-    pub(super) gained: (Asset, Quantity),
 }
 
 /// What a fill settled.
@@ -81,41 +73,20 @@ impl SimulatedExchange {
         order: &Order<'_>,
         terms: &Terms,
     ) -> Result<SpotAmounts, Refusal> {
-        let (base, quote) = (order.rules.base, order.rules.quote);
-        let (base_decimals, quote_decimals) = (cx.decimals(base)?, cx.decimals(quote)?);
-        let fee_rate = fee_rate(cx.snapshot.fees.spot, terms.liquidity);
-        let in_base = order.side == Side::Buy && cx.snapshot.fees.spot_buy_fee_in_base;
-        let rounding = match order.side {
-            Side::Buy => Rounding::Ceil,
-            Side::Sell => Rounding::Floor,
+        let rules = order.rules;
+        let decimals = (cx.decimals(rules.base)?, cx.decimals(rules.quote)?);
+        let fill = SpotFill {
+            side: order.side,
+            quantity: terms.quantity,
+            price: terms.price,
+            liquidity: terms.liquidity,
         };
-        let turnover = in_units(terms.quantity, terms.price, quote_decimals, rounding)?;
-        let (fee_asset, fee) = if in_base {
-            let fee = terms.quantity.at_rate(fee_rate, Rounding::Ceil)?.get();
-            let fee = fee.round_to_decimals(base_decimals, Rounding::Ceil)?;
-            (base, Quantity::new(fee))
-        } else {
-            let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?.get();
-            let fee = fee.round_to_decimals(quote_decimals, Rounding::Ceil)?;
-            (quote, Quantity::new(fee))
-        };
-        let paid = match order.side {
-            Side::Buy if in_base => (quote, turnover),
-            Side::Buy => (quote, turnover.add(fee)?),
-            Side::Sell => (base, terms.quantity),
-        };
-        let gained = match order.side {
-            Side::Buy if in_base => (base, terms.quantity.sub(fee)?),
-            Side::Buy => (base, terms.quantity),
-            Side::Sell => (quote, turnover.sub(fee)?),
-        };
-        Ok(SpotAmounts {
-            turnover,
-            fee: (fee_asset, fee),
-            fee_rate,
-            paid,
-            gained,
-        })
+        Ok(fees::spot_amounts(
+            rules,
+            &cx.snapshot.fees,
+            &fill,
+            decimals,
+        )?)
     }
 
     fn fill_spot(
@@ -159,10 +130,8 @@ impl SimulatedExchange {
         let key = order.key;
         let decimals = cx.decimals(SETTLEMENT)?;
         let account = cx.snapshot.accounts.perp;
-        let fee_rate = fee_rate(cx.snapshot.fees.perp, terms.liquidity);
-        let turnover = terms.quantity.notional(terms.price, Rounding::Ceil)?;
-        let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?.get();
-        let fee = Quantity::new(fee.round_to_decimals(decimals, Rounding::Ceil)?);
+        let fee_rate = fees::rate(cx.snapshot.fees.perp, terms.liquidity);
+        let fee = fees::perp_fee(terms.quantity, terms.price, fee_rate, decimals)?;
         let signed = signed(order.side, terms.quantity)?;
         let open = self.books.open(key);
         let before = open.map(|open| open.position).unwrap_or_default();
@@ -170,7 +139,7 @@ impl SimulatedExchange {
         let own = self.own_margin(order, open, &change.after, (terms, decimals))?;
         let realized = Quantity::new(change.realized.get());
         let cash = self.books.cash.get(account, SETTLEMENT).add(realized)?;
-        if opens(&before, &change.after)? {
+        if binds_more(&before, &change.after)? {
             self.check_position(order, perp, &change.after, terms.mark)?;
             let margin = self.margin_with(cx, cash, order, &change.after, terms.mark, own)?;
             let reserved = self.books.reserved(account, SETTLEMENT)?;
@@ -264,27 +233,20 @@ impl SimulatedExchange {
         mark: Price,
     ) -> Result<(), Refusal> {
         let key = order.rules.key;
-        let size = after.quantity.abs()?;
-        let notional = size.notional(mark, Rounding::Ceil)?;
-        let code = order.codes.position_limit;
-        let Some(tier) = exchange::margin::tier(perp, size, notional) else {
-            let text = format!(
+        let leverage = self.leverage(key.symbol);
+        let text = match position_limit(perp, after.quantity, mark, leverage)? {
+            None => return Ok(()),
+            Some(PositionLimit::LastTier { size, notional }) => format!(
                 "{key}: a position of {size} {} worth {notional} {SETTLEMENT} is above the last \
                  margin tier; make it smaller",
                 order.rules.base
-            );
-            return Err(Refusal::other(text, code));
+            ),
+            Some(PositionLimit::Leverage { notional, max }) => format!(
+                "{key}: leverage {leverage} is above {max}, the most for a position worth {notional} \
+                 {SETTLEMENT}; set a lower leverage first"
+            ),
         };
-        let leverage = self.leverage(key.symbol);
-        if leverage > tier.max_leverage {
-            let text = format!(
-                "{key}: leverage {leverage} is above {}, the most for a position worth {notional} \
-                 {SETTLEMENT}; set a lower leverage first",
-                tier.max_leverage
-            );
-            return Err(Refusal::other(text, code));
-        }
-        Ok(())
+        Err(Refusal::other(text, order.codes.position_limit))
     }
 
     /// The margin set aside for a position after a fill: of what is kept its share, rounded up,
@@ -300,26 +262,11 @@ impl SimulatedExchange {
         if self.margin_mode(symbol) == MarginMode::Cross || after.quantity.is_zero() {
             return Ok(None);
         }
-        let held = before
-            .map(|open| open.position.quantity)
-            .unwrap_or_default();
-        let (size, was) = (after.quantity.abs()?, held.abs()?);
-        let flips = held.signum() * after.quantity.signum() < 0;
+        let held = before.map_or(Quantity::ZERO, |open| open.position.quantity);
         let margin = before.and_then(|open| open.margin).unwrap_or_default();
-        let (kept, opened) = if flips {
-            (Quantity::ZERO, size)
-        } else if size >= was {
-            (margin, size.sub(was)?)
-        } else {
-            let kept = margin
-                .get()
-                .mul_div(size.get(), was.get(), Rounding::Ceil)?;
-            let kept = kept.round_to_decimals(decimals, Rounding::Ceil)?;
-            (Quantity::new(kept), Quantity::ZERO)
-        };
-        let added = exchange::margin::initial_margin(opened, terms.price, self.leverage(symbol))?;
-        let added = added.get().round_to_decimals(decimals, Rounding::Ceil)?;
-        Ok(Some(kept.add(Quantity::new(added))?))
+        let (after, leverage) = (after.quantity, self.leverage(symbol));
+        let own = isolated_margin((held, margin), after, terms.price, leverage, decimals)?;
+        Ok(Some(own))
     }
 
     /// Balance and initial margin with `position`, on its `own` margin when isolated, in place of
@@ -405,35 +352,4 @@ pub(super) fn require_margin(
         return Err(Refusal::rejected(reason, code));
     }
     Ok(())
-}
-
-/// Whether the position after a fill binds more than the one before.
-fn opens(before: &PerpPosition, after: &PerpPosition) -> Result<bool, Refusal> {
-    let flips = before.quantity.signum() * after.quantity.signum() < 0;
-    Ok(flips || after.quantity.abs()? > before.quantity.abs()?)
-}
-
-pub(super) fn signed(side: Side, quantity: Quantity) -> Result<Quantity, Refusal> {
-    Ok(match side {
-        Side::Buy => quantity,
-        Side::Sell => quantity.neg()?,
-    })
-}
-
-const fn fee_rate(rates: MakerTaker, liquidity: LiquiditySide) -> Rate {
-    match liquidity {
-        LiquiditySide::Maker => rates.maker,
-        LiquiditySide::Taker => rates.taker,
-    }
-}
-
-/// Quantity × price in whole units of the quote asset.
-pub(super) fn in_units(
-    quantity: Quantity,
-    price: Price,
-    decimals: u32,
-    rounding: Rounding,
-) -> Result<Quantity, Refusal> {
-    let worth = quantity.notional(price, rounding)?.get();
-    Ok(Quantity::new(worth.round_to_decimals(decimals, rounding)?))
 }

@@ -2,11 +2,11 @@
 
 use basis_core::error::Rejection;
 use basis_core::instruction::{MarginMode, SetLeverage};
-use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
+use basis_core::num::{Fixed18, Price, Quantity, Value};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{InstructionId, InstrumentKind, Symbol};
 use basis_core::venue_event::{Events, Text};
-use basis_protocols::exchange;
+use basis_protocols::exchange::margin::{initial_margin, isolated_margin_of_cost, leverage_max};
 
 use super::advance::Watch;
 use super::books::OpenPosition;
@@ -119,11 +119,7 @@ impl SimulatedExchange {
         leverage: Fixed18,
         (size, mark): (Quantity, Price),
     ) -> Result<(), Refusal> {
-        let notional = size.notional(mark, Rounding::Ceil)?;
-        let tier_max = exchange::margin::tier(perp, size, notional)
-            .or(perp.tiers.last())
-            .map_or(perp.max_leverage, |tier| tier.max_leverage);
-        let max = tier_max.min(perp.max_leverage);
+        let max = leverage_max(perp, size, mark)?;
         if leverage < Fixed18::ONE || leverage > max {
             let reason = Rejection::Filter {
                 instrument: rules.key,
@@ -156,7 +152,7 @@ impl SimulatedExchange {
                 if rules.perp.is_none() {
                     return Ok(Value::ZERO);
                 }
-                exchange::margin::initial_margin(open.position.quantity, mark, leverage)
+                initial_margin(open.position.quantity, mark, leverage)
             };
             let (before, after) = (of(self.leverage(set.symbol))?, of(set.leverage)?);
             margin.initial = margin.initial.sub(before)?.add(after)?;
@@ -193,14 +189,11 @@ impl SimulatedExchange {
         let mut margins = Vec::with_capacity(held.len());
         let mut more = Quantity::ZERO;
         for open in held {
-            let cost = open.position.cost.abs()?.get();
-            let margin = cost.div(set.leverage, Rounding::Ceil)?;
-            let margin = Quantity::new(margin.round_to_decimals(decimals, Rounding::Ceil)?);
+            let margin = isolated_margin_of_cost(open.position.cost, set.leverage, decimals)?;
             let change = margin.sub(open.margin.unwrap_or_default())?;
             more = more.add(change)?;
             if change.is_negative() {
-                let initial =
-                    exchange::margin::initial_margin(open.position.quantity, mark, set.leverage)?;
+                let initial = initial_margin(open.position.quantity, mark, set.leverage)?;
                 let result = open.position.unrealized(mark)?.min(Value::ZERO);
                 let left = Quantity::new(result.get()).add(margin)?;
                 let needed = Quantity::new(initial.get());

@@ -11,11 +11,11 @@ use basis_core::types::{InstructionId, InstrumentKey, InstrumentKind, PositionSi
 use basis_core::venue_event::{Events, OrderState, Text};
 use basis_market::PriceBounds;
 use basis_market::{Quote, SlotId};
-use basis_protocols::exchange;
+use basis_protocols::exchange::liquidation::{capped_fee, liquidation_price};
+use basis_protocols::exchange::margin::Margin;
 
 use super::books::OpenPosition;
-use super::closing::{Forced, capped, closing_price, liquidation_fee};
-use super::margin::Margin;
+use super::closing::{Forced, closing_price, liquidation_fee};
 use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
 
@@ -252,7 +252,7 @@ impl SimulatedExchange {
         } else {
             Rounding::Floor
         };
-        let solved = exchange::margin::liquidation_price(perp, &open.position, wallet, rounding)?;
+        let solved = liquidation_price(perp, &open.position, wallet, rounding)?;
         // The margin is rounded up at the last decimal: one step aside covers that.
         let step = Fixed18::from_mantissa(10_000_000_000);
         let Some(price) = solved else { return Ok(None) };
@@ -295,7 +295,7 @@ impl SimulatedExchange {
         for (at, (position, price)) in open.into_iter().zip(closes).enumerate() {
             let closing = position.position.quantity.neg()?;
             let fee = liquidation_fee(cx, &position, closing, price)?;
-            let fee = capped(cx, fee, left)?;
+            let fee = capped_fee(fee, left, cx.decimals(SETTLEMENT)?)?;
             left = left.sub(Value::new(fee.get()))?;
             let forced = Forced {
                 closing,

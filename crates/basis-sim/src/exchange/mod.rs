@@ -27,11 +27,10 @@ mod books;
 mod borrow;
 mod closing;
 mod fills;
-mod filters;
 mod leverage;
 mod liquidation;
-mod margin;
 mod next_open;
+mod order;
 mod orders;
 mod pricing;
 mod profile;
@@ -58,17 +57,17 @@ use basis_core::venue::{Capabilities, DataProvider, Dependencies, FillAt};
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
 use basis_market::{ExecutionInterface, Horizon};
 use basis_market::{MarketView, SlotId};
+use basis_protocols::exchange::margin::Margin;
 
 use self::advance::Watch;
 use self::books::Books;
-use self::margin::Margin;
 use crate::failing::FailingTransfers;
 use crate::interface::Executor;
 use crate::refusal::Refusal;
 use crate::settings::check_balances;
 use crate::world::SimulatedWorld;
 
-pub use self::profile::{ExchangeProfile, ModeCodes, PartialLiquidation, RefusalCodes};
+pub use self::profile::{ExchangeProfile, ModeCodes, RefusalCodes};
 pub use self::settings::{ExchangeSettings, PositionMode, Slippage};
 
 /// What perps settle in, and the only collateral.

@@ -17,11 +17,11 @@ use basis_core::types::{InstrumentKind, Timestamp};
 use basis_core::venue::FillAt;
 use basis_core::venue_event::{EventKind, Events, OrderState, VenueEvent};
 use basis_market::{MarketView, Quote};
+use basis_protocols::exchange::orders::is_marketable;
 
 use super::books::PendingOrder;
 use super::fills::Terms;
-use super::filters::Order;
-use super::pricing::is_marketable;
+use super::order::Order;
 use super::profile::RefusalCodes;
 use super::{Context, SimulatedExchange};
 use crate::refusal::Refusal;

@@ -10,10 +10,11 @@ use basis_core::types::{
 use basis_core::venue::FillAt;
 use basis_core::venue_event::{Events, LiquiditySide, OrderState};
 use basis_market::{Quote, SlotId, is_dollar};
+use basis_protocols::exchange::orders::is_marketable;
 
 use super::fills::Terms;
-use super::filters::Order;
-use super::pricing::{is_marketable, taking_price};
+use super::order::Order;
+use super::pricing::taking_price;
 use super::profile::RefusalCodes;
 use super::{Context, PositionMode, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;

@@ -3,6 +3,7 @@
 use basis_core::num::{Bps, MathError, Price, Quantity, Rounding};
 use basis_core::types::Side;
 use basis_market::Quote;
+use basis_protocols::exchange::orders::against_us;
 
 use super::settings::Slippage;
 
@@ -26,14 +27,6 @@ impl Slippage {
     }
 }
 
-/// The tick against us: up for a buy, down for a sell.
-pub(crate) const fn against_us(side: Side) -> Rounding {
-    match side {
-        Side::Buy => Rounding::Ceil,
-        Side::Sell => Rounding::Floor,
-    }
-}
-
 /// The price at which `quantity` is taken now: mark plus slippage, rounded to the tick against us.
 pub(crate) fn taking_price(
     slippage: Slippage,
@@ -51,14 +44,6 @@ pub(crate) fn taking_price(
         .mark
         .shift_bps(shift, against_us(side))?
         .round_to_tick(tick, against_us(side))
-}
-
-/// Whether a limit order would trade at the mark.
-pub(crate) fn is_marketable(side: Side, limit: Price, mark: Price) -> bool {
-    match side {
-        Side::Buy => mark <= limit,
-        Side::Sell => mark >= limit,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What differs between the simulated exchanges: names, and the codes of their refusals.
 
 use basis_core::types::Venue;
+use basis_protocols::exchange::filters::Filter;
+use basis_protocols::exchange::liquidation::PartialLiquidation;
 
 /// Codes by which a venue refuses orders of one product. The numbers are those of its live API, so
 /// that a refusal reads the same in backtest and live.
@@ -36,6 +38,20 @@ pub struct RefusalCodes {
     pub fill_or_kill: Option<&'static str>,
 }
 
+impl RefusalCodes {
+    /// The code of an order that does not pass a filter.
+    pub(crate) const fn of(&self, filter: Filter) -> &'static str {
+        match filter {
+            Filter::NoQuantity => self.no_quantity,
+            Filter::LotSize => self.lot_size,
+            Filter::QuantityMin => self.quantity_min,
+            Filter::QuantityMax => self.quantity_max,
+            Filter::TickSize => self.tick_size,
+            Filter::NotionalMin => self.notional_min,
+        }
+    }
+}
+
 /// Codes by which a venue refuses changes of modes, leverage and orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModeCodes {
@@ -58,16 +74,6 @@ pub struct ModeCodes {
     pub amend_incomplete: &'static str,
     /// A spot amendment that the venue does not do; `None` where spot orders are amended like perps.
     pub spot_amend: Option<&'static str>,
-}
-
-/// How a venue closes a position that is too large for its margin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartialLiquidation {
-    /// One order down to the highest lower tier at which the margin holds; everything when none
-    /// does.
-    OneOrder,
-    /// Two tiers at a time while the position is in the third tier or above.
-    TwoTiers,
 }
 
 /// One exchange for the simulation.

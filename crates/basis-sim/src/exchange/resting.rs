@@ -1,16 +1,18 @@
 //! Resting orders: what they bind, cancellation.
 
 use basis_core::instruction::{CancelOrder, OrderType, TimeInForce};
-use basis_core::num::{Price, Quantity, Rate, Rounding};
+use basis_core::num::{Price, Quantity, Rate};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{Account, Asset, InstructionId, Side};
 use basis_core::venue_event::{Events, OrderState};
 use basis_market::SlotId;
-use basis_protocols::exchange;
+use basis_protocols::exchange::fees;
+use basis_protocols::exchange::margin::order_margin;
+use basis_protocols::exchange::orders::{opening_part, signed};
 
 use super::books::RestingOrder;
-use super::fills::{in_units, require_margin, signed};
-use super::filters::Order;
+use super::fills::require_margin;
+use super::order::Order;
 use super::profile::RefusalCodes;
 use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
@@ -58,17 +60,8 @@ impl SimulatedExchange {
         let (asset, needed) = match order.side {
             Side::Sell => (order.rules.base, quantity),
             Side::Buy => {
-                let quote = order.rules.quote;
-                let decimals = cx.decimals(quote)?;
-                let paid = in_units(quantity, limit, decimals, Rounding::Ceil)?;
-                let fees = &cx.snapshot.fees;
-                let needed = if fees.spot_buy_fee_in_base {
-                    paid
-                } else {
-                    let fee = paid.at_rate(fees.spot.maker, Rounding::Ceil)?.get();
-                    let fee = fee.round_to_decimals(decimals, Rounding::Ceil)?;
-                    paid.add(Quantity::new(fee))?
-                };
+                let (quote, fees) = (order.rules.quote, &cx.snapshot.fees);
+                let needed = fees::buy_reservation(fees, quantity, limit, cx.decimals(quote)?)?;
                 (quote, needed)
             }
         };
@@ -88,11 +81,7 @@ impl SimulatedExchange {
         let account = cx.snapshot.accounts.perp;
         let held = self.books.position(order.key);
         let signed = signed(order.side, quantity)?;
-        let opening = if held.quantity.signum() * signed.signum() >= 0 {
-            quantity
-        } else {
-            quantity.sub(held.quantity.abs()?)?.max(Quantity::ZERO)
-        };
+        let opening = opening_part(held.quantity, signed)?;
         if order.reduce_only || opening.is_zero() {
             return Ok((account, SETTLEMENT, Quantity::ZERO));
         }
@@ -100,11 +89,8 @@ impl SimulatedExchange {
         let after = held.fill(signed, limit, decimals)?.after;
         self.check_position(order, perp, &after, limit)?;
         let leverage = self.leverage(order.rules.key.symbol);
-        let margin = exchange::margin::initial_margin(opening, limit, leverage)?;
-        let turnover = quantity.notional(limit, Rounding::Ceil)?;
-        let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?;
-        let needed = margin.add(fee)?.get();
-        let needed = Quantity::new(needed.round_to_decimals(decimals, Rounding::Ceil)?);
+        let parts = (opening, quantity);
+        let needed = order_margin(parts, limit, leverage, fee_rate, decimals)?;
         let cash = self.books.cash.get(account, SETTLEMENT);
         let available = self.margin(cx, cash, None)?.available()?.get();
         let reserved = self.books.reserved(account, SETTLEMENT)?;

@@ -1,7 +1,8 @@
 //! Bybit as the simulated exchange knows it.
 
 use basis_core::types::Venue;
-use basis_sim::exchange::{ExchangeProfile, PartialLiquidation};
+use basis_protocols::exchange::liquidation::PartialLiquidation;
+use basis_sim::exchange::ExchangeProfile;
 
 use super::errors;
 

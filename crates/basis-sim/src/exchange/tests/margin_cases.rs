@@ -66,7 +66,7 @@ pub(super) fn check(cases: &[Case], method: TierMethod, unit: TierUnit) {
         assert_eq!(maintenance, Value::new(fixed(case.maintenance)), "{name}");
         let wallet = Value::new(fixed(case.wallet));
         let solved =
-            exchange::margin::liquidation_price(&rules, &position, wallet, Rounding::HalfEven);
+            exchange::liquidation::liquidation_price(&rules, &position, wallet, Rounding::HalfEven);
         let solved = solved.unwrap().unwrap();
         let rounded = solved.round_to_decimals(2, Rounding::HalfEven).unwrap();
         match case.liquidation {
