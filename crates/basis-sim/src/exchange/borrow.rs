@@ -9,33 +9,38 @@
 
 use basis_core::ledger::EntryKind;
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
-use basis_core::types::{
-    Account, Asset, Item, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
-};
+use basis_core::types::{Account, Asset, InstrumentKind, Item, Span, Timestamp};
 use basis_core::venue_event::{
     Accrual, BalanceChange, Cursor, EventKind, Events, Subject, VenueEvent,
 };
-use basis_market::{MarketView, is_dollar};
+use basis_market::is_dollar;
 
 use super::order::Order;
 use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
 
-/// The dollar price at which `venue` measures a debt against what the account owns: its own spot
-/// first, else what the view values the asset at; zero when nobody shows one.
-fn dollar_price(view: &MarketView, asset: Asset, venue: Venue) -> Price {
+/// The dollar tokens in whose spot markets a debt is measured, in this order.
+const QUOTES: [Asset; 2] = [SETTLEMENT, Asset::literal("USDC")];
+
+/// The dollar price at which the venue measures a debt against what the account owns: its own spot
+/// market first, else what the view values the asset at; zero when nobody shows one.
+fn dollar_price(cx: &Context<'_>, asset: Asset) -> Price {
     if is_dollar(asset) {
         return Price::literal("1");
     }
-    let own = ["USDT", "USDC"].iter().find_map(|quote| {
-        let symbol = Symbol::new(&format!("{}{quote}", asset.as_str())).ok()?;
-        view.quote_of(SeriesId::new(SeriesKind::Spot, venue, symbol))
+    let own = QUOTES.iter().find_map(|quote| {
+        let mut listed = cx.snapshot.instruments.iter();
+        let market = listed.find(|rules| {
+            let pair = (rules.key.kind, rules.base, rules.quote);
+            pair == (InstrumentKind::Spot, asset, *quote)
+        })?;
+        cx.view.quote_of(market.key.series())
     });
     if let Some(quote) = own {
         return quote.mark;
     }
-    let mark = view.mark_of(asset);
-    let price = mark.and_then(|mark| view.dollars(mark).ok().flatten());
+    let mark = cx.view.mark_of(asset);
+    let price = mark.and_then(|mark| cx.view.dollars(mark).ok().flatten());
     price.unwrap_or(Price::ZERO)
 }
 
@@ -90,14 +95,10 @@ impl SimulatedExchange {
         let holds = |wanted: Asset| self.books.cash.get(account, wanted);
         for (held, quantity) in self.books.cash.of(account) {
             if held != asset && held != gained {
-                add(
-                    held,
-                    quantity,
-                    dollar_price(cx.view, held, self.profile.venue),
-                )?;
+                add(held, quantity, dollar_price(cx, held))?;
             }
         }
-        let at = |asset| dollar_price(cx.view, asset, self.profile.venue);
+        let at = |asset| dollar_price(cx, asset);
         add(asset, holds(asset).sub(needed)?, at(asset))?;
         add(gained, holds(gained).add(received)?, at(gained))?;
         let times = self.settings.spot_margin_leverage.sub(Fixed18::ONE)?;
