@@ -6,6 +6,7 @@
     reason = "a command-line program"
 )]
 
+mod circles;
 mod compare;
 mod contracts;
 mod golden;

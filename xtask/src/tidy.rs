@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::ledger;
+use crate::{circles, ledger};
 
 /// Crates that `basis-core` may pull in, its own and those below them.
 const CORE_TREE: &[&str] = &[
@@ -33,8 +33,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basis-protocols", &["basis-core"]),
     ("basis-market", &["basis-core", "basis-protocols"]),
     (
-        "basis-venues",
+        "basis-sim",
         &["basis-core", "basis-protocols", "basis-market"],
+    ),
+    (
+        "basis-venues",
+        &["basis-core", "basis-protocols", "basis-market", "basis-sim"],
     ),
     ("basis-data", &["basis-core", "basis-market"]),
     (
@@ -52,12 +56,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basis-core",
             "basis-protocols",
             "basis-market",
+            "basis-sim",
             "basis-venues",
             "basis-data",
             "basis-engine",
             "basis-live",
             "basis-report",
         ],
+    ),
+    (
+        "basis-testkit",
+        &["basis-core", "basis-market", "basis-engine"],
     ),
     ("own-venue", &["basis"]),
     ("xtask", &[]),
@@ -84,6 +93,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     for (name, text) in &files {
         text_rules(name, text, &mut wrong);
     }
+    circles::check(&files, &mut wrong);
     ledger::check(&files, &mut wrong);
     if wrong.is_empty() {
         return Ok(());

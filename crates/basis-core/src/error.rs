@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::num::{MathError, Quantity};
+use crate::text::Text;
 use crate::types::{Asset, InstrumentKey, SeriesId, Span, Timestamp, Venue};
-use crate::venue_event::Text;
 
 /// How bad a failure is, and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

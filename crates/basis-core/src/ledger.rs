@@ -8,98 +8,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::num::{Price, Quantity, Value};
 use crate::types::{Account, InstructionId, Item, Timestamp};
 use crate::venue_event::EventKey;
 
-/// Why a holding changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EntryKind {
-    /// A fill: asset legs of a spot trade, or the position leg of a perp trade; also what a pool turned
-    /// of one asset of our liquidity into another, with quantity 0.
-    Trade,
-    /// The result of reducing a perp position, settled in the quote asset.
-    RealizedPnl,
-    /// A venue's trading fee; also the units that a pool's rounding keeps of our liquidity.
-    Fee,
-    /// A funding payment; negative when we pay.
-    Funding,
-    /// Interest earned.
-    Interest,
-    /// Interest owed.
-    BorrowCost,
-    /// A reward paid out.
-    Reward,
-    /// Fees that a liquidity position has earned from swaps.
-    LiquidityFee,
-    /// A change of a rebasing balance.
-    Rebase,
-    /// Gas paid.
-    Gas,
-    /// An asset moved between our accounts.
-    Transfer,
-    /// What moving it cost.
-    TransferCost,
-    /// A liquidation's fee or loss beyond the trade itself.
-    Liquidation,
-    /// Capital that came from outside.
-    Deposit,
-    /// Capital that went outside.
-    Withdrawal,
-}
-
-impl EntryKind {
-    /// The name in `ledger.csv`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trade => "trade",
-            Self::RealizedPnl => "realized_pnl",
-            Self::Fee => "fee",
-            Self::Funding => "funding",
-            Self::Interest => "interest",
-            Self::BorrowCost => "borrow_cost",
-            Self::Reward => "reward",
-            Self::LiquidityFee => "liquidity_fee",
-            Self::Rebase => "rebase",
-            Self::Gas => "gas",
-            Self::Transfer => "transfer",
-            Self::TransferCost => "transfer_cost",
-            Self::Liquidation => "liquidation",
-            Self::Deposit => "deposit",
-            Self::Withdrawal => "withdrawal",
-        }
-    }
-}
-
-impl fmt::Display for EntryKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The number or text by which a venue knows a fill.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum TradeId {
-    /// A counter, as Binance and OKX use.
-    Number(u64),
-    /// Anything else, as Bybit's UUIDs.
-    Text(Box<str>),
-}
-
-impl fmt::Display for TradeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Text(text) => f.write_str(text),
-        }
-    }
-}
+pub use crate::venue_event::{EntryKind, TradeId};
 
 /// The unique reason of one ledger line: a fact, and which of its lines this is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,6 +17,7 @@ pub mod num;
 pub mod plan;
 pub mod rules;
 pub mod secret;
+pub mod text;
 pub mod transit;
 pub mod transport;
 pub mod types;

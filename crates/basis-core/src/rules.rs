@@ -16,7 +16,6 @@ use crate::num::{Bps, Fixed18, Price, Quantity, Rate, Rounding, Value};
 use crate::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Label, Span, Symbol, Timestamp, Venue,
 };
-use crate::venue::DataProvider;
 
 /// All dated rules of one venue, oldest first.
 #[derive(Clone, Debug)]
@@ -219,16 +218,6 @@ impl RuleBook {
         by(venue)
             .or_else(|| by(Venue::WALLET))
             .or_else(|| self.venues.keys().find_map(|venue| by(*venue)))
-    }
-}
-
-impl DataProvider for RuleBook {
-    fn rules(&self, venue: Venue) -> Option<Arc<VenueRules>> {
-        self.venue(venue).cloned()
-    }
-
-    fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32> {
-        self.asset_decimals(venue, asset)
     }
 }
 
@@ -661,6 +650,7 @@ impl Default for TransferRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::venue::DataProvider;
 
     pub(super) const BTC: Symbol = Symbol::literal("BTCUSDT");
 

@@ -8,7 +8,7 @@ use crate::event::EventSink;
 use crate::instruction::OperationKind;
 use crate::journal::Outbox;
 use crate::num::{Bps, Quantity, Rate};
-use crate::rules::VenueRules;
+use crate::rules::{RuleBook, SharedRules, VenueRules};
 use crate::transport::Transport;
 use crate::types::{Account, Asset, Item, Label, Span, Venue};
 use crate::venue_event::Position;
@@ -155,6 +155,26 @@ pub trait DataProvider: Send + Sync + fmt::Debug {
     /// Decimals with which `venue` keeps `asset`: quantities of its accounts are multiples of ten to the
     /// minus this. On the chain all venues share the token's, which the wallet's rules have.
     fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32>;
+}
+
+impl DataProvider for RuleBook {
+    fn rules(&self, venue: Venue) -> Option<Arc<VenueRules>> {
+        self.venue(venue).cloned()
+    }
+
+    fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32> {
+        self.asset_decimals(venue, asset)
+    }
+}
+
+impl DataProvider for SharedRules {
+    fn rules(&self, venue: Venue) -> Option<Arc<VenueRules>> {
+        self.book().rules(venue)
+    }
+
+    fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32> {
+        self.book().decimals(venue, asset)
+    }
 }
 
 /// Shared handles an interface works with.

@@ -7,8 +7,6 @@
 pub mod aave;
 pub mod binance;
 pub mod bybit;
-pub mod cex;
-pub mod chain;
 pub mod credentials;
 pub mod curve;
 pub mod driver;
@@ -18,8 +16,10 @@ pub mod instadapp;
 pub mod lido;
 pub mod morpho;
 pub mod okx;
-mod pools;
 pub mod registry;
-pub(crate) mod staking;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod uniswap;
 pub mod wallet;

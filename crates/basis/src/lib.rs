@@ -44,4 +44,5 @@ pub use basis_engine as engine;
 pub use basis_market as market;
 pub use basis_protocols as protocols;
 pub use basis_report as report;
+pub use basis_sim as sim;
 pub use basis_venues as venues;

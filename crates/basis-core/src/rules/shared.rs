@@ -3,14 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{RuleBook, RuleSnapshot, VenueRules};
-use crate::types::{Asset, Venue};
-use crate::venue::DataProvider;
+use crate::types::Venue;
 
 /// A rule book that gains snapshots while venues read it.
 ///
 /// Clones share the same book. Whoever learns of new rules adds them and then reports
 /// [`EventKind::Rules`](crate::venue_event::EventKind::Rules); every later call of
-/// [`DataProvider::rules`] answers with them. What was read before stays as it was, so a call that is
+/// [`DataProvider::rules`](crate::venue::DataProvider::rules) answers with them. What was read before stays as it was, so a call that is
 /// under way sees one set of rules throughout. A recorded run knows every snapshot from the start and
 /// reads a [`RuleBook`] without this lock.
 #[derive(Clone, Debug, Default)]
@@ -39,16 +38,6 @@ impl SharedRules {
     pub fn add_snapshot(&self, venue: Venue, snapshot: RuleSnapshot) {
         let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
         *book = Arc::new(book.with_snapshot(venue, snapshot));
-    }
-}
-
-impl DataProvider for SharedRules {
-    fn rules(&self, venue: Venue) -> Option<Arc<VenueRules>> {
-        self.book().rules(venue)
-    }
-
-    fn decimals(&self, venue: Venue, asset: Asset) -> Option<u32> {
-        self.book().decimals(venue, asset)
     }
 }
 
@@ -94,6 +83,8 @@ impl VenueRules {
 mod tests {
     use super::super::tests::{BTC, at, hours, rules};
     use super::*;
+    use crate::types::Asset;
+    use crate::venue::DataProvider;
 
     const OKX: Venue = Venue::literal("okx");
 

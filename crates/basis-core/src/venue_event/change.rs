@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::EntryKind;
+use super::EntryKind;
 use crate::num::Quantity;
 use crate::types::{Account, Asset, Item};
 

@@ -6,9 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedemptionStage, Text, TransactionHash, TransactionStage, TransferStage};
 use crate::instruction::MarginMode;
-use crate::ledger::TradeId;
 use crate::num::Quantity;
 use crate::types::{Account, InstructionId, InstrumentKey, Item, Label, Side, Timestamp, Venue};
+
+/// The number or text by which a venue knows a fill.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TradeId {
+    /// A counter, as Binance and OKX use.
+    Number(u64),
+    /// Anything else, as Bybit's UUIDs.
+    Text(Box<str>),
+}
+
+impl fmt::Display for TradeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
 
 /// A reading of a balance that no venue names the changes of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -9,18 +9,18 @@
 //! keys. Quantities of fills and transfers are above zero; fees are signed, a rebate is below zero.
 
 mod change;
+mod entry_kind;
 mod key;
 mod order;
 mod snapshot;
 mod transaction;
 mod transfer;
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 pub use self::change::{BalanceChange, Exchange};
-pub use self::key::{Cursor, EventKey, FlowId, Subject, TransferId};
+pub use self::entry_kind::EntryKind;
+pub use self::key::{Cursor, EventKey, FlowId, Subject, TradeId, TransferId};
 pub use self::order::{OrderState, Progress};
 pub use self::snapshot::{AccountSnapshot, IsolatedMargin, LendingHealth, OpenOrder, Position};
 pub use self::transaction::{TransactionHash, TransactionStage};
@@ -28,14 +28,11 @@ pub use self::transfer::TransferStage;
 
 use crate::error::VenueError;
 use crate::instruction::MarginMode;
-use crate::ledger::TradeId;
 use crate::num::{Price, Quantity, Rate, Value};
+pub use crate::text::Text;
 use crate::types::{
     Account, Asset, InstructionId, InstrumentKey, Item, Label, SeriesId, Side, Timestamp, Venue,
 };
-
-/// Text that a venue sent, or a word of ours.
-pub type Text = Cow<'static, str>;
 
 /// The events of one call, in the order they happened.
 pub type Events = Vec<VenueEvent>;

@@ -1,58 +1,11 @@
-//! Margin of linear perpetual futures: tiers, initial and maintenance margin, liquidation price. Free
-//! functions over the rules of an instrument.
+//! Margin of linear perpetual futures: tiers, initial and maintenance margin, what binds an order.
 //!
 //! Sources: Binance USD-M, Bybit v5 and OKX v5 margin documentation (facts sheet §2.10, §3.9, §4.9).
 
-use basis_core::num::{Fixed18, MathError, Price, Quantity, Rounding, Value};
-use basis_core::rules::{MarginTier, PerpRules, TierMethod, TierUnit};
+use basis_core::num::{Fixed18, MathError, Price, Quantity, Rate, Rounding, Value};
+use basis_core::rules::{InstrumentRules, MarginTier, PerpRules, TierMethod, TierUnit};
 
 use super::position::PerpPosition;
-
-/// The price at which `wallet` plus the position's unrealised result meets its maintenance
-/// margin: wallet + q·p − c = |q|·p·r − d, so p = (c − wallet − d) ÷ (q − |q|·r), with rate r
-/// and deduction d of the tier that the position falls into at p.
-///
-/// Isolated: `wallet` is the position's own margin. Cross: the account's cash less what other
-/// positions keep isolated, less their maintenance, plus their unrealised result; this is
-/// Binance's published formula (facts sheet §2.10), and Bybit's and OKX's without closing fees.
-///
-/// Not positive: no price reaches it. `None` when no tier holds its own solution, which happens
-/// only with tables whose margin jumps at a bound.
-///
-/// # Errors
-/// [`MathError`] out of range, or for a flat position.
-pub fn liquidation_price(
-    rules: &PerpRules,
-    position: &PerpPosition,
-    wallet: Value,
-    rounding: Rounding,
-) -> Result<Option<Fixed18>, MathError> {
-    let size = position.quantity.abs()?.get();
-    let last = rules.tiers.last().map(|tier| tier.up_to);
-    let mut below = None;
-    for tier in &rules.tiers {
-        let deduction = match rules.tier_method {
-            TierMethod::Deduction => tier.deduction,
-            TierMethod::Whole => Value::ZERO,
-        };
-        let numerator = position.cost.sub(wallet)?.sub(deduction)?.get();
-        let margin = size.mul(tier.maintenance_margin_rate.get(), Rounding::HalfEven)?;
-        let denominator = position.quantity.get().sub(margin)?;
-        let price = numerator.div(denominator, rounding)?;
-        let measure = match rules.tier_unit {
-            TierUnit::Notional if price.is_positive() => size.mul(price, Rounding::Ceil)?,
-            TierUnit::Notional => Fixed18::ZERO,
-            TierUnit::Base => size,
-        };
-        let above_floor = below.is_none_or(|floor| measure > floor);
-        let within = measure <= tier.up_to || Some(tier.up_to) == last;
-        if above_floor && within {
-            return Ok(Some(price));
-        }
-        below = Some(tier.up_to);
-    }
-    Ok(None)
-}
 
 /// The tier of a position of `size` base units (>= 0) worth `notional`; `None` above the last.
 #[must_use]
@@ -125,100 +78,189 @@ pub fn initial_margin(
     Ok(Value::new(notional.get().div(leverage, Rounding::Ceil)?))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What positions on one collateral have and need, in the settlement asset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Margin {
+    /// Cash plus unrealised results.
+    pub balance: Value,
+    /// Initial margin bound by positions.
+    pub initial: Value,
+    /// Below or at this the account is liquidated.
+    pub maintenance: Value,
+}
 
-    fn q(text: &str) -> Quantity {
-        text.parse().unwrap()
+impl Margin {
+    /// Cash without positions.
+    #[must_use]
+    pub const fn of_cash(cash: Quantity) -> Self {
+        Self {
+            balance: Value::new(cash.get()),
+            initial: Value::ZERO,
+            maintenance: Value::ZERO,
+        }
     }
 
-    fn p(text: &str) -> Price {
-        text.parse().unwrap()
-    }
-
-    fn v(text: &str) -> Value {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn short_opened_in_two_fills_and_reduced_settles_against_average_cost() {
-        let flat = PerpPosition::default();
-        let one = flat.fill(q("-1"), p("60000"), 6).unwrap().after;
-        let two = one.fill(q("-1"), p("62000"), 6).unwrap().after;
-        assert_eq!(
-            two,
-            PerpPosition {
-                quantity: q("-2"),
-                cost: v("-122000")
+    /// Adds a position at `price`; leaves `initial` alone without a leverage.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn add(
+        &mut self,
+        rules: &InstrumentRules,
+        position: &PerpPosition,
+        price: Price,
+        leverage: Option<Fixed18>,
+    ) -> Result<(), MathError> {
+        self.balance = self.balance.add(position.unrealized(price)?)?;
+        let Some(perp) = &rules.perp else {
+            return Ok(());
+        };
+        match leverage {
+            Some(leverage) => {
+                let margin = initial_margin(position.quantity, price, leverage)?;
+                self.initial = self.initial.add(margin)?;
             }
-        );
-        let reduced = two.fill(q("0.5"), p("60000"), 6).unwrap();
-        // Average cost 61,000; half a coin bought back 1,000 lower earns 500.
-        assert_eq!(reduced.realized, v("500"));
-        assert_eq!(
-            reduced.after,
-            PerpPosition {
-                quantity: q("-1.5"),
-                cost: v("-91500")
+            None => {
+                let margin = maintenance_margin(perp, position.quantity, price)?;
+                self.maintenance = self.maintenance.add(margin)?;
             }
-        );
+        }
+        Ok(())
     }
 
-    #[test]
-    fn rounding_of_a_settlement_stays_in_the_open_cost() {
-        let open = PerpPosition {
-            quantity: q("-3"),
-            cost: v("-100"),
-        };
-        let change = open.fill(q("1"), p("33"), 6).unwrap();
-        assert_eq!(change.realized, v("0.333333"), "33.33… − 33, rounded down");
-        let mark = p("33");
-        let before = open.unrealized(mark).unwrap();
-        let after = change
-            .after
-            .unrealized(mark)
-            .unwrap()
-            .add(change.realized)
-            .unwrap();
-        assert_eq!(before, after, "a fill at mark moves nothing");
+    /// What may be bound anew: balance − initial margin; negative when over-bound.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn available(&self) -> Result<Value, MathError> {
+        self.balance.sub(self.initial)
     }
+}
 
-    #[test]
-    fn a_fill_through_zero_closes_then_opens() {
-        let open = PerpPosition {
-            quantity: q("-1"),
-            cost: v("-60000"),
-        };
-        let change = open.fill(q("3"), p("59000"), 6).unwrap();
-        assert_eq!(change.realized, v("1000"));
-        assert_eq!(
-            change.after,
-            PerpPosition {
-                quantity: q("2"),
-                cost: v("118000")
-            }
-        );
-    }
+/// Returns what an order of `quantity` (> 0) at `limit` binds of which `opening` would open: initial margin
+/// of that part and the fee at `fee_rate` on all of it, rounded up to `decimals` of the settlement asset.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn order_margin(
+    (opening, quantity): (Quantity, Quantity),
+    limit: Price,
+    leverage: Fixed18,
+    fee_rate: Rate,
+    decimals: u32,
+) -> Result<Quantity, MathError> {
+    let margin = initial_margin(opening, limit, leverage)?;
+    let turnover = quantity.notional(limit, Rounding::Ceil)?;
+    let fee = turnover.at_rate(fee_rate, Rounding::Ceil)?;
+    let needed = margin.add(fee)?.get();
+    let needed = needed.round_to_decimals(decimals, Rounding::Ceil)?;
+    Ok(Quantity::new(needed))
+}
 
-    #[test]
-    fn longs_pay_shorts_when_the_rate_is_positive() {
-        let short = PerpPosition {
-            quantity: q("-2"),
-            cost: v("-120000"),
-        };
-        let rate = "0.0001".parse().unwrap();
-        assert_eq!(short.funding(p("60000"), rate, 6).unwrap(), q("12"));
-        let long = PerpPosition {
-            quantity: q("2"),
-            cost: v("120000"),
-        };
-        assert_eq!(long.funding(p("60000"), rate, 6).unwrap(), q("-12"));
-        let tiny = "0.0000000001".parse().unwrap();
-        assert_eq!(
-            long.funding(p("1"), tiny, 6).unwrap(),
-            q("-0.000001"),
-            "against us"
-        );
-    }
+/// Returns the margin that an isolated position keeps after a fill at `price` brought it from `before`,
+/// which kept `margin`, to `after`: of what is kept its share, rounded up, and initial margin for what is
+/// opened. Quantities are signed; a flat position keeps nothing.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn isolated_margin(
+    (before, margin): (Quantity, Quantity),
+    after: Quantity,
+    price: Price,
+    leverage: Fixed18,
+    decimals: u32,
+) -> Result<Quantity, MathError> {
+    let (size, was) = (after.abs()?, before.abs()?);
+    let flips = before.signum() * after.signum() < 0;
+    let (kept, opened) = if flips {
+        (Quantity::ZERO, size)
+    } else if size >= was {
+        (margin, size.sub(was)?)
+    } else {
+        let kept = margin.get();
+        let kept = kept.mul_div(size.get(), was.get(), Rounding::Ceil)?;
+        let kept = kept.round_to_decimals(decimals, Rounding::Ceil)?;
+        (Quantity::new(kept), Quantity::ZERO)
+    };
+    let added = initial_margin(opened, price, leverage)?.get();
+    let added = added.round_to_decimals(decimals, Rounding::Ceil)?;
+    kept.add(Quantity::new(added))
+}
+
+/// Returns the margin of an isolated position of open `cost` at another leverage: |cost| ÷ leverage, rounded
+/// up to `decimals` of the settlement asset.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn isolated_margin_of_cost(
+    cost: Value,
+    leverage: Fixed18,
+    decimals: u32,
+) -> Result<Quantity, MathError> {
+    let margin = cost.abs()?.get().div(leverage, Rounding::Ceil)?;
+    let margin = margin.round_to_decimals(decimals, Rounding::Ceil)?;
+    Ok(Quantity::new(margin))
+}
+
+/// The bound that a position is beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PositionLimit {
+    /// No tier holds a position of this size worth so much.
+    LastTier {
+        /// Base units, >= 0.
+        size: Quantity,
+        /// At the mark.
+        notional: Value,
+    },
+    /// The leverage chosen is above what the tier of the position allows.
+    Leverage {
+        /// At the mark.
+        notional: Value,
+        /// The most.
+        max: Fixed18,
+    },
+}
+
+/// Returns the limit that a position of signed `quantity` at `mark` and `leverage` is beyond, if any.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn position_limit(
+    rules: &PerpRules,
+    quantity: Quantity,
+    mark: Price,
+    leverage: Fixed18,
+) -> Result<Option<PositionLimit>, MathError> {
+    let size = quantity.abs()?;
+    let notional = size.notional(mark, Rounding::Ceil)?;
+    Ok(match tier(rules, size, notional) {
+        None => Some(PositionLimit::LastTier { size, notional }),
+        Some(tier) if leverage > tier.max_leverage => Some(PositionLimit::Leverage {
+            notional,
+            max: tier.max_leverage,
+        }),
+        Some(_) => None,
+    })
+}
+
+/// Returns the highest leverage for a position of `size` (>= 0) at `mark`: what its tier allows, and at
+/// most that of all tiers.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn leverage_max(rules: &PerpRules, size: Quantity, mark: Price) -> Result<Fixed18, MathError> {
+    let notional = size.notional(mark, Rounding::Ceil)?;
+    let of_tier = tier(rules, size, notional)
+        .or(rules.tiers.last())
+        .map_or(rules.max_leverage, |tier| tier.max_leverage);
+    Ok(of_tier.min(rules.max_leverage))
+}
+
+/// Tells whether the position after a fill binds more than the one before: it grew, or turned around.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn binds_more(before: &PerpPosition, after: &PerpPosition) -> Result<bool, MathError> {
+    let flips = before.quantity.signum() * after.quantity.signum() < 0;
+    Ok(flips || after.quantity.abs()? > before.quantity.abs()?)
 }

@@ -1,8 +1,14 @@
-//! What every exchange computes: positions, margin, liquidation prices.
+//! What every exchange computes: filters, fees, positions, margin, funding, forced closing.
 //!
-//! Facts in and facts out: rules are data, there is no view, no bar and no venue here.
+//! Free functions over the rules of an instrument, facts in and facts out: there is no view, no bar, no
+//! order book and no venue here. Refusals are facts too; the venue that makes one gives it its own code.
 
+pub mod fees;
+pub mod filters;
+mod funding;
+pub mod liquidation;
 pub mod margin;
+pub mod orders;
 mod position;
 
 pub use position::{PerpPosition, PositionChange};

@@ -1,13 +1,12 @@
-//! A position in a linear perpetual future: open cost, realised result, funding.
+//! A position in a linear perpetual future: open cost, realised result.
 //!
 //! A position is a signed quantity `q` (base units, long > 0) and its open cost `c`, the signed sum
 //! of quantity × fill price still open. Unrealised result = q × mark − c; average cost = c ÷ q.
 //! Keeping the cost instead of the average makes every step exact: no division is ever booked.
 //!
-//! Sources: Binance USD-M, Bybit v5 and OKX v5 margin documentation (facts sheet §2.10, §3.9, §4.9);
-//! funding: longs pay shorts when the rate is positive, on position × mark.
+//! Sources: Binance USD-M, Bybit v5 and OKX v5 margin documentation (facts sheet §2.10, §3.9, §4.9).
 
-use basis_core::num::{MathError, Price, Quantity, Rate, Rounding, Value};
+use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 
 /// A signed position and its open cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,24 +95,81 @@ impl PerpPosition {
             realized,
         })
     }
+}
 
-    /// Signed funding at `mark` and `rate`: −(q × mark × rate), rounded down (against us) to
-    /// `settlement_decimals`. Positive is received.
-    ///
-    /// # Errors
-    /// [`MathError`] out of range.
-    pub fn funding(
-        &self,
-        mark: Price,
-        rate: Rate,
-        settlement_decimals: u32,
-    ) -> Result<Quantity, MathError> {
-        let notional = self.quantity.notional(mark, Rounding::HalfEven)?;
-        let paid = notional.at_rate(rate, Rounding::HalfEven)?;
-        let received = paid
-            .get()
-            .neg()?
-            .round_to_decimals(settlement_decimals, Rounding::Floor)?;
-        Ok(Quantity::new(received))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn q(text: &str) -> Quantity {
+        text.parse().unwrap()
+    }
+
+    fn p(text: &str) -> Price {
+        text.parse().unwrap()
+    }
+
+    fn v(text: &str) -> Value {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn short_opened_in_two_fills_and_reduced_settles_against_average_cost() {
+        let flat = PerpPosition::default();
+        let one = flat.fill(q("-1"), p("60000"), 6).unwrap().after;
+        let two = one.fill(q("-1"), p("62000"), 6).unwrap().after;
+        assert_eq!(
+            two,
+            PerpPosition {
+                quantity: q("-2"),
+                cost: v("-122000")
+            }
+        );
+        let reduced = two.fill(q("0.5"), p("60000"), 6).unwrap();
+        // Average cost 61,000; half a coin bought back 1,000 lower earns 500.
+        assert_eq!(reduced.realized, v("500"));
+        assert_eq!(
+            reduced.after,
+            PerpPosition {
+                quantity: q("-1.5"),
+                cost: v("-91500")
+            }
+        );
+    }
+
+    #[test]
+    fn rounding_of_a_settlement_stays_in_the_open_cost() {
+        let open = PerpPosition {
+            quantity: q("-3"),
+            cost: v("-100"),
+        };
+        let change = open.fill(q("1"), p("33"), 6).unwrap();
+        assert_eq!(change.realized, v("0.333333"), "33.33… − 33, rounded down");
+        let mark = p("33");
+        let before = open.unrealized(mark).unwrap();
+        let after = change
+            .after
+            .unrealized(mark)
+            .unwrap()
+            .add(change.realized)
+            .unwrap();
+        assert_eq!(before, after, "a fill at mark moves nothing");
+    }
+
+    #[test]
+    fn a_fill_through_zero_closes_then_opens() {
+        let open = PerpPosition {
+            quantity: q("-1"),
+            cost: v("-60000"),
+        };
+        let change = open.fill(q("3"), p("59000"), 6).unwrap();
+        assert_eq!(change.realized, v("1000"));
+        assert_eq!(
+            change.after,
+            PerpPosition {
+                quantity: q("2"),
+                cost: v("118000")
+            }
+        );
     }
 }

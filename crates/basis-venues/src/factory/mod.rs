@@ -26,13 +26,14 @@ use basis_core::secret::Credentials;
 use basis_core::types::{Timestamp, Venue};
 use basis_core::venue::{Dependencies, ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
+use basis_sim::world::SimulatedWorld;
+
+use crate::credentials::{BasisEnvironment, Variables, load_credentials};
+use crate::driver::{Build, BuildContext, VenueDriver};
+use crate::registry::{Registry, VenueInfo};
 
 pub use outcome::{CreatedInterface, CreatedInterfaces};
 pub use settings::{FactorySettings, MAX_RETRIES_VARIABLE, TIMEOUT_VARIABLE};
-
-use crate::credentials::{BasisEnvironment, Variables, load_credentials};
-use crate::driver::{Build, BuildContext, SimulatedWorld, VenueDriver};
-use crate::registry::{Registry, VenueInfo};
 
 /// What a factory is made of.
 #[derive(Clone, Debug)]

@@ -9,16 +9,13 @@
 //! ([`basis_protocols::gas::atomic_gas`] says of what).
 
 use basis_core::config::{Node, Problems, Reader};
-use basis_core::error::ComponentError;
 use basis_core::instruction::OperationKind;
 use basis_core::types::Venue;
-use basis_core::venue::{ExecutionMode, VenueType};
-use basis_market::ExecutionInterface;
+use basis_core::venue::VenueType;
+use basis_sim::chain::Protocol;
+use basis_sim::settings::read_common;
 
-use crate::cex;
-use crate::chain::{self, OnChainDriver};
-use crate::credentials;
-use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
+use crate::driver::{OnChain, OnChainFacts, OnChainVenue, VenueDriver};
 
 const VENUE: Venue = Venue::literal("instadapp");
 
@@ -27,41 +24,29 @@ const OPERATIONS: &[OperationKind] = &[OperationKind::Atomic];
 /// Instadapp as the factory creates it.
 struct Instadapp;
 
-impl Driver for Instadapp {
+impl OnChainVenue for Instadapp {
     type Settings = ();
 
-    const FACTS: DriverFacts = DriverFacts {
+    const FACTS: OnChainFacts = OnChainFacts {
         venue: VENUE,
         venue_type: VenueType::OnChain,
         class_name: "InstadappExecutionInterface",
         module: module_path!(),
         description: "Instadapp smart account: atomic groups with a flash loan in front",
-        dependencies: &["position_monitor", "event_logger", "data_provider"],
-        credentials: credentials::ALCHEMY,
-        modes: &[ExecutionMode::Backtest],
         operations: OPERATIONS,
-        listed: true,
     };
 
     /// The section holds the keys of every venue and no others.
     fn parse(node: &Node, problems: &Problems) {
         let reader = Reader::new(node, "", problems);
-        cex::read_common(&reader, VenueType::OnChain);
+        read_common(&reader, VenueType::OnChain);
         reader.finish();
     }
 
-    fn build(
-        _settings: &(),
-        context: BuildContext,
-    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
-        chain::create(&ON_CHAIN, None, context)
+    fn protocol((): &()) -> Option<Box<dyn Protocol>> {
+        None
     }
 }
 
 /// The row of Instadapp in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver::of::<Instadapp>();
-
-static ON_CHAIN: OnChainDriver = OnChainDriver {
-    venue: VENUE,
-    operations: OPERATIONS,
-};
+pub const DRIVER: VenueDriver = VenueDriver::of::<OnChain<Instadapp>>();

@@ -7,7 +7,7 @@ use basis_core::types::{Asset, Item, Label};
 use basis_core::venue_event::EventKind;
 
 use super::{MarketSettings, MorphoSettings};
-use crate::aave::testing::{Desk, MORPHO, USDT, WEETH, WETH, World, all, exactly, q, texts};
+use crate::testing::lending::{Desk, MORPHO, USDT, WEETH, WETH, World, all, exactly, q, texts};
 
 const STAKED: &str = "weeth_weth";
 const DOLLARS: &str = "weth_usdt";

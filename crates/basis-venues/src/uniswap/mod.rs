@@ -13,28 +13,23 @@
 //! the few dollars an hour that they are as USD would not have paid the gas of the trades that moved
 //! the price. Taken for USD, they imply depths of about 1 WETH and less.
 
-mod liquidity;
-mod state;
+mod config;
+mod errors;
+mod simulated;
 
 use basis_core::config::{Node, Problems};
-use basis_core::error::ComponentError;
 use basis_core::instruction::OperationKind;
-use basis_core::num::Value;
-use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol, Venue};
-use basis_core::venue::{ExecutionMode, VenueType};
-use basis_market::ExecutionInterface;
-use basis_protocols::gas::GasOperation;
+use basis_core::types::Venue;
+use basis_core::venue::VenueType;
+use basis_sim::chain::Protocol;
+use basis_sim::pools::PoolSettings;
 
-use crate::chain::{self, OnChainDriver};
-use crate::credentials;
-use crate::driver::{BuildContext, Driver, DriverFacts, VenueDriver};
-use crate::pools::{Dex, PoolDefault, PoolSettings, SimulatedDex, Words};
+use crate::driver::{OnChain, OnChainFacts, OnChainVenue, VenueDriver};
 
-pub(crate) use self::state::RangePool;
+pub(crate) use self::config::DEX;
+pub(crate) use self::simulated::protocol;
 
 const UNISWAP: Venue = Venue::literal("uniswap");
-
-const WETH: Asset = Asset::literal("WETH");
 
 /// What its pools execute; liquidity in those that have a state.
 const OPERATIONS: &[OperationKind] = &[
@@ -44,97 +39,29 @@ const OPERATIONS: &[OperationKind] = &[
     OperationKind::CollectFees,
 ];
 
-const WORDS: Words = Words {
-    swapped: "Too little received",
-    requested: Some("Too much requested"),
-    added: "Price slippage check",
-    removed: "Price slippage check",
-};
-
 /// What the factory creates.
 struct UniswapDriver;
 
-impl Driver for UniswapDriver {
+impl OnChainVenue for UniswapDriver {
     type Settings = PoolSettings;
 
-    const FACTS: DriverFacts = DriverFacts {
+    const FACTS: OnChainFacts = OnChainFacts {
         venue: UNISWAP,
         venue_type: VenueType::Dex,
         class_name: "UniswapExecutionInterface",
         module: module_path!(),
         description: "Uniswap V3 swaps and liquidity",
-        dependencies: &["position_monitor", "event_logger", "data_provider"],
-        credentials: credentials::ALCHEMY,
-        modes: &[ExecutionMode::Backtest],
         operations: OPERATIONS,
-        listed: true,
     };
 
     fn parse(node: &Node, problems: &Problems) -> PoolSettings {
         PoolSettings::read(&DEX, node, problems)
     }
 
-    fn build(
-        settings: &PoolSettings,
-        context: BuildContext,
-    ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
-        chain::create(&ON_CHAIN, Some(Box::new(protocol(settings))), context)
+    fn protocol(settings: &PoolSettings) -> Option<Box<dyn Protocol>> {
+        Some(Box::new(protocol(settings)))
     }
 }
 
 /// The row of Uniswap in the driver table.
-pub const DRIVER: VenueDriver = VenueDriver::of::<UniswapDriver>();
-
-static ON_CHAIN: OnChainDriver = OnChainDriver {
-    venue: UNISWAP,
-    operations: OPERATIONS,
-};
-
-/// Its settings and pools.
-pub(crate) const DEX: Dex = Dex {
-    defaults: &[
-        recorded("WETHUSDT", "WETHUSDT_3000", "USDT", "20000000"),
-        in_weth("EIGENWETH", "EIGENWETH_3000", "EIGEN", "100"),
-        in_weth("ETHFIWETH", "ETHFIWETH_3000", "ETHFI", "50"),
-        PoolDefault {
-            name: Label::literal("wstETHWETH"),
-            series: SeriesId::new(
-                SeriesKind::StakingMarket,
-                UNISWAP,
-                Symbol::literal("wstETH_ETH"),
-            ),
-            assets: [Asset::literal("wstETH"), WETH],
-            fee: 100,
-            depth: Value::literal("20000"),
-        },
-    ],
-    fee_denominator: 1_000_000,
-    fee_max: 999_999,
-    // What a swap crosses is not recorded; one tick is more than most do.
-    gas: GasOperation::UniswapV3Swap { ticks_crossed: 1 },
-    read_state: state::read,
-};
-
-/// A pool of WETH and dollars whose bars are recorded.
-const fn recorded(name: &str, symbol: &str, quote: &str, depth: &str) -> PoolDefault {
-    PoolDefault {
-        name: Label::literal(name),
-        series: SeriesId::new(SeriesKind::Dex, UNISWAP, Symbol::literal(symbol)),
-        assets: [WETH, Asset::literal(quote)],
-        fee: 3_000,
-        depth: Value::literal(depth),
-    }
-}
-
-/// A small pool of a reward token and WETH whose bars are recorded.
-const fn in_weth(name: &str, symbol: &str, base: &str, depth: &str) -> PoolDefault {
-    PoolDefault {
-        assets: [Asset::literal(base), WETH],
-        ..recorded(name, symbol, "WETH", depth)
-    }
-}
-
-/// The protocol that `settings` describe.
-pub(crate) fn protocol(settings: &PoolSettings) -> SimulatedDex {
-    SimulatedDex::new(UNISWAP, OPERATIONS, &WORDS, settings.pools.clone())
-}
+pub const DRIVER: VenueDriver = VenueDriver::of::<OnChain<UniswapDriver>>();

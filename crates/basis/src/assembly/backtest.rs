@@ -14,7 +14,7 @@ use basis_engine::{
 use basis_market::MarketData;
 use basis_report::Format;
 use basis_report::run::{OutputContext, RunWriter, Timing, WriteReport};
-use basis_venues::chain::SimulatedChain;
+use basis_sim::chain::SimulatedChain;
 use basis_venues::factory::CreatedInterfaces;
 use cpu_time::ThreadTime;
 

@@ -8,8 +8,8 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{Timestamp, Venue};
 use basis_core::venue::{Dependencies, ExecutionMode, FillAt};
 use basis_engine::{EventLog, SharedPositions};
+use basis_sim::world::SimulatedWorld;
 use basis_venues::credentials::{BasisEnvironment, Variables};
-use basis_venues::driver::SimulatedWorld;
 use basis_venues::factory::{
     CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs, FactorySettings,
 };

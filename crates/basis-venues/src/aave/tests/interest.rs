@@ -8,10 +8,10 @@ use basis_core::num::{Quantity, Rounding};
 use basis_core::types::{Account, Asset, Item, Label};
 use basis_core::venue_event::{Cursor, EventKind, Subject};
 
-use crate::aave::testing::{
+use crate::aave::{AAVE, AaveSettings};
+use crate::testing::lending::{
     Desk, RAY, Reserve, USDT, WEETH, WETH, WETH_RESERVE, World, exactly, hour, q,
 };
-use crate::aave::{AAVE, AaveSettings};
 
 fn world(own_size: bool) -> World {
     World {

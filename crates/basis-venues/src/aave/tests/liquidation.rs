@@ -6,8 +6,8 @@ use basis_core::num::{Quantity, Rate, Value};
 use basis_core::types::Item;
 use basis_core::venue_event::EventKind;
 
-use crate::aave::testing::{Desk, USDT, WETH, World, exactly, q, texts};
 use crate::aave::{AAVE, AaveSettings};
+use crate::testing::lending::{Desk, USDT, WETH, World, exactly, q, texts};
 
 fn falling(to: fn(i64) -> i64) -> Desk {
     let mut desk = Desk::new(&World {
@@ -106,7 +106,7 @@ fn a_staked_loop_outlives_a_fall_of_ether() {
         spot: |hour| if hour == 0 { 3_000 } else { 1_500 },
         ..World::default()
     });
-    let weeth = crate::aave::testing::WEETH;
+    let weeth = crate::testing::lending::WEETH;
     desk.run(AAVE, Operation::Supply(exactly(weeth, "100")))
         .unwrap();
     desk.run(AAVE, Operation::SetEMode(SetEMode { category: 1 }))

@@ -2,15 +2,15 @@
 
 use basis_core::instruction::{AmountOrAll, FlashLoan, Instruction, Lending, Operation, SetEMode};
 use basis_core::ledger::EntryKind;
+use basis_core::num::Fixed18;
 use basis_core::num::{Quantity, Rate};
 use basis_core::types::Item;
+use basis_core::types::{Asset, Label};
 use basis_protocols::aave_v3::Version;
 
-use crate::aave::testing::{Desk, MORPHO, USDT, WEETH, WETH, World, all, exactly, q, texts};
 use crate::aave::{AAVE, AaveSettings};
 use crate::morpho::{MarketSettings, MorphoSettings};
-use basis_core::num::Fixed18;
-use basis_core::types::{Asset, Label};
+use crate::testing::lending::{Desk, MORPHO, USDT, WEETH, WETH, World, all, exactly, q, texts};
 
 fn fixed() -> World {
     World {
@@ -328,26 +328,4 @@ fn the_cheapest_flash_loan_is_taken() {
         desk.booked(EntryKind::Transfer, Item::Asset(Asset::literal("ETH"))),
         Quantity::ZERO
     );
-}
-
-#[test]
-fn the_rows_build_interfaces_that_answer() {
-    use basis_core::config::{Location, Node, Problems};
-    use basis_core::venue::{Dependencies, ExecutionMode};
-
-    use crate::chain::testing::context;
-    use crate::driver::{BuildContext, SimulatedWorld};
-
-    for driver in [crate::aave::DRIVER, crate::morpho::DRIVER] {
-        let node = Node::empty_map(Location::new("settings in code", 0));
-        let build = driver.read(&node, &Problems::new());
-        let built = |mode| {
-            let context = context(&SimulatedWorld::default(), Dependencies::default());
-            build(BuildContext { mode, ..context })
-        };
-        let interface = built(ExecutionMode::Backtest).unwrap();
-        assert_eq!(interface.venue(), driver.facts.venue);
-        assert_eq!(interface.capabilities().operations, driver.facts.operations);
-        assert!(built(ExecutionMode::Live).is_err());
-    }
 }

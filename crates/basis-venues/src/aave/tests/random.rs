@@ -6,10 +6,10 @@ use basis_core::types::{Asset, Label};
 use basis_core::venue_event::EventKind;
 use basis_protocols::aave_v3::Version;
 
-use crate::aave::testing::{Desk, MORPHO, USDT, WEETH, WETH, World, exactly};
 use crate::aave::{AAVE, AaveSettings};
-use crate::chain::testing::Reported;
 use crate::morpho::{MarketSettings, MorphoSettings};
+use crate::testing::chain::Reported;
+use crate::testing::lending::{Desk, MORPHO, USDT, WEETH, WETH, World, exactly};
 
 const MARKET: Label = Label::literal("weeth_weth");
 

@@ -7,8 +7,8 @@ use basis_core::types::{Asset, Item, Span, Timestamp};
 use basis_market::{ReserveRow, RowSeries};
 
 use super::interest::worth;
-use crate::aave::testing::{Desk, START, World, exactly};
 use crate::aave::{AAVE, AaveSettings};
+use crate::testing::lending::{Desk, START, World, exactly};
 
 /// Beside the repository; see `docs/data.md` for what is in it.
 const DIRECTORY: &str = concat!(

@@ -3,8 +3,8 @@
 use basis_core::instruction::{AmountOrAll, Lending, Operation, Staking};
 use basis_core::types::{Asset, Item, Label};
 
-use crate::aave::testing::{Desk, USDT, WEETH, WETH, World, all, exactly};
 use crate::aave::{AAVE, AaveSettings};
+use crate::testing::lending::{Desk, USDT, WEETH, WETH, World, all, exactly};
 
 fn supply(lending: Lending) -> Operation {
     Operation::Supply(lending)

@@ -1,0 +1,8 @@
+//! Bybit's own names and codes, as its folder has them: the exchange is tested with those it runs with.
+
+#[path = "../../../../basis-venues/src/bybit/errors.rs"]
+mod errors;
+#[path = "../../../../basis-venues/src/bybit/simulated.rs"]
+mod simulated;
+
+pub(crate) use self::simulated::PROFILE;

@@ -1,0 +1,435 @@
+//! Pools of a simulated DEX: what all of them have in common.
+//!
+//! A venue has pools by name. A [`Model::Bars`] pool is estimated from recorded prices ([`BarModel`]),
+//! and keeps what our swaps moved it by until the next of them;
+//! a [`Model::State`] computes to the unit what the venue's contract does with a state that the settings
+//! give ([`StatePool`], which each DEX has its own of). Nobody else trades in a pool given by its state, so
+//! its price is where our own swaps left it, unless it follows a series.
+//!
+//! A swap exchanges in the wallet. Pools with a state take liquidity of ours (`liquidity`); what our
+//! swaps then do to it is reported with the swap. Pools of prices hold nothing of ours.
+//!
+//! **Invariants.** Amounts are exact units of the assets, rounded as the contract does, and in the bar
+//! model always against us. A price that is stale or missing is refused, never guessed.
+
+mod accruals;
+mod bars;
+mod liquidity;
+mod settings;
+mod state;
+
+use std::collections::BTreeMap;
+
+use basis_core::config::nearest;
+use basis_core::error::{Rejection, VenueErrorKind};
+use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap, SwapAmounts};
+use basis_core::num::Quantity;
+use basis_core::types::{Asset, Label, SeriesId, TickRange, Timestamp, Venue};
+use basis_core::venue::{PoolTerms, Terms};
+use basis_core::venue_event::{Cursor, Events, Position};
+use basis_protocols::gas::GasOperation;
+
+use crate::chain::{Protocol, Sync, Transaction};
+use crate::refusal::Refusal;
+
+pub use self::bars::{BarModel, PoolPrice, VolumeUnit};
+pub use self::liquidity::{below_minimum, more_than_held, token, unreachable};
+pub use self::settings::{Dex, PoolDefault, PoolSettings, read_list};
+pub use self::state::{Earned, Followed, Moved, Scope, Stake, StatePool};
+
+/// The native coin, which no pool takes.
+const ETH: &str = "ETH";
+/// What it is wrapped into.
+const WETH: &str = "WETH";
+
+/// One pool of a venue.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Its name in the settings and in instructions.
+    pub name: Label,
+    /// What it exchanges, in the pool's order.
+    pub assets: Vec<Asset>,
+    /// How its swaps are computed.
+    pub model: Model,
+    /// The reading that the last report of each position of ours ended with, by range: units of its first
+    /// item.
+    pub reported: BTreeMap<Option<TickRange>, Cursor>,
+}
+
+/// How the swaps of a pool are computed.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most pools are known by bars, and every transaction copies them"
+)]
+pub enum Model {
+    /// Estimated from recorded prices.
+    Bars(BarModel),
+    /// The contract's own arithmetic over a given state.
+    State(Box<dyn StatePool>),
+}
+
+/// A swap as a pool sees it: places of the assets in the pool's order.
+#[derive(Clone, Copy, Debug)]
+pub struct Trade {
+    /// Given, by its place.
+    pub from: usize,
+    /// Taken, by its place.
+    pub to: usize,
+    /// What is fixed.
+    pub exact: Exact,
+}
+
+/// The fixed side of a swap, > 0, in exact units of its asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exact {
+    /// Given.
+    Input(Quantity),
+    /// Taken, all of it or nothing.
+    Output(Quantity),
+}
+
+/// What a swap does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swapped {
+    /// Given.
+    pub amount_in: Quantity,
+    /// Taken, in the other asset.
+    pub amount_out: Quantity,
+    /// What the transaction uses.
+    pub gas: GasOperation,
+    /// What of the fee went into the units of our own liquidity.
+    pub earned: Option<Earned>,
+}
+
+/// The venue's own texts for what stays below its minimum or goes above its maximum.
+#[derive(Debug)]
+pub struct Words {
+    /// Of a swap.
+    pub swapped: &'static str,
+    /// Of a swap of an exact output; `None` where the contracts know no such swap.
+    pub requested: Option<&'static str>,
+    /// Of liquidity that is added.
+    pub added: &'static str,
+    /// Of liquidity that is removed.
+    pub removed: &'static str,
+}
+
+/// The pools of one venue.
+#[derive(Clone, Debug)]
+pub struct SimulatedDex {
+    venue: Venue,
+    operations: &'static [OperationKind],
+    words: &'static Words,
+    pools: Vec<Pool>,
+}
+
+impl Pool {
+    /// The place of `asset`.
+    fn place(&self, asset: Asset) -> Option<usize> {
+        self.assets.iter().position(|held| *held == asset)
+    }
+
+    /// The assets for a message.
+    fn assets_text(&self) -> String {
+        let names: Vec<_> = self.assets.iter().map(Asset::as_str).collect();
+        names.join(", ")
+    }
+
+    /// The places of what a swap gives and takes.
+    fn way(&self, swap: &Swap) -> Result<(usize, usize), Refusal> {
+        if swap.asset_in == swap.asset_out {
+            return Err(Refusal::invalid(format!(
+                "pool {}: {} would be swapped for itself; the pool has {}",
+                self.name,
+                swap.asset_in,
+                self.assets_text()
+            )));
+        }
+        let place = |asset: Asset| self.place(asset).ok_or_else(|| self.foreign(asset));
+        Ok((place(swap.asset_in)?, place(swap.asset_out)?))
+    }
+
+    fn foreign(&self, asset: Asset) -> Refusal {
+        let has_weth = self.assets.iter().any(|held| held.as_str() == WETH);
+        let hint = if asset.as_str() == ETH && has_weth {
+            "; pools trade WETH: wrap ETH before a swap, and unwrap WETH after it"
+        } else {
+            ""
+        };
+        Refusal::invalid(format!(
+            "pool {} has {}, not {asset}{hint}",
+            self.name,
+            self.assets_text()
+        ))
+    }
+
+    fn swap(&mut self, transaction: &Transaction<'_>, trade: &Trade) -> Result<Swapped, Refusal> {
+        let scope = Scope {
+            name: self.name,
+            assets: &self.assets,
+            transaction,
+        };
+        match &mut self.model {
+            Model::Bars(bars) => bars.swap(self.name, transaction, trade),
+            Model::State(pool) => pool.swap(scope, trade),
+        }
+    }
+
+    /// The series that an outside trader keeps its price at.
+    fn follows(&self) -> Option<SeriesId> {
+        match &self.model {
+            Model::Bars(_) => None,
+            Model::State(pool) => pool.follows(),
+        }
+    }
+
+    /// How it deals.
+    fn terms(&self) -> Result<PoolTerms, Refusal> {
+        let fee = match &self.model {
+            Model::Bars(bars) => bars.fee_rate()?,
+            Model::State(pool) => pool.fee()?,
+        };
+        Ok(PoolTerms {
+            pool: self.name,
+            assets: self.assets.clone(),
+            fee,
+        })
+    }
+
+    /// What a reader of results has to know of it.
+    fn assumption(&self, venue: Venue) -> String {
+        let own_size = match &self.model {
+            Model::Bars(bars) => {
+                return format!("{venue} pool {}: {}", self.name, bars.assumption());
+            }
+            Model::State(pool) => pool.own_size(),
+        };
+        match self.follows() {
+            Some(series) => format!(
+                "{venue} pool {}: exact over the state given in the settings; at each value of {series} \
+                 one trader without costs moves it there and pays its fees",
+                self.name
+            ),
+            None => given_state(venue, self.name, own_size),
+        }
+    }
+}
+
+fn given_state(venue: Venue, name: Label, own_size: bool) -> String {
+    let moved = if own_size {
+        "only our own swaps and liquidity move it, and for good; fees come from our own swaps alone"
+    } else {
+        "nothing moves it: each of our swaps meets it untouched"
+    };
+    format!("{venue} pool {name}: exact over the state given in the settings; {moved}")
+}
+
+/// The refusal of an exact output where the contracts know only exact inputs.
+#[must_use]
+pub fn no_exact_output(name: Label) -> Refusal {
+    Refusal::new(VenueErrorKind::Unsupported(format!(
+        "pool {name}: its contract exchanges exact inputs only; name `amount_in` and `minimum_out` \
+         instead of `amount_out` and `maximum_in`"
+    )))
+}
+
+/// The side of `swap` that is fixed, an amount that its asset can hold; the guard of the other side is
+/// no less than zero.
+fn fixed_side(transaction: &Transaction<'_>, swap: &Swap) -> Result<Exact, Refusal> {
+    let (exact, (what, guard, asset)) = match swap.amounts {
+        SwapAmounts::ExactInput {
+            amount_in,
+            minimum_out,
+        } => {
+            let amount = transaction.of_wallet(swap.asset_in, amount_in);
+            if amount_in == AmountOrAll::All && amount.is_zero() {
+                return Err(nothing_held(swap));
+            }
+            // Refuses zero, less, and digits that the asset does not have.
+            transaction.units(swap.asset_in, amount)?;
+            let guard = ("minimum_out", minimum_out, swap.asset_out);
+            (Exact::Input(amount), guard)
+        }
+        SwapAmounts::ExactOutput {
+            amount_out,
+            maximum_in,
+        } => {
+            transaction.units(swap.asset_out, amount_out)?;
+            let guard = ("maximum_in", maximum_in, swap.asset_in);
+            (Exact::Output(amount_out), guard)
+        }
+    };
+    if guard.is_negative() {
+        let text = format!("{what} {guard} {asset} is below zero");
+        return Err(Refusal::invalid(text));
+    }
+    Ok(exact)
+}
+
+/// The refusal of a swap of all there is when there is nothing.
+fn nothing_held(swap: &Swap) -> Refusal {
+    Refusal::invalid(format!(
+        "pool {}: all of the wallet's {asset} would be swapped, and it holds none; get {asset} in a step \
+         before",
+        swap.pool,
+        asset = swap.asset_in
+    ))
+}
+
+impl SimulatedDex {
+    /// The pools of `venue`, sorted by name.
+    pub const fn new(
+        venue: Venue,
+        operations: &'static [OperationKind],
+        words: &'static Words,
+        pools: Vec<Pool>,
+    ) -> Self {
+        Self {
+            venue,
+            operations,
+            words,
+            pools,
+        }
+    }
+
+    fn unknown(&self, name: Label) -> Refusal {
+        let names = || self.pools.iter().map(|pool| pool.name.as_str());
+        let near = nearest(name.as_str(), names())
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        let names: Vec<_> = names().collect();
+        Refusal::invalid(format!(
+            "{} has no pool `{name}`{near} (pools: {}); name further ones under `pools` in its settings",
+            self.venue,
+            names.join(", ")
+        ))
+    }
+
+    fn swap(&mut self, transaction: &mut Transaction<'_>, swap: &Swap) -> Result<(), Refusal> {
+        let at = self.place_of(swap.pool)?;
+        let words = self.words;
+        let Some(pool) = self.pools.get_mut(at) else {
+            return Err(self.unknown(swap.pool));
+        };
+        let (from, to) = pool.way(swap)?;
+        if matches!(swap.amounts, SwapAmounts::ExactOutput { .. }) && words.requested.is_none() {
+            return Err(no_exact_output(swap.pool));
+        }
+        let exact = fixed_side(transaction, swap)?;
+        let before = pool.stakes()?;
+        let swapped = pool.swap(transaction, &Trade { from, to, exact })?;
+        words.check(swap, &swapped)?;
+        transaction.exchange(
+            (swap.asset_in, swapped.amount_in),
+            (swap.asset_out, swapped.amount_out),
+        )?;
+        transaction.spend_gas(swapped.gas.gas());
+        self.swapped(transaction, at, &before, swapped.earned)
+    }
+}
+
+impl Words {
+    /// Refuses what is beyond the guard of `swap`, and an input that gets nothing.
+    fn check(&self, swap: &Swap, swapped: &Swapped) -> Result<(), Refusal> {
+        match swap.amounts {
+            SwapAmounts::ExactInput { minimum_out, .. } if swapped.amount_out < minimum_out => {
+                let reason = Rejection::BelowMinimum {
+                    what: "swap output".into(),
+                    asset: swap.asset_out,
+                    value: swapped.amount_out,
+                    minimum: minimum_out,
+                };
+                Err(Refusal::rejected(reason, self.swapped))
+            }
+            SwapAmounts::ExactOutput { maximum_in, .. } if swapped.amount_in > maximum_in => {
+                let reason = Rejection::AboveMaximum {
+                    what: "swap input".into(),
+                    asset: swap.asset_in,
+                    value: swapped.amount_in,
+                    maximum: maximum_in,
+                };
+                Err(Refusal::rejected(reason, self.requested))
+            }
+            _ if !swapped.amount_out.is_positive() => Err(Refusal::invalid(format!(
+                "{} {} is so little that pool {} gives no unit of {} for it",
+                swapped.amount_in, swap.asset_in, swap.pool, swap.asset_out
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Protocol for SimulatedDex {
+    fn venue(&self) -> Venue {
+        self.venue
+    }
+
+    fn snapshot(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
+    }
+
+    fn sync(&mut self, context: &Sync<'_>, events: &mut Events) -> Result<(), Refusal> {
+        self.follow(context, events)
+    }
+
+    fn next_event_at(&self) -> Option<Timestamp> {
+        self.is_moved().then_some(Timestamp::MIN)
+    }
+
+    fn execute(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        let kind = operation.kind();
+        match operation {
+            Operation::Swap(ask) => self.swap(transaction, ask),
+            Operation::AddLiquidity(ask) => self.add_liquidity(transaction, ask),
+            Operation::RemoveLiquidity(ask) => self.remove_liquidity(transaction, ask),
+            Operation::CollectFees(ask) if self.operations.contains(&kind) => {
+                self.collect_fees(transaction, ask)
+            }
+            _ => Err(Refusal::unsupported(self.venue, kind, self.operations)),
+        }
+    }
+
+    fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
+        let mut pools = self.pools.iter();
+        pools.try_for_each(|pool| pool.positions(self, positions))
+    }
+
+    fn terms(&self, _: &Sync<'_>) -> Result<Terms, Refusal> {
+        let pools = self
+            .pools
+            .iter()
+            .map(Pool::terms)
+            .collect::<Result<_, _>>()?;
+        Ok(Terms {
+            pools,
+            ..Terms::default()
+        })
+    }
+
+    fn accepts(&self, operation: &Operation) -> bool {
+        let name = match operation {
+            Operation::Swap(ask) => ask.pool,
+            Operation::AddLiquidity(ask) => ask.pool,
+            Operation::RemoveLiquidity(ask) => ask.pool,
+            Operation::CollectFees(ask) => ask.pool,
+            _ => return false,
+        };
+        let named = self.pools.iter().find(|pool| pool.name == name);
+        named.is_some_and(|pool| match operation {
+            Operation::Swap(swap) => pool.way(swap).is_ok(),
+            other => {
+                self.operations.contains(&other.kind()) && !matches!(pool.model, Model::Bars(_))
+            }
+        })
+    }
+
+    fn assumptions(&self) -> Vec<String> {
+        let pools = self.pools.iter();
+        pools.map(|pool| pool.assumption(self.venue)).collect()
+    }
+}
