@@ -49,6 +49,7 @@ use crate::statistics::Running;
 use crate::strategy::{Context, Strategy};
 use crate::wake::{Flow, RecordedSteps, Wake, WakeSource};
 
+pub(crate) use self::checkpoint::SavedState;
 pub use self::checkpoint::{EngineJournal, JournalSync};
 use self::checkpoint::{Journaling, Moment};
 use self::plans::ActivePlan;
@@ -320,7 +321,8 @@ impl Engine {
         sink: &mut dyn StepSink,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
-        self.keeps = sink.keeps();
+        // A journal keeps what nobody else does.
+        self.keeps = sink.keeps() || self.journaling.is_some();
         if self.keeps {
             self.steps.reserve(CHUNK_STEPS);
         } else {

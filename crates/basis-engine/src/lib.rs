@@ -10,6 +10,7 @@ mod config;
 mod desk;
 mod engine;
 mod event_log;
+pub mod journal;
 pub mod numeraire;
 pub mod pnl;
 pub mod posting;

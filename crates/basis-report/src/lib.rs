@@ -12,6 +12,7 @@
 //! page is made from the files of its directory alone.
 
 mod directory;
+pub mod journal;
 mod page;
 mod report;
 pub mod run;

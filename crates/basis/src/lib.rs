@@ -35,12 +35,14 @@
 pub mod assembly;
 pub mod cli;
 pub mod config;
+pub mod journal;
 pub mod stress;
 pub mod sweep;
 
 pub use basis_core as core;
 pub use basis_data as data;
 pub use basis_engine as engine;
+pub use basis_live as live;
 pub use basis_market as market;
 pub use basis_protocols as protocols;
 pub use basis_report as report;

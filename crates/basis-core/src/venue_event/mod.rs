@@ -236,6 +236,35 @@ pub enum EventKind {
     Other(Box<OtherEvent>),
 }
 
+impl EventKind {
+    /// The word for it: the tag in JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Order(_) => "order",
+            Self::Fill(_) => "fill",
+            Self::Rejected { .. } => "rejected",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::Transaction(_) => "transaction",
+            Self::Transfer(_) => "transfer",
+            Self::Funding(_) => "funding",
+            Self::FundingMissing(_) => "funding_missing",
+            Self::Accrual(_) => "accrual",
+            Self::Reward(_) => "reward",
+            Self::Redemption(_) => "redemption",
+            Self::Liquidation(_) => "liquidation",
+            Self::LendingLiquidation(_) => "lending_liquidation",
+            Self::CapitalFlow(_) => "capital_flow",
+            Self::Adoption(_) => "adoption",
+            Self::Snapshot { .. } => "snapshot",
+            Self::Rules { .. } => "rules",
+            Self::Connectivity { .. } => "connectivity",
+            Self::Done { .. } => "done",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
 /// How far an order has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderUpdate {

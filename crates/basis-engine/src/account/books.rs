@@ -29,6 +29,7 @@ pub use self::holding::Holding;
 use self::holding::{StepOpening, delta, signed};
 pub(crate) use self::saved::SavedBooks;
 use self::staged::Staged;
+pub(crate) use self::staged::opens_cost;
 use crate::pnl::Attribution;
 use crate::posting::{self, Held, NotedMarks, Posting};
 

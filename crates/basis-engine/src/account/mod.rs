@@ -10,7 +10,7 @@ mod standing;
 mod tests;
 
 pub use books::{Books, Holding, Posted, Pricing};
-pub(crate) use books::{SavedBooks, StepClose};
+pub(crate) use books::{SavedBooks, StepClose, opens_cost};
 pub use exposure::{Exposure, MarginAccount};
 pub use isolated::{IsolatedPosition, margin_ratio};
 pub(crate) use risk_view::SavedRiskView;

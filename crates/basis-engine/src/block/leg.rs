@@ -132,6 +132,11 @@ impl LegRun {
         }
     }
 
+    /// Whether it is a transfer on its way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.state == LegState::UnderWay
+    }
+
     /// Whether its outcome is unknown.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(
@@ -389,7 +394,7 @@ impl LegRun {
         Applied::Contradiction(format!("instruction {} {what}", self.leg.instruction.id))
     }
 
-    const fn state_name(&self) -> &'static str {
+    pub(crate) const fn state_name(&self) -> &'static str {
         match &self.state {
             LegState::Order(state) => state.as_str(),
             LegState::Submitted => "submitted",

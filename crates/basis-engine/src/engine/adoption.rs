@@ -10,6 +10,7 @@ use basis_core::types::{Item, Venue};
 use basis_core::venue_event::{Adoption, EventKind, Events, Position, VenueEvent};
 
 use super::Engine;
+use super::checkpoint::Moment;
 use super::intake::Arrival;
 
 impl Engine {
@@ -60,6 +61,17 @@ impl Engine {
         let detail = format!("{adopted} holding(s) of {venue} taken into the books");
         self.state(self.view.now(), "adopted", detail);
         self.reconcile()?;
+        Ok(adopted)
+    }
+
+    /// The same between two wakes of a run that keeps a journal, which holds it before this returns.
+    ///
+    /// # Errors
+    /// As [`Engine::adopt`], and EXEC-004 when the journal cannot be written.
+    pub fn adopt_now(&mut self, venue: Venue) -> Result<usize, ComponentError> {
+        let adopted = self.adopt(venue)?;
+        self.books.mark_between_steps(&self.view)?;
+        self.commit(Moment::RunEnd)?;
         Ok(adopted)
     }
 

@@ -81,73 +81,73 @@ pub(super) struct Journaling {
 
 /// The state of a run that is none of books, risk, strategy, plan or venues.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RunState {
-    pub(super) version: u32,
-    pub(super) now: Timestamp,
-    pub(super) stepped_at: Option<Timestamp>,
-    pub(super) counts: Counts,
-    pub(super) ends: Option<[StepEnd; 2]>,
-    pub(super) statistics: Running,
-    pub(super) attribution: Attribution,
-    pub(super) share: Option<ShareClass>,
-    pub(super) unbooked: Vec<UnbookedFunding>,
-    pub(super) refused: Vec<RefusedWithdrawal>,
-    pub(super) due_flows: u64,
-    pub(super) halted: Option<String>,
-    pub(super) entered: bool,
-    pub(super) failures_in_a_row: u32,
-    pub(super) pause_until: Timestamp,
-    pub(super) uneconomic: Option<Text>,
-    pub(super) paused: bool,
-    pub(super) holds: bool,
-    pub(super) ended: bool,
+pub(crate) struct RunState {
+    pub(crate) version: u32,
+    pub(crate) now: Timestamp,
+    pub(crate) stepped_at: Option<Timestamp>,
+    pub(crate) counts: Counts,
+    pub(crate) ends: Option<[StepEnd; 2]>,
+    pub(crate) statistics: Running,
+    pub(crate) attribution: Attribution,
+    pub(crate) share: Option<ShareClass>,
+    pub(crate) unbooked: Vec<UnbookedFunding>,
+    pub(crate) refused: Vec<RefusedWithdrawal>,
+    pub(crate) due_flows: u64,
+    pub(crate) halted: Option<String>,
+    pub(crate) entered: bool,
+    pub(crate) failures_in_a_row: u32,
+    pub(crate) pause_until: Timestamp,
+    pub(crate) uneconomic: Option<Text>,
+    pub(crate) paused: bool,
+    pub(crate) holds: bool,
+    pub(crate) ended: bool,
 }
 
 /// The plan under way and the rest of the wake.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct PlanState {
-    pub(super) plan: Option<ActivePlan>,
-    pub(super) turn: Option<Turn>,
+pub(crate) struct PlanState {
+    pub(crate) plan: Option<ActivePlan>,
+    pub(crate) turn: Option<Turn>,
 }
 
 /// What is outstanding at the venues.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct DeskState {
-    pub(super) numbered: Vec<(Epoch, u32)>,
-    pub(super) touched: Vec<Venue>,
-    pub(super) health: Health,
-    pub(super) outstanding: Vec<(InstructionId, LegRun)>,
-    pub(super) slots: Vec<SlotState>,
+pub(crate) struct DeskState {
+    pub(crate) numbered: Vec<(Epoch, u32)>,
+    pub(crate) touched: Vec<Venue>,
+    pub(crate) health: Health,
+    pub(crate) outstanding: Vec<(InstructionId, LegRun)>,
+    pub(crate) slots: Vec<SlotState>,
 }
 
 /// One venue.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct SlotState {
-    pub(super) venue: Venue,
-    pub(super) state: VenueState,
-    pub(super) unreadable: Option<(u32, Timestamp)>,
-    pub(super) reported_at: Timestamp,
-    pub(super) received_at: Timestamp,
-    pub(super) differences: (u32, Timestamp),
-    pub(super) is_fresh: bool,
+pub(crate) struct SlotState {
+    pub(crate) venue: Venue,
+    pub(crate) state: VenueState,
+    pub(crate) unreadable: Option<(u32, Timestamp)>,
+    pub(crate) reported_at: Timestamp,
+    pub(crate) received_at: Timestamp,
+    pub(crate) differences: (u32, Timestamp),
+    pub(crate) is_fresh: bool,
 }
 
 /// Risk and what watches it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RiskState {
-    pub(super) monitor: SavedRisk,
-    pub(super) view: SavedRiskView,
+pub(crate) struct RiskState {
+    pub(crate) monitor: SavedRisk,
+    pub(crate) view: SavedRiskView,
 }
 
 /// All parts, as they are read back.
 #[derive(Debug)]
-pub(super) struct SavedState {
-    pub(super) run: RunState,
-    pub(super) books: SavedBooks,
-    pub(super) plan: PlanState,
-    pub(super) desk: DeskState,
-    pub(super) risk: RiskState,
-    pub(super) strategy: Checkpoint,
+pub(crate) struct SavedState {
+    pub(crate) run: RunState,
+    pub(crate) books: SavedBooks,
+    pub(crate) plan: PlanState,
+    pub(crate) desk: DeskState,
+    pub(crate) risk: RiskState,
+    pub(crate) strategy: Checkpoint,
 }
 
 impl SavedState {
@@ -155,7 +155,7 @@ impl SavedState {
     ///
     /// # Errors
     /// [`JournalError`] for a part that is missing, cannot be read, or is of another version.
-    pub(super) fn read(parts: &[StatePart]) -> Result<Option<Self>, JournalError> {
+    pub(crate) fn read(parts: &[StatePart]) -> Result<Option<Self>, JournalError> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,

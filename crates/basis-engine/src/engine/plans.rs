@@ -32,11 +32,11 @@ const PAUSE_STEPS_MAX: u64 = 24;
 
 /// A plan that is being carried out.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ActivePlan {
+pub(crate) struct ActivePlan {
     action: Action,
     blocks: VecDeque<Block>,
     /// The block under way; its failure policy has not been applied yet.
-    pub(super) run: Option<BlockRun>,
+    pub(crate) run: Option<BlockRun>,
     /// Transfers of earlier blocks that the plan waits for.
     pub(super) under_way: Vec<InstructionId>,
     pub(super) since: Timestamp,
@@ -75,6 +75,11 @@ impl ActivePlan {
             answering: None,
             sends_for: action,
         }
+    }
+
+    /// What it is for.
+    pub(crate) const fn action(&self) -> Action {
+        self.action
     }
 
     pub(super) const fn deadline(&self) -> Option<Timestamp> {

@@ -19,7 +19,7 @@ const DECISIONS_PER_STEP_MAX: u32 = 4;
 
 /// The rest of a wake.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// Whether a step is closed at its end.
     pub(super) is_step: bool,
     /// Whether a block ran.
@@ -30,7 +30,7 @@ pub(super) struct Turn {
 /// What is being done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// The plan under way goes on.
     Resuming {
         /// Whether a block of it was under way.

@@ -21,6 +21,7 @@ use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
 use basis_market::is_dollar;
 pub use summary::summary;
+pub(crate) use tables::{LEDGER, ledger_row};
 pub use writer::{RunWriter, WriteReport, write_run};
 
 /// What the writers need beside the result.

@@ -19,7 +19,7 @@ use super::in_share_class;
 use crate::table::{Column, Kind, Rows};
 
 /// The columns of `ledger`.
-pub(super) const LEDGER: [Column; 11] = [
+pub(crate) const LEDGER: [Column; 11] = [
     ("seq", Kind::Count),
     ("timestamp", Kind::Instant),
     ("account", Kind::Text),
@@ -155,23 +155,32 @@ impl<T: Rows> Equity<T> {
 /// `ledger`: one row per ledger line, in posting order.
 pub(super) fn ledger<T: Rows>(mut table: T, lines: &[LedgerEntry]) -> Result<u64, ComponentError> {
     for (line, seq) in lines.iter().zip(0..) {
-        table.count(seq);
-        table.instant(line.at);
-        table.shown(&line.account);
-        table.shown(&line.item);
-        table.number(line.quantity.get());
-        table.number(line.units.get());
-        table.number(line.value.get());
-        table.plain(line.kind.as_str());
-        match line.instruction {
-            Some(id) => table.shown(&id),
-            None => table.blank(1),
-        }
-        table.number(line.reference_price.get());
-        table.text(&line.cause);
-        table.end()?;
+        ledger_row(&mut table, seq, line)?;
     }
     table.finish()
+}
+
+/// One row of `ledger`.
+pub(crate) fn ledger_row<T: Rows>(
+    table: &mut T,
+    seq: u64,
+    line: &LedgerEntry,
+) -> Result<(), ComponentError> {
+    table.count(seq);
+    table.instant(line.at);
+    table.shown(&line.account);
+    table.shown(&line.item);
+    table.number(line.quantity.get());
+    table.number(line.units.get());
+    table.number(line.value.get());
+    table.plain(line.kind.as_str());
+    match line.instruction {
+        Some(id) => table.shown(&id),
+        None => table.blank(1),
+    }
+    table.number(line.reference_price.get());
+    table.text(&line.cause);
+    table.end()
 }
 
 /// `executions`: one row per fill, transfer or other confirmed instruction.

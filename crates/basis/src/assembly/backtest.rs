@@ -138,6 +138,14 @@ impl Backtest {
         self.engine.recover(reader)
     }
 
+    /// Takes what `venue` holds beyond the books into them, and commits that.
+    ///
+    /// # Errors
+    /// As [`Engine::adopt`], and when the journal cannot be written.
+    pub fn adopt(&mut self, venue: Venue) -> Result<usize, ComponentError> {
+        self.engine.adopt_now(venue)
+    }
+
     /// Runs to the end, telling `progress` about a hundred times how far it is. The result holds every
     /// step.
     ///

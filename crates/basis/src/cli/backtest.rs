@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::RunId;
 use basis_core::venue::ExecutionMode;
-use basis_engine::Progress;
+use basis_engine::{JournalSync, Progress, Recovery};
 use basis_report::Format;
 use basis_report::check_out_dir;
 use basis_report::run::summary as run_summary;
@@ -15,6 +15,7 @@ use super::market::Source;
 use super::{RunArguments, Session, progress, report};
 use crate::assembly::{self, Backtest, Finished, Stamp};
 use crate::config::layers::{self, LogLevel};
+use crate::journal::{self, JournalRequest};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -29,6 +30,39 @@ pub(super) struct Arguments {
     /// What tables are written as: CSV, or CSV and Parquet beside it.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
     format: TableFormat,
+    /// Keep a journal in this file: everything that is asked is written down before it is sent, so that
+    /// the run can be killed at any instant and resumed.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    /// Go on from the journal, with the command line that began it.
+    #[arg(long, requires = "journal")]
+    resume: bool,
+    /// How often the journal is committed. step: as live, before anything is sent and after it. day:
+    /// once a simulated day, which a kill then loses.
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        default_value = "step",
+        requires = "journal"
+    )]
+    journal_sync: Sync,
+}
+
+/// [`JournalSync`] on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Sync {
+    Step,
+    Day,
+}
+
+impl From<Sync> for JournalSync {
+    fn from(sync: Sync) -> Self {
+        match sync {
+            Sync::Step => Self::Step,
+            Sync::Day => Self::Day,
+        }
+    }
 }
 
 /// [`Format`] on the command line.
@@ -64,7 +98,21 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let started = WallClock::now();
     let out = output_directory(arguments, session, &started)?;
     let data = source.load(&resolved.setup.data_request()?, session.quiet)?;
-    let backtest = Backtest::prepare(data, &resolved.setup)?;
+    let backtest = match &arguments.journal {
+        None => Backtest::prepare(data, &resolved.setup)?,
+        Some(path) => {
+            let request = JournalRequest {
+                path,
+                resume: arguments.resume,
+                sync: arguments.journal_sync.into(),
+            };
+            let (backtest, recovery) = journal::prepare(data, &resolved.setup, request)?;
+            if arguments.resume {
+                session.note(LogLevel::Info, &recovered(&recovery));
+            }
+            backtest
+        }
+    };
     let stamp = Stamp {
         run_id: started.run_id(),
         load_ms: started.elapsed_ms(),
@@ -100,6 +148,24 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         session.print(&report::human(&summary, out.as_deref()))?;
     }
     result.halted.map_or(Ok(()), |why| Err(halted(why)))
+}
+
+/// What was found in a journal, in a sentence.
+fn recovered(recovery: &Recovery) -> String {
+    let Recovery {
+        commits,
+        events,
+        unanswered,
+        in_a_wake,
+    } = recovery;
+    let place = if *in_a_wake {
+        "in the middle of a wake"
+    } else {
+        "between two wakes"
+    };
+    format!(
+        "resumed {place}: {commits} commit(s), {events} event(s), {unanswered} instruction(s) without an answer"
+    )
 }
 
 /// A run that risk ended is no success, though its result stands. Nothing is to be restarted.

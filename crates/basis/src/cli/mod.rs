@@ -11,6 +11,7 @@ mod data;
 mod errors;
 mod explain;
 mod instruct;
+mod journal;
 mod market;
 mod progress;
 mod report;
@@ -73,6 +74,8 @@ enum Command {
     /// Look at market data.
     #[command(subcommand)]
     Data(data::Command),
+    /// Look into the journal of a run: what was asked, what came of it, what is open.
+    Journal(journal::Arguments),
     /// Write the page of a run from its directory, or one that compares two runs.
     Report(report_cmd::Arguments),
     /// Explain an error code; without CODE list them all.
@@ -274,6 +277,7 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments, &session),
         Command::Instruct(arguments) => instruct::run(&arguments, &session),
         Command::Data(command) => data::run(&command, &session),
+        Command::Journal(arguments) => journal::run(&arguments, &session),
         Command::Report(arguments) => report_cmd::run(&arguments, &session),
         Command::Explain(arguments) => explain::run(&arguments, &session),
     }

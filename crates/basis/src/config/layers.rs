@@ -36,6 +36,8 @@ pub struct Request<'a> {
     pub to: Option<&'a str>,
     /// Every `--shock`, in order.
     pub shocks: &'a [String],
+    /// A resolved configuration as a run wrote it; nothing else is laid over it.
+    pub whole: Option<&'a str>,
 }
 
 /// A configuration that holds together.
@@ -101,7 +103,14 @@ impl<'a> Template<'a> {
                 }
             }
         }
-        root.overlay(environment_layer(environment));
+        match request.whole {
+            Some(text) => {
+                let source = "the resolved configuration";
+                let layer = yaml::parse(text, source);
+                root.overlay(layer.map_err(|list| listed(Code::ConfigFile, source, &list))?);
+            }
+            None => root.overlay(environment_layer(environment)),
+        }
         for text in request.sets {
             root.overlay(set_layer(text, SET, &problems)?);
         }

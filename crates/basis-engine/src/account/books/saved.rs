@@ -33,6 +33,13 @@ pub(crate) struct SavedBooks {
     posted: bool,
 }
 
+impl SavedBooks {
+    /// Equity at the last valuation, USD.
+    pub(crate) const fn equity(&self) -> Value {
+        self.equity
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct SavedHolding {
     account: Account,

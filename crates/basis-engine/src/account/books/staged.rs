@@ -218,7 +218,7 @@ impl Staged {
 }
 
 /// Whether the line's value is open cost of its position: of a fill, or of one that was taken over.
-fn opens_cost(entry: &LedgerEntry) -> bool {
+pub(crate) fn opens_cost(entry: &LedgerEntry) -> bool {
     matches!(entry.kind, EntryKind::Trade | EntryKind::Deposit)
         && matches!(entry.item, Item::Position(_))
 }
