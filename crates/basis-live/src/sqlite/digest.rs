@@ -25,7 +25,11 @@ impl Link {
     }
 
     /// Adds a row of `table`: its tag, how many cells it has, and of each its type, length and bytes.
-    pub(super) fn row<'a>(&mut self, table: &Table, cells: impl ExactSizeIterator<Item = ValueRef<'a>>) {
+    pub(super) fn row<'a>(
+        &mut self,
+        table: &Table,
+        cells: impl ExactSizeIterator<Item = ValueRef<'a>>,
+    ) {
         self.0.update([table.tag]);
         self.0.update((cells.len() as u64).to_be_bytes());
         for cell in cells {

@@ -124,7 +124,7 @@ impl LineReader {
         Ok(LedgerEntry {
             at: Timestamp::from_nanos(cell::integer("at", at)?),
             account: known(&mut self.accounts, "account", account, read_account)?,
-            item: known(&mut self.items, "item", item, |text| Item::from_str(text))?,
+            item: known(&mut self.items, "item", item, Item::from_str)?,
             quantity,
             units,
             value: Amount::parse_bytes(cell::bytes("value", value)?)

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use basis_core::error::ComponentError;
 use basis_core::instruction::Instruction;
+use basis_core::instruction::OpenInstruction;
 use basis_core::journal::{
     Commit, Content, JournalError, JournalHead, JournalRow, OutboxEntry, OutboxStage, RowKind,
-    Start, StatePart, TakenEvent,
+    Start, StatePart, TakenEvent, VenueCall,
 };
-use basis_core::instruction::OpenInstruction;
 use basis_core::ledger::LedgerEntry;
 use basis_core::types::{InstructionId, Timestamp};
 use basis_core::venue_event::{EventKey, VenueEvent};
@@ -36,14 +36,14 @@ impl<'a> Reading<'a> {
         Self { path, connection }
     }
 
-    pub(super) fn path(&self) -> &'a Path {
+    pub(super) const fn path(&self) -> &'a Path {
         self.path
     }
 
     pub(super) fn head(&self) -> Result<JournalHead, JournalError> {
         let mut statement = self.prepare(schema::HEAD.select)?;
         let mut rows = self.rows(&mut statement)?;
-        let row = self.next(&mut rows, &schema::HEAD)?;
+        let row = self.next(&mut rows)?;
         let row = row.ok_or_else(|| self.damaged("it has no head"))?;
         let [_, book, mode, config, config_hash, _] = self.cells(row)?;
         let text = |column, cell| self.readable(cell::text(column, cell)).map(str::to_owned);
@@ -59,7 +59,7 @@ impl<'a> Reading<'a> {
         let mut statement = self.prepare(schema::STARTS.select)?;
         let mut rows = self.rows(&mut statement)?;
         let mut starts = Vec::new();
-        while let Some(row) = self.next(&mut rows, &schema::STARTS)? {
+        while let Some(row) = self.next(&mut rows)? {
             starts.push(self.readable(start(&self.cells(row)?))?);
         }
         Ok(starts)
@@ -70,7 +70,7 @@ impl<'a> Reading<'a> {
         let mut statement = self.prepare("SELECT name, json FROM state ORDER BY name")?;
         let mut rows = self.rows(&mut statement)?;
         let mut parts = Vec::new();
-        while let Some(row) = rows.next().map_err(|e| storage(self.path, e))? {
+        while let Some(row) = self.next(&mut rows)? {
             let [name, json] = self.cells(row)?;
             parts.push(StatePart {
                 name: self.readable(cell::text("name", name))?.to_owned(),
@@ -88,15 +88,13 @@ impl<'a> Reading<'a> {
             .map(|part| (part.name, digest::of_text(&part.json)))
             .collect();
         let mut digest = self.last_digest("SELECT digest, 0, NULL FROM head")?;
-        let start = self.last_digest(
-            "SELECT digest, commits, seq FROM starts ORDER BY seq DESC LIMIT 1",
-        )?;
+        let start =
+            self.last_digest("SELECT digest, commits, seq FROM starts ORDER BY seq DESC LIMIT 1")?;
         let commit =
             self.last_digest("SELECT digest, seq, state FROM commits ORDER BY seq DESC LIMIT 1")?;
-        if let Some(commit) = &commit {
-            if commit.other.as_deref() != Some(&digest::of_parts(&parts)) {
-                return Err(self.damaged("its state is not the one that the last commit left"));
-            }
+        let state = commit.as_ref().and_then(|commit| commit.other.as_deref());
+        if commit.is_some() && state != Some(&digest::of_parts(&parts)) {
+            return Err(self.damaged("its state is not the one that the last commit left"));
         }
         let after = commit.as_ref().map_or(0, |commit| commit.seq);
         let starts = self.last("starts")?;
@@ -148,7 +146,7 @@ impl<'a> Reading<'a> {
         };
         let mut rows = rows.map_err(|e| storage(self.path, e))?;
         let mut entries = Vec::new();
-        while let Some(row) = self.next(&mut rows, &schema::OUTBOX)? {
+        while let Some(row) = self.next(&mut rows)? {
             entries.push(self.readable(outbox_entry(&self.cells(row)?))?);
         }
         Ok(entries)
@@ -166,7 +164,7 @@ impl<'a> Reading<'a> {
         let mut lines = self.rows(&mut statements.lines)?;
         let mut rows = self.rows(&mut statements.rows)?;
         let mut reader = LineReader::default();
-        while let Some(row) = self.next(&mut commits, &schema::COMMITS)? {
+        while let Some(row) = self.next(&mut commits)? {
             let (counts, mut commit) = self.readable(commit_row(&self.cells(row)?, content))?;
             if content.instructions {
                 for _ in 0..counts.instructions {
@@ -181,7 +179,13 @@ impl<'a> Reading<'a> {
                     let cells = self.cells(row)?;
                     if content.lines {
                         let (count, key) = self.readable(posted(&cells))?;
-                        self.lines(&mut lines, count, key.as_ref(), &mut reader, &mut commit.lines)?;
+                        self.lines(
+                            &mut lines,
+                            count,
+                            key.as_ref(),
+                            &mut reader,
+                            &mut commit.lines,
+                        )?;
                     }
                     if content.events {
                         commit.events.push(self.readable(event(&cells))?);
@@ -191,7 +195,9 @@ impl<'a> Reading<'a> {
             if content.rows {
                 for _ in 0..counts.rows {
                     let row = self.due(&mut rows, &schema::ROWS)?;
-                    commit.rows.push(self.readable(journal_row(&self.cells(row)?))?);
+                    commit
+                        .rows
+                        .push(self.readable(journal_row(&self.cells(row)?))?);
                 }
             }
             each(commit)?;
@@ -199,28 +205,8 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    pub(super) fn postings(
-        &self,
-        each: &mut dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError>,
-    ) -> Result<(), ComponentError> {
-        let mut events = self.prepare("SELECT NULL, NULL, lines, key FROM events ORDER BY seq")?;
-        let mut lines = self.prepare(schema::LEDGER.select)?;
-        let mut events = self.rows(&mut events)?;
-        let mut lines = self.rows(&mut lines)?;
-        let mut reader = LineReader::default();
-        let mut own = Vec::new();
-        while let Some(row) = self.next(&mut events, &schema::EVENTS)? {
-            let cells: [ValueRef<'_>; 4] = self.cells(row)?;
-            let (count, key) = self.readable(posted(&cells))?;
-            own.clear();
-            self.lines(&mut lines, count, key.as_ref(), &mut reader, &mut own)?;
-            each(key.as_ref(), &own)?;
-        }
-        Ok(())
-    }
-
     /// Reads the next `count` lines, which are of the event with `key`.
-    fn lines(
+    pub(super) fn lines(
         &self,
         rows: &mut Rows<'_>,
         count: u32,
@@ -236,7 +222,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The last sequence of a table.
-    fn last(&self, table: &str) -> Result<i64, JournalError> {
+    pub(super) fn last(&self, table: &str) -> Result<i64, JournalError> {
         let sql = format!("SELECT coalesce(max(seq), 0) FROM {table}");
         self.connection
             .query_row(&sql, [], |row| row.get(0))
@@ -273,11 +259,19 @@ impl<'a> Reading<'a> {
         statement.query([]).map_err(|e| storage(self.path, e))
     }
 
-    /// The next row of a table; `None` after the last.
+    /// As [`Reading::rows`], for a statement with one number to fill in.
+    pub(super) fn rows_of<'s>(
+        &self,
+        statement: &'s mut Statement<'_>,
+        number: i64,
+    ) -> Result<Rows<'s>, JournalError> {
+        statement.query([number]).map_err(|e| storage(self.path, e))
+    }
+
+    /// The next row; `None` after the last.
     pub(super) fn next<'r>(
         &self,
         rows: &'r mut Rows<'_>,
-        _table: &Table,
     ) -> Result<Option<&'r Row<'r>>, JournalError> {
         rows.next().map_err(|e| storage(self.path, e))
     }
@@ -306,7 +300,7 @@ impl<'a> Reading<'a> {
         read.map_err(|e| self.damaged(&e.to_string()))
     }
 
-    fn damaged(&self, problem: &str) -> JournalError {
+    pub(super) fn damaged(&self, problem: &str) -> JournalError {
         damaged(self.path, problem)
     }
 }
@@ -357,19 +351,21 @@ pub(super) fn counts(cells: &[ValueRef<'_>; 10]) -> Result<Counts, CellError> {
     })
 }
 
-fn commit_row(
-    cells: &[ValueRef<'_>; 10],
-    content: Content,
-) -> Result<(Counts, Commit), CellError> {
-    let [_, _, at, calls, ..] = *cells;
+fn commit_row(cells: &[ValueRef<'_>; 10], content: Content) -> Result<(Counts, Commit), CellError> {
+    let [_, _, at, ..] = *cells;
     let mut commit = Commit {
         at: Timestamp::from_nanos(cell::integer("at", at)?),
         ..Commit::default()
     };
     if content.calls {
-        commit.calls = cell::read_json("calls", calls)?;
+        commit.calls = calls(cells)?;
     }
     Ok((counts(cells)?, commit))
+}
+
+pub(super) fn calls(cells: &[ValueRef<'_>; 10]) -> Result<Vec<VenueCall>, CellError> {
+    let [_, _, _, calls, ..] = *cells;
+    cell::read_json("calls", calls)
 }
 
 pub(super) fn start(cells: &[ValueRef<'_>; 6]) -> Result<Start, CellError> {
@@ -391,9 +387,7 @@ pub(super) fn instruction(cells: &[ValueRef<'_>; 7]) -> Result<OpenInstruction, 
 }
 
 /// How many lines an event posted, and its key.
-pub(super) fn posted(
-    cells: &[ValueRef<'_>],
-) -> Result<(u32, Option<Arc<EventKey>>), CellError> {
+pub(super) fn posted(cells: &[ValueRef<'_>]) -> Result<(u32, Option<Arc<EventKey>>), CellError> {
     let [_, _, lines, key, ..] = *cells else {
         return Err(CellError::new("key", "the row ends before it"));
     };
@@ -405,7 +399,19 @@ pub(super) fn posted(
 }
 
 pub(super) fn event(cells: &[ValueRef<'_>; 11]) -> Result<TakenEvent, CellError> {
-    let [_, _, lines, _, venue, at, received_at, posted_at, _, event, marks] = *cells;
+    let [
+        _,
+        _,
+        lines,
+        _,
+        venue,
+        at,
+        received_at,
+        posted_at,
+        _,
+        event,
+        marks,
+    ] = *cells;
     Ok(TakenEvent {
         event: VenueEvent {
             venue: cell::parse("venue", venue)?,
@@ -437,9 +443,9 @@ pub(super) fn outbox_entry(cells: &[ValueRef<'_>; 8]) -> Result<OutboxEntry, Cel
         .find(|stage| stage.as_str() == word);
     let nonce = match nonce {
         ValueRef::Null => None,
-        nonce => Some(
-            u64::try_from(cell::integer("nonce", nonce)?).map_err(CellError::of("nonce"))?,
-        ),
+        nonce => {
+            Some(u64::try_from(cell::integer("nonce", nonce)?).map_err(CellError::of("nonce"))?)
+        }
     };
     let hash = match hash {
         ValueRef::Null => None,

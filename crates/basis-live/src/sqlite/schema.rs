@@ -41,7 +41,15 @@ macro_rules! table {
         Table {
             tag: $tag,
             name: $name,
-            insert: concat!("INSERT INTO ", $name, " (", $columns, ") VALUES (", $slots, ")"),
+            insert: concat!(
+                "INSERT INTO ",
+                $name,
+                " (",
+                $columns,
+                ") VALUES (",
+                $slots,
+                ")"
+            ),
             select: concat!("SELECT ", $columns, " FROM ", $name, " ORDER BY seq"),
         }
     };

@@ -31,7 +31,7 @@ const EXCHANGES: [Account; 3] = [
     Account::new(Venue::literal("okx"), Label::literal("trading")),
 ];
 
-pub fn head() -> JournalHead {
+pub(super) fn head() -> JournalHead {
     JournalHead {
         book: "00000007".to_owned(),
         mode: "btc_basis".to_owned(),
@@ -53,7 +53,7 @@ fn scaled(base: Fixed18, number: u32) -> Fixed18 {
 }
 
 /// What goes before the first byte of a block of three orders.
-pub fn block(epoch: Epoch, number: u32) -> Commit {
+pub(super) fn block(epoch: Epoch, number: u32) -> Commit {
     let at = hour(number);
     let ids = (1..=3).map(|leg| InstructionId::new(epoch, 3 * number + leg));
     let instructions: Vec<_> = EXCHANGES
@@ -95,12 +95,15 @@ pub fn block(epoch: Epoch, number: u32) -> Commit {
 }
 
 /// Twenty events of an hour: fills, their orders, funding and interest, 28 lines, and a closed step.
-pub fn hour_of_events(epoch: Epoch, number: u32) -> Commit {
+pub(super) fn hour_of_events(epoch: Epoch, number: u32) -> Commit {
     let mut commit = Commit {
         at: hour(number),
         rows: vec![JournalRow {
             kind: RowKind::Step,
-            json: format!("{{\"at\":\"{}\",\"equity\":\"1000000.123456\"}}", hour(number)),
+            json: format!(
+                "{{\"at\":\"{}\",\"equity\":\"1000000.123456\"}}",
+                hour(number)
+            ),
         }],
         state: vec![StatePart {
             name: "books".to_owned(),
@@ -109,7 +112,12 @@ pub fn hour_of_events(epoch: Epoch, number: u32) -> Commit {
         ..Commit::default()
     };
     for slot in 0..20 {
-        let account = EXCHANGES[usize::try_from(slot % 3).unwrap_or_default()];
+        let [first, second, third] = EXCHANGES;
+        let account = match slot % 3 {
+            0 => first,
+            1 => second,
+            _ => third,
+        };
         let id = InstructionId::new(epoch, 3 * number + slot % 3 + 1);
         match slot % 5 {
             0 => fill(&mut commit, account, id, 20 * number + slot),
@@ -200,9 +208,36 @@ fn fill(commit: &mut Commit, account: Account, id: InstructionId, trade: u32) {
         account.venue,
         kind,
         &[
-            (account, position, quantity, quantity, value, EntryKind::Trade, Some(id), price),
-            (account, cash, fee, fee, at_cost, EntryKind::RealizedPnl, Some(id), one),
-            (account, cash, fee, fee, at_cost, EntryKind::Fee, Some(id), one),
+            (
+                account,
+                position,
+                quantity,
+                quantity,
+                value,
+                EntryKind::Trade,
+                Some(id),
+                price,
+            ),
+            (
+                account,
+                cash,
+                fee,
+                fee,
+                at_cost,
+                EntryKind::RealizedPnl,
+                Some(id),
+                one,
+            ),
+            (
+                account,
+                cash,
+                fee,
+                fee,
+                at_cost,
+                EntryKind::Fee,
+                Some(id),
+                one,
+            ),
         ],
     );
 }
@@ -239,7 +274,16 @@ fn funding(commit: &mut Commit, account: Account, slot: u32) {
         commit,
         account.venue,
         kind,
-        &[(account, Item::Asset(USDT), amount, amount, value, EntryKind::Funding, None, one)],
+        &[(
+            account,
+            Item::Asset(USDT),
+            amount,
+            amount,
+            value,
+            EntryKind::Funding,
+            None,
+            one,
+        )],
     );
 }
 
@@ -252,7 +296,10 @@ fn interest(commit: &mut Commit, number: u32, slot: u32) {
     let units = Quantity::new(scaled(fixed18!("3.123456"), slot));
     let one = Price::new(Fixed18::ONE).unwrap_or(Price::ZERO);
     let kind = EventKind::Accrual(Accrual {
-        subject: Subject::Holding { account: AAVE, item },
+        subject: Subject::Holding {
+            account: AAVE,
+            item,
+        },
         before: cursor(number),
         after: cursor(number + 1),
         changes: vec![BalanceChange::scaled(
@@ -267,6 +314,15 @@ fn interest(commit: &mut Commit, number: u32, slot: u32) {
         commit,
         AAVE.venue,
         kind,
-        &[(AAVE, item, Quantity::ZERO, units, value, EntryKind::Interest, None, one)],
+        &[(
+            AAVE,
+            item,
+            Quantity::ZERO,
+            units,
+            value,
+            EntryKind::Interest,
+            None,
+            one,
+        )],
     );
 }

@@ -1,37 +1,28 @@
-//! What a commit of a block's instructions takes, beside a bare write and fdatasync of as many bytes on the
-//! same file system.
-//!
-//! `cargo run --release -p basis-live --example commit_latency [DIRECTORY]`
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a benchmark reads the clock and prints"
-)]
-#![expect(missing_docs, unreachable_pub, dead_code, reason = "a program, not a library")]
-
-mod sample;
+//! Commits of a block's instructions.
 
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use basis_core::journal::{Commit, Journal};
 use basis_core::types::Timestamp;
 use basis_live::sqlite::{Durability, SqliteJournal};
 
+use super::sample;
+
 const ROUNDS: u32 = 4_000;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args()
-        .nth(1)
-        .map_or_else(std::env::temp_dir, PathBuf::from);
+pub(super) fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
     let path = directory.join(format!("basis-commit-latency-{}.db", std::process::id()));
     let bare = path.with_extension("bare");
     let mut journal = SqliteJournal::create(&path, &sample::head(), Durability::Commit)?;
     let epoch = journal.begin_start(Timestamp::from_seconds(1_704_067_200), 0, "benchmark")?;
-    let mut file = OpenOptions::new().create_new(true).write(true).open(&bare)?;
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .open(&bare)?;
     let (mut commits, mut syncs, mut tidying) = (Vec::new(), Vec::new(), Vec::new());
     let mut size = 0;
     // In turns, so that both meet the same disk.
@@ -57,7 +48,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bare = show("write and fdatasync", &mut syncs);
     let commit = show("commit", &mut commits);
     show("tidy_up", &mut tidying);
-    println!("ratio of the medians {:.2}", commit.as_secs_f64() / bare.as_secs_f64());
+    println!(
+        "ratio of the medians {:.2}",
+        commit.as_secs_f64() / bare.as_secs_f64()
+    );
     Ok(())
 }
 
@@ -72,7 +66,12 @@ fn payload(commit: &Commit) -> Result<Vec<u8>, serde_json::Error> {
 
 fn show(what: &str, times: &mut [Duration]) -> Duration {
     times.sort_unstable();
-    let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
+    let at = |part: usize| {
+        times
+            .get(times.len() * part / 100)
+            .copied()
+            .unwrap_or_default()
+    };
     println!(
         "{what}: median {:.1?}, 90 % {:.1?}, 99 % {:.1?}, most {:.1?}",
         at(50),
