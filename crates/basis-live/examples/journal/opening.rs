@@ -9,6 +9,7 @@ use std::time::Instant;
 use basis_core::journal::{Content, Journal, JournalReader};
 use basis_core::types::Timestamp;
 use basis_live::sqlite::{Durability, SqliteJournal, SqliteReader};
+use cpu_time::ProcessTime;
 
 use super::sample;
 
@@ -34,7 +35,7 @@ pub(super) fn run(directory: &Path, events: u32) -> Result<(), Box<dyn Error>> {
         }
         println!("{bytes} bytes read in {:.2?}", begun.elapsed());
         drop(file);
-        let begun = Instant::now();
+        let (begun, work) = (Instant::now(), ProcessTime::now());
         let journal = SqliteJournal::open(&path, Durability::Commit)?;
         let parts = journal.state()?.len();
         let opened = begun.elapsed();
@@ -46,8 +47,9 @@ pub(super) fn run(directory: &Path, events: u32) -> Result<(), Box<dyn Error>> {
         })?;
         println!(
             "{events} events: opened with {parts} state parts in {opened:.2?}; {keys} keys and {lines} \
-             lines in {:.2?} altogether",
-            begun.elapsed()
+             lines in {:.2?} altogether, {:.2?} of processors",
+            begun.elapsed(),
+            work.elapsed()
         );
     }
     let begun = Instant::now();

@@ -92,7 +92,7 @@ pub(super) fn read_json<T: DeserializeOwned>(
     column: &'static str,
     cell: ValueRef<'_>,
 ) -> Result<T, CellError> {
-    serde_json::from_slice(bytes(column, cell)?).map_err(CellError::of(column))
+    serde_json::from_str(text(column, cell)?).map_err(CellError::of(column))
 }
 
 /// The JSON of a value, which reads back as the value.

@@ -17,7 +17,6 @@ use super::disk::Disk;
 use super::line::LineReader;
 use super::open;
 use super::read::{self, Reading};
-use super::schema;
 
 /// Events from which a second connection is worth it.
 const EVENTS_MANY: i64 = 20_000;
@@ -41,7 +40,7 @@ pub(super) fn postings(
     each: &mut EachPosting<'_>,
 ) -> Result<(), ComponentError> {
     let last = reading.last("events")?;
-    let mut statement = reading.prepare(schema::LEDGER.select)?;
+    let mut statement = reading.prepare(read::LINES)?;
     let mut lines = Lines {
         reading,
         rows: reading.rows(&mut statement)?,

@@ -24,6 +24,10 @@ use super::error::{damaged, storage};
 use super::line::LineReader;
 use super::schema::{self, Table};
 
+/// Ledger lines as [`LineReader`] takes them.
+pub(super) const LINES: &str = "SELECT line, cause, at, account, item, quantity, units, value, kind, \
+                                instruction, reference_price FROM ledger ORDER BY seq";
+
 /// Reads through a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading<'a> {
@@ -326,7 +330,7 @@ impl<'a> Statements<'a> {
             commits: reading.prepare(schema::COMMITS.select)?,
             instructions: reading.prepare(schema::INSTRUCTIONS.select)?,
             events: reading.prepare(schema::EVENTS.select)?,
-            lines: reading.prepare(schema::LEDGER.select)?,
+            lines: reading.prepare(LINES)?,
             rows: reading.prepare(schema::ROWS.select)?,
         })
     }

@@ -343,7 +343,8 @@ impl<'a> Walk<'a> {
 
     fn line(&mut self, row: &Kept<13>, key: Option<&Arc<EventKey>>) {
         let seq = row.seq();
-        match self.lines.line(&row.cells(), key) {
+        let [_, _, cells @ ..] = row.cells();
+        match self.lines.line(&cells, key) {
             Ok(line) if self.causes.insert(hash_of(&line.cause)) => {}
             Ok(line) => self.problems.push(Problem::CauseTwice {
                 seq,
