@@ -150,7 +150,7 @@ impl Encoded {
 
     fn parts(&mut self, commit: &Commit) {
         for part in &commit.state {
-            let digest = digest::of_text(&part.json);
+            let digest = digest::of_part(self.after.last.commits, &part.json);
             self.after.parts.insert(part.name.clone(), digest);
             self.state.push([
                 Value::Text(part.name.clone()),

@@ -84,13 +84,24 @@ impl<'a> Reading<'a> {
         Ok(parts)
     }
 
+    /// The digests of the parts of the state.
+    pub(super) fn parts(&self) -> Result<BTreeMap<String, Digest>, JournalError> {
+        let mut statement = self.prepare("SELECT name, commit_seq, json FROM state")?;
+        let mut rows = self.rows(&mut statement)?;
+        let mut parts = BTreeMap::new();
+        while let Some(row) = self.next(&mut rows)? {
+            let [name, seq, json] = self.cells(row)?;
+            let seq = self.readable(cell::integer("commit_seq", seq))?;
+            let json = self.readable(cell::text("json", json))?;
+            let name = self.readable(cell::text("name", name))?;
+            parts.insert(name.to_owned(), digest::of_part(seq, json));
+        }
+        Ok(parts)
+    }
+
     /// Where the next commit goes on, and how many starts there are.
     pub(super) fn tail(&self) -> Result<(i64, Tail), JournalError> {
-        let parts: BTreeMap<_, _> = self
-            .state()?
-            .into_iter()
-            .map(|part| (part.name, digest::of_text(&part.json)))
-            .collect();
+        let parts = self.parts()?;
         let mut digest = self.last_digest("SELECT digest, 0, NULL FROM head")?;
         let start =
             self.last_digest("SELECT digest, commits, seq FROM starts ORDER BY seq DESC LIMIT 1")?;

@@ -38,7 +38,7 @@ pub(super) fn problems(path: &Path, connection: &Connection) -> Result<Vec<Probl
     Ok(problems)
 }
 
-/// What SQLite's own check of pages, indexes, constraints and references finds.
+/// What SQLite's own check of pages, indexes and constraints finds.
 fn integrity(path: &Path, connection: &Connection) -> Result<Vec<Problem>, JournalError> {
     let mut problems = Vec::new();
     let listed = connection

@@ -1,6 +1,6 @@
 //! The walk over all tables, commit by commit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -372,12 +372,7 @@ impl<'a> Walk<'a> {
     }
 
     fn parts(&mut self) -> Result<(), JournalError> {
-        let parts: BTreeMap<_, _> = self
-            .reading
-            .state()?
-            .into_iter()
-            .map(|part| (part.name, digest::of_text(&part.json)))
-            .collect();
+        let parts = self.reading.parts()?;
         let matches = match self.state {
             Some(state) => state == digest::of_parts(&parts),
             None => parts.is_empty(),
