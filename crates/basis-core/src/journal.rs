@@ -371,6 +371,10 @@ pub trait Journal: Send + fmt::Debug {
     }
 }
 
+/// Takes an event's key and the ledger lines that it posted.
+pub type EachPosting<'a> =
+    dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError> + 'a;
+
 /// Reads commits.
 pub trait JournalReader: fmt::Debug {
     /// What it is of.
@@ -406,10 +410,7 @@ pub trait JournalReader: fmt::Debug {
     ///
     /// # Errors
     /// As [`JournalReader::read`].
-    fn postings(
-        &self,
-        each: &mut dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError>,
-    ) -> Result<(), ComponentError> {
+    fn postings(&self, each: &mut EachPosting<'_>) -> Result<(), ComponentError> {
         let content = Content {
             events: true,
             lines: true,

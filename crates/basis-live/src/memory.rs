@@ -211,3 +211,75 @@ fn wanted(mut commit: Commit, content: Content) -> Commit {
     }
     commit
 }
+
+#[cfg(test)]
+mod tests {
+    use basis_core::journal::OutboxStage;
+
+    use super::*;
+
+    fn journal() -> MemoryJournal {
+        let journal = MemoryJournal::new(JournalHead {
+            book: "00000000".to_owned(),
+            mode: "btc_basis".to_owned(),
+            config: String::new(),
+            config_hash: String::new(),
+        });
+        journal.begin_start(at(0), 0, "1.0.0").unwrap();
+        journal
+    }
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_seconds(3_600 * (hour + 1))
+    }
+
+    fn commit(hour: i64) -> Commit {
+        Commit {
+            at: at(hour),
+            state: vec![StatePart {
+                name: "step".to_owned(),
+                json: hour.to_string(),
+            }],
+            ..Commit::default()
+        }
+    }
+
+    #[test]
+    fn what_was_not_committed_is_lost() {
+        let mut journal = journal();
+        for hour in 0..5 {
+            journal.commit(&commit(hour)).unwrap();
+        }
+        let found = journal.killed_after(3).unwrap();
+        assert_eq!(found.commits().unwrap().len(), 3);
+        assert_eq!(found.state().unwrap(), commit(2).state);
+        assert_eq!(found.starts().unwrap(), journal.starts().unwrap());
+        let epoch = found.begin_start(at(0), 0, "1.0.0").unwrap();
+        assert!(epoch > journal.starts().unwrap()[0].epoch);
+        assert_eq!(journal.commits().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn it_fails_where_it_was_told_to_and_stays_failed() {
+        let mut journal = journal();
+        journal.commit(&commit(0)).unwrap();
+        journal.fail_after(1).unwrap();
+        journal.commit(&commit(1)).unwrap();
+        journal.commit(&commit(2)).unwrap_err();
+        let again = journal.commit(&commit(2)).unwrap_err();
+        assert!(matches!(again, JournalError::Stopped { .. }), "{again}");
+        let entry = OutboxEntry {
+            instruction: InstructionId::plain(1),
+            at: at(0),
+            stage: OutboxStage::Sent,
+            nonce: None,
+            hash: None,
+            bytes: Vec::new(),
+        };
+        journal.outbox().record(&entry).unwrap_err();
+        let found = journal.killed_after(9).unwrap();
+        assert_eq!(found.commits().unwrap().len(), 2);
+        found.outbox().record(&entry).unwrap();
+        assert_eq!(found.entries(entry.instruction).unwrap(), [entry]);
+    }
+}

@@ -43,17 +43,6 @@ pub(super) fn text<'a>(column: &'static str, cell: ValueRef<'a>) -> Result<&'a s
     std::str::from_utf8(bytes(column, cell)?).map_err(CellError::of(column))
 }
 
-/// A text, or nothing.
-pub(super) fn text_or_null<'a>(
-    column: &'static str,
-    cell: ValueRef<'a>,
-) -> Result<Option<&'a str>, CellError> {
-    match cell {
-        ValueRef::Null => Ok(None),
-        cell => text(column, cell).map(Some),
-    }
-}
-
 /// A whole number.
 pub(super) fn integer(column: &'static str, cell: ValueRef<'_>) -> Result<i64, CellError> {
     match cell {
@@ -103,7 +92,7 @@ pub(super) fn read_json<T: DeserializeOwned>(
     column: &'static str,
     cell: ValueRef<'_>,
 ) -> Result<T, CellError> {
-    serde_json::from_slice(bytes(column, cell)?).map_err(CellError::of(column))
+    serde_json::from_str(text(column, cell)?).map_err(CellError::of(column))
 }
 
 /// The JSON of a value, which reads back as the value.

@@ -63,12 +63,14 @@ impl Link {
     }
 }
 
-/// The digest of one part of the state.
-pub(super) fn of_text(text: &str) -> Digest {
-    Sha256::digest(text).into()
+/// The digest of one part of the state, which the commit `seq` wrote.
+pub(super) fn of_part(seq: i64, json: &str) -> Digest {
+    let mut part = Sha256::new_with_prefix(seq.to_be_bytes());
+    part.update(json);
+    part.finalize().into()
 }
 
-/// The digest of all parts of the state, each by the digest of its text.
+/// The digest of all parts of the state, each by its own.
 pub(super) fn of_parts(parts: &BTreeMap<String, Digest>) -> Digest {
     let mut all = Sha256::new();
     for (name, digest) in parts {

@@ -55,94 +55,111 @@ pub(super) fn encode(
     tail: &Tail,
     writer: &mut LineWriter,
 ) -> Result<Encoded, JournalError> {
-    let mut last = tail.last;
-    last.commits += 1;
-    let mut instructions = Vec::with_capacity(commit.instructions.len());
-    for open in &commit.instructions {
-        last.instructions += 1;
-        instructions.push([
-            Value::Integer(last.instructions),
-            Value::Integer(last.commits),
-            Value::Text(open.instruction.id.to_string()),
-            Value::Text(client_order_id(book, &open.instruction)),
-            Value::Text(open.venue.to_string()),
-            Value::Integer(open.submitted_at.nanos()),
-            Value::Text(cell::json(&open.instruction)?),
-        ]);
-    }
-    let mut events = Vec::with_capacity(commit.events.len());
-    let mut lines = Vec::with_capacity(commit.lines.len());
-    let mut rest = commit.lines.as_slice();
-    for taken in &commit.events {
-        last.events += 1;
-        let key = taken.event.key();
-        let count = usize::try_from(taken.lines).unwrap_or(usize::MAX);
-        let (own, others) = rest
-            .split_at_checked(count)
-            .ok_or_else(|| line_count(commit))?;
-        rest = others;
-        for line in own {
-            last.lines += 1;
-            lines.push(writer.row(last.lines, last.events, key.as_ref(), line)?);
-        }
-        let key = match &key {
-            Some(key) => Value::Text(cell::json(key)?),
-            None => Value::Null,
-        };
-        events.push(event_row(last, key, taken)?);
-    }
-    if !rest.is_empty() {
-        return Err(line_count(commit));
-    }
-    let mut rows = Vec::with_capacity(commit.rows.len());
-    for row in &commit.rows {
-        last.rows += 1;
-        rows.push([
-            Value::Integer(last.rows),
-            Value::Integer(last.commits),
-            Value::Text(row.kind.as_str().to_owned()),
-            Value::Text(row.json.clone()),
-        ]);
-    }
-    let mut parts = tail.parts.clone();
-    let mut state = Vec::with_capacity(commit.state.len());
-    for part in &commit.state {
-        parts.insert(part.name.clone(), digest::of_text(&part.json));
-        state.push([
-            Value::Text(part.name.clone()),
-            Value::Integer(last.commits),
-            Value::Text(part.json.clone()),
-        ]);
-    }
+    let mut after = tail.clone();
+    after.last.commits += 1;
     let mut encoded = Encoded {
-        commit: [
-            Value::Integer(last.commits),
-            Value::Integer(start),
-            Value::Integer(commit.at.nanos()),
-            Value::Text(cell::json(&commit.calls)?),
-            Value::Integer(last.instructions - tail.last.instructions),
-            Value::Integer(last.events - tail.last.events),
-            Value::Integer(last.lines - tail.last.lines),
-            Value::Integer(last.rows - tail.last.rows),
-            Value::Blob(digest::of_parts(&parts).to_vec()),
-            Value::Null,
-        ],
-        instructions,
-        events,
-        lines,
-        rows,
-        state,
-        after: Tail {
-            last,
-            digest: tail.digest,
-            parts,
-        },
+        commit: [const { Value::Null }; 10],
+        instructions: Vec::with_capacity(commit.instructions.len()),
+        events: Vec::with_capacity(commit.events.len()),
+        lines: Vec::with_capacity(commit.lines.len()),
+        rows: Vec::with_capacity(commit.rows.len()),
+        state: Vec::with_capacity(commit.state.len()),
+        after,
     };
+    encoded.instructions(commit, book)?;
+    encoded.events(commit, writer)?;
+    encoded.rows(commit);
+    encoded.parts(commit);
+    let last = encoded.after.last;
+    encoded.commit = [
+        Value::Integer(last.commits),
+        Value::Integer(start),
+        Value::Integer(commit.at.nanos()),
+        Value::Text(cell::json(&commit.calls)?),
+        Value::Integer(last.instructions - tail.last.instructions),
+        Value::Integer(last.events - tail.last.events),
+        Value::Integer(last.lines - tail.last.lines),
+        Value::Integer(last.rows - tail.last.rows),
+        Value::Blob(digest::of_parts(&encoded.after.parts).to_vec()),
+        Value::Null,
+    ];
     encoded.seal(&tail.digest);
     Ok(encoded)
 }
 
 impl Encoded {
+    fn instructions(&mut self, commit: &Commit, book: BookId) -> Result<(), JournalError> {
+        let last = &mut self.after.last;
+        for open in &commit.instructions {
+            last.instructions += 1;
+            self.instructions.push([
+                Value::Integer(last.instructions),
+                Value::Integer(last.commits),
+                Value::Text(open.instruction.id.to_string()),
+                Value::Text(client_order_id(book, &open.instruction)),
+                Value::Text(open.venue.to_string()),
+                Value::Integer(open.submitted_at.nanos()),
+                Value::Text(cell::json(&open.instruction)?),
+            ]);
+        }
+        Ok(())
+    }
+
+    /// Events, and the lines of each, which follow those of the event before.
+    fn events(&mut self, commit: &Commit, writer: &mut LineWriter) -> Result<(), JournalError> {
+        let last = &mut self.after.last;
+        let mut rest = commit.lines.as_slice();
+        for taken in &commit.events {
+            last.events += 1;
+            let key = taken.event.key();
+            let count = usize::try_from(taken.lines).unwrap_or(usize::MAX);
+            let (own, others) = rest
+                .split_at_checked(count)
+                .ok_or_else(|| line_count(commit))?;
+            rest = others;
+            for line in own {
+                last.lines += 1;
+                let row = writer.row(last.lines, last.events, key.as_ref(), line)?;
+                self.lines.push(row);
+            }
+            let key = match &key {
+                Some(key) => Value::Text(cell::json(key)?),
+                None => Value::Null,
+            };
+            self.events.push(event_row(*last, key, taken)?);
+        }
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            Err(line_count(commit))
+        }
+    }
+
+    fn rows(&mut self, commit: &Commit) {
+        let last = &mut self.after.last;
+        for row in &commit.rows {
+            last.rows += 1;
+            self.rows.push([
+                Value::Integer(last.rows),
+                Value::Integer(last.commits),
+                Value::Text(row.kind.as_str().to_owned()),
+                Value::Text(row.json.clone()),
+            ]);
+        }
+    }
+
+    fn parts(&mut self, commit: &Commit) {
+        for part in &commit.state {
+            let digest = digest::of_part(self.after.last.commits, &part.json);
+            self.after.parts.insert(part.name.clone(), digest);
+            self.state.push([
+                Value::Text(part.name.clone()),
+                Value::Integer(self.after.last.commits),
+                Value::Text(part.json.clone()),
+            ]);
+        }
+    }
+
     /// Puts the digest into the commit's last cell.
     fn seal(&mut self, previous: &Digest) {
         let mut link = Link::after(previous);

@@ -83,8 +83,8 @@ pub(super) struct LineReader {
     instruction: Option<(Box<[u8]>, InstructionId)>,
 }
 
-/// The columns of [`LEDGER`](super::schema::LEDGER).
-pub(super) type Cells<'a> = [ValueRef<'a>; 13];
+/// The columns of [`LEDGER`](super::schema::LEDGER) but its sequence and its event.
+pub(super) type Cells<'a> = [ValueRef<'a>; 11];
 
 impl LineReader {
     /// The line of `cells`, of an event whose key is `key`.
@@ -94,8 +94,6 @@ impl LineReader {
         key: Option<&Arc<EventKey>>,
     ) -> Result<LedgerEntry, CellError> {
         let [
-            _,
-            _,
             line,
             cause,
             at,
@@ -124,7 +122,7 @@ impl LineReader {
         Ok(LedgerEntry {
             at: Timestamp::from_nanos(cell::integer("at", at)?),
             account: known(&mut self.accounts, "account", account, read_account)?,
-            item: known(&mut self.items, "item", item, |text| Item::from_str(text))?,
+            item: known(&mut self.items, "item", item, Item::from_str)?,
             quantity,
             units,
             value: Amount::parse_bytes(cell::bytes("value", value)?)

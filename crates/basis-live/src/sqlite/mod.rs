@@ -18,6 +18,7 @@ mod encode;
 mod error;
 mod line;
 mod open;
+mod postings;
 mod read;
 mod schema;
 mod writer;
@@ -30,14 +31,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use basis_core::error::ComponentError;
 use basis_core::journal::{
-    Commit, Content, Journal, JournalError, JournalHead, JournalReader, Outbox, OutboxEntry, Start,
-    StatePart,
+    Commit, Content, EachPosting, Journal, JournalError, JournalHead, JournalReader, Outbox,
+    OutboxEntry, Start, StatePart,
 };
-use basis_core::ledger::LedgerEntry;
 use basis_core::types::{Epoch, InstructionId, Timestamp};
-use basis_core::venue_event::EventKey;
 
-pub use self::check::{Problem, check};
+pub use self::check::{Link, Problem, check};
 pub use self::disk::{Disk, FileSystem};
 pub use self::open::SqliteReader;
 use self::read::Reading;
@@ -193,11 +192,10 @@ impl JournalReader for SqliteJournal {
         self.reading(|reading| reading.read(content, each))
     }
 
-    fn postings(
-        &self,
-        each: &mut dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError>,
-    ) -> Result<(), ComponentError> {
-        self.reading(|reading| reading.postings(each))
+    fn postings(&self, each: &mut EachPosting<'_>) -> Result<(), ComponentError> {
+        let writer = lock(&self.writer)?;
+        let reading = Reading::new(writer.path(), writer.connection());
+        postings::postings(reading, writer.disk(), each)
     }
 }
 

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use basis_core::error::ComponentError;
 use basis_core::journal::{
-    Commit, Content, JournalError, JournalHead, JournalReader, OutboxEntry, Start, StatePart,
+    Commit, Content, EachPosting, JournalError, JournalHead, JournalReader, OutboxEntry, Start,
+    StatePart,
 };
-use basis_core::ledger::LedgerEntry;
-use basis_core::venue_event::EventKey;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Durability;
 use super::check::{Problem, problems};
 use super::disk::{Disk, FileSystem};
 use super::error::{damaged, file_system, storage};
+use super::postings::postings;
 use super::read::Reading;
 use super::schema::{self, Found, MIGRATIONS};
 
@@ -59,6 +59,14 @@ pub(super) fn configure(
     set(path, connection, "synchronous", word, number)?;
     set(path, connection, "foreign_keys", "on", "1")?;
     set(path, connection, "wal_autocheckpoint", "0", "0")
+}
+
+/// Opens a connection that reads.
+///
+/// # Errors
+/// What SQLite refuses.
+pub(super) fn reading(disk: &dyn Disk, path: &Path) -> Result<Connection, JournalError> {
+    connect(disk, path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
 fn connect(disk: &dyn Disk, path: &Path, access: OpenFlags) -> Result<Connection, JournalError> {
@@ -138,6 +146,7 @@ pub(super) fn place(disk: &dyn Disk, path: &Path) -> Result<(), JournalError> {
 /// While it lives, the write-ahead log beside the file cannot be used anew and grows.
 #[derive(Debug)]
 pub struct SqliteReader {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
     connection: Connection,
 }
@@ -149,21 +158,21 @@ impl SqliteReader {
     /// [`JournalError::Missing`], [`JournalError::Unbegun`], [`JournalError::NewerSchema`],
     /// [`JournalError::OlderSchema`], [`JournalError::Damaged`], and what the file system refuses.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        Self::open_on(&FileSystem, path)
+        Self::open_on(Arc::new(FileSystem), path)
     }
 
     /// As [`SqliteReader::open`], on another disk.
     ///
     /// # Errors
     /// As [`SqliteReader::open`].
-    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
-        place(disk, path)?;
+    pub fn open_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, JournalError> {
+        place(disk.as_ref(), path)?;
         if !disk.is_there(path).map_err(|e| file_system(path, e))? {
             return Err(JournalError::Missing {
                 path: path.to_owned(),
             });
         }
-        let connection = connect(disk, path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let connection = reading(disk.as_ref(), path)?;
         connection
             .execute_batch("BEGIN")
             .map_err(|e| storage(path, e))?;
@@ -175,6 +184,7 @@ impl SqliteReader {
             Found::Journal(found) => {
                 readable(path, found, schema::newest(MIGRATIONS))?;
                 Ok(Self {
+                    disk,
                     path: path.to_owned(),
                     connection,
                 })
@@ -234,10 +244,7 @@ impl JournalReader for SqliteReader {
         self.reading().read(content, each)
     }
 
-    fn postings(
-        &self,
-        each: &mut dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError>,
-    ) -> Result<(), ComponentError> {
-        self.reading().postings(each)
+    fn postings(&self, each: &mut EachPosting<'_>) -> Result<(), ComponentError> {
+        postings(self.reading(), Some(self.disk.as_ref()), each)
     }
 }

@@ -9,7 +9,7 @@ use basis_core::instruction::Instruction;
 use basis_core::instruction::OpenInstruction;
 use basis_core::journal::{
     Commit, Content, JournalError, JournalHead, JournalRow, OutboxEntry, OutboxStage, RowKind,
-    Start, StatePart, TakenEvent,
+    Start, StatePart, TakenEvent, VenueCall,
 };
 use basis_core::ledger::LedgerEntry;
 use basis_core::types::{InstructionId, Timestamp};
@@ -24,6 +24,10 @@ use super::error::{damaged, storage};
 use super::line::LineReader;
 use super::schema::{self, Table};
 
+/// Ledger lines as [`LineReader`] takes them.
+pub(super) const LINES: &str = "SELECT line, cause, at, account, item, quantity, units, value, kind, \
+                                instruction, reference_price FROM ledger ORDER BY seq";
+
 /// Reads through a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading<'a> {
@@ -36,14 +40,14 @@ impl<'a> Reading<'a> {
         Self { path, connection }
     }
 
-    pub(super) fn path(&self) -> &'a Path {
+    pub(super) const fn path(&self) -> &'a Path {
         self.path
     }
 
     pub(super) fn head(&self) -> Result<JournalHead, JournalError> {
         let mut statement = self.prepare(schema::HEAD.select)?;
         let mut rows = self.rows(&mut statement)?;
-        let row = self.next(&mut rows, &schema::HEAD)?;
+        let row = self.next(&mut rows)?;
         let row = row.ok_or_else(|| self.damaged("it has no head"))?;
         let [_, book, mode, config, config_hash, _] = self.cells(row)?;
         let text = |column, cell| self.readable(cell::text(column, cell)).map(str::to_owned);
@@ -59,7 +63,7 @@ impl<'a> Reading<'a> {
         let mut statement = self.prepare(schema::STARTS.select)?;
         let mut rows = self.rows(&mut statement)?;
         let mut starts = Vec::new();
-        while let Some(row) = self.next(&mut rows, &schema::STARTS)? {
+        while let Some(row) = self.next(&mut rows)? {
             starts.push(self.readable(start(&self.cells(row)?))?);
         }
         Ok(starts)
@@ -70,7 +74,7 @@ impl<'a> Reading<'a> {
         let mut statement = self.prepare("SELECT name, json FROM state ORDER BY name")?;
         let mut rows = self.rows(&mut statement)?;
         let mut parts = Vec::new();
-        while let Some(row) = rows.next().map_err(|e| storage(self.path, e))? {
+        while let Some(row) = self.next(&mut rows)? {
             let [name, json] = self.cells(row)?;
             parts.push(StatePart {
                 name: self.readable(cell::text("name", name))?.to_owned(),
@@ -80,22 +84,32 @@ impl<'a> Reading<'a> {
         Ok(parts)
     }
 
+    /// The digests of the parts of the state.
+    pub(super) fn parts(&self) -> Result<BTreeMap<String, Digest>, JournalError> {
+        let mut statement = self.prepare("SELECT name, commit_seq, json FROM state")?;
+        let mut rows = self.rows(&mut statement)?;
+        let mut parts = BTreeMap::new();
+        while let Some(row) = self.next(&mut rows)? {
+            let [name, seq, json] = self.cells(row)?;
+            let seq = self.readable(cell::integer("commit_seq", seq))?;
+            let json = self.readable(cell::text("json", json))?;
+            let name = self.readable(cell::text("name", name))?;
+            parts.insert(name.to_owned(), digest::of_part(seq, json));
+        }
+        Ok(parts)
+    }
+
     /// Where the next commit goes on, and how many starts there are.
     pub(super) fn tail(&self) -> Result<(i64, Tail), JournalError> {
-        let parts: BTreeMap<_, _> = self
-            .state()?
-            .into_iter()
-            .map(|part| (part.name, digest::of_text(&part.json)))
-            .collect();
+        let parts = self.parts()?;
         let mut digest = self.last_digest("SELECT digest, 0, NULL FROM head")?;
         let start =
             self.last_digest("SELECT digest, commits, seq FROM starts ORDER BY seq DESC LIMIT 1")?;
         let commit =
             self.last_digest("SELECT digest, seq, state FROM commits ORDER BY seq DESC LIMIT 1")?;
-        if let Some(commit) = &commit {
-            if commit.other.as_deref() != Some(&digest::of_parts(&parts)) {
-                return Err(self.damaged("its state is not the one that the last commit left"));
-            }
+        let state = commit.as_ref().and_then(|commit| commit.other.as_deref());
+        if commit.is_some() && state != Some(&digest::of_parts(&parts)) {
+            return Err(self.damaged("its state is not the one that the last commit left"));
         }
         let after = commit.as_ref().map_or(0, |commit| commit.seq);
         let starts = self.last("starts")?;
@@ -147,7 +161,7 @@ impl<'a> Reading<'a> {
         };
         let mut rows = rows.map_err(|e| storage(self.path, e))?;
         let mut entries = Vec::new();
-        while let Some(row) = self.next(&mut rows, &schema::OUTBOX)? {
+        while let Some(row) = self.next(&mut rows)? {
             entries.push(self.readable(outbox_entry(&self.cells(row)?))?);
         }
         Ok(entries)
@@ -165,7 +179,7 @@ impl<'a> Reading<'a> {
         let mut lines = self.rows(&mut statements.lines)?;
         let mut rows = self.rows(&mut statements.rows)?;
         let mut reader = LineReader::default();
-        while let Some(row) = self.next(&mut commits, &schema::COMMITS)? {
+        while let Some(row) = self.next(&mut commits)? {
             let (counts, mut commit) = self.readable(commit_row(&self.cells(row)?, content))?;
             if content.instructions {
                 for _ in 0..counts.instructions {
@@ -206,28 +220,8 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    pub(super) fn postings(
-        &self,
-        each: &mut dyn FnMut(Option<&Arc<EventKey>>, &[LedgerEntry]) -> Result<(), ComponentError>,
-    ) -> Result<(), ComponentError> {
-        let mut events = self.prepare("SELECT NULL, NULL, lines, key FROM events ORDER BY seq")?;
-        let mut lines = self.prepare(schema::LEDGER.select)?;
-        let mut events = self.rows(&mut events)?;
-        let mut lines = self.rows(&mut lines)?;
-        let mut reader = LineReader::default();
-        let mut own = Vec::new();
-        while let Some(row) = self.next(&mut events, &schema::EVENTS)? {
-            let cells: [ValueRef<'_>; 4] = self.cells(row)?;
-            let (count, key) = self.readable(posted(&cells))?;
-            own.clear();
-            self.lines(&mut lines, count, key.as_ref(), &mut reader, &mut own)?;
-            each(key.as_ref(), &own)?;
-        }
-        Ok(())
-    }
-
     /// Reads the next `count` lines, which are of the event with `key`.
-    fn lines(
+    pub(super) fn lines(
         &self,
         rows: &mut Rows<'_>,
         count: u32,
@@ -243,7 +237,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The last sequence of a table.
-    fn last(&self, table: &str) -> Result<i64, JournalError> {
+    pub(super) fn last(&self, table: &str) -> Result<i64, JournalError> {
         let sql = format!("SELECT coalesce(max(seq), 0) FROM {table}");
         self.connection
             .query_row(&sql, [], |row| row.get(0))
@@ -280,11 +274,19 @@ impl<'a> Reading<'a> {
         statement.query([]).map_err(|e| storage(self.path, e))
     }
 
-    /// The next row of a table; `None` after the last.
+    /// As [`Reading::rows`], for a statement with one number to fill in.
+    pub(super) fn rows_of<'s>(
+        &self,
+        statement: &'s mut Statement<'_>,
+        number: i64,
+    ) -> Result<Rows<'s>, JournalError> {
+        statement.query([number]).map_err(|e| storage(self.path, e))
+    }
+
+    /// The next row; `None` after the last.
     pub(super) fn next<'r>(
         &self,
         rows: &'r mut Rows<'_>,
-        _table: &Table,
     ) -> Result<Option<&'r Row<'r>>, JournalError> {
         rows.next().map_err(|e| storage(self.path, e))
     }
@@ -313,7 +315,7 @@ impl<'a> Reading<'a> {
         read.map_err(|e| self.damaged(&e.to_string()))
     }
 
-    fn damaged(&self, problem: &str) -> JournalError {
+    pub(super) fn damaged(&self, problem: &str) -> JournalError {
         damaged(self.path, problem)
     }
 }
@@ -339,7 +341,7 @@ impl<'a> Statements<'a> {
             commits: reading.prepare(schema::COMMITS.select)?,
             instructions: reading.prepare(schema::INSTRUCTIONS.select)?,
             events: reading.prepare(schema::EVENTS.select)?,
-            lines: reading.prepare(schema::LEDGER.select)?,
+            lines: reading.prepare(LINES)?,
             rows: reading.prepare(schema::ROWS.select)?,
         })
     }
@@ -365,15 +367,20 @@ pub(super) fn counts(cells: &[ValueRef<'_>; 10]) -> Result<Counts, CellError> {
 }
 
 fn commit_row(cells: &[ValueRef<'_>; 10], content: Content) -> Result<(Counts, Commit), CellError> {
-    let [_, _, at, calls, ..] = *cells;
+    let [_, _, at, ..] = *cells;
     let mut commit = Commit {
         at: Timestamp::from_nanos(cell::integer("at", at)?),
         ..Commit::default()
     };
     if content.calls {
-        commit.calls = cell::read_json("calls", calls)?;
+        commit.calls = calls(cells)?;
     }
     Ok((counts(cells)?, commit))
+}
+
+pub(super) fn calls(cells: &[ValueRef<'_>; 10]) -> Result<Vec<VenueCall>, CellError> {
+    let [_, _, _, calls, ..] = *cells;
+    cell::read_json("calls", calls)
 }
 
 pub(super) fn start(cells: &[ValueRef<'_>; 6]) -> Result<Start, CellError> {

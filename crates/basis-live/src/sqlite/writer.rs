@@ -33,6 +33,7 @@ const COMMITS_UNLOOKED: u32 = 256;
 /// Writes one journal file.
 #[derive(Debug)]
 pub(super) struct Writer {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
     connection: Connection,
     durability: Durability,
@@ -61,6 +62,14 @@ impl Writer {
         &self.connection
     }
 
+    /// Where another connection sees all that this one does: not while a day's commits are pending.
+    pub(super) fn disk(&self) -> Option<&dyn Disk> {
+        match self.pending {
+            Some(_) => None,
+            None => Some(self.disk.as_ref()),
+        }
+    }
+
     /// Begins a journal.
     pub(super) fn create(
         disk: Arc<dyn Disk>,
@@ -69,8 +78,7 @@ impl Writer {
         durability: Durability,
     ) -> Result<Self, JournalError> {
         head.book_id()?;
-        let disk = disk.as_ref();
-        open::place(disk, path)?;
+        open::place(disk.as_ref(), path)?;
         let was_there = disk.is_there(path).map_err(|e| file_system(path, e))?;
         if !was_there {
             disk.make(path).map_err(|e| file_system(path, e))?;
@@ -79,7 +87,7 @@ impl Writer {
         let exists = || JournalError::Exists {
             path: path.to_owned(),
         };
-        let connection = open::writing(disk, path)?;
+        let connection = open::writing(disk.as_ref(), path)?;
         match schema::inspect(path, &connection) {
             Ok(Found::Empty) => {}
             Ok(Found::Journal(_)) | Err(JournalError::Damaged { .. }) => return Err(exists()),
@@ -108,15 +116,14 @@ impl Writer {
         path: &Path,
         durability: Durability,
     ) -> Result<Self, JournalError> {
-        let disk = disk.as_ref();
-        open::place(disk, path)?;
+        open::place(disk.as_ref(), path)?;
         if !disk.is_there(path).map_err(|e| file_system(path, e))? {
             return Err(JournalError::Missing {
                 path: path.to_owned(),
             });
         }
         let held = disk.hold(path).map_err(|e| file_system(path, e))?;
-        let connection = open::writing(disk, path)?;
+        let connection = open::writing(disk.as_ref(), path)?;
         match schema::inspect(path, &connection)? {
             Found::Empty => {
                 return Err(JournalError::Unbegun {
@@ -132,7 +139,7 @@ impl Writer {
     }
 
     fn continued(
-        disk: &dyn Disk,
+        disk: Arc<dyn Disk>,
         path: &Path,
         connection: Connection,
         held: Option<File>,
@@ -146,6 +153,7 @@ impl Writer {
         disk.reserve_log(path, bytes)
             .map_err(|e| file_system(path, e))?;
         Ok(Self {
+            disk,
             path: path.to_owned(),
             connection,
             durability,

@@ -31,7 +31,7 @@ const EXCHANGES: [Account; 3] = [
     Account::new(Venue::literal("okx"), Label::literal("trading")),
 ];
 
-pub fn head() -> JournalHead {
+pub(super) fn head() -> JournalHead {
     JournalHead {
         book: "00000007".to_owned(),
         mode: "btc_basis".to_owned(),
@@ -53,7 +53,7 @@ fn scaled(base: Fixed18, number: u32) -> Fixed18 {
 }
 
 /// What goes before the first byte of a block of three orders.
-pub fn block(epoch: Epoch, number: u32) -> Commit {
+pub(super) fn block(epoch: Epoch, number: u32) -> Commit {
     let at = hour(number);
     let ids = (1..=3).map(|leg| InstructionId::new(epoch, 3 * number + leg));
     let instructions: Vec<_> = EXCHANGES
@@ -95,7 +95,7 @@ pub fn block(epoch: Epoch, number: u32) -> Commit {
 }
 
 /// Twenty events of an hour: fills, their orders, funding and interest, 28 lines, and a closed step.
-pub fn hour_of_events(epoch: Epoch, number: u32) -> Commit {
+pub(super) fn hour_of_events(epoch: Epoch, number: u32) -> Commit {
     let mut commit = Commit {
         at: hour(number),
         rows: vec![JournalRow {
@@ -112,7 +112,12 @@ pub fn hour_of_events(epoch: Epoch, number: u32) -> Commit {
         ..Commit::default()
     };
     for slot in 0..20 {
-        let account = EXCHANGES[usize::try_from(slot % 3).unwrap_or_default()];
+        let [first, second, third] = EXCHANGES;
+        let account = match slot % 3 {
+            0 => first,
+            1 => second,
+            _ => third,
+        };
         let id = InstructionId::new(epoch, 3 * number + slot % 3 + 1);
         match slot % 5 {
             0 => fill(&mut commit, account, id, 20 * number + slot),

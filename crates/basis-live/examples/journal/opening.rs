@@ -1,34 +1,19 @@
-//! How long a journal of a million events takes to open, and to give its state, ledger lines and event
-//! keys, beside reading the bytes of the file.
-//!
-//! `cargo run --release -p basis-live --example open_million [DIRECTORY [EVENTS]]`
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a benchmark reads the clock and prints"
-)]
-#![expect(missing_docs, unreachable_pub, reason = "a program, not a library")]
-
-mod sample;
+//! Opening a long journal.
 
 use std::error::Error;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use basis_core::journal::{Content, Journal, JournalReader};
 use basis_core::types::Timestamp;
 use basis_live::sqlite::{Durability, SqliteJournal, SqliteReader};
+use cpu_time::ProcessTime;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let directory = arguments
-        .next()
-        .map_or_else(std::env::temp_dir, PathBuf::from);
-    let events: u32 = arguments
-        .next()
-        .map_or(Ok(1_000_000), |text| text.parse())?;
+use super::sample;
+
+pub(super) fn run(directory: &Path, events: u32) -> Result<(), Box<dyn Error>> {
     let path = directory.join(format!("basis-open-million-{}.db", std::process::id()));
     let begun = Instant::now();
     let mut journal = SqliteJournal::create(&path, &sample::head(), Durability::Day)?;
@@ -50,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         println!("{bytes} bytes read in {:.2?}", begun.elapsed());
         drop(file);
-        let begun = Instant::now();
+        let (begun, work) = (Instant::now(), ProcessTime::now());
         let journal = SqliteJournal::open(&path, Durability::Commit)?;
         let parts = journal.state()?.len();
         let opened = begun.elapsed();
@@ -62,8 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         })?;
         println!(
             "{events} events: opened with {parts} state parts in {opened:.2?}; {keys} keys and {lines} \
-             lines in {:.2?} altogether",
-            begun.elapsed()
+             lines in {:.2?} altogether, {:.2?} of processors",
+            begun.elapsed(),
+            work.elapsed()
         );
     }
     let begun = Instant::now();

@@ -1,37 +1,20 @@
-//! What a commit of a block's instructions takes, beside a bare write and fdatasync of as many bytes on the
-//! same file system.
-//!
-//! `cargo run --release -p basis-live --example commit_latency [DIRECTORY]`
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a benchmark reads the clock and prints"
-)]
-#![expect(
-    missing_docs,
-    unreachable_pub,
-    dead_code,
-    reason = "a program, not a library"
-)]
-
-mod sample;
+//! Commits of a block's instructions.
 
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use basis_core::journal::{Commit, Journal};
 use basis_core::types::Timestamp;
 use basis_live::sqlite::{Durability, SqliteJournal};
 
+use super::sample;
+
 const ROUNDS: u32 = 4_000;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args()
-        .nth(1)
-        .map_or_else(std::env::temp_dir, PathBuf::from);
+pub(super) fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
     let path = directory.join(format!("basis-commit-latency-{}.db", std::process::id()));
     let bare = path.with_extension("bare");
     let mut journal = SqliteJournal::create(&path, &sample::head(), Durability::Commit)?;
