@@ -1,4 +1,5 @@
 //! Journals: a run is cut off at every commit and goes on to the same ledger.
 
 mod kept;
+mod killed;
 mod resumed;
