@@ -3,3 +3,4 @@
 mod kept;
 mod killed;
 mod resumed;
+mod seams;

@@ -19,7 +19,7 @@ use basis::core::config::Problems;
 use basis::core::error::{Code, ComponentError};
 use basis::core::event::EventData;
 use basis::core::instruction::{Instruction, Operation, Transfer};
-use basis::core::journal::Journal;
+use basis::core::journal::{Journal, JournalReader};
 use basis::core::num::{Price, Quantity, Rate};
 use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis::core::rules::{RuleBook, VenueRules};
@@ -247,6 +247,8 @@ pub(crate) struct World {
     pub(crate) meddled: Vec<(Venue, Vec<Timestamp>, Meddle)>,
     pub(crate) interfaces: Vec<MakeInterface>,
     pub(crate) journal: Option<Box<dyn Journal>>,
+    /// What an earlier start left behind, and how many starts there were.
+    pub(crate) earlier: Option<(Box<dyn JournalReader>, u32)>,
     /// Whether the engine is woken at steps alone, and so hears of everything late.
     pub(crate) steps_alone: bool,
 }
@@ -361,6 +363,7 @@ impl World {
         let tree = yaml::parse(CONFIG, "config in code").unwrap();
         let config = RunConfig::read(&tree, &RunRequest::default(), &problems).unwrap();
         assert_eq!(problems.into_sorted(), []);
+        let starts = self.earlier.as_ref().map_or(0, |(_, starts)| *starts);
         let parts = EngineParts {
             config,
             data: market(&self.closes),
@@ -369,7 +372,7 @@ impl World {
             clock: world.clock,
             journal: self.journal.map(|journal| EngineJournal {
                 journal,
-                epoch: Epoch::new(1, 0),
+                epoch: Epoch::new(1 + starts, 0),
                 sync: JournalSync::Step,
             }),
             events: world.events,
@@ -384,7 +387,16 @@ impl World {
             deleverage: self.deleverage.into(),
             completed: Arc::clone(&completed),
         };
-        let engine = Engine::with_strategy(parts, &series, Box::new(player)).unwrap();
+        let mut engine = Engine::with_strategy(parts, &series, Box::new(player)).unwrap();
+        if let Some((reader, _)) = self.earlier
+            && let Err(e) = engine.recover(reader.as_ref())
+        {
+            return Outcome {
+                result: Err(e),
+                trace: TRACE.take(),
+                completed: Vec::new(),
+            };
+        }
         let steps = engine.recorded_steps();
         let mut source = Operated {
             steps: if self.steps_alone {
