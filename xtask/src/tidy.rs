@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["basis-core", "basis-protocols", "basis-market"],
     ),
     ("basis-live", &["basis-core", "basis-market"]),
+    ("basis-powercut", &["basis-live"]),
     (
         "basis",
         &[
