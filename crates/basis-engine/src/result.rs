@@ -1,5 +1,6 @@
 //! What a run yields: columns and rows, no text. Writers live in the `basis` crate.
 
+use basis_core::error::ComponentError;
 use basis_core::event::Event;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
@@ -63,6 +64,17 @@ pub struct RunResult {
     pub halted: Option<String>,
     /// Health of every component and venue at the end, by name.
     pub health: Vec<(String, Health)>,
+}
+
+/// A run that failed, with all that came of it before.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Why.
+    pub error: ComponentError,
+    /// The instant of the wake that failed; [`Timestamp::MIN`] before the first.
+    pub at: Timestamp,
+    /// The steps that were closed, and lines, executions and events up to the failure.
+    pub result: RunResult,
 }
 
 /// What a summary needs of a step.

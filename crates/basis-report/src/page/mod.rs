@@ -23,9 +23,18 @@ pub(crate) fn synthetic(summary: &Json) -> String {
     if summary["synthetic"] != true {
         return String::new();
     }
-    "<p class=\"banner\" role=\"alert\"><strong>SYNTHETIC DATA</strong> The market of this run was \
-     generated; nothing here says what a real market would have paid.</p>"
-        .to_owned()
+    alert(
+        "SYNTHETIC DATA",
+        "The market of this run was generated; nothing here says what a real market would have paid.",
+    )
+}
+
+/// A banner that must not be missed: a word, and text from outside.
+pub(crate) fn alert(word: &str, what: &str) -> String {
+    format!(
+        "<p class=\"banner\" role=\"alert\"><strong>{word}</strong> {}</p>",
+        escape(what)
+    )
 }
 
 /// `2024-05-01 00:00`.

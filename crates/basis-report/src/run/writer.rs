@@ -1,5 +1,8 @@
 //! The tables of steps, written on a thread of their own while the run goes on.
 //!
+//! A run that fails leaves its directory too, up to the failure and with the failure in its summary; one
+//! whose directory cannot be written leaves none.
+//!
 //! **Invariants.** The bytes do not depend on how the steps are cut into chunks. At most eight chunks
 //! wait for the thread; the run waits when it is faster than the disk.
 
@@ -9,13 +12,14 @@ use std::thread::JoinHandle;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::Asset;
-use basis_engine::result::RunResult;
+use basis_engine::result::{RunResult, Stopped};
 use basis_engine::{StepChunk, StepSink};
+use serde_json::Value as Json;
 
 use super::OutputContext;
 use super::events;
 use super::risk::{RISK, Risk};
-use super::summary::summary;
+use super::summary::{failed_summary, summary};
 use super::tables::{self, EXECUTIONS, Equity, LEDGER, POSITIONS, Positions, equity_columns};
 use crate::directory::{self, Partial, WrittenFile, write_text};
 use crate::report::{self, RunReport};
@@ -173,15 +177,39 @@ impl RunWriter {
     /// `EVT-002` when writing fails (nothing is left then), `POS-002` when a worth leaves the range
     /// of exact arithmetic.
     pub fn finish(
+        self,
+        result: &RunResult,
+        context: &OutputContext,
+    ) -> Result<WriteReport, ComponentError> {
+        self.complete(result, context, |context| summary(result, context))
+    }
+
+    /// Writes what came of a run that failed, with the failure in its summary, and moves the directory to
+    /// its place.
+    ///
+    /// # Errors
+    /// As [`RunWriter::finish`]; also when it was this writer that failed the run.
+    pub fn finish_failed(
+        self,
+        stopped: &Stopped,
+        context: &OutputContext,
+    ) -> Result<WriteReport, ComponentError> {
+        self.complete(&stopped.result, context, |context| {
+            failed_summary(stopped, context)
+        })
+    }
+
+    fn complete(
         mut self,
         result: &RunResult,
         context: &OutputContext,
+        summary: impl Fn(&OutputContext) -> Json,
     ) -> Result<WriteReport, ComponentError> {
         let started = Stopwatch::start();
         let others = write_tables(&self.partial.path, result, context, self.format);
         let mut files = self.steps.join()?;
         files.extend(others?);
-        complete(self.partial, files, result, context, started)
+        complete(self.partial, files, summary, context, started)
     }
 }
 
@@ -192,8 +220,8 @@ impl StepSink for RunWriter {
             return Ok(());
         }
         // The thread has ended before its time: only an error ends it.
-        self.steps.join()?;
-        let message = "the run directory was already finished";
+        let files = self.steps.join()?;
+        let message = format!("its tables ended early, after {} files", files.len());
         Err(ComponentError::new(Code::OutputFailed, message))
     }
 }
@@ -203,7 +231,8 @@ impl StepWriter {
     fn join(&mut self) -> Written {
         drop(self.chunks.take());
         let Some(thread) = self.thread.take() else {
-            return Ok(Vec::new());
+            let message = "the run directory cannot be finished: its tables failed before";
+            return Err(ComponentError::new(Code::OutputFailed, message));
         };
         thread
             .join()
@@ -280,7 +309,7 @@ impl Stopwatch {
 fn complete(
     mut partial: Partial,
     mut files: Vec<WrittenFile>,
-    result: &RunResult,
+    summary: impl Fn(&OutputContext) -> Json,
     context: &OutputContext,
     started: Stopwatch,
 ) -> Result<WriteReport, ComponentError> {
@@ -289,8 +318,7 @@ fn complete(
         "config.yaml",
         &context.config_yaml,
     )?);
-    let summary_now = summary(result, context);
-    let report = RunReport::with_summary(&partial.path, &summary_now)?;
+    let report = RunReport::with_summary(&partial.path, &summary(context))?;
     files.push(write_text(
         &partial.path,
         report::FILE_NAME,
@@ -299,7 +327,7 @@ fn complete(
     let mut context = context.clone();
     let write_ms = started.elapsed_ms();
     context.timing.write_ms = Some(write_ms);
-    let text = format!("{:#}\n", summary(result, &context));
+    let text = format!("{:#}\n", summary(&context));
     files.push(write_text(&partial.path, "summary.json", &text)?);
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let directory = partial.move_to_target()?;

@@ -13,7 +13,7 @@ use basis_report::run::summary as run_summary;
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::{RunArguments, Session, progress, report};
-use crate::assembly::{self, Backtest, Finished, Stamp};
+use crate::assembly::{self, Backtest, Finished, Stamp, Unfinished};
 use crate::config::layers::{self, LogLevel};
 
 #[derive(Debug, clap::Args)]
@@ -82,10 +82,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         bar.set_message(progress.at.to_string());
     };
     let place = out.as_deref().map(|out| (out, format));
-    let Finished { result, context } = backtest
-        .run_to(place, stamp, &mut progress)
-        .map_err(Failure::running)?;
+    let ran = backtest.run_to(place, stamp, &mut progress);
     bar.finish_and_clear();
+    let Finished { result, context } =
+        ran.map_err(|unfinished| unfinished_run(unfinished, session))?;
 
     for refused in &result.refused_withdrawals {
         session.warn(&format!("{} {refused}", refused.at));
@@ -108,6 +108,20 @@ fn halted(why: String) -> Failure {
         error: ComponentError::new(Code::RiskHalted, why),
         exit: RUN_FAILED,
     }
+}
+
+/// A run that failed, and where what came of it before is.
+fn unfinished_run(unfinished: Unfinished, session: &Session) -> Failure {
+    match unfinished.written {
+        Some(Ok(written)) => {
+            let place = written.directory.display();
+            let text = format!("the run failed; what came of it before is in {place}");
+            session.note(LogLevel::Info, &text);
+        }
+        Some(Err(e)) => session.warn(&format!("the run failed and leaves no directory: {e}")),
+        None => {}
+    }
+    Failure::running(unfinished.error)
 }
 
 /// Where the run goes, checked before anything is reckoned.
