@@ -6,6 +6,7 @@
 //! **Invariants.** The bytes do not depend on how the steps are cut into chunks. At most eight chunks
 //! wait for the thread; the run waits when it is faster than the disk.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -21,7 +22,7 @@ use super::events;
 use super::risk::{RISK, Risk};
 use super::summary::{failed_summary, summary};
 use super::tables::{self, EXECUTIONS, Equity, LEDGER, POSITIONS, Positions, equity_columns};
-use crate::directory::{self, Partial, WrittenFile, write_text};
+use crate::directory::{self, Partial, WrittenFile, write_file};
 use crate::report::{self, RunReport};
 use crate::table::csv::Table;
 #[cfg(feature = "parquet")]
@@ -44,7 +45,7 @@ impl<T: Rows> StepTables<T> {
     fn create(
         ending: &'static str,
         share_class: Asset,
-        table: impl Fn(&str, &[Column]) -> Result<T, ComponentError>,
+        table: impl Fn(&str, &[Column<'_>]) -> Result<T, ComponentError>,
     ) -> Result<Self, ComponentError> {
         let equity = table(&format!("equity.{ending}"), &equity_columns())?;
         let positions = table(&format!("positions.{ending}"), &POSITIONS)?;
@@ -78,9 +79,9 @@ impl<T: Rows> StepTables<T> {
 /// The tables of steps in every format asked for.
 #[derive(Debug)]
 struct Formats {
-    csv: StepTables<Table>,
+    csv: StepTables<Table<File>>,
     #[cfg(feature = "parquet")]
-    parquet: Option<StepTables<ParquetTable>>,
+    parquet: Option<StepTables<ParquetTable<File>>>,
 }
 
 impl Formats {
@@ -313,22 +314,22 @@ fn complete(
     context: &OutputContext,
     started: Stopwatch,
 ) -> Result<WriteReport, ComponentError> {
-    files.push(write_text(
+    files.push(write_file(
         &partial.path,
         "config.yaml",
-        &context.config_yaml,
+        context.config_yaml.as_bytes(),
     )?);
     let report = RunReport::with_summary(&partial.path, &summary(context))?;
-    files.push(write_text(
+    files.push(write_file(
         &partial.path,
         report::FILE_NAME,
-        &report.page(),
+        report.page().as_bytes(),
     )?);
     let mut context = context.clone();
     let write_ms = started.elapsed_ms();
     context.timing.write_ms = Some(write_ms);
     let text = format!("{:#}\n", summary(&context));
-    files.push(write_text(&partial.path, "summary.json", &text)?);
+    files.push(write_file(&partial.path, "summary.json", text.as_bytes())?);
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let directory = partial.move_to_target()?;
     Ok(WriteReport {

@@ -79,10 +79,13 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         let stressed = stress(arguments, mode, &source, &list, (session, number == 0))?;
         if let Some(out) = arguments.out_of(mode) {
             let files = [
-                ("stress.csv", csv(&stressed.rows)),
-                ("scenarios.yaml", resolved(&stressed.rows)),
-                ("config.yaml", stressed.setup.config_yaml().to_owned()),
-                ("stress.json", format!("{:#}\n", stressed.as_json())),
+                ("stress.csv", csv(&stressed.rows)?),
+                ("scenarios.yaml", resolved(&stressed.rows).into_bytes()),
+                ("config.yaml", stressed.setup.config_yaml().into()),
+                (
+                    "stress.json",
+                    format!("{:#}\n", stressed.as_json()).into_bytes(),
+                ),
             ];
             let written = write_files(&out, &files).map_err(Failure::running)?;
             session.note(LogLevel::Info, &format!("written to {}", written.display()));
