@@ -1,4 +1,6 @@
-//! Tables of scenarios: a row per run, as JSON, as CSV and as cells for a human.
+//! Tables of scenarios: a row per run, as JSON, as CSV, as cells for a human and as a page.
+
+pub mod page;
 
 use std::fmt::Display;
 

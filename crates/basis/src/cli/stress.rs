@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Span, Timestamp};
 use basis_core::venue::ExecutionMode;
+use basis_report::stress::page::{self, Page};
 use basis_report::stress::{Outcome, Row, cells, csv};
 use basis_report::{check_out_dir, write_files};
 use comfy_table::{CellAlignment, Table};
@@ -80,6 +81,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         if let Some(out) = arguments.out_of(mode) {
             let files = [
                 ("stress.csv", csv(&stressed.rows)?),
+                ("report.html", stressed.page().into_bytes()),
                 ("scenarios.yaml", resolved(&stressed.rows).into_bytes()),
                 ("config.yaml", stressed.setup.config_yaml().into()),
                 (
@@ -193,6 +195,19 @@ fn instant(arguments: &Arguments, setup: &Setup) -> Result<Timestamp, ComponentE
 }
 
 impl Stressed {
+    fn page(&self) -> String {
+        let config = self.setup.run();
+        let about = Page {
+            mode: &self.mode,
+            share_class: config.share_class,
+            synthetic: self.synthetic,
+            source: &self.source,
+            range: (config.from, config.to),
+            at: self.at,
+        };
+        page::page(about, &self.rows)
+    }
+
     fn as_json(&self) -> Json {
         let config = self.setup.run();
         let shocks: Vec<_> = config.shocks().map(|shock| shock.text()).collect();
