@@ -66,7 +66,8 @@ pub(crate) fn failed(path: &Path, e: &io::Error) -> ComponentError {
     )
 }
 
-fn unusable(path: &Path, why: &str) -> ComponentError {
+/// `EVT-001`: nothing can be written at `path`.
+pub(crate) fn unusable(path: &Path, why: &str) -> ComponentError {
     ComponentError::new(
         Code::OutputUnusable,
         format!("cannot use the output directory {}: {why}", path.display()),

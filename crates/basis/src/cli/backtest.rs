@@ -130,17 +130,26 @@ fn output_directory(
     session: &Session,
     started: &WallClock,
 ) -> Result<Option<PathBuf>, ComponentError> {
-    let out = match &arguments.out {
-        Some(out) => out.clone(),
-        None if session.json => return Ok(None),
-        None => free_name(&format!("runs/{}-{}", arguments.mode, started.compact())),
+    let out = directory_for(arguments.out.as_ref(), &arguments.mode, (session, started));
+    out.as_deref().map(check_out_dir).transpose()?;
+    Ok(out)
+}
+
+/// The directory asked for, else one of its own below `runs`; with `--json` none but that asked for.
+pub(super) fn directory_for(
+    asked: Option<&PathBuf>,
+    name: &str,
+    (session, started): (&Session, &WallClock),
+) -> Option<PathBuf> {
+    let own = || {
+        let name = format!("runs/{name}-{}", started.compact());
+        (!session.json).then(|| free_name(&name))
     };
-    check_out_dir(&out)?;
-    Ok(Some(out))
+    asked.cloned().or_else(own)
 }
 
 /// `name`, or `name-2` and so on when several runs start within a second.
-pub(super) fn free_name(name: &str) -> PathBuf {
+fn free_name(name: &str) -> PathBuf {
     let numbered = (2..1_000).map(|number| format!("{name}-{number}"));
     std::iter::once(name.to_owned())
         .chain(numbered)
@@ -174,7 +183,7 @@ impl WallClock {
     }
 
     /// `20240501T083000Z`.
-    pub(super) fn compact(&self) -> String {
+    fn compact(&self) -> String {
         let seconds = i64::try_from(self.since_epoch.as_secs()).unwrap_or(i64::MAX);
         let text = basis_core::types::Timestamp::from_seconds(seconds).to_string();
         text.replace(['-', ':'], "")

@@ -1,6 +1,5 @@
 //! `basis stress`: one mode under every scenario of a list.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use basis_core::error::{Code, ComponentError};
@@ -16,7 +15,7 @@ use super::backtest::WallClock;
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::report::table;
-use super::{RunArguments, Session, progress};
+use super::{RunArguments, Session, progress, threads};
 use crate::assembly::{self, Setup};
 use crate::config::dates;
 use crate::config::layers::{LogLevel, Template};
@@ -146,7 +145,7 @@ fn stress(
     let at = instant(arguments, &setup)?;
     let terms = Terms::of(setup.run(), &session.registry, at);
     let ready = run::ready(list, &terms, &template, &data)?;
-    let jobs = jobs(arguments);
+    let jobs = threads(arguments.jobs);
     let runs = u64::try_from(ready.len() + 1).unwrap_or(u64::MAX);
     let bar = progress::estimating("stressing", UNITS.saturating_mul(runs), session.quiet);
     bar.set_message(format!("of {runs} runs of {mode}"));
@@ -166,11 +165,6 @@ fn stress(
         timing: json!({ "load_ms": load_ms, "run_ms": wall.elapsed_ms(), "jobs": jobs }),
         setup,
     })
-}
-
-fn jobs(arguments: &Arguments) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.jobs.map_or_else(cores, usize::from)
 }
 
 /// What `T` stands for: `--at`, or the middle of the run, on a step of its clock.
