@@ -40,7 +40,8 @@ use crate::event_log::EventLog;
 use crate::numeraire::ShareClass;
 use crate::pnl::Attribution;
 use crate::result::{
-    Counts, ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, UnbookedFunding,
+    Counts, ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped,
+    UnbookedFunding,
 };
 use crate::risk::{DeltaScale, Passing, RiskMonitor, Verdict};
 use crate::setup;
@@ -308,7 +309,7 @@ impl Engine {
         self.steps
             .reserve(usize::try_from(steps).unwrap_or_default());
         self.every_wake(source, None, progress)?;
-        self.finish()
+        Ok(self.finish())
     }
 
     /// The same as [`Engine::run`] with the steps handed to `sink` as they are closed: the result holds none
@@ -317,10 +318,23 @@ impl Engine {
     /// # Errors
     /// Whatever stops a run, the sink included.
     pub fn run_into(
-        mut self,
+        self,
         sink: &mut dyn StepSink,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
+        self.run_or_stop(sink, progress)
+            .map_err(|stopped| stopped.error)
+    }
+
+    /// The same, and of a run that fails all that came of it before: the sink has its closed steps.
+    ///
+    /// # Errors
+    /// As [`Engine::run_into`].
+    pub fn run_or_stop(
+        mut self,
+        sink: &mut dyn StepSink,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RunResult, Box<Stopped>> {
         // A journal keeps what nobody else does.
         self.keeps = sink.keeps() || self.journaling.is_some();
         if self.keeps {
@@ -329,10 +343,15 @@ impl Engine {
             self.events.end();
         }
         let mut source = self.recorded_steps();
-        self.every_wake(&mut source, Some(&mut *sink), progress)?;
-        self.hand_over(sink)?;
+        let ran = self.every_wake(&mut source, Some(&mut *sink), progress);
+        let ended = ran.and(self.hand_over(sink));
         self.steps = StepColumns::default();
-        self.finish()
+        let at = self.view.now();
+        let result = self.finish();
+        match ended {
+            Ok(()) => Ok(result),
+            Err(error) => Err(Box::new(Stopped { error, at, result })),
+        }
     }
 
     fn every_wake(
@@ -669,7 +688,7 @@ impl Engine {
         Ok(())
     }
 
-    fn finish(self) -> Result<RunResult, ComponentError> {
+    fn finish(self) -> RunResult {
         let statistics = self.statistics.finish(self.config.step);
         let share = self.share;
         let share_statistics = share
@@ -688,7 +707,7 @@ impl Engine {
         for slot in &self.desk.slots {
             health.push((slot.venue.to_string(), slot.interface.health()));
         }
-        Ok(RunResult {
+        RunResult {
             mode: self.config.mode,
             share_class: self.config.share_class,
             range: (self.config.from, self.config.to),
@@ -712,7 +731,7 @@ impl Engine {
             assumptions,
             halted: self.halted,
             health,
-        })
+        }
     }
 }
 
