@@ -15,6 +15,7 @@
 mod accruals;
 mod bars;
 mod liquidity;
+mod requests;
 mod settings;
 mod state;
 
@@ -33,7 +34,7 @@ use crate::chain::{Protocol, Sync, Transaction};
 use crate::refusal::Refusal;
 
 pub use self::bars::{BarModel, PoolPrice, VolumeUnit};
-pub use self::liquidity::{below_minimum, more_than_held, token, unreachable};
+pub use self::requests::{below_minimum, more_than_held, token, unreachable};
 pub use self::settings::{Dex, PoolDefault, PoolSettings, read_list};
 pub use self::state::{Earned, Followed, Moved, Scope, Stake, StatePool};
 
@@ -104,7 +105,7 @@ pub struct Swapped {
 
 /// The venue's own texts for what stays below its minimum or goes above its maximum.
 #[derive(Debug)]
-pub struct Words {
+pub struct RevertMessages {
     /// Of a swap.
     pub swapped: &'static str,
     /// Of a swap of an exact output; `None` where the contracts know no such swap.
@@ -120,7 +121,7 @@ pub struct Words {
 pub struct SimulatedDex {
     venue: Venue,
     operations: &'static [OperationKind],
-    words: &'static Words,
+    words: &'static RevertMessages,
     pools: Vec<Pool>,
 }
 
@@ -282,7 +283,7 @@ impl SimulatedDex {
     pub const fn new(
         venue: Venue,
         operations: &'static [OperationKind],
-        words: &'static Words,
+        words: &'static RevertMessages,
         pools: Vec<Pool>,
     ) -> Self {
         Self {
@@ -329,7 +330,7 @@ impl SimulatedDex {
     }
 }
 
-impl Words {
+impl RevertMessages {
     /// Refuses what is beyond the guard of `swap`, and an input that gets nothing.
     fn check(&self, swap: &Swap, swapped: &Swapped) -> Result<(), Refusal> {
         match swap.amounts {
