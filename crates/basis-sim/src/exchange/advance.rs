@@ -5,7 +5,7 @@
 //! What arrives within a step is no margin at the extremes of its bars, which are not known to come
 //! after it, and is margin at the close.
 
-use basis_core::error::{ComponentError, VenueError};
+use basis_core::error::ComponentError;
 use basis_core::instruction::MarginMode;
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::types::{InstructionId, SeriesId, Side, Span, Timestamp};
@@ -21,6 +21,7 @@ use super::fills::Terms;
 use super::liquidation::{Guard, TestPrice};
 use super::resting::resting_order;
 use super::{Context, SETTLEMENT, SimulatedExchange};
+use crate::interface::unreadable;
 use crate::refusal::Refusal;
 
 /// What falls due within a step; at one instant in this order.
@@ -112,14 +113,9 @@ impl SimulatedExchange {
             new.sort_by_key(|event| event.at);
         }
         if let Err(refusal) = done {
-            let venue = self.profile.venue;
-            let e = VenueError::new(venue, "advance", *refusal.0);
+            let e = refusal.at(self.profile.venue, "advance");
             self.health.failed(now, &ComponentError::from(e.clone()));
-            let kind = EventKind::Connectivity {
-                connected: false,
-                error: Some(Box::new(e)),
-            };
-            events.push(VenueEvent::new(venue, now, now, kind));
+            events.push(unreadable(now, e));
         }
     }
 

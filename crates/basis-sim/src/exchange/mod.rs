@@ -62,7 +62,7 @@ use basis_protocols::exchange::margin::Margin;
 use self::advance::Watch;
 use self::books::Books;
 use crate::failing::FailingTransfers;
-use crate::interface::Executor;
+use crate::interface::{Executor, Polls};
 use crate::refusal::Refusal;
 use crate::settings::check_balances;
 use crate::world::SimulatedWorld;
@@ -101,8 +101,7 @@ pub struct SimulatedExchange {
     next_trade: u64,
     watch: Watch,
     failing: FailingTransfers,
-    account: AccountSnapshot,
-    snapshot_requested: bool,
+    polls: Polls,
 }
 
 /// What it works with once it has its dependencies.
@@ -215,8 +214,7 @@ impl SimulatedExchange {
             next_trade: 1,
             watch: Watch::default(),
             failing: FailingTransfers::default(),
-            account: AccountSnapshot::default(),
-            snapshot_requested: false,
+            polls: Polls::default(),
         }
     }
 
@@ -260,30 +258,6 @@ impl SimulatedExchange {
     /// An event of this venue at the instant of the call.
     fn event(&self, cx: &Context<'_>, kind: EventKind) -> VenueEvent {
         VenueEvent::new(self.profile.venue, cx.at, cx.view.now(), kind)
-    }
-
-    /// Reads everything that is held anew, into the room of the last answer.
-    fn refresh_account(&mut self, view: &MarketView) {
-        let world = self.world.as_ref();
-        let perp = world.map(|world| world.rules.at(view.now()).accounts.perp);
-        let AccountSnapshot {
-            asked,
-            answered,
-            positions,
-            isolated,
-            lending: _,
-            orders,
-        } = &mut self.account;
-        (*asked, *answered) = (view.now(), view.now());
-        positions.clear();
-        self.books.holdings(perp, positions);
-        isolated.clear();
-        isolated.extend(
-            perp.into_iter()
-                .flat_map(|account| self.books.isolated_margins(account)),
-        );
-        orders.clear();
-        orders.extend(self.books.open_orders());
     }
 
     fn leverage(&self, symbol: Symbol) -> Fixed18 {
@@ -441,28 +415,28 @@ impl ExecutionInterface for SimulatedExchange {
             self.read_rules(view, events);
         }
         self.catch_up(view, events);
-        if std::mem::take(&mut self.snapshot_requested) {
-            self.refresh_account(view);
-            let (asked, answered) = (self.account.asked, self.account.answered);
-            let kind = EventKind::Snapshot { asked, answered };
-            let (venue, now) = (self.profile.venue, view.now());
-            events.push(VenueEvent::new(venue, now, now, kind));
-        }
+        let perp = self.world.as_ref();
+        let perp = perp.map(|world| world.rules.at(view.now()).accounts.perp);
+        let (venue, books) = (self.profile.venue, &self.books);
+        self.polls.answer(venue, view.now(), events, |account| {
+            books.describe(perp, account);
+            Ok(())
+        });
     }
 
     fn horizon(&self, _view: &MarketView) -> Horizon {
-        if self.snapshot_requested {
+        if self.polls.is_requested() {
             return Horizon::NOW;
         }
         self.next_step()
     }
 
     fn account(&self) -> &AccountSnapshot {
-        &self.account
+        &self.polls.account
     }
 
     fn request_snapshot(&mut self) {
-        self.snapshot_requested = true;
+        self.polls.request();
     }
 
     fn health(&self) -> Health {
