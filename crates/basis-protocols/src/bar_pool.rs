@@ -71,7 +71,7 @@ struct NetFlow {
     side: Side,
     /// Fees taken, > 0.
     given: Fixed18,
-    /// >= 0, and at most what [`BarPool::receive`] says of `given`.
+    /// >= 0, and at most what [`Impact::receive`] says of `given`.
     taken: Fixed18,
 }
 

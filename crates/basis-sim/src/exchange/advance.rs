@@ -67,8 +67,8 @@ impl SimulatedExchange {
         if orders || self.may_owe() {
             return Horizon::NOW;
         }
-        let arrival = self.world.as_ref();
-        let arrival = arrival.and_then(|world| world.transit.next_arrival(self.profile.venue));
+        let arrival = self.ready.as_ref();
+        let arrival = arrival.and_then(|ready| ready.transit.next_arrival(self.profile.venue));
         match self.books.positions.as_slice() {
             [] => Horizon::at(arrival),
             [open] => {
@@ -102,12 +102,12 @@ impl SimulatedExchange {
             return;
         }
         // Without dependencies nothing was ever executed.
-        let Some(world) = self.world.take() else {
+        let Some(ready) = self.ready.take() else {
             return;
         };
         let first = events.len();
-        let done = self.advance_in(&world.context(view), since, events);
-        self.world = Some(world);
+        let done = self.advance_in(&ready.context(view), since, events);
+        self.ready = Some(ready);
         if let Some(new) = events.get_mut(first..) {
             // Funding and arrivals carry the venue's own instants within the step.
             new.sort_by_key(|event| event.at);

@@ -91,7 +91,7 @@ pub struct SimulatedExchange {
     capabilities: Capabilities,
     transit: Arc<Transit>,
     fill_at: FillAt,
-    world: Option<World>,
+    ready: Option<Ready>,
     books: Books,
     health: Health,
     /// Every instruction that was taken on, refused ones too.
@@ -106,7 +106,7 @@ pub struct SimulatedExchange {
 
 /// What it works with once it has its dependencies.
 #[derive(Clone, Debug)]
-struct World {
+struct Ready {
     rules: Arc<VenueRules>,
     data: Arc<dyn DataProvider>,
     transit: Arc<Transit>,
@@ -128,7 +128,7 @@ struct Context<'a> {
     at_open: bool,
 }
 
-impl World {
+impl Ready {
     fn context<'a>(&'a self, view: &'a MarketView) -> Context<'a> {
         Context {
             view,
@@ -206,7 +206,7 @@ impl SimulatedExchange {
             capabilities,
             transit,
             fill_at,
-            world: None,
+            ready: None,
             books,
             health: Health::default(),
             taken: BTreeSet::new(),
@@ -227,16 +227,16 @@ impl SimulatedExchange {
     /// Takes over rules that were added since the last call, and reports that there are others.
     fn read_rules(&mut self, view: &MarketView, events: &mut Events) {
         let venue = self.profile.venue;
-        let Some(world) = self.world.as_mut() else {
+        let Some(ready) = self.ready.as_mut() else {
             return;
         };
-        let Some(rules) = world.data.rules(venue) else {
+        let Some(rules) = ready.data.rules(venue) else {
             return;
         };
-        if Arc::ptr_eq(&rules, &world.rules) {
+        if Arc::ptr_eq(&rules, &ready.rules) {
             return;
         }
-        world.rules = rules;
+        ready.rules = rules;
         self.watch = Watch::default();
         let from = view.now();
         let kind = EventKind::Rules { from };
@@ -338,7 +338,7 @@ impl Executor for SimulatedExchange {
     }
 
     fn take_on(&mut self, instruction: InstructionId) -> bool {
-        self.world.is_none() || self.taken.insert(instruction)
+        self.ready.is_none() || self.taken.insert(instruction)
     }
 
     fn dispatch(
@@ -347,10 +347,10 @@ impl Executor for SimulatedExchange {
         instruction: &Instruction,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let Some(world) = self.world.clone() else {
+        let Some(ready) = self.ready.clone() else {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
-        let cx = world.context(view);
+        let cx = ready.context(view);
         let id = instruction.id;
         match &instruction.operation {
             Operation::SpotTrade(trade) => self.spot_trade(&cx, id, trade, events),
@@ -382,7 +382,7 @@ impl ExecutionInterface for SimulatedExchange {
     }
 
     fn set_dependencies(&mut self, dependencies: Dependencies) {
-        self.world = None;
+        self.ready = None;
         if !dependencies.missing().is_empty() {
             return;
         }
@@ -390,7 +390,7 @@ impl ExecutionInterface for SimulatedExchange {
             return;
         };
         let rules = data.rules(self.profile.venue);
-        self.world = rules.map(|rules| World {
+        self.ready = rules.map(|rules| Ready {
             rules,
             data,
             transit: Arc::clone(&self.transit),
@@ -415,8 +415,8 @@ impl ExecutionInterface for SimulatedExchange {
             self.read_rules(view, events);
         }
         self.catch_up(view, events);
-        let perp = self.world.as_ref();
-        let perp = perp.map(|world| world.rules.at(view.now()).accounts.perp);
+        let perp = self.ready.as_ref();
+        let perp = perp.map(|ready| ready.rules.at(view.now()).accounts.perp);
         let (venue, books) = (self.profile.venue, &self.books);
         self.polls.answer(venue, view.now(), events, |account| {
             books.describe(perp, account);
