@@ -20,10 +20,9 @@ use basis_sim::refusal::Refusal;
 
 use self::reserves::ReserveState;
 use super::AaveSettings;
-use super::OPERATIONS;
 use super::errors::refused;
+use super::{AAVE, OPERATIONS};
 
-pub(crate) const AAVE: Venue = Venue::literal("aave");
 /// The only market.
 const MAIN: Label = Label::literal("main");
 const ACCOUNT: Account = Account::new(AAVE, MAIN);

@@ -17,9 +17,8 @@ use basis_sim::refusal::Refusal;
 
 use self::market::MarketState;
 use super::MorphoSettings;
-use super::OPERATIONS;
+use super::{MORPHO, OPERATIONS};
 
-pub(crate) const MORPHO: Venue = Venue::literal("morpho");
 const US: User = User(0);
 const FEE_RECIPIENT: User = User(1);
 
