@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_made_elsewhere_is_found() {
-        let name = "crates/basis-venues/src/cex/fills.rs";
+        let name = "crates/basis-sim/src/exchange/fills.rs";
         for text in [
             "fn line() -> Vec<LedgerEntry> {\n    vec![LedgerEntry { at, ..line }]\n}\n",
             "let line = ledger::LedgerEntry {\n    at,\n};\n",
