@@ -2,9 +2,10 @@
 //!
 //! Everything shown comes from the files of the run directory, so the page that `basis backtest`
 //! writes and the one that `basis report` makes later are the same bytes. Numbers of `summary.json`
-//! are shown as they stand there; what the page adds (drawdown over time, the market's funding) is reckoned in floats, for reading only, by formulas the page prints.
+//! are shown as they stand there; what the page adds (drawdown over time, the market's funding) is computed in
+//! floats, for reading only, by formulas the page prints.
 //!
-//! It is not a second place where results are reckoned, and it asks nothing of the network.
+//! It is not a second place where results are computed, and it asks nothing of the network.
 //!
 //! **Invariants.** All text from outside is escaped. Charts are thinned to some 1,200 instants, each
 //! a real step; lows and highs of the leading series survive. Rows of a table are never held all at

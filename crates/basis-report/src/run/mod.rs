@@ -3,7 +3,7 @@
 //! Every number printed here is a value of the run, or follows from its ledger and price columns by
 //! a formula in `docs/run-directory.md`; nothing is estimated and no amount passes through a float.
 //!
-//! It is not where results are reckoned: that is the engine, which knows no text.
+//! It is not where results are computed: that is the engine, which knows no text.
 //!
 //! **Invariants.** Two runs of the same configuration on the same data write the same bytes, but for
 //! `run_id`, `processing_time_ms` and `timing`. A run directory is there whole or not at all. The

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn another_share_class_is_reckoned_at_the_reference() {
+    fn another_share_class_is_converted_at_the_reference() {
         let mut result = sample::result();
         result.share_class = basis_core::types::Asset::literal("BTC");
         for (end, price) in result.ends.iter_mut().flatten().zip(["50000", "62500"]) {

@@ -33,7 +33,7 @@ pub struct Plan(Json);
 
 impl Plan {
     /// Of `grid` over the mode `mode` whose configuration before the parameters is
-    /// `configuration` (YAML), on `data`, reckoned by `version`.
+    /// `configuration` (YAML), on `data`, computed by `version`.
     #[must_use]
     pub fn new(
         mode: &str,

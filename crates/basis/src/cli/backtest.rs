@@ -190,7 +190,7 @@ fn unfinished_run(unfinished: Unfinished, session: &Session) -> Failure {
     Failure::running(unfinished.error)
 }
 
-/// Where the run goes, checked before anything is reckoned.
+/// Where the run goes, checked before anything is computed.
 fn output_directory(
     arguments: &Arguments,
     session: &Session,
