@@ -12,6 +12,7 @@
 
 mod cell;
 mod check;
+mod decode;
 mod digest;
 mod disk;
 mod encode;
