@@ -56,6 +56,10 @@ impl Change {
 }
 
 fn write(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    if content.len() == at {
+        content.extend_from_slice(bytes);
+        return;
+    }
     let end = at + bytes.len();
     if content.len() < end {
         content.resize(end, 0);
@@ -209,10 +213,9 @@ impl State {
         let content = self.files.get(name).map_or(&[][..], |file| &file.current);
         let found = content.get(at..).unwrap_or_default();
         let length = found.len().min(into.len());
-        into.fill(0);
-        for (to, from) in into.iter_mut().zip(found) {
-            *to = *from;
-        }
+        let (to, rest) = into.split_at_mut(length);
+        to.copy_from_slice(found.split_at(length).0);
+        rest.fill(0);
         Ok(length)
     }
 

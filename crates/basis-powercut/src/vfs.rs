@@ -5,15 +5,19 @@
               file from two threads at once"
 )]
 
+mod sharing;
+
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
 use rusqlite::ffi::{
     self, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs,
 };
 
+pub(crate) use self::sharing::Shared;
 use crate::random::Random;
 use crate::state::{Cut, State};
 
@@ -26,49 +30,10 @@ const NAME_C: &CStr = c"powercut";
 /// a process, and disks come and go.
 static DISKS: Mutex<BTreeMap<u64, Weak<Mutex<State>>>> = Mutex::new(BTreeMap::new());
 
+/// The next number of a disk, or of a handle.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 static REGISTERED: Once = Once::new();
-
-/// What the connections of a process share of a file: locks, and the index of the log.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    /// The lock of each handle.
-    locks: BTreeMap<u64, c_int>,
-    regions: Vec<Region>,
-    mapped: usize,
-    /// How many handles hold each lock of the log's index; -1: one holds it alone.
-    slots: [i32; SLOTS],
-}
-
-const SLOTS: usize = 8;
-
-/// Memory that SQLite reads and writes as it likes.
-#[derive(Debug)]
-struct Region {
-    start: ptr::NonNull<u64>,
-    words: usize,
-}
-
-// SAFETY: it owns its memory; SQLite orders its accesses with locks and barriers.
-unsafe impl Send for Region {}
-
-impl Region {
-    fn new(bytes: usize) -> Self {
-        let words = bytes.div_ceil(8);
-        let memory = Box::leak(vec![0_u64; words].into_boxed_slice());
-        Self {
-            start: ptr::NonNull::from(memory).cast(),
-            words,
-        }
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        let memory = ptr::slice_from_raw_parts_mut(self.start.as_ptr(), self.words);
-        // SAFETY: `new` leaked a box of exactly this.
-        drop(unsafe { Box::from_raw(memory) });
-    }
-}
 
 /// What stands behind an `sqlite3_file` of ours.
 struct Handle {
@@ -93,12 +58,10 @@ pub(crate) fn mount(state: &Arc<Mutex<State>>) -> u64 {
     let mut disks = lock(&DISKS);
     disks.retain(|_, disk| disk.strong_count() > 0);
     // Numbers are not used again: handles on an old disk may still be open.
-    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     disks.insert(number, Arc::downgrade(state));
     number
 }
-
-static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A test that failed while it held the lock fails by itself.
@@ -145,16 +108,16 @@ static METHODS: sqlite3_io_methods = sqlite3_io_methods {
     xTruncate: Some(truncate),
     xSync: Some(sync),
     xFileSize: Some(file_size),
-    xLock: Some(lock_file),
-    xUnlock: Some(unlock_file),
-    xCheckReservedLock: Some(check_reserved_lock),
+    xLock: Some(sharing::lock_file),
+    xUnlock: Some(sharing::unlock_file),
+    xCheckReservedLock: Some(sharing::check_reserved_lock),
     xFileControl: Some(file_control),
     xSectorSize: Some(sector_size),
     xDeviceCharacteristics: Some(device_characteristics),
-    xShmMap: Some(shm_map),
-    xShmLock: Some(shm_lock),
-    xShmBarrier: Some(shm_barrier),
-    xShmUnmap: Some(shm_unmap),
+    xShmMap: Some(sharing::shm_map),
+    xShmLock: Some(sharing::shm_lock),
+    xShmBarrier: Some(sharing::shm_barrier),
+    xShmUnmap: Some(sharing::shm_unmap),
     xFetch: None,
     xUnfetch: None,
 };
@@ -216,7 +179,7 @@ unsafe extern "C" fn open(
     // SAFETY: SQLite's name, or null for a temporary file.
     let given = unsafe { text(name) };
     let is_temporary = given.is_none();
-    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let found = match given {
         Some(path) => find(path).map(|(state, name)| (state, name.to_owned())),
         None => Some((Arc::default(), "temporary".to_owned())),
@@ -326,7 +289,7 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     let handle = unsafe { Box::from_raw((*file.cast::<File>()).handle) };
     let mut disk = lock(&handle.state);
     if let Some(shared) = disk.shared.get_mut(&handle.name) {
-        shared.locks.remove(&handle.number);
+        shared.closed(handle.number);
     }
     if handle.is_temporary {
         // A temporary file is nothing that a cut could leave.
@@ -400,51 +363,6 @@ unsafe extern "C" fn file_size(file: *mut sqlite3_file, out: *mut sqlite3_int64)
     ffi::SQLITE_OK
 }
 
-unsafe extern "C" fn lock_file(file: *mut sqlite3_file, wanted: c_int) -> c_int {
-    // SAFETY: an open file.
-    let handle = unsafe { handle(file) };
-    let mut disk = lock(&handle.state);
-    let shared = disk.shared.entry(handle.name.clone()).or_default();
-    let mut others = shared
-        .locks
-        .iter()
-        .filter(|(number, _)| **number != handle.number)
-        .map(|(_, level)| *level);
-    let is_free = match wanted {
-        ffi::SQLITE_LOCK_SHARED => others.all(|level| level < ffi::SQLITE_LOCK_PENDING),
-        ffi::SQLITE_LOCK_RESERVED => others.all(|level| level < ffi::SQLITE_LOCK_RESERVED),
-        _ => others.all(|level| level == ffi::SQLITE_LOCK_NONE),
-    };
-    if !is_free {
-        return ffi::SQLITE_BUSY;
-    }
-    let own = shared.locks.entry(handle.number).or_default();
-    *own = wanted.max(*own);
-    ffi::SQLITE_OK
-}
-
-unsafe extern "C" fn unlock_file(file: *mut sqlite3_file, level: c_int) -> c_int {
-    // SAFETY: an open file.
-    let handle = unsafe { handle(file) };
-    let mut disk = lock(&handle.state);
-    let shared = disk.shared.entry(handle.name.clone()).or_default();
-    shared.locks.insert(handle.number, level);
-    ffi::SQLITE_OK
-}
-
-unsafe extern "C" fn check_reserved_lock(file: *mut sqlite3_file, out: *mut c_int) -> c_int {
-    // SAFETY: an open file.
-    let handle = unsafe { handle(file) };
-    let disk = lock(&handle.state);
-    let is_reserved = disk.shared.get(&handle.name).is_some_and(|shared| {
-        let mut levels = shared.locks.values();
-        levels.any(|level| *level >= ffi::SQLITE_LOCK_RESERVED)
-    });
-    // SAFETY: it has room for the answer.
-    unsafe { *out = c_int::from(is_reserved) };
-    ffi::SQLITE_OK
-}
-
 unsafe extern "C" fn file_control(_: *mut sqlite3_file, _: c_int, _: *mut c_void) -> c_int {
     ffi::SQLITE_NOTFOUND
 }
@@ -456,84 +374,4 @@ unsafe extern "C" fn sector_size(_: *mut sqlite3_file) -> c_int {
 /// As SQLite says of a machine's file system: what a write does not touch stays.
 unsafe extern "C" fn device_characteristics(_: *mut sqlite3_file) -> c_int {
     ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE
-}
-
-unsafe extern "C" fn shm_map(
-    file: *mut sqlite3_file,
-    region: c_int,
-    bytes: c_int,
-    extend: c_int,
-    out: *mut *mut c_void,
-) -> c_int {
-    // SAFETY: an open file.
-    let handle = unsafe { handle(file) };
-    let mut disk = lock(&handle.state);
-    let shared = disk.shared.entry(handle.name.clone()).or_default();
-    if !handle.is_mapped {
-        handle.is_mapped = true;
-        shared.mapped += 1;
-    }
-    let region = usize::try_from(region).unwrap_or_default();
-    let bytes = usize::try_from(bytes).unwrap_or_default();
-    while extend != 0 && shared.regions.len() <= region {
-        shared.regions.push(Region::new(bytes));
-    }
-    let start = shared
-        .regions
-        .get(region)
-        .map(|region| region.start.as_ptr());
-    // SAFETY: it has room for the answer; a region stays until the last handle is unmapped.
-    unsafe { *out = start.map_or(ptr::null_mut(), <*mut u64>::cast) };
-    ffi::SQLITE_OK
-}
-
-unsafe extern "C" fn shm_lock(
-    file: *mut sqlite3_file,
-    first: c_int,
-    count: c_int,
-    flags: c_int,
-) -> c_int {
-    // SAFETY: an open file.
-    let handle = unsafe { handle(file) };
-    let mut disk = lock(&handle.state);
-    let shared = disk.shared.entry(handle.name.clone()).or_default();
-    let first = usize::try_from(first).unwrap_or_default();
-    let last = first + usize::try_from(count).unwrap_or_default();
-    let Some(slots) = shared.slots.get_mut(first..last) else {
-        return ffi::SQLITE_IOERR;
-    };
-    let is_alone = flags & ffi::SQLITE_SHM_EXCLUSIVE != 0;
-    if flags & ffi::SQLITE_SHM_UNLOCK != 0 {
-        for slot in slots {
-            *slot = if is_alone { 0 } else { (*slot - 1).max(0) };
-        }
-        return ffi::SQLITE_OK;
-    }
-    let is_free = |slot: &i32| if is_alone { *slot == 0 } else { *slot >= 0 };
-    if !slots.iter().all(is_free) {
-        return ffi::SQLITE_BUSY;
-    }
-    for slot in slots {
-        *slot = if is_alone { -1 } else { *slot + 1 };
-    }
-    ffi::SQLITE_OK
-}
-
-unsafe extern "C" fn shm_barrier(_: *mut sqlite3_file) {
-    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-}
-
-unsafe extern "C" fn shm_unmap(file: *mut sqlite3_file, _: c_int) -> c_int {
-    // SAFETY: an open file.
-    let handle = unsafe { handle(file) };
-    let mut disk = lock(&handle.state);
-    let shared = disk.shared.entry(handle.name.clone()).or_default();
-    if handle.is_mapped {
-        handle.is_mapped = false;
-        shared.mapped -= 1;
-        if shared.mapped == 0 {
-            shared.regions.clear();
-        }
-    }
-    ffi::SQLITE_OK
 }

@@ -93,7 +93,8 @@ impl Disk for FileSystem {
     }
 
     fn reserve_log(&self, path: &Path, bytes: usize) -> io::Result<()> {
-        let mut name = path.as_os_str().to_owned();
+        // SQLite puts its log beside the file, not beside a link to it.
+        let mut name = path.canonicalize()?.into_os_string();
         name.push("-wal");
         let mut log = OpenOptions::new().append(true).open(PathBuf::from(name))?;
         let length = usize::try_from(log.metadata()?.len()).unwrap_or(usize::MAX);

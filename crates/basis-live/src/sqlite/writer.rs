@@ -362,10 +362,12 @@ impl Writer {
     fn end(&mut self) -> Result<(), JournalError> {
         self.execute("COMMIT", &[])?;
         self.unlooked += 1;
-        if self.unlooked >= COMMITS_UNLOOKED {
-            self.shorten_log(LOG_PAGES_MAX)?;
+        match self.durability {
+            // Nothing waits for a day's commit.
+            Durability::Day => self.shorten_log(self.disk.log_pages().into()),
+            _ if self.unlooked >= COMMITS_UNLOOKED => self.shorten_log(LOG_PAGES_MAX),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn end_day(&mut self) -> Result<(), JournalError> {
