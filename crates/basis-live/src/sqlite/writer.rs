@@ -35,7 +35,6 @@ pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     connection: Connection,
-    durability: Durability,
     book: BookId,
     /// How many starts the file has, and whether the last is this writer's.
     starts: i64,
@@ -101,7 +100,7 @@ impl Writer {
         begin()?;
         disk.sync_directory(path)
             .map_err(|e| file_system(path, e))?;
-        Self::continued(disk, path, connection, held, durability)
+        Self::continued(disk, path, connection, held)
     }
 
     /// Goes on with a journal.
@@ -129,7 +128,7 @@ impl Writer {
                 bring_up(path, &connection, found, MIGRATIONS)?;
             }
         }
-        Self::continued(disk, path, connection, held, durability)
+        Self::continued(disk, path, connection, held)
     }
 
     fn continued(
@@ -137,7 +136,6 @@ impl Writer {
         path: &Path,
         connection: Connection,
         held: Option<File>,
-        durability: Durability,
     ) -> Result<Self, JournalError> {
         let reading = Reading::new(path, &connection);
         let book = reading.head()?.book_id()?;
@@ -150,7 +148,6 @@ impl Writer {
             disk,
             path: path.to_owned(),
             connection,
-            durability,
             book,
             starts,
             begun: false,

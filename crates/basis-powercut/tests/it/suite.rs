@@ -61,7 +61,7 @@ fn go_on(disk: &Disk, durability: Durability, done: &Acknowledged) -> Result<boo
     let opened = SqliteJournal::open_on(Arc::clone(&shared), &path, durability);
     let (mut journal, is_found) = match opened {
         Ok(journal) => {
-            compare(&journal, durability, done)?;
+            compare(&journal, done)?;
             (journal, true)
         }
         Err(JournalError::Missing { .. } | JournalError::Unbegun { .. }) if !done.is_begun => {
@@ -88,11 +88,7 @@ fn go_on(disk: &Disk, durability: Durability, done: &Acknowledged) -> Result<boo
     }
 }
 
-fn compare(
-    journal: &SqliteJournal,
-    durability: Durability,
-    done: &Acknowledged,
-) -> Result<(), String> {
+fn compare(journal: &SqliteJournal, done: &Acknowledged) -> Result<(), String> {
     let problem = |e: JournalError| e.to_string();
     let problems = journal.check().map_err(problem)?;
     if let Some(first) = problems.first() {
