@@ -145,7 +145,7 @@ fn a_state_of_another_version_is_refused_and_an_other_program_is_not() {
 #[test]
 fn a_changed_byte_is_found() {
     let changes = [
-        r#"UPDATE events SET event = replace(event, '"quantity":"', '"quantity":"1') WHERE kind = 'transaction'"#,
+        r#"UPDATE events SET event = replace(event, '"amount":"', '"amount":"1') WHERE kind = 'capital_flow'"#,
         r#"UPDATE events SET marks = replace(marks, '"price":"', '"price":"1') WHERE marks LIKE '%price%'"#,
         "UPDATE ledger SET value = '1' WHERE seq = 7",
     ];
