@@ -9,6 +9,7 @@
 //!
 //! Codes (`errors`): Binance API error lists of spot and USD-M.
 
+pub mod codec;
 mod errors;
 mod simulated;
 
