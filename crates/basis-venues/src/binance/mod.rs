@@ -9,7 +9,9 @@
 //!
 //! Codes (`errors`): Binance API error lists of spot and USD-M.
 
+pub mod answer;
 pub mod codec;
+pub mod codes;
 mod errors;
 mod simulated;
 
