@@ -1,13 +1,13 @@
-//! `basis data`: what a directory of market data holds.
+//! `basis data`: what a directory of market data holds, and how files come into it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
 use basis_data::{DataReport, ModeRequirement};
 use serde_json::json;
 
 use super::errors::Failure;
-use super::{ConfigArguments, Session};
+use super::{ConfigArguments, Session, import};
 use crate::config::embedded;
 use crate::config::layers;
 
@@ -20,10 +20,18 @@ pub(super) enum Command {
         #[command(flatten)]
         config: ConfigArguments,
     },
+    /// Bring files of venues, libraries and indexers into a directory of data.
+    Import(import::Arguments),
 }
 
 pub(super) fn run(command: &Command, session: &Session) -> Result<(), Failure> {
-    let Command::Check { dir, config } = command;
+    match command {
+        Command::Check { dir, config } => check(dir, config, session),
+        Command::Import(arguments) => import::run(arguments, session),
+    }
+}
+
+fn check(dir: &Path, config: &ConfigArguments, session: &Session) -> Result<(), Failure> {
     let report = basis_data::check(dir)?;
     let requirements = requirements(config, session)?;
     let modes = basis_data::runnable(&report, &requirements);

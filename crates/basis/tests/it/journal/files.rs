@@ -147,7 +147,7 @@ fn a_changed_byte_is_found() {
     let changes = [
         r#"UPDATE events SET event = replace(event, '"amount":"', '"amount":"1') WHERE kind = 'capital_flow'"#,
         r#"UPDATE events SET marks = replace(marks, '"price":"', '"price":"1') WHERE marks LIKE '%price%'"#,
-        "UPDATE ledger SET value = '1' WHERE seq = 7",
+        "UPDATE ledger SET value = '1' WHERE seq = 5",
     ];
     for sql in changes {
         let scratch = Scratch::new();
