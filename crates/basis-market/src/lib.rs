@@ -11,13 +11,14 @@ mod mark;
 mod oracle;
 mod row_view;
 mod rows;
+mod schedule;
 mod series;
 mod shock;
 mod slot;
 mod view;
 mod writer;
 
-pub use coverage::{Coverage, Gap, GapTreatment, coverage};
+pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage};
 pub use funding::FundingLookup;
 pub use interface::{ExecutionInterface, Horizon, PriceBounds};
 pub use mark::{Mark, RateSource, is_dollar};
@@ -26,6 +27,7 @@ pub use row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlo
 pub use rows::{
     AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
 };
+pub use schedule::{SCHEDULE_TOLERANCE, Schedule, Shifts};
 pub use series::{
     Bar, BarColumns, BarSeries, BarSeriesBuilder, MarketData, Provenance, RateSeries, SeriesError,
 };

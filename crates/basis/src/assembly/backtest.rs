@@ -11,14 +11,14 @@ use basis_core::types::{RunId, Venue};
 use basis_engine::{
     Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink,
 };
-use basis_market::MarketData;
+use basis_market::{Coverage, MarketData};
 use basis_report::Format;
 use basis_report::run::{OutputContext, RunWriter, Timing, WriteReport};
 use basis_sim::chain::SimulatedChain;
 use basis_venues::factory::CreatedInterfaces;
 use cpu_time::ThreadTime;
 
-use super::{Setup, World, require_needed};
+use super::{Setup, World, assumptions, require_needed};
 
 /// One backtest, ready to start.
 pub struct Backtest {
@@ -153,7 +153,7 @@ impl Backtest {
     /// Whatever stops the engine; CRITICAL ones want a restart.
     pub fn run_here(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
         let result = self.engine.run(progress)?;
-        Ok(with_assumptions(result, &self.chain))
+        Ok(with_assumptions(result, &self.setup, &self.chain))
     }
 
     /// The same with the steps handed to `sink` as they are closed; the result holds none of them.
@@ -166,7 +166,7 @@ impl Backtest {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
         let result = self.engine.run_into(sink, progress)?;
-        Ok(with_assumptions(result, &self.chain))
+        Ok(with_assumptions(result, &self.setup, &self.chain))
     }
 
     /// Runs to the end and writes the run directory `out`, or nothing where there is none.
@@ -197,8 +197,12 @@ impl Backtest {
     }
 }
 
-/// Adds how the protocols of the chain were simulated to what the result rests on.
-fn with_assumptions(mut result: RunResult, chain: &SimulatedChain) -> RunResult {
+/// Adds to what the result rests on: rules outside their dates, rows off their schedule, and how the
+/// protocols of the chain were simulated.
+fn with_assumptions(mut result: RunResult, setup: &Setup, chain: &SimulatedChain) -> RunResult {
+    result.assumptions.extend(assumptions::of_rules(setup));
+    let off_schedule = result.coverage.iter().flat_map(Coverage::notes);
+    result.assumptions.extend(off_schedule);
     result.assumptions.extend(chain.assumptions());
     result
 }
