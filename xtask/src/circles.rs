@@ -29,13 +29,6 @@ const KNOWN: &[(&str, &[&str], &str)] = &[
         &["numeraire", "result", "statistics"],
         "a result is restated in another unit of account by functions that make results",
     ),
-    (
-        "basis-market",
-        &[
-            "funding", "mark", "oracle", "row_view", "rows", "series", "shock", "slot", "view",
-        ],
-        "marks, oracles and shocks are methods of the view; they belong into its folder",
-    ),
 ];
 
 /// Folders and files of test code.

@@ -1,7 +1,9 @@
 //! Reads one CSV file into exact columns.
 //!
 //! A line splitter over one read of the file; quoting is not part of the layout. A byte order mark
-//! and CRLF line ends are accepted, blanks around values are not.
+//! and CRLF line ends are accepted, blanks around values are not. By hand, because every malformed line of a
+//! file is named with its text as it stands there, and a truncated end must show: a CSV library unquotes,
+//! skips empty lines, and gives up the line it read.
 //!
 //! **Invariants.** No number passes through a float. Every malformed line is counted; a file with
 //! any is refused as a whole by [`load_bars`] and [`load_rates`].

@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn rows_need_the_one_in_force_at_the_start_and_none_that_the_slack_covers() {
-        use crate::rows::tests::points;
+        use crate::series::rows::tests::points;
         let oracle = "oracle.aave.WETH_USD";
         let mut data = MarketData::new("test", true);
         let days = [(24, 1), (48, 1), (120, 1), (144, 1)];

@@ -5,13 +5,14 @@
 //!
 //! **Invariants.** A commit is one transaction, and durable when the call returns
 //! ([`Durability::Commit`]). After a failure nothing is tried again: every later call fails with
-//! [`JournalError::Stopped`](basis_core::journal::JournalError::Stopped). One process writes a file, by a
+//! [`JournalError::Stopped`]. One process writes a file, by a
 //! lock on the file itself; and should a lock not hold, as on some network file systems, every transaction
 //! first looks whether another start has begun, so that the older one fails before it sends anything.
-//! Every commit and every start carries the digest of all before it ([`check`]).
+//! Every commit and every start carries the digest of all before it ([`check()`]).
 
 mod cell;
 mod check;
+mod decode;
 mod digest;
 mod disk;
 mod encode;

@@ -13,6 +13,7 @@ use basis_core::ledger::LedgerEntry;
 use basis_core::venue_event::EventKey;
 use rusqlite::Rows;
 
+use super::decode;
 use super::disk::Disk;
 use super::line::LineReader;
 use super::open;
@@ -103,7 +104,7 @@ fn read_keys(
     let mut batch = Vec::with_capacity(BATCH);
     let mut seen = 0;
     while let Some(row) = reading.next(&mut rows)? {
-        batch.push(reading.readable(read::posted(&reading.cells::<4>(row)?))?);
+        batch.push(reading.readable(decode::posted(&reading.cells::<4>(row)?))?);
         seen += 1;
         if batch.len() == BATCH && !take(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))?
         {

@@ -20,11 +20,10 @@ use super::open;
 use super::read::Reading;
 use super::schema::{self, Found, MIGRATIONS, Table};
 
-/// Pages of the log, of 4,096 bytes, from which a quiet moment takes them over into the file. The log keeps
-/// its length, so that commits overwrite what is there.
-const LOG_PAGES: i64 = 1_000;
+/// Bytes of a page in the log, with its header.
+const LOG_PAGE_BYTES: usize = 4_120;
 
-/// Pages of the log from which a commit itself takes them over, when no moment is quiet.
+/// Pages of the log from which a commit itself takes them over into the file, when no moment is quiet.
 const LOG_PAGES_MAX: i64 = 16_000;
 
 /// Commits between two looks at the length of the log.
@@ -149,8 +148,8 @@ impl Writer {
         let book = reading.head()?.book_id()?;
         let (starts, tail) = reading.tail()?;
         let outbox = reading.outbox_tail()?;
-        let bytes = usize::try_from(LOG_PAGES * 4_128).unwrap_or_default();
-        disk.reserve_log(path, bytes)
+        let pages = usize::try_from(disk.log_pages()).unwrap_or_default();
+        disk.reserve_log(path, pages * LOG_PAGE_BYTES)
             .map_err(|e| file_system(path, e))?;
         Ok(Self {
             disk,
@@ -300,7 +299,7 @@ impl Writer {
     pub(super) fn tidy_up(&mut self) -> Result<(), JournalError> {
         self.guarded(|writer| match writer.pending {
             Some(_) => Ok(()),
-            None => writer.shorten_log(LOG_PAGES),
+            None => writer.shorten_log(writer.disk.log_pages().into()),
         })
     }
 
@@ -363,10 +362,12 @@ impl Writer {
     fn end(&mut self) -> Result<(), JournalError> {
         self.execute("COMMIT", &[])?;
         self.unlooked += 1;
-        if self.unlooked >= COMMITS_UNLOOKED {
-            self.shorten_log(LOG_PAGES_MAX)?;
+        match self.durability {
+            // Nothing waits for a day's commit.
+            Durability::Day => self.shorten_log(self.disk.log_pages().into()),
+            _ if self.unlooked >= COMMITS_UNLOOKED => self.shorten_log(LOG_PAGES_MAX),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn end_day(&mut self) -> Result<(), JournalError> {

@@ -5,7 +5,7 @@ use basis_core::num::{MathError, Price, Value};
 use basis_core::types::Span;
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
-use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, UnbookedFunding};
+use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, Stopped, UnbookedFunding};
 use basis_market::{Coverage, Gap, GapTreatment, is_dollar};
 use serde_json::{Map, Value as Json, json};
 
@@ -76,6 +76,23 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
             "write_ms": context.timing.write_ms,
         },
     })
+}
+
+/// The summary of a run that failed: what came of it before, with the key `failed`.
+#[must_use]
+pub fn failed_summary(stopped: &Stopped, context: &OutputContext) -> Json {
+    let mut all = summary(&stopped.result, context);
+    // Before the first step there is no instant but the start.
+    let at = stopped.at.max(stopped.result.range.0);
+    if let Json::Object(all) = &mut all {
+        let failed = json!({
+            "code": stopped.error.code.as_str(),
+            "message": stopped.error.message,
+            "at": at,
+        });
+        all.insert("failed".to_owned(), failed);
+    }
+    all
 }
 
 /// Equity before the first step and after the last, USD.
@@ -329,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn another_share_class_is_reckoned_at_the_reference() {
+    fn another_share_class_is_converted_at_the_reference() {
         let mut result = sample::result();
         result.share_class = basis_core::types::Asset::literal("BTC");
         for (end, price) in result.ends.iter_mut().flatten().zip(["50000", "62500"]) {

@@ -9,7 +9,7 @@ use basis_core::error::ComponentError;
 use basis_core::journal::JournalReader;
 use basis_core::types::{RunId, Venue};
 use basis_engine::{
-    Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink,
+    Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink, Stopped,
 };
 use basis_market::{Coverage, MarketData};
 use basis_report::Format;
@@ -45,6 +45,24 @@ pub struct Finished {
     pub result: RunResult,
     /// What the summary is made with.
     pub context: OutputContext,
+}
+
+/// A run that failed.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Why.
+    pub error: ComponentError,
+    /// What it left, or why it left nothing; absent where nothing was to be left.
+    pub written: Option<Result<WriteReport, ComponentError>>,
+}
+
+impl From<ComponentError> for Unfinished {
+    fn from(error: ComponentError) -> Self {
+        Self {
+            error,
+            written: None,
+        }
+    }
 }
 
 impl fmt::Debug for Backtest {
@@ -169,7 +187,8 @@ impl Backtest {
         Ok(with_assumptions(result, &self.setup, &self.chain))
     }
 
-    /// Runs to the end and writes the run directory `out`, or nothing where there is none.
+    /// Runs to the end and writes the run directory `out`, or nothing where there is none. A run that
+    /// fails leaves its directory too, which says so.
     ///
     /// # Errors
     /// As [`Backtest::run_into`], EVT-001 when `out` cannot be used and EVT-002 when it cannot be written.
@@ -178,22 +197,37 @@ impl Backtest {
         out: Option<(&Path, Format)>,
         stamp: Stamp,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Finished, ComponentError> {
+    ) -> Result<Finished, Unfinished> {
         let mut context = context(&self.setup, stamp);
         let class = self.setup.run().share_class;
         let begin = |(out, format)| RunWriter::create(out, class, format);
         let mut writer = out.map(begin).transpose()?;
         let started = ThreadTime::now();
-        let result = match &mut writer {
-            Some(writer) => self.run_into(writer, progress),
-            None => self.run_into(&mut Forget, progress),
-        }?;
+        let ran = match &mut writer {
+            Some(writer) => self.engine.run_or_stop(writer, progress),
+            None => self.engine.run_or_stop(&mut Forget, progress),
+        };
         context.timing.run_ms = started.elapsed().as_secs_f64() * 1_000.0;
-        if let Some(writer) = writer {
-            let WriteReport { write_ms, .. } = writer.finish(&result, &context)?;
-            context.timing.write_ms = Some(write_ms);
+        match ran {
+            Ok(result) => {
+                let result = with_assumptions(result, &self.setup, &self.chain);
+                if let Some(writer) = writer {
+                    let WriteReport { write_ms, .. } = writer.finish(&result, &context)?;
+                    context.timing.write_ms = Some(write_ms);
+                }
+                Ok(Finished { result, context })
+            }
+            Err(stopped) => {
+                let Stopped { error, at, result } = *stopped;
+                let result = with_assumptions(result, &self.setup, &self.chain);
+                let stopped = Stopped { error, at, result };
+                let written = writer.map(|writer| writer.finish_failed(&stopped, &context));
+                Err(Unfinished {
+                    error: stopped.error,
+                    written,
+                })
+            }
         }
-        Ok(Finished { result, context })
     }
 }
 

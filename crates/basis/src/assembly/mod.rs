@@ -21,7 +21,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Timestamp, Venue};
 use basis_market::ExecutionInterface;
 
-pub use backtest::{Backtest, Finished, Stamp};
+pub use backtest::{Backtest, Finished, Stamp, Unfinished};
 pub use setup::Setup;
 pub(crate) use setup::volume_multipliers;
 pub use world::World;

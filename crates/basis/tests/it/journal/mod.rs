@@ -4,3 +4,4 @@ mod kept;
 mod killed;
 mod resumed;
 mod seams;
+mod shown;

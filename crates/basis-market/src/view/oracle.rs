@@ -11,13 +11,14 @@
 //! **Invariant.** Nothing looks ahead: what is read is known at the view's instant, spot at the row
 //! included, and a price follows from the view alone, whoever asks and however often.
 
-use super::mark::{Mark, RateSource};
-use super::row_view::{Known, PointSlot};
-use super::view::{MarketView, PriceState, SlotId};
-use crate::mark::held_mark;
 use basis_core::num::uint256::mul_div_floor;
 use basis_core::num::{Fixed18, MathError, Price, Rounding, U256};
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
+
+use super::mark::held_mark;
+use super::mark::{Mark, RateSource};
+use super::row_view::{Known, PointSlot};
+use super::{MarketView, PriceState, SlotId};
 
 /// Decimals of a price of Aave's oracle, whose base currency is the US dollar.
 const DECIMALS: u32 = 8;
@@ -107,7 +108,7 @@ struct Anchor {
 
 /// Aave's oracles of a view: found once, because a pool asks for every price at every step.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Oracles {
+pub(crate) struct Oracles {
     feeds: Vec<Feed>,
     /// Spot at the newest row of ether's price.
     anchor: Option<Anchor>,
@@ -116,7 +117,7 @@ pub(super) struct Oracles {
 }
 
 impl Oracles {
-    pub(super) fn of(view: &MarketView) -> Self {
+    pub(crate) fn of(view: &MarketView) -> Self {
         let points = view.points();
         let points = points.filter(|(id, _)| id.kind == SeriesKind::Oracle && id.venue == AAVE);
         let feeds = points.filter_map(|(id, slot)| {
@@ -318,7 +319,7 @@ impl MarketView {
     }
 
     /// Computes ether's price at the view's instant; spot at its row is looked up where the row is new.
-    pub(super) fn price_ether(&mut self) -> Result<(), MathError> {
+    pub(crate) fn price_ether(&mut self) -> Result<(), MathError> {
         let Some(feed) = self.oracles.find(WRAPPED, Unit::Dollar) else {
             return Ok(());
         };
@@ -401,9 +402,9 @@ fn quote(price: Fixed18, rounding: Rounding, worst: Worst) -> Result<OracleQuote
 mod tests {
     use std::sync::Arc;
 
-    use super::super::rows::tests::{hour, id};
-    use super::super::{BarColumns, BarSeries, MarketData, RowSeries, SeriesRequest, ViewPolicy};
     use super::*;
+    use crate::series::rows::tests::{hour, id};
+    use crate::{BarColumns, BarSeries, MarketData, RowSeries, SeriesRequest, ViewPolicy};
     use basis_core::num::Quantity;
 
     const SERIES: [&str; 6] = [

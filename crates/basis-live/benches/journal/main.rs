@@ -2,7 +2,7 @@
 //! instructions beside a bare write and fdatasync of as many bytes on the same file system, and opening a
 //! journal of a million events beside reading the bytes of its file.
 //!
-//! `cargo run --release -p basis-live --example journal [DIRECTORY [EVENTS]]`
+//! `cargo bench -p basis-live --bench journal -- [DIRECTORY [EVENTS]]`
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -17,7 +17,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
+    // Cargo adds `--bench`.
+    let own = |argument: &String| !argument.starts_with("--");
+    let mut arguments = std::env::args().skip(1).filter(own);
     let directory = arguments
         .next()
         .map_or_else(std::env::temp_dir, PathBuf::from);

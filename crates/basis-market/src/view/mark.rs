@@ -7,10 +7,11 @@
 //!
 //! **Invariant.** The marks follow from the series a view carries, and from nothing else.
 
-use super::row_view::PointSlot;
-use super::view::{MarketView, PriceState, SlotId};
 use basis_core::num::{Fixed18, MathError, Price, Rounding};
 use basis_core::types::{Asset, SeriesKind};
+
+use super::row_view::PointSlot;
+use super::{MarketView, PriceState, SlotId};
 
 /// Assets valued at exactly one dollar.
 const DOLLARS: [Asset; 4] = [
@@ -70,11 +71,11 @@ pub enum RateSource {
 
 /// How every asset of a view is valued, the reference series first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Marks(Vec<(Asset, Mark)>);
+pub(crate) struct Marks(Vec<(Asset, Mark)>);
 
 impl Marks {
     /// Works out how the series of `view` value assets.
-    pub(super) fn of(view: &MarketView) -> Self {
+    pub(crate) fn of(view: &MarketView) -> Self {
         let mut marks = Self::default();
         let asset = |text: &str| Asset::new(text).ok();
         for (id, slot) in view.series() {
@@ -135,7 +136,7 @@ impl Marks {
         }
     }
 
-    pub(super) fn find(&self, asset: Asset) -> Option<Mark> {
+    pub(crate) fn find(&self, asset: Asset) -> Option<Mark> {
         if is_dollar(asset) {
             return Some(Mark::Par);
         }
@@ -236,9 +237,9 @@ pub(crate) fn held_mark(mark: Price, now: Price, then: Price) -> Result<Price, M
 mod tests {
     use std::sync::Arc;
 
-    use super::super::rows::tests::{hour, id, points};
-    use super::super::{BarColumns, BarSeries, MarketData, SeriesRequest, ViewPolicy};
     use super::*;
+    use crate::series::rows::tests::{hour, id, points};
+    use crate::{BarColumns, BarSeries, MarketData, SeriesRequest, ViewPolicy};
     use basis_core::num::Quantity;
     use basis_core::types::Span;
 

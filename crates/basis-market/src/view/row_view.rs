@@ -8,11 +8,13 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::rows::{GasFees, ReserveRow, Reward, RowSeries, SeriesRow};
-use super::series::{MarketData, SeriesError};
-use super::view::{MarketView, PriceState, ViewError, ViewPolicy};
 use basis_core::num::Fixed18;
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+
+use super::{MarketView, PriceState, ViewError, ViewPolicy};
+use crate::series::rows::{ByKind, PerKind};
+use crate::series::{GasFees, ReserveRow, Reward, RowSeries, SeriesRow};
+use crate::series::{MarketData, SeriesError};
 
 /// How much longer than its interval a row stays fresh, unless the policy says otherwise: an hour.
 const SLACK: Span = Span::HOUR;
@@ -147,8 +149,7 @@ impl<T: SeriesRow> RowCursor<T> {
 
 /// One row series of a view.
 #[derive(Clone, Debug)]
-#[doc(hidden)]
-pub struct RowEntry<T> {
+pub(crate) struct RowEntry<T> {
     id: SeriesId,
     own: Option<RowCursor<T>>,
     proxy: Option<RowCursor<T>>,
@@ -162,18 +163,20 @@ impl<T: SeriesRow> RowEntry<T> {
     }
 }
 
-/// The row series of a view, by what their rows are.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RowEntries {
-    pub(super) points: Vec<RowEntry<Fixed18>>,
-    pub(super) reserves: Vec<RowEntry<ReserveRow>>,
-    pub(super) gas: Vec<RowEntry<GasFees>>,
-    pub(super) rewards: Vec<RowEntry<Reward>>,
+/// The row series of a view.
+#[derive(Debug)]
+pub(crate) enum ViewedRows {}
+
+impl PerKind for ViewedRows {
+    type Of<T: SeriesRow> = Vec<RowEntry<T>>;
 }
+
+/// The row series of a view, by what their rows are.
+pub(crate) type RowEntries = ByKind<ViewedRows>;
 
 impl RowEntries {
     /// Makes what is known at `now` visible; `first` moves there in one step.
-    pub(super) fn advance(&mut self, now: Timestamp, first: bool) {
+    pub(crate) fn advance(&mut self, now: Timestamp, first: bool) {
         fn all<T: SeriesRow>(entries: &mut [RowEntry<T>], now: Timestamp, first: bool) {
             for entry in entries {
                 for cursor in entry.own.iter_mut().chain(&mut entry.proxy) {
@@ -193,7 +196,7 @@ impl RowEntries {
 
     /// How many rows each cursor on points and reserves keeps.
     #[cfg(test)]
-    pub(super) fn kept(&self) -> Vec<usize> {
+    pub(crate) fn kept(&self) -> Vec<usize> {
         fn of<T: SeriesRow>(entries: &[RowEntry<T>]) -> impl Iterator<Item = usize> {
             let cursors = entries
                 .iter()
@@ -206,7 +209,7 @@ impl RowEntries {
 
 /// Whether a series of one kind may fill the gaps of another's: bars for bars, funding for funding,
 /// rates and oracle values for each other.
-pub(super) fn may_stand_in(series: SeriesKind, proxy: SeriesKind) -> bool {
+pub(crate) fn may_stand_in(series: SeriesKind, proxy: SeriesKind) -> bool {
     let is_point = |kind: SeriesKind| <Fixed18 as SeriesRow>::KINDS.contains(&kind);
     (series.has_bars() && proxy.has_bars())
         || (series == SeriesKind::Funding && proxy == series)
@@ -216,7 +219,7 @@ pub(super) fn may_stand_in(series: SeriesKind, proxy: SeriesKind) -> bool {
 impl MarketView {
     /// Carries the rows of `id`, which is no series of bars; nothing when the view carries them
     /// already.
-    pub(super) fn add_row_slot(
+    pub(crate) fn add_row_slot(
         &mut self,
         data: &MarketData,
         id: SeriesId,
@@ -239,7 +242,7 @@ impl MarketView {
         data: &MarketData,
         id: SeriesId,
     ) -> Result<(), ViewError> {
-        if T::entries(self).iter().any(|entry| entry.id == id) {
+        if T::of_kind(&self.rows).iter().any(|entry| entry.id == id) {
             return Ok(());
         }
         let cursor = |id: SeriesId| data.rows::<T>(id).map(RowCursor::new);
@@ -248,13 +251,13 @@ impl MarketView {
         if own.is_none() && proxy.is_none() {
             return Err(ViewError::Missing(id));
         }
-        T::entries_mut(self).push(RowEntry { id, own, proxy });
+        T::of_kind_mut(&mut self.rows).push(RowEntry { id, own, proxy });
         Ok(())
     }
 
     /// Appends a row to the series `id` wherever the view reads it, and drops what is from before
     /// `keep_from`.
-    pub(super) fn push_row<T: SeriesRow>(
+    pub(crate) fn push_row<T: SeriesRow>(
         &mut self,
         id: SeriesId,
         at: Timestamp,
@@ -262,7 +265,7 @@ impl MarketView {
         keep_from: Option<Timestamp>,
     ) -> Result<(), SeriesError> {
         let mut is_read = false;
-        for entry in T::entries_mut(self) {
+        for entry in T::of_kind_mut(&mut self.rows) {
             for cursor in entry.cursors_on(id) {
                 // Every cursor on a series has the same rows, so the first refusal is before any change.
                 cursor.series.check_next(at, &row)?;
@@ -285,7 +288,9 @@ impl MarketView {
     /// `None` when the view was not asked for `id`, or its rows are others.
     #[must_use]
     pub fn row_slot<T: SeriesRow>(&self, id: SeriesId) -> Option<RowSlot<T>> {
-        let index = T::entries(self).iter().position(|entry| entry.id == id)?;
+        let index = T::of_kind(&self.rows)
+            .iter()
+            .position(|entry| entry.id == id)?;
         Some(RowSlot {
             index: u32::try_from(index).ok()?,
             rows: PhantomData,
@@ -302,7 +307,7 @@ impl MarketView {
     }
 
     fn entry<T: SeriesRow>(&self, slot: RowSlot<T>) -> &RowEntry<T> {
-        T::entries(self)
+        T::of_kind(&self.rows)
             .get(slot.index as usize)
             .expect("invariant: slots come from this view")
     }
@@ -424,9 +429,9 @@ impl MarketView {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SeriesRequest;
-    use super::super::rows::tests::{hour, id, points, reserve};
     use super::*;
+    use crate::SeriesRequest;
+    use crate::series::rows::tests::{hour, id, points, reserve};
     use proptest::prelude::*;
 
     const ORACLE: &str = "oracle.aave.weETH_ETH";

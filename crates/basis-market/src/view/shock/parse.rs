@@ -1,8 +1,9 @@
 //! Reading the sentence of a shock.
 
-use super::{Shock, Size, Target};
 use basis_core::num::Fixed18;
 use basis_core::types::{Asset, SeriesKind, Span, Timestamp, Venue};
+
+use super::{Shock, Size, Target};
 
 /// The longest span a shock may name: ten years.
 const LONGEST: Span = Span::from_hours(87_600);

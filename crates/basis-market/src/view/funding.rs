@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::schedule::SCHEDULE_TOLERANCE;
-use super::series::{MarketData, RateSeries, SeriesError, check_next};
-use super::view::MarketView;
 use basis_core::num::Rate;
 use basis_core::types::{SeriesId, Timestamp};
+
+use super::MarketView;
+use crate::schedule::SCHEDULE_TOLERANCE;
+use crate::series::{MarketData, RateSeries, SeriesError, check_next};
 
 /// What a view knows of one funding instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +31,14 @@ struct RateEntry {
 
 /// The funding rates behind a view.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RateEntries {
+pub(crate) struct RateEntries {
     entries: BTreeMap<SeriesId, RateEntry>,
     /// Whether something was appended since the view last moved.
     written: bool,
 }
 
 impl RateEntries {
-    pub(super) fn of(data: &MarketData) -> Self {
+    pub(crate) fn of(data: &MarketData) -> Self {
         let entry = |(id, series): (&SeriesId, &Arc<RateSeries>)| {
             let series = Arc::clone(series);
             (*id, RateEntry { series, unseen: 0 })
@@ -49,7 +50,7 @@ impl RateEntries {
     }
 
     /// Shows what was appended.
-    pub(super) fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         if !self.written {
             return;
         }
@@ -71,7 +72,7 @@ impl RateEntries {
     }
 
     /// Appends a rate; it is visible from its instant on, but not before the view moves.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         id: SeriesId,
         at: Timestamp,
@@ -88,7 +89,7 @@ impl RateEntries {
     }
 
     /// Drops the rates of `id` before `from`, but never the newest, once they are as many as those kept.
-    pub(super) fn forget_before(&mut self, id: SeriesId, from: Timestamp) {
+    pub(crate) fn forget_before(&mut self, id: SeriesId, from: Timestamp) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
@@ -104,7 +105,7 @@ impl RateEntries {
 
     /// How many rates of `id` are kept.
     #[cfg(test)]
-    pub(super) fn kept(&self, id: SeriesId) -> Option<usize> {
+    pub(crate) fn kept(&self, id: SeriesId) -> Option<usize> {
         Some(self.entries.get(&id)?.series.at.len())
     }
 }

@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::row_view::RowEntry;
-use super::series::{MarketData, SeriesError, check_next, check_order};
-use super::view::MarketView;
 use basis_core::num::{Fixed18, Rate};
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Timestamp};
+
+use super::{MarketData, SeriesError, check_next, check_order};
 
 /// One in ray: 10^27.
 const RAY: u128 = 10_u128.pow(27);
@@ -89,19 +88,61 @@ pub trait SeriesRow: Copy + fmt::Debug + PartialEq + Sized + sealed::Sealed + 's
     /// The column and what is wrong with its value.
     fn check(&self) -> Result<(), (&'static str, String)>;
 
-    /// Where a market keeps them.
+    /// Its place among what a container keeps for each kind.
     #[doc(hidden)]
-    fn stored(data: &MarketData) -> &BTreeMap<SeriesId, Arc<RowSeries<Self>>>;
+    fn of_kind<K: PerKind>(all: &ByKind<K>) -> &K::Of<Self>;
 
     #[doc(hidden)]
-    fn stored_mut(data: &mut MarketData) -> &mut BTreeMap<SeriesId, Arc<RowSeries<Self>>>;
+    fn of_kind_mut<K: PerKind>(all: &mut ByKind<K>) -> &mut K::Of<Self>;
+}
 
-    /// Where a view keeps them.
-    #[doc(hidden)]
-    fn entries(view: &MarketView) -> &[RowEntry<Self>];
+/// What a container keeps for rows of a kind: a market their series, a view its cursors.
+#[doc(hidden)]
+pub trait PerKind {
+    /// For rows `T`.
+    type Of<T: SeriesRow>: Clone + fmt::Debug + Default;
+}
 
-    #[doc(hidden)]
-    fn entries_mut(view: &mut MarketView) -> &mut Vec<RowEntry<Self>>;
+/// A container with a place for each kind of row.
+#[doc(hidden)]
+pub struct ByKind<K: PerKind> {
+    pub(crate) points: K::Of<Fixed18>,
+    pub(crate) reserves: K::Of<ReserveRow>,
+    pub(crate) gas: K::Of<GasFees>,
+    pub(crate) rewards: K::Of<Reward>,
+}
+
+impl<K: PerKind> Clone for ByKind<K> {
+    fn clone(&self) -> Self {
+        Self {
+            points: self.points.clone(),
+            reserves: self.reserves.clone(),
+            gas: self.gas.clone(),
+            rewards: self.rewards.clone(),
+        }
+    }
+}
+
+impl<K: PerKind> Default for ByKind<K> {
+    fn default() -> Self {
+        Self {
+            points: K::Of::default(),
+            reserves: K::Of::default(),
+            gas: K::Of::default(),
+            rewards: K::Of::default(),
+        }
+    }
+}
+
+impl<K: PerKind> fmt::Debug for ByKind<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByKind")
+            .field("points", &self.points)
+            .field("reserves", &self.reserves)
+            .field("gas", &self.gas)
+            .field("rewards", &self.rewards)
+            .finish()
+    }
 }
 
 mod sealed {
@@ -112,23 +153,15 @@ mod sealed {
     impl Sealed for super::Reward {}
 }
 
-/// The four homes of a kind of row, which differ in the name of a field only.
-macro_rules! homes {
+/// The place of a kind of row, which differs in the name of a field only.
+macro_rules! home {
     ($field:ident) => {
-        fn stored(data: &MarketData) -> &BTreeMap<SeriesId, Arc<RowSeries<Self>>> {
-            &data.rows.$field
+        fn of_kind<K: PerKind>(all: &ByKind<K>) -> &K::Of<Self> {
+            &all.$field
         }
 
-        fn stored_mut(data: &mut MarketData) -> &mut BTreeMap<SeriesId, Arc<RowSeries<Self>>> {
-            &mut data.rows.$field
-        }
-
-        fn entries(view: &MarketView) -> &[RowEntry<Self>] {
-            &view.rows.$field
-        }
-
-        fn entries_mut(view: &mut MarketView) -> &mut Vec<RowEntry<Self>> {
-            &mut view.rows.$field
+        fn of_kind_mut<K: PerKind>(all: &mut ByKind<K>) -> &mut K::Of<Self> {
+            &mut all.$field
         }
     };
 }
@@ -158,7 +191,7 @@ impl SeriesRow for Fixed18 {
         positive("value", *self)
     }
 
-    homes!(points);
+    home!(points);
 }
 
 impl SeriesRow for ReserveRow {
@@ -178,7 +211,7 @@ impl SeriesRow for ReserveRow {
         positive("oracle_price_usd", self.oracle_price_usd)
     }
 
-    homes!(reserves);
+    home!(reserves);
 }
 
 impl SeriesRow for GasFees {
@@ -190,7 +223,7 @@ impl SeriesRow for GasFees {
         positive("gas_price_gwei", self.gas_price_gwei)
     }
 
-    homes!(gas);
+    home!(gas);
 }
 
 impl SeriesRow for Reward {
@@ -205,7 +238,7 @@ impl SeriesRow for Reward {
         positive("per_eth", self.per_eth)
     }
 
-    homes!(rewards);
+    home!(rewards);
 }
 
 impl<T: SeriesRow> RowSeries<T> {
@@ -277,7 +310,7 @@ impl<T: SeriesRow> RowSeries<T> {
     }
 
     /// Refuses a row that does not come after the last one, or fails its check.
-    pub(super) fn check_next(&self, at: Timestamp, row: &T) -> Result<(), SeriesError> {
+    pub(crate) fn check_next(&self, at: Timestamp, row: &T) -> Result<(), SeriesError> {
         check_next(self.id, &self.at, at)?;
         row.check().map_err(|(column, what)| SeriesError::Bar {
             id: self.id,
@@ -288,13 +321,13 @@ impl<T: SeriesRow> RowSeries<T> {
     }
 
     /// Appends a row that has been checked.
-    pub(super) fn push(&mut self, at: Timestamp, row: T) {
+    pub(crate) fn push(&mut self, at: Timestamp, row: T) {
         self.at.push(at);
         self.rows.push(row);
     }
 
     /// Drops the first `count` rows, at most those there are.
-    pub(super) fn drop_first(&mut self, count: usize) {
+    pub(crate) fn drop_first(&mut self, count: usize) {
         self.at.drain(..count.min(self.at.len()));
         self.rows.drain(..count.min(self.rows.len()));
     }
@@ -306,17 +339,19 @@ impl<T: SeriesRow> RowSeries<T> {
     }
 }
 
-/// The row series of a market, by what their rows are.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RowStore {
-    pub(super) points: BTreeMap<SeriesId, Arc<PointSeries>>,
-    pub(super) reserves: BTreeMap<SeriesId, Arc<RowSeries<ReserveRow>>>,
-    pub(super) gas: BTreeMap<SeriesId, Arc<RowSeries<GasFees>>>,
-    pub(super) rewards: BTreeMap<SeriesId, Arc<RowSeries<Reward>>>,
+/// The row series of a market.
+#[derive(Debug)]
+pub(crate) enum StoredRows {}
+
+impl PerKind for StoredRows {
+    type Of<T: SeriesRow> = BTreeMap<SeriesId, Arc<RowSeries<T>>>;
 }
 
+/// The row series of a market, by what their rows are.
+pub(crate) type RowStore = ByKind<StoredRows>;
+
 impl RowStore {
-    pub(super) fn ids(&self) -> impl Iterator<Item = SeriesId> + '_ {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = SeriesId> + '_ {
         let ids = self.points.keys().chain(self.reserves.keys());
         ids.chain(self.gas.keys())
             .chain(self.rewards.keys())
@@ -324,7 +359,7 @@ impl RowStore {
     }
 
     /// Instants and interval of `id`, whatever its rows are.
-    pub(super) fn times(&self, id: SeriesId) -> Option<(&[Timestamp], Option<Span>)> {
+    pub(crate) fn times(&self, id: SeriesId) -> Option<(&[Timestamp], Option<Span>)> {
         fn of<T>(series: &RowSeries<T>) -> (&[Timestamp], Option<Span>) {
             (&series.at, series.interval)
         }
@@ -349,7 +384,7 @@ impl MarketData {
     /// [`SeriesError::Kind`] when they are there already.
     pub fn add_rows<T: SeriesRow>(&mut self, series: RowSeries<T>) -> Result<(), SeriesError> {
         let id = series.id;
-        match T::stored_mut(self).insert(id, Arc::new(series)) {
+        match T::of_kind_mut(&mut self.rows).insert(id, Arc::new(series)) {
             None => Ok(()),
             Some(_) => Err(SeriesError::Kind {
                 id,
@@ -361,7 +396,7 @@ impl MarketData {
     /// The rows of `id`; `None` when they are not there, or are rows of another kind.
     #[must_use]
     pub fn rows<T: SeriesRow>(&self, id: SeriesId) -> Option<&Arc<RowSeries<T>>> {
-        T::stored(self).get(&id)
+        T::of_kind(&self.rows).get(&id)
     }
 
     /// Sets the table of Aave's risk parameters; one snapshot for the whole range, which is the one
@@ -416,7 +451,7 @@ pub struct AaveEMode {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn id(text: &str) -> SeriesId {

@@ -1,9 +1,10 @@
 //! Price bars and funding rates under shocks.
 
-use super::{Shock, ShockError};
-use crate::series::{BarSeries, BarSeriesBuilder, RateSeries};
 use basis_core::num::{Fixed18, MathError, Price, Rate, Rounding};
 use basis_core::types::{SeriesId, SeriesKind, Timestamp};
+
+use super::{Shock, ShockError};
+use crate::series::{BarSeries, BarSeriesBuilder, RateSeries};
 
 /// Decimals of a shocked price; below every venue's tick, and those of a held mark.
 const PRICE_DECIMALS: u32 = 8;

@@ -8,14 +8,15 @@
 //! shocked itself, so such a value needs no row of its own while both move alike; where only one of
 //! them moves, rows are put in that say what the other one would have said.
 
-use super::bars::product;
-use super::{Shock, ShockError};
-use crate::rows::{GasFees, ReserveRow, RowSeries, SeriesRow};
-use crate::series::BarSeries;
 use basis_core::num::uint256::mul_div_floor;
 use basis_core::num::{Fixed18, MathError, Rounding, U256};
 use basis_core::types::{Span, Timestamp};
 use basis_protocols::aave_v3::math::{compounded_interest, linear_interest};
+
+use super::bars::product;
+use super::{Shock, ShockError};
+use crate::series::BarSeries;
+use crate::series::{GasFees, ReserveRow, RowSeries, SeriesRow};
 
 /// A ray per unit of an 18-decimal number.
 const RAY_PER_UNIT: i128 = 1_000_000_000;

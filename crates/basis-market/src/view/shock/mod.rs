@@ -17,7 +17,7 @@ mod rows;
 use basis_core::num::{Fixed18, MathError, Rounding};
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Timestamp, Venue};
 
-use super::SeriesError;
+use crate::series::SeriesError;
 
 pub use parse::ShockParseError;
 

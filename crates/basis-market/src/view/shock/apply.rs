@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::rows::{Frame, ReserveShocks};
-use super::{Shock, ShockError, ShockSet, Target, bars, pair, rows};
-use crate::rows::{GasFees, ReserveRow, RowSeries, SeriesRow};
-use crate::series::MarketData;
-use crate::view::{MarketView, SeriesRequest, ViewPolicy};
 use basis_core::num::Fixed18;
 use basis_core::types::{SeriesId, SeriesKind, Span, Venue};
+
+use super::rows::{Frame, ReserveShocks};
+use super::{Shock, ShockError, ShockSet, Target, bars, pair, rows};
+use crate::series::MarketData;
+use crate::series::{GasFees, ReserveRow, RowSeries, SeriesRow};
+use crate::view::{MarketView, SeriesRequest, ViewPolicy};
 
 impl ShockSet {
     /// `data` as a view of `requests` shows it under the shocks. Series that are not requested (and
@@ -129,7 +130,7 @@ fn each<T: SeriesRow>(
     read: &BTreeSet<SeriesId>,
     shocked: impl Fn(&RowSeries<T>) -> Result<Option<RowSeries<T>>, ShockError>,
 ) -> Result<(), ShockError> {
-    for (id, series) in T::stored_mut(market) {
+    for (id, series) in T::of_kind_mut(&mut market.rows) {
         if read.contains(id)
             && let Some(other) = shocked(series)?
         {

@@ -1,16 +1,17 @@
 //! One price series of a view: its own bars, its proxy's, and what they show now.
 
-use crate::mark::held_mark;
 use std::sync::Arc;
 
-use super::series::{Bar, BarSeries, SeriesError};
-use super::view::{PriceState, Quote, SlotId};
 use basis_core::num::{MathError, Price, Quantity};
 use basis_core::types::{SeriesId, Span, Timestamp};
 
+use super::mark::held_mark;
+use super::{PriceState, Quote, SlotId};
+use crate::series::{Bar, BarSeries, SeriesError};
+
 /// Bars and how many of them are visible.
 #[derive(Clone, Debug)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     series: Arc<BarSeries>,
     /// The first row that is not visible.
     next: usize,
@@ -23,26 +24,26 @@ pub(super) struct Cursor {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Slot {
-    pub(super) id: SeriesId,
-    pub(super) own: Option<Cursor>,
-    pub(super) proxy: Option<Cursor>,
-    pub(super) reference: Option<SlotId>,
-    pub(super) quote: Quote,
+pub(crate) struct Slot {
+    pub(crate) id: SeriesId,
+    pub(crate) own: Option<Cursor>,
+    pub(crate) proxy: Option<Cursor>,
+    pub(crate) reference: Option<SlotId>,
+    pub(crate) quote: Quote,
     /// Mark and reference price when a real bar was last visible.
     anchor: Option<(Price, Price)>,
 }
 
 /// A bar that was the newest one at some instant of the past.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PastBar {
-    pub(super) close: Price,
+pub(crate) struct PastBar {
+    pub(crate) close: Price,
     /// The first instant at which it was too old.
-    pub(super) fresh_until: Timestamp,
+    pub(crate) fresh_until: Timestamp,
 }
 
 impl Cursor {
-    pub(super) fn new(series: &Arc<BarSeries>) -> Self {
+    pub(crate) fn new(series: &Arc<BarSeries>) -> Self {
         let mut cursor = Self {
             series: Arc::clone(series),
             next: 0,
@@ -61,7 +62,7 @@ impl Cursor {
     }
 
     /// Passes over every bar closed by `now` but the newest, as if the view began there.
-    pub(super) fn skip_to(&mut self, now: Timestamp) {
+    pub(crate) fn skip_to(&mut self, now: Timestamp) {
         self.stand_at(self.series.closed_by(now).saturating_sub(1));
     }
 
@@ -114,12 +115,12 @@ impl Cursor {
         Some((bar, bar.opened_at.plus(self.series.length)))
     }
 
-    pub(super) fn series(&self) -> &Arc<BarSeries> {
+    pub(crate) fn series(&self) -> &Arc<BarSeries> {
         &self.series
     }
 
     /// Appends a bar; it is visible from its close on, but not before the view moves.
-    pub(super) fn push(&mut self, bar: Bar) -> Result<(), SeriesError> {
+    pub(crate) fn push(&mut self, bar: Bar) -> Result<(), SeriesError> {
         self.series.check_next(&bar)?;
         Arc::make_mut(&mut self.series).push(bar);
         if self.next_at.is_none() {
@@ -129,7 +130,7 @@ impl Cursor {
     }
 
     /// Drops the bars that no instant from `from` on shows, once they are as many as those kept.
-    pub(super) fn forget_before(&mut self, from: Timestamp) {
+    pub(crate) fn forget_before(&mut self, from: Timestamp) {
         let rows = self.series.closed_by(from).min(self.next).saturating_sub(1);
         if rows * 2 <= self.series.len() {
             return;
@@ -144,7 +145,7 @@ impl Cursor {
 }
 
 impl Slot {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         id: SeriesId,
         own: Option<Cursor>,
         proxy: Option<Cursor>,
@@ -169,17 +170,17 @@ impl Slot {
     }
 
     /// Its bars, and those of its proxy.
-    pub(super) fn cursors(&self) -> impl Iterator<Item = &Cursor> {
+    pub(crate) fn cursors(&self) -> impl Iterator<Item = &Cursor> {
         self.own.iter().chain(&self.proxy)
     }
 
-    pub(super) fn cursors_mut(&mut self) -> impl Iterator<Item = &mut Cursor> {
+    pub(crate) fn cursors_mut(&mut self) -> impl Iterator<Item = &mut Cursor> {
         self.own.iter_mut().chain(&mut self.proxy)
     }
 
     /// The bar whose close was the mark at `at`, else the one that was held then: that which was fresh
     /// last.
-    pub(super) fn newest_at(&self, at: Timestamp, age_max: Option<Span>) -> Option<PastBar> {
+    pub(crate) fn newest_at(&self, at: Timestamp, age_max: Option<Span>) -> Option<PastBar> {
         let mut last: Option<PastBar> = None;
         for bar in self.cursors().filter_map(|c| c.newest_at(at, age_max)) {
             if at < bar.fresh_until {
@@ -193,12 +194,12 @@ impl Slot {
     }
 
     /// Whether the bars that were the newest at `at` are still kept.
-    pub(super) fn keeps(&self, at: Timestamp) -> bool {
+    pub(crate) fn keeps(&self, at: Timestamp) -> bool {
         self.cursors().all(|cursor| at >= cursor.dropped_until)
     }
 
     /// The first bar not closed at `at` of the series that is shown now.
-    pub(super) fn first_closed_after(&self, at: Timestamp) -> Option<(Bar, Timestamp)> {
+    pub(crate) fn first_closed_after(&self, at: Timestamp) -> Option<(Bar, Timestamp)> {
         let shown = match self.quote.state {
             PriceState::Fresh => self.own.as_ref(),
             PriceState::Proxied => self.proxy.as_ref(),
@@ -207,7 +208,7 @@ impl Slot {
         shown?.first_closed_after(at)
     }
 
-    pub(super) fn refresh(
+    pub(crate) fn refresh(
         &mut self,
         now: Timestamp,
         age_max: Option<Span>,

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use basis_core::num::uint256::mul_div_floor;
+use basis_core::num::{Price, Quantity, Rate, U256};
+use basis_protocols::aave_v3::math::{compounded_interest, linear_interest};
 use proptest::prelude::*;
 
 use super::*;
-use crate::rows::tests::{hour, id, points, reserve};
+use crate::series::rows::tests::{hour, id, points, reserve};
 use crate::{
     BarColumns, FundingLookup, GasFees, MarketData, MarketView, PriceState, RateSeries, ReserveRow,
     RowSeries, SeriesRequest, ViewPolicy,
 };
-use basis_core::num::uint256::mul_div_floor;
-use basis_core::num::{Price, Quantity, Rate, U256};
-use basis_protocols::aave_v3::math::{compounded_interest, linear_interest};
 
 const SPOT: &str = "spot.bybit.ETHUSDT";
 const PERP: &str = "perp.binance.ETHUSDT";
