@@ -7,7 +7,7 @@ use basis_core::types::{InstructionId, InstrumentKind, Side, Symbol, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState};
 use basis_venues::binance::answer::outcome;
 use basis_venues::binance::codec::replies::{self, DecodeError};
-use basis_venues::binance::codec::stream::{Forced, StreamFact, perp_frame, spot_frame};
+use basis_venues::binance::codec::stream::{Forced, OrderFact, StreamFact, perp_frame, spot_frame};
 use basis_venues::binance::codec::{Effect, Product};
 use basis_venues::binance::codes::Class;
 use serde_json::value::RawValue;
@@ -325,14 +325,14 @@ fn a_fill_says_the_same_by_reply_list_and_stream() {
     let eth = Symbol::literal("ETHUSDT");
     assert!(rules.instrument(InstrumentKind::Spot, eth).is_some());
     let frame = items["spot/user_data_json/execution_report_trade.json"].get();
-    let StreamFact::Order {
+    let StreamFact::Order(fact) = spot_frame(frame.as_bytes()).unwrap() else {
+        panic!("{frame}");
+    };
+    let OrderFact {
         order,
         fill,
         forced,
-    } = spot_frame(frame.as_bytes()).unwrap()
-    else {
-        panic!("{frame}");
-    };
+    } = *fact;
     assert_eq!(forced, None);
     let (id, at) = (InstructionId::plain(3), Timestamp::EPOCH);
     let update = order.event(BINANCE, id, at);
@@ -352,12 +352,10 @@ fn a_fill_says_the_same_by_reply_list_and_stream() {
     assert_eq!(fill.turnover, Quantity::literal("2500"));
     rules.instruments.clear();
     let frame = spot_frame(frame.as_bytes()).unwrap();
-    let StreamFact::Order {
-        fill: Some(fill), ..
-    } = frame
-    else {
+    let StreamFact::Order(fact) = frame else {
         panic!()
     };
+    let fill = fact.fill.unwrap();
     let message = fill.event(&rules, None, None, at).unwrap_err().to_string();
     assert!(
         message.contains("ETHUSDT, which the rules do not list"),
@@ -373,7 +371,7 @@ fn orders_that_the_venue_made_are_told_by_their_ids() {
     let forced = |name: &str| {
         let frame = items[&format!("futures/user_data_json/{name}.json")].get();
         match perp_frame(frame.as_bytes()).unwrap() {
-            StreamFact::Order { forced, .. } => forced,
+            StreamFact::Order(fact) => fact.forced,
             other => panic!("{other:?}"),
         }
     };

@@ -19,14 +19,7 @@ use super::replies::{FillReply, OrderReply};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamFact {
     /// An order moved, and filled where a fill is there.
-    Order {
-        /// How it stands now.
-        order: OrderReply,
-        /// What filled.
-        fill: Option<FillReply>,
-        /// Which kind of forced order it is, where it is one.
-        forced: Option<Forced>,
-    },
+    Order(Box<OrderFact>),
     /// Balances of the spot account that may have changed.
     SpotBalances(Vec<StreamBalance>),
     /// A spot balance changed by a deposit, a withdrawal or a transfer.
@@ -51,6 +44,17 @@ pub enum StreamFact {
     MarginCall,
     /// A frame that says nothing that is read from streams, by its name.
     Other(String),
+}
+
+/// What a frame says of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderFact {
+    /// How it stands now.
+    pub order: OrderReply,
+    /// What filled.
+    pub fill: Option<FillReply>,
+    /// Which kind of forced order it is, where it is one.
+    pub forced: Option<Forced>,
 }
 
 /// What the venue did by itself.
@@ -143,50 +147,51 @@ pub fn spot_frame(frame: &[u8]) -> Result<StreamFact, DecodeError> {
     }
 }
 
+#[derive(Deserialize)]
+struct ExecutionReport {
+    #[serde(rename = "s")]
+    symbol: String,
+    #[serde(rename = "i")]
+    order_id: u64,
+    #[serde(rename = "c")]
+    client_order_id: String,
+    #[serde(default, rename = "C")]
+    original: Option<String>,
+    #[serde(rename = "S", deserialize_with = "side")]
+    side: Side,
+    #[serde(rename = "X", deserialize_with = "order_state")]
+    state: OrderState,
+    #[serde(rename = "q", deserialize_with = "unit")]
+    quantity: Quantity,
+    #[serde(rename = "l", deserialize_with = "unit")]
+    last: Quantity,
+    #[serde(rename = "L", deserialize_with = "unit")]
+    last_price: Price,
+    #[serde(default, rename = "Y", deserialize_with = "optional")]
+    last_quote: Option<Quantity>,
+    #[serde(rename = "z", deserialize_with = "unit")]
+    filled: Quantity,
+    #[serde(rename = "Z", deserialize_with = "unit")]
+    filled_quote: Quantity,
+    #[serde(rename = "n", deserialize_with = "optional")]
+    fee: Option<Quantity>,
+    #[serde(rename = "N")]
+    fee_asset: Option<String>,
+    #[serde(rename = "t")]
+    trade_id: i64,
+    #[serde(rename = "m")]
+    maker: bool,
+    #[serde(rename = "r")]
+    reason: String,
+    #[serde(default, rename = "eR")]
+    expiry: Option<String>,
+    #[serde(rename = "T", deserialize_with = "instant")]
+    at: Timestamp,
+}
+
 fn execution_report(frame: &[u8]) -> Result<StreamFact, DecodeError> {
     const WHAT: &str = "execution report";
-    #[derive(Deserialize)]
-    struct Frame {
-        #[serde(rename = "s")]
-        symbol: String,
-        #[serde(rename = "i")]
-        order_id: u64,
-        #[serde(rename = "c")]
-        client_order_id: String,
-        #[serde(default, rename = "C")]
-        original: Option<String>,
-        #[serde(rename = "S", deserialize_with = "side")]
-        side: Side,
-        #[serde(rename = "X", deserialize_with = "order_state")]
-        state: OrderState,
-        #[serde(rename = "q", deserialize_with = "unit")]
-        quantity: Quantity,
-        #[serde(rename = "l", deserialize_with = "unit")]
-        last: Quantity,
-        #[serde(rename = "L", deserialize_with = "unit")]
-        last_price: Price,
-        #[serde(default, rename = "Y", deserialize_with = "optional")]
-        last_quote: Option<Quantity>,
-        #[serde(rename = "z", deserialize_with = "unit")]
-        filled: Quantity,
-        #[serde(rename = "Z", deserialize_with = "unit")]
-        filled_quote: Quantity,
-        #[serde(rename = "n", deserialize_with = "optional")]
-        fee: Option<Quantity>,
-        #[serde(rename = "N")]
-        fee_asset: Option<String>,
-        #[serde(rename = "t")]
-        trade_id: i64,
-        #[serde(rename = "m")]
-        maker: bool,
-        #[serde(rename = "r")]
-        reason: String,
-        #[serde(default, rename = "eR")]
-        expiry: Option<String>,
-        #[serde(rename = "T", deserialize_with = "instant")]
-        at: Timestamp,
-    }
-    let frame = decode::<Frame>(WHAT, frame)?;
+    let frame = decode::<ExecutionReport>(WHAT, frame)?;
     let fill = match u64::try_from(frame.trade_id) {
         Err(_none) => None,
         Ok(trade_id) => {
@@ -218,7 +223,7 @@ fn execution_report(frame: &[u8]) -> Result<StreamFact, DecodeError> {
         .or(frame.expiry);
     // A cancel's frame has the cancel's own id as `c`, and the order's as `C`.
     let original = frame.original.filter(|id| !id.is_empty());
-    Ok(StreamFact::Order {
+    Ok(StreamFact::Order(Box::new(OrderFact {
         order: OrderReply {
             symbol: frame.symbol,
             order_id: frame.order_id,
@@ -234,7 +239,7 @@ fn execution_report(frame: &[u8]) -> Result<StreamFact, DecodeError> {
         },
         fill,
         forced: None,
-    })
+    })))
 }
 
 /// Reads a frame of USD-M's private stream.
@@ -271,51 +276,53 @@ pub fn perp_frame(frame: &[u8]) -> Result<StreamFact, DecodeError> {
     }
 }
 
+#[derive(Deserialize)]
+struct OrderRow {
+    #[serde(rename = "s")]
+    symbol: String,
+    #[serde(rename = "i")]
+    order_id: u64,
+    #[serde(rename = "c")]
+    client_order_id: String,
+    #[serde(rename = "S", deserialize_with = "side")]
+    side: Side,
+    #[serde(rename = "ps", deserialize_with = "position_side")]
+    position_side: Option<PositionSide>,
+    #[serde(rename = "X", deserialize_with = "order_state")]
+    state: OrderState,
+    #[serde(rename = "q", deserialize_with = "unit")]
+    quantity: Quantity,
+    #[serde(rename = "l", deserialize_with = "unit")]
+    last: Quantity,
+    #[serde(rename = "L", deserialize_with = "unit")]
+    last_price: Price,
+    #[serde(rename = "z", deserialize_with = "unit")]
+    filled: Quantity,
+    #[serde(default, rename = "n", deserialize_with = "optional")]
+    fee: Option<Quantity>,
+    #[serde(default, rename = "N")]
+    fee_asset: Option<String>,
+    #[serde(rename = "t")]
+    trade_id: u64,
+    #[serde(rename = "m")]
+    maker: bool,
+    #[serde(rename = "rp", deserialize_with = "unit")]
+    realized: Quantity,
+    #[serde(default, rename = "er")]
+    reason: Option<String>,
+    #[serde(rename = "T", deserialize_with = "instant")]
+    at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct OrderTradeUpdate {
+    #[serde(rename = "o")]
+    order: OrderRow,
+}
+
 fn order_trade_update(frame: &[u8]) -> Result<StreamFact, DecodeError> {
     const WHAT: &str = "order frame";
-    #[derive(Deserialize)]
-    struct Order {
-        #[serde(rename = "s")]
-        symbol: String,
-        #[serde(rename = "i")]
-        order_id: u64,
-        #[serde(rename = "c")]
-        client_order_id: String,
-        #[serde(rename = "S", deserialize_with = "side")]
-        side: Side,
-        #[serde(rename = "ps", deserialize_with = "position_side")]
-        position_side: Option<PositionSide>,
-        #[serde(rename = "X", deserialize_with = "order_state")]
-        state: OrderState,
-        #[serde(rename = "q", deserialize_with = "unit")]
-        quantity: Quantity,
-        #[serde(rename = "l", deserialize_with = "unit")]
-        last: Quantity,
-        #[serde(rename = "L", deserialize_with = "unit")]
-        last_price: Price,
-        #[serde(rename = "z", deserialize_with = "unit")]
-        filled: Quantity,
-        #[serde(default, rename = "n", deserialize_with = "optional")]
-        fee: Option<Quantity>,
-        #[serde(default, rename = "N")]
-        fee_asset: Option<String>,
-        #[serde(rename = "t")]
-        trade_id: u64,
-        #[serde(rename = "m")]
-        maker: bool,
-        #[serde(rename = "rp", deserialize_with = "unit")]
-        realized: Quantity,
-        #[serde(default, rename = "er")]
-        reason: Option<String>,
-        #[serde(rename = "T", deserialize_with = "instant")]
-        at: Timestamp,
-    }
-    #[derive(Deserialize)]
-    struct Frame {
-        #[serde(rename = "o")]
-        order: Order,
-    }
-    let order = decode::<Frame>(WHAT, frame)?.order;
+    let order = decode::<OrderTradeUpdate>(WHAT, frame)?.order;
     let fill = if order.trade_id == 0 {
         None
     } else {
@@ -340,7 +347,7 @@ fn order_trade_update(frame: &[u8]) -> Result<StreamFact, DecodeError> {
         };
         Some(fill.checked()?)
     };
-    Ok(StreamFact::Order {
+    Ok(StreamFact::Order(Box::new(OrderFact {
         forced: Forced::of(&order.client_order_id),
         order: OrderReply {
             symbol: order.symbol,
@@ -356,5 +363,5 @@ fn order_trade_update(frame: &[u8]) -> Result<StreamFact, DecodeError> {
             fills: Vec::new(),
         },
         fill,
-    })
+    })))
 }
