@@ -107,18 +107,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     if arguments.mode == "live" && arguments.dry_run {
         return dry_run::run(arguments, &driver, session);
     }
-    if arguments.dry_run {
-        let message = "--dry-run shows the requests of a real venue: it goes with --mode live";
-        return Err(ComponentError::new(Code::Usage, message).into());
-    }
-    if arguments.mode == "live" {
-        let message = "live trading is not part of this version: nothing here sends a request yet; \
-                       --dry-run prints what would be sent, --mode backtest executes the instruction on \
-                       a simulated venue";
-        return Err(ComponentError::new(Code::CreationFailed, message)
-            .with_reason("mode")
-            .into());
-    }
+    only_simulated(arguments)?;
     let text = match arguments.instruction.as_deref() {
         Some("-") | None => read_stdin()?,
         Some(text) => text.to_owned(),
@@ -172,6 +161,21 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         .ask_queues(&others, &view)
         .map_err(|e| Failure::running(e.into()))?;
     session.print_json(&answer.as_json(at, synthetic))
+}
+
+/// Refuses what asks for more than a simulation.
+fn only_simulated(arguments: &Arguments) -> Result<(), ComponentError> {
+    if arguments.dry_run {
+        let message = "--dry-run shows the requests of a real venue: it goes with --mode live";
+        return Err(ComponentError::new(Code::Usage, message));
+    }
+    if arguments.mode == "live" {
+        let message = "live trading is not part of this version: nothing here sends a request yet; \
+                       --dry-run prints what would be sent, --mode backtest executes the instruction on \
+                       a simulated venue";
+        return Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"));
+    }
+    Ok(())
 }
 
 /// Whether the venue works on the simulated chain, the wallet included.

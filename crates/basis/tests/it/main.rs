@@ -16,6 +16,7 @@ mod backtest;
 mod commands;
 mod configuration;
 mod conformance;
+mod dry_run;
 mod eth_basis;
 mod exact_output;
 mod files;

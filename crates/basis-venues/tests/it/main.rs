@@ -1,0 +1,17 @@
+//! Binance's codec beside material that is not ours: recorded requests, signatures, sample replies.
+//!
+//! The material is shared test data beside the checkout; without it the tests say so and pass.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests of their own outside any test module"
+)]
+
+mod requests;
+mod samples;
+#[cfg(feature = "live")]
+mod signing;
+mod vectors;
