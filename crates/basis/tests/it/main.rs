@@ -20,6 +20,7 @@ mod eth_basis;
 mod exact_output;
 mod files;
 mod hedge_mode;
+mod imports;
 mod instruct;
 mod interleaving;
 mod isolated;
