@@ -15,11 +15,6 @@ const KNOWN: &[(&str, &[&str], &str)] = &[
         "the layers of the configuration end in what a run is put together from",
     ),
     (
-        "basis",
-        &["output", "report"],
-        "the run directory writes the page that is made from it",
-    ),
-    (
         "basis-engine",
         &["account", "config", "risk", "strategy"],
         "every mode's keys are read in one place; they belong into the folders of the modes",
@@ -30,11 +25,9 @@ const KNOWN: &[(&str, &[&str], &str)] = &[
         "a result is restated in another unit of account by functions that make results",
     ),
     (
-        "basis-market",
-        &[
-            "funding", "mark", "oracle", "row_view", "rows", "series", "shock", "slot", "view",
-        ],
-        "marks, oracles and shocks are methods of the view; they belong into its folder",
+        "basis-report",
+        &["report", "run"],
+        "the run directory writes the page that is made from it",
     ),
 ];
 

@@ -12,6 +12,9 @@ const LINE: &str = "LedgerEntry";
 /// Where lines are made.
 const POSTING: &str = "crates/basis-engine/src/posting/";
 
+/// Where lines that posting made are read back from a journal, in one place.
+const READING: &str = "crates/basis-live/src/sqlite/line.rs";
+
 /// Where the type stands.
 const DEFINITION: &str = "crates/basis-core/src/ledger.rs";
 
@@ -46,7 +49,7 @@ pub(crate) fn check(files: &[(String, String)], wrong: &mut Vec<String>) {
         ending.is_some_and(|ending| ending == "rs")
     };
     let tests = test_modules(files);
-    let (mut sites, mut appends) = (0, 0);
+    let (mut sites, mut readings, mut appends) = (0, 0, 0);
     for (name, text) in files.iter().filter(is_source) {
         if is_test(name, &tests) {
             continue;
@@ -55,7 +58,10 @@ pub(crate) fn check(files: &[(String, String)], wrong: &mut Vec<String>) {
         for (at, what) in makers(name, &code) {
             if name.starts_with(POSTING) {
                 sites += 1;
-            } else {
+                continue;
+            }
+            readings += usize::from(name == READING);
+            if name != READING || readings > 1 {
                 wrong.push(format!(
                     "{name}:{at}: {what}; ledger lines are made in {POSTING} alone"
                 ));
@@ -262,8 +268,15 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_reads_lines_back() {
+        assert_eq!(found(&[(READING, POSTED)]), Vec::<String>::new());
+        let beside = "crates/basis-live/src/sqlite/read.rs";
+        assert_eq!(found(&[(beside, POSTED)]).len(), 1);
+    }
+
+    #[test]
     fn a_line_that_is_made_elsewhere_is_found() {
-        let name = "crates/basis-venues/src/cex/fills.rs";
+        let name = "crates/basis-sim/src/exchange/fills.rs";
         for text in [
             "fn line() -> Vec<LedgerEntry> {\n    vec![LedgerEntry { at, ..line }]\n}\n",
             "let line = ledger::LedgerEntry {\n    at,\n};\n",

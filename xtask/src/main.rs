@@ -9,6 +9,7 @@
 mod circles;
 mod compare;
 mod contracts;
+mod deny;
 mod golden;
 mod ledger;
 mod tidy;
@@ -18,10 +19,11 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "cargo xtask COMMAND
 
-  test    everything CI runs: set-up, format, lints, tests, golden runs, doc tests, docs, the README's run
+  test    everything CI runs: set-up, format, lints, licences, tests, golden runs, doc tests, docs, the README's run
   check   format and lints only
   setup   installs what the tests need and the machine lacks
   tidy    rules of the house that no compiler knows
+  deny    licences, bans and sources of all dependencies, as deny.toml has them
   bench   the benchmarks with their baselines, in release
   compare A B [--causes] [--numbers]
           two run directories, or two directories of them, table by table; exits 0 when equal, 1 when not.
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "check" => check(),
         "setup" => set_up(),
         "tidy" => tidy::run(&root()),
+        "deny" => deny(),
         "bench" => bench(),
         "compare" => return compare(),
         "golden" => golden(&std::env::args().skip(2).collect::<Vec<_>>()),
@@ -115,6 +118,7 @@ fn test() -> Result<(), String> {
 
 fn check() -> Result<(), String> {
     tidy::run(&root())?;
+    deny()?;
     run("cargo", &["fmt", "--all", "--check"])?;
     run(
         "cargo",
@@ -129,6 +133,17 @@ fn check() -> Result<(), String> {
             "warnings",
         ],
     )
+}
+
+/// The policy on dependencies; by cargo-deny too where that is installed.
+fn deny() -> Result<(), String> {
+    deny::run(&root())?;
+    if !answers(&["cargo-deny", "--version"]) {
+        println!("cargo-deny is not installed: deny.toml was checked over `cargo tree` alone");
+        return Ok(());
+    }
+    let check = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+    run("cargo", &check)
 }
 
 /// The first of the README's two commands, in a folder of its own.

@@ -46,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["basis-core", "basis-protocols", "basis-market"],
     ),
     ("basis-live", &["basis-core", "basis-market"]),
+    ("basis-powercut", &["basis-live"]),
     (
         "basis-report",
         &["basis-core", "basis-market", "basis-engine"],

@@ -29,7 +29,7 @@ use basis_core::num::{Price, Quantity, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{Epoch, SeriesId, Span, Timestamp, Venue};
-use basis_core::venue_event::{EventKind, Events, Text};
+use basis_core::venue_event::{EventKind, Events};
 use basis_market::ExecutionInterface;
 use basis_market::{Coverage, Mark, MarketData, MarketView, SlotId};
 
@@ -37,21 +37,16 @@ use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
 use crate::config::RunConfig;
 use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
-use crate::numeraire::ShareClass;
-use crate::pnl::Attribution;
-use crate::result::{
-    Counts, ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, UnbookedFunding,
-};
+use crate::result::{ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped};
 use crate::risk::{DeltaScale, Passing, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
-use crate::statistics::Running;
 use crate::strategy::{Context, Strategy};
 use crate::wake::{Flow, RecordedSteps, Wake, WakeSource};
 
 pub(crate) use self::checkpoint::SavedState;
 pub use self::checkpoint::{EngineJournal, JournalSync};
-use self::checkpoint::{Journaling, Moment};
+use self::checkpoint::{Journaling, Moment, RunState};
 use self::plans::ActivePlan;
 pub use self::recovery::Recovery;
 use self::turn::Turn;
@@ -112,44 +107,23 @@ pub struct Engine {
     /// What is left of the wake under way.
     turn: Option<Turn>,
     journaling: Option<Journaling>,
-    /// The last step that was begun.
-    stepped_at: Option<Timestamp>,
     /// Venues that posted lines concern since they were last compared.
     touched: Vec<Venue>,
     executions: Vec<ExecutionRow>,
-    counts: Counts,
     steps: StepColumns,
     /// Whether anybody reads more than the totals.
     keeps: bool,
     /// Ledger lines that went to the sink.
     lines_taken: usize,
-    ends: Option<[StepEnd; 2]>,
-    statistics: Running,
-    /// The run in its share class, where that is not a dollar.
-    share: Option<ShareClass>,
     slots: Vec<SlotId>,
     /// Of the tokens that stand for another asset.
     tokens: Vec<Mark>,
     /// Venues that lend, by their place at the desk.
     lenders: Vec<usize>,
     reference: SlotId,
-    attribution: Attribution,
     coverage: Vec<Coverage>,
-    unbooked: Vec<UnbookedFunding>,
-    refused: Vec<RefusedWithdrawal>,
-    due_flows: u64,
-    halted: Option<String>,
-    entered: bool,
-    failures_in_a_row: u32,
-    pause_until: Timestamp,
-    /// What waits for carry or for a venue, so that the log says it once.
-    uneconomic: Option<Text>,
-    /// Whether an operator has paused the strategy.
-    paused: bool,
-    /// Whether nothing is decided any more and what is held stays.
-    holds: bool,
-    /// Whether the run has ended before its last step.
-    ended: bool,
+    /// What has come of the run so far, as a checkpoint holds it.
+    run_state: RunState,
 }
 
 impl Engine {
@@ -208,7 +182,7 @@ impl Engine {
         parts.clock.advance_to(config.from);
         let (columns, slots) = StepColumns::of(&view);
         let tokens = view.tokens().map(|(_, mark)| mark).collect();
-        let share = config.is_in_kind().then(ShareClass::default);
+        let run_state = RunState::new(config.is_in_kind());
         let (journaling, epoch) = match parts.journal {
             Some(journal) => (
                 Some(Journaling::new(journal.journal, journal.sync)),
@@ -241,35 +215,19 @@ impl Engine {
             events: parts.events,
             transit: parts.transit,
             journaling,
-            stepped_at: None,
             plan: None,
             turn: None,
             touched: Vec::new(),
             executions: Vec::with_capacity(rows / 4),
-            counts: Counts::default(),
             steps: columns,
             keeps: true,
             lines_taken: 0,
-            ends: None,
-            statistics: Running::default(),
-            share,
+            run_state,
             slots,
             tokens,
             lenders,
             reference,
-            attribution: Attribution::default(),
             coverage,
-            unbooked: Vec::new(),
-            refused: Vec::new(),
-            due_flows: 0,
-            halted: None,
-            entered: false,
-            failures_in_a_row: 0,
-            pause_until: Timestamp::MIN,
-            uneconomic: None,
-            paused: false,
-            holds: false,
-            ended: false,
         })
     }
 
@@ -279,8 +237,8 @@ impl Engine {
         let step = self.config.step;
         let first = self.config.from.floor_to(step).plus(step);
         let count = setup::step_count(&self.config);
-        let (first, done) = match self.stepped_at {
-            Some(last) => (last.plus(step), self.counts.steps),
+        let (first, done) = match self.run_state.stepped_at {
+            Some(last) => (last.plus(step), self.run_state.counts.steps),
             None => (first, 0),
         };
         RecordedSteps::new(self.clock.clone(), first, step, count.saturating_sub(done))
@@ -308,7 +266,7 @@ impl Engine {
         self.steps
             .reserve(usize::try_from(steps).unwrap_or_default());
         self.every_wake(source, None, progress)?;
-        self.finish()
+        Ok(self.finish())
     }
 
     /// The same as [`Engine::run`] with the steps handed to `sink` as they are closed: the result holds none
@@ -317,10 +275,23 @@ impl Engine {
     /// # Errors
     /// Whatever stops a run, the sink included.
     pub fn run_into(
-        mut self,
+        self,
         sink: &mut dyn StepSink,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
+        self.run_or_stop(sink, progress)
+            .map_err(|stopped| stopped.error)
+    }
+
+    /// The same, and of a run that fails all that came of it before: the sink has its closed steps.
+    ///
+    /// # Errors
+    /// As [`Engine::run_into`].
+    pub fn run_or_stop(
+        mut self,
+        sink: &mut dyn StepSink,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RunResult, Box<Stopped>> {
         // A journal keeps what nobody else does.
         self.keeps = sink.keeps() || self.journaling.is_some();
         if self.keeps {
@@ -329,10 +300,15 @@ impl Engine {
             self.events.end();
         }
         let mut source = self.recorded_steps();
-        self.every_wake(&mut source, Some(&mut *sink), progress)?;
-        self.hand_over(sink)?;
+        let ran = self.every_wake(&mut source, Some(&mut *sink), progress);
+        let ended = ran.and(self.hand_over(sink));
         self.steps = StepColumns::default();
-        self.finish()
+        let at = self.view.now();
+        let result = self.finish();
+        match ended {
+            Ok(()) => Ok(result),
+            Err(error) => Err(Box::new(Stopped { error, at, result })),
+        }
     }
 
     fn every_wake(
@@ -352,7 +328,7 @@ impl Engine {
                     return Err(e);
                 }
             };
-            let step = self.counts.steps;
+            let step = self.run_state.counts.steps;
             if let Wake::Step(at) = wake
                 && (step.is_multiple_of(every) || step == steps)
             {
@@ -367,7 +343,7 @@ impl Engine {
                 break;
             }
         }
-        let compared = if self.counts.steps > 0 {
+        let compared = if self.run_state.counts.steps > 0 {
             self.reconcile_all()
         } else {
             Ok(())
@@ -397,7 +373,7 @@ impl Engine {
     /// Only a broken invariant stops a run: time that runs back, books that differ from an exact venue, a
     /// residual, a journal that cannot be written. What a venue does wrong halts the venue.
     pub fn wake(&mut self, wake: Wake) -> Result<Flow, ComponentError> {
-        if self.ended {
+        if self.run_state.ended {
             return Ok(Flow::Ended);
         }
         match wake {
@@ -409,7 +385,11 @@ impl Engine {
             self.books.mark_between_steps(&self.view)?;
         }
         self.commit(Moment::WakeEnd)?;
-        Ok(if self.ended { Flow::Ended } else { Flow::Go })
+        Ok(if self.run_state.ended {
+            Flow::Ended
+        } else {
+            Flow::Go
+        })
     }
 
     /// When the engine wants to be woken between two steps: for the deadline of the block under way, for a
@@ -436,15 +416,16 @@ impl Engine {
 
     fn move_to(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.view.advance_to(at).map_err(setup::view_failed)?;
+        self.run_state.now = self.view.now();
         self.clock.advance_to(at);
         Ok(())
     }
 
     fn step(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.move_to(at)?;
-        self.stepped_at = Some(at);
-        self.due_flows = self.flows_due(at);
-        if self.counts.steps == 0 {
+        self.run_state.stepped_at = Some(at);
+        self.run_state.due_flows = self.flows_due(at);
+        if self.run_state.counts.steps == 0 {
             for venue in self.config.adopt.clone() {
                 self.adopt(venue)?;
             }
@@ -462,7 +443,7 @@ impl Engine {
         self.move_to(at)?;
         self.poll()?;
         match self.resuming() {
-            Some(stage) if !self.holds => self.run_turn(false, stage),
+            Some(stage) if !self.run_state.holds => self.run_turn(false, stage),
             _ => Ok(()),
         }
     }
@@ -536,9 +517,9 @@ impl Engine {
         for (flow, withdrawal) in refused {
             self.desk.note_refused_flow(at, flow);
             self.state(at, "withdrawal_refused", withdrawal.to_string());
-            self.refused.push(withdrawal);
+            self.run_state.refused.push(withdrawal);
         }
-        self.due_flows = self.flows_due(at);
+        self.run_state.due_flows = self.flows_due(at);
         Ok(())
     }
 
@@ -546,19 +527,19 @@ impl Engine {
     fn flows_due(&self, at: Timestamp) -> u64 {
         let step = self.config.step;
         let late = |row: &&RefusedWithdrawal| row.refused_at >= row.at.plus(step);
-        let late = self.refused.iter().filter(late).count() as u64;
-        let at_once = self.refused.len() as u64 - late;
+        let late = self.run_state.refused.iter().filter(late).count() as u64;
+        let at_once = self.run_state.refused.len() as u64 - late;
         setup::flows_due(&self.config, at) + late - at_once
     }
 
     /// What of the exposure is capital that comes or goes.
     fn passing(&self, at: Timestamp) -> Result<Passing, ComponentError> {
         let mut passing = Passing {
-            building: self.strategy.is_building(self.due_flows),
+            building: self.strategy.is_building(self.run_state.due_flows),
             owed: Quantity::ZERO,
             unknown: self.desk.unknown_range()?,
         };
-        if self.share.is_some() {
+        if self.run_state.share.is_some() {
             let owed = setup::pending_withdrawal(&self.config, &self.transit, at)?;
             passing.owed = Quantity::new(owed.get());
         }
@@ -580,7 +561,7 @@ impl Engine {
             rules: &self.rules,
             config: &self.config,
             pending_withdrawal,
-            flows_seen: self.due_flows,
+            flows_seen: self.run_state.due_flows,
             reduce_only,
             venues: &self.desk,
         };
@@ -608,22 +589,24 @@ impl Engine {
         let close = self.books.close_step(&self.view)?;
         check_residual(at, close.attribution.residual, close.equity)?;
         let reference = self.reference_mark();
-        self.attribution.accumulate(&close.attribution)?;
-        self.statistics.step(close.equity, close.external_flow);
+        self.run_state.attribution.accumulate(&close.attribution)?;
+        self.run_state
+            .statistics
+            .step(close.equity, close.external_flow);
         let end = StepEnd {
             equity_usd: close.equity,
             external_flow_usd: close.external_flow,
             attribution: close.attribution,
             reference,
         };
-        if let Some(share) = &mut self.share {
+        if let Some(share) = &mut self.run_state.share {
             share.step(at, &end)?;
         }
-        match &mut self.ends {
+        match &mut self.run_state.ends {
             Some([_, last]) => *last = end,
-            None => self.ends = Some([end, end]),
+            None => self.run_state.ends = Some([end, end]),
         }
-        self.counts.steps += 1;
+        self.run_state.counts.steps += 1;
         let columns = if self.keeps {
             self.keep_step(at, &close)?;
             Some(&mut self.steps.risk)
@@ -669,9 +652,9 @@ impl Engine {
         Ok(())
     }
 
-    fn finish(self) -> Result<RunResult, ComponentError> {
-        let statistics = self.statistics.finish(self.config.step);
-        let share = self.share;
+    fn finish(self) -> RunResult {
+        let statistics = self.run_state.statistics.finish(self.config.step);
+        let share = self.run_state.share;
         let share_statistics = share
             .as_ref()
             .map(|share| share.statistics.finish(self.config.step));
@@ -688,31 +671,31 @@ impl Engine {
         for slot in &self.desk.slots {
             health.push((slot.venue.to_string(), slot.interface.health()));
         }
-        Ok(RunResult {
+        RunResult {
             mode: self.config.mode,
             share_class: self.config.share_class,
             range: (self.config.from, self.config.to),
             synthetic: self.view.provenance().synthetic,
             data_source: self.view.provenance().source.clone(),
             steps: self.steps,
-            ends: self.ends,
+            ends: self.run_state.ends,
             ledger: self.books.into_ledger(),
             executions: self.executions,
             events: self.events.take(),
-            attribution: self.attribution,
+            attribution: self.run_state.attribution,
             risk: self.risk_view.finish(),
             share_attribution: share.map(|share| share.attribution),
             statistics,
             share_statistics,
-            counts: self.counts,
+            counts: self.run_state.counts,
             coverage: self.coverage,
-            unbooked_funding: self.unbooked,
-            refused_withdrawals: self.refused,
+            unbooked_funding: self.run_state.unbooked,
+            refused_withdrawals: self.run_state.refused,
             shocks,
             assumptions,
-            halted: self.halted,
+            halted: self.run_state.halted,
             health,
-        })
+        }
     }
 }
 

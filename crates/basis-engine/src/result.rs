@@ -1,7 +1,6 @@
 //! What a run yields: columns and rows, no text. Writers live in the `basis` crate.
 
-use serde::{Deserialize, Serialize};
-
+use basis_core::error::ComponentError;
 use basis_core::event::Event;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
@@ -10,6 +9,7 @@ use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
 use basis_core::venue_event::{Fill, Text};
 use basis_market::{Coverage, MarketView, PriceState, SlotId};
+use serde::{Deserialize, Serialize};
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
 use crate::numeraire::ShareAttribution;
@@ -65,6 +65,17 @@ pub struct RunResult {
     pub halted: Option<String>,
     /// Health of every component and venue at the end, by name.
     pub health: Vec<(String, Health)>,
+}
+
+/// A run that failed, with all that came of it before.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Why.
+    pub error: ComponentError,
+    /// The instant of the wake that failed; [`Timestamp::MIN`] before the first.
+    pub at: Timestamp,
+    /// The steps that were closed, and lines, executions and events up to the failure.
+    pub result: RunResult,
 }
 
 /// What a summary needs of a step.

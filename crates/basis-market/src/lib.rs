@@ -5,32 +5,24 @@
 
 mod columns;
 mod coverage;
-mod funding;
 mod interface;
-mod mark;
-mod oracle;
-mod row_view;
-mod rows;
+mod schedule;
 mod series;
-mod shock;
-mod slot;
 mod view;
 mod writer;
 
-pub use coverage::{Coverage, Gap, GapTreatment, coverage};
-pub use funding::FundingLookup;
+pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage};
 pub use interface::{ExecutionInterface, Horizon, PriceBounds};
-pub use mark::{Mark, RateSource, is_dollar};
-pub use oracle::{OracleError, OracleQuote, OracleRatio};
-pub use row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
-pub use rows::{
-    AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
-};
+pub use schedule::{SCHEDULE_TOLERANCE, Schedule, Shifts};
 pub use series::{
-    Bar, BarColumns, BarSeries, BarSeriesBuilder, MarketData, Provenance, RateSeries, SeriesError,
+    AaveEMode, AaveRiskParameters, Bar, BarColumns, BarSeries, BarSeriesBuilder, GasFees,
+    MarketData, PointSeries, Provenance, RateSeries, ReserveRow, Reward, RowSeries, SeriesError,
+    SeriesRow,
 };
-pub use shock::{Shock, ShockError, ShockParseError, ShockSet};
 pub use view::{
-    GapPolicy, MarketView, PriceState, Quote, SeriesRequest, SlotId, ViewError, ViewPolicy,
+    FundingLookup, GapPolicy, GasSlot, Known, Mark, MarketView, OracleError, OracleQuote,
+    OracleRatio, PointQuote, PointSlot, PriceState, Quote, RateSource, ReserveSlot, RewardSlot,
+    RowSlot, SeriesRequest, Shock, ShockError, ShockParseError, ShockSet, SlotId, ViewError,
+    ViewPolicy, is_dollar,
 };
 pub use writer::MarketWriter;

@@ -1,13 +1,20 @@
 //! Columns of one series, checked once when they are built.
 
+pub(crate) mod rows;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::columns::{NumberRows, TimeColumn};
-use super::rows::{AaveRiskParameters, RowStore};
 use basis_core::num::{Fixed18, Price, Quantity, Rate};
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+
+use self::rows::RowStore;
+use super::columns::{NumberRows, TimeColumn};
+
+pub use self::rows::{
+    AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
+};
 
 /// Price bars of one instrument, sorted by opening time; made by [`BarSeriesBuilder`] or from
 /// [`BarColumns`], and whole: every row has been checked.

@@ -6,27 +6,36 @@
 //! shows changes but by [`MarketView::advance_to`], and it never moves back.
 //!
 //! A view reads recorded and rolling series by the same code: a rolling one is a series that starts with
-//! few rows or none and grows by a [`MarketWriter`](super::MarketWriter).
+//! few rows or none and grows by a [`MarketWriter`](crate::MarketWriter).
 
+mod funding;
+mod mark;
+mod oracle;
+mod row_view;
+mod shock;
+mod slot;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-
-use crate::mark::held_mark;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::funding::RateEntries;
-use super::mark::Marks;
-use super::oracle::Oracles;
-use super::row_view::{RowEntries, may_stand_in};
-use super::rows::AaveRiskParameters;
-use super::series::{Bar, MarketData, Provenance};
-use super::shock::{ShockError, ShockSet};
-use super::slot::{Cursor, Slot};
 use basis_core::num::{MathError, Price, Quantity};
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use self::funding::RateEntries;
+use self::mark::{Marks, held_mark};
+use self::oracle::Oracles;
+use self::row_view::{RowEntries, may_stand_in};
+use self::slot::{Cursor, Slot};
+use crate::series::{AaveRiskParameters, Bar, MarketData, Provenance};
+
+pub use self::funding::FundingLookup;
+pub use self::mark::{Mark, RateSource, is_dollar};
+pub use self::oracle::{OracleError, OracleQuote, OracleRatio};
+pub use self::row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
+pub use self::shock::{Shock, ShockError, ShockParseError, ShockSet};
 
 /// What to do where a needed price series has no value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

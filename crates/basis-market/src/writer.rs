@@ -13,9 +13,9 @@
 #[cfg(test)]
 mod tests;
 
-use super::rows::SeriesRow;
 use super::series::{Bar, SeriesError};
 use super::view::MarketView;
+use crate::series::SeriesRow;
 use basis_core::num::Rate;
 use basis_core::types::{SeriesId, Timestamp};
 

@@ -35,27 +35,27 @@ pub fn check_out_dir(out: &Path) -> Result<(), ComponentError> {
     fs::remove_dir(&partial.path).map_err(|e| unusable(&partial.path, &e.to_string()))
 }
 
-/// Writes `files`, each a name and its text, to `out`, which must not exist or be empty.
+/// Writes `files`, each a name and its content, to `out`, which must not exist or be empty.
 ///
 /// # Errors
 /// As [`write_run`].
-pub fn write_files(out: &Path, files: &[(&str, String)]) -> Result<PathBuf, ComponentError> {
+pub fn write_files(out: &Path, files: &[(&str, Vec<u8>)]) -> Result<PathBuf, ComponentError> {
     let mut partial = Partial::create(out)?;
-    for (name, text) in files {
-        write_text(&partial.path, name, text)?;
+    for (name, content) in files {
+        write_file(&partial.path, name, content)?;
     }
     partial.move_to_target()
 }
 
 /// Writes one file of a directory.
-pub(crate) fn write_text(
+pub(crate) fn write_file(
     directory: &Path,
     name: &str,
-    text: &str,
+    content: &[u8],
 ) -> Result<WrittenFile, ComponentError> {
     let path = directory.join(name);
-    fs::write(&path, text).map_err(|e| failed(&path, &e))?;
-    Ok(WrittenFile::new(name, text.len() as u64))
+    fs::write(&path, content).map_err(|e| failed(&path, &e))?;
+    Ok(WrittenFile::new(name, content.len() as u64))
 }
 
 /// `EVT-002`: writing `path` failed.
@@ -66,7 +66,8 @@ pub(crate) fn failed(path: &Path, e: &io::Error) -> ComponentError {
     )
 }
 
-fn unusable(path: &Path, why: &str) -> ComponentError {
+/// `EVT-001`: nothing can be written at `path`.
+pub(crate) fn unusable(path: &Path, why: &str) -> ComponentError {
     ComponentError::new(
         Code::OutputUnusable,
         format!("cannot use the output directory {}: {why}", path.display()),

@@ -15,7 +15,7 @@ use crate::table::parquet::ParquetTable;
 use crate::table::{Column, Format, Kind, Rows};
 
 /// The columns of `instructions`.
-const INSTRUCTIONS: [Column; 7] = [
+const INSTRUCTIONS: [Column<'static>; 7] = [
     ("seq", Kind::Count),
     ("instruction_id", Kind::Text),
     ("client_order_id", Kind::Text),
@@ -26,7 +26,7 @@ const INSTRUCTIONS: [Column; 7] = [
 ];
 
 /// The columns of `events`.
-const EVENTS: [Column; 11] = [
+const EVENTS: [Column<'static>; 11] = [
     ("seq", Kind::Count),
     ("venue", Kind::Text),
     ("at", Kind::Instant),
@@ -54,7 +54,7 @@ struct Tables<T> {
 impl<T: Rows> Tables<T> {
     fn create(
         (ending, book): (&'static str, BookId),
-        table: impl Fn(&str, &[Column]) -> Result<T, ComponentError>,
+        table: impl Fn(&str, &[Column<'static>]) -> Result<T, ComponentError>,
     ) -> Result<Self, ComponentError> {
         Ok(Self {
             instructions: table(&format!("instructions.{ending}"), &INSTRUCTIONS)?,

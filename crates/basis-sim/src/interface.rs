@@ -86,6 +86,12 @@ impl Polls {
         }
     }
 
+    /// Whether a snapshot was asked for that has not been answered.
+    pub(crate) const fn is_requested(&self) -> bool {
+        self.wants_snapshot
+    }
+
+    /// Asks for a snapshot.
     pub(crate) const fn request(&mut self) {
         self.wants_snapshot = true;
     }

@@ -108,13 +108,13 @@ impl Engine {
             outcome: answer.outcome(),
         };
         self.desk.record(at, Component::TightLoop, data);
-        self.counts.rejections += u64::from(run.is_refused());
-        self.counts.fills += answer.fills().count() as u64;
+        self.run_state.counts.rejections += u64::from(run.is_refused());
+        self.run_state.counts.fills += answer.fills().count() as u64;
         if answer.is_empty() {
             return;
         }
         if let Operation::Transfer(t) = &leg.instruction.operation {
-            self.counts.transfers += u64::from(t.from.venue != t.to.venue);
+            self.run_state.counts.transfers += u64::from(t.from.venue != t.to.venue);
         }
         if self.keeps {
             let rows = answer.rows(at, action);

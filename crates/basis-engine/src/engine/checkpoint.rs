@@ -82,25 +82,71 @@ pub(super) struct Journaling {
 /// The state of a run that is none of books, risk, strategy, plan or venues.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RunState {
+    /// The version of all parts.
     pub(crate) version: u32,
+    /// The instant of the view.
     pub(crate) now: Timestamp,
+    /// The last step that was begun.
     pub(crate) stepped_at: Option<Timestamp>,
+    /// How often things happened.
     pub(crate) counts: Counts,
+    /// The first step and the last.
     pub(crate) ends: Option<[StepEnd; 2]>,
+    /// Time-weighted statistics.
     pub(crate) statistics: Running,
+    /// Sum of each bucket.
     pub(crate) attribution: Attribution,
+    /// The run in its share class, where that is not a dollar.
     pub(crate) share: Option<ShareClass>,
+    /// Funding instants without a rate.
     pub(crate) unbooked: Vec<UnbookedFunding>,
+    /// Withdrawals that were refused.
     pub(crate) refused: Vec<RefusedWithdrawal>,
+    /// External flows that were due by the last step.
     pub(crate) due_flows: u64,
+    /// Why the strategy was halted.
     pub(crate) halted: Option<String>,
+    /// Whether the first entry is done.
     pub(crate) entered: bool,
+    /// Plans in a row that failed.
     pub(crate) failures_in_a_row: u32,
+    /// Until when the strategy is not asked.
     pub(crate) pause_until: Timestamp,
+    /// What waits for carry or for a venue, so that the log says it once.
     pub(crate) uneconomic: Option<Text>,
+    /// Whether an operator has paused the strategy.
     pub(crate) paused: bool,
+    /// Whether nothing is decided any more and what is held stays.
     pub(crate) holds: bool,
+    /// Whether the run has ended before its last step.
     pub(crate) ended: bool,
+}
+
+impl RunState {
+    /// Nothing has come of a run yet; `in_kind` whether its share class is no dollar.
+    pub(super) fn new(in_kind: bool) -> Self {
+        Self {
+            version: STATE_VERSION,
+            now: Timestamp::MIN,
+            stepped_at: None,
+            counts: Counts::default(),
+            ends: None,
+            statistics: Running::default(),
+            attribution: Attribution::default(),
+            share: in_kind.then(ShareClass::default),
+            unbooked: Vec::new(),
+            refused: Vec::new(),
+            due_flows: 0,
+            halted: None,
+            entered: false,
+            failures_in_a_row: 0,
+            pause_until: Timestamp::MIN,
+            uneconomic: None,
+            paused: false,
+            holds: false,
+            ended: false,
+        }
+    }
 }
 
 /// The plan under way and the rest of the wake.
@@ -335,32 +381,8 @@ impl Engine {
         journaling.add_part(commit, "venues", &desk_state(&self.desk, &self.touched))?;
         journaling.add_part(commit, "risk", &risk)?;
         journaling.add_part(commit, "strategy", &self.strategy.save()?)?;
-        journaling.add_part(commit, "run", &self.run_state())?;
+        journaling.add_part(commit, "run", &self.run_state)?;
         Ok(())
-    }
-
-    fn run_state(&self) -> RunState {
-        RunState {
-            version: STATE_VERSION,
-            now: self.view.now(),
-            stepped_at: self.stepped_at,
-            counts: self.counts,
-            ends: self.ends,
-            statistics: self.statistics,
-            attribution: self.attribution,
-            share: self.share.clone(),
-            unbooked: self.unbooked.clone(),
-            refused: self.refused.clone(),
-            due_flows: self.due_flows,
-            halted: self.halted.clone(),
-            entered: self.entered,
-            failures_in_a_row: self.failures_in_a_row,
-            pause_until: self.pause_until,
-            uneconomic: self.uneconomic.clone(),
-            paused: self.paused,
-            holds: self.holds,
-            ended: self.ended,
-        }
     }
 }
 

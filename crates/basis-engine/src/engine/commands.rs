@@ -14,12 +14,12 @@ impl Engine {
         let at = self.view.now();
         let stage = match command {
             Command::Pause => {
-                self.paused = true;
+                self.run_state.paused = true;
                 self.state(at, "paused", "an operator paused the strategy".to_owned());
                 return Ok(());
             }
             Command::Resume => {
-                self.paused = false;
+                self.run_state.paused = false;
                 self.desk.lift_halts();
                 let detail = "an operator resumed the strategy and lifted the halts of venues";
                 self.state(at, "resumed", detail.to_owned());

@@ -267,15 +267,15 @@ impl Engine {
     fn count(&mut self, event: &VenueEvent, arrival: Arrival) -> Result<(), ComponentError> {
         match &event.kind {
             EventKind::Funding(funding) => {
-                self.counts.funding_payments += 1;
+                self.run_state.counts.funding_payments += 1;
                 self.risk_view
                     .settled(funding.instrument.funding_series(), funding.rate);
             }
             EventKind::Liquidation(_) | EventKind::LendingLiquidation(_) => {
-                self.counts.liquidations += 1;
+                self.run_state.counts.liquidations += 1;
             }
             EventKind::FundingMissing(missing) => {
-                self.unbooked.push(UnbookedFunding {
+                self.run_state.unbooked.push(UnbookedFunding {
                     series: missing.instrument.funding_series(),
                     at: event.at,
                     position: missing.position,
@@ -283,7 +283,7 @@ impl Engine {
                 });
             }
             EventKind::Fill(fill) if arrival == Arrival::Poll => {
-                self.counts.fills += 1;
+                self.run_state.counts.fills += 1;
                 if self.keeps
                     && let Some(instruction) = fill.instruction
                 {

@@ -93,21 +93,21 @@ impl Engine {
         let reduce_only = self.risk.level() >= RiskLevel::ReduceOnly;
         match self.ask_strategy(reduce_only, |strategy, context| strategy.decide(context))? {
             Decision::Hold => {
-                self.uneconomic = None;
+                self.run_state.uneconomic = None;
                 Ok(false)
             }
             Decision::Deferred(reason) => {
-                self.counts.rebalances_deferred += 1;
+                self.run_state.counts.rebalances_deferred += 1;
                 let detail = format!("{reason}: a market has no fresh price");
                 self.state(at, "rebalance_deferred", detail);
                 Ok(false)
             }
             Decision::Uneconomic(reason) => {
-                if self.uneconomic.as_deref() != Some(reason) {
+                if self.run_state.uneconomic.as_deref() != Some(reason) {
                     let detail = format!("{reason}: the expected carry is below the round trip");
                     self.state(at, "carry_below_cost", detail);
                 }
-                self.uneconomic = Some(reason.into());
+                self.run_state.uneconomic = Some(reason.into());
                 Ok(false)
             }
             Decision::Halted(reason, venue) => {
@@ -125,7 +125,7 @@ impl Engine {
                     self.wait_for_venue(at, format!("{}: {why}", plan.reason));
                     return Ok(false);
                 }
-                self.uneconomic = None;
+                self.run_state.uneconomic = None;
                 self.start(plan);
                 Ok(true)
             }
@@ -134,10 +134,10 @@ impl Engine {
 
     /// Says once, for as long as it lasts, that a venue keeps a plan from being carried out.
     fn wait_for_venue(&mut self, at: Timestamp, detail: String) {
-        if self.uneconomic.as_deref() != Some(WAITS) {
+        if self.run_state.uneconomic.as_deref() != Some(WAITS) {
             self.state(at, WAITS, detail);
         }
-        self.uneconomic = Some(WAITS.into());
+        self.run_state.uneconomic = Some(WAITS.into());
     }
 
     /// Takes a plan on; [`Self::run_plan`] carries it out.
@@ -153,7 +153,12 @@ impl Engine {
         self.events
             .record(Event::new(at, Component::StrategyManager, data));
         let (action, blocks) = (plan.action, plan.blocks.into());
-        self.plan = Some(ActivePlan::new(action, blocks, at, self.due_flows));
+        self.plan = Some(ActivePlan::new(
+            action,
+            blocks,
+            at,
+            self.run_state.due_flows,
+        ));
     }
 
     /// Drives the block under way, then the plan's next blocks, until one waits for something, one ends the
@@ -231,9 +236,9 @@ impl Engine {
     fn end_plan(&mut self, at: Timestamp) {
         let Some(plan) = self.plan.take() else { return };
         if plan.traded {
-            self.counts.rebalances += u64::from(self.entered);
+            self.run_state.counts.rebalances += u64::from(self.run_state.entered);
             // What is traded before only makes the entry possible.
-            self.entered |= plan.action == Action::EntryFull;
+            self.run_state.entered |= plan.action == Action::EntryFull;
         }
         self.strategy.completed(plan.flows, plan.traded);
         self.back_off(at, plan.failed);
@@ -263,7 +268,7 @@ impl Engine {
         let count = legs.len();
         for leg in &legs {
             touch(&mut self.touched, leg.venue);
-            self.counts.orders += u64::from(order_of(leg).is_some());
+            self.run_state.counts.orders += u64::from(order_of(leg).is_some());
             if let Operation::AmendOrder(amend) = &leg.instruction.operation
                 && let Some(quantity) = amend.quantity
                 && let Some(order) = self.desk.outstanding.get_mut(&amend.order)
@@ -474,15 +479,15 @@ impl Engine {
     /// repeated at every step; a success clears the count.
     fn back_off(&mut self, at: Timestamp, failed: bool) {
         if !failed {
-            self.failures_in_a_row = 0;
+            self.run_state.failures_in_a_row = 0;
             return;
         }
         let pause = 2u64
-            .saturating_pow(self.failures_in_a_row)
+            .saturating_pow(self.run_state.failures_in_a_row)
             .min(PAUSE_STEPS_MAX);
-        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.run_state.failures_in_a_row = self.run_state.failures_in_a_row.saturating_add(1);
         let steps = i64::try_from(pause).unwrap_or(i64::MAX);
-        self.pause_until = at
+        self.run_state.pause_until = at
             .plus(self.config.step.times(steps))
             .plus(Span::from_nanos(1));
         self.state(

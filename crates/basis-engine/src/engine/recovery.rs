@@ -76,10 +76,10 @@ impl Engine {
         let mut answers: Events = rebuilt.reported.into();
         let mut found = rebuilt.found;
         let answering = self.plan.as_ref().and_then(|plan| plan.answering);
-        if answering.is_none() {
-            if let Some(event) = answers.drain(..).find(is_news) {
-                return Err(differs(None, Some(&event)).into());
-            }
+        if answering.is_none()
+            && let Some(event) = answers.drain(..).find(is_news)
+        {
+            return Err(differs(None, Some(&event)).into());
         }
         found.unanswered = answering.map_or(0, |(_, count)| count);
         found.in_a_wake = self.turn.is_some();
@@ -211,7 +211,7 @@ impl Engine {
                 }
             }
             // The holdings of the first step tell what these did before, and nothing of it was taken.
-            let adopts = self.counts.steps == 0 && self.steps.at.is_empty();
+            let adopts = self.run_state.counts.steps == 0 && self.steps.at.is_empty();
             let adopted = &self.config.adopt;
             events.retain(|event| {
                 let before = adopts && adopted.contains(&event.venue);
@@ -320,23 +320,7 @@ impl Engine {
                 slot.is_fresh = saved.is_fresh;
             }
         }
-        self.stepped_at = run.stepped_at;
-        self.counts = run.counts;
-        self.ends = run.ends;
-        self.statistics = run.statistics;
-        self.attribution = run.attribution;
-        self.share = run.share;
-        self.unbooked = run.unbooked;
-        self.refused = run.refused;
-        self.due_flows = run.due_flows;
-        self.halted = run.halted;
-        self.entered = run.entered;
-        self.failures_in_a_row = run.failures_in_a_row;
-        self.pause_until = run.pause_until;
-        self.uneconomic = run.uneconomic;
-        self.paused = run.paused;
-        self.holds = run.holds;
-        self.ended = run.ended;
+        self.run_state = run;
         self.desk.positions.publish(self.books.positions());
         // What this start has logged so far comes after what the earlier ones did.
         let own = self.events.take();

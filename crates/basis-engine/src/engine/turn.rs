@@ -80,8 +80,8 @@ impl Engine {
         at: Timestamp,
         verdict: Verdict,
     ) -> Result<Stage, ComponentError> {
-        match (&self.halted, verdict) {
-            _ if self.holds => Ok(Stage::Done),
+        match (&self.run_state.halted, verdict) {
+            _ if self.run_state.holds => Ok(Stage::Done),
             (Some(_), _) | (None, Verdict::Halt) => self.halt(at),
             (None, Verdict::Deleverage { account, fraction }) => {
                 let plan = self.ask_strategy(true, |strategy, context| {
@@ -100,7 +100,7 @@ impl Engine {
     }
 
     fn deciding(&self) -> Stage {
-        if self.paused {
+        if self.run_state.paused {
             return Stage::Done;
         }
         Stage::Deciding {
@@ -152,7 +152,7 @@ impl Engine {
                 self.after_resuming(false, orders_were_open)
             }
             Stage::Deciding { left } => {
-                if left == 0 || at < self.pause_until || !self.decide(at)? {
+                if left == 0 || at < self.run_state.pause_until || !self.decide(at)? {
                     return Ok(Stage::Done);
                 }
                 Ok(Stage::Trading { left: left - 1 })
@@ -186,7 +186,7 @@ impl Engine {
             Stage::Stopping => {
                 self.abandon_plan()?;
                 self.state(at, "stopped", "an operator stopped the run".to_owned());
-                self.ended = true;
+                self.run_state.ended = true;
                 Ok(Stage::Done)
             }
             Stage::Killing { flatten } => {
@@ -263,13 +263,13 @@ impl Engine {
 
     /// Closes what can be closed; at the first call also stops the strategy.
     fn halt(&mut self, at: Timestamp) -> Result<Stage, ComponentError> {
-        if self.halted.is_none() {
+        if self.run_state.halted.is_none() {
             let mut reason = format!("risk halted the strategy at {at}");
             if let Some(breach) = self.risk.breach() {
                 reason.push_str(&format!(": {breach}"));
             }
             self.state(at, "halted", reason.clone());
-            self.halted = Some(reason);
+            self.run_state.halted = Some(reason);
         }
         let plan = self.ask_strategy(true, |strategy, context| strategy.exit(context))?;
         Ok(plan.map_or(Stage::Done, Stage::Preempting))
@@ -280,8 +280,8 @@ impl Engine {
         let what = if flatten { "closed" } else { "held" };
         let reason = format!("an operator killed the run at {at}: positions are {what}");
         self.state(at, "halted", reason.clone());
-        self.halted = Some(reason);
-        self.holds = !flatten;
+        self.run_state.halted = Some(reason);
+        self.run_state.holds = !flatten;
         if !flatten {
             return Ok(Stage::Done);
         }

@@ -34,7 +34,13 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// When they are not.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
 
-    /// Gives the write-ahead log beside the file its room at once, so that a commit overwrites blocks that
+    /// Pages of the write-ahead log, of 4,096 bytes, from which a quiet moment takes them over into the
+    /// file. The log keeps its length, so that commits overwrite what is there.
+    fn log_pages(&self) -> u32 {
+        1_000
+    }
+
+    /// Gives the log beside the file its room at once, so that the first commits too overwrite blocks that
     /// are there and need not make the file longer.
     ///
     /// # Errors
@@ -87,7 +93,8 @@ impl Disk for FileSystem {
     }
 
     fn reserve_log(&self, path: &Path, bytes: usize) -> io::Result<()> {
-        let mut name = path.as_os_str().to_owned();
+        // SQLite puts its log beside the file, not beside a link to it.
+        let mut name = path.canonicalize()?.into_os_string();
         name.push("-wal");
         let mut log = OpenOptions::new().append(true).open(PathBuf::from(name))?;
         let length = usize::try_from(log.metadata()?.len()).unwrap_or(usize::MAX);

@@ -5,13 +5,14 @@
 //!
 //! **Invariants.** A commit is one transaction, and durable when the call returns
 //! ([`Durability::Commit`]). After a failure nothing is tried again: every later call fails with
-//! [`JournalError::Stopped`](basis_core::journal::JournalError::Stopped). One process writes a file, by a
+//! [`JournalError::Stopped`]. One process writes a file, by a
 //! lock on the file itself; and should a lock not hold, as on some network file systems, every transaction
 //! first looks whether another start has begun, so that the older one fails before it sends anything.
-//! Every commit and every start carries the digest of all before it ([`check`]).
+//! Every commit and every start carries the digest of all before it ([`check()`]).
 
 mod cell;
 mod check;
+mod decode;
 mod digest;
 mod disk;
 mod encode;
@@ -48,9 +49,6 @@ pub enum Durability {
     /// When the call returns: WAL with `synchronous=FULL`. What sends anything has this.
     #[default]
     Commit,
-    /// With the first commit of another UTC day of the run, an entry of the outbox, the next start, or
-    /// [`Journal::flush`]; until then a kill loses the day's commits, whole. For backtests.
-    Day,
     /// Whenever the operating system likes: `synchronous=OFF`. A power cut can lose or tear what was
     /// committed; for tests that show it.
     Never,
@@ -164,10 +162,6 @@ impl Journal for SqliteJournal {
 
     fn tidy_up(&mut self) -> Result<(), JournalError> {
         lock(&self.writer)?.tidy_up()
-    }
-
-    fn flush(&mut self) -> Result<(), JournalError> {
-        lock(&self.writer)?.flush()
     }
 }
 

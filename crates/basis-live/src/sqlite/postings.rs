@@ -13,6 +13,7 @@ use basis_core::ledger::LedgerEntry;
 use basis_core::venue_event::EventKey;
 use rusqlite::Rows;
 
+use super::decode;
 use super::disk::Disk;
 use super::line::LineReader;
 use super::open;
@@ -36,7 +37,7 @@ type Posted = (u32, Option<Arc<EventKey>>);
 /// this one sees.
 pub(super) fn postings(
     reading: Reading<'_>,
-    disk: Option<&dyn Disk>,
+    disk: &dyn Disk,
     each: &mut EachPosting<'_>,
 ) -> Result<(), ComponentError> {
     let last = reading.last("events")?;
@@ -47,13 +48,13 @@ pub(super) fn postings(
         reader: LineReader::default(),
         own: Vec::new(),
     };
-    match disk {
-        Some(disk) if last >= EVENTS_MANY => beside(reading.path(), disk, last, &mut lines, each),
-        _ => read_keys(reading, last, &mut |batch| {
-            lines.show(&batch, each)?;
-            Ok(true)
-        }),
+    if last >= EVENTS_MANY {
+        return beside(reading.path(), disk, last, &mut lines, each);
     }
+    read_keys(reading, last, &mut |batch| {
+        lines.show(&batch, each)?;
+        Ok(true)
+    })
 }
 
 fn beside(
@@ -103,7 +104,7 @@ fn read_keys(
     let mut batch = Vec::with_capacity(BATCH);
     let mut seen = 0;
     while let Some(row) = reading.next(&mut rows)? {
-        batch.push(reading.readable(read::posted(&reading.cells::<4>(row)?))?);
+        batch.push(reading.readable(decode::posted(&reading.cells::<4>(row)?))?);
         seen += 1;
         if batch.len() == BATCH && !take(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))?
         {

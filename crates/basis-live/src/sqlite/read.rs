@@ -5,19 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use basis_core::error::ComponentError;
-use basis_core::instruction::Instruction;
-use basis_core::instruction::OpenInstruction;
 use basis_core::journal::{
-    Commit, Content, JournalError, JournalHead, JournalRow, OutboxEntry, OutboxStage, RowKind,
-    Start, StatePart, TakenEvent, VenueCall,
+    Commit, Content, JournalError, JournalHead, OutboxEntry, Start, StatePart,
 };
 use basis_core::ledger::LedgerEntry;
-use basis_core::types::{InstructionId, Timestamp};
-use basis_core::venue_event::{EventKey, VenueEvent};
+use basis_core::types::InstructionId;
+use basis_core::venue_event::EventKey;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Rows, Statement};
 
 use super::cell::{self, CellError};
+use super::decode;
 use super::digest::{self, Digest, NOTHING};
 use super::encode::{Sequences, Tail};
 use super::error::{damaged, storage};
@@ -64,7 +62,7 @@ impl<'a> Reading<'a> {
         let mut rows = self.rows(&mut statement)?;
         let mut starts = Vec::new();
         while let Some(row) = self.next(&mut rows)? {
-            starts.push(self.readable(start(&self.cells(row)?))?);
+            starts.push(self.readable(decode::start(&self.cells(row)?))?);
         }
         Ok(starts)
     }
@@ -162,7 +160,7 @@ impl<'a> Reading<'a> {
         let mut rows = rows.map_err(|e| storage(self.path, e))?;
         let mut entries = Vec::new();
         while let Some(row) = self.next(&mut rows)? {
-            entries.push(self.readable(outbox_entry(&self.cells(row)?))?);
+            entries.push(self.readable(decode::outbox_entry(&self.cells(row)?))?);
         }
         Ok(entries)
     }
@@ -180,11 +178,11 @@ impl<'a> Reading<'a> {
         let mut rows = self.rows(&mut statements.rows)?;
         let mut reader = LineReader::default();
         while let Some(row) = self.next(&mut commits)? {
-            let (counts, mut commit) = self.readable(commit_row(&self.cells(row)?, content))?;
+            let (counts, mut commit) = self.readable(decode::commit(&self.cells(row)?, content))?;
             if content.instructions {
                 for _ in 0..counts.instructions {
                     let row = self.due(&mut instructions, &schema::INSTRUCTIONS)?;
-                    let open = self.readable(instruction(&self.cells(row)?))?;
+                    let open = self.readable(decode::instruction(&self.cells(row)?))?;
                     commit.instructions.push(open);
                 }
             }
@@ -193,7 +191,7 @@ impl<'a> Reading<'a> {
                     let row = self.due(&mut events, &schema::EVENTS)?;
                     let cells = self.cells(row)?;
                     if content.lines {
-                        let (count, key) = self.readable(posted(&cells))?;
+                        let (count, key) = self.readable(decode::posted(&cells))?;
                         self.lines(
                             &mut lines,
                             count,
@@ -203,7 +201,7 @@ impl<'a> Reading<'a> {
                         )?;
                     }
                     if content.events {
-                        commit.events.push(self.readable(event(&cells))?);
+                        commit.events.push(self.readable(decode::event(&cells))?);
                     }
                 }
             }
@@ -212,7 +210,7 @@ impl<'a> Reading<'a> {
                     let row = self.due(&mut rows, &schema::ROWS)?;
                     commit
                         .rows
-                        .push(self.readable(journal_row(&self.cells(row)?))?);
+                        .push(self.readable(decode::journal_row(&self.cells(row)?))?);
                 }
             }
             each(commit)?;
@@ -345,133 +343,4 @@ impl<'a> Statements<'a> {
             rows: reading.prepare(schema::ROWS.select)?,
         })
     }
-}
-
-/// How many rows of each table a commit has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) instructions: i64,
-    pub(super) events: i64,
-    pub(super) lines: i64,
-    pub(super) rows: i64,
-}
-
-pub(super) fn counts(cells: &[ValueRef<'_>; 10]) -> Result<Counts, CellError> {
-    let [_, _, _, _, instructions, events, lines, rows, _, _] = *cells;
-    Ok(Counts {
-        instructions: cell::count("instructions", instructions)?,
-        events: cell::count("events", events)?,
-        lines: cell::count("lines", lines)?,
-        rows: cell::count("rows", rows)?,
-    })
-}
-
-fn commit_row(cells: &[ValueRef<'_>; 10], content: Content) -> Result<(Counts, Commit), CellError> {
-    let [_, _, at, ..] = *cells;
-    let mut commit = Commit {
-        at: Timestamp::from_nanos(cell::integer("at", at)?),
-        ..Commit::default()
-    };
-    if content.calls {
-        commit.calls = calls(cells)?;
-    }
-    Ok((counts(cells)?, commit))
-}
-
-pub(super) fn calls(cells: &[ValueRef<'_>; 10]) -> Result<Vec<VenueCall>, CellError> {
-    let [_, _, _, calls, ..] = *cells;
-    cell::read_json("calls", calls)
-}
-
-pub(super) fn start(cells: &[ValueRef<'_>; 6]) -> Result<Start, CellError> {
-    let [_, epoch, at, version, _, _] = *cells;
-    Ok(Start {
-        epoch: cell::parse("epoch", epoch)?,
-        at: Timestamp::from_nanos(cell::integer("at", at)?),
-        version: cell::text("version", version)?.to_owned(),
-    })
-}
-
-pub(super) fn instruction(cells: &[ValueRef<'_>; 7]) -> Result<OpenInstruction, CellError> {
-    let [_, _, _, _, venue, submitted_at, instruction] = *cells;
-    Ok(OpenInstruction {
-        venue: cell::parse("venue", venue)?,
-        submitted_at: Timestamp::from_nanos(cell::integer("submitted_at", submitted_at)?),
-        instruction: cell::read_json::<Instruction>("instruction", instruction)?,
-    })
-}
-
-/// How many lines an event posted, and its key.
-pub(super) fn posted(cells: &[ValueRef<'_>]) -> Result<(u32, Option<Arc<EventKey>>), CellError> {
-    let [_, _, lines, key, ..] = *cells else {
-        return Err(CellError::new("key", "the row ends before it"));
-    };
-    let key = match key {
-        ValueRef::Null => None,
-        key => Some(Arc::new(cell::read_json("key", key)?)),
-    };
-    Ok((cell::small("lines", lines)?, key))
-}
-
-pub(super) fn event(cells: &[ValueRef<'_>; 11]) -> Result<TakenEvent, CellError> {
-    let [
-        _,
-        _,
-        lines,
-        _,
-        venue,
-        at,
-        received_at,
-        posted_at,
-        _,
-        event,
-        marks,
-    ] = *cells;
-    Ok(TakenEvent {
-        event: VenueEvent {
-            venue: cell::parse("venue", venue)?,
-            at: Timestamp::from_nanos(cell::integer("at", at)?),
-            received_at: Timestamp::from_nanos(cell::integer("received_at", received_at)?),
-            kind: cell::read_json("event", event)?,
-        },
-        posted_at: Timestamp::from_nanos(cell::integer("posted_at", posted_at)?),
-        marks: cell::read_json("marks", marks)?,
-        lines: cell::small("lines", lines)?,
-    })
-}
-
-pub(super) fn journal_row(cells: &[ValueRef<'_>; 4]) -> Result<JournalRow, CellError> {
-    let [_, _, kind, json] = *cells;
-    let word = cell::text("kind", kind)?;
-    let kind = RowKind::ALL.into_iter().find(|kind| kind.as_str() == word);
-    Ok(JournalRow {
-        kind: kind.ok_or_else(|| CellError::new("kind", format_args!("`{word}` is none")))?,
-        json: cell::text("json", json)?.to_owned(),
-    })
-}
-
-pub(super) fn outbox_entry(cells: &[ValueRef<'_>; 8]) -> Result<OutboxEntry, CellError> {
-    let [_, instruction, at, stage, nonce, hash, bytes, _] = *cells;
-    let word = cell::text("stage", stage)?;
-    let stage = OutboxStage::ALL
-        .into_iter()
-        .find(|stage| stage.as_str() == word);
-    let nonce = match nonce {
-        ValueRef::Null => None,
-        nonce => {
-            Some(u64::try_from(cell::integer("nonce", nonce)?).map_err(CellError::of("nonce"))?)
-        }
-    };
-    let hash = match hash {
-        ValueRef::Null => None,
-        hash => Some(cell::parse("hash", hash)?),
-    };
-    Ok(OutboxEntry {
-        instruction: cell::parse("instruction", instruction)?,
-        at: Timestamp::from_nanos(cell::integer("at", at)?),
-        stage: stage.ok_or_else(|| CellError::new("stage", format_args!("`{word}` is none")))?,
-        nonce,
-        hash,
-        bytes: cell::blob("bytes", bytes)?.to_vec(),
-    })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_core::journal::{Commit, JournalError, JournalHead, OutboxEntry};
-use basis_core::types::{BookId, Epoch, Span, Timestamp};
+use basis_core::types::{BookId, Epoch, Timestamp};
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -20,11 +20,10 @@ use super::open;
 use super::read::Reading;
 use super::schema::{self, Found, MIGRATIONS, Table};
 
-/// Pages of the log, of 4,096 bytes, from which a quiet moment takes them over into the file. The log keeps
-/// its length, so that commits overwrite what is there.
-const LOG_PAGES: i64 = 1_000;
+/// Bytes of a page in the log, with its header.
+const LOG_PAGE_BYTES: usize = 4_120;
 
-/// Pages of the log from which a commit itself takes them over, when no moment is quiet.
+/// Pages of the log from which a commit itself takes them over into the file, when no moment is quiet.
 const LOG_PAGES_MAX: i64 = 16_000;
 
 /// Commits between two looks at the length of the log.
@@ -36,7 +35,6 @@ pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     connection: Connection,
-    durability: Durability,
     book: BookId,
     /// How many starts the file has, and whether the last is this writer's.
     starts: i64,
@@ -45,8 +43,6 @@ pub(super) struct Writer {
     /// The last entry of the outbox.
     outbox: (i64, Digest),
     lines: LineWriter,
-    /// The day whose commits are still to be made durable.
-    pending: Option<i64>,
     unlooked: u32,
     failed: Option<String>,
     /// The lock. Closed after the connection, as the fields stand: see `Disk::hold`.
@@ -62,12 +58,9 @@ impl Writer {
         &self.connection
     }
 
-    /// Where another connection sees all that this one does: not while a day's commits are pending.
-    pub(super) fn disk(&self) -> Option<&dyn Disk> {
-        match self.pending {
-            Some(_) => None,
-            None => Some(self.disk.as_ref()),
-        }
+    /// Where another connection sees all that this one does.
+    pub(super) fn disk(&self) -> &dyn Disk {
+        self.disk.as_ref()
     }
 
     /// Begins a journal.
@@ -107,7 +100,7 @@ impl Writer {
         begin()?;
         disk.sync_directory(path)
             .map_err(|e| file_system(path, e))?;
-        Self::continued(disk, path, connection, held, durability)
+        Self::continued(disk, path, connection, held)
     }
 
     /// Goes on with a journal.
@@ -135,7 +128,7 @@ impl Writer {
                 bring_up(path, &connection, found, MIGRATIONS)?;
             }
         }
-        Self::continued(disk, path, connection, held, durability)
+        Self::continued(disk, path, connection, held)
     }
 
     fn continued(
@@ -143,27 +136,24 @@ impl Writer {
         path: &Path,
         connection: Connection,
         held: Option<File>,
-        durability: Durability,
     ) -> Result<Self, JournalError> {
         let reading = Reading::new(path, &connection);
         let book = reading.head()?.book_id()?;
         let (starts, tail) = reading.tail()?;
         let outbox = reading.outbox_tail()?;
-        let bytes = usize::try_from(LOG_PAGES * 4_128).unwrap_or_default();
-        disk.reserve_log(path, bytes)
+        let pages = usize::try_from(disk.log_pages()).unwrap_or_default();
+        disk.reserve_log(path, pages * LOG_PAGE_BYTES)
             .map_err(|e| file_system(path, e))?;
         Ok(Self {
             disk,
             path: path.to_owned(),
             connection,
-            durability,
             book,
             starts,
             begun: false,
             tail,
             outbox,
             lines: LineWriter::default(),
-            pending: None,
             unlooked: 0,
             failed: None,
             _held: held,
@@ -178,7 +168,6 @@ impl Writer {
         version: &str,
     ) -> Result<Epoch, JournalError> {
         self.guarded(|writer| {
-            writer.end_day()?;
             writer.begin()?;
             let starts = Reading::new(&writer.path, &writer.connection).starts()?;
             let last = starts.iter().map(|start| start.epoch).max();
@@ -214,10 +203,6 @@ impl Writer {
                 let problem = "a commit before the start it belongs to".to_owned();
                 return Err(JournalError::Inconsistent(problem));
             }
-            let day = commit.at.floor_to(Span::DAY).nanos();
-            if writer.pending.is_some_and(|pending| pending != day) {
-                writer.end_day()?;
-            }
             let encoded = encode(
                 commit,
                 writer.book,
@@ -225,15 +210,9 @@ impl Writer {
                 &writer.tail,
                 &mut writer.lines,
             )?;
-            if writer.pending.is_none() {
-                writer.begin()?;
-            }
+            writer.begin()?;
             writer.insert_all(&encoded)?;
-            if writer.durability == Durability::Day {
-                writer.pending = Some(day);
-            } else {
-                writer.end()?;
-            }
+            writer.end()?;
             writer.tail = encoded.after;
             Ok(())
         })
@@ -265,7 +244,6 @@ impl Writer {
     /// Writes an entry of the outbox.
     pub(super) fn record(&mut self, entry: &OutboxEntry) -> Result<(), JournalError> {
         self.guarded(|writer| {
-            writer.end_day()?;
             let nonce = entry.nonce.map(i64::try_from).transpose().map_err(|e| {
                 JournalError::Inconsistent(format!("a nonce beyond what a chain has: {e}"))
             })?;
@@ -291,17 +269,9 @@ impl Writer {
         })
     }
 
-    /// Makes durable what is pending.
-    pub(super) fn flush(&mut self) -> Result<(), JournalError> {
-        self.guarded(Self::end_day)
-    }
-
     /// Takes a long log over into the file.
     pub(super) fn tidy_up(&mut self) -> Result<(), JournalError> {
-        self.guarded(|writer| match writer.pending {
-            Some(_) => Ok(()),
-            None => writer.shorten_log(LOG_PAGES),
-        })
+        self.guarded(|writer| writer.shorten_log(writer.disk.log_pages().into()))
     }
 
     fn shorten_log(&mut self, pages_max: i64) -> Result<(), JournalError> {
@@ -363,17 +333,10 @@ impl Writer {
     fn end(&mut self) -> Result<(), JournalError> {
         self.execute("COMMIT", &[])?;
         self.unlooked += 1;
-        if self.unlooked >= COMMITS_UNLOOKED {
-            self.shorten_log(LOG_PAGES_MAX)?;
+        if self.unlooked < COMMITS_UNLOOKED {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn end_day(&mut self) -> Result<(), JournalError> {
-        match self.pending.take() {
-            Some(_) => self.end(),
-            None => Ok(()),
-        }
+        self.shorten_log(LOG_PAGES_MAX)
     }
 
     fn insert(&self, table: &Table, row: &[Value]) -> Result<(), JournalError> {

@@ -1,10 +1,11 @@
 //! What a view shows, and when.
 
-use super::*;
-use crate::mark::held_mark;
-use crate::{BarColumns, FundingLookup, RateSeries};
 use basis_core::num::Rate;
 use proptest::prelude::*;
+
+use super::mark::held_mark;
+use super::*;
+use crate::{BarColumns, FundingLookup, RateSeries};
 
 const SPOT: &str = "spot.binance.BTCUSDT";
 const OKX: &str = "perp.okx.BTCUSDT";

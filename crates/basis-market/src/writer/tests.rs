@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::rows::tests::{hour, id, reserve};
+use crate::series::rows::tests::{hour, id, reserve};
 use crate::{
     BarSeriesBuilder, FundingLookup, GasFees, MarketData, Quote, RateSeries, ReserveRow, Reward,
     RowSeries, SeriesRequest, ShockSet, ViewPolicy,

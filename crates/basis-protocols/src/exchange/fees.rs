@@ -137,3 +137,109 @@ fn value_in_quote(
     let value = quantity.notional(price, rounding)?.get();
     Ok(Quantity::new(value.round_to_decimals(decimals, rounding)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use basis_core::num::Value;
+    use basis_core::types::{InstrumentKey, InstrumentKind, Label, Symbol, Venue};
+
+    use super::*;
+
+    const BASE: Asset = Asset::literal("BTC");
+    const QUOTE: Asset = Asset::literal("USDT");
+
+    fn rules() -> InstrumentRules {
+        InstrumentRules {
+            key: InstrumentKey {
+                venue: Venue::literal("binance"),
+                kind: InstrumentKind::Spot,
+                symbol: Symbol::literal("BTCUSDT"),
+            },
+            venue_symbol: Label::literal("BTCUSDT"),
+            base: BASE,
+            quote: QUOTE,
+            tick_size: Price::literal("0.01"),
+            lot_size: Quantity::literal("0.00001"),
+            min_quantity: Quantity::literal("0.00001"),
+            max_quantity: Quantity::literal("100"),
+            max_market_quantity: Quantity::literal("100"),
+            min_notional: Value::ZERO,
+            perp: None,
+        }
+    }
+
+    fn amounts(side: Side, in_base: bool) -> SpotAmounts {
+        let fees = Fees {
+            spot: MakerTaker {
+                maker: Rate::literal("0.0008"),
+                taker: Rate::literal("0.001"),
+            },
+            spot_buy_fee_in_base: in_base,
+            ..Fees::default()
+        };
+        let fill = SpotFill {
+            side,
+            quantity: Quantity::literal("0.33333"),
+            price: Price::literal("50000.01"),
+            liquidity: LiquiditySide::Taker,
+        };
+        spot_amounts(&rules(), &fees, &fill, (8, 2)).unwrap()
+    }
+
+    #[test]
+    fn a_buy_pays_its_fee_in_the_base_or_on_top_in_the_quote() {
+        // 0.33333 × 50000.01 = 16666.5033333, rounded up to the cent.
+        let (paid, fee) = (
+            Quantity::literal("16666.51"),
+            Quantity::literal("0.00033333"),
+        );
+        let buy = amounts(Side::Buy, true);
+        assert_eq!((buy.paid, buy.fee), ((QUOTE, paid), (BASE, fee)));
+        assert_eq!(buy.gained, (BASE, Quantity::literal("0.33299667")));
+        let buy = amounts(Side::Buy, false);
+        assert_eq!(buy.turnover, paid);
+        // 0.1 % of 16666.51 is 16.66651, rounded up.
+        assert_eq!(buy.fee, (QUOTE, Quantity::literal("16.67")));
+        assert_eq!(buy.paid, (QUOTE, Quantity::literal("16683.18")));
+        assert_eq!(buy.gained, (BASE, Quantity::literal("0.33333")));
+    }
+
+    #[test]
+    fn a_sale_pays_its_fee_out_of_the_quote_whatever_a_buy_does() {
+        for in_base in [false, true] {
+            let sale = amounts(Side::Sell, in_base);
+            assert_eq!(sale.turnover, Quantity::literal("16666.5"));
+            assert_eq!(sale.fee, (QUOTE, Quantity::literal("16.67")));
+            assert_eq!(sale.paid, (BASE, Quantity::literal("0.33333")));
+            assert_eq!(sale.gained, (QUOTE, Quantity::literal("16649.83")));
+        }
+    }
+
+    #[test]
+    fn a_resting_buy_binds_its_limit_and_the_maker_s_fee_on_top() {
+        let fees = |spot_buy_fee_in_base| Fees {
+            spot: MakerTaker {
+                maker: Rate::literal("0.0008"),
+                taker: Rate::literal("0.001"),
+            },
+            spot_buy_fee_in_base,
+            ..Fees::default()
+        };
+        let bound = |in_base| {
+            let (quantity, limit) = (Quantity::literal("0.1"), Price::literal("50000"));
+            buy_reservation(&fees(in_base), quantity, limit, 6).unwrap()
+        };
+        assert_eq!(bound(true), Quantity::literal("5000"));
+        assert_eq!(bound(false), Quantity::literal("5004"));
+    }
+
+    #[test]
+    fn a_perp_fee_is_rounded_up_and_a_rebate_down() {
+        let fee = |rate: &str| {
+            let (quantity, price) = (Quantity::literal("0.001"), Price::literal("12345.678"));
+            perp_fee(quantity, price, rate.parse().unwrap(), 6).unwrap()
+        };
+        assert_eq!(fee("0.0005"), Quantity::literal("0.006173"));
+        assert_eq!(fee("-0.0001"), Quantity::literal("-0.001234"));
+    }
+}

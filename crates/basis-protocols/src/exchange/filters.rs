@@ -184,3 +184,77 @@ fn counted(rules: &InstrumentRules, quantity: Quantity) -> String {
         _ => format!("{quantity} {base}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use basis_core::num::Value;
+    use basis_core::types::{Asset, InstrumentKind, Label, Symbol, Venue};
+
+    use super::*;
+
+    fn rules() -> InstrumentRules {
+        InstrumentRules {
+            key: InstrumentKey {
+                venue: Venue::literal("binance"),
+                kind: InstrumentKind::Spot,
+                symbol: Symbol::literal("BTCUSDT"),
+            },
+            venue_symbol: Label::literal("BTCUSDT"),
+            base: Asset::literal("BTC"),
+            quote: Asset::literal("USDT"),
+            tick_size: Price::literal("0.5"),
+            lot_size: Quantity::literal("0.01"),
+            min_quantity: Quantity::literal("0.05"),
+            max_quantity: Quantity::literal("100"),
+            max_market_quantity: Quantity::literal("10"),
+            min_notional: Value::literal("5000"),
+            perp: None,
+        }
+    }
+
+    fn failure(quantity: &str, limit: Option<&str>) -> Option<Filter> {
+        let order = OrderTerms {
+            quantity: quantity.parse().unwrap(),
+            order_type: if limit.is_some() {
+                OrderType::Limit
+            } else {
+                OrderType::Market
+            },
+            limit_price: limit.map(|limit| limit.parse().unwrap()),
+        };
+        check(&rules(), &order).err().map(|e| e.filter)
+    }
+
+    #[test]
+    fn the_first_filter_that_an_order_fails_is_named() {
+        assert_eq!(failure("0", None), Some(Filter::NoQuantity));
+        assert_eq!(failure("-0.1", None), Some(Filter::NoQuantity));
+        assert_eq!(failure("0.005", None), Some(Filter::LotSize));
+        assert_eq!(failure("0.04", None), Some(Filter::QuantityMin));
+        assert_eq!(failure("0.05", None), None);
+        assert_eq!(failure("10", None), None);
+        assert_eq!(failure("10.01", None), Some(Filter::QuantityMax));
+        assert_eq!(failure("100", Some("50000.5")), None);
+        assert_eq!(
+            failure("100.01", Some("50000.5")),
+            Some(Filter::QuantityMax)
+        );
+        assert_eq!(failure("1", Some("50000.2")), Some(Filter::TickSize));
+        assert_eq!(failure("1", Some("0")), Some(Filter::TickSize));
+    }
+
+    #[test]
+    fn a_notional_is_rounded_down_before_it_meets_its_minimum() {
+        let price = Price::literal("49999.5");
+        let failed = notional_failure(&rules(), Quantity::literal("0.1"), price);
+        let failed = failed.unwrap().unwrap();
+        assert_eq!(failed.filter, Filter::NotionalMin);
+        assert_eq!(
+            failed.to_string(),
+            "binance:spot:BTCUSDT: notional 4999.95: the minimum of 5000 USDT"
+        );
+        let price = Price::literal("50000");
+        let passed = notional_failure(&rules(), Quantity::literal("0.1"), price);
+        assert_eq!(passed, Ok(None));
+    }
+}

@@ -128,15 +128,8 @@ pub(crate) fn value(key: &str, raw: &Json, form: Form) -> String {
 /// A table; cells are markup. Every column but the first is aligned right when `numeric`.
 pub(crate) fn table(caption: &str, header: &[&str], rows: &[Vec<String>], numeric: bool) -> String {
     let class = if numeric { " class=\"numeric\"" } else { "" };
-    let mut out = format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table{class}>\
-         <caption>{0}</caption><thead><tr>",
-        escape(caption)
-    );
-    for cell in header {
-        out.push_str(&format!("<th scope=\"col\">{}</th>", escape(cell)));
-    }
-    out.push_str("</tr></thead><tbody>");
+    let mut out = String::new();
+    open_table(&mut out, caption, header, class);
     for row in rows {
         out.push_str("<tr>");
         for (at, cell) in row.iter().enumerate() {
@@ -148,8 +141,27 @@ pub(crate) fn table(caption: &str, header: &[&str], rows: &[Vec<String>], numeri
         }
         out.push_str("</tr>");
     }
-    out.push_str("</tbody></table></div>");
+    out.push_str(TABLE_END);
     out
+}
+
+/// What ends a table that [`open_table`] began.
+pub(crate) const TABLE_END: &str = "</tbody></table></div>";
+
+/// The beginning of a table that scrolls by itself, up to its rows; `class` is an attribute or nothing.
+pub(crate) fn open_table(out: &mut String, caption: &str, header: &[&str], class: &str) {
+    push(
+        out,
+        format_args!(
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table{class}>\
+             <caption>{0}</caption><thead><tr>",
+            escape(caption)
+        ),
+    );
+    for cell in header {
+        push(out, format_args!("<th scope=\"col\">{}</th>", escape(cell)));
+    }
+    out.push_str("</tr></thead><tbody>");
 }
 
 /// Something long, folded away.

@@ -2,9 +2,10 @@
 //!
 //! Everything shown comes from the files of the run directory, so the page that `basis backtest`
 //! writes and the one that `basis report` makes later are the same bytes. Numbers of `summary.json`
-//! are shown as they stand there; what the page adds (drawdown over time, the market's funding) is reckoned in floats, for reading only, by formulas the page prints.
+//! are shown as they stand there; what the page adds (drawdown over time, the market's funding) is computed in
+//! floats, for reading only, by formulas the page prints.
 //!
-//! It is not a second place where results are reckoned, and it asks nothing of the network.
+//! It is not a second place where results are computed, and it asks nothing of the network.
 //!
 //! **Invariants.** All text from outside is escaped. Charts are thinned to some 1,200 instants, each
 //! a real step; lows and highs of the leading series survive. Rows of a table are never held all at
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
 use basis_core::types::Timestamp;
 use equity::{EquityCharts, Frame};
 use positions::PositionCharts;
@@ -31,7 +32,7 @@ use risk::RiskCharts;
 use serde_json::Value as Json;
 use trades::Trades;
 
-use crate::page::html::float;
+use crate::page::html::{float, text};
 use crate::table::read::unreadable;
 
 /// Name of the page in a run directory.
@@ -113,38 +114,61 @@ impl RunReport {
         })
     }
 
+    /// Why and when the run failed, when it did: a directory of what came before.
+    #[must_use]
+    pub fn failed(&self) -> Option<&Json> {
+        self.summary
+            .get("failed")
+            .filter(|failed| failed.is_object())
+    }
+
     /// The page of this run.
     #[must_use]
     pub fn page(&self) -> String {
         page::run(self)
     }
 
-    /// The numbers at the head of the page, as `summary.json` has them.
+    /// The numbers at the head of the page, as `summary.json` has them, and of a run that failed `failed`.
     #[must_use]
     pub fn headline(&self) -> BTreeMap<String, Json> {
-        sections::HEADLINE
-            .iter()
-            .filter_map(|row| {
-                Some((
-                    row.key.to_owned(),
-                    self.summary.pointer(row.pointer)?.clone(),
-                ))
+        let rows = sections::HEADLINE.iter().map(|row| (row.key, row.pointer));
+        rows.chain([("failed", "/failed")])
+            .filter_map(|(key, pointer)| {
+                Some((key.to_owned(), self.summary.pointer(pointer)?.clone()))
             })
             .collect()
     }
 }
 
 /// One page that lays two runs side by side; each comes with the name it is shown by.
-#[must_use]
-pub fn compare_page(a: (&str, &RunReport), b: (&str, &RunReport)) -> String {
-    compare::page(a, b)
+///
+/// # Errors
+/// `EVT-003` for a run that failed: its figures are not those of a whole run.
+pub fn compare_page(
+    a: (&str, &RunReport),
+    b: (&str, &RunReport),
+) -> Result<String, ComponentError> {
+    for (name, run) in [a, b] {
+        if let Some(failed) = run.failed() {
+            let message = format!(
+                "{name} is a run that failed ({} at {}); only whole runs are compared",
+                text(&failed["code"]),
+                text(&failed["at"])
+            );
+            return Err(ComponentError::new(Code::RunUnreadable, message));
+        }
+    }
+    Ok(compare::page(a, b))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use basis_engine::{StepChunk, StepSink as _, Stopped};
+
     use super::*;
+    use crate::Format;
     use crate::directory::tests::Scratch;
-    use crate::run::sample;
+    use crate::run::{RunWriter, sample};
 
     /// The run directory of the sample result.
     pub(crate) fn sample_run(name: &str) -> Scratch {
@@ -161,6 +185,46 @@ pub(crate) mod tests {
         let left = fs::read_to_string(run.join(FILE_NAME)).unwrap();
         let made = RunReport::read(&run).unwrap().page();
         assert!(left == made);
+    }
+
+    #[test]
+    fn a_run_that_failed_says_so_and_is_not_compared() {
+        let scratch = sample_run("failed");
+        let out = scratch.path.join("broken");
+        let result = sample::result();
+        let mut writer = RunWriter::create(&out, result.share_class, Format::Csv).unwrap();
+        let chunk = StepChunk {
+            steps: result.steps.clone(),
+            ledger: result.ledger.clone(),
+        };
+        writer.take(chunk).unwrap();
+        let at = result.range.1;
+        let stopped = Stopped {
+            error: ComponentError::new(Code::PnlOpen, "a <residual>"),
+            at,
+            result,
+        };
+        writer.finish_failed(&stopped, &sample::context()).unwrap();
+        let broken = RunReport::read(&out).unwrap();
+        assert_eq!(
+            broken.failed().unwrap()["code"],
+            stopped.error.code.as_str()
+        );
+        assert_eq!(broken.failed().unwrap()["at"], at.to_string());
+        assert!(broken.headline().contains_key("failed"));
+        let page = broken.page();
+        assert!(page.contains("<title>FAILED btc_basis"), "{page:.2000}");
+        assert!(page.contains("<strong>FAILED</strong>") && page.contains("a &lt;residual&gt;"));
+        assert!(page == fs::read_to_string(out.join(FILE_NAME)).unwrap());
+        let whole = RunReport::read(&scratch.path.join("run")).unwrap();
+        assert!(whole.failed().is_none() && !whole.page().contains("FAILED"));
+        for runs in [
+            [("x", &whole), ("y", &broken)],
+            [("y", &broken), ("x", &whole)],
+        ] {
+            let e = compare_page(runs[0], runs[1]).unwrap_err();
+            assert!(e.message.starts_with("y is a run that failed (PNL-"), "{e}");
+        }
     }
 
     #[test]

@@ -5,13 +5,18 @@ use serde_json::Value as Json;
 use super::{RunReport, sections, share_class};
 use crate::page::html::{data, escape, figure, folded, text};
 use crate::page::series::{Chart, Markers};
-use crate::page::{day, frame, moment, section, synthetic};
+use crate::page::{alert, day, frame, moment, section, synthetic};
 
 pub(super) fn run(run: &RunReport) -> String {
     let summary = &run.summary;
     let mode = text(&summary["mode"]);
+    let failed = if summary["failed"].is_null() {
+        ""
+    } else {
+        "FAILED "
+    };
     let title = format!(
-        "{mode} {} to {}",
+        "{failed}{mode} {} to {}",
         day(&summary["from"]),
         day(&summary["to"])
     );
@@ -129,36 +134,44 @@ fn tables(run: &RunReport) -> String {
 }
 
 fn header(mode: &str, summary: &Json) -> String {
-    let halted = summary["halted"].as_str().map(|why| {
-        format!(
-            "<p class=\"banner\" role=\"alert\"><strong>HALTED</strong> {}</p>",
-            escape(why)
-        )
-    });
+    let halted = summary["halted"].as_str();
+    let halted = halted.map(|why| alert("HALTED", why)).unwrap_or_default();
     let class = text(&summary["share_class"]);
     let refused = summary["refused_withdrawals"].as_array();
     let refused: String = refused
         .into_iter()
         .flatten()
         .map(|row| {
-            format!(
-                "<p class=\"banner\" role=\"alert\"><strong>WITHDRAWAL REFUSED</strong> {}: asked {} \
-                 {class}, available {} {class}</p>",
-                escape(&moment(&row["at"])),
-                escape(&text(&row["asked"])),
-                escape(&text(&row["available"])),
-                class = escape(&class),
-            )
+            let (asked, available) = (text(&row["asked"]), text(&row["available"]));
+            let what = format!(
+                "{}: asked {asked} {class}, available {available} {class}",
+                moment(&row["at"])
+            );
+            alert("WITHDRAWAL REFUSED", &what)
         })
         .collect();
     format!(
-        "<header><h1>{}</h1><p>{} to {} UTC · share class {} · data: {}</p></header>{}{}{refused}",
+        "<header><h1>{}</h1><p>{} to {} UTC · share class {} · data: {}</p></header>{}{}{halted}{refused}",
         escape(mode),
         escape(&moment(&summary["from"])),
         escape(&moment(&summary["to"])),
         escape(&class),
         escape(&text(&summary["data_source"])),
         synthetic(summary),
-        halted.unwrap_or_default()
+        failure(&summary["failed"]),
     )
+}
+
+/// A banner over a run that failed.
+fn failure(failed: &Json) -> String {
+    if failed.is_null() {
+        return String::new();
+    }
+    let what = format!(
+        "{} at {}: {}. What is shown is what came before: no whole run.",
+        text(&failed["code"]),
+        moment(&failed["at"]),
+        text(&failed["message"])
+    );
+    alert("FAILED", &what)
 }

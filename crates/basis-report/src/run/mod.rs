@@ -3,10 +3,11 @@
 //! Every number printed here is a value of the run, or follows from its ledger and price columns by
 //! a formula in `docs/run-directory.md`; nothing is estimated and no amount passes through a float.
 //!
-//! It is not where results are reckoned: that is the engine, which knows no text.
+//! It is not where results are computed: that is the engine, which knows no text.
 //!
 //! **Invariants.** Two runs of the same configuration on the same data write the same bytes, but for
-//! `run_id`, `processing_time_ms` and `timing`. A run directory is there whole or not at all.
+//! `run_id`, `processing_time_ms` and `timing`. A run directory is there whole or not at all. The
+//! directory of a run that failed is whole too, and says in `summary.json` that it failed.
 
 mod events;
 mod holdings;
@@ -20,7 +21,7 @@ mod writer;
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
 use basis_market::is_dollar;
-pub use summary::summary;
+pub use summary::{failed_summary, summary};
 pub(crate) use tables::{LEDGER, ledger_row};
 pub use writer::{RunWriter, WriteReport, write_run};
 

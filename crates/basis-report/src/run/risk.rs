@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::table::{Column, Kind, Rows};
 
 /// The columns of `risk`.
-pub(super) const RISK: [Column; 14] = [
+pub(super) const RISK: [Column<'static>; 14] = [
     ("timestamp", Kind::Instant),
     ("account", Kind::Text),
     ("item", Kind::Text),

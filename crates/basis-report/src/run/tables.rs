@@ -19,7 +19,7 @@ use super::in_share_class;
 use crate::table::{Column, Kind, Rows};
 
 /// The columns of `ledger`.
-pub(crate) const LEDGER: [Column; 11] = [
+pub(crate) const LEDGER: [Column<'static>; 11] = [
     ("seq", Kind::Count),
     ("timestamp", Kind::Instant),
     ("account", Kind::Text),
@@ -34,7 +34,7 @@ pub(crate) const LEDGER: [Column; 11] = [
 ];
 
 /// The columns of `executions`.
-pub(super) const EXECUTIONS: [Column; 23] = [
+pub(super) const EXECUTIONS: [Column<'static>; 23] = [
     ("timestamp", Kind::Instant),
     ("instruction_id", Kind::Text),
     ("venue", Kind::Text),
@@ -61,7 +61,7 @@ pub(super) const EXECUTIONS: [Column; 23] = [
 ];
 
 /// The columns of `positions`.
-pub(super) const POSITIONS: [Column; 11] = [
+pub(super) const POSITIONS: [Column<'static>; 11] = [
     ("timestamp", Kind::Instant),
     ("account", Kind::Text),
     ("item", Kind::Text),
@@ -76,7 +76,7 @@ pub(super) const POSITIONS: [Column; 11] = [
 ];
 
 /// The columns of `equity`.
-pub(super) fn equity_columns() -> Vec<Column> {
+pub(super) fn equity_columns() -> Vec<Column<'static>> {
     let number = |name| (name, Kind::Number);
     let mut columns = vec![("timestamp", Kind::Instant)];
     columns.extend(["equity_usd", "equity_share_class", "external_flow_usd"].map(number));
@@ -376,7 +376,8 @@ mod tests {
         let scratch = Scratch::new(&format!("csv-{name}"));
         let result = sample::result();
         let class = result.share_class;
-        let table = |columns: &[Column]| Table::with_header(&scratch.path, name, columns).unwrap();
+        let table =
+            |columns: &[Column<'_>]| Table::with_header(&scratch.path, name, columns).unwrap();
         let bytes = match name {
             "equity.csv" => {
                 let mut equity = Equity::new(table(&equity_columns()), class);

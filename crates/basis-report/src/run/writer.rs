@@ -1,23 +1,28 @@
 //! The tables of steps, written on a thread of their own while the run goes on.
 //!
+//! A run that fails leaves its directory too, up to the failure and with the failure in its summary; one
+//! whose directory cannot be written leaves none.
+//!
 //! **Invariants.** The bytes do not depend on how the steps are cut into chunks. At most eight chunks
 //! wait for the thread; the run waits when it is faster than the disk.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::Asset;
-use basis_engine::result::RunResult;
+use basis_engine::result::{RunResult, Stopped};
 use basis_engine::{StepChunk, StepSink};
+use serde_json::Value as Json;
 
 use super::OutputContext;
 use super::events;
 use super::risk::{RISK, Risk};
-use super::summary::summary;
+use super::summary::{failed_summary, summary};
 use super::tables::{self, EXECUTIONS, Equity, LEDGER, POSITIONS, Positions, equity_columns};
-use crate::directory::{self, Partial, WrittenFile, write_text};
+use crate::directory::{self, Partial, WrittenFile, write_file};
 use crate::report::{self, RunReport};
 use crate::table::csv::Table;
 #[cfg(feature = "parquet")]
@@ -40,7 +45,7 @@ impl<T: Rows> StepTables<T> {
     fn create(
         ending: &'static str,
         share_class: Asset,
-        table: impl Fn(&str, &[Column]) -> Result<T, ComponentError>,
+        table: impl Fn(&str, &[Column<'_>]) -> Result<T, ComponentError>,
     ) -> Result<Self, ComponentError> {
         let equity = table(&format!("equity.{ending}"), &equity_columns())?;
         let positions = table(&format!("positions.{ending}"), &POSITIONS)?;
@@ -74,9 +79,9 @@ impl<T: Rows> StepTables<T> {
 /// The tables of steps in every format asked for.
 #[derive(Debug)]
 struct Formats {
-    csv: StepTables<Table>,
+    csv: StepTables<Table<File>>,
     #[cfg(feature = "parquet")]
-    parquet: Option<StepTables<ParquetTable>>,
+    parquet: Option<StepTables<ParquetTable<File>>>,
 }
 
 impl Formats {
@@ -173,15 +178,39 @@ impl RunWriter {
     /// `EVT-002` when writing fails (nothing is left then), `POS-002` when a worth leaves the range
     /// of exact arithmetic.
     pub fn finish(
+        self,
+        result: &RunResult,
+        context: &OutputContext,
+    ) -> Result<WriteReport, ComponentError> {
+        self.complete(result, context, |context| summary(result, context))
+    }
+
+    /// Writes what came of a run that failed, with the failure in its summary, and moves the directory to
+    /// its place.
+    ///
+    /// # Errors
+    /// As [`RunWriter::finish`]; also when it was this writer that failed the run.
+    pub fn finish_failed(
+        self,
+        stopped: &Stopped,
+        context: &OutputContext,
+    ) -> Result<WriteReport, ComponentError> {
+        self.complete(&stopped.result, context, |context| {
+            failed_summary(stopped, context)
+        })
+    }
+
+    fn complete(
         mut self,
         result: &RunResult,
         context: &OutputContext,
+        summary: impl Fn(&OutputContext) -> Json,
     ) -> Result<WriteReport, ComponentError> {
         let started = Stopwatch::start();
         let others = write_tables(&self.partial.path, result, context, self.format);
         let mut files = self.steps.join()?;
         files.extend(others?);
-        complete(self.partial, files, result, context, started)
+        complete(self.partial, files, summary, context, started)
     }
 }
 
@@ -192,8 +221,8 @@ impl StepSink for RunWriter {
             return Ok(());
         }
         // The thread has ended before its time: only an error ends it.
-        self.steps.join()?;
-        let message = "the run directory was already finished";
+        let files = self.steps.join()?;
+        let message = format!("its tables ended early, after {} files", files.len());
         Err(ComponentError::new(Code::OutputFailed, message))
     }
 }
@@ -203,7 +232,8 @@ impl StepWriter {
     fn join(&mut self) -> Written {
         drop(self.chunks.take());
         let Some(thread) = self.thread.take() else {
-            return Ok(Vec::new());
+            let message = "the run directory cannot be finished: its tables failed before";
+            return Err(ComponentError::new(Code::OutputFailed, message));
         };
         thread
             .join()
@@ -280,27 +310,26 @@ impl Stopwatch {
 fn complete(
     mut partial: Partial,
     mut files: Vec<WrittenFile>,
-    result: &RunResult,
+    summary: impl Fn(&OutputContext) -> Json,
     context: &OutputContext,
     started: Stopwatch,
 ) -> Result<WriteReport, ComponentError> {
-    files.push(write_text(
+    files.push(write_file(
         &partial.path,
         "config.yaml",
-        &context.config_yaml,
+        context.config_yaml.as_bytes(),
     )?);
-    let summary_now = summary(result, context);
-    let report = RunReport::with_summary(&partial.path, &summary_now)?;
-    files.push(write_text(
+    let report = RunReport::with_summary(&partial.path, &summary(context))?;
+    files.push(write_file(
         &partial.path,
         report::FILE_NAME,
-        &report.page(),
+        report.page().as_bytes(),
     )?);
     let mut context = context.clone();
     let write_ms = started.elapsed_ms();
     context.timing.write_ms = Some(write_ms);
-    let text = format!("{:#}\n", summary(result, &context));
-    files.push(write_text(&partial.path, "summary.json", &text)?);
+    let text = format!("{:#}\n", summary(&context));
+    files.push(write_file(&partial.path, "summary.json", text.as_bytes())?);
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let directory = partial.move_to_target()?;
     Ok(WriteReport {

@@ -1,11 +1,16 @@
-//! Tables of scenarios: a row per run, as JSON, as CSV and as cells for a human.
+//! Tables of scenarios: a row per run, as JSON, as CSV, as cells for a human and as a page.
+
+pub mod page;
+
+use std::fmt::Display;
 
 use basis_core::error::ComponentError;
 use basis_core::num::{Quantity, Rate, Value};
 use basis_core::types::{Span, Timestamp};
 use serde_json::{Value as Json, json};
 
-use crate::sweep::results::line;
+use crate::table::csv::Table;
+use crate::table::{Column, Kind, Rows};
 
 /// The name of the row of the run without any scenario.
 pub const BASE: &str = "base";
@@ -77,26 +82,29 @@ pub enum Safety {
 }
 
 /// Columns of the CSV: those of every row, then those of one that ran, then what there is to say.
-const COLUMNS: [&str; 18] = [
-    "scenario",
-    "status",
-    "shock_at",
-    "equity_at_shock",
-    "equity_end",
-    "loss",
-    "loss_of_equity",
-    "max_drawdown",
-    "liquidations_cex",
-    "liquidations_lending",
-    "risk_actions",
-    "first_action_seconds",
-    "safety_seconds",
-    "safe",
-    "residual",
-    "shocks",
-    "config_hash",
-    "message",
+const COLUMNS: [Column<'static>; 18] = [
+    ("scenario", Kind::Text),
+    ("status", Kind::Text),
+    ("shock_at", Kind::Instant),
+    ("equity_at_shock", Kind::Number),
+    ("equity_end", Kind::Number),
+    ("loss", Kind::Number),
+    ("loss_of_equity", Kind::Number),
+    ("max_drawdown", Kind::Statistic),
+    ("liquidations_cex", Kind::Count),
+    ("liquidations_lending", Kind::Count),
+    ("risk_actions", Kind::Count),
+    ("first_action_seconds", Kind::Count),
+    ("safety_seconds", Kind::Count),
+    ("safe", Kind::Text),
+    ("residual", Kind::Number),
+    ("shocks", Kind::Text),
+    ("config_hash", Kind::Text),
+    ("message", Kind::Text),
 ];
+
+/// How many of them only a row that ran has.
+const FIGURES: usize = 13;
 
 impl Row {
     /// `ok`, `halted`, `skipped` or `failed`.
@@ -188,44 +196,51 @@ const fn safe(safety: Safety) -> Option<bool> {
 }
 
 /// Every row with every figure.
-#[must_use]
-pub fn csv(rows: &[Row]) -> String {
-    let mut out = String::new();
-    line(&mut out, COLUMNS.into_iter());
-    let text = |value: Option<String>| value.unwrap_or_default();
-    for row in rows {
-        let mut cells = vec![row.name.clone(), row.status().to_owned()];
-        match row.figures() {
-            None => cells.resize(COLUMNS.len() - 3, String::new()),
-            Some(figures) => cells.extend([
-                text(figures.shock_at.map(|at| at.to_string())),
-                figures.equity_at_shock.to_string(),
-                figures.equity_end.to_string(),
-                figures.loss.to_string(),
-                text(figures.loss_of_equity.map(|share| share.to_string())),
-                figures.max_drawdown.to_string(),
-                figures.liquidations_cex.to_string(),
-                figures.liquidations_lending.to_string(),
-                figures.risk_actions.to_string(),
-                text(
-                    figures
-                        .first_action_after
-                        .map(|span| span.seconds().to_string()),
-                ),
-                text(safety(figures.safety).map(|span| span.seconds().to_string())),
-                text(safe(figures.safety).map(|safe| safe.to_string())),
-                figures.residual.to_string(),
-            ]),
+///
+/// # Errors
+/// None that a table in memory has.
+pub fn csv(rows: &[Row]) -> Result<Vec<u8>, ComponentError> {
+    Table::text("stress.csv", &COLUMNS, |table| {
+        for row in rows {
+            table.text(&row.name);
+            table.plain(row.status());
+            match row.figures() {
+                None => table.blank(FIGURES),
+                Some(figures) => write(table, figures),
+            }
+            table.text(&row.shocks.join("; "));
+            table.plain(&row.config_hash);
+            table.text(&row.message().unwrap_or_default());
+            table.end()?;
         }
-        let message = row.message().unwrap_or_default();
-        cells.extend([
-            row.shocks.join("; "),
-            row.config_hash.clone(),
-            message.to_owned(),
-        ]);
-        line(&mut out, cells.iter().map(String::as_str));
+        Ok(())
+    })
+}
+
+fn write(table: &mut impl Rows, figures: &Figures) {
+    match figures.shock_at {
+        Some(at) => table.instant(at),
+        None => table.blank(1),
     }
-    out
+    table.number(figures.equity_at_shock.get());
+    table.number(figures.equity_end.get());
+    table.number(figures.loss.get());
+    optional(table, figures.loss_of_equity);
+    table.shown(&figures.max_drawdown);
+    table.count(figures.liquidations_cex);
+    table.count(figures.liquidations_lending);
+    table.count(figures.risk_actions);
+    optional(table, figures.first_action_after.map(Span::seconds));
+    optional(table, safety(figures.safety).map(Span::seconds));
+    optional(table, safe(figures.safety));
+    table.number(figures.residual.get());
+}
+
+fn optional(table: &mut impl Rows, value: Option<impl Display>) {
+    match value {
+        Some(value) => table.shown(&value),
+        None => table.blank(1),
+    }
 }
 
 /// The cells of a row that ran, for a human: loss, its share, drawdown, liquidations, actions, first
@@ -297,7 +312,7 @@ mod tests {
             config_hash: String::new(),
             outcome: Outcome::Skipped("no gas, \"here\"".to_owned()),
         };
-        let text = csv(std::slice::from_ref(&row));
+        let text = String::from_utf8(csv(std::slice::from_ref(&row)).unwrap()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0].split(',').count(), COLUMNS.len());
         let tail = ",gas x20 at 2025-02-03,,\"no gas, \"\"here\"\"\"";

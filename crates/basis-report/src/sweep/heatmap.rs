@@ -3,12 +3,14 @@
 //! Two parameters make a heat map, one makes bars, more make one heat map per combination of the
 //! others. Every number stands as text: color only repeats it.
 
-use std::fmt::Write as _;
-
 use super::fields::{FIELDS, Field, Kind};
 use super::grid::{Grid, Parameter};
 use super::palette::SHADES;
 use super::results::{Row, ranking};
+use crate::page::html::{TABLE_END, escape, open_table, push};
+
+/// The look of a heat map and of bars.
+const CLASS: &str = " class=\"map\"";
 
 /// Most heat maps on one page.
 const TABLES_MAX: usize = 60;
@@ -183,11 +185,10 @@ fn maps(figures: &Figures<'_>, grid: &Grid, down: usize, across: usize) -> Strin
     }
     if starts.len() > TABLES_MAX {
         let more = starts.len() - TABLES_MAX;
-        writeln!(
-            out,
-            "<p>{more} more tables are not shown; sweep.csv holds every variant.</p>"
-        )
-        .unwrap_or_default();
+        push(
+            &mut out,
+            format_args!("<p>{more} more tables are not shown; sweep.csv holds every variant.</p>"),
+        );
     }
     out
 }
@@ -199,45 +200,34 @@ fn map(
     others: &str,
     index: &dyn Fn(usize, usize) -> usize,
 ) {
-    let (down, across) = (escape(&rows_of.key), escape(&columns_of.key));
+    let (down, across) = (&rows_of.key, &columns_of.key);
     let with = if others.is_empty() {
         String::new()
     } else {
-        format!(" with {}", escape(others))
+        format!(" with {others}")
     };
-    let heads: String = columns_of
-        .values
-        .iter()
-        .map(|value| format!("<th scope=\"col\">{}</th>", escape(value)))
-        .collect();
-    let label = format!(
-        "{} by {down} (down) and {across} (across){with}",
-        escape(&figures.field.name)
-    );
-    open_table(out, &label);
-    writeln!(
-        out,
-        "<thead><tr><th scope=\"col\">{down} \\ {across}</th>{heads}</tr></thead>\n<tbody>"
-    )
-    .unwrap_or_default();
+    let name = &figures.field.name;
+    let label = format!("{name} by {down} (down) and {across} (across){with}");
+    let corner = format!("{down} \\ {across}");
+    let values = columns_of.values.iter().map(String::as_str);
+    let heads: Vec<&str> = std::iter::once(&*corner).chain(values).collect();
+    open_table(out, &label, &heads, CLASS);
     for (row, value) in rows_of.values.iter().enumerate() {
         let cells: String = (0..columns_of.values.len())
             .map(|column| figures.cell(index(row, column)))
             .collect();
-        let value = escape(value);
-        writeln!(out, "<tr><th scope=\"row\">{value}</th>{cells}</tr>").unwrap_or_default();
+        line(out, value, &cells);
     }
-    out.push_str("</tbody>\n</table>\n</div>\n");
+    out.push_str(TABLE_END);
 }
 
-/// The label, which is safe HTML, and the beginning of a table that scrolls by itself.
-fn open_table(out: &mut String, label: &str) {
-    writeln!(
+/// A row whose cells are markup.
+fn line(out: &mut String, name: &str, cells: &str) {
+    let name = escape(name);
+    push(
         out,
-        "<h3>{label}</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"{label}\">\n<table aria-label=\"{label}\">"
-    )
-    .unwrap_or_default();
+        format_args!("<tr><th scope=\"row\">{name}</th>{cells}</tr>"),
+    );
 }
 
 /// A row per variant with a bar from zero.
@@ -245,32 +235,23 @@ fn bars(figures: &Figures<'_>, grid: &Grid) -> String {
     let (low, high) = figures.bounds.unwrap_or_default();
     let (low, high) = (low.min(0.0), high.max(0.0));
     let width = if high > low { high - low } else { 1.0 };
-    let keys: Vec<_> = grid.parameters().iter().map(|p| escape(&p.key)).collect();
-    let (name, keys) = (escape(&figures.field.name), keys.join(", "));
+    let keys: Vec<_> = grid.parameters().iter().map(|p| &*p.key).collect();
+    let (name, keys) = (&figures.field.name, keys.join(", "));
     let mut out = String::new();
-    open_table(&mut out, &format!("{name} by {keys}"));
-    writeln!(
-        out,
-        "<thead><tr><th scope=\"col\">{keys}</th><th scope=\"col\">{name}</th>\
-         <th scope=\"col\">from zero</th></tr></thead>\n<tbody>"
-    )
-    .unwrap_or_default();
+    let header = [&*keys, name, "from zero"];
+    open_table(&mut out, &format!("{name} by {keys}"), &header, CLASS);
     for (index, row) in figures.rows.iter().enumerate() {
         let bar = number(row, figures.at).map(|x| {
             let left = (x.min(0.0) - low) / width * 100.0;
             let length = x.abs() / width * 100.0;
             format!("<i style=\"margin-left:{left:.2}%;width:{length:.2}%\"></i>")
         });
-        writeln!(
-            out,
-            "<tr><th scope=\"row\">{}</th>{}<td class=\"bar\" aria-hidden=\"true\">{}</td></tr>",
-            escape(&row.values.join(", ")),
-            figures.cell(index),
-            bar.unwrap_or_default()
-        )
-        .unwrap_or_default();
+        let bar = bar.unwrap_or_default();
+        let cell = figures.cell(index);
+        let cells = format!("{cell}<td class=\"bar\" aria-hidden=\"true\">{bar}</td>");
+        line(&mut out, &row.values.join(", "), &cells);
     }
-    out.push_str("</tbody>\n</table>\n</div>\n");
+    out.push_str(TABLE_END);
     out
 }
 
@@ -294,20 +275,4 @@ pub fn shown(field: &Field, text: &str) -> String {
         (Kind::Number, "sharpe") => format!("{:.2}", number()),
         (Kind::Number, _) => text.to_owned(),
     }
-}
-
-/// Text that is safe between tags and inside quoted attributes.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -8,7 +8,5 @@ pub mod grid;
 mod heatmap;
 pub mod page;
 mod palette;
-#[cfg(feature = "parquet")]
-pub mod parquet;
 pub mod results;
 pub mod store;

@@ -2,14 +2,14 @@
 //!
 //! The page is self-contained and runs no script.
 
-use std::fmt::Write as _;
-
 use super::fields::FIELDS;
 use super::grid::Grid;
+use super::heatmap;
 pub use super::heatmap::shown;
-use super::heatmap::{self, escape};
 use super::palette::{STYLE, shades};
 use super::results::{Row, ranking};
+use crate::page::html::{escape, table};
+use crate::page::{section, still, synthetic_banner};
 
 /// Variants in the ranked table; the other files hold them all.
 const RANKED_MAX: usize = 100;
@@ -34,27 +34,27 @@ pub fn page(about: Page<'_>, grid: &Grid, rows: &[Row]) -> String {
         return String::new();
     };
     let (count, mode) = (grid.count(), about.mode);
-    let title = escape(&format!("{count} variants of {mode} by {}", field.name));
-    let mut body = format!("<h1>{title}</h1>\n");
-    if about.synthetic {
-        body.push_str(
-            "<p class=\"warn\">SYNTHETIC DATA: generated prices, no recorded market.</p>\n",
-        );
-    }
-    let source = escape(about.source);
-    write!(body, "<p>Data: {source}</p>\n<h2>Ranking</h2>\n").unwrap_or_default();
-    body.push_str(&ranked(about.field, grid, rows));
-    writeln!(body, "<h2>{} over the grid</h2>", escape(&field.name)).unwrap_or_default();
-    body.push_str(&heatmap::section(about.field, grid, rows));
+    let title = format!("{count} variants of {mode} by {}", field.name);
+    let mut body = format!(
+        "<header><h1>{}</h1><p>Data: {}</p></header>{}",
+        escape(&title),
+        escape(about.source),
+        synthetic_banner(about.synthetic)
+    );
+    body.push_str(&section(
+        "ranking",
+        "Ranking",
+        &ranked(about.field, grid, rows),
+    ));
+    let over = format!("{} over the grid", escape(&field.name));
+    body.push_str(&section(
+        "grid",
+        &over,
+        &heatmap::section(about.field, grid, rows),
+    ));
     body.push_str(&failures(grid, rows));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>{STYLE}{}</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
-         </body>\n</html>\n",
-        shades()
-    )
+    let style = format!("{STYLE}{}", shades());
+    still(&title, about.synthetic, (&style, "docs/sweep.md"), &body)
 }
 
 /// The figures beside the ranked one, as indices in [`FIELDS`].
@@ -79,50 +79,37 @@ fn columns(rank: usize) -> Vec<usize> {
 fn ranked(rank: usize, grid: &Grid, rows: &[Row]) -> String {
     let columns = columns(rank);
     let names = columns.iter().filter_map(|at| FIELDS.get(*at));
-    let heads: String = ["rank", "variant"]
+    let header: Vec<&str> = ["rank", "variant"]
         .into_iter()
         .chain(grid.parameters().iter().map(|p| p.key.as_str()))
         .chain(names.map(|field| field.name.as_str()))
-        .map(|name| format!("<th scope=\"col\">{}</th>", escape(name)))
         .collect();
     let order = ranking(rows, rank);
     let ran = order.iter().filter_map(|at| rows.get(*at));
     let ran: Vec<&Row> = ran.filter(|row| row.failure().is_none()).collect();
-    let mut out = String::new();
-    let label = "variants that ran, best first";
-    writeln!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">\n\
-         <table class=\"ranked\" aria-label=\"{label}\">"
-    )
-    .unwrap_or_default();
-    writeln!(out, "<thead><tr>{heads}</tr></thead>\n<tbody>").unwrap_or_default();
-    for (place, row) in (1..).zip(ran.iter().take(RANKED_MAX)) {
-        let figure = |at: &usize| match (FIELDS.get(*at), row.figure(*at)) {
-            (Some(field), Some(text)) => format!(
-                "<td title=\"{}\">{}</td>",
-                escape(text),
-                escape(&shown(field, text))
-            ),
-            _ => "<td class=\"none\">-</td>".to_owned(),
-        };
-        let values = row.values.iter();
-        let values: String = values
-            .map(|value| format!("<td>{}</td>", escape(value)))
-            .collect();
-        let halted = row.halted().map_or("", |_| " <small>halted</small>");
-        let figures: String = columns.iter().map(figure).collect();
-        writeln!(
-            out,
-            "<tr><th scope=\"row\">{place}</th><td>{}{halted}</td>{values}{figures}</tr>",
-            row.number
-        )
-        .unwrap_or_default();
-    }
-    out.push_str("</tbody>\n</table>\n</div>\n");
+    let figure = |row: &Row, at: usize| match (FIELDS.get(at), row.figure(at)) {
+        (Some(field), Some(text)) => format!(
+            "<span title=\"{}\">{}</span>",
+            escape(text),
+            escape(&shown(field, text))
+        ),
+        _ => "<span class=\"none\">-</span>".to_owned(),
+    };
+    let lines: Vec<Vec<String>> = (1..)
+        .zip(ran.iter().take(RANKED_MAX))
+        .map(|(place, row): (usize, _)| {
+            let halted = row.halted().map_or("", |_| " <small>halted</small>");
+            [place.to_string(), format!("{}{halted}", row.number)]
+                .into_iter()
+                .chain(row.values.iter().map(|value| escape(value)))
+                .chain(columns.iter().map(|at| figure(row, *at)))
+                .collect()
+        })
+        .collect();
+    let mut out = table("Variants that ran, best first", &header, &lines, true);
     let more = ran.len().saturating_sub(RANKED_MAX);
     if more > 0 {
-        writeln!(out, "<p>{more} more that ran are in sweep.csv.</p>").unwrap_or_default();
+        out.push_str(&format!("<p>{more} more that ran are in sweep.csv.</p>"));
     }
     out
 }
@@ -136,14 +123,14 @@ fn failures(grid: &Grid, rows: &[Row]) -> String {
             let (which, code, message) = (escape(&which), escape(code), escape(message));
             let number = row.number;
             Some(format!(
-                "<li>variant {number} ({which}): {code} {message}</li>\n"
+                "<li>variant {number} ({which}): {code} {message}</li>"
             ))
         })
         .collect();
     if items.is_empty() {
         return items;
     }
-    format!("<h2>Failed variants</h2>\n<ul>\n{items}</ul>\n")
+    section("failed", "Failed variants", &format!("<ul>{items}</ul>"))
 }
 
 #[cfg(test)]
@@ -187,7 +174,8 @@ mod tests {
         assert!(html.contains("<td class=\"q0\" title=\"-0.02\">-2.0000 %<small>#4</small></td>"));
         assert!(html.contains(">failed<small>STRAT-002</small></td>"));
         assert!(html.contains("too small, &quot;really&quot;"));
-        assert!(html.contains("SYNTHETIC") && !html.contains("<script") && !html.contains("http"));
+        assert!(html.contains("SYNTHETIC") && !html.contains("<script"));
+        assert!(!html.contains("http:") && !html.contains("https:"));
         assert_eq!(html.matches("<table ").count(), 2, "ranking and heat map");
         assert!(html.contains("Data: here &amp; now"));
         let ranked: Vec<_> = html

@@ -1,4 +1,4 @@
-//! The look of the heat map: shades for light and dark pages, and the page's style.
+//! The look of the heat map: shades for light and dark pages, and what the page has of style beside the kit's.
 
 /// Steps of the color scale.
 pub(super) const SHADES: usize = 9;
@@ -42,26 +42,16 @@ pub(super) fn shades() -> String {
     )
 }
 
-/// The style of the page but its shades.
+/// The style of maps, bars and the scale beside the kit's own.
 pub(super) const STYLE: &str = "\
-:root{--back:#fff;--text:#1b1f24;--line:#c9d1d9;--soft:#57606a;--bar:#2b6ca8}\
-@media (prefers-color-scheme:dark){:root{--back:#0d1117;--text:#e6edf3;--line:#30363d;--soft:#9da7b3;--bar:#6aa3d3}}\
-body{margin:0;background:var(--back);color:var(--text);font:16px/1.45 system-ui,sans-serif}\
-main{max-width:72rem;margin:0 auto;padding:1rem}\
-h1,h2,h3{overflow-wrap:anywhere}h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem}\
-.warn{border-left:.3rem solid #d29922;padding-left:.6rem;font-weight:600}\
-.scroll{overflow-x:auto;margin:1rem 0}\
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
-thead th:first-child{white-space:normal;max-width:10rem;overflow-wrap:anywhere}\
-th,td{border:1px solid var(--line);padding:.35rem .55rem;text-align:right;white-space:nowrap}\
-th{font-weight:600;background:var(--back)}\
-tbody th{position:sticky;left:0;max-width:45vw;white-space:normal;overflow-wrap:anywhere}\
-.ranked th,.ranked thead th:first-child{overflow-wrap:normal;max-width:none}.ranked{font-size:.9rem}\
-small{display:block;font-size:.72rem}\
-.none{color:var(--soft);font-style:italic}\
-.scale{display:flex;align-items:center}.scale i{flex:0 1 1.4rem;height:1rem}\
+.map{width:auto}.map th,.map td{border:1px solid var(--line);padding:.35rem .55rem;text-align:right}\
+.map thead th:first-child{max-width:10rem;overflow-wrap:anywhere}\
+.map tbody th{position:sticky;left:0;max-width:45vw;overflow-wrap:anywhere;background:var(--page)}\
+td small{display:block;font-size:.72rem}\
+.none{color:var(--muted);font-style:italic}\
+.scale{display:flex;align-items:center;margin:.5rem 0}.scale i{flex:0 1 1.4rem;height:1rem}\
 .scale span{padding:0 .5rem 0 0;white-space:nowrap}.scale i+span{padding:0 0 0 .5rem}\
-.bar{min-width:10rem;padding:.35rem 0}.bar i{display:block;height:1rem;background:var(--bar)}";
+.map .bar{min-width:10rem;padding:.35rem 0}.bar i{display:block;height:1rem;background:var(--c0)}";
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,16 @@
 
 use std::cmp::Ordering;
 
+use basis_core::error::{Code, ComponentError};
+use basis_core::num::Fixed18;
 use serde_json::{Map, Value as Json, json};
 
 use super::fields::{FIELDS, Field, Kind};
 use super::grid::{Grid, Parameter};
+use crate::table::csv::Table;
+#[cfg(feature = "parquet")]
+use crate::table::parquet::ParquetTable;
+use crate::table::{Column, Kind as ColumnKind, Rows};
 
 /// What came of one variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,45 +142,93 @@ pub fn ranking(rows: &[Row], field: usize) -> Vec<usize> {
 }
 
 /// `sweep.csv`: one line per row in the order given.
-#[must_use]
-pub fn csv(grid: &Grid, rows: &[Row]) -> String {
-    let keys = grid.parameters().iter().map(|parameter| &*parameter.key);
-    let fields = FIELDS.iter().map(|field| &*field.name);
-    let header = std::iter::once("variant")
-        .chain(keys)
-        .chain(["status", "error"])
-        .chain(fields)
-        .chain(["config_hash", "message"]);
-    let mut out = String::new();
-    line(&mut out, header);
-    for row in rows {
-        let number = row.number.to_string();
-        let (code, message) = row.failure().unwrap_or_default();
-        let message = row.halted().unwrap_or(message);
-        let cells = std::iter::once(&*number)
-            .chain(row.values.iter().map(String::as_str))
-            .chain([row.status(), code])
-            .chain((0..FIELDS.len()).map(|at| row.figure(at).unwrap_or_default()))
-            .chain([&*row.config_hash, message]);
-        line(&mut out, cells);
-    }
-    out
+///
+/// # Errors
+/// EVT-002 when a figure is not of its kind.
+pub fn csv(grid: &Grid, rows: &[Row]) -> Result<Vec<u8>, ComponentError> {
+    Table::text("sweep.csv", &columns(grid), |table| {
+        write(table, grid, rows)
+    })
 }
 
-pub(crate) fn line<'c>(out: &mut String, cells: impl Iterator<Item = &'c str>) {
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        if cell.contains([',', '"', '\n', '\r']) {
-            out.push('"');
-            out.push_str(&cell.replace('"', "\"\""));
-            out.push('"');
-        } else {
-            out.push_str(cell);
-        }
+/// `sweep.parquet`: the columns of `sweep.csv`. Amounts are `decimal(38, 18)`, statistics 64-bit floats,
+/// counts and `variant` unsigned integers, the rest text; what a variant does not have is null.
+///
+/// # Errors
+/// As [`csv`].
+#[cfg(feature = "parquet")]
+pub fn parquet(grid: &Grid, rows: &[Row]) -> Result<Vec<u8>, ComponentError> {
+    ParquetTable::bytes("sweep.parquet", &columns(grid), |table| {
+        write(table, grid, rows)
+    })
+}
+
+fn columns(grid: &Grid) -> Vec<Column<'_>> {
+    let text = |name| (name, ColumnKind::Text);
+    let keys = grid.parameters().iter().map(|parameter| &*parameter.key);
+    let figures = FIELDS
+        .iter()
+        .map(|field| (&*field.name, column_kind(field)));
+    std::iter::once(("variant", ColumnKind::Count))
+        .chain(keys.map(text))
+        .chain(["status", "error"].map(text))
+        .chain(figures)
+        .chain(["config_hash", "message"].map(text))
+        .collect()
+}
+
+/// What the column of a figure holds.
+fn column_kind(field: &Field) -> ColumnKind {
+    match field.kind {
+        Kind::Amount => ColumnKind::Number,
+        Kind::Number if field.name.starts_with("counts.") => ColumnKind::Count,
+        Kind::Number => ColumnKind::Statistic,
     }
-    out.push('\n');
+}
+
+fn write(table: &mut impl Rows, grid: &Grid, rows: &[Row]) -> Result<(), ComponentError> {
+    for row in rows {
+        table.count(u64::try_from(row.number).unwrap_or(u64::MAX));
+        for at in 0..grid.parameters().len() {
+            optional(table, row.values.get(at).map(String::as_str));
+        }
+        let failure = row.failure();
+        table.plain(row.status());
+        optional(table, failure.map(|(code, _)| code));
+        for (at, field) in FIELDS.iter().enumerate() {
+            figure(table, field, row.figure(at))?;
+        }
+        table.plain(&row.config_hash);
+        optional(table, row.halted().or(failure.map(|(_, message)| message)));
+        table.end()?;
+    }
+    Ok(())
+}
+
+fn optional(table: &mut impl Rows, text: Option<&str>) {
+    match text {
+        Some(text) => table.text(&text),
+        None => table.blank(1),
+    }
+}
+
+fn figure(table: &mut impl Rows, field: &Field, text: Option<&str>) -> Result<(), ComponentError> {
+    let Some(text) = text else {
+        table.blank(1);
+        return Ok(());
+    };
+    let wrong = || {
+        let message = format!("`{text}` is no figure of {}", field.name);
+        ComponentError::new(Code::OutputFailed, message)
+    };
+    match column_kind(field) {
+        ColumnKind::Number => {
+            table.number(Fixed18::parse(text).map_err(|e| wrong().with_source(e))?);
+        }
+        ColumnKind::Count => table.count(text.parse().map_err(|e| wrong().with_source(e))?),
+        _ => table.statistic(text),
+    }
+    Ok(())
 }
 
 /// A row as `sweep.json` has it: figures in the shape of `summary.json`.
@@ -358,7 +412,7 @@ pub(super) mod tests {
     #[test]
     fn csv_quotes_what_needs_it_and_leaves_missing_figures_empty() {
         let rows = [row(1, &["{a: 1, b: 2}"], "0.5"), failed(2, &["2"])];
-        let text = csv(&grid(), &rows);
+        let text = String::from_utf8(csv(&grid(), &rows).unwrap()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].starts_with("variant,k,status,error,equity_start,equity_end,"));
         assert!(lines[1].starts_with("1,\"{a: 1, b: 2}\",ok,,0,1000.000000000000000001,0,0,0.5,"));
@@ -384,5 +438,52 @@ pub(super) mod tests {
         let json = row_json(&grid(), &failed(1, &["1"]));
         assert_eq!(json["error"]["code"], "STRAT-002");
         assert!(json.get("return").is_none());
+    }
+}
+
+#[cfg(all(test, feature = "parquet"))]
+mod parquet_tests {
+    use std::fs::File;
+
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Decimal128Type, Float64Type, UInt64Type};
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::super::grid::tests::grid;
+    use super::tests::{failed, row};
+    use super::{csv, parquet};
+
+    #[test]
+    fn the_table_has_the_columns_and_values_of_the_csv() {
+        let grid = grid(&[("k", &["{a: 1, b: 2}", "2"])]);
+        let rows = [
+            row(1, &["{a: 1, b: 2}"], "1.2345678901234567e-05"),
+            failed(2, &["2"]),
+        ];
+        let bytes = parquet(&grid, &rows).unwrap();
+        assert_eq!(bytes, parquet(&grid, &rows).unwrap());
+        let path = std::env::temp_dir().join(format!("basis-sweep-{}.parquet", std::process::id()));
+        std::fs::write(&path, &bytes).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+        let batch = reader.build().unwrap().next().unwrap().unwrap();
+        std::fs::remove_file(path).unwrap();
+        let text = String::from_utf8(csv(&grid, &rows).unwrap()).unwrap();
+        let header: Vec<_> = text.lines().next().unwrap().split(',').collect();
+        let schema = batch.schema();
+        let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(names, header);
+        let column = |name: &str| batch.column_by_name(name).unwrap();
+        assert_eq!(column("k").as_string::<i32>().value(0), "{a: 1, b: 2}");
+        let amount = column("equity_end").as_primitive::<Decimal128Type>();
+        assert_eq!(amount.value(0), 1_000_000_000_000_000_000_001);
+        let earned = column("return").as_primitive::<Float64Type>();
+        let exact: f64 = "1.2345678901234567e-05".parse().unwrap();
+        assert_eq!(earned.value(0).to_bits(), exact.to_bits());
+        let steps = column("counts.steps").as_primitive::<UInt64Type>();
+        assert_eq!((steps.value(0), steps.is_null(1)), (0, true));
+        assert!(column("sharpe").is_null(0), "no deviation, no ratio");
+        assert_eq!(column("error").as_string::<i32>().value(1), "STRAT-002");
+        assert!(column("message").is_null(0));
     }
 }

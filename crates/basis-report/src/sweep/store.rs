@@ -14,7 +14,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use basis_core::error::{Code, ComponentError};
+use basis_core::error::ComponentError;
 use basis_core::num::{Fixed18, Price};
 use basis_core::types::{SeriesId, Timestamp};
 use basis_market::{GasFees, MarketData, ReserveRow, Reward, SeriesRow};
@@ -22,7 +22,7 @@ use serde_json::{Value as Json, json};
 
 use super::grid::Grid;
 use super::results::{self, Row};
-use crate::directory::check_out_dir;
+use crate::directory::{self, check_out_dir, unusable};
 
 const PLAN: &str = "plan.json";
 const VARIANTS: &str = "variants";
@@ -33,7 +33,7 @@ pub struct Plan(Json);
 
 impl Plan {
     /// Of `grid` over the mode `mode` whose configuration before the parameters is
-    /// `configuration` (YAML), on `data`, reckoned by `version`.
+    /// `configuration` (YAML), on `data`, computed by `version`.
     #[must_use]
     pub fn new(
         mode: &str,
@@ -336,21 +336,17 @@ fn read(path: &Path) -> Option<Json> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
-fn unusable(path: &Path, why: &str) -> ComponentError {
-    let message = format!("cannot use the output directory {}: {why}", path.display());
-    ComponentError::new(Code::OutputUnusable, message)
-}
-
 fn failed(path: &Path, e: io::Error) -> ComponentError {
-    let message = format!(
-        "cannot write {}: {e}; what is finished is kept, repeat with --resume",
-        path.display()
-    );
-    ComponentError::new(Code::OutputFailed, message).with_source(e)
+    let mut failure = directory::failed(path, &e).with_source(e);
+    failure
+        .message
+        .push_str("; what is finished is kept, repeat with --resume");
+    failure
 }
 
 #[cfg(test)]
 mod tests {
+    use basis_core::error::Code;
     use basis_market::RateSeries;
 
     use super::super::grid::tests::grid;

@@ -46,12 +46,14 @@ pub(crate) enum Kind {
     Number,
     /// A whole number, zero or more.
     Count,
+    /// A statistic, a 64-bit float.
+    Statistic,
     /// Text.
     Text,
 }
 
 /// Name and kind of a column.
-pub(crate) type Column = (&'static str, Kind);
+pub(crate) type Column<'a> = (&'a str, Kind);
 
 /// Rows of one file: a call per field, in the order of the columns, then [`Rows::end`].
 pub(crate) trait Rows {
@@ -65,6 +67,8 @@ pub(crate) trait Rows {
     fn number(&mut self, number: Fixed18);
     /// A whole number.
     fn count(&mut self, count: u64);
+    /// A statistic, given as it was printed.
+    fn statistic(&mut self, text: &str);
     /// An instant.
     fn instant(&mut self, at: Timestamp);
     /// So many fields without a value.

@@ -1,15 +1,17 @@
 //! Parquet tables of a run directory: instants as UTC nanoseconds, numbers as `decimal(38, 18)`,
-//! counts as unsigned integers, the rest as text; a field without a value is null.
+//! counts as unsigned integers, statistics as 64-bit floats, the rest as text; a field without a value is null.
 //!
 //! **Invariants.** The same rows give the same bytes. At most [`BATCH_ROWS`] rows wait.
 
 use std::fmt::{self, Display};
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    ArrayBuilder, Decimal128Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder,
+    ArrayBuilder, Decimal128Builder, Float64Builder, StringBuilder, TimestampNanosecondBuilder,
+    UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -38,6 +40,7 @@ enum Values {
     Instant(TimestampNanosecondBuilder),
     Number(Decimal128Builder),
     Count(UInt64Builder),
+    Statistic(Float64Builder),
     Text(StringBuilder),
 }
 
@@ -49,6 +52,7 @@ impl Values {
                 Decimal128Builder::new().with_data_type(DataType::Decimal128(PRECISION, SCALE)),
             ),
             Kind::Count => Self::Count(UInt64Builder::new()),
+            Kind::Statistic => Self::Statistic(Float64Builder::new()),
             Kind::Text => Self::Text(StringBuilder::new()),
         }
     }
@@ -58,6 +62,7 @@ impl Values {
             Self::Instant(values) => ArrayBuilder::finish(values),
             Self::Number(values) => ArrayBuilder::finish(values),
             Self::Count(values) => ArrayBuilder::finish(values),
+            Self::Statistic(values) => ArrayBuilder::finish(values),
             Self::Text(values) => ArrayBuilder::finish(values),
         }
     }
@@ -68,15 +73,16 @@ fn data_type(kind: Kind) -> DataType {
         Kind::Instant => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
         Kind::Number => DataType::Decimal128(PRECISION, SCALE),
         Kind::Count => DataType::UInt64,
+        Kind::Statistic => DataType::Float64,
         Kind::Text => DataType::Utf8,
     }
 }
 
 /// One file being written.
-pub(crate) struct ParquetTable {
+pub(crate) struct ParquetTable<W: Write + Send> {
     path: PathBuf,
     schema: SchemaRef,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<W>,
     columns: Vec<Values>,
     /// The column that takes the next field.
     next: usize,
@@ -84,7 +90,7 @@ pub(crate) struct ParquetTable {
     text: String,
 }
 
-impl fmt::Debug for ParquetTable {
+impl<W: Write + Send> fmt::Debug for ParquetTable<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParquetTable")
             .field("path", &self.path)
@@ -92,19 +98,43 @@ impl fmt::Debug for ParquetTable {
     }
 }
 
-impl ParquetTable {
+impl ParquetTable<File> {
     pub(crate) fn create(
         directory: &Path,
         name: &str,
-        columns: &[Column],
+        columns: &[Column<'_>],
     ) -> Result<Self, ComponentError> {
         let path = directory.join(name);
+        let file = File::create(&path).map_err(|e| crate::directory::failed(&path, &e))?;
+        Self::over(path, file, columns)
+    }
+}
+
+impl ParquetTable<Vec<u8>> {
+    /// The bytes of a small table whose rows `write` adds. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// Those of `write`; EVT-002 when the rows cannot be encoded.
+    pub(crate) fn bytes(
+        name: &str,
+        columns: &[Column<'_>],
+        write: impl FnOnce(&mut Self) -> Result<(), ComponentError>,
+    ) -> Result<Vec<u8>, ComponentError> {
+        let mut table = Self::over(PathBuf::from(name), Vec::new(), columns)?;
+        write(&mut table)?;
+        table.write_batch()?;
+        let Self { path, writer, .. } = table;
+        writer.into_inner().map_err(|e| failed(&path, e))
+    }
+}
+
+impl<W: Write + Send> ParquetTable<W> {
+    fn over(path: PathBuf, file: W, columns: &[Column<'_>]) -> Result<Self, ComponentError> {
         let fields: Vec<Field> = columns
             .iter()
             .map(|(name, kind)| Field::new(*name, data_type(*kind), true))
             .collect();
         let schema = Arc::new(Schema::new(fields));
-        let file = File::create(&path).map_err(|e| crate::directory::failed(&path, &e))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -146,7 +176,7 @@ fn failed(path: &Path, e: ParquetError) -> ComponentError {
     ComponentError::new(Code::OutputFailed, message).with_source(e)
 }
 
-impl Rows for ParquetTable {
+impl<W: Write + Send> Rows for ParquetTable<W> {
     fn plain(&mut self, text: &str) {
         if let Some(Values::Text(values)) = self.next_column() {
             values.append_value(text);
@@ -178,6 +208,12 @@ impl Rows for ParquetTable {
         }
     }
 
+    fn statistic(&mut self, text: &str) {
+        if let Some(Values::Statistic(values)) = self.next_column() {
+            values.append_option(text.parse().ok());
+        }
+    }
+
     fn instant(&mut self, at: Timestamp) {
         if let Some(Values::Instant(values)) = self.next_column() {
             values.append_value(at.nanos());
@@ -190,6 +226,7 @@ impl Rows for ParquetTable {
                 Some(Values::Instant(values)) => values.append_null(),
                 Some(Values::Number(values)) => values.append_null(),
                 Some(Values::Count(values)) => values.append_null(),
+                Some(Values::Statistic(values)) => values.append_null(),
                 Some(Values::Text(values)) => values.append_null(),
                 None => {}
             }
@@ -207,12 +244,8 @@ impl Rows for ParquetTable {
 
     fn finish(mut self) -> Result<u64, ComponentError> {
         self.write_batch()?;
-        let Self { path, writer, .. } = self;
-        let file = writer.into_inner().map_err(|e| failed(&path, e))?;
-        let length = file
-            .metadata()
-            .map_err(|e| crate::directory::failed(&path, &e))?;
-        Ok(length.len())
+        self.writer.finish().map_err(|e| failed(&self.path, e))?;
+        Ok(u64::try_from(self.writer.bytes_written()).unwrap_or(u64::MAX))
     }
 }
 

@@ -1,13 +1,14 @@
 //! Tables of a run directory, row by row.
 //!
-//! A year of minutes has half a gigabyte of positions, so nothing here holds more than one row.
+//! A year of minutes has half a gigabyte of positions, so nothing here holds more than one row. A run has
+//! its tables as CSV whatever else it was written as, so CSV is what is read.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::Timestamp;
+use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 18;
@@ -16,16 +17,13 @@ const CHUNK: usize = 1 << 18;
 #[derive(Debug)]
 pub(crate) struct Table {
     path: PathBuf,
-    reader: BufReader<File>,
-    line: Vec<u8>,
-    /// Line number in the file, from 1.
-    number: u64,
+    reader: Reader<File>,
+    /// The row, or the header before the first.
+    record: ByteRecord,
     /// Where the wanted columns are.
     columns: Vec<usize>,
     /// One more than the last wanted column.
     needed: usize,
-    /// Start and end of the fields of the row.
-    fields: Vec<(usize, usize)>,
 }
 
 /// One row: fields in the order of the wanted columns.
@@ -40,21 +38,27 @@ impl Table {
     ) -> Result<Self, ComponentError> {
         let path = directory.join(name);
         let file = File::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            // What a short row lacks is said here, with its line.
+            .flexible(true)
+            .buffer_capacity(CHUNK)
+            .from_reader(file);
         let mut table = Self {
             path,
-            reader: BufReader::with_capacity(CHUNK, file),
-            line: Vec::new(),
-            number: 0,
+            reader,
+            record: ByteRecord::new(),
             columns: Vec::new(),
-            needed: usize::MAX,
-            fields: Vec::new(),
+            needed: 0,
         };
-        if !table.read_line()? {
+        if !table.read()? {
             return Err(unreadable(&table.path, "it is empty"));
         }
-        table.split();
         for name in wanted {
-            let at = (0..table.fields.len()).find(|at| table.raw(*at) == name.as_bytes());
+            let at = table
+                .record
+                .iter()
+                .position(|field| field == name.as_bytes());
             let at = at.ok_or_else(|| unreadable(&table.path, &format!("no column `{name}`")))?;
             table.columns.push(at);
         }
@@ -65,7 +69,7 @@ impl Table {
     /// The names in the header.
     pub(crate) fn header(directory: &Path, name: &str) -> Result<Vec<String>, ComponentError> {
         let table = Self::open(directory, name, &[])?;
-        let names = (0..table.fields.len()).map(|at| table.raw(at));
+        let names = table.record.iter();
         Ok(names
             .map(|name| String::from_utf8_lossy(name).into_owned())
             .collect())
@@ -73,76 +77,34 @@ impl Table {
 
     /// The next row, or none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, ComponentError> {
-        if !self.read_line()? {
+        if !self.read()? {
             return Ok(None);
         }
-        self.split();
-        if self.fields.len() < self.needed {
+        if self.record.len() < self.needed {
             return Err(self.wrong("fewer fields than the header"));
         }
         Ok(Some(Row(self)))
     }
 
-    fn read_line(&mut self) -> Result<bool, ComponentError> {
-        self.line.clear();
-        loop {
-            let read = self
-                .reader
-                .read_until(b'\n', &mut self.line)
-                .map_err(|e| unreadable(&self.path, &e.to_string()))?;
-            self.number += 1;
-            if read == 0 {
-                return Ok(!self.line.is_empty());
-            }
-            // A line end within quotes belongs to the field; nearly every line has no quote.
-            if !self.line.contains(&b'"') {
-                break;
-            }
-            let quotes = self.line.iter().filter(|c| **c == b'"').count();
-            if quotes % 2 == 0 {
-                break;
-            }
-        }
-        while matches!(self.line.last(), Some(b'\n' | b'\r')) {
-            self.line.pop();
-        }
-        Ok(true)
-    }
-
-    fn split(&mut self) {
-        self.fields.clear();
-        let (mut start, mut quoted) = (0, false);
-        for (at, c) in self.line.iter().enumerate() {
-            match c {
-                b'"' => quoted = !quoted,
-                b',' if !quoted => {
-                    self.fields.push((start, at));
-                    if self.fields.len() == self.needed {
-                        return;
-                    }
-                    start = at + 1;
-                }
-                _ => {}
-            }
-        }
-        self.fields.push((start, self.line.len()));
-    }
-
-    fn raw(&self, field: usize) -> &[u8] {
-        let (start, end) = self.fields.get(field).copied().unwrap_or_default();
-        self.line.get(start..end).unwrap_or_default()
+    fn read(&mut self) -> Result<bool, ComponentError> {
+        self.reader
+            .read_byte_record(&mut self.record)
+            .map_err(|e| unreadable(&self.path, &e.to_string()).with_source(e))
     }
 
     fn wrong(&self, what: &str) -> ComponentError {
-        unreadable(&self.path, &format!("line {}: {what}", self.number))
+        let line = self.record.position().map_or(0, Position::line);
+        unreadable(&self.path, &format!("line {line}: {what}"))
     }
 }
 
 impl<'a> Row<'a> {
     /// The bytes of the wanted column `index`.
     pub(crate) fn bytes(&self, index: usize) -> &'a [u8] {
-        let column = self.0.columns.get(index).copied();
-        self.0.raw(column.unwrap_or(usize::MAX))
+        let column = self.0.columns.get(index);
+        column
+            .and_then(|column| self.0.record.get(*column))
+            .unwrap_or_default()
     }
 
     /// The text of the wanted column `index`; what is not UTF-8 is shown as such.
@@ -242,7 +204,7 @@ mod tests {
         let row = table.next().unwrap().unwrap();
         assert_eq!(row.seconds(0).unwrap(), 1_714_521_600);
         assert_eq!(row.number(1).unwrap(), Some(1.0));
-        assert_eq!(row.text(2), "\"x,\ny\"");
+        assert_eq!(row.text(2), "x,\ny");
         let row = table.next().unwrap().unwrap();
         assert_eq!(row.number(1).unwrap(), None);
         assert!(table.next().unwrap().is_none());

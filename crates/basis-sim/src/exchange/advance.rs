@@ -5,7 +5,7 @@
 //! What arrives within a step is no margin at the extremes of its bars, which are not known to come
 //! after it, and is margin at the close.
 
-use basis_core::error::{ComponentError, VenueError};
+use basis_core::error::ComponentError;
 use basis_core::instruction::MarginMode;
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::types::{InstructionId, SeriesId, Side, Span, Timestamp};
@@ -21,6 +21,7 @@ use super::fills::Terms;
 use super::liquidation::{Guard, TestPrice};
 use super::resting::resting_order;
 use super::{Context, SETTLEMENT, SimulatedExchange};
+use crate::interface::unreadable;
 use crate::refusal::Refusal;
 
 /// What falls due within a step; at one instant in this order.
@@ -66,8 +67,8 @@ impl SimulatedExchange {
         if orders || self.may_owe() {
             return Horizon::NOW;
         }
-        let arrival = self.world.as_ref();
-        let arrival = arrival.and_then(|world| world.transit.next_arrival(self.profile.venue));
+        let arrival = self.ready.as_ref();
+        let arrival = arrival.and_then(|ready| ready.transit.next_arrival(self.profile.venue));
         match self.books.positions.as_slice() {
             [] => Horizon::at(arrival),
             [open] => {
@@ -101,25 +102,20 @@ impl SimulatedExchange {
             return;
         }
         // Without dependencies nothing was ever executed.
-        let Some(world) = self.world.take() else {
+        let Some(ready) = self.ready.take() else {
             return;
         };
         let first = events.len();
-        let done = self.advance_in(&world.context(view), since, events);
-        self.world = Some(world);
+        let done = self.advance_in(&ready.context(view), since, events);
+        self.ready = Some(ready);
         if let Some(new) = events.get_mut(first..) {
             // Funding and arrivals carry the venue's own instants within the step.
             new.sort_by_key(|event| event.at);
         }
         if let Err(refusal) = done {
-            let venue = self.profile.venue;
-            let e = VenueError::new(venue, "advance", *refusal.0);
+            let e = refusal.at(self.profile.venue, "advance");
             self.health.failed(now, &ComponentError::from(e.clone()));
-            let kind = EventKind::Connectivity {
-                connected: false,
-                error: Some(Box::new(e)),
-            };
-            events.push(VenueEvent::new(venue, now, now, kind));
+            events.push(unreadable(now, e));
         }
     }
 

@@ -10,7 +10,7 @@ use basis_core::num::{Fixed18, MathError, Price, Quantity};
 use basis_core::types::{
     Account, Asset, InstructionId, InstrumentKey, Item, Side, Symbol, Timestamp,
 };
-use basis_core::venue_event::{IsolatedMargin, OpenOrder, OrderState, Position};
+use basis_core::venue_event::{AccountSnapshot, IsolatedMargin, OpenOrder, OrderState, Position};
 use basis_market::SlotId;
 use basis_protocols::exchange::PerpPosition;
 
@@ -135,8 +135,26 @@ impl Books {
         }
     }
 
+    /// Describes everything that is held, into the room of the last answer; positions are in the account
+    /// `perp`.
+    pub(crate) fn describe(&self, perp: Option<Account>, snapshot: &mut AccountSnapshot) {
+        let AccountSnapshot {
+            positions,
+            isolated,
+            orders,
+            ..
+        } = snapshot;
+        positions.clear();
+        self.holdings(perp, positions);
+        isolated.clear();
+        let accounts = perp.into_iter();
+        isolated.extend(accounts.flat_map(|account| self.isolated_margins(account)));
+        orders.clear();
+        orders.extend(self.open_orders());
+    }
+
     /// Adds everything that is not zero to empty `rows`, sorted by account and item.
-    pub(crate) fn holdings(&self, perp: Option<Account>, rows: &mut Vec<Position>) {
+    fn holdings(&self, perp: Option<Account>, rows: &mut Vec<Position>) {
         rows.extend(self.cash.positions());
         if let Some(account) = perp {
             rows.extend(self.positions.iter().map(|open| Position {
@@ -149,10 +167,7 @@ impl Books {
     }
 
     /// What isolated positions keep of the cash of the perp account, by instrument.
-    pub(crate) fn isolated_margins(
-        &self,
-        account: Account,
-    ) -> impl Iterator<Item = IsolatedMargin> + '_ {
+    fn isolated_margins(&self, account: Account) -> impl Iterator<Item = IsolatedMargin> + '_ {
         let own = move |open: &OpenPosition| {
             Some(IsolatedMargin {
                 account,
@@ -164,7 +179,7 @@ impl Books {
     }
 
     /// Every order that may still fill: what rests, then what waits for the next open.
-    pub(crate) fn open_orders(&self) -> impl Iterator<Item = OpenOrder> + '_ {
+    fn open_orders(&self) -> impl Iterator<Item = OpenOrder> + '_ {
         let resting = self.orders.iter().map(|order| {
             let of = (order.instruction, order.key, order.side, order.quantity);
             (of, OrderState::Working)

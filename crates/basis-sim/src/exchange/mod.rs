@@ -62,7 +62,7 @@ use basis_protocols::exchange::margin::Margin;
 use self::advance::Watch;
 use self::books::Books;
 use crate::failing::FailingTransfers;
-use crate::interface::Executor;
+use crate::interface::{Executor, Polls};
 use crate::refusal::Refusal;
 use crate::settings::check_balances;
 use crate::world::SimulatedWorld;
@@ -91,7 +91,7 @@ pub struct SimulatedExchange {
     capabilities: Capabilities,
     transit: Arc<Transit>,
     fill_at: FillAt,
-    world: Option<World>,
+    ready: Option<Ready>,
     books: Books,
     health: Health,
     /// Every instruction that was taken on, refused ones too.
@@ -101,13 +101,12 @@ pub struct SimulatedExchange {
     next_trade: u64,
     watch: Watch,
     failing: FailingTransfers,
-    account: AccountSnapshot,
-    snapshot_requested: bool,
+    polls: Polls,
 }
 
 /// What it works with once it has its dependencies.
 #[derive(Clone, Debug)]
-struct World {
+struct Ready {
     rules: Arc<VenueRules>,
     data: Arc<dyn DataProvider>,
     transit: Arc<Transit>,
@@ -129,7 +128,7 @@ struct Context<'a> {
     at_open: bool,
 }
 
-impl World {
+impl Ready {
     fn context<'a>(&'a self, view: &'a MarketView) -> Context<'a> {
         Context {
             view,
@@ -207,7 +206,7 @@ impl SimulatedExchange {
             capabilities,
             transit,
             fill_at,
-            world: None,
+            ready: None,
             books,
             health: Health::default(),
             taken: BTreeSet::new(),
@@ -215,8 +214,7 @@ impl SimulatedExchange {
             next_trade: 1,
             watch: Watch::default(),
             failing: FailingTransfers::default(),
-            account: AccountSnapshot::default(),
-            snapshot_requested: false,
+            polls: Polls::default(),
         }
     }
 
@@ -229,16 +227,16 @@ impl SimulatedExchange {
     /// Takes over rules that were added since the last call, and reports that there are others.
     fn read_rules(&mut self, view: &MarketView, events: &mut Events) {
         let venue = self.profile.venue;
-        let Some(world) = self.world.as_mut() else {
+        let Some(ready) = self.ready.as_mut() else {
             return;
         };
-        let Some(rules) = world.data.rules(venue) else {
+        let Some(rules) = ready.data.rules(venue) else {
             return;
         };
-        if Arc::ptr_eq(&rules, &world.rules) {
+        if Arc::ptr_eq(&rules, &ready.rules) {
             return;
         }
-        world.rules = rules;
+        ready.rules = rules;
         self.watch = Watch::default();
         let from = view.now();
         let kind = EventKind::Rules { from };
@@ -260,30 +258,6 @@ impl SimulatedExchange {
     /// An event of this venue at the instant of the call.
     fn event(&self, cx: &Context<'_>, kind: EventKind) -> VenueEvent {
         VenueEvent::new(self.profile.venue, cx.at, cx.view.now(), kind)
-    }
-
-    /// Reads everything that is held anew, into the room of the last answer.
-    fn refresh_account(&mut self, view: &MarketView) {
-        let world = self.world.as_ref();
-        let perp = world.map(|world| world.rules.at(view.now()).accounts.perp);
-        let AccountSnapshot {
-            asked,
-            answered,
-            positions,
-            isolated,
-            lending: _,
-            orders,
-        } = &mut self.account;
-        (*asked, *answered) = (view.now(), view.now());
-        positions.clear();
-        self.books.holdings(perp, positions);
-        isolated.clear();
-        isolated.extend(
-            perp.into_iter()
-                .flat_map(|account| self.books.isolated_margins(account)),
-        );
-        orders.clear();
-        orders.extend(self.books.open_orders());
     }
 
     fn leverage(&self, symbol: Symbol) -> Fixed18 {
@@ -364,7 +338,7 @@ impl Executor for SimulatedExchange {
     }
 
     fn take_on(&mut self, instruction: InstructionId) -> bool {
-        self.world.is_none() || self.taken.insert(instruction)
+        self.ready.is_none() || self.taken.insert(instruction)
     }
 
     fn dispatch(
@@ -373,10 +347,10 @@ impl Executor for SimulatedExchange {
         instruction: &Instruction,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let Some(world) = self.world.clone() else {
+        let Some(ready) = self.ready.clone() else {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
-        let cx = world.context(view);
+        let cx = ready.context(view);
         let id = instruction.id;
         match &instruction.operation {
             Operation::SpotTrade(trade) => self.spot_trade(&cx, id, trade, events),
@@ -408,7 +382,7 @@ impl ExecutionInterface for SimulatedExchange {
     }
 
     fn set_dependencies(&mut self, dependencies: Dependencies) {
-        self.world = None;
+        self.ready = None;
         if !dependencies.missing().is_empty() {
             return;
         }
@@ -416,7 +390,7 @@ impl ExecutionInterface for SimulatedExchange {
             return;
         };
         let rules = data.rules(self.profile.venue);
-        self.world = rules.map(|rules| World {
+        self.ready = rules.map(|rules| Ready {
             rules,
             data,
             transit: Arc::clone(&self.transit),
@@ -441,28 +415,28 @@ impl ExecutionInterface for SimulatedExchange {
             self.read_rules(view, events);
         }
         self.catch_up(view, events);
-        if std::mem::take(&mut self.snapshot_requested) {
-            self.refresh_account(view);
-            let (asked, answered) = (self.account.asked, self.account.answered);
-            let kind = EventKind::Snapshot { asked, answered };
-            let (venue, now) = (self.profile.venue, view.now());
-            events.push(VenueEvent::new(venue, now, now, kind));
-        }
+        let perp = self.ready.as_ref();
+        let perp = perp.map(|ready| ready.rules.at(view.now()).accounts.perp);
+        let (venue, books) = (self.profile.venue, &self.books);
+        self.polls.answer(venue, view.now(), events, |account| {
+            books.describe(perp, account);
+            Ok(())
+        });
     }
 
     fn horizon(&self, _view: &MarketView) -> Horizon {
-        if self.snapshot_requested {
+        if self.polls.is_requested() {
             return Horizon::NOW;
         }
         self.next_step()
     }
 
     fn account(&self) -> &AccountSnapshot {
-        &self.account
+        &self.polls.account
     }
 
     fn request_snapshot(&mut self) {
-        self.snapshot_requested = true;
+        self.polls.request();
     }
 
     fn health(&self) -> Health {

@@ -9,7 +9,6 @@
 //! **Invariants.** A pending order outlives one advance only as a resting one. It sees nothing of its
 //! own bar but the open: margin is checked at opens, and impact is computed on the bar before.
 
-use basis_core::error::{Rejection, VenueError};
 use basis_core::instruction::{OperationKind, OrderType, TimeInForce};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
@@ -88,12 +87,8 @@ impl SimulatedExchange {
     ) -> Result<(), Refusal> {
         let quote = *cx.view.quote(order.slot);
         let Some(opened) = first_opened(cx.view, order) else {
-            let reason = Rejection::MarketStale {
-                series: order.key.series(),
-                at: cx.view.now(),
-                age: cx.view.now().since(quote.known_at),
-            };
-            return Err(Refusal::rejected(reason, None));
+            let (series, now) = (order.key.series(), cx.view.now());
+            return Err(Refusal::stale(series, now, now.since(quote.known_at)));
         };
         let cx = &cx.opening(opened.plus(FillAt::NEXT_OPEN_DELAY));
         let rules = cx.held_rules(order.key)?;
@@ -144,7 +139,7 @@ impl SimulatedExchange {
             InstrumentKind::Perp => OperationKind::PerpTrade,
             _ => OperationKind::SpotTrade,
         };
-        let error = VenueError::new(self.profile.venue, operation.as_str(), *refusal.0);
+        let error = refusal.at(self.profile.venue, operation.as_str());
         let kind = EventKind::Rejected {
             instruction: order.instruction,
             error: Box::new(error),

@@ -273,12 +273,7 @@ fn tradable(cx: &Context<'_>, series: SeriesId) -> Result<(SlotId, Quote), Refus
         Some((slot, quote)) if quote.state.is_tradable() => Ok((slot, quote)),
         _ => {
             let known_at = found.map_or(Timestamp::MIN, |(_, q)| q.known_at);
-            let reason = Rejection::MarketStale {
-                series,
-                at: now,
-                age: now.since(known_at),
-            };
-            Err(Refusal::rejected(reason, None))
+            Err(Refusal::stale(series, now, now.since(known_at)))
         }
     }
 }

@@ -175,7 +175,7 @@ impl Desk {
 
     /// Taking orders fill at the open of the next bar.
     pub(crate) fn at_next_open(mut self) -> Self {
-        self.venue.world.as_mut().unwrap().fill_at = FillAt::NextOpen;
+        self.venue.ready.as_mut().unwrap().fill_at = FillAt::NextOpen;
         self
     }
 

@@ -7,7 +7,7 @@ use basis_core::venue_event::{
     Accrual, BalanceChange, Cursor, EventKind, Events, Subject, VenueEvent,
 };
 
-use super::liquidity::unreachable;
+use super::requests::unreachable;
 use super::{Earned, Model, Pool, SimulatedDex, Stake};
 use crate::chain::{Changes, Sync, Transaction, price_of};
 use crate::refusal::Refusal;

@@ -28,7 +28,7 @@ pub struct Dex {
     /// What a swap in a pool known by bars uses.
     pub gas: GasOperation,
     /// Reads a pool given by its state.
-    pub read_state: fn(&Reader<'_>, &[Asset]) -> Option<Model>,
+    pub read_state: fn(&Self, &Reader<'_>, &[Asset]) -> Option<Model>,
 }
 
 impl fmt::Debug for Dex {
@@ -153,7 +153,7 @@ fn read_pool(dex: &Dex, row: &Reader<'_>, name: Label) -> Option<Pool> {
     let model = if from_bars {
         read_bars(dex, row, assets.as_deref(), default).map(Model::Bars)
     } else {
-        (dex.read_state)(row, assets.as_deref().unwrap_or_default())
+        (dex.read_state)(dex, row, assets.as_deref().unwrap_or_default())
     };
     let (assets, model) = (assets?, model?);
     Some(Pool {

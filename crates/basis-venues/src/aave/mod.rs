@@ -28,13 +28,16 @@ mod tests;
 
 use basis_core::config::{Node, Problems};
 use basis_core::instruction::OperationKind;
+use basis_core::types::Venue;
 use basis_core::venue::VenueType;
 use basis_sim::chain::Protocol;
 
 use crate::driver::{OnChain, OnChainFacts, OnChainVenue, VenueDriver};
 
 pub use self::config::AaveSettings;
-pub(crate) use self::simulated::{AAVE, Aave};
+pub(crate) use self::simulated::Aave;
+
+pub(crate) const AAVE: Venue = Venue::literal("aave");
 
 const OPERATIONS: &[OperationKind] = &[
     OperationKind::Supply,

@@ -1,7 +1,9 @@
 //! The simulated pool: the market with us as its one user, moved along by the recorded rows.
 
+mod balances;
 mod curve;
 mod liquidation;
+mod listing;
 mod operations;
 mod reserves;
 mod standing;
@@ -16,12 +18,11 @@ use basis_sim::chain::{Protocol, Sync, Transaction};
 use basis_sim::lending::seconds;
 use basis_sim::refusal::Refusal;
 
-use self::reserves::Cell;
+use self::reserves::ReserveState;
 use super::AaveSettings;
-use super::OPERATIONS;
 use super::errors::refused;
+use super::{AAVE, OPERATIONS};
 
-pub(crate) const AAVE: Venue = Venue::literal("aave");
 /// The only market.
 const MAIN: Label = Label::literal("main");
 const ACCOUNT: Account = Account::new(AAVE, MAIN);
@@ -34,7 +35,7 @@ pub(crate) struct Aave {
     settings: AaveSettings,
     market: Market,
     /// In the order of the settings, or of the risk table.
-    cells: Vec<Cell>,
+    reserves: Vec<ReserveState>,
     /// The instant of the last sync.
     synced_at: Option<Timestamp>,
     /// Our account as the last sync's liquidation test found it, while nothing has changed it since.
@@ -71,21 +72,21 @@ impl Aave {
         Self {
             settings,
             market,
-            cells: Vec::new(),
+            reserves: Vec::new(),
             synced_at: None,
             reckoned: None,
             lent: None,
         }
     }
 
-    fn cell_of(&self, asset: Asset) -> Option<(usize, &Cell)> {
-        let cells = self.cells.iter().enumerate();
-        cells.into_iter().find(|(_, cell)| cell.asset == asset)
+    fn reserve_of(&self, asset: Asset) -> Option<(usize, &ReserveState)> {
+        let reserves = self.reserves.iter().enumerate();
+        reserves.into_iter().find(|(_, cell)| cell.asset == asset)
     }
 
     /// Whether we have anything here.
     fn holds(&self) -> bool {
-        self.cells.iter().any(Cell::is_held)
+        self.reserves.iter().any(ReserveState::is_held)
     }
 }
 
@@ -130,7 +131,7 @@ impl Protocol for Aave {
     }
 
     fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
-        for cell in &self.cells {
+        for cell in &self.reserves {
             for side in [Side::Supply, Side::Debt] {
                 let quantity = self.scaled(cell, side)?;
                 if quantity.is_zero() {
@@ -150,7 +151,7 @@ impl Protocol for Aave {
     }
 
     fn holding_of(&self, asset: Asset) -> Result<Quantity, Refusal> {
-        match self.cell_of(asset) {
+        match self.reserve_of(asset) {
             Some((_, cell)) => self.balance(cell, Side::Supply),
             None => Ok(Quantity::ZERO),
         }
@@ -163,7 +164,7 @@ impl Protocol for Aave {
             | Operation::Borrow(lending)
             | Operation::Repay(lending) => {
                 lending.market.is_none_or(|market| market == MAIN)
-                    && self.cell_of(lending.asset).is_some()
+                    && self.reserve_of(lending.asset).is_some()
             }
             Operation::SetEMode(_) => true,
             _ => false,
@@ -182,7 +183,7 @@ impl Protocol for Aave {
     fn terms(&self, context: &Sync<'_>) -> Result<Terms, Refusal> {
         let premium = Fixed18::from_int(self.settings.flash_loan_premium_bps.into());
         let mut flash_loans = Vec::new();
-        for cell in &self.cells {
+        for cell in &self.reserves {
             let Ok(listed) = cell.listed() else { continue };
             let reserve = self.market.reserve(listed.id).map_err(refused)?;
             flash_loans.push(FlashLoanTerms {

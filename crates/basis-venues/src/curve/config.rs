@@ -5,7 +5,7 @@ use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol};
 use basis_protocols::gas::GasOperation;
 use basis_sim::pools::{Dex, PoolDefault};
 
-use super::{CURVE, simulated};
+use super::{CURVE, FEE_DENOMINATOR, simulated};
 
 /// Its settings and pools.
 pub(crate) const DEX: Dex = Dex {
@@ -20,7 +20,7 @@ pub(crate) const DEX: Dex = Dex {
         fee: 4_000_000,
         depth: Value::literal("5000"),
     }],
-    fee_denominator: 10_000_000_000,
+    fee_denominator: FEE_DENOMINATOR,
     fee_max: 5_000_000_000,
     gas: GasOperation::CurveExchange2,
     read_state: simulated::read_state,

@@ -1,8 +1,8 @@
 //! What the contracts say to what stays below a minimum or goes above a maximum.
 
-use basis_sim::pools::Words;
+use basis_sim::pools::RevertMessages;
 
-pub(super) const WORDS: Words = Words {
+pub(super) const REVERTS: RevertMessages = RevertMessages {
     swapped: "Exchange resulted in fewer coins than expected",
     requested: None,
     added: "Slippage screwed you",

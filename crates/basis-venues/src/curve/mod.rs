@@ -27,6 +27,9 @@ pub(crate) use self::simulated::protocol;
 
 const CURVE: Venue = Venue::literal("curve");
 
+/// What the contracts count fees in: so many to the whole.
+const FEE_DENOMINATOR: i64 = 10_000_000_000;
+
 /// What its pools execute; liquidity in those that have a state. Fees are in the pool token.
 const OPERATIONS: &[OperationKind] = &[
     OperationKind::Swap,

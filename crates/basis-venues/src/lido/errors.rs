@@ -5,9 +5,9 @@ use basis_core::num::U256;
 use basis_protocols::liquid_staking::LidoError;
 use basis_protocols::liquid_staking::lido_queue::REQUEST_MIN;
 use basis_sim::refusal::Refusal;
-use basis_sim::staking::{self};
+use basis_sim::staking;
 
-use super::simulated::STETH;
+use super::STETH;
 
 /// Refuses in the contract's words.
 pub(super) fn refusal(e: LidoError) -> Refusal {

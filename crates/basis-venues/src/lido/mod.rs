@@ -20,7 +20,7 @@ mod simulated;
 
 use basis_core::config::{Node, Problems};
 use basis_core::instruction::OperationKind;
-use basis_core::types::Venue;
+use basis_core::types::{Asset, Venue};
 use basis_core::venue::VenueType;
 use basis_sim::chain::Protocol;
 use basis_sim::staking::{Staking, StakingSettings};
@@ -29,6 +29,8 @@ use self::simulated::LidoPool;
 use crate::driver::{OnChain, OnChainFacts, OnChainVenue, VenueDriver};
 
 const VENUE: Venue = Venue::literal("lido");
+/// The token that rebases.
+const STETH: Asset = Asset::literal("stETH");
 
 const OPERATIONS: &[OperationKind] = &[
     OperationKind::Stake,

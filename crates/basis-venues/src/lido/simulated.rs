@@ -9,10 +9,9 @@ use basis_sim::refusal::Refusal;
 use basis_sim::staking::{StakingGas, StakingNames, StakingPool};
 
 use super::errors::{refusal, too_small};
-use super::{OPERATIONS, VENUE};
+use super::{OPERATIONS, STETH, VENUE};
 
 const US: Holder = Holder::WALLET;
-pub(super) const STETH: Asset = Asset::literal("stETH");
 
 /// The contracts with our wallet in them.
 #[derive(Clone, Debug)]

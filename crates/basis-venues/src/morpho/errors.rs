@@ -3,7 +3,7 @@
 use basis_protocols::morpho_blue::Refusal as Revert;
 use basis_sim::refusal::Refusal;
 
-use super::simulated::MORPHO;
+use super::MORPHO;
 
 /// A refusal of the contract in its own words.
 pub(super) fn refused(name: impl std::fmt::Display, e: Revert) -> Refusal {

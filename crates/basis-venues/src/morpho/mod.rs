@@ -22,13 +22,16 @@ mod tests;
 
 use basis_core::config::{Node, Problems};
 use basis_core::instruction::OperationKind;
+use basis_core::types::Venue;
 use basis_core::venue::VenueType;
 use basis_sim::chain::Protocol;
 
 use crate::driver::{OnChain, OnChainFacts, OnChainVenue, VenueDriver};
 
 pub use self::config::{MarketSettings, MorphoSettings};
-pub(crate) use self::simulated::{MORPHO, Morpho};
+pub(crate) use self::simulated::Morpho;
+
+pub(crate) const MORPHO: Venue = Venue::literal("morpho");
 
 const OPERATIONS: &[OperationKind] = &[
     OperationKind::Supply,

@@ -15,18 +15,17 @@ use basis_sim::chain::{Protocol, Sync, Transaction};
 use basis_sim::lending::seconds;
 use basis_sim::refusal::Refusal;
 
-use self::market::Cell;
+use self::market::MarketState;
 use super::MorphoSettings;
-use super::OPERATIONS;
+use super::{MORPHO, OPERATIONS};
 
-pub(crate) const MORPHO: Venue = Venue::literal("morpho");
 const US: User = User(0);
 const FEE_RECIPIENT: User = User(1);
 
 /// The contract with our positions in its markets.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Morpho {
-    cells: Vec<Cell>,
+    markets: Vec<MarketState>,
     /// What it holds for markets that are not ours.
     balances: Vec<(Asset, Fixed18)>,
     synced_at: Option<Timestamp>,
@@ -37,7 +36,12 @@ pub(crate) struct Morpho {
 impl Morpho {
     pub(crate) fn new(settings: &MorphoSettings) -> Self {
         Self {
-            cells: settings.markets.iter().cloned().map(Cell::new).collect(),
+            markets: settings
+                .markets
+                .iter()
+                .cloned()
+                .map(MarketState::new)
+                .collect(),
             balances: settings.balances.clone(),
             synced_at: None,
             lent: None,
@@ -75,7 +79,7 @@ impl Morpho {
                 held = held.saturating_add(units);
             }
         }
-        for cell in &self.cells {
+        for cell in &self.markets {
             held = held.saturating_add(cell.held(asset)?);
         }
         Ok(held)
@@ -96,7 +100,7 @@ impl Protocol for Morpho {
         if self.synced_at == Some(now) {
             return Ok(());
         }
-        for cell in &mut self.cells {
+        for cell in &mut self.markets {
             cell.catch_up(context)?;
         }
         self.synced_at = Some(now);
@@ -105,7 +109,7 @@ impl Protocol for Morpho {
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {
-        let held = self.cells.iter().any(Cell::is_held);
+        let held = self.markets.iter().any(MarketState::is_held);
         held.then_some(Timestamp::MIN)
     }
 
@@ -130,7 +134,7 @@ impl Protocol for Morpho {
     }
 
     fn positions(&self, positions: &mut Vec<Position>) -> Result<(), Refusal> {
-        for cell in &self.cells {
+        for cell in &self.markets {
             cell.positions(positions)?;
         }
         Ok(())
@@ -140,7 +144,7 @@ impl Protocol for Morpho {
         let Some(now) = self.synced_at else {
             return Ok(());
         };
-        for cell in self.cells.iter().filter(|cell| cell.is_held()) {
+        for cell in self.markets.iter().filter(|cell| cell.is_held()) {
             lending.extend(cell.standing(now)?);
         }
         Ok(())
@@ -152,7 +156,7 @@ impl Protocol for Morpho {
             | Operation::Withdraw(lending)
             | Operation::Borrow(lending)
             | Operation::Repay(lending) => lending.market.is_some_and(|name| {
-                let mut named = self.cells.iter().filter(|cell| cell.name() == name);
+                let mut named = self.markets.iter().filter(|cell| cell.name() == name);
                 named.any(|cell| cell.has(lending.asset))
             }),
             _ => false,
@@ -183,7 +187,7 @@ impl Protocol for Morpho {
 
     fn terms(&self, context: &Sync<'_>) -> Result<Terms, Refusal> {
         let mut assets: Vec<_> = self.balances.iter().map(|(asset, _)| *asset).collect();
-        let markets = self.cells.iter().map(|cell| &cell.settings);
+        let markets = self.markets.iter().map(|cell| &cell.settings);
         assets.extend(markets.flat_map(|market| [market.loan, market.collateral]));
         assets.sort();
         assets.dedup();

@@ -5,7 +5,7 @@ use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Symbol};
 use basis_protocols::gas::GasOperation;
 use basis_sim::pools::{Dex, PoolDefault};
 
-use super::{UNISWAP, simulated};
+use super::{FEE_DENOMINATOR, UNISWAP, simulated};
 
 const WETH: Asset = Asset::literal("WETH");
 
@@ -27,7 +27,7 @@ pub(crate) const DEX: Dex = Dex {
             depth: Value::literal("20000"),
         },
     ],
-    fee_denominator: 1_000_000,
+    fee_denominator: FEE_DENOMINATOR,
     fee_max: 999_999,
     // What a swap crosses is not recorded; one tick is more than most do.
     gas: GasOperation::UniswapV3Swap { ticks_crossed: 1 },

@@ -31,6 +31,9 @@ pub(crate) use self::simulated::protocol;
 
 const UNISWAP: Venue = Venue::literal("uniswap");
 
+/// What the contracts count fees in: so many to the whole.
+const FEE_DENOMINATOR: i64 = 1_000_000;
+
 /// What its pools execute; liquidity in those that have a state.
 const OPERATIONS: &[OperationKind] = &[
     OperationKind::Swap,

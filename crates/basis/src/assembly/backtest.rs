@@ -9,16 +9,16 @@ use basis_core::error::ComponentError;
 use basis_core::journal::JournalReader;
 use basis_core::types::{RunId, Venue};
 use basis_engine::{
-    Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink,
+    Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink, Stopped,
 };
-use basis_market::MarketData;
+use basis_market::{Coverage, MarketData};
 use basis_report::Format;
 use basis_report::run::{OutputContext, RunWriter, Timing, WriteReport};
 use basis_sim::chain::SimulatedChain;
 use basis_venues::factory::CreatedInterfaces;
 use cpu_time::ThreadTime;
 
-use super::{Setup, World, require_needed};
+use super::{Setup, World, assumptions, require_needed};
 
 /// One backtest, ready to start.
 pub struct Backtest {
@@ -45,6 +45,24 @@ pub struct Finished {
     pub result: RunResult,
     /// What the summary is made with.
     pub context: OutputContext,
+}
+
+/// A run that failed.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Why.
+    pub error: ComponentError,
+    /// What it left, or why it left nothing; absent where nothing was to be left.
+    pub written: Option<Result<WriteReport, ComponentError>>,
+}
+
+impl From<ComponentError> for Unfinished {
+    fn from(error: ComponentError) -> Self {
+        Self {
+            error,
+            written: None,
+        }
+    }
 }
 
 impl fmt::Debug for Backtest {
@@ -153,7 +171,7 @@ impl Backtest {
     /// Whatever stops the engine; CRITICAL ones want a restart.
     pub fn run_here(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
         let result = self.engine.run(progress)?;
-        Ok(with_assumptions(result, &self.chain))
+        Ok(with_assumptions(result, &self.setup, &self.chain))
     }
 
     /// The same with the steps handed to `sink` as they are closed; the result holds none of them.
@@ -166,10 +184,11 @@ impl Backtest {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
         let result = self.engine.run_into(sink, progress)?;
-        Ok(with_assumptions(result, &self.chain))
+        Ok(with_assumptions(result, &self.setup, &self.chain))
     }
 
-    /// Runs to the end and writes the run directory `out`, or nothing where there is none.
+    /// Runs to the end and writes the run directory `out`, or nothing where there is none. A run that
+    /// fails leaves its directory too, which says so.
     ///
     /// # Errors
     /// As [`Backtest::run_into`], EVT-001 when `out` cannot be used and EVT-002 when it cannot be written.
@@ -178,27 +197,46 @@ impl Backtest {
         out: Option<(&Path, Format)>,
         stamp: Stamp,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Finished, ComponentError> {
+    ) -> Result<Finished, Unfinished> {
         let mut context = context(&self.setup, stamp);
         let class = self.setup.run().share_class;
         let begin = |(out, format)| RunWriter::create(out, class, format);
         let mut writer = out.map(begin).transpose()?;
         let started = ThreadTime::now();
-        let result = match &mut writer {
-            Some(writer) => self.run_into(writer, progress),
-            None => self.run_into(&mut Forget, progress),
-        }?;
+        let ran = match &mut writer {
+            Some(writer) => self.engine.run_or_stop(writer, progress),
+            None => self.engine.run_or_stop(&mut Forget, progress),
+        };
         context.timing.run_ms = started.elapsed().as_secs_f64() * 1_000.0;
-        if let Some(writer) = writer {
-            let WriteReport { write_ms, .. } = writer.finish(&result, &context)?;
-            context.timing.write_ms = Some(write_ms);
+        match ran {
+            Ok(result) => {
+                let result = with_assumptions(result, &self.setup, &self.chain);
+                if let Some(writer) = writer {
+                    let WriteReport { write_ms, .. } = writer.finish(&result, &context)?;
+                    context.timing.write_ms = Some(write_ms);
+                }
+                Ok(Finished { result, context })
+            }
+            Err(stopped) => {
+                let Stopped { error, at, result } = *stopped;
+                let result = with_assumptions(result, &self.setup, &self.chain);
+                let stopped = Stopped { error, at, result };
+                let written = writer.map(|writer| writer.finish_failed(&stopped, &context));
+                Err(Unfinished {
+                    error: stopped.error,
+                    written,
+                })
+            }
         }
-        Ok(Finished { result, context })
     }
 }
 
-/// Adds how the protocols of the chain were simulated to what the result rests on.
-fn with_assumptions(mut result: RunResult, chain: &SimulatedChain) -> RunResult {
+/// Adds to what the result rests on: rules outside their dates, rows off their schedule, and how the
+/// protocols of the chain were simulated.
+fn with_assumptions(mut result: RunResult, setup: &Setup, chain: &SimulatedChain) -> RunResult {
+    result.assumptions.extend(assumptions::of_rules(setup));
+    let off_schedule = result.coverage.iter().flat_map(Coverage::notes);
+    result.assumptions.extend(off_schedule);
     result.assumptions.extend(chain.assumptions());
     result
 }

@@ -9,6 +9,7 @@
 //! What belongs to a run (clock, books, event log, amounts in flight, interfaces) is made here, anew for
 //! each.
 
+mod assumptions;
 mod backtest;
 mod dates;
 mod setup;
@@ -20,7 +21,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Timestamp, Venue};
 use basis_market::ExecutionInterface;
 
-pub use backtest::{Backtest, Finished, Stamp};
+pub use backtest::{Backtest, Finished, Stamp, Unfinished};
 pub use setup::Setup;
 pub(crate) use setup::load_request;
 pub use world::World;

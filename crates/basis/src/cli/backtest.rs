@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::types::RunId;
+use basis_core::types::{RunId, Timestamp};
 use basis_core::venue::ExecutionMode;
 use basis_engine::{JournalSync, Progress, Recovery};
 use basis_report::Format;
@@ -13,7 +13,7 @@ use basis_report::run::summary as run_summary;
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::{RunArguments, Session, progress, report};
-use crate::assembly::{self, Backtest, Finished, Stamp};
+use crate::assembly::{self, Backtest, Finished, Stamp, Unfinished};
 use crate::config::layers::{self, LogLevel};
 use crate::journal::{self, JournalRequest};
 
@@ -130,10 +130,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         bar.set_message(progress.at.to_string());
     };
     let place = out.as_deref().map(|out| (out, format));
-    let Finished { result, context } = backtest
-        .run_to(place, stamp, &mut progress)
-        .map_err(Failure::running)?;
+    let ran = backtest.run_to(place, stamp, &mut progress);
     bar.finish_and_clear();
+    let Finished { result, context } =
+        ran.map_err(|unfinished| unfinished_run(unfinished, session))?;
 
     for refused in &result.refused_withdrawals {
         session.warn(&format!("{} {refused}", refused.at));
@@ -176,23 +176,46 @@ fn halted(why: String) -> Failure {
     }
 }
 
-/// Where the run goes, checked before anything is reckoned.
+/// A run that failed, and where what came of it before is.
+fn unfinished_run(unfinished: Unfinished, session: &Session) -> Failure {
+    match unfinished.written {
+        Some(Ok(written)) => {
+            let place = written.directory.display();
+            let text = format!("the run failed; what came of it before is in {place}");
+            session.note(LogLevel::Info, &text);
+        }
+        Some(Err(e)) => session.warn(&format!("the run failed and leaves no directory: {e}")),
+        None => {}
+    }
+    Failure::running(unfinished.error)
+}
+
+/// Where the run goes, checked before anything is computed.
 fn output_directory(
     arguments: &Arguments,
     session: &Session,
     started: &WallClock,
 ) -> Result<Option<PathBuf>, ComponentError> {
-    let out = match &arguments.out {
-        Some(out) => out.clone(),
-        None if session.json => return Ok(None),
-        None => free_name(&format!("runs/{}-{}", arguments.mode, started.compact())),
+    let out = directory_for(arguments.out.as_ref(), &arguments.mode, (session, started));
+    out.as_deref().map(check_out_dir).transpose()?;
+    Ok(out)
+}
+
+/// The directory asked for, else one of its own below `runs`; with `--json` none but that asked for.
+pub(super) fn directory_for(
+    asked: Option<&PathBuf>,
+    name: &str,
+    (session, started): (&Session, &WallClock),
+) -> Option<PathBuf> {
+    let own = || {
+        let name = format!("runs/{name}-{}", started.compact());
+        (!session.json).then(|| free_name(&name))
     };
-    check_out_dir(&out)?;
-    Ok(Some(out))
+    asked.cloned().or_else(own)
 }
 
 /// `name`, or `name-2` and so on when several runs start within a second.
-pub(super) fn free_name(name: &str) -> PathBuf {
+fn free_name(name: &str) -> PathBuf {
     let numbered = (2..1_000).map(|number| format!("{name}-{number}"));
     std::iter::once(name.to_owned())
         .chain(numbered)
@@ -225,10 +248,15 @@ impl WallClock {
         self.instant.elapsed().as_secs_f64() * 1_000.0
     }
 
+    /// The instant, in milliseconds: the stamp of a request that is shown and not sent.
+    pub(super) fn timestamp(&self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// `20240501T083000Z`.
-    pub(super) fn compact(&self) -> String {
+    fn compact(&self) -> String {
         let seconds = i64::try_from(self.since_epoch.as_secs()).unwrap_or(i64::MAX);
-        let text = basis_core::types::Timestamp::from_seconds(seconds).to_string();
+        let text = Timestamp::from_seconds(seconds).to_string();
         text.replace(['-', ':'], "")
     }
 

@@ -304,6 +304,35 @@ fn open(
     session.print(&format!("{rows}\n"))
 }
 
+/// How much of everything there is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    commits: u64,
+    instructions: usize,
+    events: usize,
+    lines: usize,
+}
+
+impl Totals {
+    fn of(reader: &SqliteReader) -> Result<Self, ComponentError> {
+        let content = Content {
+            instructions: true,
+            events: true,
+            lines: true,
+            ..Content::default()
+        };
+        let mut totals = Self::default();
+        reader.read(content, &mut |commit| {
+            totals.commits += 1;
+            totals.instructions += commit.instructions.len();
+            totals.events += commit.events.len();
+            totals.lines += commit.lines.len();
+            Ok(())
+        })?;
+        Ok(totals)
+    }
+}
+
 fn summary(
     reader: &SqliteReader,
     standing: Option<&Overview>,
@@ -311,86 +340,72 @@ fn summary(
 ) -> Result<(), Failure> {
     let head = reader.head().map_err(ComponentError::from)?;
     let starts = reader.starts().map_err(ComponentError::from)?;
-    let content = Content {
-        instructions: true,
-        events: true,
-        lines: true,
-        ..Content::default()
-    };
-    let (mut commits, mut instructions, mut events, mut lines) = (0_u64, 0, 0, 0);
-    reader.read(content, &mut |commit| {
-        commits += 1;
-        instructions += commit.instructions.len();
-        events += commit.events.len();
-        lines += commit.lines.len();
-        Ok(())
-    })?;
+    let totals = Totals::of(reader)?;
     if session.json {
-        let standing = standing.map(|now| {
-            let venues = now.venues.iter();
-            let venues: Vec<_> = venues
-                .map(|(venue, halted)| json!({ "venue": venue, "halted": halted }))
-                .collect();
-            json!({
-                "at": now.at,
-                "steps": now.steps,
-                "equity_usd": now.equity_usd,
-                "halted": now.halted,
-                "in_a_wake": now.in_a_wake,
-                "plan": now.plan,
-                "open": now.open.len(),
-                "venues": venues,
-            })
-        });
         return session.print_json(&json!({
             "book": head.book,
             "mode": head.mode,
             "config_hash": head.config_hash,
             "starts": starts,
-            "commits": commits,
-            "instructions": instructions,
-            "events": events,
-            "ledger_lines": lines,
-            "standing": standing,
+            "commits": totals.commits,
+            "instructions": totals.instructions,
+            "events": totals.events,
+            "ledger_lines": totals.lines,
+            "standing": standing.map(standing_json),
         }));
     }
-    let mut rows = table(&["", ""]);
+    let mut rows = table(&["journal", &format!("{} of {}", head.book, head.mode)]);
     let mut row = |name: &str, value: String| {
         rows.add_row([name.to_owned(), value]);
     };
-    row("book", format!("{} ({})", head.book, head.mode));
     row("configuration", head.config_hash);
     for start in &starts {
-        let text = format!(
-            "at {}, epoch {}, version {}",
-            start.at, start.epoch, start.version
+        let (at, epoch, version) = (start.at, start.epoch, &start.version);
+        row(
+            "start",
+            format!("at {at}, epoch {epoch}, version {version}"),
         );
-        row("start", text);
     }
-    row("commits", commits.to_string());
-    row("instructions", instructions.to_string());
-    row("events", events.to_string());
-    row("ledger lines", lines.to_string());
-    match standing {
-        None => row("stands at", "nothing was committed yet".to_owned()),
-        Some(now) => {
-            row(
-                "stands at",
-                format!("{} after {} step(s)", now.at, now.steps),
-            );
-            row("equity", format!("{} USD", now.equity_usd));
-            row("plan under way", now.plan.unwrap_or("none").to_owned());
-            row("open instructions", now.open.len().to_string());
-            let halted = now.venues.iter();
-            for (venue, reason) in halted.filter_map(|(venue, why)| Some((venue, why.as_ref()?))) {
-                row("halted", format!("{venue}: {reason}"));
-            }
-            if let Some(reason) = &now.halted {
-                row("strategy halted", reason.clone());
-            }
-        }
+    row("commits", totals.commits.to_string());
+    row("instructions", totals.instructions.to_string());
+    row("events", totals.events.to_string());
+    row("ledger lines", totals.lines.to_string());
+    let Some(now) = standing else {
+        row("stands at", "nothing was committed yet".to_owned());
+        return session.print(&format!("{rows}\n"));
+    };
+    row(
+        "stands at",
+        format!("{} after {} step(s)", now.at, now.steps),
+    );
+    row("equity", format!("{} USD", now.equity_usd));
+    row("plan under way", now.plan.unwrap_or("none").to_owned());
+    row("open instructions", now.open.len().to_string());
+    let halted = now.venues.iter();
+    for (venue, reason) in halted.filter_map(|(venue, why)| Some((venue, why.as_ref()?))) {
+        row("halted", format!("{venue}: {reason}"));
+    }
+    if let Some(reason) = &now.halted {
+        row("strategy halted", reason.clone());
     }
     session.print(&format!("{rows}\n"))
+}
+
+fn standing_json(now: &Overview) -> Json {
+    let venues = now.venues.iter();
+    let venues: Vec<_> = venues
+        .map(|(venue, halted)| json!({ "venue": venue, "halted": halted }))
+        .collect();
+    json!({
+        "at": now.at,
+        "steps": now.steps,
+        "equity_usd": now.equity_usd,
+        "halted": now.halted,
+        "in_a_wake": now.in_a_wake,
+        "plan": now.plan,
+        "open": now.open.len(),
+        "venues": venues,
+    })
 }
 
 /// `basis journal adopt`.

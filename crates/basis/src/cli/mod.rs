@@ -26,6 +26,7 @@ mod venues;
 
 use std::cell::Cell;
 use std::io::Write as _;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
@@ -291,6 +292,12 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
         Command::Report(arguments) => report_cmd::run(&arguments, &session),
         Command::Explain(arguments) => explain::run(&arguments, &session),
     }
+}
+
+/// How many threads run: as many as were asked for, else as there are cores.
+fn threads(asked: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    asked.map_or_else(cores, usize::from)
 }
 
 fn command_has_config(command: &Command) -> bool {

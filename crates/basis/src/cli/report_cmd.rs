@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
             let names = [name(&arguments.run), name(path)];
             let [a, b] = &names;
             (
-                compare_page((a, &run), (b, other)),
+                compare_page((a, &run), (b, other))?,
                 PathBuf::from(format!("compare-{a}-{b}.html")),
             )
         }

@@ -1,7 +1,10 @@
 //! The JSON Schema of instructions, restricted to what a venue takes.
 //!
 //! Written by hand next to the types of `basis_core::instruction`; a test holds the two together by
-//! taking an example of every operation through both.
+//! taking an example of every operation through both. A schema derived from the types would bring a crate and
+//! its macros into `basis-core`, whose tree is a fixed list, and would still be told by hand what is not in
+//! the types: which operations a venue takes, and the forms of numbers, names and amounts, which read
+//! themselves.
 
 use basis_core::instruction::OperationKind;
 use serde_json::{Map, Value as Json, json};

@@ -1,11 +1,11 @@
 //! `basis stress`: one mode under every scenario of a list.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Span, Timestamp};
 use basis_core::venue::ExecutionMode;
+use basis_report::stress::page::{self, Page};
 use basis_report::stress::{Outcome, Row, cells, csv};
 use basis_report::{check_out_dir, write_files};
 use comfy_table::{CellAlignment, Table};
@@ -15,7 +15,7 @@ use super::backtest::WallClock;
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::report::table;
-use super::{RunArguments, Session, progress};
+use super::{RunArguments, Session, progress, threads};
 use crate::assembly::{self, Setup};
 use crate::config::dates;
 use crate::config::layers::{LogLevel, Template};
@@ -79,10 +79,14 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         let stressed = stress(arguments, mode, &source, &list, (session, number == 0))?;
         if let Some(out) = arguments.out_of(mode) {
             let files = [
-                ("stress.csv", csv(&stressed.rows)),
-                ("scenarios.yaml", resolved(&stressed.rows)),
-                ("config.yaml", stressed.setup.config_yaml().to_owned()),
-                ("stress.json", format!("{:#}\n", stressed.as_json())),
+                ("stress.csv", csv(&stressed.rows)?),
+                ("report.html", stressed.page().into_bytes()),
+                ("scenarios.yaml", resolved(&stressed.rows).into_bytes()),
+                ("config.yaml", stressed.setup.config_yaml().into()),
+                (
+                    "stress.json",
+                    format!("{:#}\n", stressed.as_json()).into_bytes(),
+                ),
             ];
             let written = write_files(&out, &files).map_err(Failure::running)?;
             session.note(LogLevel::Info, &format!("written to {}", written.display()));
@@ -141,7 +145,7 @@ fn stress(
     let at = instant(arguments, &setup)?;
     let terms = Terms::of(setup.run(), &session.registry, at);
     let ready = run::ready(list, &terms, &template, &data)?;
-    let jobs = jobs(arguments);
+    let jobs = threads(arguments.jobs);
     let runs = u64::try_from(ready.len() + 1).unwrap_or(u64::MAX);
     let bar = progress::estimating("stressing", UNITS.saturating_mul(runs), session.quiet);
     bar.set_message(format!("of {runs} runs of {mode}"));
@@ -161,11 +165,6 @@ fn stress(
         timing: json!({ "load_ms": load_ms, "run_ms": wall.elapsed_ms(), "jobs": jobs }),
         setup,
     })
-}
-
-fn jobs(arguments: &Arguments) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.jobs.map_or_else(cores, usize::from)
 }
 
 /// What `T` stands for: `--at`, or the middle of the run, on a step of its clock.
@@ -190,6 +189,19 @@ fn instant(arguments: &Arguments, setup: &Setup) -> Result<Timestamp, ComponentE
 }
 
 impl Stressed {
+    fn page(&self) -> String {
+        let config = self.setup.run();
+        let about = Page {
+            mode: &self.mode,
+            share_class: config.share_class,
+            synthetic: self.synthetic,
+            source: &self.source,
+            range: (config.from, config.to),
+            at: self.at,
+        };
+        page::page(about, &self.rows)
+    }
+
     fn as_json(&self) -> Json {
         let config = self.setup.run();
         let shocks: Vec<_> = config.shocks().map(|shock| shock.text()).collect();

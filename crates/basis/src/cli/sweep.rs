@@ -1,7 +1,6 @@
 //! `basis sweep`: many variants of one mode over one loaded data set.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,11 +17,11 @@ use basis_report::sweep::{fields, results};
 use cpu_time::ProcessTime;
 use serde_json::json;
 
-use super::backtest::{TableFormat, WallClock, free_name};
+use super::backtest::{TableFormat, WallClock, directory_for};
 use super::errors::Failure;
 use super::market::Source;
 use super::swept::{self, Swept};
-use super::{RunArguments, Session, progress};
+use super::{RunArguments, Session, progress, threads};
 use crate::config::layers::{LogLevel, Resolved, Template};
 use crate::sweep::parse;
 use crate::sweep::run::{UNITS, Variants};
@@ -76,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let request = arguments.run.request(&arguments.mode);
     let template = Template::new(&request, &session.environment, &session.registry)
         .inspect_err(|_| session.warn_of_environment())?;
-    let jobs = jobs(arguments);
+    let jobs = threads(arguments.jobs);
     let (mut variants, needs) = Variants::check(&grid, &template, jobs, &needs_of)
         .inspect_err(|_| session.warn_of_environment())?;
     if let Some(first) = needs.first() {
@@ -128,11 +127,6 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         timing,
     };
     swept::finish(&swept, store.as_ref(), out.as_deref(), session)
-}
-
-fn jobs(arguments: &Arguments) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.jobs.map_or_else(cores, usize::from)
 }
 
 fn as_u64(count: usize) -> u64 {
@@ -233,14 +227,9 @@ fn output_directory(
     session: &Session,
     started: &WallClock,
 ) -> Result<Option<PathBuf>, ComponentError> {
-    let out = match &arguments.out {
-        Some(out) => out.clone(),
-        None if session.json => return Ok(None),
-        None => free_name(&format!(
-            "runs/{}-sweep-{}",
-            arguments.mode,
-            started.compact()
-        )),
+    let name = format!("{}-sweep", arguments.mode);
+    let Some(out) = directory_for(arguments.out.as_ref(), &name, (session, started)) else {
+        return Ok(None);
     };
     Store::check(&out, arguments.resume)?;
     if arguments.resume && !Path::exists(&out) {

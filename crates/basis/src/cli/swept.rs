@@ -98,7 +98,7 @@ impl Swept<'_> {
             field: self.rank,
         };
         let page = page::page(about, self.grid, &self.rows);
-        store.write("sweep.csv", results::csv(self.grid, &self.rows))?;
+        store.write("sweep.csv", results::csv(self.grid, &self.rows)?)?;
         if self.format == Format::Parquet {
             self.write_parquet(store)?;
         }
@@ -108,7 +108,7 @@ impl Swept<'_> {
 
     #[cfg(feature = "parquet")]
     fn write_parquet(&self, store: &Store) -> Result<(), ComponentError> {
-        let table = basis_report::sweep::parquet::table(self.grid, &self.rows)?;
+        let table = results::parquet(self.grid, &self.rows)?;
         store.write("sweep.parquet", table)
     }
 

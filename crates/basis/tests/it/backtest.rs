@@ -221,38 +221,85 @@ fn eight_threads_on_one_market_give_the_same_result() {
     });
 }
 
-#[test]
-fn default_dates_end_before_a_settlement_nobody_has_recorded() {
-    let dir = Scratch::new();
+/// Writes a market of two days at 60,000 for `btc_basis`, but for what `price` says of an hour.
+fn write_market(dir: &Scratch, price: impl Fn(u32) -> Option<&'static str>) {
     let header = "timestamp,open,high,low,close,volume\n";
     let bars: String = (0..48)
         .map(|hour| {
-            format!(
-                "2024-01-{:02}T{:02}:00:00Z,60000,60000,60000,60000,100\n",
-                1 + hour / 24,
-                hour % 24
-            )
+            let (day, of_day) = (1 + hour / 24, hour % 24);
+            let p = price(hour).unwrap_or("60000");
+            format!("2024-01-{day:02}T{of_day:02}:00:00Z,{p},{p},{p},{p},100\n")
         })
         .collect();
     let rates: String = (0..6)
         .map(|at| {
-            format!(
-                "2024-01-{:02}T{:02}:00:00Z,0.0001\n",
-                1 + at / 3,
-                at % 3 * 8
-            )
+            let (day, hour) = (1 + at / 3, at % 3 * 8);
+            format!("2024-01-{day:02}T{hour:02}:00:00Z,0.0001\n")
         })
         .collect();
     for venue in ["binance", "bybit", "okx"] {
         for kind in ["spot", "perp"] {
-            dir.write(
-                &format!("data/{kind}/{venue}/BTCUSDT_1h.csv"),
-                &format!("{header}{bars}"),
-            );
+            let path = format!("data/{kind}/{venue}/BTCUSDT_1h.csv");
+            dir.write(&path, &format!("{header}{bars}"));
         }
         let path = format!("data/funding/{venue}/BTCUSDT.csv");
         dir.write(&path, &format!("timestamp,funding_rate\n{rates}"));
     }
+}
+
+#[test]
+fn a_run_that_fails_leaves_what_came_before_and_is_no_whole_run() {
+    let dir = Scratch::new();
+    // A price at which what is held leaves the range of exact arithmetic.
+    write_market(&dir, |hour| (hour == 30).then_some("150000000000000000000"));
+    let run = "backtest btc_basis --data data --capital 1000000";
+    let failed = dir.basis(&format!("{run} --out broken"));
+    let alone = dir.basis(&format!("{run} --json --quiet"));
+    alone.fails(failed.code, &["EXI-006"]);
+    failed.fails(1, &["EXI-006", "what came of it before is in ", "broken"]);
+    assert!(failed.out.is_empty(), "{}", failed.out);
+    let read = |name: &str| fs::read_to_string(dir.path().join("broken").join(name)).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&read("summary.json")).unwrap();
+    assert_eq!(summary["failed"]["code"], "EXI-006", "{summary}");
+    assert_eq!(summary["failed"]["at"], "2024-01-02T07:00:00Z");
+    assert_eq!(summary["counts"]["steps"], 30);
+    let equity = read("equity.csv");
+    assert_eq!(equity.lines().count(), 31);
+    assert!(
+        equity
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("2024-01-02T06:00:00Z,")
+    );
+    assert!(read("ledger.csv").lines().count() > 3 && read("executions.csv").lines().count() > 3);
+    let events = read("events/engine_events.jsonl");
+    assert!(
+        events.lines().last().unwrap().contains("EXI-006"),
+        "{events}"
+    );
+    assert!(read("config.yaml").contains("mode: \"btc_basis\""));
+    assert!(read("report.html").contains("<strong>FAILED</strong>"));
+
+    // Its page can be made again; beside a whole run it is refused.
+    let again = dir.basis("report broken --json").json();
+    assert_eq!(again["runs"]["a"]["failed"]["code"], "EXI-006");
+    let whole = dir.basis(&format!("{run} --to 2024-01-01 --out whole"));
+    assert_eq!(whole.code, 0, "{whole:?}");
+    let text = fs::read_to_string(dir.path().join("whole/summary.json")).unwrap();
+    assert!(!text.contains("\"failed\""), "{text}");
+    dir.basis("report whole broken")
+        .fails(2, &["EVT-003", "broken is a run that failed (EXI-006"]);
+    assert!(!dir.path().join("compare-whole-broken.html").exists());
+    let swept = dir
+        .basis("sweep btc_basis --data data --capital 1000000 --param hedge_leverage=1,2 --out s");
+    swept.fails(1, &["EXI-006", "2 of 2 variants failed"]);
+}
+
+#[test]
+fn default_dates_end_before_a_settlement_nobody_has_recorded() {
+    let dir = Scratch::new();
+    write_market(&dir, |_| None);
     let summary = dir.basis("backtest btc_basis --data data --json").json();
     assert_eq!(summary["from"], "2024-01-01T00:00:00Z");
     assert_eq!(summary["to"], "2024-01-02T23:00:00Z");

@@ -65,6 +65,10 @@ fn the_built_in_scenarios_make_a_whole_table() {
     assert_eq!(one, two);
     let read = |name: &str| std::fs::read_to_string(dir.path().join("table").join(name)).unwrap();
     assert_eq!(read("stress.csv").lines().count(), rows.len() + 1);
+    let page = read("report.html");
+    for row in rows {
+        assert!(page.contains(row["scenario"].as_str().unwrap()), "{row}");
+    }
     let written: Json = serde_json::from_str(&read("stress.json")).unwrap();
     assert_eq!(written, whole);
 

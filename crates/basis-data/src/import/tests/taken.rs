@@ -31,7 +31,11 @@ fn hold(rows: &[Row]) {
         assert_eq!(rows, *expected, "{name}");
         // What was written is what a run reads.
         if !path.starts_with("mark/") && !path.starts_with("index/") {
-            let checked = crate::check(&desk.dir.path().join("out")).unwrap();
+            let checked = crate::check(
+                &desk.dir.path().join("out"),
+                &basis_core::rules::RuleBook::default(),
+            )
+            .unwrap();
             assert_eq!(checked.series.len(), 1, "{name}: {:?}", checked.ignored);
             assert_eq!(checked.series[0].problem_count, 0, "{name}");
         }

@@ -13,10 +13,11 @@ use rusqlite::types::ValueRef;
 use rustc_hash::FxHashSet;
 
 use super::super::cell;
+use super::super::decode;
 use super::super::digest::{self, Digest, Link as Chain, NOTHING};
 use super::super::encode::{client_order_id, word_of};
 use super::super::line::LineReader;
-use super::super::read::{self, Reading};
+use super::super::read::Reading;
 use super::super::schema::{self, Table};
 use super::cursor::{Cursor, Kept};
 use super::problem::{Link, Problem};
@@ -149,7 +150,7 @@ impl<'a> Walk<'a> {
     fn start(&mut self, row: &Kept<6>) {
         let seq = row.seq();
         self.link(Link::Start(seq), &schema::STARTS, &row.cells());
-        match read::start(&row.cells()) {
+        match decode::start(&row.cells()) {
             Ok(start) => {
                 let epoch = start.epoch;
                 if self.epochs.last().is_some_and(|last| *last >= epoch) {
@@ -208,7 +209,7 @@ impl<'a> Walk<'a> {
         }
         while let Some(row) = tables.rows.next_of((seq, seq), self.problems)? {
             chain.row(&schema::ROWS, row.cells().into_iter());
-            if let Err(e) = read::journal_row(&row.cells()) {
+            if let Err(e) = decode::journal_row(&row.cells()) {
                 self.unreadable(&schema::ROWS, row.seq(), &e);
             }
             *rows += 1;
@@ -230,7 +231,7 @@ impl<'a> Walk<'a> {
                 expected,
             });
         }
-        match read::counts(&cells) {
+        match decode::counts(&cells) {
             Ok(named) => {
                 let named = [named.instructions, named.events, named.lines, named.rows];
                 let tables = [
@@ -252,7 +253,7 @@ impl<'a> Walk<'a> {
             }
             Err(e) => self.unreadable(&schema::COMMITS, seq, &e),
         }
-        if let Err(e) = read::calls(&cells) {
+        if let Err(e) = decode::calls(&cells) {
             self.unreadable(&schema::COMMITS, seq, &e);
         }
         let [.., state, _] = cells;
@@ -266,7 +267,7 @@ impl<'a> Walk<'a> {
         let seq = row.seq();
         let cells = row.cells();
         let [_, _, id, order, ..] = cells;
-        let open = match read::instruction(&cells) {
+        let open = match decode::instruction(&cells) {
             Ok(open) => open,
             Err(e) => return self.unreadable(&schema::INSTRUCTIONS, seq, &e),
         };
@@ -306,7 +307,7 @@ impl<'a> Walk<'a> {
     fn event(&mut self, row: &Kept<11>) -> Option<(u32, Option<Arc<EventKey>>)> {
         let seq = row.seq();
         let cells = row.cells();
-        let taken = match read::event(&cells) {
+        let taken = match decode::event(&cells) {
             Ok(taken) => taken,
             Err(e) => {
                 self.unreadable(&schema::EVENTS, seq, &e);
@@ -388,7 +389,7 @@ impl<'a> Walk<'a> {
         while let Some(row) = rows.next(self.problems)? {
             let seq = row.seq();
             self.link(Link::Outbox(seq), &schema::OUTBOX, &row.cells());
-            match read::outbox_entry(&row.cells()) {
+            match decode::outbox_entry(&row.cells()) {
                 Ok(entry) if self.instructions.contains(&entry.instruction) => {}
                 Ok(entry) => self.problems.push(Problem::OutboxInstruction {
                     seq,

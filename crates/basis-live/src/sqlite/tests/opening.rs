@@ -162,6 +162,21 @@ fn a_second_writer_is_refused_whatever_it_calls_the_file() {
     assert_eq!(check(&path).unwrap(), Vec::new());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_journal_is_opened_through_a_symbolic_link() {
+    let scratch = Scratch::new();
+    let (path, link) = (scratch.file("book.db"), scratch.file("elsewhere/link"));
+    let commits = written(&path);
+    std::fs::create_dir(scratch.file("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let journal = open(&link).unwrap();
+    assert_eq!(read(&journal, Content::default()).len(), commits.len());
+    assert!(scratch.file("book.db-wal").exists());
+    let reader = SqliteReader::open(&link).unwrap();
+    assert_eq!(read(&reader, Content::default()).len(), commits.len());
+}
+
 #[test]
 fn the_lock_goes_with_its_holder() {
     let scratch = Scratch::new();

@@ -120,6 +120,40 @@ fn postings_are_the_keys_and_lines_of_every_event() {
 }
 
 #[test]
+fn a_long_journal_is_read_on_two_threads_alike() {
+    let scratch = Scratch::new();
+    let path = scratch.file("book.db");
+    let (mut journal, epoch) = created(&path);
+    let mut long = sample::commit(epoch, 0);
+    // Events without a key, and so without lines, between those with both.
+    let keyless = long.events[1].clone();
+    long.events
+        .splice(1..1, std::iter::repeat_n(keyless, 20_500));
+    journal.commit(&long).unwrap();
+    journal.commit(&sample::commit(epoch, 1)).unwrap();
+    let (mut events, mut lines) = (0, Vec::new());
+    journal
+        .postings(&mut |_, own| {
+            events += 1;
+            lines.extend_from_slice(own);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(events, 20_508);
+    let mut expected = long.lines;
+    expected.extend(sample::commit(epoch, 1).lines);
+    assert_eq!(lines, expected);
+    // Who has seen enough ends both threads.
+    let mut seen = 0;
+    let refused = journal.postings(&mut |_, _| {
+        seen += 1;
+        Err(JournalError::Inconsistent("enough".to_owned()).into())
+    });
+    assert_eq!(seen, 1);
+    assert!(refused.unwrap_err().message.contains("enough"));
+}
+
+#[test]
 fn lines_of_one_event_share_its_key() {
     let scratch = Scratch::new();
     let path = scratch.file("book.db");

@@ -124,3 +124,36 @@ fn the_file_is_plain_to_read_by_hand() {
         .unwrap();
     assert_eq!(kinds, "capital_flow,rejected,transaction,transaction");
 }
+
+#[test]
+fn the_queries_of_the_docs_run() {
+    let scratch = Scratch::new();
+    let path = scratch.file("book.db");
+    written(&path);
+    let docs = include_str!("../../../../../docs/journal.md");
+    let queries = docs
+        .split("```sql")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let mut ran = 0;
+    for query in queries
+        .split_inclusive(';')
+        .filter(|query| query.contains("SELECT"))
+    {
+        connection.prepare(query).unwrap();
+        ran += 1;
+    }
+    assert_eq!(ran, 3);
+    let tables = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        .unwrap()
+        .query_map([], |row| row.get::<_, String>(0))
+        .unwrap()
+        .collect::<Result<Vec<_>, _>>()
+        .unwrap();
+    for table in tables {
+        assert!(docs.contains(&format!("| `{table}` |")), "{table}");
+    }
+}

@@ -100,7 +100,7 @@ fn addressed(operation: Operation, hour: i64) -> Operation {
 
 /// After a step no tradable position stands on a margin at or below maintenance.
 fn check_margins(desk: &Desk, step: &Step) {
-    let world = desk.venue.world.clone().unwrap();
+    let world = desk.venue.ready.clone().unwrap();
     let cx = world.context(&desk.view);
     for open in &desk.venue.books.positions {
         let pool = match open.margin {

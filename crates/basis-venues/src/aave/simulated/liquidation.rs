@@ -57,7 +57,7 @@ impl Aave {
     }
 
     fn id(&self, at: usize) -> Result<ReserveId, Refusal> {
-        let cell = self.cells.get(at);
+        let cell = self.reserves.get(at);
         let cell = cell.ok_or_else(|| Refusal::invalid(format!("{AAVE} has no reserve {at}")))?;
         Ok(cell.listed()?.id)
     }
@@ -65,7 +65,7 @@ impl Aave {
     /// The reserve of `bitmap` with the most of a side at the oracle's prices; the first of equals.
     fn largest(&self, side: Side, bitmap: u128, now: u64) -> Result<Option<usize>, Refusal> {
         let mut largest: Option<(usize, U256)> = None;
-        for (at, cell) in self.cells.iter().enumerate() {
+        for (at, cell) in self.reserves.iter().enumerate() {
             let Ok(listed) = cell.listed() else { continue };
             let id = listed.id;
             if bitmap & 1_u128.unbounded_shl(id.0.into()) == 0 {
@@ -126,7 +126,7 @@ impl Aave {
         scaled: U256,
         units: U256,
     ) -> Result<(Asset, Quantity), Refusal> {
-        let cell = self.cells.get(at);
+        let cell = self.reserves.get(at);
         let cell = cell.ok_or_else(|| Refusal::invalid(format!("{AAVE} has no reserve {at}")))?;
         let (asset, listed) = (cell.asset, cell.listed()?);
         let quantity = listed.units(scaled)?.neg()?;

@@ -10,7 +10,7 @@ use basis_sim::chain::{Changes, Transaction};
 use basis_sim::lending::oracle_refusal;
 use basis_sim::refusal::Refusal;
 
-use super::reserves::Cell;
+use super::reserves::ReserveState;
 use super::{AAVE, ACCOUNT, Aave, MAIN, Side, US, seconds};
 use crate::aave::errors::refused;
 
@@ -147,9 +147,9 @@ impl Aave {
     ) -> Result<(), Refusal> {
         self.reckoned = None;
         let now = seconds(transaction.now())?;
-        let mut cells = self.cells.iter();
-        let lends = |cell: &Cell| cell.listed().is_ok_and(|l| l.id == loan.reserve);
-        let Some(at) = cells.position(lends) else {
+        let mut reserves = self.reserves.iter();
+        let lends = |cell: &ReserveState| cell.listed().is_ok_and(|l| l.id == loan.reserve);
+        let Some(at) = reserves.position(lends) else {
             return Err(Refusal::invalid(format!("{AAVE} has no reserve that lent")));
         };
         let before = self.indices(at, now)?;
@@ -179,8 +179,8 @@ impl Aave {
         self.open(lending.asset, now).map(|(at, _)| at)
     }
 
-    fn cell(&self, at: usize) -> Result<&Cell, Refusal> {
-        let cell = self.cells.get(at);
+    fn cell(&self, at: usize) -> Result<&ReserveState, Refusal> {
+        let cell = self.reserves.get(at);
         cell.ok_or_else(|| Refusal::invalid(format!("{AAVE} has no reserve {at}")))
     }
 
@@ -190,7 +190,7 @@ impl Aave {
 
     /// Refuses while a price that the pool would read is missing or too old.
     fn require_prices(&self, also: Option<Asset>, now: Timestamp) -> Result<(), Refusal> {
-        for cell in &self.cells {
+        for cell in &self.reserves {
             if !cell.is_held() && also != Some(cell.asset) {
                 continue;
             }
@@ -230,7 +230,7 @@ impl Aave {
     }
 
     /// The pool's refusal; where arithmetic fell below zero, what the reserve holds.
-    pub(super) fn short(&self, e: Revert, cell: &Cell, wanted: Quantity) -> Refusal {
+    pub(super) fn short(&self, e: Revert, cell: &ReserveState, wanted: Quantity) -> Refusal {
         let cash = cell.listed().and_then(|listed| {
             let reserve = self.market.reserve(listed.id).map_err(refused)?;
             listed.units(reserve.state().cash)

@@ -22,7 +22,7 @@ impl Aave {
         };
         let account = *self.market.account(US).map_err(refused)?;
         let priced = self
-            .cells
+            .reserves
             .iter()
             .all(|cell| !cell.is_held() || cell.oracle.is_ok());
         if !priced && account.borrowing == 0 {
@@ -55,7 +55,7 @@ impl Aave {
     /// What supply earns, or debt costs, averaged by worth at the oracle.
     fn average_rate(&self, side: Side, now: u64) -> Result<Rate, Refusal> {
         let mut average = Average::default();
-        for cell in self.cells.iter().filter(|cell| cell.is_held()) {
+        for cell in self.reserves.iter().filter(|cell| cell.is_held()) {
             let listed = cell.listed()?;
             let units = self.balance_units(listed, side, now)?;
             if units.is_zero() {

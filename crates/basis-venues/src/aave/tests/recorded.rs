@@ -29,15 +29,15 @@ fn ray(text: &str) -> u128 {
 fn rows(asset: Asset) -> Option<Vec<(Timestamp, ReserveRow)>> {
     let text = std::fs::read_to_string(format!("{DIRECTORY}/{asset}_1d.csv")).ok()?;
     let row = |line: &str| {
-        let cells: Vec<&str> = line.split(',').collect();
-        let at: Timestamp = cells[0].parse().unwrap();
-        let number = |at: usize| -> Fixed18 { cells[at].parse().unwrap() };
+        let reserves: Vec<&str> = line.split(',').collect();
+        let at: Timestamp = reserves[0].parse().unwrap();
+        let number = |at: usize| -> Fixed18 { reserves[at].parse().unwrap() };
         let row = ReserveRow {
             block: 1,
-            liquidity_index_ray: ray(cells[2]),
-            liquidity_rate_ray: ray(cells[3]),
-            variable_borrow_index_ray: ray(cells[4]),
-            variable_borrow_rate_ray: ray(cells[5]),
+            liquidity_index_ray: ray(reserves[2]),
+            liquidity_rate_ray: ray(reserves[3]),
+            variable_borrow_index_ray: ray(reserves[4]),
+            variable_borrow_rate_ray: ray(reserves[5]),
             total_supplied: number(6),
             total_variable_debt: number(7),
             oracle_price_usd: number(8),

@@ -12,7 +12,7 @@ use basis_sim::pools::{Earned, Moved, Scope, Stake, below_minimum, more_than_hel
 use basis_sim::refusal::Refusal;
 
 use super::state::{Opened, StablePool, refused};
-use crate::curve::errors::WORDS;
+use crate::curve::errors::REVERTS;
 
 /// The contract's words for a withdrawal in one coin that pays less than the minimum. One of exact
 /// amounts that burns too much is refused in the words of a deposit.
@@ -193,7 +193,7 @@ impl StablePool {
                 value: liquidity,
                 maximum,
             };
-            return Err(Refusal::rejected(reason, WORDS.added));
+            return Err(Refusal::rejected(reason, REVERTS.added));
         }
         self.burn(scope.name, opened, burnt)?;
         Ok(Moved {

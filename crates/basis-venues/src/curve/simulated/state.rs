@@ -21,12 +21,12 @@ use basis_protocols::curve_stableswap::{
 use basis_protocols::gas::GasOperation;
 use basis_sim::chain::{Sync, base_units};
 use basis_sim::pools::{
-    Exact, Followed, Model, Moved, PoolPrice, Scope, Stake, StatePool, Swapped, Trade,
+    Dex, Exact, Followed, Model, Moved, PoolPrice, Scope, Stake, StatePool, Swapped, Trade,
     no_exact_output, read_list, unreachable,
 };
 use basis_sim::refusal::Refusal;
 
-use crate::curve::config::DEX;
+use crate::curve::FEE_DENOMINATOR as FEE_UNIT;
 
 /// A pool of two to four coins.
 #[derive(Clone, Debug)]
@@ -259,7 +259,7 @@ impl StatePool for StablePool {
 
     fn fee(&self) -> Result<Rate, Refusal> {
         let fee = i64::try_from(self.given.fee).unwrap_or(i64::MAX);
-        let rate = Fixed18::from_ratio(fee, DEX.fee_denominator, Rounding::Up)?;
+        let rate = Fixed18::from_ratio(fee, FEE_UNIT, Rounding::Up)?;
         Ok(Rate::new(rate))
     }
 
@@ -397,14 +397,14 @@ pub(super) fn refused(name: Label, e: &StableSwapError) -> Refusal {
 }
 
 /// Reads the keys of a pool given by its state; `None` after a problem.
-pub(in crate::curve) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
+pub(in crate::curve) fn read(dex: &Dex, row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
     let templates = [
         ("stableswap_ng", Template::StableSwapNg),
         ("base", Template::Base),
         ("three_pool", Template::ThreePool),
     ];
     let template = row.choice("template", &templates, Template::StableSwapNg);
-    let fee = DEX.read_fee(row, None);
+    let fee = dex.read_fee(row, None);
     let one = FEE_DENOMINATOR;
     let admin_fee = row.within("admin_fee", 0..=one).unwrap_or(one / 2);
     let multiplier = row.within("offpeg_fee_multiplier", 0..=u64::MAX);

@@ -9,7 +9,7 @@ use basis_protocols::morpho_blue::Liquidation;
 use basis_sim::chain::Changes;
 use basis_sim::refusal::Refusal;
 
-use super::market::{Cell, Side, factor};
+use super::market::{MarketState, Side, factor};
 use super::{MORPHO, Morpho, US, seconds};
 use crate::morpho::errors::refused;
 
@@ -23,7 +23,7 @@ impl Morpho {
     ) -> Result<(), Refusal> {
         let now = seconds(view.now())?;
         let mut log = 0_u32;
-        for cell in self.cells.iter_mut().filter(|cell| cell.owes()) {
+        for cell in self.markets.iter_mut().filter(|cell| cell.owes()) {
             let price = cell.price(view.now())?;
             let name = cell.name();
             let market = &mut cell.live_mut()?.market;
@@ -54,7 +54,7 @@ impl Morpho {
 
 /// What changed: collateral and debt leave, bad debt with them; their sum is what we lost.
 fn liquidated(
-    cell: &mut Cell,
+    cell: &mut MarketState,
     done: &Liquidation,
     wad: U256,
     now: Timestamp,

@@ -24,7 +24,7 @@ const WAD_DECIMALS: u32 = 18;
 
 /// A market of the run.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Cell {
+pub(super) struct MarketState {
     pub(super) settings: MarketSettings,
     live: Option<Live>,
     price: Result<OracleRatio, OracleError>,
@@ -80,7 +80,7 @@ impl Live {
     }
 }
 
-impl Cell {
+impl MarketState {
     pub(super) const fn new(settings: MarketSettings) -> Self {
         let price = Err(OracleError::Unvalued(settings.collateral));
         Self {
@@ -323,7 +323,7 @@ pub(super) fn factor(wad: U256) -> Rate {
 impl Morpho {
     /// Reports the interest since the last reports, an event for each balance.
     pub(super) fn accrue(&mut self, now: Timestamp, events: &mut Events) -> Result<(), Refusal> {
-        for cell in self.cells.iter_mut().filter(|cell| cell.is_held()) {
+        for cell in self.markets.iter_mut().filter(|cell| cell.is_held()) {
             for side in Side::BOTH {
                 let before = cell.live()?.booked(side);
                 let grown = cell.settle(side, Quantity::ZERO, now)?;

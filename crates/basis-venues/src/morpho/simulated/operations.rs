@@ -10,7 +10,7 @@ use basis_sim::chain::{Changes, Transaction};
 use basis_sim::lending::wrap_first;
 use basis_sim::refusal::Refusal;
 
-use super::market::{Cell, Side};
+use super::market::{MarketState, Side};
 use super::{MORPHO, Morpho, US, seconds};
 use crate::morpho::errors::refused;
 
@@ -118,16 +118,16 @@ impl Morpho {
     }
 
     /// The market that is named, else the only one that has the asset.
-    fn market_for(&mut self, lending: &Lending) -> Result<&mut Cell, Refusal> {
+    fn market_for(&mut self, lending: &Lending) -> Result<&mut MarketState, Refusal> {
         wrap_first(lending.asset, MORPHO)?;
         let asset = lending.asset;
-        let fits = |cell: &Cell| match lending.market {
+        let fits = |cell: &MarketState| match lending.market {
             Some(name) => cell.name() == name,
             None => cell.has(asset),
         };
-        let fitting: Vec<_> = self.cells.iter().filter(|cell| fits(cell)).collect();
-        let names = |cells: &[&Cell]| {
-            let names: Vec<_> = cells.iter().map(|cell| cell.name().to_string()).collect();
+        let fitting: Vec<_> = self.markets.iter().filter(|cell| fits(cell)).collect();
+        let names = |markets: &[&MarketState]| {
+            let names: Vec<_> = markets.iter().map(|cell| cell.name().to_string()).collect();
             names.join(", ")
         };
         match fitting.as_slice() {
@@ -141,7 +141,7 @@ impl Morpho {
                 )));
             }
             [] => {
-                let all: Vec<_> = self.cells.iter().collect();
+                let all: Vec<_> = self.markets.iter().collect();
                 let wanted = lending.market.map_or_else(
                     || format!("market of {asset}"),
                     |name: Label| format!("market {name}"),
@@ -158,11 +158,11 @@ impl Morpho {
                 )));
             }
         }
-        let found = self.cells.iter_mut().find(|cell| fits(cell));
+        let found = self.markets.iter_mut().find(|cell| fits(cell));
         found.ok_or_else(|| Refusal::invalid(format!("{MORPHO} has no market of {asset}")))
     }
 
-    fn loan_market_for(&mut self, lending: &Lending) -> Result<&mut Cell, Refusal> {
+    fn loan_market_for(&mut self, lending: &Lending) -> Result<&mut MarketState, Refusal> {
         let cell = self.market_for(lending)?;
         if lending.asset == cell.settings.loan {
             return Ok(cell);
@@ -178,7 +178,7 @@ impl Morpho {
 
 fn withdraw_collateral(
     transaction: &mut Transaction<'_>,
-    cell: &mut Cell,
+    cell: &mut MarketState,
     lending: &Lending,
 ) -> Result<(), Refusal> {
     let asset = lending.asset;
@@ -217,7 +217,7 @@ fn withdraw_collateral(
 /// Books what an operation did to one side.
 fn book(
     transaction: &mut Transaction<'_>,
-    cell: &mut Cell,
+    cell: &mut MarketState,
     side: Side,
     moved: &Moved,
     leaves: bool,
@@ -247,7 +247,7 @@ fn book(
 }
 
 /// The contract's refusal with what it is about.
-fn explained(cell: &Cell, e: Revert, side: Side) -> Refusal {
+fn explained(cell: &MarketState, e: Revert, side: Side) -> Refusal {
     let (name, loan) = (cell.name(), cell.settings.loan);
     let Ok(live) = cell.live() else {
         return refused(name, e);

@@ -18,11 +18,12 @@ use basis_protocols::uniswap_v3::{
 };
 use basis_sim::chain::Sync;
 use basis_sim::pools::{
-    Exact, Followed, Model, Moved, PoolPrice, Scope, Stake, StatePool, Swapped, Trade, unreachable,
+    Dex, Exact, Followed, Model, Moved, PoolPrice, Scope, Stake, StatePool, Swapped, Trade,
+    unreachable,
 };
 use basis_sim::refusal::Refusal;
 
-use crate::uniswap::config::DEX;
+use crate::uniswap::FEE_DENOMINATOR;
 
 /// Whoever provides the liquidity.
 const OTHERS: Owner = Owner([0; 20]);
@@ -153,7 +154,7 @@ impl StatePool for RangePool {
     }
 
     fn fee(&self) -> Result<Rate, Refusal> {
-        let (fee, of) = (i64::from(self.given.fee), DEX.fee_denominator);
+        let (fee, of) = (i64::from(self.given.fee), FEE_DENOMINATOR);
         Ok(Rate::new(Fixed18::from_ratio(fee, of, Rounding::Up)?))
     }
 
@@ -307,11 +308,11 @@ fn two_assets(name: Label) -> Refusal {
 }
 
 /// Reads the keys of a pool given by its state; `None` after a problem.
-pub(in crate::uniswap) fn read(row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
+pub(in crate::uniswap) fn read(dex: &Dex, row: &Reader<'_>, assets: &[Asset]) -> Option<Model> {
     if !assets.is_empty() && assets.len() != 2 {
         row.problem("assets", "a pool of Uniswap has 2: token0 and token1");
     }
-    let fee = DEX.read_fee(row, None);
+    let fee = dex.read_fee(row, None);
     let spacing = row.within("tick_spacing", 1..=TICK_SPACING_MAX);
     if row.node("tick_spacing").is_none() {
         let text = "is required: 60 goes with a fee of 3000, 10 with 500, 1 with 100";

@@ -1,4 +1,7 @@
 //! From a tree to the strict subset of YAML.
+//!
+//! By hand, because the hash of a configuration is that of this text: it must not move with the version of
+//! a library, and a number keeps the digits it was written with (`0.10`), which no library's value keeps.
 
 use std::fmt::Write as _;
 

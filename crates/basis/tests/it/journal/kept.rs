@@ -35,7 +35,7 @@ impl Kept {
 
     /// A copy that ends after `count` commits.
     pub(super) fn first(&self, count: usize) -> Self {
-        let commits = self.commits.lock().unwrap()[..count].to_vec();
+        let commits = self.commits().into_iter().take(count).collect();
         Self {
             commits: Arc::new(Mutex::new(commits)),
             left: None,

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::runner::Scratch;
 
 /// Kills in all modes together: more than 200.
 const KILLS: u32 = 29;
 
-/// The longest a start lives: about half of a run.
-const LIFE_MAX: Duration = Duration::from_millis(900);
+/// The longest a start lives, milliseconds: about as long as a run takes.
+const LIFE_MAX_MS: u64 = 900;
 
 /// A sequence of numbers from a seed.
 struct Random(u64);
@@ -38,16 +38,20 @@ fn start(scratch: &Scratch, mode: &str, resume: bool) -> Child {
     command.stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Waits until the child ends or its time is over; whether it ended by itself.
+/// Lets the child live for a time, or to its end; whether it ended by itself. A process of another
+/// program knows no clock of ours: a thread that waits for nothing measures the time.
 fn lives(child: &mut Child, life: Duration) -> bool {
-    let began = Instant::now();
-    while began.elapsed() < life {
+    let (end, over) = std::sync::mpsc::channel::<()>();
+    let pause = Duration::from_millis(2);
+    let mut lived = Duration::ZERO;
+    while lived < life {
         if child.try_wait().unwrap().is_some() {
             return true;
         }
-        // Nothing else tells when a process has come far enough to be killed.
-        std::thread::sleep(Duration::from_millis(2));
+        assert!(over.recv_timeout(pause).is_err(), "nobody sends");
+        lived += pause;
     }
+    drop(end);
     child.kill().unwrap();
     child.wait().unwrap();
     false
@@ -94,7 +98,7 @@ fn goes_on_after_kills(mode: &str, seed: u64) {
         let scratch = Scratch::new();
         let mut resume = false;
         loop {
-            let life = LIFE_MAX.mul_f64(random.below(1_000) as f64 / 1_000.0);
+            let life = Duration::from_millis(random.below(LIFE_MAX_MS));
             // The last start of the last run lives as long as it wants.
             let life = if kills < KILLS {
                 life

@@ -1,17 +1,17 @@
 //! Every mode, cut off at commits all over the run and resumed by another start.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basis::assembly::{Backtest, Setup};
 use basis::core::event::Event;
 use basis::core::ledger::EntryKind;
-use basis::core::types::{Epoch, InstructionId, Span};
+use basis::core::types::{Epoch, Span};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::{EngineJournal, JournalSync, RunResult};
 use basis::market::MarketData;
 
 use super::kept::Kept;
+use super::shown::{assert_same, shown};
 use crate::scripted;
 
 fn market() -> Arc<MarketData> {
@@ -46,95 +46,6 @@ fn run(
             None
         }
     }
-}
-
-/// Every text of a result in which instruction numbers are replaced by their order of use.
-fn shown(result: &RunResult) -> Vec<String> {
-    let mut order: BTreeMap<InstructionId, usize> = BTreeMap::new();
-    let mut ids: Vec<_> = result
-        .executions
-        .iter()
-        .map(|row| row.instruction)
-        .collect();
-    ids.extend(result.ledger.iter().filter_map(|line| line.instruction));
-    ids.sort_unstable();
-    ids.dedup();
-    for (place, id) in ids.into_iter().enumerate() {
-        order.insert(id, place + 1);
-    }
-    let renamed = |text: String| {
-        let mut text = text;
-        // The longest first, so that none is a part of another.
-        let mut texts: Vec<_> = order
-            .iter()
-            .map(|(id, place)| (id.to_string(), place))
-            .collect();
-        texts.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
-        for (id, place) in texts {
-            if text.contains(&id) {
-                text = text.replace(&id, &format!("#{place}"));
-            }
-        }
-        text
-    };
-    let mut lines = Vec::new();
-    let ledger = result.ledger.iter().map(|line| {
-        let instruction = line
-            .instruction
-            .map(|id| id.to_string())
-            .unwrap_or_default();
-        format!(
-            "{} {} {} {} {} {} {:?} {} {instruction} {}",
-            line.at,
-            line.account,
-            line.item,
-            line.quantity,
-            line.units,
-            line.value,
-            line.kind,
-            line.reference_price,
-            line.cause,
-        )
-    });
-    lines.extend(ledger.map(renamed));
-    let steps = &result.steps;
-    for at in 0..steps.at.len() {
-        lines.push(format!(
-            "{} {} {} {:?} {} {}",
-            steps.at[at],
-            steps.equity_usd[at],
-            steps.net_delta[at],
-            steps.attribution[at],
-            steps.ledger_rows[at],
-            steps.parked[at],
-        ));
-        lines.push(format!("{:?}", steps.risk.rows_of(at)));
-    }
-    for column in &steps.margins {
-        lines.push(format!("{column:?}"));
-    }
-    lines.extend(result.executions.iter().map(|row| {
-        renamed(format!(
-            "{} {} {} {} {}",
-            row.instruction, row.operation, row.action, row.status, row.at
-        ))
-    }));
-    lines.push(format!("{:?}", result.counts));
-    lines.push(format!("{:?}", result.statistics));
-    lines.push(format!(
-        "{:?} {:?}",
-        result.attribution, result.share_attribution
-    ));
-    lines.push(format!("{:?}", result.risk));
-    lines.push(format!("{:?}", result.health));
-    lines
-}
-
-fn assert_same(whole: &[String], resumed: &[String], what: &str) {
-    for (at, (one, other)) in whole.iter().zip(resumed).enumerate() {
-        assert_eq!(one, other, "{what}: line {at}");
-    }
-    assert_eq!(whole.len(), resumed.len(), "{what}");
 }
 
 /// Cuts a run off after commits all over it, wherever something is sent among them, and goes on.
@@ -297,7 +208,10 @@ fn a_quiet_market_is_traded_in_by_no_start() {
         let journal = whole.first(at + 1);
         run((&data, &setup), &journal, (1, JournalSync::Step)).unwrap();
         let own = journal.commits();
-        let sent = own[at + 1..].iter().map(|commit| commit.instructions.len());
+        let sent = own
+            .iter()
+            .skip(at + 1)
+            .map(|commit| commit.instructions.len());
         assert_eq!(sent.sum::<usize>(), 0, "after commit {at}");
     }
 }

@@ -1,56 +1,14 @@
 //! Blocks that go wrong, cut off at every commit: unwinding, completing, cancelling, unknown outcomes,
 //! venues that cannot be read, an operator's commands.
 
-use std::collections::BTreeMap;
-
 use basis::core::plan::FailurePolicy;
-use basis::core::types::{InstructionId, Side, Span, Timestamp};
-use basis::engine::RunResult;
+use basis::core::types::{Side, Span, Timestamp};
 use basis::engine::wake::Command;
 
 use super::kept::Kept;
+use super::shown::{assert_same, shown};
 use crate::tight_loop::{FLAT, compensate, compensate_within, hedged, pair, plans};
 use crate::world::{ALPHA, BETA, World, hour, order};
-
-/// Ledger lines, step figures and counts, instruction numbers replaced by their order of use.
-fn shown(result: &RunResult) -> Vec<String> {
-    let mut ids: Vec<InstructionId> = result
-        .ledger
-        .iter()
-        .filter_map(|line| line.instruction)
-        .collect();
-    ids.extend(result.executions.iter().map(|row| row.instruction));
-    ids.sort_unstable();
-    ids.dedup();
-    let order: BTreeMap<_, _> = ids.into_iter().zip(1..).collect();
-    let mut lines = Vec::new();
-    for line in &result.ledger {
-        lines.push(format!(
-            "{} {} {} {} {} {:?} {:?}",
-            line.at,
-            line.account,
-            line.item,
-            line.quantity,
-            line.value,
-            line.kind,
-            line.instruction.map(|id| order[&id]),
-        ));
-    }
-    for row in &result.executions {
-        let (id, action, status) = (order[&row.instruction], &row.action, &row.status);
-        lines.push(format!(
-            "{id} {} {} {action} {status}",
-            row.venue, row.operation
-        ));
-    }
-    let steps = &result.steps;
-    for at in 0..steps.at.len() {
-        let (equity, delta, parked) = (steps.equity_usd[at], steps.net_delta[at], steps.parked[at]);
-        lines.push(format!("{} {equity} {delta} {parked}", steps.at[at]));
-    }
-    lines.push(format!("{:?} {:?}", result.counts, result.halted));
-    lines
-}
 
 /// Runs a world whole, then cuts it off after each of its commits and goes on.
 fn goes_on(world: impl Fn() -> World) {
@@ -67,7 +25,11 @@ fn goes_on_until(end: Timestamp, world: impl Fn() -> World) {
     .run();
     let expected = shown(&outcome.result.unwrap());
     let plain = world().run();
-    assert_eq!(shown(&plain.result.unwrap()), expected, "without a journal");
+    assert_same(
+        &shown(&plain.result.unwrap()),
+        &expected,
+        "without a journal",
+    );
     let commits = whole.commits();
     let places = commits.iter().take_while(|commit| commit.at < end);
     let places = places.count();
@@ -81,7 +43,11 @@ fn goes_on_until(end: Timestamp, world: impl Fn() -> World) {
         }
         .run();
         let resumed = shown(&outcome.result.unwrap());
-        assert_eq!(resumed, expected, "after commit {at} of {}", whole.len());
+        assert_same(
+            &expected,
+            &resumed,
+            &format!("after commit {at} of {}", whole.len()),
+        );
     }
 }
 
