@@ -142,6 +142,9 @@ pub struct PerpRules {
     pub contract_size: Quantity,
     /// Whether the venue counts contracts.
     pub counts_contracts: bool,
+    /// Whether the venue's prices are of a contract, as those of 1000PEPEUSDT are of 1000 PEPE; else of a
+    /// base unit. Recorded prices are divided by the contract size where they are read.
+    pub prices_contracts: bool,
     /// Time between settlements.
     pub funding_interval: Span,
     /// Time of day of one settlement.
@@ -532,6 +535,15 @@ fn read_instrument(reader: Reader<'_>, venue: Venue) -> Option<InstrumentRules> 
         Some(perp) => Some(perp?),
         None => None,
     };
+    let tick_size = match &perp {
+        Some(perp) if perp.prices_contracts => {
+            let tick = tick_size?
+                .get()
+                .div(perp.contract_size.get(), Rounding::HalfEven);
+            tick.ok().and_then(|tick| Price::positive(tick).ok())
+        }
+        _ => tick_size,
+    };
     let unit = perp
         .as_ref()
         .map_or(Fixed18::ONE, |perp| perp.contract_size.get());
@@ -561,6 +573,8 @@ fn read_perp(reader: &Reader<'_>) -> Option<PerpRules> {
     let contract_size = reader.required::<Quantity>("contract_size");
     let units = [("base", false), ("contracts", true)];
     let counts_contracts = reader.choice("quantity_unit", &units, false);
+    let price_units = [("base", false), ("contract", true)];
+    let prices_contracts = reader.choice("price_unit", &price_units, false);
     let (mut interval, mut anchor) = (Span::from_hours(8), Span::ZERO);
     if let Some(funding) = reader.section("funding") {
         interval = Span::from_hours(funding.integer("interval_hours", 1..=24, 8));
@@ -611,6 +625,7 @@ fn read_perp(reader: &Reader<'_>) -> Option<PerpRules> {
     Some(PerpRules {
         contract_size: size,
         counts_contracts,
+        prices_contracts,
         funding_interval: interval,
         funding_anchor: anchor,
         max_leverage: max_leverage?,

@@ -52,6 +52,8 @@ pub struct RunConfig {
     pub hedge_leverage: Fixed18,
     /// Share of the hedge per venue, in the order written; sums to 1. Empty in a mode without a hedge.
     pub hedge_allocation: Vec<(Venue, Rate)>,
+    /// The perpetual of the hedge where a venue has it under another symbol than that of the spot pair.
+    pub hedge_symbols: Vec<(Venue, Symbol)>,
     /// The keys of the on-chain modes; `None` in a mode that does not touch the chain.
     pub chain: Option<ChainConfig>,
     /// Exclusive start: the first step is one step later.
@@ -182,6 +184,7 @@ impl RunConfig {
             fill_at: r.choice("fill_at", &FILLS, FillAt::Close),
             hedge_leverage: read_leverage(&r, uses),
             hedge_allocation: read_allocation(&r, uses),
+            hedge_symbols: read_hedge_symbols(&r, uses),
             chain: uses.chain.then(|| ChainConfig::read(&r)),
             from: request.from.or(from).unwrap_or(Timestamp::MIN),
             to: request.to.or(to).unwrap_or(Timestamp::MAX),
@@ -242,6 +245,14 @@ impl RunConfig {
     #[must_use]
     pub fn symbol(&self) -> Symbol {
         self.reference_price.symbol
+    }
+
+    /// The symbol of the perpetual that hedges at `venue`.
+    #[must_use]
+    pub fn hedge_symbol(&self, venue: Venue) -> Symbol {
+        let mut own = self.hedge_symbols.iter();
+        own.find(|(of, _)| *of == venue)
+            .map_or_else(|| self.symbol(), |(_, symbol)| *symbol)
     }
 }
 
@@ -378,6 +389,29 @@ fn read_allocation(r: &Reader<'_>, uses: Uses) -> Vec<(Venue, Rate)> {
         );
     }
     shares
+}
+
+fn read_hedge_symbols(r: &Reader<'_>, uses: Uses) -> Vec<(Venue, Symbol)> {
+    if !uses.hedge {
+        return Vec::new();
+    }
+    let mut symbols = Vec::new();
+    for entry in r.map("hedge_symbols") {
+        let report = |message: String| {
+            let path = format!("hedge_symbols.{}", entry.key);
+            r.problems().add(&entry.node.location, path, message);
+        };
+        let NodeValue::Text(text) = &entry.node.value else {
+            report("expected the symbol of a perpetual, as 1000PEPEUSDT".to_owned());
+            continue;
+        };
+        match (Venue::new(&entry.key), Symbol::new(text)) {
+            (Ok(venue), Ok(symbol)) => symbols.push((venue, symbol)),
+            (Err(e), _) => report(e.to_string()),
+            (Ok(_), Err(e)) => report(e.to_string()),
+        }
+    }
+    symbols
 }
 
 fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {

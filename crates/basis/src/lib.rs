@@ -36,6 +36,7 @@ pub mod assembly;
 pub mod cli;
 pub mod config;
 pub mod journal;
+pub mod replies;
 pub mod stress;
 pub mod sweep;
 

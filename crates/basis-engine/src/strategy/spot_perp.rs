@@ -52,6 +52,7 @@ pub(super) fn required_series(config: &RunConfig) -> Vec<SeriesId> {
         basis_core::types::InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
     let mut series = vec![config.reference_price, spot.series()];
     for &(venue, _) in &config.hedge_allocation {
+        let symbol = config.hedge_symbol(venue);
         let perp = basis_core::types::InstrumentKey::new(venue, InstrumentKind::Perp, symbol);
         series.extend([perp.series(), perp.funding_series()]);
     }
@@ -83,13 +84,20 @@ pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), Componen
     if config.hedge_allocation.is_empty() {
         return refuse("hedge_allocation names no venue with a share above 0".to_owned());
     }
-    let symbol = config.symbol();
-    let spot = (config.spot_venue, InstrumentKind::Spot);
+    for (venue, symbol) in &config.hedge_symbols {
+        if !config.hedge_allocation.iter().any(|(of, _)| of == venue) {
+            return refuse(format!(
+                "hedge_symbols names {symbol} at {venue}, which hedge_allocation gives no share"
+            ));
+        }
+    }
+    let spot = (config.spot_venue, InstrumentKind::Spot, config.symbol());
     let perps = config
         .hedge_allocation
         .iter()
-        .map(|(venue, _)| (*venue, InstrumentKind::Perp));
-    for (venue, kind) in std::iter::once(spot).chain(perps) {
+        .map(|(venue, _)| (*venue, InstrumentKind::Perp, config.hedge_symbol(*venue)));
+    let mut paid_in = None;
+    for (venue, kind, symbol) in std::iter::once(spot).chain(perps) {
         if !config.venues.contains(&venue) {
             return refuse(format!(
                 "{venue} is needed for {kind} {symbol} but is not under venue_settings; add `venue_settings.{venue}: {{}}`"
@@ -98,10 +106,27 @@ pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), Componen
         let listed = rules.venue(venue).map(|rules| rules.at(config.from));
         let Some(instrument) = listed.and_then(|rules| rules.instrument(kind, symbol)) else {
             return refuse(format!(
-                "{venue} lists no {kind} {symbol} on {}",
+                "{venue} lists no {kind} {symbol} on {}; import its rules with `basis rules import \
+                 {venue} {symbol} FILES` and name them under rules.{venue}",
                 config.from
             ));
         };
+        let settles_in = *paid_in.get_or_insert(instrument.quote);
+        if instrument.quote != settles_in {
+            return refuse(format!(
+                "{} settles in {}, {} in {settles_in}: there is no rule yet for a margin in another \
+                 currency than spot is paid in",
+                instrument.key, instrument.quote, config.spot_venue
+            ));
+        }
+        for asset in [instrument.base, instrument.quote] {
+            if rules.asset_decimals(venue, asset).is_none() {
+                return refuse(format!(
+                    "no rules say with how many decimals {venue} keeps {asset}; add it under \
+                     `assets` of rules.{venue}"
+                ));
+            }
+        }
         if instrument.base != config.asset {
             return refuse(format!(
                 "{} trades {}, not the asset {}",

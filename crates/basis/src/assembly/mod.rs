@@ -23,7 +23,7 @@ use basis_market::ExecutionInterface;
 
 pub use backtest::{Backtest, Finished, Stamp, Unfinished};
 pub use setup::Setup;
-pub(crate) use setup::volume_multipliers;
+pub(crate) use setup::load_request;
 pub use world::World;
 
 /// Whether every venue the mode needs can be created; needs no data.

@@ -17,7 +17,6 @@ use basis_core::types::{
 };
 use basis_core::venue::{ExecutionMode, FillAt, VenueType};
 use basis_core::venue_event::Events;
-use basis_data::LoadRequest;
 use basis_market::{ExecutionInterface, MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_venues::driver::VenueDriver;
 use basis_venues::factory::FactorySettings;
@@ -27,7 +26,7 @@ use super::answer::{Answer, Refusal};
 use super::errors::Failure;
 use super::market::Source;
 use super::{Session, schema};
-use crate::assembly::{World, volume_multipliers};
+use crate::assembly::{World, load_request};
 use crate::config::dates::{self, End};
 use crate::config::layers::{LogLevel, Template};
 use crate::config::{embedded, listed, read_file, yaml};
@@ -440,10 +439,7 @@ fn market(
             }
         }
     }
-    let request = LoadRequest {
-        volume_multipliers: volume_multipliers(&ids, rules),
-        ids: ids.clone(),
-    };
+    let request = load_request(ids.clone(), rules);
     let data = source.load(&request, session.quiet)?;
     ids.retain(|id| id.kind != SeriesKind::Funding && data.contains(*id));
     ids.sort_unstable();

@@ -12,6 +12,7 @@ pub mod dates;
 pub mod embedded;
 pub mod environment;
 pub mod layers;
+mod merge;
 pub mod rules;
 pub mod yaml;
 

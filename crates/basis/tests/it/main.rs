@@ -22,6 +22,7 @@ mod exact_output;
 mod files;
 mod grids;
 mod hedge_mode;
+mod imports;
 mod instruct;
 mod interleaving;
 mod isolated;

@@ -41,6 +41,7 @@ pub(super) fn perp(tiers: Tiers, tier_method: TierMethod, tier_unit: TierUnit) -
     PerpRules {
         contract_size: Quantity::literal("1"),
         counts_contracts: false,
+        prices_contracts: false,
         funding_interval: Span::from_hours(8),
         funding_anchor: Span::ZERO,
         max_leverage: Fixed18::from_int(125),
