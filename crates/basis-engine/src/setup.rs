@@ -232,11 +232,7 @@ pub fn refusal(
     coverage: &[Coverage],
 ) -> Result<Option<ComponentError>, ComponentError> {
     let needed = required_series(config, rules)?;
-    let needed: Vec<_> = coverage
-        .iter()
-        .filter(|coverage| needed.contains(&coverage.series))
-        .collect();
-    Ok(refused(config, rules, &needed))
+    Ok(refused(config, rules, coverage, &needed))
 }
 
 fn look_over(
@@ -274,17 +270,29 @@ pub(crate) fn coverage_of(
 ) -> Result<Vec<Coverage>, ComponentError> {
     let all: Vec<_> = series.iter().chain(optional).copied().collect();
     let found = look_over(config, data, rules, &all)?;
-    let needed: Vec<_> = found.iter().take(series.len()).collect();
-    match refused(config, rules, &needed) {
+    match refused(config, rules, &found, series) {
         Some(e) => Err(e),
         None => Ok(found),
     }
 }
 
-fn refused(config: &RunConfig, rules: &RuleBook, needed: &[&Coverage]) -> Option<ComponentError> {
+fn refused(
+    config: &RunConfig,
+    rules: &RuleBook,
+    found: &[Coverage],
+    needed: &[SeriesId],
+) -> Option<ComponentError> {
+    let wrong: Vec<_> = found.iter().filter_map(implausible).collect();
+    if !wrong.is_empty() {
+        return Some(ComponentError::new(Code::DataMalformed, wrong.join("; ")));
+    }
     if config.view.gaps == GapPolicy::Hold {
         return None;
     }
+    let needed: Vec<_> = found
+        .iter()
+        .filter(|coverage| needed.contains(&coverage.series))
+        .collect();
     let open: Vec<&Gap> = needed
         .iter()
         .flat_map(|coverage| &coverage.gaps)
@@ -305,6 +313,18 @@ fn refused(config: &RunConfig, rules: &RuleBook, needed: &[&Coverage]) -> Option
     }
     parts.extend(stray);
     (!parts.is_empty()).then(|| ComponentError::new(Code::DataGap, parts.join("; ")))
+}
+
+/// What a series holds that cannot be, and what takes it.
+fn implausible(coverage: &Coverage) -> Option<String> {
+    let found = coverage
+        .implausible
+        .as_ref()
+        .filter(|found| found.refused)?;
+    Some(format!(
+        "{}: {} row(s) from {} to {} are not plausible: {}; correct them, or raise data.bounds.{}",
+        coverage.series, found.rows, found.first, found.last, found.what, found.key
+    ))
 }
 
 /// What the rows of a series that settle nothing are, and which instants would settle.

@@ -5,6 +5,7 @@
 //! or listed as unscheduled; every due instant has a value or lies in a gap. `data check`, the run and its
 //! result ask here and nowhere else.
 
+use super::plausible::{Implausible, implausible};
 use super::schedule::{Schedule, Shifts, on_grid};
 use super::series::{BarSeries, MarketData};
 use super::view::ViewPolicy;
@@ -67,6 +68,8 @@ pub struct Coverage {
     pub shifts: Option<Shifts>,
     /// Rows that no due instant expects.
     pub unscheduled: Option<Unscheduled>,
+    /// Rows beyond a bound of what is plausible.
+    pub implausible: Option<Implausible>,
 }
 
 impl Coverage {
@@ -78,6 +81,7 @@ impl Coverage {
             gaps: Vec::new(),
             shifts: None,
             unscheduled: None,
+            implausible: None,
         }
     }
 
@@ -101,6 +105,17 @@ impl Coverage {
                 "{rows} row(s) of {} from {first} to {last} lie on no settlement of the rules: they \
                  book nothing",
                 self.series
+            ));
+        }
+        if let Some(found) = &self.implausible {
+            let taken = if found.refused {
+                ""
+            } else {
+                "; data.bounds takes them"
+            };
+            notes.push(format!(
+                "{} row(s) of {} are not plausible: {}{taken}",
+                found.rows, self.series, found.what
             ));
         }
         notes
@@ -209,7 +224,7 @@ pub fn coverage<'a>(
     );
     let proxy = policy.proxies.get(&series).copied();
     let every = schedule.interval(series.symbol, range.0);
-    match series.kind {
+    let mut found = match series.kind {
         SeriesKind::Funding => settlements(data, (series, proxy), schedule, range),
         SeriesKind::RewardRate | SeriesKind::RewardTopUp => rewards(data, series, range),
         kind if kind.has_bars() => bars(data, (series, proxy), every, range),
@@ -218,7 +233,9 @@ pub fn coverage<'a>(
             let range = (range.0, range.1.minus(slack));
             held_rows(data, (series, proxy), (every, slack), range)
         }
-    }
+    };
+    found.implausible = implausible(data, &policy.bounds, series, schedule, range);
+    found
 }
 
 fn bars(

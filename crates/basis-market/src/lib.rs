@@ -6,6 +6,7 @@
 mod columns;
 mod coverage;
 mod interface;
+mod plausible;
 mod schedule;
 mod series;
 mod view;
@@ -13,6 +14,7 @@ mod writer;
 
 pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage};
 pub use interface::{ExecutionInterface, Horizon, PriceBounds};
+pub use plausible::{Bounds, Implausible};
 pub use schedule::{SCHEDULE_TOLERANCE, Schedule, Shifts};
 pub use series::{
     AaveEMode, AaveRiskParameters, Bar, BarColumns, BarSeries, BarSeriesBuilder, GasFees,

@@ -462,6 +462,7 @@ pub(crate) fn result() -> RunResult {
             ],
             shifts: None,
             unscheduled: None,
+            implausible: None,
         }],
         unbooked_funding: vec![UnbookedFunding {
             series: key(InstrumentKind::Perp).funding_series(),
