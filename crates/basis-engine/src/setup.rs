@@ -12,7 +12,7 @@ use basis_core::venue_event::FlowId;
 use basis_market::ExecutionInterface;
 use basis_market::{
     Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, Schedule,
-    SeriesRequest, Shock, ViewError, coverage,
+    SeriesRequest, Shock, ViewError, coverage, mark_suspects,
 };
 
 use crate::account::Pricing;
@@ -258,6 +258,7 @@ fn look_over(
         let range = (config.from, config.to);
         found.push(coverage(data, &config.view, id, schedule, range));
     }
+    mark_suspects(&mut found, data, rules, (config.from, config.to));
     Ok(found)
 }
 
@@ -299,7 +300,7 @@ fn refused(
         .filter(|gap| {
             !matches!(
                 gap.treatment,
-                GapTreatment::Proxied(_) | GapTreatment::Ended
+                GapTreatment::Proxied(_) | GapTreatment::Ended | GapTreatment::Suspect
             )
         })
         .collect();

@@ -3,6 +3,7 @@
 //! [`MarketData`] holds columns; [`MarketView`] is what everybody reads: a value exists in it from
 //! the instant it could have been known until its maximum age, never earlier and never later.
 
+mod agreement;
 mod columns;
 mod coverage;
 mod interface;
@@ -12,7 +13,8 @@ mod series;
 mod view;
 mod writer;
 
-pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage};
+pub use agreement::{SuspectMonth, suspect_months};
+pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage, mark_suspects};
 pub use interface::{ExecutionInterface, Horizon, PriceBounds};
 pub use plausible::{Bounds, Implausible};
 pub use schedule::{SCHEDULE_TOLERANCE, Schedule, Shifts};

@@ -463,6 +463,7 @@ pub(crate) fn result() -> RunResult {
             shifts: None,
             unscheduled: None,
             implausible: None,
+            suspects: Vec::new(),
         }],
         unbooked_funding: vec![UnbookedFunding {
             series: key(InstrumentKind::Perp).funding_series(),

@@ -198,6 +198,7 @@ fn gap(gap: &Gap) -> Json {
         GapTreatment::Held => ("held", None),
         GapTreatment::Unbooked => ("unbooked", None),
         GapTreatment::Ended => ("ended", None),
+        GapTreatment::Suspect => ("suspect", None),
     };
     json!({
         "series": gap.series.to_string(),

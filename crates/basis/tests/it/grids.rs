@@ -341,3 +341,51 @@ fn values_that_cannot_be_are_refused_and_listed_when_the_bounds_take_them() {
         ],
     );
 }
+
+#[test]
+fn a_month_of_funding_that_disagrees_with_the_other_venues_is_suspect() {
+    let dir = Scratch::new();
+    bars(&dir, 1, 7);
+    for kind in ["spot", "perp"] {
+        let name = |venue: &str| format!("data/{kind}/{venue}/BTCUSDT_1h.csv");
+        let text = std::fs::read_to_string(dir.path().join(name("bybit"))).unwrap();
+        for venue in ["binance", "okx"] {
+            dir.write(&name(venue), &text);
+        }
+    }
+    for (venue, rate) in [
+        ("binance", "0.00005"),
+        ("bybit", "0.00006"),
+        ("okx", "-0.0002"),
+    ] {
+        let rows = every(8, "00", rate);
+        let rows: String = rows
+            .iter()
+            .map(|(at, rate)| format!("{at},{rate}\n"))
+            .collect();
+        let text = format!("timestamp,funding_rate\n{rows}");
+        dir.write(&format!("data/funding/{venue}/BTCUSDT.csv"), &text);
+    }
+    let note = "funding.okx.BTCUSDT is suspect in 2024-07: a mean of -21.9 %/y against 5.5 %/y, the median \
+                of all venues; correlation with the others: none";
+    let check = dir.basis("data check data");
+    assert!(check.out.contains(note), "{check:?}");
+    let mode = dir.basis(&format!("data check data --mode btc_basis {WEEK}"));
+    assert!(
+        mode.out.contains(note) && mode.out.contains("  starts"),
+        "{mode:?}"
+    );
+    let out = dir.path().join("run");
+    let run = format!(
+        "backtest btc_basis --data data {WEEK} --json --out {}",
+        out.display()
+    );
+    let summary = dir.basis(&run).json();
+    assert!(assumed(&summary, note), "{summary}");
+    let gaps = summary["gaps"].as_array().unwrap();
+    assert!(
+        gaps.iter().any(|gap| gap["treatment"] == "suspect"),
+        "{gaps:?}"
+    );
+    agrees(&out, Some(&dir.path().join("data")));
+}
