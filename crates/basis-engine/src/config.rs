@@ -350,7 +350,15 @@ fn read_allocation(r: &Reader<'_>, uses: Uses) -> Vec<(Venue, Rate)> {
     }
     let mut shares = Vec::new();
     let mut sum = Fixed18::ZERO;
+    // The share that was laid over the others is the one to blame.
+    let whole = r
+        .node("hedge_allocation")
+        .map(|node| node.location.source.clone());
+    let mut changed = None;
     for entry in r.map("hedge_allocation") {
+        if whole.as_ref() != Some(&entry.node.location.source) {
+            changed = Some(entry.node.location.clone());
+        }
         let path = format!("hedge_allocation.{}", entry.key);
         let report = |message: String| {
             r.problems()
@@ -372,10 +380,11 @@ fn read_allocation(r: &Reader<'_>, uses: Uses) -> Vec<(Venue, Rate)> {
         }
     }
     if sum != Fixed18::ONE {
-        r.problem(
-            "hedge_allocation",
-            format!("the shares sum to {sum}; they must sum to 1"),
-        );
+        let message = format!("the shares sum to {sum}; they must sum to 1");
+        match changed {
+            Some(place) => r.problems().add(&place, "hedge_allocation", message),
+            None => r.problem("hedge_allocation", message),
+        }
     }
     shares
 }

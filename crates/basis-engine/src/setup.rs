@@ -235,12 +235,30 @@ pub fn refusal(
     Ok(refused(config, rules, coverage, &needed))
 }
 
+/// Refuses a proxy that is not there and that nobody would ask: the series it stands in for is not read.
+fn check_proxies(
+    config: &RunConfig,
+    data: &MarketData,
+    series: &[SeriesId],
+) -> Result<(), ComponentError> {
+    let mut proxies = config.view.proxies.iter();
+    let needless = proxies.find(|(id, proxy)| !series.contains(id) && !data.contains(**proxy));
+    needless.map_or(Ok(()), |(id, _)| {
+        let message = format!(
+            "data.proxies.{id}: {} does not read {id}; leave the proxy out",
+            config.mode
+        );
+        Err(ComponentError::new(Code::ConfigInvalid, message))
+    })
+}
+
 fn look_over(
     config: &RunConfig,
     data: &MarketData,
     rules: &RuleBook,
     series: &[SeriesId],
 ) -> Result<Vec<Coverage>, ComponentError> {
+    check_proxies(config, data, series)?;
     let mut found = Vec::with_capacity(series.len());
     for &id in series {
         let proxied = config.view.proxies.contains_key(&id);

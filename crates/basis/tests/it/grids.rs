@@ -235,7 +235,7 @@ fn rules_outside_their_dates_are_an_assumption_with_both_dates() {
 
 /// The files of the recorded data that `pure_lending` reads, in a directory of one's own.
 #[expect(clippy::print_stderr, reason = "a skip must be loud")]
-fn lending_data(dir: &Scratch) -> bool {
+pub(crate) fn lending_data(dir: &Scratch) -> bool {
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     if !recorded.join("aave").is_dir() {
         eprintln!("SKIPPED: no recorded data in {}", recorded.display());
