@@ -149,6 +149,8 @@ pub struct PerpRules {
     pub funding_interval: Span,
     /// Time of day of one settlement.
     pub funding_anchor: Span,
+    /// The most that one settlement takes of the notional, where the venue says so.
+    pub funding_rate_max: Option<Rate>,
     /// Highest leverage of all tiers.
     pub max_leverage: Fixed18,
     /// Charged on notional at liquidation.
@@ -576,9 +578,11 @@ fn read_perp(reader: &Reader<'_>) -> Option<PerpRules> {
     let price_units = [("base", false), ("contract", true)];
     let prices_contracts = reader.choice("price_unit", &price_units, false);
     let (mut interval, mut anchor) = (Span::from_hours(8), Span::ZERO);
+    let mut funding_rate_max = None;
     if let Some(funding) = reader.section("funding") {
         interval = Span::from_hours(funding.integer("interval_hours", 1..=24, 8));
         anchor = Span::from_hours(funding.integer("anchor_hour_utc", 0..=23, 0));
+        funding_rate_max = funding.parse::<Rate>("rate_max");
         funding.finish();
     }
     let max_leverage = reader.required::<Fixed18>("max_leverage");
@@ -628,6 +632,7 @@ fn read_perp(reader: &Reader<'_>) -> Option<PerpRules> {
         prices_contracts,
         funding_interval: interval,
         funding_anchor: anchor,
+        funding_rate_max,
         max_leverage: max_leverage?,
         liquidation_fee: liquidation_fee?,
         tier_method,
@@ -678,6 +683,7 @@ mod tests {
             counts_contracts: false,
             funding_interval: Span::from_hours(interval),
             funding_anchor: Span::from_hours(anchor),
+            funding_rate_max: None,
             max_leverage: Fixed18::ONE,
             liquidation_fee: Bps::ZERO,
             tier_method: TierMethod::Whole,

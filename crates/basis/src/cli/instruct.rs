@@ -401,6 +401,9 @@ fn balances(texts: &[String], venue: Venue, rules: &RuleBook) -> Result<Node, Co
             )));
         }
         let asset = Asset::new(asset).map_err(|e| refuse(&e.to_string()))?;
+        if rules.asset_decimals(venue, asset).is_none() {
+            return Err(refuse(&format!("no rules know the asset {asset}")));
+        }
         let quantity = Quantity::from_str(quantity).map_err(|e| refuse(&e.to_string()))?;
         let path = format!("initial_balances.{account}.{asset}");
         section.set_path(

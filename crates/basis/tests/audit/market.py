@@ -164,11 +164,16 @@ class Market:
             self.cache["shifted", name] = any(row.timestamp() % 3600 for row in self.funding(name))
         return self.cache["shifted", name]
 
+    def raw_funding(self, name):
+        """The rates as recorded, without any shock."""
+        if ("raw", name) not in self.cache:
+            _, venue, symbol = name.split(".")
+            self.cache["raw", name] = recorded_funding(self.directory / "funding" / venue / f"{symbol}.csv")
+        return self.cache["raw", name]
+
     def funding(self, name):
         if name not in self.cache:
-            _, venue, symbol = name.split(".")
-            rates = recorded_funding(self.directory / "funding" / venue / f"{symbol}.csv")
-            self.cache[name] = self.shocks.funding(name, rates)
+            self.cache[name] = self.shocks.funding(name, self.raw_funding(name))
         return self.cache[name]
 
     def instants(self, name):

@@ -65,6 +65,14 @@ class Rules:
         except KeyError:
             return None
 
+    def interval_hours(self, venue, symbol, at):
+        """The hours between settlements of a perp; 8 where no rules list it."""
+        try:
+            funding = self.instrument(venue, "perp", symbol, at).get("funding") or {}
+        except KeyError:
+            return 8
+        return int(funding.get("interval_hours", 8))
+
     def settlements(self, venue, symbol, since, until):
         """Every settlement in (since, until], each by the snapshot in force at its own instant."""
         hour = (int(since.timestamp()) // 3600 + 1) * 3600
