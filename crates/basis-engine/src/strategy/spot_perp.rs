@@ -139,10 +139,8 @@ pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), Componen
                 instrument.key, instrument.base, instrument.quote, config.share_class
             ));
         }
-        let bound = instrument
-            .perp
-            .as_ref()
-            .map_or(Fixed18::MAX, |perp| perp.max_leverage);
+        let perp = instrument.perp.as_ref();
+        let bound = perp.map_or(Fixed18::MAX, |perp| perp.max_leverage);
         if config.hedge_leverage > bound {
             return refuse(format!(
                 "hedge_leverage {} is above {bound}, the most {} allows",

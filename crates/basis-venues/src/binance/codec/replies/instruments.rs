@@ -229,6 +229,8 @@ pub fn perp_instruments(
         let perp = PerpRules {
             contract_size: Quantity::new(Fixed18::ONE),
             counts_contracts: false,
+            prices_contracts: false,
+            funding_rate_max: None,
             funding_interval: interval.map_or(Span::from_hours(8), |interval| interval.interval),
             funding_anchor: Span::ZERO,
             max_leverage: highest.ok_or_else(|| row.missing("margin tiers"))?,
