@@ -676,6 +676,7 @@ mod tests {
         let perp = |interval, anchor| PerpRules {
             contract_size: Quantity::literal("1"),
             counts_contracts: false,
+            prices_contracts: false,
             funding_interval: Span::from_hours(interval),
             funding_anchor: Span::from_hours(anchor),
             max_leverage: Fixed18::ONE,
