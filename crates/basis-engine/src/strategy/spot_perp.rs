@@ -84,13 +84,7 @@ pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), Componen
     if config.hedge_allocation.is_empty() {
         return refuse("hedge_allocation names no venue with a share above 0".to_owned());
     }
-    for (venue, symbol) in &config.hedge_symbols {
-        if !config.hedge_allocation.iter().any(|(of, _)| of == venue) {
-            return refuse(format!(
-                "hedge_symbols names {symbol} at {venue}, which hedge_allocation gives no share"
-            ));
-        }
-    }
+    refuse_idle_symbols(config)?;
     let spot = (config.spot_venue, InstrumentKind::Spot, config.symbol());
     let perps = config
         .hedge_allocation
@@ -149,6 +143,18 @@ pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), Componen
         }
     }
     Ok(())
+}
+
+/// A symbol for a venue that hedges nothing is a mistake.
+fn refuse_idle_symbols(config: &RunConfig) -> Result<(), ComponentError> {
+    let hedges = |venue: Venue| config.hedge_allocation.iter().any(|(of, _)| *of == venue);
+    let mut idle = config.hedge_symbols.iter();
+    let Some((venue, symbol)) = idle.find(|(venue, _)| !hedges(*venue)) else {
+        return Ok(());
+    };
+    let message =
+        format!("hedge_symbols names {symbol} at {venue}, which hedge_allocation gives no share");
+    Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
 impl Strategy for SpotPerp {

@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
     /// What the rows are, where the files do not say it: spot, perp, mark, index, funding, dex,
-    /// aave_reserve, oracle, staking_rate, staking_market or gas.
+    /// `aave_reserve`, oracle, `staking_rate`, `staking_market` or gas.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Kind>,
     /// Whose the rows are, where the format does not say it; of gas, the chain.

@@ -143,8 +143,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let mut interface = create(&world, &driver, &own, session)?;
     let mut events = Events::new();
     interface.execute_instructions(&view, std::slice::from_ref(&instruction), &mut events);
-    let venue = driver.facts.venue;
-    let answer = Answer::of(venue, &instruction, (&events, &view));
+    let answer = Answer::of(driver.facts.venue, &instruction, (&events, &view));
     let mut answer = answer.map_err(|refusal| {
         if let Refusal::Venue(e) = &refusal
             && arguments.balances.is_empty()

@@ -4,7 +4,7 @@
 use basis_core::num::{Fixed18, Rounding};
 use serde_json::Value as Json;
 
-use super::reply::{Reply, initial_rate, multiple, number, plain, positive, rows, same, text};
+use super::reply::{Reply, initial_rate, multiple, number, positive, rows, same, text};
 use super::snapshot::{Instrument, Perp, Snapshot, Tier, deductions};
 
 /// Adds what the replies have of `symbol`.
@@ -143,25 +143,7 @@ fn perp(row: &Json, replies: &[Reply], made: &mut Instrument, what: &str) -> Res
     deductions(&mut tiers, &given)?;
     made.source
         .push(format!("tiers: leverageBracket in {}", reply.name));
-    let info = rows(replies).find(|(_, row)| {
-        text(row, "symbol") == made.symbol && row.get("fundingIntervalHours").is_some()
-    });
-    let interval_hours = match info {
-        Some((reply, row)) => {
-            made.source
-                .push(format!("funding interval: fundingInfo in {}", reply.name));
-            row.get("fundingIntervalHours")
-                .map(plain)
-                .unwrap_or_default()
-                .parse()
-                .map_err(|_any| format!("{what}: fundingIntervalHours is no whole number"))?
-        }
-        None => {
-            made.source
-                .push("assumed: funding every 8 hours, which fundingInfo leaves out".to_owned());
-            8
-        }
-    };
+    let interval_hours = interval(replies, made, what)?;
     let fee = number(row, "liquidationFee", what)?;
     let (size, base) = multiple(&made.base);
     let contracts = size != Fixed18::ONE;
@@ -181,6 +163,23 @@ fn perp(row: &Json, replies: &[Reply], made: &mut Instrument, what: &str) -> Res
     made.base = base.to_owned();
     made.perp = Some(perp);
     Ok(())
+}
+
+/// The time between two settlements. `fundingInfo` lists only what differs from 8 hours.
+fn interval(replies: &[Reply], made: &mut Instrument, what: &str) -> Result<i64, String> {
+    let info = rows(replies).find(|(_, row)| {
+        text(row, "symbol") == made.symbol && row.get("fundingIntervalHours").is_some()
+    });
+    let Some((reply, row)) = info else {
+        made.source
+            .push("assumed: funding every 8 hours, as no fundingInfo says otherwise".to_owned());
+        return Ok(8);
+    };
+    made.source
+        .push(format!("funding interval: fundingInfo in {}", reply.name));
+    text(row, "fundingIntervalHours")
+        .parse()
+        .map_err(|_any| format!("{what}: fundingIntervalHours is no whole number"))
 }
 
 pub(super) fn bps(rate: Fixed18, what: &str) -> Result<Fixed18, String> {

@@ -146,6 +146,7 @@ fn fees_are_taken_and_must_agree() {
     assert!(said.contains("import them apart"), "{said}");
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 #[test]
 fn what_no_run_could_trade_is_refused() {
     let error = r#"{"retCode":10001,"retMsg":"params error"}"#;

@@ -1,5 +1,10 @@
 //! Files of exchanges and their replies, from import to an audited run: pairs that no rules are built in
 //! for.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    reason = "a test: one story from files to an audited run, over values of its own making"
+)]
 
 use std::fmt::Write as _;
 use std::path::Path;
