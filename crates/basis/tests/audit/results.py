@@ -297,12 +297,13 @@ class Results:
             before = value
             if start <= 0:
                 continue
+            end = max(end, ZERO)  # a lost book has lost what it had, not what it owes
             earned.append(end / start - 1)
             index *= end / start
             peak = max(peak, index)
             drawdown = max(drawdown, 1 - index / peak)
         years = Decimal(len(earned)) * audit.step_seconds() / (365 * 86400)
-        apy = float(index) ** (1 / float(years)) - 1 if years > 0 and index > 0 else 0.0
+        apy = float(index) ** (1 / float(years)) - 1 if years > 0 else 0.0
         near = Decimal("1e-9")
         for name, value in (("return", index - 1), ("max_drawdown", drawdown), ("apy", Decimal(apy))):
             self.check("summary.json", name, "time-weighted", value, Decimal(repr(audit.summary[name])), near * (1 + abs(value)))

@@ -389,3 +389,48 @@ fn a_month_of_funding_that_disagrees_with_the_other_venues_is_suspect() {
     );
     agrees(&out, Some(&dir.path().join("data")));
 }
+
+#[test]
+fn a_lost_book_ends_at_minus_one_hundred_percent_and_ranks_last() {
+    let dir = Scratch::new();
+    let dates = "--from 2024-03-01 --to 2024-03-11";
+    let at = "at 2024-03-10T05:00:00Z";
+    let shocks = [
+        format!("protocol weETH -50% {at}"),
+        format!("oracle weETH -50% {at}"),
+    ];
+    let mut arguments: Vec<&str> = "backtest eth_leveraged --json -q".split(' ').collect();
+    arguments.extend(dates.split(' '));
+    for shock in &shocks {
+        arguments.extend(["--shock", shock.as_str()]);
+    }
+    let out = dir.path().join("run");
+    arguments.extend(["--out", out.to_str().unwrap()]);
+    let ruin = dir.run(&arguments, &[]);
+    let summary: Json = serde_json::from_str(&ruin.out).unwrap();
+    let class = &summary["statistics_share_class"];
+    for found in [&summary, class] {
+        assert_eq!(found["return"], -1.0, "{found}");
+        assert_eq!(found["apy"], -1.0);
+        assert_eq!(found["max_drawdown"], 1.0);
+    }
+    agrees(&out, None);
+    let lists = [
+        format!("[\"ETH -30% {at}\"]"),
+        format!(
+            "[\"{}\",\"{}\"]",
+            shocks.first().unwrap(),
+            shocks.last().unwrap()
+        ),
+    ];
+    let param = format!("shocks={}", lists.join(","));
+    let mut arguments: Vec<&str> = "sweep eth_leveraged --rank apy --json -q --param"
+        .split(' ')
+        .collect();
+    arguments.push(&param);
+    arguments.extend(dates.split(' '));
+    let sweep = dir.run(&arguments, &[]);
+    let found: Json = serde_json::from_str(&sweep.out).unwrap();
+    let rows = found["variants"].as_array().unwrap();
+    assert_eq!(rows.last().unwrap()["apy"], -1.0, "{found}");
+}
