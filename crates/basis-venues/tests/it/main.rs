@@ -9,6 +9,11 @@
     clippy::print_stderr,
     reason = "tests of their own outside any test module"
 )]
+#![expect(
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    reason = "tables as long as what they list, of JSON written where it is used"
+)]
 
 mod requests;
 mod samples;
