@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use basis_core::instruction::{Instruction, Operation};
-use basis_core::num::{Bps, Price};
+use basis_core::num::{Bps, Fixed18, Price, Quantity};
 use basis_core::rules::RuleSnapshot;
 use basis_core::types::{Asset, BookId, ClientOrderId, InstructionId, InstrumentKind, Timestamp};
 use basis_venues::binance::codec::reads::{self, FillsOf, Range};
@@ -12,6 +12,7 @@ use basis_venues::binance::codec::{
     Collar, Context, Draft, KnownOrder, Masked, Network, OrderRef, Product, Stamp, open_orders,
     query, requests, set_position_mode,
 };
+use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assume, proptest};
 use serde_json::{Value, json};
 
 use crate::vectors::{BINANCE, BTC, account, file, rules};
@@ -487,7 +488,7 @@ fn what_the_venue_would_refuse_is_refused_here_by_name_value_and_bound() {
     let amend = |quantity: &str| json!({"amend_order": {"symbol": "BTCUSDT", "order": 1, "quantity": quantity}});
     refused(amend("1"), None, &["no resting order of instruction 1"]);
     let mut known = Bench::known(InstrumentKind::Spot, "buy");
-    known.filled = basis_core::num::Quantity::literal("0.004");
+    known.filled = Quantity::literal("0.004");
     refused(
         amend("0.004"),
         Some(&known),
@@ -535,4 +536,64 @@ fn what_the_venue_would_refuse_is_refused_here_by_name_value_and_bound() {
     );
     let stake = json!({"stake": {"asset_in": "ETH", "asset_out": "wstETH", "amount": "1"}});
     refused(stake, None, &["does not execute stake"]);
+}
+
+#[test]
+fn an_order_that_only_reduces_may_be_amended_below_the_minimum_notional() {
+    let Some(rules) = rules() else { return };
+    let bench = Bench {
+        rules,
+        book: BookId::from_number(7),
+    };
+    let amend = json!({"amend_order": {"symbol": "BTCUSDT", "order": 1, "limit_price": "100"}});
+    let mut known = Bench::known(InstrumentKind::Perp, "buy");
+    known.quantity = Quantity::literal("0.001");
+    let refused = bench.attempt(amend.clone(), Some(&known)).unwrap_err();
+    assert!(refused.contains("MIN_NOTIONAL"), "{refused}");
+    known.reduces = true;
+    let drafts = bench.drafts(amend, Some(&known));
+    let names: Vec<_> = drafts[0]
+        .params
+        .pairs()
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
+    assert_eq!(
+        names,
+        ["symbol", "origClientOrderId", "side", "quantity", "price"]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn what_is_sent_is_on_lot_and_tick_and_never_worse_than_asked(
+        quantity in 2_000_000_000_000_000_i128..8_000_000_000_000_000_000_000,
+        price in 20_000_000_000_000_000_000_000_i128..90_000_000_000_000_000_000_000,
+        buys in any::<bool>(),
+        perp in any::<bool>(),
+    ) {
+        let Some(rules) = rules() else { return Ok(()) };
+        let kind = if perp { InstrumentKind::Perp } else { InstrumentKind::Spot };
+        let listed = rules.instrument(kind, BTC).unwrap().clone();
+        let bench = Bench { rules, book: BookId::from_number(7) };
+        let asked = Quantity::new(Fixed18::from_mantissa(quantity));
+        let limit = Price::new(Fixed18::from_mantissa(price)).unwrap();
+        prop_assume!(asked <= listed.max_quantity && asked >= listed.min_quantity);
+        let name = if perp { "perp_trade" } else { "spot_trade" };
+        let more = json!({"order_type": "limit", "limit_price": limit});
+        let side = if buys { "buy" } else { "sell" };
+        let drafts = bench.order(name, side, &asked.to_string(), more);
+        let value = |name: &str| {
+            let mut pairs = drafts[0].params.pairs().iter();
+            pairs.find(|(key, _)| *key == name).unwrap().1.clone()
+        };
+        let sent = Quantity::parse(&value("quantity")).unwrap();
+        prop_assert!(sent.is_multiple_of(listed.lot_size));
+        prop_assert!(sent <= asked && asked.sub(sent).unwrap() < listed.lot_size);
+        let at = Price::parse(&value("price")).unwrap();
+        prop_assert!(at.is_multiple_of(listed.tick_size));
+        let (low, high) = if buys { (at, limit) } else { (limit, at) };
+        prop_assert!(low <= high && high.get().sub(low.get()).unwrap() < listed.tick_size.get());
+    }
 }

@@ -114,6 +114,7 @@ fn replies_of_the_sdks_are_read_or_refused_for_a_reason() {
             ("new_order", reads!(replies::order), ""),
             ("modify_order", reads!(replies::order), ""),
             ("query_order", reads!(replies::order), ""),
+            ("start_user_data_stream", reads!(replies::listen_key), ""),
             ("position_information_v3", reads!(replies::positions), ""),
             ("users_force_orders", reads!(replies::orders), ""),
         ],

@@ -3,7 +3,9 @@
 use basis_core::secret::Secret;
 use basis_core::types::Timestamp;
 use basis_venues::binance::codec::signing::{KeyError, Keys};
-use basis_venues::binance::codec::{Draft, Network, Product, Signer, Stamp, open_orders};
+use basis_venues::binance::codec::{
+    Draft, Network, Product, Signer, Stamp, open_listen_key, open_orders, replies,
+};
 use serde_json::Value;
 
 use crate::vectors::file;
@@ -87,6 +89,22 @@ fn the_signature_is_last_and_covers_what_stands_before_it() {
         );
         assert_eq!(keys.can_log_on(), secret == PEM);
     }
+}
+
+#[test]
+fn a_listen_key_is_asked_for_with_the_key_alone_and_is_a_secret() {
+    let stamp = Stamp::new(Timestamp::EPOCH);
+    let keys = keys("thesecretitself").unwrap();
+    let request = open_listen_key()
+        .finish(Network::Live, stamp, &keys)
+        .unwrap();
+    assert_eq!(request.url, "https://fapi.binance.com/fapi/v1/listenKey");
+    assert_eq!(request.headers[0].1, "thekeysname");
+    let key = replies::listen_key(br#"{"listenKey":"pqia91ma"}"#).unwrap();
+    assert_eq!(
+        (key.expose(), format!("{key:?}")),
+        ("pqia91ma", "[secret]".to_owned())
+    );
 }
 
 #[test]

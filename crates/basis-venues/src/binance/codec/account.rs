@@ -9,7 +9,7 @@ use basis_core::types::{Account, ClientOrderId, InstrumentKind};
 use super::endpoint::Product;
 use super::order::{Refusal, invalid, listed, out_of_range};
 use super::params::Params;
-use super::request::Draft;
+use super::request::{Draft, Effect, Security};
 
 /// Where a withdrawal may go: an entry of the user's allow-list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,20 @@ pub(super) fn set_leverage(
 pub fn set_position_mode(hedge: bool) -> Draft {
     let params = Params::default().with("dualSidePosition", if hedge { "true" } else { "false" });
     Draft::act(Product::UsdM, "POST", "/fapi/v1/positionSide/dual", params)
+}
+
+/// Returns the request that opens USD-M's private stream, or keeps it open for another hour: the stream's name is
+/// the listen key of the answer. Asked again it answers with the same key, so it may be repeated.
+#[must_use]
+pub const fn open_listen_key() -> Draft {
+    Draft {
+        product: Product::UsdM,
+        method: "POST",
+        path: "/fapi/v1/listenKey",
+        params: Params::new(),
+        security: Security::ApiKey,
+        effect: Effect::Read,
+    }
 }
 
 /// Returns the venue's name of an account of ours.

@@ -22,7 +22,7 @@ mod request;
 pub mod signing;
 pub mod stream;
 
-pub use self::account::{WithdrawalTarget, set_position_mode};
+pub use self::account::{WithdrawalTarget, open_listen_key, set_position_mode};
 pub use self::endpoint::{Network, NoSuchHost, Product};
 pub use self::ids::{OrderRef, instruction_of};
 pub use self::order::{Collar, KnownOrder, open_orders, open_orders_of, query};

@@ -44,8 +44,8 @@ pub struct KnownOrder {
     pub limit_price: Price,
     /// How long it stays.
     pub time_in_force: TimeInForce,
-    /// Which position of hedge mode it is for.
-    pub position_side: Option<PositionSide>,
+    /// Whether it only brings a position nearer to zero; such orders skip the minimum notional at USD-M.
+    pub reduces: bool,
     /// Base units filled, as far as is known.
     pub filled: Quantity,
 }
@@ -64,7 +64,7 @@ impl KnownOrder {
             quantity: trade.quantity,
             limit_price,
             time_in_force: trade.time_in_force,
-            position_side: None,
+            reduces: false,
             filled: Quantity::ZERO,
         })
     }
@@ -81,7 +81,7 @@ impl KnownOrder {
             quantity: trade.quantity,
             limit_price,
             time_in_force: trade.time_in_force,
-            position_side: trade.position_side,
+            reduces: reduces(trade),
             filled: Quantity::ZERO,
         })
     }
@@ -187,7 +187,7 @@ pub(super) fn place_perp(
         order_type: trade.order_type,
         limit_price: trade.limit_price,
         time_in_force: trade.time_in_force,
-        reduce_only: trade.reduce_only || reduces(trade),
+        reduce_only: reduces(trade),
     };
     let priced = order.price(collar)?;
     let params = Params::default()
@@ -204,10 +204,11 @@ pub(super) fn place_perp(
     Ok(Draft::act(Product::UsdM, "POST", "/fapi/v1/order", params))
 }
 
-/// Whether an order of hedge mode goes against the position it names.
+/// Whether an order brings the position it is for nearer to zero: by its word, or in hedge mode by going
+/// against the side it names.
 fn reduces(trade: &PerpTrade) -> bool {
     let side = trade.position_side;
-    side.is_some_and(|side| side.opens_with() != trade.side)
+    trade.reduce_only || side.is_some_and(|side| side.opens_with() != trade.side)
 }
 
 impl Order<'_> {
@@ -365,7 +366,7 @@ pub(super) fn amend(
         order_type: OrderType::Limit,
         limit_price: Some(change.limit_price.unwrap_or(order.limit_price)),
         time_in_force: order.time_in_force,
-        reduce_only: false,
+        reduce_only: order.reduces,
     };
     let priced = terms.price(None)?;
     let old = ClientOrderId::derive(book, order.instruction);
@@ -374,7 +375,6 @@ pub(super) fn amend(
         let params = params
             .with("origClientOrderId", old.as_str())
             .with("side", side(order.side))
-            .with_some("positionSide", order.position_side.map(position_side))
             .with_decimal("quantity", priced.quantity.get())
             .with_decimal("price", priced.price.get());
         return Ok(Draft::act(Product::UsdM, "PUT", "/fapi/v1/order", params));

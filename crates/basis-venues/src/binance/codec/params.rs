@@ -8,6 +8,12 @@ use basis_core::types::Timestamp;
 pub struct Params(Vec<(&'static str, String)>);
 
 impl Params {
+    /// No parameters.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     /// Adds a parameter.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -46,15 +52,20 @@ impl Params {
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        for (name, value) in &self.0 {
-            if !text.is_empty() {
+        self.encode_into(&mut text);
+        text
+    }
+
+    /// Writes `name=value&…` behind `text`, values percent-encoded.
+    pub(super) fn encode_into(&self, text: &mut String) {
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            if at > 0 {
                 text.push('&');
             }
             text.push_str(name);
             text.push('=');
-            percent_encode(value, &mut text);
+            percent_encode(value, text);
         }
-        text
     }
 }
 
@@ -69,9 +80,14 @@ pub(super) fn percent_encode(value: &str, out: &mut String) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
     ];
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if value.bytes().all(is_plain) {
+        out.push_str(value);
+        return;
+    }
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
     for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if is_plain(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');

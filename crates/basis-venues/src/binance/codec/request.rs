@@ -150,12 +150,20 @@ impl Draft {
     /// query string, so the body is empty and adds nothing.
     #[must_use]
     pub fn signed_text(&self, stamp: Stamp) -> String {
-        let params = self.params.clone();
-        let window = stamp.window.nanos().div_euclid(1_000_000);
-        params
-            .with("recvWindow", window.to_string())
-            .with("timestamp", millis(stamp.at).to_string())
-            .encode()
+        let mut text = String::new();
+        self.write_signed(stamp, &mut text);
+        text
+    }
+
+    fn write_signed(&self, stamp: Stamp, text: &mut String) {
+        self.params.encode_into(text);
+        if !self.params.pairs().is_empty() {
+            text.push('&');
+        }
+        text.push_str("recvWindow=");
+        text.push_str(&stamp.window.nanos().div_euclid(1_000_000).to_string());
+        text.push_str("&timestamp=");
+        text.push_str(&millis(stamp.at).to_string());
     }
 
     /// Returns the exact request: stamped and signed where it must be.
@@ -168,20 +176,25 @@ impl Draft {
         stamp: Stamp,
         signer: &dyn Signer,
     ) -> Result<Request, NoSuchHost> {
-        let mut url = format!("{}{}", network.rest(self.product)?, self.path);
-        let query = match self.security {
-            Security::Public | Security::ApiKey => self.params.encode(),
+        // Orders have some 400 bytes, their signature included.
+        let mut url = String::with_capacity(512);
+        url.push_str(network.rest(self.product)?);
+        url.push_str(self.path);
+        let query = url.len().saturating_add(1);
+        match self.security {
             Security::Signed => {
-                let mut text = self.signed_text(stamp);
-                let signature = signer.signature(&text);
-                text.push_str("&signature=");
-                text.push_str(signature.expose());
-                text
+                url.push('?');
+                self.write_signed(stamp, &mut url);
+                let signature = signer.signature(url.get(query..).unwrap_or_default());
+                url.push_str("&signature=");
+                url.push_str(signature.expose());
             }
-        };
-        if !query.is_empty() {
-            url.push('?');
-            url.push_str(&query);
+            Security::Public | Security::ApiKey => {
+                if !self.params.pairs().is_empty() {
+                    url.push('?');
+                    self.params.encode_into(&mut url);
+                }
+            }
         }
         let headers = match self.security {
             Security::Public => Vec::new(),

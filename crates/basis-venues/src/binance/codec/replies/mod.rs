@@ -21,6 +21,6 @@ pub use self::market::{
 pub use self::order::{ImmediateFill, OrderReply, Replaced, amended, order, orders, replaced};
 pub use self::wallet::{
     Deposit, DepositAddress, KeyPermissions, TransferRow, Withdrawn, deposit_address, deposits,
-    key_permissions, transfer_id, transfers, withdrawal_id, withdrawals,
+    key_permissions, listen_key, transfer_id, transfers, withdrawal_id, withdrawals,
 };
 pub use self::wire::DecodeError;

@@ -1,6 +1,7 @@
-//! What replies say of transfers, deposits, withdrawals and the key.
+//! What replies say of transfers, deposits, withdrawals and keys.
 
 use basis_core::num::Quantity;
+use basis_core::secret::Secret;
 use basis_core::types::Timestamp;
 use serde::Deserialize;
 
@@ -179,6 +180,20 @@ pub struct KeyPermissions {
     pub permits_universal_transfer: bool,
     /// Whether it works from listed addresses alone.
     pub ip_restrict: bool,
+}
+
+/// Reads the name of a private stream. Whoever has it can read the stream.
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn listen_key(body: &[u8]) -> Result<Secret, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Reply {
+        listen_key: String,
+    }
+    let reply = decode::<Reply>("listen key", body)?;
+    Ok(Secret::new(reply.listen_key))
 }
 
 /// Reads what the key may do.
