@@ -2,8 +2,8 @@
 //!
 //! An instrument that the user's file lists is the user's alone, on every day: before its first snapshot
 //! there, that one holds. What the file does not list stays as it is built in: other instruments, and
-//! whichever of accounts, fees, transfers and assets its snapshots leave out. Rows of `assets` and of
-//! `transfers.withdrawals` are merged by their asset.
+//! whichever of accounts, fees, transfers and assets its snapshots leave out. Fees are merged by their
+//! keys, rows of `assets` and of `transfers.withdrawals` by their asset.
 
 use basis_core::config::{Entry, Node, NodeValue};
 
@@ -98,6 +98,7 @@ fn merged(below: &Node, above: &Node, day: &str, listed: &[(&str, &str)]) -> Nod
         match entries.iter_mut().find(|own| own.key == entry.key) {
             None => entries.push(entry.clone()),
             Some(own) if entry.key == "assets" => add_rows(&mut own.node, &entry.node),
+            Some(own) if entry.key == "fees" => add_keys(&mut own.node, &entry.node),
             Some(own) if entry.key == "transfers" => {
                 if let (NodeValue::Map(own), Some(rows)) =
                     (&mut own.node.value, entry.node.get("withdrawals"))
@@ -136,6 +137,18 @@ fn append(
                 location: place.clone(),
             },
         }),
+    }
+}
+
+/// The keys of `below` that `own` leaves out.
+fn add_keys(own: &mut Node, below: &Node) {
+    let NodeValue::Map(entries) = &mut own.value else {
+        return;
+    };
+    for entry in below.entries() {
+        if !entries.iter().any(|own| own.key == entry.key) {
+            entries.push(entry.clone());
+        }
     }
 }
 

@@ -152,21 +152,27 @@ impl Snapshot {
     }
 
     fn fees_tree(&self) -> Option<Node> {
-        // A pair that no reply has would be none at all.
-        let (spot, perp) = (self.fees.0?, self.fees.1?);
+        if self.fees == (None, None) {
+            return None;
+        }
         let pair = |(maker, taker): Pair| {
             map(vec![
                 ("maker_bps", number(maker)),
                 ("taker_bps", number(taker)),
             ])
         };
-        Some(map(vec![
+        let mut fees = vec![
             ("source", text(&self.source)),
             ("confidence", text("documented")),
-            ("spot", pair(spot)),
-            ("perp", pair(perp)),
-            ("spot_buy_fee_asset", text("base")),
-        ]))
+        ];
+        // The other pair stays as it is built in.
+        let pairs = [("spot", self.fees.0), ("perp", self.fees.1)];
+        fees.extend(
+            pairs
+                .into_iter()
+                .filter_map(|(key, own)| Some((key, pair(own?)))),
+        );
+        Some(map(fees))
     }
 }
 

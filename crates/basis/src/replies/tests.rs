@@ -140,6 +140,12 @@ fn fees_are_taken_and_must_agree() {
     let fees = rules.at(Timestamp::from_date(2024, 7, 1).unwrap()).fees;
     assert_eq!(fees.perp.taker, Rate::literal("0.0004"));
     assert_eq!(fees.spot.maker, Rate::literal("0.001"));
+    // With one pair of two the other stays as it is built in.
+    let replies = [BINANCE_PERP, BINANCE_BRACKETS, &one];
+    let rules = self::rules(&made("binance", &["SOLUSDT"], &replies).unwrap());
+    let fees = rules.at(Timestamp::from_date(2024, 7, 1).unwrap()).fees;
+    assert_eq!(fees.perp.taker, Rate::literal("0.0004"));
+    assert_eq!(fees.spot.taker, Rate::literal("0.001"));
     let other = fee("1000PEPEUSDT", "0.0005");
     let replies = [BINANCE_PERP, BINANCE_BRACKETS, &one, &other];
     let said = made("binance", &["SOLUSDT", "1000PEPEUSDT"], &replies).unwrap_err();
