@@ -466,7 +466,7 @@ fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {
 /// What recorded values may be: those given, else the usual ones.
 fn read_bounds(r: Reader<'_>) -> Bounds {
     let usual = Bounds::default();
-    let most = Fixed18::from_int(1_000_000);
+    let most = Fixed18::from_int(1_000_000_000_000_000_000);
     let number = |key: &str, usual: Fixed18| r.fixed(key, Fixed18::ZERO..=most, usual);
     let bounds = Bounds {
         price_ratio_max: number("price_ratio_max", usual.price_ratio_max),

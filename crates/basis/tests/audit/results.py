@@ -270,7 +270,7 @@ class Results:
         every = rows.interval if rows else self.audit.market.step
         late = min(SLACK, every / 2)
         def nearest(times, at):
-            inside = [t for t in times[bisect_right(times, at - every + late):] [:64] if t <= at + late]
+            inside = times[bisect_right(times, at - every + late):bisect_right(times, at + late)]
             return min(inside, key=lambda t: (abs(t - at), -t.timestamp()), default=None)
         at = start - timedelta(seconds=start.timestamp() % every.total_seconds())
         due, own, other = [], {}, set()

@@ -252,7 +252,8 @@ fn a_run_that_fails_leaves_what_came_before_and_is_no_whole_run() {
     let dir = Scratch::new();
     // A price at which what is held leaves the range of exact arithmetic.
     write_market(&dir, |hour| (hour == 30).then_some("150000000000000000000"));
-    let run = "backtest btc_basis --data data --capital 1000000";
+    let run = "backtest btc_basis --data data --capital 1000000 \
+               --set data.bounds.price_ratio_max=10000000000000000";
     let failed = dir.basis(&format!("{run} --out broken"));
     let alone = dir.basis(&format!("{run} --json --quiet"));
     alone.fails(failed.code, &["EXI-006"]);
@@ -292,7 +293,7 @@ fn a_run_that_fails_leaves_what_came_before_and_is_no_whole_run() {
         .fails(2, &["EVT-003", "broken is a run that failed (EXI-006"]);
     assert!(!dir.path().join("compare-whole-broken.html").exists());
     let swept = dir
-        .basis("sweep btc_basis --data data --capital 1000000 --param hedge_leverage=1,2 --out s");
+        .basis("sweep btc_basis --set data.bounds.price_ratio_max=10000000000000000 --data data --capital 1000000 --param hedge_leverage=1,2 --out s");
     swept.fails(1, &["EXI-006", "2 of 2 variants failed"]);
 }
 

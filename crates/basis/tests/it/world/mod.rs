@@ -269,7 +269,7 @@ initial_capital: 1000000
 reference_price: spot.alpha.BTCUSDT
 spot_venue: alpha
 hedge_allocation: { beta: 1 }
-data: { gaps: hold }
+data: { gaps: hold, bounds: { price_ratio_max: 3 } }
 ";
 
 fn rules(venue: Venue) -> VenueRules {
