@@ -4,21 +4,37 @@
 //! target; it sees no venue and does no I/O. It is asked again at every step without a parked plan,
 //! so a plan holds only what can be done now, and the rest follows from the state that results.
 
+#[path = "../../../basis-strategies/src/modes/btc_basis/mod.rs"]
 pub mod btc_basis;
+#[path = "../../../basis-strategies/src/modes/carry.rs"]
 mod carry;
+#[path = "../../../basis-strategies/src/modes/chain/mod.rs"]
 mod chain;
+#[path = "../../../basis-strategies/src/modes/eth_basis/mod.rs"]
 pub mod eth_basis;
+#[path = "../../../basis-strategies/src/modes/eth_leveraged/mod.rs"]
 pub mod eth_leveraged;
+#[path = "../../../basis-strategies/src/modes/eth_staking_only/mod.rs"]
 pub mod eth_staking_only;
+#[path = "../../../basis-strategies/src/modes/funding.rs"]
 mod funding;
+#[path = "../../../basis-strategies/src/modes/hedge.rs"]
 mod hedge;
+#[path = "../../../basis-strategies/src/modes/in_kind.rs"]
 mod in_kind;
+#[path = "../../../basis-strategies/src/modes/layout.rs"]
 mod layout;
+#[path = "../../../basis-strategies/src/modes/leaving.rs"]
 mod leaving;
+#[path = "../../../basis-strategies/src/modes/legs.rs"]
 mod legs;
+#[path = "../../../basis-strategies/src/modes/pure_lending/mod.rs"]
 pub mod pure_lending;
+#[path = "../../../basis-strategies/src/modes/spot_perp.rs"]
 mod spot_perp;
+#[path = "../../../basis-strategies/src/modes/usdt_market_neutral/mod.rs"]
 pub mod usdt_market_neutral;
+#[path = "../../../basis-strategies/src/modes/usdt_market_neutral_no_leverage/mod.rs"]
 pub mod usdt_market_neutral_no_leverage;
 
 use std::sync::Arc;
