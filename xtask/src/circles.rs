@@ -15,16 +15,6 @@ const KNOWN: &[(&str, &[&str], &str)] = &[
         "the layers of the configuration end in what a run is put together from",
     ),
     (
-        "basis",
-        &["output", "report"],
-        "the run directory writes the page that is made from it",
-    ),
-    (
-        "basis-engine",
-        &["account", "config", "risk", "strategy"],
-        "every mode's keys are read in one place; they belong into the folders of the modes",
-    ),
-    (
         "basis-engine",
         &["numeraire", "result", "statistics"],
         "a result is restated in another unit of account by functions that make results",

@@ -45,6 +45,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basis-engine",
         &["basis-core", "basis-protocols", "basis-market"],
     ),
+    (
+        "basis-strategies",
+        &[
+            "basis-core",
+            "basis-protocols",
+            "basis-market",
+            "basis-engine",
+        ],
+    ),
     ("basis-live", &["basis-core", "basis-market"]),
     ("basis-powercut", &["basis-live"]),
     (
@@ -61,6 +70,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basis-venues",
             "basis-data",
             "basis-engine",
+            "basis-strategies",
             "basis-live",
             "basis-report",
         ],

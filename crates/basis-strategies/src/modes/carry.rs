@@ -12,7 +12,7 @@ use basis_market::FundingLookup;
 
 use super::Context;
 use super::hedge::{Book, Hedge, rules_of};
-use crate::config::CarryRule;
+use basis_engine::CarryRule;
 
 /// Whether what the aim of `book` adds to the position held is expected to pay for itself.
 pub(super) fn is_worth_its_cost(

@@ -12,7 +12,8 @@ use basis_protocols::exchange;
 use super::Context;
 use super::layout::{Layout, is_fresh};
 use super::legs::split;
-use crate::config::{RebalanceTo, RunConfig};
+use crate::config::ModeConfig;
+use basis_engine::RebalanceTo;
 
 /// Lowest leverage the venues are set to: collateral that only sits there earns nothing.
 const LEVERAGE_MIN: Fixed18 = fixed18!("5");
@@ -311,7 +312,7 @@ impl<'a> Book<'a> {
     /// band around it, and nowhere else from within.
     pub(super) fn aim_for(
         &mut self,
-        config: &RunConfig,
+        config: &ModeConfig<'_>,
         exact: bool,
     ) -> Result<(), ComponentError> {
         let inner = match config.rebalance_to {
@@ -368,7 +369,7 @@ impl<'a> Book<'a> {
     }
 
     /// Whether a fresh venue's short is out of its share of the hedge.
-    pub(super) fn is_misallocated(&self, config: &RunConfig) -> Result<bool, ComponentError> {
+    pub(super) fn is_misallocated(&self, config: &ModeConfig<'_>) -> Result<bool, ComponentError> {
         let short = self.short()?;
         let (kept, fresh_share) = self.stale_part()?;
         let rest = short.sub(kept)?;
@@ -516,7 +517,7 @@ impl<'a> Book<'a> {
 
     /// The same, or none where lots and smallest orders would leave more delta than is tolerated: what
     /// would be mended at once is not traded, and waits until it is large enough to be hedged.
-    pub(super) fn hedged_legs(&self, config: &RunConfig) -> Result<Vec<Leg>, ComponentError> {
+    pub(super) fn hedged_legs(&self, config: &ModeConfig<'_>) -> Result<Vec<Leg>, ComponentError> {
         let legs = self.legs_to_target()?;
         let (mut spot, mut short) = (self.spot, self.short()?);
         let before = spot.add(self.outside)?.sub(short)?.abs()?;

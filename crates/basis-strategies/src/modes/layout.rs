@@ -8,8 +8,8 @@ use basis_market::SlotId;
 
 use super::Context;
 use super::hedge::{instrument, rules_of};
-use crate::account::Books;
-use crate::config::RunConfig;
+use crate::config::ModeConfig;
+use basis_engine::account::Books;
 
 /// What of the rules a hedged book needs, looked up once and again when dated rules change.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ impl Layout {
             .collect();
         let mut lots = Quantity::ZERO;
         let mut hedges = Vec::with_capacity(config.hedge_allocation.len());
-        for &(venue, share) in &config.hedge_allocation {
+        for &(venue, share) in config.hedge_allocation {
             changes(venue);
             let rules = instrument(context, venue, InstrumentKind::Perp)?.clone();
             let accounts = rules_of(context, venue)?.accounts;
@@ -211,7 +211,7 @@ impl Layout {
     pub(super) fn part_tolerance(
         &self,
         short: Quantity,
-        config: &RunConfig,
+        config: &ModeConfig<'_>,
     ) -> Result<Quantity, ComponentError> {
         let band = short.at_rate(config.position_deviation_threshold, Rounding::Floor)?;
         Ok(band.add(self.lots)?)

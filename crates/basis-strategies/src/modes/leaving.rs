@@ -5,7 +5,7 @@ use basis_core::num::{Rate, Rounding, Value};
 
 use super::Context;
 use super::hedge::{Book, SPOT_BUFFER, rules_of};
-use crate::config::RunConfig;
+use crate::config::ModeConfig;
 
 impl Book<'_> {
     /// What closing everything and bringing it home takes at most: fees and a buffer for the price on all
@@ -38,7 +38,7 @@ impl Book<'_> {
     }
 
     /// The capital that gives every venue its smallest order.
-    fn smallest_capital(&self, config: &RunConfig) -> Result<Value, ComponentError> {
+    fn smallest_capital(&self, config: &ModeConfig<'_>) -> Result<Value, ComponentError> {
         let mut capital = Value::ZERO;
         for hedge in &self.hedges {
             let smallest = hedge.smallest_order(self.spot_price)?;

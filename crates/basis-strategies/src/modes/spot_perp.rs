@@ -6,7 +6,7 @@
 //! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs
 //! and wait for it; trade to the target in one block. Rebalances when spot notional, net delta, a
 //! venue's share or a margin leaves its band, or after a deposit or withdrawal. What adds exposure may
-//! have to be worth its cost first ([`CarryRule`](crate::CarryRule)); what reduces it never waits.
+//! have to be worth its cost first ([`CarryRule`](basis_engine::CarryRule)); what reduces it never waits.
 //!
 //! **In kind.** Where the share class is the asset itself, capital arrives as the asset in the wallet:
 //! what is above the reserve goes to the spot venue, half of it is sold for margin, and only then the
@@ -15,8 +15,6 @@
 //!
 //! **Stale hedges.** A perp without a fresh price keeps its short; the others share the rest of the
 //! target. Only a stale spot market, or none of the perps fresh, puts a rebalance off.
-
-use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
@@ -28,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use super::funding::{Moves, moves, sweeps};
 use super::hedge::Book;
 use super::layout::Layout;
-use super::{Checkpoint, Context, Decision, Strategy, carry, in_kind};
-use crate::config::RunConfig;
+use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
+use crate::config::ModeConfig;
 
 /// The version of what is saved of it.
 const STATE_VERSION: u32 = 1;
@@ -46,12 +44,12 @@ struct SpotPerp {
     in_kind: bool,
 }
 
-pub(super) fn required_series(config: &RunConfig) -> Vec<SeriesId> {
+pub(super) fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     let symbol = config.symbol();
     let spot =
         basis_core::types::InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
     let mut series = vec![config.reference_price, spot.series()];
-    for &(venue, _) in &config.hedge_allocation {
+    for &(venue, _) in config.hedge_allocation {
         let perp = basis_core::types::InstrumentKey::new(venue, InstrumentKind::Perp, symbol);
         series.extend([perp.series(), perp.funding_series()]);
     }
@@ -60,9 +58,9 @@ pub(super) fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     series
 }
 
-pub(super) fn venues(config: &RunConfig) -> Vec<Venue> {
+pub(super) fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
     let mut venues = vec![config.spot_venue];
-    for (venue, _) in &config.hedge_allocation {
+    for (venue, _) in config.hedge_allocation {
         if !venues.contains(venue) {
             venues.push(*venue);
         }
@@ -70,7 +68,7 @@ pub(super) fn venues(config: &RunConfig) -> Vec<Venue> {
     venues
 }
 
-pub(super) fn build(config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
+pub(super) fn build(config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
     Box::new(SpotPerp {
         in_kind: config.is_in_kind(),
         ..SpotPerp::default()
@@ -78,7 +76,7 @@ pub(super) fn build(config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strat
 }
 
 /// Every venue must list its instrument, be configured, and allow the leverage the hedge implies.
-pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
+pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), ComponentError> {
     let refuse = |message: String| Err(ComponentError::new(Code::StrategyInfeasible, message));
     if config.hedge_allocation.is_empty() {
         return refuse("hedge_allocation names no venue with a share above 0".to_owned());
@@ -128,7 +126,7 @@ pub(super) fn check(config: &RunConfig, rules: &RuleBook) -> Result<(), Componen
     Ok(())
 }
 
-impl Strategy for SpotPerp {
+impl KeyedStrategy for SpotPerp {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         // Taken out while the book borrows it, so that nothing is copied at every step.
         let mut layout = self.layout.take();

@@ -11,6 +11,7 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Timestamp, Venue};
 use basis_data::LoadRequest;
 use basis_engine::RunConfig;
+use basis_engine::mode::Mode;
 use basis_market::MarketData;
 use basis_venues::factory::FactorySettings;
 use basis_venues::registry::Registry;
@@ -24,6 +25,7 @@ use crate::config::yaml;
 #[derive(Clone, Debug)]
 pub struct Setup {
     run: RunConfig,
+    mode: Arc<dyn Mode>,
     rules: Arc<Rules>,
     factory: FactorySettings,
     registry: Arc<Registry>,
@@ -44,13 +46,14 @@ impl Setup {
     #[must_use]
     pub fn new(
         tree: Node,
-        run: RunConfig,
+        (run, mode): (RunConfig, Arc<dyn Mode>),
         rules: impl Into<Arc<Rules>>,
         factory: FactorySettings,
         registry: Arc<Registry>,
     ) -> Self {
         Self {
             run,
+            mode,
             rules: rules.into(),
             factory,
             registry,
@@ -109,6 +112,12 @@ impl Setup {
         &self.run
     }
 
+    /// The mode with its own keys.
+    #[must_use]
+    pub fn mode(&self) -> &dyn Mode {
+        self.mode.as_ref()
+    }
+
     /// The rules of every venue of the run.
     #[must_use]
     pub fn rules(&self) -> &Arc<RuleBook> {
@@ -155,7 +164,7 @@ impl Setup {
     /// # Errors
     /// STRAT-001 for a configuration that can never work.
     pub fn required_series(&self) -> Result<Vec<SeriesId>, ComponentError> {
-        basis_engine::required_series(&self.dated(), &self.rules.book)
+        basis_engine::required_series(self.mode(), &self.dated(), &self.rules.book)
     }
 
     /// The run with a start to read dated rules at.
@@ -182,7 +191,7 @@ impl Setup {
     /// # Errors
     /// As [`Setup::required_series`].
     pub fn wanted_series(&self) -> Result<Vec<SeriesId>, ComponentError> {
-        basis_engine::wanted_series(&self.dated(), &self.rules.book)
+        basis_engine::wanted_series(self.mode(), &self.dated(), &self.rules.book)
     }
 
     /// What to load for it: every series it reads, and what a unit of recorded volume is where a venue
@@ -210,7 +219,7 @@ impl Setup {
     /// The venues without which the mode cannot run.
     #[must_use]
     pub fn needed_venues(&self) -> Vec<Venue> {
-        basis_engine::needed_venues(&self.run).unwrap_or_default()
+        basis_engine::needed_venues(self.mode(), &self.run)
     }
 }
 

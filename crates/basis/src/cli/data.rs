@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::errors::Failure;
 use super::{ConfigArguments, Session};
-use crate::config::embedded;
 use crate::config::layers;
 
 #[derive(Debug, clap::Subcommand)]
@@ -40,11 +39,14 @@ fn requirements(
     config: &ConfigArguments,
     session: &Session,
 ) -> Result<Vec<ModeRequirement>, ComponentError> {
-    embedded::MODES
+    session
+        .app
+        .modes
+        .rows()
         .iter()
         .map(|mode| {
             let request = config.request(mode.name);
-            let setup = layers::resolve(&request, &session.environment, &session.registry)?.setup;
+            let setup = layers::resolve(&request, &session.environment, &session.app)?.setup;
             Ok(ModeRequirement {
                 mode: mode.name.to_owned(),
                 needed: setup.required_series()?,

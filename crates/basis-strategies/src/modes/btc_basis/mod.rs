@@ -1,11 +1,18 @@
 //! `btc_basis`: long BTC spot, short BTC perps on several venues, delta neutral; share class USDT.
 
-use super::{ModeRow, Uses, any_market, no_series, spot_perp};
+use super::{BuiltIn, ModeRow, Uses, any_market, no_series, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "btc_basis",
     description: "BTC spot against short BTC perps on several exchanges; earns funding, USD neutral",
+    settings: include_str!("../../../../../configs/modes/btc_basis.yaml"),
+    source: "embedded configs/modes/btc_basis.yaml",
+    lends: false,
+    read: |r| PARTS.read(r),
+};
+
+static PARTS: BuiltIn = BuiltIn {
     uses: Uses {
         spot: true,
         hedge: true,

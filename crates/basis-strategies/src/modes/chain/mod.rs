@@ -16,7 +16,7 @@ use basis_core::types::{Account, Asset, Label, Venue};
 use basis_core::venue::DataProvider;
 
 use super::Context;
-use crate::chain_config::ChainConfig;
+use crate::config::ChainConfig;
 
 /// The coin that pays for gas.
 pub(super) const ETH: Asset = Asset::literal("ETH");
@@ -29,7 +29,7 @@ pub(super) const WETH: Asset = Asset::literal("WETH");
 /// # Errors
 /// STRAT-001 in a mode that was built without them.
 pub(super) fn settings<'a>(context: &Context<'a>) -> Result<&'a ChainConfig, ComponentError> {
-    context.config.chain.as_ref().ok_or_else(|| {
+    context.config.chain.ok_or_else(|| {
         let message = format!("the mode {} has no keys of the chain", context.config.mode);
         ComponentError::new(Code::StrategyInfeasible, message)
     })

@@ -11,7 +11,7 @@ use super::super::Context;
 use super::rewards::RewardPlaces;
 use super::stake::{Token, token};
 use super::{ETH, WETH, main_account, settings};
-use crate::account::Books;
+use basis_engine::account::Books;
 
 /// Indices into the books; `None` where there was never anything.
 #[derive(Clone, Debug)]

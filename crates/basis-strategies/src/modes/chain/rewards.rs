@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{Context, Decision};
 use super::stake::{group, unwrap};
 use super::{WETH, floor_to_unit, settings};
-use crate::account::Books;
+use basis_engine::account::Books;
 
 /// A token that is paid out, and the pool that buys it.
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ use basis_market::PriceState;
 
 use super::super::Context;
 use super::{ETH, WETH, floor_to_unit, settings};
-use crate::chain_config::StakeRoute;
+use crate::config::StakeRoute;
 
 /// Executes groups of steps in one transaction.
 pub(in super::super) const GROUPS: Venue = Venue::literal("instadapp");

@@ -6,8 +6,6 @@
 //! pool with a minimum out. Rebalances when the debt ratio leaves its band, and when the wallet holds
 //! more than the reserve by as much.
 
-use std::sync::Arc;
-
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::AmountOrAll;
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
@@ -24,13 +22,20 @@ use super::chain::series::{GAS, leverage as leverage_series, staking};
 use super::chain::stake::{GROUPS, leg_of, unwrap};
 use super::chain::{ETH, floor_to_unit, settings};
 use super::eth_staking_only::{act, in_ether, optional_series, plan, token_of};
-use super::{Checkpoint, Context, Decision, ModeRow, Strategy, Uses};
-use crate::config::RunConfig;
+use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses};
+use crate::config::ModeConfig;
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "eth_leveraged",
     description: "a liquid staking token on Aave against WETH debt; earns a multiple of the yield",
+    settings: include_str!("../../../../../configs/modes/eth_leveraged.yaml"),
+    source: "embedded configs/modes/eth_leveraged.yaml",
+    lends: true,
+    read: |r| PARTS.read(r),
+};
+
+static PARTS: BuiltIn = BuiltIn {
     uses: Uses {
         spot: false,
         hedge: false,
@@ -44,7 +49,7 @@ pub const MODE: ModeRow = ModeRow {
     build,
 };
 
-fn required_series(config: &RunConfig) -> Vec<SeriesId> {
+fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     let mut series = vec![config.reference_price, GAS];
     if let Ok(token) = token_of(config) {
         series.extend(staking(&token));
@@ -53,7 +58,7 @@ fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     series
 }
 
-fn venues(config: &RunConfig) -> Vec<Venue> {
+fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
     let mut venues = vec![GROUPS, Venue::literal("uniswap")];
     if let Ok(token) = token_of(config) {
         venues.extend([token.protocol, token.market]);
@@ -62,13 +67,16 @@ fn venues(config: &RunConfig) -> Vec<Venue> {
     venues
 }
 
-fn check(config: &RunConfig, _rules: &RuleBook) -> Result<(), ComponentError> {
+fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
     token_of(config)?;
     in_ether(config)
 }
 
 /// The debt ratio must be allowed by the pool, and leave a health factor above the ladder's third rung.
-pub(super) fn check_market(config: &RunConfig, data: &MarketData) -> Result<(), ComponentError> {
+pub(super) fn check_market(
+    config: &ModeConfig<'_>,
+    data: &MarketData,
+) -> Result<(), ComponentError> {
     let token = token_of(config)?;
     let Some(chain) = config.chain.as_ref() else {
         return Ok(());
@@ -111,7 +119,7 @@ pub(super) fn check_market(config: &RunConfig, data: &MarketData) -> Result<(), 
     Ok(())
 }
 
-fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
+fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
     Box::new(Leveraged::default())
 }
 
@@ -165,7 +173,7 @@ impl Standing {
     }
 }
 
-impl Strategy for Leveraged {
+impl KeyedStrategy for Leveraged {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         let places = Places::current(&mut self.places, context)?;
         if !places.rewards.are_dust(context)?

@@ -4,8 +4,6 @@
 //! in by `stake_route`, leaves by `exit_route`; tickets of a queue are claimed when they are ready,
 //! rewards above dust are sold for ETH and staked with the next change.
 
-use std::sync::Arc;
-
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
@@ -18,13 +16,20 @@ use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, rewards as reward_series, staking};
 use super::chain::stake::{GROUPS, Token, leg_of, token, unwrap};
 use super::chain::{floor_to_unit, settings};
-use super::{Checkpoint, Context, Decision, ModeRow, Strategy, Uses, any_market};
-use crate::config::RunConfig;
+use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses, any_market};
+use crate::config::ModeConfig;
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "eth_staking_only",
     description: "ETH in a liquid staking token; earns staking yield and rewards",
+    settings: include_str!("../../../../../configs/modes/eth_staking_only.yaml"),
+    source: "embedded configs/modes/eth_staking_only.yaml",
+    lends: true,
+    read: |r| PARTS.read(r),
+};
+
+static PARTS: BuiltIn = BuiltIn {
     uses: Uses {
         spot: false,
         hedge: false,
@@ -38,7 +43,7 @@ pub const MODE: ModeRow = ModeRow {
     build,
 };
 
-pub(super) fn token_of(config: &RunConfig) -> Result<Token, ComponentError> {
+pub(super) fn token_of(config: &ModeConfig<'_>) -> Result<Token, ComponentError> {
     let lst = config.chain.as_ref().map(|chain| chain.lst);
     let lst = lst.ok_or_else(|| {
         let message = format!("the mode {} has no lst_type", config.mode);
@@ -47,7 +52,7 @@ pub(super) fn token_of(config: &RunConfig) -> Result<Token, ComponentError> {
     token(lst)
 }
 
-fn required_series(config: &RunConfig) -> Vec<SeriesId> {
+fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     let mut series = vec![config.reference_price, GAS];
     if let Ok(token) = token_of(config) {
         series.extend(staking(&token));
@@ -55,11 +60,11 @@ fn required_series(config: &RunConfig) -> Vec<SeriesId> {
     series
 }
 
-pub(super) fn optional_series(config: &RunConfig) -> Vec<SeriesId> {
+pub(super) fn optional_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     token_of(config).map_or_else(|_| Vec::new(), |token| reward_series(&token))
 }
 
-fn venues(config: &RunConfig) -> Vec<Venue> {
+fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
     let mut venues = vec![GROUPS, Venue::literal("uniswap")];
     if let Ok(token) = token_of(config) {
         venues.extend([token.protocol, token.market]);
@@ -67,13 +72,13 @@ fn venues(config: &RunConfig) -> Vec<Venue> {
     venues
 }
 
-fn check(config: &RunConfig, _rules: &RuleBook) -> Result<(), ComponentError> {
+fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
     token_of(config)?;
     in_ether(config)
 }
 
 /// Capital of these modes is ETH.
-pub(super) fn in_ether(config: &RunConfig) -> Result<(), ComponentError> {
+pub(super) fn in_ether(config: &ModeConfig<'_>) -> Result<(), ComponentError> {
     if config.asset.as_str() == "ETH" && config.share_class == config.asset {
         return Ok(());
     }
@@ -84,7 +89,7 @@ pub(super) fn in_ether(config: &RunConfig) -> Result<(), ComponentError> {
     Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
-fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
+fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
     Box::new(Staking::default())
 }
 
@@ -144,7 +149,7 @@ impl Standing {
     }
 }
 
-impl Strategy for Staking {
+impl KeyedStrategy for Staking {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         let book = Standing::read(context)?;
         if let Some(claim) = book.token.claim(context) {

@@ -4,8 +4,6 @@
 //! `gas_reserve_eth`, bought first. Supplied and withdrawn when the position leaves its band, after a
 //! deposit, and for a withdrawal.
 
-use std::sync::Arc;
-
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::AmountOrAll;
 use basis_core::num::{Quantity, Rate, Rounding};
@@ -17,13 +15,20 @@ use serde::{Deserialize, Serialize};
 use super::chain::legs::{LendingKind, lending};
 use super::chain::series::{GAS, oracle, reserve};
 use super::chain::{floor_to_unit, gas, main_account, settings};
-use super::{Checkpoint, Context, Decision, ModeRow, Strategy, Uses, any_market};
-use crate::config::RunConfig;
+use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses, any_market};
+use crate::config::ModeConfig;
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "pure_lending",
     description: "a stablecoin supplied to a lending market; earns the supply rate",
+    settings: include_str!("../../../../../configs/modes/pure_lending.yaml"),
+    source: "embedded configs/modes/pure_lending.yaml",
+    lends: true,
+    read: |r| PARTS.read(r),
+};
+
+static PARTS: BuiltIn = BuiltIn {
     uses: Uses {
         spot: true,
         hedge: false,
@@ -48,7 +53,7 @@ struct PureLending {
     moving_at: Option<Timestamp>,
 }
 
-fn required_series(config: &RunConfig) -> Vec<SeriesId> {
+fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     let spot = InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, config.symbol());
     let mut series = vec![config.reference_price, spot.series(), GAS];
     series.extend(reserve(config.asset));
@@ -59,17 +64,17 @@ fn required_series(config: &RunConfig) -> Vec<SeriesId> {
 /// The pool's price of what is lent. Nothing of value hangs on it: the books count a dollar, and without
 /// debt neither supply nor withdrawal reads a price. Only the pool's own view of the account in
 /// `risk.csv` needs it.
-fn optional_series(_config: &RunConfig) -> Vec<SeriesId> {
+fn optional_series(_config: &ModeConfig<'_>) -> Vec<SeriesId> {
     vec![oracle("USDT_USD")]
 }
 
-fn venues(config: &RunConfig) -> Vec<Venue> {
+fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
     let mut venues = vec![config.spot_venue];
     venues.extend(config.chain.as_ref().map(|chain| chain.lending_venue));
     venues
 }
 
-fn check(config: &RunConfig, _rules: &RuleBook) -> Result<(), ComponentError> {
+fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
     if config.asset == config.share_class {
         return Ok(());
     }
@@ -80,7 +85,7 @@ fn check(config: &RunConfig, _rules: &RuleBook) -> Result<(), ComponentError> {
     Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
-fn build(_config: &RunConfig, _rules: &Arc<RuleBook>) -> Box<dyn Strategy> {
+fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
     Box::new(PureLending::default())
 }
 
@@ -134,7 +139,7 @@ fn invested(
     Ok(sum)
 }
 
-impl Strategy for PureLending {
+impl KeyedStrategy for PureLending {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         if let Some(step) = gas::top_up(context)? {
             return Ok(step);

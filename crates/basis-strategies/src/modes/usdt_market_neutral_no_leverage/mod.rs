@@ -2,12 +2,19 @@
 //! USDT; earns the staking yield and funding.
 
 use super::chain::neutral::{MarketNeutral, Stake, check};
-use super::{ModeRow, Uses, any_market};
+use super::{BuiltIn, ModeRow, Uses, any_market};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "usdt_market_neutral_no_leverage",
     description: "a liquid staking token hedged with ETH perps on several exchanges; earns the staking yield and funding",
+    settings: include_str!("../../../../../configs/modes/usdt_market_neutral_no_leverage.yaml"),
+    source: "embedded configs/modes/usdt_market_neutral_no_leverage.yaml",
+    lends: true,
+    read: |r| PARTS.read(r),
+};
+
+static PARTS: BuiltIn = BuiltIn {
     uses: Uses {
         spot: true,
         hedge: true,
@@ -18,5 +25,5 @@ pub const MODE: ModeRow = ModeRow {
     venues: |config| check::venues(config, Stake::Plain),
     check: check::check,
     check_market: any_market,
-    build: |_, _| Box::new(MarketNeutral::new(Stake::Plain)),
+    build: |_| Box::new(MarketNeutral::new(Stake::Plain)),
 };

@@ -34,9 +34,7 @@ use basis::core::venue_event::{
 };
 use basis::engine::strategy::{Checkpoint, Context, Decision, Strategy};
 use basis::engine::wake::{Command, RecordedSteps, Wake, WakeSource};
-use basis::engine::{
-    Engine, EngineJournal, EngineParts, JournalSync, RunConfig, RunRequest, RunResult,
-};
+use basis::engine::{Engine, EngineJournal, EngineParts, JournalSync, RunRequest, RunResult};
 use basis::market::ExecutionInterface;
 use basis::market::{BarColumns, MarketData, RateSeries};
 use basis::venues::driver::VenueDriver;
@@ -361,7 +359,10 @@ impl World {
         }
         let problems = Problems::new();
         let tree = yaml::parse(CONFIG, "config in code").unwrap();
-        let config = RunConfig::read(&tree, &RunRequest::default(), &problems).unwrap();
+        let modes = basis::strategies::builtin();
+        let (config, _) = modes
+            .read(&tree, &RunRequest::default(), &problems)
+            .unwrap();
         assert_eq!(problems.into_sorted(), []);
         let starts = self.earlier.as_ref().map_or(0, |(_, starts)| *starts);
         let parts = EngineParts {

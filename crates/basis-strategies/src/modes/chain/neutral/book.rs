@@ -14,10 +14,11 @@ use super::super::places::Places;
 use super::super::stake::Token;
 use super::super::{ETH, settings};
 use super::Stake;
-use crate::config::{RebalanceTo, RunConfig};
-use crate::strategy::Context;
-use crate::strategy::hedge::{Book, rules_of};
-use crate::strategy::layout::Layout;
+use crate::config::ModeConfig;
+use crate::modes::Context;
+use crate::modes::hedge::{Book, rules_of};
+use crate::modes::layout::Layout;
+use basis_engine::RebalanceTo;
 
 /// Widest distance from a target that counts as there.
 const NEAR_MAX: Rate = Rate::literal("0.01");
@@ -78,7 +79,7 @@ impl Target {
 ///
 /// # Errors
 /// POS-002 out of range.
-pub(super) fn counted_leverage(config: &RunConfig) -> Result<Rate, ComponentError> {
+pub(super) fn counted_leverage(config: &ModeConfig<'_>) -> Result<Rate, ComponentError> {
     let venues = config.hedge_leverage.mul_int(2)?.max(LEVERAGE_LEAST);
     Ok(Rate::new(venues.mul(BOUND_KEPT, Rounding::Floor)?))
 }

@@ -10,13 +10,13 @@ use super::super::series::{GAS, leverage, rewards, staking};
 use super::super::stake::{GROUPS, token};
 use super::Stake;
 use super::route::{MARKET, POOL_SERIES};
-use crate::chain_config::ChainConfig;
-use crate::config::RunConfig;
-use crate::strategy::eth_staking_only::token_of;
-use crate::strategy::spot_perp;
+use crate::config::ChainConfig;
+use crate::config::ModeConfig;
+use crate::modes::eth_staking_only::token_of;
+use crate::modes::spot_perp;
 
 /// The series that a run cannot do without.
-pub(in crate::strategy) fn required_series(config: &RunConfig, stake: Stake) -> Vec<SeriesId> {
+pub(in crate::modes) fn required_series(config: &ModeConfig<'_>, stake: Stake) -> Vec<SeriesId> {
     let mut series = spot_perp::required_series(config);
     series.push(GAS);
     if let Ok(token) = token_of(config) {
@@ -35,7 +35,7 @@ pub(in crate::strategy) fn required_series(config: &RunConfig, stake: Stake) -> 
 }
 
 /// Rewards and what prices them, and the pool through which risk leaves at once.
-pub(in crate::strategy) fn optional_series(config: &RunConfig) -> Vec<SeriesId> {
+pub(in crate::modes) fn optional_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     let mut series = vec![POOL_SERIES];
     if let Ok(token) = token_of(config) {
         series.extend(rewards(&token));
@@ -44,7 +44,7 @@ pub(in crate::strategy) fn optional_series(config: &RunConfig) -> Vec<SeriesId> 
 }
 
 /// The venues that a run cannot do without.
-pub(in crate::strategy) fn venues(config: &RunConfig, stake: Stake) -> Vec<Venue> {
+pub(in crate::modes) fn venues(config: &ModeConfig<'_>, stake: Stake) -> Vec<Venue> {
     let mut venues = spot_perp::venues(config);
     venues.extend([GROUPS, MARKET]);
     if let Ok(token) = token_of(config) {
@@ -60,11 +60,11 @@ pub(in crate::strategy) fn venues(config: &RunConfig, stake: Stake) -> Vec<Venue
 ///
 /// # Errors
 /// STRAT-001 with the reason.
-pub(in crate::strategy) fn check(
-    config: &RunConfig,
+pub(in crate::modes) fn check(
+    config: &ModeConfig<'_>,
     rules: &RuleBook,
 ) -> Result<(), ComponentError> {
-    let Some(chain) = &config.chain else {
+    let Some(chain) = config.chain else {
         return refuse("the mode has no keys of the chain".to_owned());
     };
     token(chain.lst)?;
@@ -79,7 +79,7 @@ pub(in crate::strategy) fn check(
 }
 
 /// The margin must carry the shorts at the hedge's leverage.
-fn check_allocation(config: &RunConfig, chain: &ChainConfig) -> Result<(), ComponentError> {
+fn check_allocation(config: &ModeConfig<'_>, chain: &ChainConfig) -> Result<(), ComponentError> {
     let (share, h) = (chain.stake_allocation, config.hedge_leverage);
     if !share.is_positive() {
         return refuse("stake_allocation_eth is 0: nothing would be staked".to_owned());

@@ -33,9 +33,9 @@ use super::leverage::Loop;
 use super::places::Places;
 use super::rewards::Harvest;
 use super::settings;
-use crate::strategy::funding::{Moves, sweeps};
-use crate::strategy::layout::Layout;
-use crate::strategy::{Checkpoint, Context, Decision, Strategy};
+use crate::modes::funding::{Moves, sweeps};
+use crate::modes::layout::Layout;
+use crate::modes::{Checkpoint, Context, Decision, KeyedStrategy};
 
 /// How long the stake is left alone after so many refusals in a row: then it is not the size that is
 /// wrong but the market's rate, and every refusal keeps the engine from mending delta for a while.
@@ -182,7 +182,7 @@ impl MarketNeutral {
     }
 }
 
-impl Strategy for MarketNeutral {
+impl KeyedStrategy for MarketNeutral {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         self.with_places(context, |this, layout, places| {
             if this.rests(context, layout, places) {

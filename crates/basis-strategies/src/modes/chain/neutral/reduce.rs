@@ -13,7 +13,7 @@ use basis_core::types::Venue;
 use super::super::stake::{leg_of, unwrap};
 use super::book::Standing;
 use super::{MarketNeutral, Stake, plan, with_policy};
-use crate::strategy::Context;
+use crate::modes::Context;
 
 /// A long below this part of the equity is not worth keeping shorts for when everything is left.
 const REMNANT: Rate = Rate::literal("0.01");

@@ -15,8 +15,8 @@ use super::super::places::Places;
 use super::super::settings;
 use super::book::{Standing, Target, counted_leverage};
 use super::{MarketNeutral, Phase, Stake, strays};
-use crate::strategy::layout::{Layout, is_fresh};
-use crate::strategy::{Context, Decision};
+use crate::modes::layout::{Layout, is_fresh};
+use crate::modes::{Context, Decision};
 
 /// Above what a venue's part of the margin can be more than its share of it. The whole book takes
 /// margin × part ÷ sum of parts, parts being shares of (equity − reserve) ÷ (1 + hedge leverage) rounded

@@ -14,10 +14,10 @@ use super::super::stake::{GROUPS, group, leg_of, unwrap, wrap};
 use super::super::{WETH, floor_to_unit, settings};
 use super::Stake;
 use super::book::Standing;
-use crate::chain_config::StakeRoute;
-use crate::strategy::Context;
-use crate::strategy::funding::{Moves, route};
-use crate::strategy::hedge::send_cost;
+use crate::config::StakeRoute;
+use crate::modes::Context;
+use crate::modes::funding::{Moves, route};
+use crate::modes::hedge::send_cost;
 
 /// Decimals an amount sent is cut to: no venue sends more of them.
 const SENT_DECIMALS: u32 = 8;

@@ -12,8 +12,8 @@ use super::{
     MarketNeutral, Phase, Reason, Stake, Underway, missing, plan, send, smallest_capital, strays,
     with_policy,
 };
-use crate::strategy::funding::moves;
-use crate::strategy::{Context, Decision};
+use crate::modes::funding::moves;
+use crate::modes::{Context, Decision};
 
 const HALF: Rate = Rate::literal("0.5");
 

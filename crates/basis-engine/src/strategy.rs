@@ -1,52 +1,17 @@
-//! Strategies: config plus one file each, synchronous and pure.
+//! What a strategy sees, decides and remembers; the strategies themselves are crates above this one.
 //!
 //! A strategy reads the view and the books and returns the next feasible [`Plan`] towards its
 //! target; it sees no venue and does no I/O. It is asked again at every step without a parked plan,
 //! so a plan holds only what can be done now, and the rest follows from the state that results.
-
-#[path = "../../../basis-strategies/src/modes/btc_basis/mod.rs"]
-pub mod btc_basis;
-#[path = "../../../basis-strategies/src/modes/carry.rs"]
-mod carry;
-#[path = "../../../basis-strategies/src/modes/chain/mod.rs"]
-mod chain;
-#[path = "../../../basis-strategies/src/modes/eth_basis/mod.rs"]
-pub mod eth_basis;
-#[path = "../../../basis-strategies/src/modes/eth_leveraged/mod.rs"]
-pub mod eth_leveraged;
-#[path = "../../../basis-strategies/src/modes/eth_staking_only/mod.rs"]
-pub mod eth_staking_only;
-#[path = "../../../basis-strategies/src/modes/funding.rs"]
-mod funding;
-#[path = "../../../basis-strategies/src/modes/hedge.rs"]
-mod hedge;
-#[path = "../../../basis-strategies/src/modes/in_kind.rs"]
-mod in_kind;
-#[path = "../../../basis-strategies/src/modes/layout.rs"]
-mod layout;
-#[path = "../../../basis-strategies/src/modes/leaving.rs"]
-mod leaving;
-#[path = "../../../basis-strategies/src/modes/legs.rs"]
-mod legs;
-#[path = "../../../basis-strategies/src/modes/pure_lending/mod.rs"]
-pub mod pure_lending;
-#[path = "../../../basis-strategies/src/modes/spot_perp.rs"]
-mod spot_perp;
-#[path = "../../../basis-strategies/src/modes/usdt_market_neutral/mod.rs"]
-pub mod usdt_market_neutral;
-#[path = "../../../basis-strategies/src/modes/usdt_market_neutral_no_leverage/mod.rs"]
-pub mod usdt_market_neutral_no_leverage;
-
-use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::journal::JournalError;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
-use basis_core::types::{SeriesId, Venue};
+use basis_core::types::Venue;
 use basis_core::venue::Terms;
-use basis_market::{MarketData, MarketView};
+use basis_market::MarketView;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Books, Exposure};
@@ -109,7 +74,10 @@ impl Context<'_> {
     }
 
     /// An amount of USD in units of the share class, rounded down.
-    pub(crate) fn in_share_class(&self, amount: Value) -> Result<Quantity, ComponentError> {
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub fn in_share_class(&self, amount: Value) -> Result<Quantity, ComponentError> {
         if !self.config.is_in_kind() {
             return Ok(Quantity::new(amount.get()));
         }
@@ -228,66 +196,4 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// Tells the strategy that its last plan has come to its end: whether it traded without a leg
     /// being undone, and how many external flows were due by then.
     fn completed(&mut self, flows_seen: u64, traded: bool);
-}
-
-/// Groups of keys and venues that a mode works with beyond what all have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Uses {
-    /// An exchange where the underlying is bought and sold: `spot_venue`.
-    pub spot: bool,
-    /// Perp shorts on several exchanges: `hedge_leverage`, `hedge_allocation`.
-    pub hedge: bool,
-    /// The chain: the keys of [`ChainConfig`](crate::chain_config::ChainConfig).
-    pub chain: bool,
-}
-
-/// One mode that runs.
-#[derive(Clone, Copy, Debug)]
-pub struct ModeRow {
-    /// The name users type.
-    pub name: &'static str,
-    /// One sentence.
-    pub description: &'static str,
-    /// Which groups of keys its configuration has.
-    pub uses: Uses,
-    /// The series a run needs, perp prices each with the funding that goes with it.
-    pub required_series: fn(&RunConfig) -> Vec<SeriesId>,
-    /// Series that a run reads when they are there, and does without when they are not: payments that
-    /// began later, the prices of what they pay.
-    pub optional_series: fn(&RunConfig) -> Vec<SeriesId>,
-    /// The venues it cannot do without, the wallet apart.
-    pub venues: fn(&RunConfig) -> Vec<Venue>,
-    /// Refuses a configuration that can never work.
-    pub check: fn(&RunConfig, &RuleBook) -> Result<(), ComponentError>,
-    /// Refuses a configuration that cannot work on this market.
-    pub check_market: fn(&RunConfig, &MarketData) -> Result<(), ComponentError>,
-    /// Creates the strategy.
-    pub build: fn(&RunConfig, &Arc<RuleBook>) -> Box<dyn Strategy>,
-}
-
-/// No optional series: for modes that need all they read.
-fn no_series(_config: &RunConfig) -> Vec<SeriesId> {
-    Vec::new()
-}
-
-/// Any market will do.
-fn any_market(_config: &RunConfig, _data: &MarketData) -> Result<(), ComponentError> {
-    Ok(())
-}
-
-/// Every mode that runs.
-pub const MODES: &[ModeRow] = &[
-    btc_basis::MODE,
-    eth_basis::MODE,
-    pure_lending::MODE,
-    eth_staking_only::MODE,
-    eth_leveraged::MODE,
-    usdt_market_neutral_no_leverage::MODE,
-    usdt_market_neutral::MODE,
-];
-
-/// The row of the mode `name`.
-#[must_use]
-pub fn mode(name: &str) -> Option<&'static ModeRow> {
-    MODES.iter().find(|mode| mode.name == name)
 }
