@@ -79,6 +79,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basis-testkit",
         &["basis-core", "basis-market", "basis-engine"],
     ),
+    ("own-mode", &["basis"]),
     ("own-venue", &["basis"]),
     ("xtask", &[]),
 ];
@@ -156,7 +157,7 @@ fn arrows(root: &Path, wrong: &mut Vec<String>) -> Result<(), String> {
     for (name, allowed) in ARROWS {
         let folder = match *name {
             "xtask" => root.join(name),
-            "own-venue" => root.join("examples").join(name),
+            "own-mode" | "own-venue" => root.join("examples").join(name),
             _ => root.join("crates").join(name),
         };
         let manifest = read(&folder.join("Cargo.toml"))?;

@@ -10,7 +10,9 @@ use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Ve
 use basis_core::venue::FillAt;
 use basis_market::{GapPolicy, Shock, ShockSet, ViewPolicy};
 
-use crate::health::HealthLadder;
+use crate::limits::HealthLadder;
+
+pub use crate::limits::RiskConfig;
 
 /// Everything one run is decided by. The same values give the same result, byte for byte.
 #[derive(Clone, Debug)]
@@ -93,24 +95,6 @@ pub struct CarryRule {
     pub lookback: Span,
     /// Expected slippage of every order.
     pub slippage: Bps,
-}
-
-/// The ladder of limits. Margin ratio = maintenance margin ÷ margin balance; the venue liquidates
-/// at 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RiskConfig {
-    /// From here on the event log says so.
-    pub margin_ratio_warn: Rate,
-    /// From here on nothing may add exposure.
-    pub margin_ratio_reduce_only: Rate,
-    /// From here on positions are cut until the ratio is back at `reduce_only`.
-    pub margin_ratio_deleverage: Rate,
-    /// From here on everything is closed and the strategy stops.
-    pub margin_ratio_halt: Rate,
-    /// Largest net delta, at the reference price over the equity, of any step before the run closes everything.
-    pub net_delta_halt: Rate,
-    /// Limits of a lending account.
-    pub health: HealthLadder,
 }
 
 /// What a run is asked to do beyond its config tree: the command line's own words.
@@ -225,18 +209,6 @@ impl RunConfig {
     pub fn symbol(&self) -> Symbol {
         self.reference_price.symbol
     }
-}
-
-impl RiskConfig {
-    /// Warn at 0.3, reduce only at 0.5, deleverage at 0.7, halt at 0.9; net delta halt at 0.25.
-    pub const DEFAULT: Self = Self {
-        margin_ratio_warn: Rate::literal("0.3"),
-        margin_ratio_reduce_only: Rate::literal("0.5"),
-        margin_ratio_deleverage: Rate::literal("0.7"),
-        margin_ratio_halt: Rate::literal("0.9"),
-        net_delta_halt: Rate::literal("0.25"),
-        health: HealthLadder::DEFAULT,
-    };
 }
 
 /// Words for when orders fill.

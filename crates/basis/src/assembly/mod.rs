@@ -10,8 +10,6 @@
 //! each.
 
 mod backtest;
-mod dates;
-mod setup;
 mod world;
 
 use std::sync::Arc;
@@ -21,9 +19,9 @@ use basis_core::types::{Timestamp, Venue};
 use basis_market::ExecutionInterface;
 
 pub use backtest::{Backtest, Finished, Stamp, Unfinished};
-pub use setup::Setup;
-pub(crate) use setup::volume_multipliers;
 pub use world::World;
+
+pub use crate::config::setup::Setup;
 
 /// Whether every venue the mode needs can be created; needs no data.
 ///

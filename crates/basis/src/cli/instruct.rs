@@ -25,9 +25,10 @@ use super::answer::{Answer, Refusal};
 use super::errors::Failure;
 use super::market::Source;
 use super::{Session, schema};
-use crate::assembly::{World, volume_multipliers};
+use crate::assembly::World;
 use crate::config::dates::{self, End};
 use crate::config::layers::{LogLevel, Template};
+use crate::config::setup::volume_multipliers;
 use crate::config::{embedded, listed, read_file, yaml};
 
 #[derive(Debug, clap::Args)]

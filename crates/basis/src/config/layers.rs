@@ -14,9 +14,9 @@ use basis_venues::registry::Registry;
 
 use super::environment::{EXECUTION_MODE, Environment, LOG_LEVEL};
 use super::rules::{self, Rules};
+use super::setup::Setup;
 use super::{dates, listed, read_file, yaml};
 use crate::app::App;
-use crate::assembly::Setup;
 
 /// The source of values given with `--set`; the factory ranks them by it.
 const SET: &str = "--set";

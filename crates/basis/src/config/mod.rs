@@ -11,8 +11,10 @@
 pub mod dates;
 pub mod embedded;
 pub mod environment;
+mod fitting;
 pub mod layers;
 pub mod rules;
+pub mod setup;
 pub mod yaml;
 
 use std::path::Path;

@@ -17,9 +17,9 @@ use basis_venues::factory::FactorySettings;
 use basis_venues::registry::Registry;
 use sha2::{Digest, Sha256};
 
-use super::dates;
-use crate::config::rules::Rules;
-use crate::config::yaml;
+use super::fitting;
+use super::rules::Rules;
+use super::yaml;
 
 /// A resolved configuration: everything a run is decided by, but the data.
 #[derive(Clone, Debug)]
@@ -213,7 +213,7 @@ impl Setup {
     /// # Errors
     /// DATA-001 for series that are neither there nor replaced, CFG-004 for dates outside the data.
     pub fn fitted(self, data: &MarketData) -> Result<Self, ComponentError> {
-        dates::fit(self, data)
+        fitting::fit(self, data)
     }
 
     /// The venues without which the mode cannot run.

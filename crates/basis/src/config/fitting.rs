@@ -8,7 +8,7 @@ use basis_core::types::{SeriesId, Span, Timestamp};
 use basis_data::catalogue::{FUNDING_INTERVAL, expected_path};
 use basis_market::MarketData;
 
-use super::Setup;
+use super::setup::Setup;
 
 /// Gives `setup` its dates on loaded data.
 ///
