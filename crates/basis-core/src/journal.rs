@@ -97,16 +97,6 @@ pub enum JournalError {
         /// This start's.
         start: String,
     },
-    /// The clock is behind the last commit.
-    #[error(
-        "the clock says {now}, and the last commit is of {last}; set the clock, for time does not run back"
-    )]
-    ClockBack {
-        /// What the clock says.
-        now: Timestamp,
-        /// The instant of the last commit.
-        last: Timestamp,
-    },
     /// The file system refused.
     #[error("{}: {problem}", .path.display())]
     Storage {
@@ -358,15 +348,6 @@ pub trait Journal: Send + fmt::Debug {
     /// # Errors
     /// As [`Journal::commit`].
     fn tidy_up(&mut self) -> Result<(), JournalError> {
-        Ok(())
-    }
-
-    /// Makes durable what a journal that need not be durable at each commit has put off; a run calls it at
-    /// its end.
-    ///
-    /// # Errors
-    /// As [`Journal::commit`].
-    fn flush(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
 }

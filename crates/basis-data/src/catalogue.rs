@@ -228,7 +228,7 @@ impl Catalogue {
 }
 
 /// Which series a relative path holds, or why none.
-fn classify(parts: &[String]) -> Result<(SeriesId, Span), String> {
+pub(crate) fn classify(parts: &[String]) -> Result<(SeriesId, Span), String> {
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match parts.as_slice() {
         ["aave", "reserves", file] => {
@@ -351,7 +351,7 @@ pub fn expected_path(id: SeriesId, step: Span) -> String {
 }
 
 /// A length as file names have it.
-fn length_name(step: Span) -> String {
+pub(crate) fn length_name(step: Span) -> String {
     let seconds = step.seconds();
     match seconds {
         s if s % 86_400 == 0 => format!("{}d", s / 86_400),
@@ -380,7 +380,7 @@ pub fn bar_length(path: &Path) -> Option<Span> {
 }
 
 /// Splits `BTCUSDT_1h` into symbol and length; units are s, m, h and d.
-fn split_length(stem: &str) -> Option<(&str, Span)> {
+pub(crate) fn split_length(stem: &str) -> Option<(&str, Span)> {
     let (symbol, suffix) = stem.rsplit_once('_')?;
     let (count, unit) = suffix.split_at_checked(suffix.len().checked_sub(1)?)?;
     if !count.bytes().all(|c| c.is_ascii_digit()) {

@@ -7,11 +7,14 @@ use std::path::Path;
 
 use basis_core::error::ComponentError;
 use basis_core::num::Fixed18;
+use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+use basis_market::{Coverage, Gap, MarketData, SCHEDULE_TOLERANCE, Schedule, ViewPolicy, coverage};
 use serde::{Serialize, Serializer};
 
 use crate::catalogue::{Catalogue, IgnoredFile, RISK_PARAMETERS, SeriesFile};
 use crate::csv::{Parsed, Problems, parse_bars, parse_rates, read};
+use crate::load::Columns;
 use crate::rows::{parse_risk_parameters, parse_rows};
 
 /// How many malformed lines of a file a report spells out.
@@ -64,6 +67,8 @@ pub struct SeriesReport {
     pub missing: u64,
     /// Where they are missing.
     pub gaps: Vec<GapRange>,
+    /// Rows that lie on no settlement of the rules; a run over them does not start.
+    pub unscheduled: u64,
     /// Malformed lines, the first 20 of them; a run refuses a file that has any.
     pub problems: Vec<String>,
     /// How many malformed lines there are.
@@ -87,14 +92,15 @@ pub(crate) fn as_text<S: Serializer>(id: &SeriesId, serializer: S) -> Result<S::
     serializer.collect_str(id)
 }
 
-/// Reads every series file below `dir` and reports what it holds. Malformed lines are reported,
-/// not errors.
+/// Reads every series file below `dir` and reports what it holds, settlements by `rules`. Malformed lines
+/// are reported, not errors.
 ///
 /// # Errors
 /// `DATA-005` as [`Catalogue::scan`].
-pub fn check(dir: &Path) -> Result<DataReport, ComponentError> {
+pub fn check(dir: &Path, rules: &RuleBook) -> Result<DataReport, ComponentError> {
     let catalogue = Catalogue::scan(dir)?;
-    let mut series: Vec<_> = catalogue.files.iter().map(check_file).collect();
+    let files = catalogue.files.iter();
+    let mut series: Vec<_> = files.map(|file| check_file(file, rules)).collect();
     for (file, report) in catalogue.files.iter().zip(&mut series) {
         if let Err(e) = catalogue.find(file.id) {
             report.problem_count += 1;
@@ -135,128 +141,153 @@ fn check_table(path: &Path) -> TableReport {
     }
 }
 
-fn check_file(file: &SeriesFile) -> SeriesReport {
+fn check_file(file: &SeriesFile, rules: &RuleBook) -> SeriesReport {
     #[cfg(feature = "parquet")]
     if file.is_parquet() {
-        return check_parquet(file);
+        return check_parquet(file, rules);
     }
     let bytes = match read(&file.path) {
         Ok(bytes) => bytes,
-        Err(e) => return file_report(file, &[], vec![e.message], 1, Vec::new()),
+        Err(e) => return unread(file, e.message),
     };
     let Parsed {
-        series: times,
+        series: columns,
         problems,
-        open_end,
-    } = parse_times(file, &bytes);
-    let mut notes = Vec::new();
-    if open_end {
-        notes.push("the last line has no line end; is the file cut off?".to_owned());
-    }
-    notes.extend(off_grid_note(file, &times));
+    } = parse_columns(file, &bytes);
     let Problems { kept, count, .. } = problems;
     let problems = kept.iter().map(ToString::to_string).collect();
-    file_report(file, &times, problems, count, notes)
+    file_report(file, columns, rules, (problems, count))
 }
 
-/// The times of a file's well-formed rows.
-fn parse_times(file: &SeriesFile, bytes: &[u8]) -> Parsed<Vec<Timestamp>> {
+/// A file's well-formed rows.
+fn parse_columns(file: &SeriesFile, bytes: &[u8]) -> Parsed<Columns> {
     let (id, every) = (file.id, file.interval);
     match id.kind {
-        SeriesKind::Funding => parse_rates(bytes, id, SHOWN_PER_FILE).map(|rates| rates.at),
-        kind if kind.has_bars() => parse_bars(bytes, id, every, Fixed18::ONE, SHOWN_PER_FILE)
-            .map(|series| series.bars().map(|bar| bar.opened_at).collect()),
-        _ => parse_rows(bytes, id, every, SHOWN_PER_FILE).map(|rows| rows.at().to_vec()),
+        SeriesKind::Funding => parse_rates(bytes, id, SHOWN_PER_FILE).map(Columns::Rates),
+        kind if kind.has_bars() => {
+            parse_bars(bytes, id, every, Fixed18::ONE, SHOWN_PER_FILE).map(Columns::Bars)
+        }
+        _ => parse_rows(bytes, id, every, SHOWN_PER_FILE).map(Columns::Rows),
     }
 }
 
 /// The first malformed row of a Parquet file refuses the rest of it.
 #[cfg(feature = "parquet")]
-fn check_parquet(file: &SeriesFile) -> SeriesReport {
+fn check_parquet(file: &SeriesFile, rules: &RuleBook) -> SeriesReport {
     use crate::parquet::{load_bars, load_rates};
-    let times = if file.id.kind == SeriesKind::Funding {
-        load_rates(&file.path, file.id).map(|rates| rates.at)
+    let columns = if file.id.kind == SeriesKind::Funding {
+        load_rates(&file.path, file.id).map(Columns::Rates)
     } else {
-        load_bars(&file.path, file.id, file.interval, Fixed18::ONE)
-            .map(|bars| bars.bars().map(|bar| bar.opened_at).collect())
+        load_bars(&file.path, file.id, file.interval, Fixed18::ONE).map(Columns::Bars)
     };
-    match times {
-        Ok(times) => {
-            let notes = off_grid_note(file, &times).into_iter().collect();
-            file_report(file, &times, Vec::new(), 0, notes)
-        }
-        Err(e) => file_report(file, &[], vec![e.message], 1, Vec::new()),
+    match columns {
+        Ok(columns) => file_report(file, columns, rules, (Vec::new(), 0)),
+        Err(e) => unread(file, e.message),
     }
 }
 
-fn off_grid_note(file: &SeriesFile, times: &[Timestamp]) -> Option<String> {
-    if file.interval == Span::ZERO {
-        return None;
-    }
-    let off_grid = times
-        .iter()
-        .filter(|at| at.floor_to(file.interval) != **at)
-        .count();
-    (off_grid > 0).then(|| {
-        format!(
-            "{off_grid} rows are not on the {} grid; gaps are counted on it",
-            file.interval
-        )
-    })
-}
-
-fn file_report(
-    file: &SeriesFile,
-    times: &[Timestamp],
-    problems: Vec<String>,
-    problem_count: u64,
-    notes: Vec<String>,
-) -> SeriesReport {
-    let gaps = find_gaps(times, file.interval);
+/// The report of a file of which nothing could be read.
+fn unread(file: &SeriesFile, problem: String) -> SeriesReport {
     SeriesReport {
         series: file.id,
         path: file.name.clone(),
         interval_seconds: file.interval.seconds(),
-        rows: u64::try_from(times.len()).unwrap_or(u64::MAX),
-        first: times.first().copied(),
-        last: times.last().copied(),
-        missing: gaps.iter().map(|gap| gap.missing).sum(),
-        gaps,
-        problems,
-        problem_count,
-        notes,
+        rows: 0,
+        first: None,
+        last: None,
+        missing: 0,
+        gaps: Vec::new(),
+        unscheduled: 0,
+        problems: vec![problem],
+        problem_count: 1,
+        notes: Vec::new(),
     }
 }
 
-/// Multiples of `every` between the first and last of `times` that are not among them; none for dates
-/// of their own.
-fn find_gaps(times: &[Timestamp], every: Span) -> Vec<GapRange> {
-    let mut gaps: Vec<GapRange> = Vec::new();
-    let Some(first) = times.first().filter(|_| every > Span::ZERO) else {
-        return gaps;
+fn file_report(
+    file: &SeriesFile,
+    columns: Columns,
+    rules: &RuleBook,
+    (mut problems, mut problem_count): (Vec<String>, u64),
+) -> SeriesReport {
+    let (id, times) = (file.id, columns.times());
+    let (first, last) = (times.first().copied(), times.last().copied());
+    let mut data = MarketData::new(file.name.clone(), false);
+    if let Err(e) = columns.add_to(&mut data) {
+        problems.push(e.to_string());
+        problem_count += 1;
+    }
+    let schedule = Schedule::of(id, rules, &data, file.interval);
+    let mut report = SeriesReport {
+        interval_seconds: first
+            .map_or(file.interval, |at| schedule_interval(file, schedule, at))
+            .seconds(),
+        rows: u64::try_from(times.len()).unwrap_or(u64::MAX),
+        first,
+        last,
+        problems,
+        problem_count,
+        ..unread(file, String::new())
     };
-    let mut due = first.floor_to(every);
-    if due < *first {
-        due = due.plus(every);
+    if let Some((first, last)) = first.zip(last).filter(|_| file.interval > Span::ZERO) {
+        let found = whole_coverage(&data, id, schedule, (first, last));
+        // A bar is known one length after its opening time.
+        let delay = if id.kind.has_bars() {
+            file.interval
+        } else {
+            Span::ZERO
+        };
+        report.gaps = found
+            .gaps
+            .iter()
+            .map(|gap| GapRange::of(gap, delay))
+            .collect();
+        report.missing = report.gaps.iter().map(|gap| gap.missing).sum();
+        report.unscheduled = found.unscheduled.map_or(0, |stray| stray.rows);
+        report.notes = found.notes();
     }
-    for at in times {
-        if *at < due {
-            continue;
-        }
-        let until = at.floor_to(every);
-        // Whether the row itself is on the grid or between two of its instants.
-        let last = if until == *at { at.minus(every) } else { until };
-        if last >= due {
-            let steps = last.since(due).nanos() / every.nanos();
-            gaps.push(GapRange {
-                first: due,
-                last,
-                missing: u64::try_from(steps).unwrap_or_default() + 1,
-            });
-        }
-        due = until.plus(every);
+    report
+}
+
+/// The time between two values: of settlements by the rules, of rows as the file's name says.
+fn schedule_interval(file: &SeriesFile, schedule: Schedule<'_>, at: Timestamp) -> Span {
+    match file.id.kind {
+        SeriesKind::Funding => schedule.interval(file.id.symbol, at),
+        _ => file.interval,
     }
-    gaps
+}
+
+/// The coverage of a series from its first value to its last.
+fn whole_coverage(
+    data: &MarketData,
+    id: SeriesId,
+    schedule: Schedule<'_>,
+    (first, last): (Timestamp, Timestamp),
+) -> Coverage {
+    let policy = ViewPolicy::default();
+    let instant = Span::from_nanos(1);
+    let range = match id.kind {
+        SeriesKind::Funding => (
+            first.minus(SCHEDULE_TOLERANCE).minus(instant),
+            last.plus(SCHEDULE_TOLERANCE),
+        ),
+        kind if kind.has_bars() => {
+            let length = schedule.interval(id.symbol, first);
+            (first, last.plus(length))
+        }
+        _ => (first, last.plus(policy.slack())),
+    };
+    coverage(data, &policy, id, schedule, range)
+}
+
+impl GapRange {
+    fn of(gap: &Gap, delay: Span) -> Self {
+        Self {
+            first: gap.first.minus(delay),
+            last: gap.last.minus(delay),
+            missing: gap.missing,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -308,7 +339,7 @@ mod tests {
         let dir = Scratch::new();
         bars(&dir, "spot/binance/BTCUSDT_1h.csv", [0, 1, 4, 5, 7]);
         rates(&dir, "funding/okx/BTCUSDT.csv", [0, 8, 32]);
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let spot = &report.series[0];
         assert_eq!((spot.rows, spot.missing), (5, 3));
         assert_eq!((spot.first, spot.last), (Some(hour(0)), Some(hour(7))));
@@ -320,18 +351,18 @@ mod tests {
     }
 
     #[test]
-    fn rates_off_the_grid_are_noted_and_do_not_hide_gaps() {
+    fn rates_off_schedule_are_noted_and_do_not_hide_gaps() {
         let dir = Scratch::new();
         rates(&dir, "funding/okx/BTCUSDT.csv", [1, 8, 12, 17, 32]);
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let text = |at| hour(at).to_string();
-        assert_eq!(
-            gaps_of(&report, FUNDING),
-            [(text(16), text(16), 1), (text(24), text(24), 1)]
-        );
+        assert_eq!(gaps_of(&report, FUNDING), [(text(16), text(24), 2)]);
         assert_eq!(
             report.series[0].notes,
-            ["3 rows are not on the 8h grid; gaps are counted on it"]
+            [
+                "3 row(s) of funding.okx.BTCUSDT from 2024-01-01T01:00:00Z to \
+                 2024-01-01T17:00:00Z lie on no settlement of the rules: they book nothing"
+            ]
         );
     }
 
@@ -345,7 +376,7 @@ mod tests {
             "spot/binance/BTCUSDT_1h.csv",
             format!("{BAR_HEADER}\n{good}{rows}2024"),
         );
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let spot = &report.series[0];
         assert_eq!((spot.rows, spot.problem_count), (1, 26));
         assert_eq!(spot.problems.len(), 20);
@@ -353,17 +384,16 @@ mod tests {
             spot.problems[0],
             "line 3, column `volume`: `nan` is not a finite number"
         );
-        assert_eq!(spot.notes.len(), 1, "{:?}", spot.notes);
     }
 
     #[test]
     fn missing_directory_is_data_005_and_two_bar_lengths_a_problem() {
         let dir = Scratch::new();
-        let e = check(&dir.path().join("absent")).unwrap_err();
+        let e = check(&dir.path().join("absent"), &RuleBook::default()).unwrap_err();
         assert_eq!(e.code, Code::DataDirectory);
         bars(&dir, "spot/binance/BTCUSDT_1h.csv", 0..3);
         bars(&dir, "spot/binance/BTCUSDT_2h.csv", [0, 2]);
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         for found in &report.series {
             assert_eq!(found.problem_count, 1);
             assert!(found.problems[0].contains("keep one bar length"));
@@ -374,7 +404,7 @@ mod tests {
     fn report_serializes_with_text_ids_and_times() {
         let dir = Scratch::new();
         bars(&dir, "spot/binance/BTCUSDT_1h.csv", [0, 2]);
-        let json = serde_json::to_value(check(dir.path()).unwrap()).unwrap();
+        let json = serde_json::to_value(check(dir.path(), &RuleBook::default()).unwrap()).unwrap();
         let spot = &json["series"][0];
         assert_eq!(spot["series"], SPOT);
         assert_eq!(spot["first"], "2024-01-01T00:00:00Z");
@@ -384,7 +414,7 @@ mod tests {
     #[test]
     fn known_gaps_of_the_recorded_data_are_found_exactly() {
         let Some(dir) = recorded() else { return };
-        let report = check(&dir).unwrap();
+        let report = check(&dir, &RuleBook::default()).unwrap();
         assert!(report.series.iter().all(|found| found.problem_count == 0));
         let missing: Vec<_> = report
             .series

@@ -62,8 +62,6 @@ impl fmt::Display for Problem {
 pub(crate) struct Parsed<T> {
     pub(crate) series: T,
     pub(crate) problems: Problems,
-    /// Whether the last line lacks its line end, as a truncated file does.
-    pub(crate) open_end: bool,
 }
 
 impl<T> Parsed<T> {
@@ -72,7 +70,6 @@ impl<T> Parsed<T> {
         Parsed {
             series: wrap(self.series),
             problems: self.problems,
-            open_end: self.open_end,
         }
     }
 }
@@ -254,7 +251,6 @@ pub(crate) fn parse_bars(
     Parsed {
         series: series.finish(),
         problems: file.problems,
-        open_end: file.open_end,
     }
 }
 
@@ -281,7 +277,6 @@ pub(crate) fn parse_rates(bytes: &[u8], id: SeriesId, limit: usize) -> Parsed<Ra
     Parsed {
         series,
         problems: file.problems,
-        open_end: file.open_end,
     }
 }
 
@@ -295,7 +290,8 @@ pub(crate) struct Rows<'a> {
     /// Line and timestamp of the row before.
     before: Option<(u64, Timestamp)>,
     pub(crate) problems: Problems,
-    pub(crate) open_end: bool,
+    /// Whether the last line lacks its line end, as that of a truncated file does.
+    open_end: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -365,6 +361,13 @@ impl<'a> Rows<'a> {
                     *slot = field;
                 }
                 found += 1;
+            }
+            if found == N && self.open_end && self.rest.is_empty() {
+                // A number cut short is a number: nothing else tells that the row is not whole.
+                let what =
+                    "has no line end: is the file cut off? If the row is whole, end its line";
+                self.problems.add(self.line, None, text, what);
+                continue;
             }
             if found == N {
                 return Some((self.line, fields));

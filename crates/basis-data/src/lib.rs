@@ -5,11 +5,13 @@
 //!
 //! **Invariants.** Numbers are read exactly; a line that cannot be is an error naming file, line,
 //! column and text, never a skipped row. Results do not depend on the number of threads. Generated
-//! data is labeled synthetic. Reads only below the given directory, writes nothing, prints nothing.
+//! data is labeled synthetic. Reads only below the given directory and, to import, the named files;
+//! only [`import`] writes, below its directory. Prints nothing.
 
 pub mod catalogue;
 pub mod check;
 pub mod csv;
+pub mod import;
 pub mod load;
 #[cfg(feature = "parquet")]
 pub mod parquet;
@@ -21,6 +23,7 @@ pub mod synthetic;
 
 pub use catalogue::{Catalogue, IgnoredFile, SeriesFile};
 pub use check::{DataReport, GapRange, SeriesReport, TableReport, check};
+pub use import::{ImportReport, ImportRequest, ImportedSeries, SourceReport, import};
 pub use load::{LoadProgress, LoadRequest, LoadedData, load};
 pub use render::render;
 pub use runnable::{DateRange, ModeGaps, ModeRange, ModeRequirement, runnable};

@@ -12,7 +12,7 @@ use std::thread;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::Fixed18;
-use basis_core::types::{SeriesId, SeriesKind};
+use basis_core::types::{SeriesId, SeriesKind, Timestamp};
 use basis_market::{BarSeries, MarketData, RateSeries, SeriesError};
 
 use crate::catalogue::{Catalogue, SeriesFile};
@@ -48,15 +48,25 @@ pub struct LoadedData {
     pub absent: Vec<SeriesId>,
 }
 
+/// What one file holds.
 #[derive(Debug)]
-enum Columns {
+pub(crate) enum Columns {
     Bars(BarSeries),
     Rates(RateSeries),
     Rows(AnyRows),
 }
 
 impl Columns {
-    fn add_to(self, data: &mut MarketData) -> Result<(), SeriesError> {
+    /// Opening times of bars, instants of anything else.
+    pub(crate) fn times(&self) -> Vec<Timestamp> {
+        match self {
+            Self::Bars(series) => series.bars().map(|bar| bar.opened_at).collect(),
+            Self::Rates(series) => series.at.clone(),
+            Self::Rows(rows) => rows.at().to_vec(),
+        }
+    }
+
+    pub(crate) fn add_to(self, data: &mut MarketData) -> Result<(), SeriesError> {
         match self {
             Self::Bars(series) => data.add_bars(series),
             Self::Rates(series) => data.add_rates(series),

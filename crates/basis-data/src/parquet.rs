@@ -479,7 +479,7 @@ mod tests {
         };
         assert!(loaded(&csv).bars().eq(loaded(&parquet).bars()));
         assert_eq!(loaded(&parquet).len(), times_len(count));
-        let report = check(parquet.path()).unwrap();
+        let report = check(parquet.path(), &basis_core::rules::RuleBook::default()).unwrap();
         assert_eq!(
             (report.series[0].rows, report.series[0].problem_count),
             (count.unsigned_abs(), 0)

@@ -196,6 +196,7 @@ mod tests {
     use crate::rows::RISK_HEADER;
     use crate::runnable::{ModeRequirement, runnable};
     use crate::scratch::Scratch;
+    use basis_core::rules::RuleBook;
 
     #[test]
     fn report_reads_as_a_table_with_gaps_problems_and_modes() {
@@ -212,7 +213,7 @@ mod tests {
         );
         dir.write("pools/ethereum_1h.csv", "");
         dir.write("aave/risk_parameters.csv", "asset\n");
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let requirement = |mode: &str, series: &str| ModeRequirement {
             mode: mode.to_owned(),
             needed: vec![series.parse().unwrap()],

@@ -233,7 +233,6 @@ impl<'a> Source<'a> {
                 "invariant: every row was checked, in order, and the kind chose the reader",
             ),
             problems: file.problems,
-            open_end: file.open_end,
         }
     }
 }
@@ -381,7 +380,6 @@ pub(crate) fn parse_risk_parameters(bytes: &[u8], limit: usize) -> Parsed<Vec<Aa
     Parsed {
         series: table,
         problems: file.problems,
-        open_end: file.open_end,
     }
 }
 

@@ -105,6 +105,9 @@ fn mode_range(report: &DataReport, requirement: &ModeRequirement) -> ModeRange {
         .map(|window| window.range(step))
         .filter(|range| range.to.since(range.from) >= Span::DAY)
         .collect();
+    if sources.iter().any(|source| source.unscheduled) {
+        result.without_gaps.clear();
+    }
     let holding = sources
         .iter()
         .filter(|source| !source.id.kind.is_event())
@@ -150,6 +153,8 @@ struct Source {
     every: Span,
     /// Windows without a missing value, in order of time, disjoint.
     windows: Vec<Window>,
+    /// Whether rows of its own stand for no instant, so that a run refuses it unless gaps are held.
+    unscheduled: bool,
 }
 
 impl Source {
@@ -186,6 +191,7 @@ impl Source {
             id,
             every: Span::from_seconds(first.interval_seconds),
             windows: join(reports.iter().flat_map(|found| found.windows()).collect()),
+            unscheduled: first.series == id && first.unscheduled > 0,
         })
     }
 
@@ -316,6 +322,7 @@ mod tests {
     use crate::check::check;
     use crate::csv::{BAR_HEADER, RATE_HEADER};
     use crate::scratch::Scratch;
+    use basis_core::rules::RuleBook;
 
     const SPOT: &str = "spot.binance.BTCUSDT";
     const PERP: &str = "perp.okx.BTCUSDT";
@@ -368,7 +375,7 @@ mod tests {
         bars(&dir, "spot/binance/BTCUSDT_1h.csv", 0..200);
         bars(&dir, "perp/okx/BTCUSDT_1h.csv", (10..90).chain(100..180));
         rates(&dir, "funding/okx/BTCUSDT.csv", (0..=200).step_by(8));
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let modes = runnable(&report, &[requirement(&[SPOT, PERP, FUNDING], &[])]);
         let mode = &modes[0];
         // Opening at 90 is missing, so nothing is known at 91; known again at 101.
@@ -391,7 +398,7 @@ mod tests {
             "funding/okx/BTCUSDT.csv",
             (0..=96).step_by(8).filter(|at| *at != 48),
         );
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let modes = runnable(&report, &[requirement(&[PERP, FUNDING], &[])]);
         let mode = &modes[0];
         assert_eq!(mode.without_gaps, [range(0, 47), range(48, 100)]);
@@ -408,7 +415,7 @@ mod tests {
         let dir = Scratch::new();
         bars(&dir, "perp/okx/BTCUSDT_1h.csv", (0..40).chain(50..100));
         bars(&dir, "perp/bybit/BTCUSDT_1h.csv", 30..90);
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let proxies = [(PERP, "perp.bybit.BTCUSDT"), (SPOT, "perp.bybit.BTCUSDT")];
         let modes = runnable(
             &report,
@@ -449,7 +456,7 @@ mod tests {
                 crate::rows::TOP_UP_HEADER
             ),
         );
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let (oracle, top_up) = ("oracle.aave.weETH_ETH", "reward_top_up.etherfi.ETHFI");
         let modes = runnable(&report, &[requirement(&[SPOT, oracle, top_up], &[])]);
         let mode = &modes[0];
@@ -469,7 +476,7 @@ mod tests {
         let dir = Scratch::new();
         let rows = format!("{BAR_HEADER}\n{},2,3,1,2,nan\n2024", hour(0));
         dir.write("spot/binance/BTCUSDT_1h.csv", rows);
-        let report = check(dir.path()).unwrap();
+        let report = check(dir.path(), &RuleBook::default()).unwrap();
         let modes = runnable(&report, &[requirement(&[SPOT], &[])]);
         assert_eq!(
             modes[0].blocked_by,

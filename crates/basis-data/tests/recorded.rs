@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_core::num::{Fixed18, Rate};
+use basis_core::rules::RuleBook;
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Timestamp};
 use basis_data::catalogue::Catalogue;
 use basis_data::{DateRange, LoadRequest, ModeRequirement, check, load, runnable};
@@ -305,7 +306,7 @@ fn daily_rows_hold_over_the_day_and_the_lst_range_has_no_gap() {
 #[test]
 fn a_mode_of_liquid_staking_runs_where_all_of_its_series_are() {
     let Some(dir) = recorded() else { return };
-    let report = check(&dir).unwrap();
+    let report = check(&dir, &RuleBook::default()).unwrap();
     let requirement = ModeRequirement {
         mode: "leveraged".to_owned(),
         needed: [

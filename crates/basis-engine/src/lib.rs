@@ -29,5 +29,5 @@ pub use config::{CarryRule, ExternalFlow, RebalanceTo, RiskConfig, RunConfig, Ru
 pub use engine::{Engine, EngineJournal, EngineParts, JournalSync, Progress, Recovery};
 pub use event_log::EventLog;
 pub use result::{RunResult, Stopped};
-pub use setup::{needed_venues, required_series, wanted_series};
+pub use setup::{needed_venues, refusal, required_series, survey, wanted_series};
 pub use sink::{Forget, StepChunk, StepSink};

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::{Quantity, Value};
+use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::{ExternalFlow, Transit};
-use basis_core::types::{
-    InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Span, Timestamp, Venue,
-};
+use basis_core::types::{InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Timestamp, Venue};
 use basis_core::venue::FillAt;
 use basis_core::venue_event::FlowId;
 use basis_market::ExecutionInterface;
 use basis_market::{
-    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, SeriesRequest,
-    Shock, ViewError, coverage,
+    Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, Schedule,
+    SeriesRequest, Shock, ViewError, coverage,
 };
 
 use crate::account::Pricing;
@@ -35,6 +33,7 @@ pub fn required_series(
     config: &RunConfig,
     rules: &RuleBook,
 ) -> Result<Vec<SeriesId>, ComponentError> {
+    check_amounts(config, rules)?;
     mode.check(config, rules)?;
     let mut series = mode.required_series(config);
     let proxies: Vec<_> = series
@@ -46,6 +45,32 @@ pub fn required_series(
     series.sort_unstable();
     series.dedup();
     Ok(series)
+}
+
+/// Refuses capital and flows finer than the wallet keeps the share class: nobody can send such an amount.
+fn check_amounts(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentError> {
+    let asset = config.share_class;
+    let Some(decimals) = rules.asset_decimals(Venue::WALLET, asset) else {
+        return Ok(());
+    };
+    let flows = config.flows.iter().map(|flow| {
+        let kind = if flow.amount.is_negative() {
+            "withdrawals"
+        } else {
+            "deposits"
+        };
+        (format!("{kind} at {}", flow.at), flow.amount)
+    });
+    let capital = ("initial_capital".to_owned(), config.initial_capital);
+    for (what, amount) in std::iter::once(capital).chain(flows) {
+        let amount = amount.abs()?;
+        if amount.get().round_to_decimals(decimals, Rounding::Down)? != amount.get() {
+            let message =
+                format!("{what}: {amount} has more than the {decimals} decimals of {asset}");
+            return Err(ComponentError::new(Code::ConfigInvalid, message));
+        }
+    }
+    Ok(())
 }
 
 /// Every series that the run reads when it is there: those it needs, and those it can do without.
@@ -172,19 +197,53 @@ pub(crate) fn step_count(config: &RunConfig) -> u64 {
     u64::try_from(span.checked_div(config.step.nanos()).unwrap_or(0)).unwrap_or(0)
 }
 
-/// Looks every needed series over and refuses gaps unless they are to be held.
-pub(crate) fn coverage_of(
+/// Looks every series of the run over, first those it needs, then those it can do without and that are
+/// there: what [`crate::Engine::new`] does before it starts, for whoever wants to know without a run.
+///
+/// # Errors
+/// As [`required_series`], and DATA-001 for a series that is neither there nor replaced.
+pub fn survey(
+    mode: &dyn Mode,
     config: &RunConfig,
-    data: &Arc<MarketData>,
+    data: &MarketData,
     rules: &RuleBook,
-    (series, optional): (&[SeriesId], &[SeriesId]),
 ) -> Result<Vec<Coverage>, ComponentError> {
-    let mut found = Vec::with_capacity(series.len() + optional.len());
-    for &id in series.iter().chain(optional) {
-        let every = match id.kind {
-            SeriesKind::Funding => funding_interval(config, rules, id),
-            _ => data.interval(id).unwrap_or(config.step),
-        };
+    let mut series = required_series(mode, config, rules)?;
+    let optional: Vec<_> = wanted_series(mode, config, rules)?
+        .into_iter()
+        .filter(|id| !series.contains(id) && data.contains(*id))
+        .collect();
+    series.extend(optional);
+    look_over(config, data, rules, &series)
+}
+
+/// Why a run over such series does not start: what needed series lack, or hold beyond their schedule.
+/// `None` when it starts, as it does with `data.gaps: hold`.
+///
+/// # Errors
+/// As [`required_series`].
+pub fn refusal(
+    mode: &dyn Mode,
+    config: &RunConfig,
+    rules: &RuleBook,
+    coverage: &[Coverage],
+) -> Result<Option<ComponentError>, ComponentError> {
+    let needed = required_series(mode, config, rules)?;
+    let needed: Vec<_> = coverage
+        .iter()
+        .filter(|coverage| needed.contains(&coverage.series))
+        .collect();
+    Ok(refused(config, rules, &needed))
+}
+
+fn look_over(
+    config: &RunConfig,
+    data: &MarketData,
+    rules: &RuleBook,
+    series: &[SeriesId],
+) -> Result<Vec<Coverage>, ComponentError> {
+    let mut found = Vec::with_capacity(series.len());
+    for &id in series {
         let proxied = config.view.proxies.contains_key(&id);
         if !data.contains(id) && !proxied {
             return Err(ComponentError::new(
@@ -196,27 +255,78 @@ pub(crate) fn coverage_of(
                 ),
             ));
         }
-        found.push(coverage(
-            data,
-            &config.view,
-            id,
-            every,
-            (config.from, config.to),
-        ));
-    }
-    let open: Vec<&Gap> = found
-        .iter()
-        .take(series.len())
-        .flat_map(|coverage| &coverage.gaps)
-        .filter(|gap| !matches!(gap.treatment, GapTreatment::Proxied(_)))
-        .collect();
-    if config.view.gaps == GapPolicy::Refuse && !open.is_empty() {
-        return Err(gaps_refused(&open));
+        let schedule = Schedule::of(id, rules, data, config.step);
+        let range = (config.from, config.to);
+        found.push(coverage(data, &config.view, id, schedule, range));
     }
     Ok(found)
 }
 
-fn gaps_refused(open: &[&Gap]) -> ComponentError {
+/// Looks every needed series over and refuses gaps and unscheduled rows unless they are to be held.
+pub(crate) fn coverage_of(
+    config: &RunConfig,
+    data: &Arc<MarketData>,
+    rules: &RuleBook,
+    (series, optional): (&[SeriesId], &[SeriesId]),
+) -> Result<Vec<Coverage>, ComponentError> {
+    let all: Vec<_> = series.iter().chain(optional).copied().collect();
+    let found = look_over(config, data, rules, &all)?;
+    let needed: Vec<_> = found.iter().take(series.len()).collect();
+    match refused(config, rules, &needed) {
+        Some(e) => Err(e),
+        None => Ok(found),
+    }
+}
+
+fn refused(config: &RunConfig, rules: &RuleBook, needed: &[&Coverage]) -> Option<ComponentError> {
+    if config.view.gaps == GapPolicy::Hold {
+        return None;
+    }
+    let open: Vec<&Gap> = needed
+        .iter()
+        .flat_map(|coverage| &coverage.gaps)
+        .filter(|gap| {
+            !matches!(
+                gap.treatment,
+                GapTreatment::Proxied(_) | GapTreatment::Ended
+            )
+        })
+        .collect();
+    let stray: Vec<_> = needed
+        .iter()
+        .filter_map(|coverage| unscheduled(config, rules, coverage))
+        .collect();
+    let mut parts = Vec::new();
+    if !open.is_empty() {
+        parts.push(gaps_refused(&open));
+    }
+    parts.extend(stray);
+    (!parts.is_empty()).then(|| ComponentError::new(Code::DataGap, parts.join("; ")))
+}
+
+/// What the rows of a series that settle nothing are, and which instants would settle.
+fn unscheduled(config: &RunConfig, rules: &RuleBook, coverage: &Coverage) -> Option<String> {
+    let stray = coverage.unscheduled?;
+    let id = coverage.series;
+    let perp = rules.venue(id.venue).and_then(|rules| {
+        let listed = rules
+            .at(config.from)
+            .instrument(InstrumentKind::Perp, id.symbol)?;
+        listed.perp.as_ref()
+    });
+    let settles = perp.map_or_else(
+        || "every 8h".to_owned(),
+        |perp| format!("every {}", perp.funding_interval),
+    );
+    Some(format!(
+        "{id}: {} row(s) from {} to {} lie on no settlement of the rules ({settles}) and would book \
+         nothing; give rules with the interval and its date (rules.{}=FILE), or list them with \
+         data.gaps=hold",
+        stray.rows, stray.first, stray.last, id.venue
+    ))
+}
+
+fn gaps_refused(open: &[&Gap]) -> String {
     let shown: Vec<_> = open
         .iter()
         .take(GAPS_SHOWN)
@@ -233,22 +343,7 @@ fn gaps_refused(open: &[&Gap]) -> ComponentError {
     } else {
         String::new()
     };
-    ComponentError::new(
-        Code::DataGap,
-        format!("{} gap(s): {}{more}", open.len(), shown.join("; ")),
-    )
-}
-
-fn funding_interval(config: &RunConfig, rules: &RuleBook, id: SeriesId) -> Span {
-    rules
-        .venue(id.venue)
-        .and_then(|rules| {
-            rules
-                .at(config.from)
-                .instrument(InstrumentKind::Perp, id.symbol)
-        })
-        .and_then(|instrument| instrument.perp.as_ref())
-        .map_or(Span::from_hours(8), |perp| perp.funding_interval)
+    format!("{} gap(s): {}{more}", open.len(), shown.join("; "))
 }
 
 /// Refuses shocks of what the run does not read or does not live to see.

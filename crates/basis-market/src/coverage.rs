@@ -1,8 +1,17 @@
-//! Where series have holes within a range, found before a run starts.
+//! Where series have holes within a range, and which rows lie off their schedule, found before a run
+//! starts.
+//!
+//! **Invariant.** Every row of a settlement series within the range is either the value of a due instant
+//! or listed as unscheduled; every due instant has a value or lies in a gap. `data check`, the run and its
+//! result ask here and nowhere else.
 
+use super::schedule::{Schedule, Shifts, on_grid};
 use super::series::{BarSeries, MarketData};
 use super::view::ViewPolicy;
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+
+/// A reward series of one payment is over when nothing follows it for so long.
+const LONE_PAYMENT: Span = Span::DAY.times(31);
 
 /// How a gap is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +22,8 @@ pub enum GapTreatment {
     Held,
     /// A funding instant that books nothing.
     Unbooked,
+    /// Nothing was recorded after the last payment; nothing is paid.
+    Ended,
 }
 
 /// Consecutive missing values of one series.
@@ -30,6 +41,17 @@ pub struct Gap {
     pub treatment: GapTreatment,
 }
 
+/// Rows that are the value of no due instant: nothing settles by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unscheduled {
+    /// How many.
+    pub rows: u64,
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+}
+
 /// What one series holds of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
@@ -41,88 +63,53 @@ pub struct Coverage {
     pub present: u64,
     /// What is missing, in order of time.
     pub gaps: Vec<Gap>,
-}
-
-/// The instants at which a series' values became known, walked once from early to late.
-struct Walk<'a> {
-    times: Times<'a>,
-    /// The first row whose value was not known at the instant last asked.
-    next: usize,
-}
-
-/// Where the instants stand.
-enum Times<'a> {
-    Bars(&'a BarSeries),
-    /// Values known at their own instants: funding rates and rows.
-    Instants(&'a [Timestamp]),
-    Absent,
-}
-
-impl<'a> Walk<'a> {
-    /// The values of `id` known after `from`; none when the series is not there.
-    fn new(data: &'a MarketData, id: SeriesId, from: Timestamp) -> Self {
-        let instants = data
-            .rates(id)
-            .map(|rates| rates.at.as_slice())
-            .or_else(|| data.row_times(id));
-        let (times, next) = match (data.bars(id), instants) {
-            (Some(bars), _) => (Times::Bars(bars), bars.closed_by(from)),
-            (None, Some(at)) => {
-                let next = at.partition_point(|time| *time <= from);
-                (Times::Instants(at), next)
-            }
-            (None, None) => (Times::Absent, 0),
-        };
-        Self { times, next }
-    }
-
-    /// When the next value became known.
-    fn known_at(&self) -> Option<Timestamp> {
-        match self.times {
-            Times::Bars(bars) => Some(bars.opened_at(self.next)?.plus(bars.length)),
-            Times::Instants(at) => at.get(self.next).copied(),
-            Times::Absent => None,
-        }
-    }
-
-    /// Whether a value became known exactly `at`, which is not before the last instant asked.
-    fn has(&mut self, at: Timestamp) -> bool {
-        while let Some(known_at) = self.known_at() {
-            if known_at >= at {
-                return known_at == at;
-            }
-            self.next += 1;
-        }
-        false
-    }
-}
-
-/// The first instant at which a value is due, the instant after which it must have become known, and
-/// the last one at which one is due.
-fn due(
-    policy: &ViewPolicy,
-    kind: SeriesKind,
-    every: Span,
-    (from, to): (Timestamp, Timestamp),
-) -> (Timestamp, Timestamp, Timestamp) {
-    let inside = from.floor_to(every).plus(every);
-    if kind.has_bars() || kind.is_event() {
-        return (inside, from, to);
-    }
-    // The row in force at the start, and none whose absence the slack covers until the end.
-    let first = from.floor_to(every);
-    (
-        first,
-        first.minus(Span::from_nanos(1)),
-        to.minus(policy.slack()),
-    )
+    /// Rows that stand for a due instant without lying on it.
+    pub shifts: Option<Shifts>,
+    /// Rows that no due instant expects.
+    pub unscheduled: Option<Unscheduled>,
 }
 
 impl Coverage {
+    const fn empty(series: SeriesId) -> Self {
+        Self {
+            series,
+            expected: 0,
+            present: 0,
+            gaps: Vec::new(),
+            shifts: None,
+            unscheduled: None,
+        }
+    }
+
+    /// What is to be said of rows beside their instants and of rows that stand for none.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(Shifts {
+            rows, least, most, ..
+        }) = self.shifts
+        {
+            notes.push(format!(
+                "{rows} row(s) of {} are stamped {} to {} ms off the instants they stand for",
+                self.series,
+                least.nanos() / 1_000_000,
+                most.nanos() / 1_000_000
+            ));
+        }
+        if let Some(Unscheduled { rows, first, last }) = self.unscheduled {
+            notes.push(format!(
+                "{rows} row(s) of {} from {first} to {last} lie on no settlement of the rules: they \
+                 book nothing",
+                self.series
+            ));
+        }
+        notes
+    }
+
     /// Adds the value due `at` to the gaps.
-    fn miss(&mut self, at: Timestamp, every: Span, treatment: GapTreatment) {
+    fn miss(&mut self, at: Timestamp, follows: Timestamp, treatment: GapTreatment) {
         match self.gaps.last_mut() {
-            Some(gap) if gap.treatment == treatment && gap.last.plus(every) == at => {
+            Some(gap) if gap.treatment == treatment && gap.last == follows => {
                 gap.last = at;
                 gap.missing += 1;
             }
@@ -135,77 +122,240 @@ impl Coverage {
             }),
         }
     }
+
+    /// Counts the row of `at` as the value due at `due`.
+    fn take(&mut self, due: Timestamp, at: Timestamp) {
+        self.present += 1;
+        if at != due {
+            self.shifts
+                .get_or_insert_with(|| Shifts::new(at))
+                .add(at.since(due), at);
+        }
+    }
+
+    fn add_unscheduled(&mut self, at: Timestamp) {
+        let found = self.unscheduled.get_or_insert(Unscheduled {
+            rows: 0,
+            first: at,
+            last: at,
+        });
+        found.rows += 1;
+        found.last = at;
+    }
 }
 
-/// Looks for the values of `series` that should become known in `(from, to]`, one every `every`,
-/// on instants that are multiples of `every` since the epoch.
+/// The closes of bars, walked once from early to late.
+struct Closes<'a> {
+    bars: Option<&'a BarSeries>,
+    /// The first bar that was not closed at the instant last asked.
+    next: usize,
+}
+
+impl<'a> Closes<'a> {
+    fn new(data: &'a MarketData, id: SeriesId, from: Timestamp) -> Self {
+        let bars = data.bars(id).map(std::convert::AsRef::as_ref);
+        let next = bars.map_or(0, |bars| bars.closed_by(from));
+        Self { bars, next }
+    }
+
+    /// Whether a bar closed exactly `at`, which is not before the last instant asked.
+    fn has(&mut self, at: Timestamp) -> bool {
+        let Some(bars) = self.bars else { return false };
+        while let Some(opened_at) = bars.opened_at(self.next) {
+            let closed_at = opened_at.plus(bars.length);
+            if closed_at >= at {
+                return closed_at == at;
+            }
+            self.next += 1;
+        }
+        false
+    }
+}
+
+/// The instants of a series that is no bars; none when it is not there.
+fn instants(data: &MarketData, id: SeriesId) -> &[Timestamp] {
+    data.rates(id)
+        .map(|rates| rates.at.as_slice())
+        .or_else(|| data.row_times(id))
+        .unwrap_or_default()
+}
+
+/// Looks for the values of `series` that should become known in `(from, to]`, by its schedule.
 ///
-/// Rows that hold until the next one differ at both ends: the one in force at `from` is looked for too,
-/// and one due so late that its absence would not be felt by `to` ([`ViewPolicy::slack`]) is not.
-/// Rewards are due at no instant but their own, so nothing of them is ever missing.
+/// - Bars are due at the multiples of their length since the epoch.
+/// - Settlements are due when the venue's rules say; a row within [`SCHEDULE_TOLERANCE`](super::SCHEDULE_TOLERANCE) of such an
+///   instant is its value, and the shift is listed. Any other row is unscheduled.
+/// - Rows that hold until the next one are due one interval after the row before, wherever within the
+///   interval that was read: the one in force at `from` is looked for too, and one due so late that its
+///   absence would not be felt by `to` ([`ViewPolicy::slack`]) is not.
+/// - Rewards are due at no instant but their own. A series that ends long before `to` is a gap from there.
 ///
 /// A gap that a proxy covers in part is split where the treatment changes. Linear in the range.
 ///
 /// # Panics
-/// When `every` is not positive.
+/// When the schedule's interval is not positive.
 #[must_use]
-pub fn coverage(
+pub fn coverage<'a>(
     data: &MarketData,
     policy: &ViewPolicy,
     series: SeriesId,
+    schedule: impl Into<Schedule<'a>>,
+    range: (Timestamp, Timestamp),
+) -> Coverage {
+    let schedule = schedule.into();
+    assert!(
+        schedule.is_positive(),
+        "invariant: a series has a positive interval"
+    );
+    let proxy = policy.proxies.get(&series).copied();
+    let every = schedule.interval(series.symbol, range.0);
+    match series.kind {
+        SeriesKind::Funding => settlements(data, (series, proxy), schedule, range),
+        SeriesKind::RewardRate | SeriesKind::RewardTopUp => rewards(data, series, range),
+        kind if kind.has_bars() => bars(data, (series, proxy), every, range),
+        _ => {
+            let slack = policy.slack();
+            let range = (range.0, range.1.minus(slack));
+            held_rows(data, (series, proxy), (every, slack), range)
+        }
+    }
+}
+
+fn bars(
+    data: &MarketData,
+    (series, proxy): (SeriesId, Option<SeriesId>),
     every: Span,
     (from, to): (Timestamp, Timestamp),
 ) -> Coverage {
-    assert!(
-        every > Span::ZERO,
-        "invariant: a series has a positive interval"
-    );
-    let (mut at, from, to) = due(policy, series.kind, every, (from, to));
-    let mut own = Walk::new(data, series, from);
-    let mut proxied = policy
-        .proxies
-        .get(&series)
-        .map(|proxy| (*proxy, Walk::new(data, *proxy, from)));
-    let otherwise = if series.kind == SeriesKind::Funding {
-        GapTreatment::Unbooked
-    } else {
-        GapTreatment::Held
-    };
-    let mut result = Coverage {
-        series,
-        expected: 0,
-        present: 0,
-        gaps: Vec::new(),
-    };
-    if matches!(
-        series.kind,
-        SeriesKind::RewardRate | SeriesKind::RewardTopUp
-    ) {
-        while own.known_at().is_some_and(|known_at| known_at <= to) {
-            own.next += 1;
-            result.expected += 1;
-            result.present += 1;
-        }
-        return result;
-    }
+    let mut result = Coverage::empty(series);
+    let mut own = Closes::new(data, series, from);
+    let mut other = proxy.map(|proxy| (proxy, Closes::new(data, proxy, from)));
+    let mut at = from.floor_to(every).plus(every);
     while at <= to {
         result.expected += 1;
         if own.has(at) {
             result.present += 1;
         } else {
-            let treatment = match &mut proxied {
-                Some((proxy, walk)) => {
-                    if walk.has(at) {
-                        GapTreatment::Proxied(*proxy)
-                    } else {
-                        otherwise
-                    }
-                }
-                None => otherwise,
-            };
-            result.miss(at, every, treatment);
+            let proxied = other
+                .as_mut()
+                .and_then(|(proxy, closes)| closes.has(at).then_some(*proxy));
+            let treatment = proxied.map_or(GapTreatment::Held, GapTreatment::Proxied);
+            result.miss(at, at.minus(every), treatment);
         }
         at = at.plus(every);
+    }
+    result
+}
+
+fn settlements(
+    data: &MarketData,
+    (series, proxy): (SeriesId, Option<SeriesId>),
+    schedule: Schedule<'_>,
+    (from, to): (Timestamp, Timestamp),
+) -> Coverage {
+    let mut result = Coverage::empty(series);
+    let (own, stray) = schedule.settled(series.symbol, instants(data, series), (from, to));
+    let other = proxy.map(|proxy| {
+        let (settled, _) = schedule.settled(series.symbol, instants(data, proxy), (from, to));
+        (proxy, settled)
+    });
+    let mut own = own.into_iter().peekable();
+    let mut other = other.map(|(proxy, settled)| (proxy, settled.into_iter().peekable()));
+    let (mut after, mut before) = (from, from);
+    while let Some(due) = schedule.next(series.symbol, after).filter(|due| *due <= to) {
+        result.expected += 1;
+        if let Some((_, at)) = own.next_if(|(settles, _)| *settles == due) {
+            result.take(due, at);
+        } else {
+            let mut proxied = None;
+            if let Some((proxy, settled)) = &mut other {
+                while settled.next_if(|(settles, _)| *settles < due).is_some() {}
+                proxied = settled
+                    .next_if(|(settles, _)| *settles == due)
+                    .map(|_| GapTreatment::Proxied(*proxy));
+            }
+            result.miss(due, before, proxied.unwrap_or(GapTreatment::Unbooked));
+        }
+        (after, before) = (due, due);
+    }
+    for at in stray {
+        result.add_unscheduled(at);
+    }
+    result
+}
+
+/// The row nearest to `due` that is no further from it than `early` and `late` allow.
+fn nearest(times: &[Timestamp], due: Timestamp, (early, late): (Span, Span)) -> Option<Timestamp> {
+    let first = times.partition_point(|at| *at <= due.minus(early));
+    let inside = times.get(first..).unwrap_or_default();
+    let next = inside.partition_point(|at| *at < due);
+    let after = inside.get(next).copied().filter(|at| *at <= due.plus(late));
+    let before = next
+        .checked_sub(1)
+        .and_then(|last| inside.get(last))
+        .copied();
+    match (before, after) {
+        (Some(before), Some(after)) if after.since(due) > due.since(before) => Some(before),
+        (before, after) => after.or(before),
+    }
+}
+
+fn held_rows(
+    data: &MarketData,
+    (series, proxy): (SeriesId, Option<SeriesId>),
+    (every, slack): (Span, Span),
+    (from, to): (Timestamp, Timestamp),
+) -> Coverage {
+    let mut result = Coverage::empty(series);
+    let own = instants(data, series);
+    let other = proxy.map(|proxy| (proxy, instants(data, proxy)));
+    // Every row stands for one due instant: a little late it is still fresh, else early.
+    let late = slack.min(Span::from_nanos(every.nanos() / 2));
+    let reach = (Span::from_nanos(every.nanos() - late.nanos()), late);
+    let mut due = from.floor_to(every);
+    while due <= to {
+        result.expected += 1;
+        if let Some(at) = nearest(own, due, reach) {
+            let grid = on_grid(at, every);
+            result.take(grid.unwrap_or_else(|| at.floor_to(every)), at);
+            // A row of block time sets when the next one is due.
+            due = grid.unwrap_or(at);
+        } else {
+            let proxied = other.filter(|(_, times)| nearest(times, due, reach).is_some());
+            let treatment = proxied.map_or(GapTreatment::Held, |(proxy, _)| {
+                GapTreatment::Proxied(proxy)
+            });
+            result.miss(due, due.minus(every), treatment);
+        }
+        due = due.plus(every);
+    }
+    result
+}
+
+fn rewards(data: &MarketData, series: SeriesId, (from, to): (Timestamp, Timestamp)) -> Coverage {
+    let mut result = Coverage::empty(series);
+    let times = instants(data, series);
+    let paid = times.iter().filter(|at| **at > from && **at <= to).count();
+    result.expected = u64::try_from(paid).unwrap_or(u64::MAX);
+    result.present = result.expected;
+    let Some(last) = times.last().copied() else {
+        return result;
+    };
+    let longest = times
+        .windows(2)
+        .filter_map(|pair| Some(pair.get(1)?.since(*pair.first()?)))
+        .max()
+        .unwrap_or(LONE_PAYMENT);
+    if to.since(last) > longest {
+        let gap = Gap {
+            series,
+            first: last.max(from),
+            last: to,
+            missing: 1,
+            treatment: GapTreatment::Ended,
+        };
+        result.expected += 1;
+        result.gaps.push(gap);
     }
     result
 }
@@ -302,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn rewards_are_never_missing() {
+    fn rewards_are_missing_only_when_they_end() {
         use crate::{Reward, RowSeries};
         use basis_core::num::Fixed18;
         let name = "reward_top_up.etherfi.ETHFI";
@@ -321,6 +471,13 @@ mod tests {
         let found = coverage(&data, &policy, id(name), Span::HOUR, range);
         assert_eq!((found.expected, found.present), (1, 1));
         assert_eq!(found.gaps, []);
+        let beyond = (hour(10), hour(501 + 491));
+        let found = coverage(&data, &policy, id(name), Span::HOUR, beyond);
+        assert_eq!(
+            found.gaps,
+            [gap(name, (501, 992), 1, GapTreatment::Ended)],
+            "longer than any time between two payments"
+        );
     }
 
     #[test]
@@ -403,13 +560,15 @@ mod tests {
     }
 
     #[test]
-    fn values_off_the_grid_do_not_count() {
+    fn rates_that_no_instant_expects_are_listed() {
         let series = "funding.okx.BTCUSDT";
         let data = market(vec![], vec![rates(series, &[4, 8, 9, 16])]);
         let policy = ViewPolicy::default();
         let interval = Span::from_hours(8);
         let found = coverage(&data, &policy, id(series), interval, (hour(0), hour(16)));
         assert_eq!((found.expected, found.present), (2, 2));
+        let unscheduled = found.unscheduled.unwrap();
+        assert_eq!((unscheduled.rows, unscheduled.first), (2, hour(4)));
     }
 
     #[test]

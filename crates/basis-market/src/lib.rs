@@ -6,12 +6,14 @@
 mod columns;
 mod coverage;
 mod interface;
+mod schedule;
 mod series;
 mod view;
 mod writer;
 
-pub use coverage::{Coverage, Gap, GapTreatment, coverage};
+pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage};
 pub use interface::{ExecutionInterface, Horizon, PriceBounds};
+pub use schedule::{SCHEDULE_TOLERANCE, Schedule, Shifts};
 pub use series::{
     AaveEMode, AaveRiskParameters, Bar, BarColumns, BarSeries, BarSeriesBuilder, GasFees,
     MarketData, PointSeries, Provenance, RateSeries, ReserveRow, Reward, RowSeries, SeriesError,

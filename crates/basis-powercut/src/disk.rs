@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::random::Random;
-use crate::state::State;
 use crate::vfs;
+use crate::vfs::State;
 
 /// A disk in memory whose power can be cut.
 ///

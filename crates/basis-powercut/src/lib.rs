@@ -11,7 +11,6 @@
 
 mod disk;
 mod random;
-mod state;
 mod vfs;
 
 pub use disk::Disk;

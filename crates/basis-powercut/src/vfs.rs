@@ -6,6 +6,7 @@
 )]
 
 mod sharing;
+mod state;
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -18,8 +19,9 @@ use rusqlite::ffi::{
 };
 
 pub(crate) use self::sharing::Shared;
+use self::state::Cut;
+pub(crate) use self::state::State;
 use crate::random::Random;
-use crate::state::{Cut, State};
 
 /// The name SQLite knows the file system by.
 pub(crate) const NAME: &str = "powercut";

@@ -234,7 +234,7 @@ impl Books {
             return;
         };
         let posted_under = Arc::clone(&line.cause.event);
-        self.ledger.append(&mut posting.lines);
+        self.extend_ledger(&mut posting.lines);
         if Arc::ptr_eq(&posted_under, key) {
             self.admitted.admit(hash, key, Some(first), &self.ledger);
         } else {
@@ -261,6 +261,11 @@ impl Books {
         self.external_flow = staged.external_flow;
         self.valued_at = None;
         self.posted = true;
+    }
+
+    /// Adds lines to the ledger: those of an event, or those that a journal gives back.
+    fn extend_ledger(&mut self, lines: &mut Vec<LedgerEntry>) {
+        self.ledger.append(lines);
     }
 
     /// How an item in an account is valued; `None` when no series of the view values it.

@@ -49,9 +49,6 @@ pub enum Durability {
     /// When the call returns: WAL with `synchronous=FULL`. What sends anything has this.
     #[default]
     Commit,
-    /// With the first commit of another UTC day of the run, an entry of the outbox, the next start, or
-    /// [`Journal::flush`]; until then a kill loses the day's commits, whole. For backtests.
-    Day,
     /// Whenever the operating system likes: `synchronous=OFF`. A power cut can lose or tear what was
     /// committed; for tests that show it.
     Never,
@@ -165,10 +162,6 @@ impl Journal for SqliteJournal {
 
     fn tidy_up(&mut self) -> Result<(), JournalError> {
         lock(&self.writer)?.tidy_up()
-    }
-
-    fn flush(&mut self) -> Result<(), JournalError> {
-        lock(&self.writer)?.flush()
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn configure(
 ) -> Result<(), JournalError> {
     set(path, connection, "journal_mode", "wal", "wal")?;
     let (word, number) = match durability {
-        Durability::Commit | Durability::Day => ("full", "2"),
+        Durability::Commit => ("full", "2"),
         Durability::Never => ("off", "0"),
     };
     set(path, connection, "synchronous", word, number)?;
@@ -245,6 +245,6 @@ impl JournalReader for SqliteReader {
     }
 
     fn postings(&self, each: &mut EachPosting<'_>) -> Result<(), ComponentError> {
-        postings(self.reading(), Some(self.disk.as_ref()), each)
+        postings(self.reading(), self.disk.as_ref(), each)
     }
 }

@@ -37,7 +37,7 @@ type Posted = (u32, Option<Arc<EventKey>>);
 /// this one sees.
 pub(super) fn postings(
     reading: Reading<'_>,
-    disk: Option<&dyn Disk>,
+    disk: &dyn Disk,
     each: &mut EachPosting<'_>,
 ) -> Result<(), ComponentError> {
     let last = reading.last("events")?;
@@ -48,13 +48,13 @@ pub(super) fn postings(
         reader: LineReader::default(),
         own: Vec::new(),
     };
-    match disk {
-        Some(disk) if last >= EVENTS_MANY => beside(reading.path(), disk, last, &mut lines, each),
-        _ => read_keys(reading, last, &mut |batch| {
-            lines.show(&batch, each)?;
-            Ok(true)
-        }),
+    if last >= EVENTS_MANY {
+        return beside(reading.path(), disk, last, &mut lines, each);
     }
+    read_keys(reading, last, &mut |batch| {
+        lines.show(&batch, each)?;
+        Ok(true)
+    })
 }
 
 fn beside(

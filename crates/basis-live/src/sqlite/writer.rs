@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_core::journal::{Commit, JournalError, JournalHead, OutboxEntry};
-use basis_core::types::{BookId, Epoch, Span, Timestamp};
+use basis_core::types::{BookId, Epoch, Timestamp};
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -35,7 +35,6 @@ pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     connection: Connection,
-    durability: Durability,
     book: BookId,
     /// How many starts the file has, and whether the last is this writer's.
     starts: i64,
@@ -44,8 +43,6 @@ pub(super) struct Writer {
     /// The last entry of the outbox.
     outbox: (i64, Digest),
     lines: LineWriter,
-    /// The day whose commits are still to be made durable.
-    pending: Option<i64>,
     unlooked: u32,
     failed: Option<String>,
     /// The lock. Closed after the connection, as the fields stand: see `Disk::hold`.
@@ -61,12 +58,9 @@ impl Writer {
         &self.connection
     }
 
-    /// Where another connection sees all that this one does: not while a day's commits are pending.
-    pub(super) fn disk(&self) -> Option<&dyn Disk> {
-        match self.pending {
-            Some(_) => None,
-            None => Some(self.disk.as_ref()),
-        }
+    /// Where another connection sees all that this one does.
+    pub(super) fn disk(&self) -> &dyn Disk {
+        self.disk.as_ref()
     }
 
     /// Begins a journal.
@@ -106,7 +100,7 @@ impl Writer {
         begin()?;
         disk.sync_directory(path)
             .map_err(|e| file_system(path, e))?;
-        Self::continued(disk, path, connection, held, durability)
+        Self::continued(disk, path, connection, held)
     }
 
     /// Goes on with a journal.
@@ -134,7 +128,7 @@ impl Writer {
                 bring_up(path, &connection, found, MIGRATIONS)?;
             }
         }
-        Self::continued(disk, path, connection, held, durability)
+        Self::continued(disk, path, connection, held)
     }
 
     fn continued(
@@ -142,7 +136,6 @@ impl Writer {
         path: &Path,
         connection: Connection,
         held: Option<File>,
-        durability: Durability,
     ) -> Result<Self, JournalError> {
         let reading = Reading::new(path, &connection);
         let book = reading.head()?.book_id()?;
@@ -155,14 +148,12 @@ impl Writer {
             disk,
             path: path.to_owned(),
             connection,
-            durability,
             book,
             starts,
             begun: false,
             tail,
             outbox,
             lines: LineWriter::default(),
-            pending: None,
             unlooked: 0,
             failed: None,
             _held: held,
@@ -177,7 +168,6 @@ impl Writer {
         version: &str,
     ) -> Result<Epoch, JournalError> {
         self.guarded(|writer| {
-            writer.end_day()?;
             writer.begin()?;
             let starts = Reading::new(&writer.path, &writer.connection).starts()?;
             let last = starts.iter().map(|start| start.epoch).max();
@@ -213,10 +203,6 @@ impl Writer {
                 let problem = "a commit before the start it belongs to".to_owned();
                 return Err(JournalError::Inconsistent(problem));
             }
-            let day = commit.at.floor_to(Span::DAY).nanos();
-            if writer.pending.is_some_and(|pending| pending != day) {
-                writer.end_day()?;
-            }
             let encoded = encode(
                 commit,
                 writer.book,
@@ -224,15 +210,9 @@ impl Writer {
                 &writer.tail,
                 &mut writer.lines,
             )?;
-            if writer.pending.is_none() {
-                writer.begin()?;
-            }
+            writer.begin()?;
             writer.insert_all(&encoded)?;
-            if writer.durability == Durability::Day {
-                writer.pending = Some(day);
-            } else {
-                writer.end()?;
-            }
+            writer.end()?;
             writer.tail = encoded.after;
             Ok(())
         })
@@ -264,7 +244,6 @@ impl Writer {
     /// Writes an entry of the outbox.
     pub(super) fn record(&mut self, entry: &OutboxEntry) -> Result<(), JournalError> {
         self.guarded(|writer| {
-            writer.end_day()?;
             let nonce = entry.nonce.map(i64::try_from).transpose().map_err(|e| {
                 JournalError::Inconsistent(format!("a nonce beyond what a chain has: {e}"))
             })?;
@@ -290,17 +269,9 @@ impl Writer {
         })
     }
 
-    /// Makes durable what is pending.
-    pub(super) fn flush(&mut self) -> Result<(), JournalError> {
-        self.guarded(Self::end_day)
-    }
-
     /// Takes a long log over into the file.
     pub(super) fn tidy_up(&mut self) -> Result<(), JournalError> {
-        self.guarded(|writer| match writer.pending {
-            Some(_) => Ok(()),
-            None => writer.shorten_log(writer.disk.log_pages().into()),
-        })
+        self.guarded(|writer| writer.shorten_log(writer.disk.log_pages().into()))
     }
 
     fn shorten_log(&mut self, pages_max: i64) -> Result<(), JournalError> {
@@ -362,19 +333,10 @@ impl Writer {
     fn end(&mut self) -> Result<(), JournalError> {
         self.execute("COMMIT", &[])?;
         self.unlooked += 1;
-        match self.durability {
-            // Nothing waits for a day's commit.
-            Durability::Day => self.shorten_log(self.disk.log_pages().into()),
-            _ if self.unlooked >= COMMITS_UNLOOKED => self.shorten_log(LOG_PAGES_MAX),
-            _ => Ok(()),
+        if self.unlooked < COMMITS_UNLOOKED {
+            return Ok(());
         }
-    }
-
-    fn end_day(&mut self) -> Result<(), JournalError> {
-        match self.pending.take() {
-            Some(_) => self.end(),
-            None => Ok(()),
-        }
+        self.shorten_log(LOG_PAGES_MAX)
     }
 
     fn insert(&self, table: &Table, row: &[Value]) -> Result<(), JournalError> {

@@ -7,6 +7,7 @@ use basis_core::num::Rate;
 use basis_core::types::{SeriesId, Timestamp};
 
 use super::MarketView;
+use crate::schedule::SCHEDULE_TOLERANCE;
 use crate::series::{MarketData, RateSeries, SeriesError, check_next};
 
 /// What a view knows of one funding instant.
@@ -62,8 +63,12 @@ impl RateEntries {
     fn find(&self, id: SeriesId, instant: Timestamp) -> Option<Rate> {
         let entry = self.entries.get(&id)?;
         let seen = entry.series.at.len().saturating_sub(entry.unseen);
-        let at = entry.series.at.get(..seen)?.binary_search(&instant).ok()?;
-        entry.series.rate.get(at).copied()
+        let times = entry.series.at.get(..seen)?;
+        let row = match times.binary_search(&instant) {
+            Ok(row) => row,
+            Err(next) => nearest(times, next, instant)?,
+        };
+        entry.series.rate.get(row).copied()
     }
 
     /// Appends a rate; it is visible from its instant on, but not before the view moves.
@@ -105,8 +110,20 @@ impl RateEntries {
     }
 }
 
+/// The row before `next` or the one there, whichever is nearer to `instant` and within the tolerance of a
+/// schedule.
+fn nearest(times: &[Timestamp], next: usize, instant: Timestamp) -> Option<usize> {
+    let distance = |row: &usize| {
+        let at = times.get(*row)?;
+        Some(at.since(instant).nanos().unsigned_abs())
+    };
+    let rows = next.checked_sub(1).into_iter().chain([next]);
+    let near = rows.filter_map(|row| Some((distance(&row)?, row))).min()?;
+    (near.0 <= SCHEDULE_TOLERANCE.nanos().unsigned_abs()).then_some(near.1)
+}
+
 impl MarketView {
-    /// The funding rate that `id` settled at `instant`; `Missing` for an instant still to come.
+    /// The funding rate that `id` settled at `instant`, be it stamped up to [`SCHEDULE_TOLERANCE`] off; `Missing` for an instant still to come.
     #[must_use]
     pub fn funding(&self, id: SeriesId, instant: Timestamp) -> FundingLookup {
         if instant > self.now() {

@@ -27,13 +27,6 @@ fn nothing_acknowledged_is_lost_in_a_thousand_power_cuts() {
     assert!(count(Outcome::ResumedAtTheSecondTry) > 100);
 }
 
-#[test]
-fn a_day_s_commits_are_lost_whole() {
-    for seed in 0..100 {
-        run(Durability::Day, seed).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-    }
-}
-
 /// What the suite is worth: without a sync it finds what is lost.
 #[test]
 fn without_syncs_a_power_cut_loses_what_was_acknowledged() {

@@ -23,9 +23,7 @@ const LIDO: Venue = Venue::literal("lido");
 pub(crate) struct Acknowledged {
     pub(crate) is_begun: bool,
     pub(crate) epochs: Vec<Epoch>,
-    /// Commits, and of them those that a flush has made durable.
     pub(crate) commits: Vec<Commit>,
-    pub(crate) flushed: usize,
     pub(crate) outbox: Vec<OutboxEntry>,
 }
 
@@ -71,12 +69,9 @@ fn start(
             let entry = sent(epoch, number);
             outbox.record(&entry)?;
             done.outbox.push(entry);
-            done.flushed = done.commits.len();
         }
         journal.tidy_up()?;
     }
-    journal.flush()?;
-    done.flushed = done.commits.len();
     Ok(())
 }
 

@@ -61,7 +61,7 @@ fn go_on(disk: &Disk, durability: Durability, done: &Acknowledged) -> Result<boo
     let opened = SqliteJournal::open_on(Arc::clone(&shared), &path, durability);
     let (mut journal, is_found) = match opened {
         Ok(journal) => {
-            compare(&journal, durability, done)?;
+            compare(&journal, done)?;
             (journal, true)
         }
         Err(JournalError::Missing { .. } | JournalError::Unbegun { .. }) if !done.is_begun => {
@@ -79,7 +79,6 @@ fn go_on(disk: &Disk, durability: Durability, done: &Acknowledged) -> Result<boo
     }
     let commit = script::commit(epoch, 40);
     journal.commit(&commit).map_err(problem)?;
-    journal.flush().map_err(problem)?;
     drop(journal);
     let reader = SqliteReader::open_on(shared, &path).map_err(problem)?;
     let problems = reader.check().map_err(problem)?;
@@ -89,11 +88,7 @@ fn go_on(disk: &Disk, durability: Durability, done: &Acknowledged) -> Result<boo
     }
 }
 
-fn compare(
-    journal: &SqliteJournal,
-    durability: Durability,
-    done: &Acknowledged,
-) -> Result<(), String> {
+fn compare(journal: &SqliteJournal, done: &Acknowledged) -> Result<(), String> {
     let problem = |e: JournalError| e.to_string();
     let problems = journal.check().map_err(problem)?;
     if let Some(first) = problems.first() {
@@ -117,10 +112,7 @@ fn compare(
     });
     read.map_err(|e| e.to_string())?;
     let state = journal.state().map_err(problem)?;
-    let durable = match durability {
-        Durability::Day => done.flushed,
-        Durability::Commit | Durability::Never => done.commits.len(),
-    };
+    let durable = done.commits.len();
     if commits.len() < durable {
         return Err(format!(
             "acknowledged {durable} commits, found {}",

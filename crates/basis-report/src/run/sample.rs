@@ -460,6 +460,8 @@ pub(crate) fn result() -> RunResult {
                 gap(GapTreatment::Proxied(proxy.series())),
                 gap(GapTreatment::Held),
             ],
+            shifts: None,
+            unscheduled: None,
         }],
         unbooked_funding: vec![UnbookedFunding {
             series: key(InstrumentKind::Perp).funding_series(),

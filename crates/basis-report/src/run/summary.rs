@@ -2,6 +2,7 @@
 
 use basis_core::health::Health;
 use basis_core::num::{MathError, Price, Value};
+use basis_core::types::Span;
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, Stopped, UnbookedFunding};
@@ -58,6 +59,8 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "coverage": result.coverage.iter().map(covered).collect::<Vec<_>>(),
         "gaps": result.coverage.iter().flat_map(|c| &c.gaps).map(gap).collect::<Vec<_>>(),
         "proxies": proxies(&result.coverage),
+        "shifts": result.coverage.iter().filter_map(shifted).collect::<Vec<_>>(),
+        "unscheduled": result.coverage.iter().filter_map(unscheduled).collect::<Vec<_>>(),
         "shocks": result.shocks,
         "assumptions": assumptions(&result.assumptions),
         "unbooked_funding": result.unbooked_funding.iter().map(unbooked).collect::<Vec<_>>(),
@@ -193,6 +196,7 @@ fn gap(gap: &Gap) -> Json {
         GapTreatment::Proxied(proxy) => ("proxied", Some(proxy.to_string())),
         GapTreatment::Held => ("held", None),
         GapTreatment::Unbooked => ("unbooked", None),
+        GapTreatment::Ended => ("ended", None),
     };
     json!({
         "series": gap.series.to_string(),
@@ -202,6 +206,31 @@ fn gap(gap: &Gap) -> Json {
         "treatment": treatment,
         "proxy": proxy,
     })
+}
+
+/// Rows that stood for an instant beside theirs.
+fn shifted(coverage: &Coverage) -> Option<Json> {
+    let shifts = coverage.shifts?;
+    let millis = |span: Span| span.nanos().div_euclid(1_000_000);
+    Some(json!({
+        "series": coverage.series.to_string(),
+        "rows": shifts.rows,
+        "first": shifts.first,
+        "last": shifts.last,
+        "least_ms": millis(shifts.least),
+        "most_ms": millis(shifts.most),
+    }))
+}
+
+/// Rows that stood for no instant at all.
+fn unscheduled(coverage: &Coverage) -> Option<Json> {
+    let stray = coverage.unscheduled?;
+    Some(json!({
+        "series": coverage.series.to_string(),
+        "rows": stray.rows,
+        "first": stray.first,
+        "last": stray.last,
+    }))
 }
 
 /// One row per series and proxy that filled anything, with how many values it filled.

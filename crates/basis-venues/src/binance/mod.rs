@@ -7,8 +7,15 @@
 //! Margin mode and leverage belong to a symbol; lower leverage under an isolated position is refused.
 //! A perp order is amended with quantity and price both and queues anew; a spot order only shrinks.
 //!
+//! Live, the requests an instruction becomes and what answers say are there ([`codec`], [`answer`], [`codes`]);
+//! what sends them is not.
+//!
 //! Codes (`errors`): Binance API error lists of spot and USD-M.
 
+pub mod answer;
+pub mod codec;
+pub mod codes;
+mod dry_run;
 mod errors;
 mod simulated;
 
@@ -17,7 +24,7 @@ use basis_sim::exchange::ExchangeProfile;
 
 use self::simulated::PROFILE;
 use crate::credentials;
-use crate::driver::{Exchange, ExchangeVenue, VenueDriver};
+use crate::driver::{DryRunner, Exchange, ExchangeVenue, VenueDriver};
 
 /// Binance as the factory creates it.
 #[derive(Debug)]
@@ -28,6 +35,7 @@ impl ExchangeVenue for Binance {
     const DESCRIPTION: &'static str = "Binance spot and perpetual trading";
     const CREDENTIALS: CredentialSet = credentials::BINANCE;
     const MODULE: &'static str = module_path!();
+    const DRY_RUN: Option<DryRunner> = Some(dry_run::dry_run);
 }
 
 /// The row of Binance in the driver table.

@@ -9,7 +9,7 @@ use basis_core::venue::{CredentialSet, ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
 use basis_sim::exchange::{self, ExchangeProfile, ExchangeSettings};
 
-use super::{BuildContext, DEPENDENCIES, Driver, DriverFacts};
+use super::{BuildContext, DEPENDENCIES, Driver, DriverFacts, DryRunner};
 
 /// An exchange: what its row says that no other's does.
 pub trait ExchangeVenue: 'static {
@@ -24,6 +24,9 @@ pub trait ExchangeVenue: 'static {
 
     /// The module it lives in.
     const MODULE: &'static str;
+
+    /// What makes its requests without sending them, where there is a codec.
+    const DRY_RUN: Option<DryRunner> = None;
 }
 
 /// The driver of the exchange `V`.
@@ -45,6 +48,8 @@ impl<V: ExchangeVenue> Driver for Exchange<V> {
         operations: exchange::OPERATIONS,
         listed: true,
     };
+
+    const DRY_RUN: Option<DryRunner> = V::DRY_RUN;
 
     fn parse(node: &Node, problems: &Problems) -> ExchangeSettings {
         ExchangeSettings::read(node, problems)

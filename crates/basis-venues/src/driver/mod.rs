@@ -4,6 +4,7 @@
 //! settings keep their type from the parser to the build: nothing is cast, and there is no default to
 //! fall back on.
 
+mod dry_run;
 mod exchange;
 mod on_chain;
 
@@ -19,6 +20,7 @@ use basis_core::venue::{CredentialSet, Dependencies, ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
 use basis_sim::world::SimulatedWorld;
 
+pub use self::dry_run::{DryRun, DryRunner};
 pub use self::exchange::{Exchange, ExchangeVenue};
 pub use self::on_chain::{OnChain, OnChainFacts, OnChainVenue};
 
@@ -57,6 +59,10 @@ pub trait Driver: 'static {
 
     /// What its row says.
     const FACTS: DriverFacts;
+
+    /// What makes the exact requests of an instruction without sending them; `None` where there is nothing
+    /// that could send them.
+    const DRY_RUN: Option<DryRunner> = None;
 
     /// Reads the section. Every problem goes to `problems` with its place; whether a problem fails the
     /// venue or is a warning with the default is the factory's decision.
@@ -121,6 +127,8 @@ pub type Build =
 pub struct VenueDriver {
     /// What it says of its venue.
     pub facts: DriverFacts,
+    /// What makes the exact requests of an instruction without sending them.
+    pub dry_run: Option<DryRunner>,
     read: fn(&Node, &Problems) -> Build,
     refusal: Option<fn() -> ComponentError>,
 }
@@ -137,6 +145,7 @@ impl VenueDriver {
     pub const fn of<D: Driver>() -> Self {
         Self {
             facts: D::FACTS,
+            dry_run: D::DRY_RUN,
             read: read::<D>,
             refusal: None,
         }

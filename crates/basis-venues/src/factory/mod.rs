@@ -32,6 +32,7 @@ use crate::credentials::{BasisEnvironment, Variables, load_credentials};
 use crate::driver::{Build, BuildContext, VenueDriver};
 use crate::registry::{Registry, VenueInfo};
 
+pub use network::check_section;
 pub use outcome::{CreatedInterface, CreatedInterfaces};
 pub use settings::{FactorySettings, MAX_RETRIES_VARIABLE, TIMEOUT_VARIABLE};
 

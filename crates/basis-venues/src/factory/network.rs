@@ -15,7 +15,7 @@ use crate::driver::VenueDriver;
 const MAINNET_CHAIN_ID: u64 = 1;
 
 /// Reports every key of `venue_settings.<venue>` that contradicts the environment.
-pub(super) fn check_section(
+pub fn check_section(
     driver: &VenueDriver,
     section: &Node,
     environment: BasisEnvironment,
@@ -38,15 +38,15 @@ pub(super) fn check_section(
             text == expected
         },
     );
+    check(
+        facts.venue,
+        section,
+        "network",
+        environment,
+        problems,
+        |text| network_fits(text, environment),
+    );
     if on_chain {
-        check(
-            facts.venue,
-            section,
-            "network",
-            environment,
-            problems,
-            |text| network_fits(text, environment),
-        );
         check(
             facts.venue,
             section,
@@ -119,7 +119,7 @@ fn wanted(key: &str, environment: BasisEnvironment) -> &'static str {
         ("testnet", true) => "false",
         ("testnet", false) => "true",
         ("network", true) => "mainnet",
-        ("network", false) => "the name of a test network, as sepolia",
+        ("network", false) => "the name of a test network, as sepolia or demo",
         (_, true) => "1",
         (_, false) => "the number of a test network, as 11155111, and not 1",
     }
@@ -130,7 +130,7 @@ fn network_fits(text: &str, environment: BasisEnvironment) -> bool {
     let name = text.trim().to_ascii_lowercase();
     let is_main = matches!(
         name.as_str(),
-        "mainnet" | "eth-mainnet" | "ethereum-mainnet" | "ethereum"
+        "mainnet" | "live" | "eth-mainnet" | "ethereum-mainnet" | "ethereum"
     );
     if environment.is_mainnet() {
         is_main
@@ -152,11 +152,11 @@ mod tests {
     #[test]
     fn networks_fit_their_environment() {
         let fits = |text, environment| network_fits(text, environment);
-        for text in ["mainnet", "eth-mainnet", "Ethereum"] {
+        for text in ["mainnet", "eth-mainnet", "Ethereum", "live"] {
             assert!(fits(text, BasisEnvironment::Prod) && fits(text, BasisEnvironment::Staging));
             assert!(!fits(text, BasisEnvironment::Dev));
         }
-        for text in ["sepolia", "holesky"] {
+        for text in ["sepolia", "holesky", "demo"] {
             assert!(fits(text, BasisEnvironment::Dev) && !fits(text, BasisEnvironment::Prod));
         }
         assert!(!fits("arb-mainnet", BasisEnvironment::Dev));

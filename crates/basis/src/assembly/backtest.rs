@@ -11,14 +11,14 @@ use basis_core::types::{RunId, Venue};
 use basis_engine::{
     Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink, Stopped,
 };
-use basis_market::MarketData;
+use basis_market::{Coverage, MarketData};
 use basis_report::Format;
 use basis_report::run::{OutputContext, RunWriter, Timing, WriteReport};
 use basis_sim::chain::SimulatedChain;
 use basis_venues::factory::CreatedInterfaces;
 use cpu_time::ThreadTime;
 
-use super::{Setup, World, require_needed};
+use super::{Setup, World, assumptions, require_needed};
 
 /// One backtest, ready to start.
 pub struct Backtest {
@@ -172,7 +172,7 @@ impl Backtest {
     /// Whatever stops the engine; CRITICAL ones want a restart.
     pub fn run_here(self, progress: &mut dyn FnMut(Progress)) -> Result<RunResult, ComponentError> {
         let result = self.engine.run(progress)?;
-        Ok(with_assumptions(result, &self.chain))
+        Ok(with_assumptions(result, &self.setup, &self.chain))
     }
 
     /// The same with the steps handed to `sink` as they are closed; the result holds none of them.
@@ -185,7 +185,7 @@ impl Backtest {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RunResult, ComponentError> {
         let result = self.engine.run_into(sink, progress)?;
-        Ok(with_assumptions(result, &self.chain))
+        Ok(with_assumptions(result, &self.setup, &self.chain))
     }
 
     /// Runs to the end and writes the run directory `out`, or nothing where there is none. A run that
@@ -211,7 +211,7 @@ impl Backtest {
         context.timing.run_ms = started.elapsed().as_secs_f64() * 1_000.0;
         match ran {
             Ok(result) => {
-                let result = with_assumptions(result, &self.chain);
+                let result = with_assumptions(result, &self.setup, &self.chain);
                 if let Some(writer) = writer {
                     let WriteReport { write_ms, .. } = writer.finish(&result, &context)?;
                     context.timing.write_ms = Some(write_ms);
@@ -220,7 +220,7 @@ impl Backtest {
             }
             Err(stopped) => {
                 let Stopped { error, at, result } = *stopped;
-                let result = with_assumptions(result, &self.chain);
+                let result = with_assumptions(result, &self.setup, &self.chain);
                 let stopped = Stopped { error, at, result };
                 let written = writer.map(|writer| writer.finish_failed(&stopped, &context));
                 Err(Unfinished {
@@ -232,8 +232,12 @@ impl Backtest {
     }
 }
 
-/// Adds how the protocols of the chain were simulated to what the result rests on.
-fn with_assumptions(mut result: RunResult, chain: &SimulatedChain) -> RunResult {
+/// Adds to what the result rests on: rules outside their dates, rows off their schedule, and how the
+/// protocols of the chain were simulated.
+fn with_assumptions(mut result: RunResult, setup: &Setup, chain: &SimulatedChain) -> RunResult {
+    result.assumptions.extend(assumptions::of_rules(setup));
+    let off_schedule = result.coverage.iter().flat_map(Coverage::notes);
+    result.assumptions.extend(off_schedule);
     result.assumptions.extend(chain.assumptions());
     result
 }

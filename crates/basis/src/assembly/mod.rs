@@ -9,6 +9,7 @@
 //! What belongs to a run (clock, books, event log, amounts in flight, interfaces) is made here, anew for
 //! each.
 
+mod assumptions;
 mod backtest;
 mod world;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::types::RunId;
+use basis_core::types::{RunId, Timestamp};
 use basis_core::venue::ExecutionMode;
 use basis_engine::{JournalSync, Progress, Recovery};
 use basis_report::Format;
@@ -248,10 +248,15 @@ impl WallClock {
         self.instant.elapsed().as_secs_f64() * 1_000.0
     }
 
+    /// The instant, in milliseconds: the stamp of a request that is shown and not sent.
+    pub(super) fn timestamp(&self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// `20240501T083000Z`.
     fn compact(&self) -> String {
         let seconds = i64::try_from(self.since_epoch.as_secs()).unwrap_or(i64::MAX);
-        let text = basis_core::types::Timestamp::from_seconds(seconds).to_string();
+        let text = Timestamp::from_seconds(seconds).to_string();
         text.replace(['-', ':'], "")
     }
 

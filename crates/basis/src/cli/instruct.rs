@@ -1,4 +1,6 @@
-//! `basis instruct`: one instruction on a fresh simulated venue.
+//! `basis instruct`: one instruction on a fresh simulated venue, or the requests it would become.
+
+mod dry_run;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -36,9 +38,19 @@ pub(super) struct Arguments {
     /// The venue to address.
     #[arg(long)]
     venue: String,
-    /// How to execute; this version simulates.
+    /// How to execute: simulated, or with --dry-run as the requests of the real venue.
     #[arg(long, default_value = "backtest", value_parser = ["backtest", "live"])]
     mode: String,
+    /// With --mode live: print the exact requests, secrets masked, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: the instruction (JSON, with its id) that opened the order to amend or cancel.
+    #[arg(long, value_name = "JSON", requires = "dry_run")]
+    order: Option<String>,
+    /// With --dry-run: the price from which a market order's collar is measured. Default: the newest of the
+    /// data at TIME.
+    #[arg(long, value_name = "PRICE", requires = "dry_run")]
+    price: Option<String>,
     /// Rules of the venue to use instead of the built-in ones.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -93,9 +105,17 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     if arguments.schema {
         return session.print_json(&schema::instructions(driver.facts.operations));
     }
+    if arguments.mode == "live" && arguments.dry_run {
+        return dry_run::run(arguments, &driver, session);
+    }
+    if arguments.dry_run {
+        let message = "--dry-run shows the requests of a real venue: it goes with --mode live";
+        return Err(ComponentError::new(Code::Usage, message).into());
+    }
     if arguments.mode == "live" {
-        let message = "live trading is not part of this version; --mode backtest executes the \
-                       instruction on a simulated venue";
+        let message = "live trading is not part of this version: nothing here sends a request yet; \
+                       --dry-run prints what would be sent, --mode backtest executes the instruction on \
+                       a simulated venue";
         return Err(ComponentError::new(Code::CreationFailed, message)
             .with_reason("mode")
             .into());

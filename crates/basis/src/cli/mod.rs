@@ -10,6 +10,7 @@ mod check;
 mod data;
 mod errors;
 mod explain;
+mod import;
 mod instruct;
 mod journal;
 mod market;
@@ -72,7 +73,7 @@ enum Command {
     Check(check::Arguments),
     /// Execute one instruction on a fresh simulated venue and print what it confirmed.
     Instruct(instruct::Arguments),
-    /// Look at market data.
+    /// Look at market data, and bring files into it.
     #[command(subcommand)]
     Data(data::Command),
     /// Look into the journal of a run: what was asked, what came of it, what is open.

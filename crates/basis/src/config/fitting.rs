@@ -5,8 +5,8 @@ use std::path::Path;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{SeriesId, Span, Timestamp};
-use basis_data::catalogue::{FUNDING_INTERVAL, expected_path};
-use basis_market::MarketData;
+use basis_data::catalogue::expected_path;
+use basis_market::{MarketData, SCHEDULE_TOLERANCE, Schedule};
 
 use super::setup::Setup;
 
@@ -94,11 +94,12 @@ fn covered(
 /// has not been recorded: nobody asked for it.
 fn last_whole(last: Timestamp, setup: &Setup, needed: &[SeriesId], data: &MarketData) -> Timestamp {
     let is_cut = |id: &SeriesId| {
-        data.rates(*id).is_some_and(|rates| {
-            rates
-                .at
-                .last()
-                .is_some_and(|newest| newest.plus(FUNDING_INTERVAL) == last)
+        let newest = data.rates(*id).and_then(|rates| rates.at.last());
+        newest.is_some_and(|newest| {
+            let schedule = Schedule::of(*id, setup.rules(), data, setup.run().step);
+            // A row stamped late is the value of the instant before it, one stamped early of that after.
+            let settled = newest.plus(SCHEDULE_TOLERANCE);
+            schedule.next(id.symbol, settled) == Some(last)
         })
     };
     if needed.iter().any(is_cut) {

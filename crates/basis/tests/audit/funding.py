@@ -1,7 +1,6 @@
 """Funding: what every instant at which a position was held must have paid."""
 
 from collections import defaultdict
-from datetime import datetime, timezone
 from decimal import ROUND_FLOOR, Decimal
 
 from amounts import instant, iso, rounded
@@ -27,15 +26,9 @@ class Funding:
         for (account, item), quantity in audit.held.items():
             if not is_position(item) or quantity == 0:
                 continue
-            venue, kind, symbol = contract(item)
-            section = audit.rules.instrument(venue, kind, symbol, now).get("funding") or {}
-            interval = int(section.get("interval_hours", 8)) * 3600
-            anchor = int(section.get("anchor_hour_utc", 0)) * 3600
-            at = (int(since.timestamp()) - anchor) // interval * interval + anchor + interval
-            while at <= now.timestamp():
-                when = datetime.fromtimestamp(at, timezone.utc)
+            venue, _, symbol = contract(item)
+            for when in audit.rules.settlements(venue, symbol, since, now):
                 self.due[venue, symbol, iso(when), side(item)] = (account, item)
-                at += interval
 
     def mark_at(self, key, when):
         """The mark of the instant: a step may be longer than the interval."""

@@ -12,6 +12,9 @@ from chain_data import ROW_KINDS
 from config_file import dig
 from shocks import Shocks
 
+# How far from its instant a settlement may be stamped.
+TOLERANCE = timedelta(seconds=60)
+
 
 class Series:
     """Marks of one price series, step by step, as the run could know them."""
@@ -142,7 +145,18 @@ class Market:
             rates = self.funding(candidate) if candidate else {}
             if at in rates:
                 return rates[at]
+            near = [row for row in rates if abs(row - at) <= TOLERANCE] if self.is_shifted(candidate) else []
+            if near:
+                return rates[min(near, key=lambda row: (abs(row - at), row))]
         return None
+
+    def is_shifted(self, name):
+        """Whether a funding series has rows that lie on no full hour."""
+        if name is None:
+            return False
+        if ("shifted", name) not in self.cache:
+            self.cache["shifted", name] = any(row.timestamp() % 3600 for row in self.funding(name))
+        return self.cache["shifted", name]
 
     def funding(self, name):
         if name not in self.cache:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +10,14 @@ from decimal import Decimal
 from amounts import ONE, ZERO, instant, iso, rounded
 from chain_data import ROW_KINDS, SLACK
 from items import DOLLARS
+from market import TOLERANCE as TOLERANCE_OF_STAMPS
 from replay import BUCKETS, TOLERANCE
+
+
+def stamp(at):
+    """An instant with the fraction that stamps of venues have."""
+    whole = iso(at)
+    return f"{whole[:-1]}.{at.microsecond:06d}000Z" if at.microsecond and "." not in whole else whole
 
 
 class Results:
@@ -123,38 +131,34 @@ class Results:
         used |= {audit.chain.market.rate_series(line.asset)[0] for line in audit.ledger if audit.rated(line.key)}
         used |= {name.replace("perp.", "funding.", 1) for name in used if name.startswith("perp.")}
         self.check("summary.json", "coverage", "every series used is covered", [], sorted(used - stated))
-        coverage, gaps, proxies = [], [], {}
+        coverage, gaps, proxies, shifts, unscheduled = [], [], {}, [], []
         for series in (row["series"] for row in audit.summary["coverage"]):
-            kind, venue, symbol = series.split(".")
-            every, proxy = audit.market.step, audit.market.proxies.get(series)
-            if kind == "funding":
-                section = audit.rules.instrument(venue, "perp", symbol, start).get("funding") or {}
-                every = timedelta(hours=int(section.get("interval_hours", 8)))
-            own, other = audit.market.instants(series), audit.market.instants(proxy)
-            rows = audit.chain.market.recorded(series) if kind in ROW_KINDS else None
-            if kind in ROW_KINDS:
-                own = set(rows.known_at) if rows else set()
-                stand_in = audit.chain.market.recorded(proxy) if proxy else None
-                other = set(stand_in.known_at) if stand_in else set()
+            kind = series.split(".")[0]
+            proxy = audit.market.proxies.get(series)
             if kind.startswith("reward"):
-                paid = sum(1 for at in own if start < at <= end)
-                coverage.append({"series": series, "expected": paid, "present": paid})
+                row, gap = self.payments(series, (start, end))
+                coverage.append(row)
+                gaps += gap
                 continue
-            until = end
-            at = start - timedelta(seconds=start.timestamp() % every.total_seconds()) + every
-            if rows:
-                every = rows.interval
-                at = start - timedelta(seconds=start.timestamp() % every.total_seconds())
-                until = end - SLACK
-            row, last = {"series": series, "expected": 0, "present": 0}, None
-            while at <= until:
-                row["expected"] += 1
+            if kind in ROW_KINDS:
+                due, own, other = self.due_rows(series, proxy, (start, end))
+            elif kind == "funding":
+                due, own, other, stray = self.due_settlements(series, proxy, (start, end))
+                unscheduled += stray
+            else:
+                due, own, other = self.due_bars(series, proxy, (start, end))
+            row, last, before = {"series": series, "expected": len(due), "present": 0}, None, None
+            shifted = []
+            for at in due:
                 if at in own:
                     row["present"] += 1
+                    stamped, instant_of = own[at]
+                    if stamped != instant_of:
+                        shifted.append((stamped, stamped - instant_of))
                 else:
                     filled = at in other
                     how = "proxied" if filled else "unbooked" if kind == "funding" else "held"
-                    if last and last["treatment"] == how and instant(last["last"]) + every == at:
+                    if last and last["treatment"] == how and instant(last["last"]) == before:
                         last |= {"last": iso(at), "missing": last["missing"] + 1}
                     else:
                         last = {"series": series, "first": iso(at), "last": iso(at), "missing": 1,
@@ -162,14 +166,91 @@ class Results:
                         gaps.append(last)
                     if filled:
                         proxies[series, proxy] = proxies.get((series, proxy), 0) + 1
-                at += every
+                before = at
+            if shifted:
+                millis = [shift // timedelta(milliseconds=1) for _, shift in shifted]
+                shifts.append({"series": series, "rows": len(shifted), "first": stamp(shifted[0][0]),
+                               "last": stamp(shifted[-1][0]), "least_ms": min(millis), "most_ms": max(millis)})
             coverage.append(row)
         used = [{"series": a, "proxy": b, "values": n} for (a, b), n in proxies.items()]
-        for key, expected in (("coverage", coverage), ("gaps", gaps), ("proxies", used)):
+        for key, expected in (("coverage", coverage), ("gaps", gaps), ("proxies", used), ("shifts", shifts),
+                              ("unscheduled", unscheduled)):
             found = audit.summary[key]
             self.check("summary.json", key, "number of rows", len(expected), len(found))
             for at, (want, got) in enumerate(zip(expected, found)):
                 self.check("summary.json", f"{key}[{at}]", "re-derived from the data", want, got)
+
+    def payments(self, series, dates):
+        """Payments are due at no date, but a series that ends long before the run is a gap from there."""
+        (start, end), rows = dates, self.audit.chain.market.recorded(series)
+        known = list(rows.known_at) if rows else []
+        paid = sum(1 for at in known if start < at <= end)
+        gaps = []
+        longest = max((b - a for a, b in zip(known, known[1:])), default=timedelta(days=31))
+        if known and end - known[-1] > longest:
+            gaps.append({"series": series, "first": iso(max(known[-1], start)), "last": iso(end), "missing": 1,
+                         "treatment": "ended", "proxy": None})
+        return {"series": series, "expected": paid + len(gaps), "present": paid}, gaps
+
+    def due_bars(self, series, proxy, dates):
+        """A bar is due at every multiple of its length."""
+        (start, end), market = dates, self.audit.market
+        at = start - timedelta(seconds=start.timestamp() % market.step.total_seconds()) + market.step
+        due = []
+        while at <= end:
+            due.append(at)
+            at += market.step
+        return due, {at: (at, at) for at in market.instants(series)}, market.instants(proxy)
+
+    def due_settlements(self, series, proxy, dates):
+        """A settlement is due when the dated rules say; a row within the tolerance of one is its value."""
+        (start, end), audit = dates, self.audit
+        _, venue, symbol = series.split(".")
+        near = list(audit.rules.settlements(venue, symbol, start - 2 * TOLERANCE_OF_STAMPS, end + 2 * TOLERANCE_OF_STAMPS))
+        def settled(name):
+            found, stray = {}, []
+            for at in sorted(audit.market.instants(name)):
+                if not start - TOLERANCE_OF_STAMPS <= at <= end + TOLERANCE_OF_STAMPS:
+                    continue
+                slot = bisect_left(near, at - TOLERANCE_OF_STAMPS)
+                hit = near[slot] if slot < len(near) and near[slot] <= at + TOLERANCE_OF_STAMPS else None
+                if hit is not None and not start < hit <= end:
+                    continue
+                if hit is not None and hit not in found:
+                    found[hit] = (at, hit)
+                elif start < at <= end:
+                    stray.append(at)
+            return found, stray
+        own, stray = settled(series)
+        other = settled(proxy)[0] if proxy else {}
+        lost = [{"series": series, "rows": len(stray), "first": stamp(stray[0]), "last": stamp(stray[-1])}] if stray else []
+        return [at for at in near if start < at <= end], own, other, lost
+
+    def due_rows(self, series, proxy, dates):
+        """A row that holds is due one interval after the one before, wherever in the interval that was read."""
+        (start, end), market = dates, self.audit.chain.market
+        rows = market.recorded(series)
+        stand_in = market.recorded(proxy) if proxy else None
+        known, others = (list(r.known_at) if r else [] for r in (rows, stand_in))
+        every = rows.interval if rows else self.audit.market.step
+        late = min(SLACK, every / 2)
+        def nearest(times, at):
+            inside = [t for t in times[bisect_right(times, at - every + late):] [:64] if t <= at + late]
+            return min(inside, key=lambda t: (abs(t - at), -t.timestamp()), default=None)
+        at = start - timedelta(seconds=start.timestamp() % every.total_seconds())
+        due, own, other = [], {}, set()
+        while at <= end - SLACK:
+            due.append(at)
+            found = nearest(known, at)
+            if found is not None:
+                floor = found - timedelta(seconds=found.timestamp() % every.total_seconds())
+                grid = next((g for g in (floor, floor + every) if abs(found - g) <= TOLERANCE_OF_STAMPS), None)
+                own[at] = (found, grid or floor)
+                at = grid or found
+            elif nearest(others, at) is not None:
+                other.add(at)
+            at += every
+        return due, own, other
 
     def audit_statistics(self, equity, flows):
         """Time-weighted: capital arrives after the move of its step and before its trades."""

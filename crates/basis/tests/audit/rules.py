@@ -1,5 +1,6 @@
 """The dated rules of the venues: the snapshots under `rules` of config.yaml."""
 
+from datetime import datetime, timezone
 from decimal import ROUND_CEILING, Decimal
 
 from amounts import ONE, ZERO, rounded
@@ -54,6 +55,17 @@ class Rules:
                 self.cache[known] = out
                 return out
         raise KeyError(f"config.yaml: no rules for {venue}:{kind}:{symbol}")
+
+    def settlements(self, venue, symbol, since, until):
+        """Every settlement in (since, until], each by the snapshot in force at its own instant."""
+        hour = (int(since.timestamp()) // 3600 + 1) * 3600
+        while hour <= until.timestamp():
+            at = datetime.fromtimestamp(hour, timezone.utc)
+            funding = self.instrument(venue, "perp", symbol, at).get("funding") or {}
+            interval, anchor = int(funding.get("interval_hours", 8)), int(funding.get("anchor_hour_utc", 0))
+            if (hour // 3600 - anchor) % interval == 0:
+                yield at
+            hour += 3600
 
     def maintenance(self, key, quantity, mark, at):
         """Maintenance margin: notional x rate of its tier - deduction, each rounded up."""

@@ -29,7 +29,7 @@ class Transfers:
             counted[venue] += 1
             while stages.get(("nth", counted[venue])) == "rejected":
                 counted[venue] += 1
-            stage = stages.get(("nth", counted[venue])) or stages.get(("instruction", int(ident)))
+            stage = stages.get(("nth", counted[venue])) or stages.get(("instruction", int(ident.rpartition("-")[2])))
             if stage == "returned":
                 yield ident
 

@@ -19,6 +19,7 @@ mod conformance;
 mod eth_basis;
 mod exact_output;
 mod files;
+mod grids;
 mod hedge_mode;
 mod instruct;
 mod interleaving;

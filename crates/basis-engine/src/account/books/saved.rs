@@ -96,10 +96,10 @@ impl Books {
     pub(crate) fn take_back(
         &mut self,
         events: &[TakenEvent],
-        lines: Vec<LedgerEntry>,
+        mut lines: Vec<LedgerEntry>,
     ) -> Result<(), JournalError> {
         let mut place = self.ledger.len();
-        self.ledger.extend(lines);
+        self.extend_ledger(&mut lines);
         for taken in events {
             let Some(key) = taken.event.key() else {
                 continue;

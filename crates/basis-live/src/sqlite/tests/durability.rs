@@ -44,11 +44,7 @@ fn what_was_committed_is_there_after_a_kill() {
 #[test]
 fn sqlite_does_what_was_asked_of_it() {
     let scratch = Scratch::new();
-    for (durability, synchronous) in [
-        (Durability::Commit, 2),
-        (Durability::Day, 2),
-        (Durability::Never, 0),
-    ] {
+    for (durability, synchronous) in [(Durability::Commit, 2), (Durability::Never, 0)] {
         let path = scratch.file(&format!("{durability:?}"));
         let journal = SqliteJournal::create(&path, &sample::head(), durability).unwrap();
         let writer = lock(&journal.writer).unwrap();
@@ -67,41 +63,6 @@ fn sqlite_does_what_was_asked_of_it() {
             .unwrap();
         assert_eq!(mode, "wal");
     }
-}
-
-#[test]
-fn a_day_is_durable_with_the_next_one_or_when_asked() {
-    let scratch = Scratch::new();
-    let path = scratch.file("book.db");
-    let mut journal = SqliteJournal::create(&path, &sample::head(), Durability::Day).unwrap();
-    let epoch = journal.begin_start(start_at(), 0, "1.0.0").unwrap();
-    let commit = |number| sample::commit(epoch, number);
-    for number in 0..24 {
-        journal.commit(&commit(number)).unwrap();
-    }
-    assert_eq!(count(&path), 0, "the day is not over");
-    assert_eq!(read(&journal, Content::default()).len(), 24);
-    journal.commit(&commit(24)).unwrap();
-    assert_eq!(count(&path), 24);
-    journal.tidy_up().unwrap();
-    assert_eq!(count(&path), 24, "to tidy up is not to flush");
-    journal.outbox().record(&sample::signed(epoch, 24)).unwrap();
-    assert_eq!(count(&path), 25, "an entry of the outbox is durable");
-    journal.commit(&commit(25)).unwrap();
-    journal.flush().unwrap();
-    assert_eq!(count(&path), 26);
-    journal.commit(&commit(26)).unwrap();
-    let mut lines = 0;
-    journal
-        .postings(&mut |_, own| {
-            lines += own.len();
-            Ok(())
-        })
-        .unwrap();
-    assert_eq!(lines, 27 * 2 * sample::KINDS.len());
-    drop(journal);
-    assert_eq!(count(&path), 26, "what was not flushed is lost, whole");
-    assert_eq!(check(&path).unwrap(), Vec::new());
 }
 
 #[test]
@@ -131,7 +92,6 @@ fn a_full_disk_stops_the_journal_and_loses_nothing() {
     let stopped = |e: JournalError| assert!(matches!(e, JournalError::Stopped { .. }), "{e}");
     stopped(journal.commit(&Commit::default()).unwrap_err());
     stopped(journal.tidy_up().unwrap_err());
-    stopped(journal.flush().unwrap_err());
     stopped(journal.begin_start(start_at(), 0, "1.0.0").unwrap_err());
     let outbox = journal.outbox();
     stopped(outbox.record(&sample::signed(epoch, 0)).unwrap_err());

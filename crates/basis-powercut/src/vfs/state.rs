@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use super::Shared;
 use crate::random::Random;
-use crate::vfs::Shared;
 
 /// What is written whole or not at all.
 const SECTOR: usize = 512;

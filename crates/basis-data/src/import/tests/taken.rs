@@ -1,0 +1,409 @@
+//! Shapes that are taken, each with the file that comes of it.
+
+#![expect(clippy::too_many_lines, reason = "tables of cases")]
+
+use super::*;
+
+/// Name, text, flags, the file that is written, and its rows without the header.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+const KLINE_HEADER: &str = "open_time,open,high,low,close,volume,close_time,quote_volume,count,\
+    taker_buy_volume,taker_buy_quote_volume,ignore\n";
+const HOUR: &str =
+    "1704067200000,42314.00,42603.20,42289.60,42503.50,5432.1,1704070799999,1,9,1,1,0\n";
+const BARS: &str = "2024-01-01T00:00:00Z,42314,42603.2,42289.6,42503.5,5432.1\n";
+const ONE: &str = "2024-01-01T00:00:00Z,1,4,0.5,2,10\n";
+const RATES: &str = "2024-01-01T00:00:00Z,0.0001\n2024-01-01T08:00:00Z,-0.00005\n";
+
+fn hold(rows: &[Row]) {
+    for (name, text, flags, path, expected) in rows {
+        let (desk, report) = Case { name, text, flags }.run();
+        let report = report.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(report.series.len(), 1, "{name}");
+        let written = desk.read(path);
+        let (_, rows) = written.split_once('\n').unwrap();
+        assert_eq!(rows, *expected, "{name}");
+        // What was written is what a run reads.
+        if !path.starts_with("mark/") && !path.starts_with("index/") {
+            let checked = crate::check(
+                &desk.dir.path().join("out"),
+                &basis_core::rules::RuleBook::default(),
+            )
+            .unwrap();
+            assert_eq!(checked.series.len(), 1, "{name}: {:?}", checked.ignored);
+            assert_eq!(checked.series[0].problem_count, 0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn binance() {
+    let header: &'static str = Box::leak(format!("{KLINE_HEADER}{HOUR}").into_boxed_str());
+    let micros: &'static str = Box::leak(
+        HOUR.replace("00000,4", "00000000,4")
+            .replace("99999,1", "99999999,1")
+            .into_boxed_str(),
+    );
+    let mark: &'static str = Box::leak(HOUR.replace("5432.1", "0").into_boxed_str());
+    let um = "format=binance kind=perp";
+    hold(&[
+        (
+            "SOLUSDT-1h-2024-01.csv",
+            header,
+            um,
+            "perp/binance/SOLUSDT_1h.csv",
+            BARS,
+        ),
+        (
+            "SOLUSDT-1h-2024-01-01.csv",
+            HOUR,
+            "format=binance kind=spot",
+            "spot/binance/SOLUSDT_1h.csv",
+            BARS,
+        ),
+        (
+            "SOLUSDT-1h-2025-01.csv",
+            micros,
+            "format=binance kind=spot",
+            "spot/binance/SOLUSDT_1h.csv",
+            BARS,
+        ),
+        (
+            "spot/monthly/klines/SOLUSDT/1h/SOLUSDT-1h-2024-01.csv",
+            HOUR,
+            "format=binance",
+            "spot/binance/SOLUSDT_1h.csv",
+            BARS,
+        ),
+        (
+            "futures/um/monthly/klines/SOLUSDT/1h/SOLUSDT-1h-2024-01.csv",
+            header,
+            "format=binance",
+            "perp/binance/SOLUSDT_1h.csv",
+            BARS,
+        ),
+        (
+            "futures/um/monthly/markPriceKlines/BTCUSDT/1h/BTCUSDT-1h-2024-01.csv",
+            mark,
+            "format=binance",
+            "mark/binance/BTCUSDT_1h.csv",
+            "2024-01-01T00:00:00Z,42314,42603.2,42289.6,42503.5,0\n",
+        ),
+        (
+            "BTCUSDT-1h-2024-01.csv",
+            mark,
+            "format=binance kind=index",
+            "index/binance/BTCUSDT_1h.csv",
+            "2024-01-01T00:00:00Z,42314,42603.2,42289.6,42503.5,0\n",
+        ),
+    ]);
+    hold(&[
+        (
+            "klines.json",
+            r#"[[1704067200000,"1","4","0.5","2","10",1704070799999,"2434.19",308,"1756.8","28.4","0"]]"#,
+            "format=binance kind=spot symbol=ETHUSDT",
+            "spot/binance/ETHUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "1000PEPEUSDT-fundingRate-2024-01.csv",
+            "calc_time,funding_interval_hours,last_funding_rate\n1704067200000,8,0.00010000\n1704096000004,8,-0.00005000\n",
+            "format=binance",
+            "funding/binance/1000PEPEUSDT.csv",
+            RATES,
+        ),
+        (
+            "fundingRate.json",
+            r#"[{"symbol":"BTCUSDT","fundingRate":"0.00010000","fundingTime":1704067200000,"markPrice":"34287.54619963"},
+                {"symbol":"BTCUSDT","fundingRate":"-0.00005000","fundingTime":1704096000000,"markPrice":"1"}]"#,
+            "format=binance",
+            "funding/binance/BTCUSDT.csv",
+            RATES,
+        ),
+    ]);
+}
+
+#[test]
+fn archives_and_compressed_files() {
+    let name = "BTCUSDT-1h-2024-01";
+    let both = zip_of(&[(&format!("{name}.csv"), HOUR)]);
+    for (file, bytes) in [
+        (format!("{name}.zip"), both),
+        (format!("{name}.csv.gz"), gzip(HOUR)),
+    ] {
+        let desk = Desk::new();
+        let files = [desk.file(&file, bytes)];
+        desk.import(request("format=binance kind=spot", &files, &[]))
+            .unwrap();
+        let written = desk.read("spot/binance/BTCUSDT_1h.csv");
+        assert_eq!(
+            written,
+            format!("timestamp,open,high,low,close,volume\n{BARS}"),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn bybit() {
+    hold(&[
+        (
+            "kline.json",
+            r#"{"retCode":0,"retMsg":"OK","result":{"symbol":"SOLUSDT","category":"linear","list":[["1704070800000","1","4","0.5","2","10","20"],["1704067200000","1","4","0.5","2","10","20"]]},"retExtInfo":{},"time":1672025956592}"#,
+            "format=bybit",
+            "perp/bybit/SOLUSDT_1h.csv",
+            "2024-01-01T00:00:00Z,1,4,0.5,2,10\n2024-01-01T01:00:00Z,1,4,0.5,2,10\n",
+        ),
+        (
+            "kline.json",
+            r#"{"retCode":0,"result":{"symbol":"SOLUSDT","category":"spot","list":[["1704067200000","1","4","0.5","2","10","20"]]}}"#,
+            "format=bybit interval=1h",
+            "spot/bybit/SOLUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "mark.json",
+            r#"{"retCode":0,"result":{"symbol":"BTCUSDT","category":"linear","list":[["1704067200000","17164.16","17164.16","17121.5","17131.64"]]}}"#,
+            "format=bybit kind=mark interval=1h",
+            "mark/bybit/BTCUSDT_1h.csv",
+            "2024-01-01T00:00:00Z,17164.16,17164.16,17121.5,17131.64,0\n",
+        ),
+        (
+            "list.json",
+            r#"[["1704067200000","1","4","0.5","2","10","20"]]"#,
+            "format=bybit kind=perp symbol=1000PEPEUSDT interval=60m",
+            "perp/bybit/1000PEPEUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "history.json",
+            r#"{"retCode":0,"retMsg":"OK","result":{"category":"linear","list":[{"symbol":"BTCUSDT","fundingRate":"-0.00005","fundingRateTimestamp":"1704096000000"},{"symbol":"BTCUSDT","fundingRate":"0.0001","fundingRateTimestamp":"1704067200000"}]},"time":1709891679050}"#,
+            "format=bybit",
+            "funding/bybit/BTCUSDT.csv",
+            RATES,
+        ),
+    ]);
+}
+
+#[test]
+fn okx() {
+    let candles = "instrument_name,open,high,low,close,vol,vol_ccy,vol_quote,open_time,confirm\n\
+                   BTC-USDT-SWAP,1,4,0.5,2,10,0.1,12,1704067200000,1\n";
+    hold(&[
+        (
+            "candles.json",
+            r#"{"code":"0","msg":"","data":[["1704070800000","1","4","0.5","2","10","0.1","12","0"],["1704067200000","1","4","0.5","2","10","0.1","12","1"]]}"#,
+            "format=okx kind=perp symbol=BTC-USDT-SWAP interval=1h",
+            "perp/okx/BTCUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "mark.json",
+            r#"{"code":"0","msg":"","data":[["1704067200000","1","4","0.5","2","1"]]}"#,
+            "format=okx kind=mark symbol=BTC-USDT-SWAP interval=1h",
+            "mark/okx/BTCUSDT_1h.csv",
+            "2024-01-01T00:00:00Z,1,4,0.5,2,0\n",
+        ),
+        (
+            "history.json",
+            r#"{"code":"0","msg":"","data":[{"instType":"SWAP","instId":"BTC-USDT-SWAP","fundingRate":"9","realizedRate":"-0.00005","fundingTime":"1704096000000"},{"instType":"SWAP","instId":"BTC-USDT-SWAP","fundingRate":"9","realizedRate":"0.0001","fundingTime":"1704067200000"}]}"#,
+            "format=okx",
+            "funding/okx/BTCUSDT.csv",
+            RATES,
+        ),
+        (
+            "BTC-USDT-SWAP-candlesticks-2024-01.csv",
+            candles,
+            "format=okx interval=1h",
+            "perp/okx/BTCUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "BTC-USDT-candlesticks-2024-01.csv",
+            "instrument_name,open,high,low,close,vol,vol_ccy,vol_quote,open_time,confirm\n\
+             BTC-USDT,1,4,0.5,2,10,0.1,12,1704067200000,1\n",
+            "format=okx interval=1m",
+            "spot/okx/BTCUSDT_1m.csv",
+            ONE,
+        ),
+        (
+            "allswap-fundingrates-2024-01-01.csv",
+            "instrument_name,funding_rate,funding_time\r\nBTC-USDT-SWAP,0.0001,1704067200000\r\n\
+             ETH-USDT-SWAP,0.0002,1704067200000\r\nBTC-USD-SWAP,-0.01,1704067200000\r\n\
+             BTC-USDT-SWAP,-0.00005,1704096000000\r\n",
+            "format=okx symbol=BTC-USDT-SWAP",
+            "funding/okx/BTCUSDT.csv",
+            RATES,
+        ),
+    ]);
+}
+
+#[test]
+fn libraries_and_vendors() {
+    let ticker = "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,\
+                  predicted_funding_rate,open_interest,last_price,index_price,mark_price\n\
+                  binance-futures,BTCUSDT,1704067190000000,1704067190000001,1704067200000000,0.0001,,1,9,9,9\n\
+                  binance-futures,BTCUSDT,1704067200500000,1704067200500001,1704067200000000,0.0009,,1,9,9,9\n\
+                  binance-futures,BTCUSDT,1704067201000000,1704067201000001,1704096000000000,0.5,,1,9,9,9\n\
+                  binance-futures,BTCUSDT,1704095999000000,1704095999000001,1704096000000000,-0.00005,,1,9,9,9\n\
+                  binance-futures,BTCUSDT,1704096001000000,1704096001000001,1704124800000000,0.7,,1,9,9,9\n";
+    let ticker: &'static str = Box::leak(ticker.to_owned().into_boxed_str());
+    hold(&[
+        (
+            "BTC_USDT-1h.json",
+            "[[1704067200000,1.0,4.0,0.5,2,10]]",
+            "format=ccxt venue=bybit kind=spot",
+            "spot/bybit/BTCUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "BTC_USDT_USDT-1h-futures.json",
+            "[[1704067200000, 1, 4, 5e-1, 2.0, 1E1]]",
+            "format=ccxt venue=okx kind=perp",
+            "perp/okx/BTCUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "ohlcv.csv",
+            "timestamp,open,high,low,close,volume\n1704067200000,1.0,4.0,0.5,2.0,10.0\n",
+            "format=ccxt venue=bybit symbol=SOL/USDT:USDT interval=1h",
+            "perp/bybit/SOLUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "ohlcv.csv",
+            "1704067200000,1.0,4.0,0.5,2.0,10.0\n",
+            "format=ccxt venue=bybit symbol=SOL/USDT interval=1h kind=spot",
+            "spot/bybit/SOLUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "ohlcv.csv",
+            "date,open,high,low,close,volume\n2024-01-01 00:00:00+00:00,1,4,0.5,2,10\n",
+            "format=ccxt venue=bybit kind=spot symbol=SOLUSDT interval=1h",
+            "spot/bybit/SOLUSDT_1h.csv",
+            ONE,
+        ),
+        (
+            "history.json",
+            r#"[{"info":{"symbol":"BTCUSDT"},"symbol":"BTC/USDT:USDT","fundingRate":0.0001,"timestamp":1704067200000,"datetime":"2024-01-01T00:00:00.000Z"},
+                {"info":{},"symbol":"BTC/USDT:USDT","fundingRate":-5e-05,"timestamp":1704096000002,"datetime":"2024-01-01T08:00:00.002Z"}]"#,
+            "format=ccxt venue=binance",
+            "funding/binance/BTCUSDT.csv",
+            RATES,
+        ),
+        (
+            "rates.csv",
+            "timestamp,symbol,fundingRate\n1704067200000,BTC/USDT:USDT,0.0001\n1704096000000,BTC/USDT:USDT,-5e-05\n",
+            "format=ccxt venue=bybit",
+            "funding/bybit/BTCUSDT.csv",
+            RATES,
+        ),
+        (
+            "binance-futures_derivative_ticker_2024-01-01_BTCUSDT.csv",
+            ticker,
+            "format=tardis",
+            "funding/binance/BTCUSDT.csv",
+            RATES,
+        ),
+        (
+            "BTCUSDT_1h.csv",
+            "timestamp,open,high,low,close,volume\n2024-01-01T00:00:00Z,1,4,0.5,2,10\n",
+            "format=basis venue=binance kind=spot",
+            "spot/binance/BTCUSDT_1h.csv",
+            ONE,
+        ),
+    ]);
+}
+
+const RESERVE: &str =
+    "2024-01-01T00:00:00Z,18908895,1.05,0.03,1.07,0.045,1000000,400000.5,0.9998\n";
+
+#[test]
+fn lending_staking_and_gas() {
+    hold(&[
+        (
+            "usdt.json",
+            r#"{"data":{"reserveParamsHistoryItems":[{"timestamp":1704067200,"liquidityIndex":"1050000000000000000000000000","liquidityRate":"30000000000000000000000000","variableBorrowIndex":"1070000000000000000000000000","variableBorrowRate":"45000000000000000000000000","totalATokenSupply":"1000000000000","totalCurrentVariableDebt":"400000500000","priceInUsd":"0.9998","reserve":{"id":"0x"}}]}}"#,
+            "format=aave symbol=USDT decimals=6",
+            "aave/reserves/USDT_1d.csv",
+            "2024-01-01T00:00:00Z,0,1.05,0.03,1.07,0.045,1000000,400000.5,0.9998\n",
+        ),
+        (
+            "dune.csv",
+            "block_time,block_number,liquidity_index,liquidity_rate,variable_borrow_index,variable_borrow_rate,total_supplied,total_variable_debt,price_usd\n\
+             2024-01-01 00:00:00.000 UTC,18908895,1050000000000000000000000000,30000000000000000000000000,1070000000000000000000000000,45000000000000000000000000,1000000000000,400000500000,0.9998\n",
+            "format=aave symbol=USDT decimals=6",
+            "aave/reserves/USDT_1d.csv",
+            RESERVE,
+        ),
+        (
+            "steth.csv",
+            "day;share_rate\n2024-01-01;1150000000000000000\n2024-01-02;1150100000000000000\n",
+            "map kind=staking_rate,symbol=wstETH_ETH,timestamp=day,protocol_rate=share_rate*1e-18",
+            "staking/wstETH_ETH_protocol_1d.csv",
+            "2024-01-01T00:00:00Z,1.15\n2024-01-02T00:00:00Z,1.1501\n",
+        ),
+        (
+            "pool.csv",
+            "time\tprice\n1704067200\t0.9991\n",
+            "map kind=staking_market,symbol=weETH_ETH,timestamp=time,market_rate=price",
+            "staking/weETH_ETH_market_1h.csv",
+            "2024-01-01T00:00:00Z,0.9991\n",
+        ),
+        (
+            "blocks.csv",
+            "time,number,base_fee_per_gas,priority\n2024-01-01 00:00:00.000 UTC,18908895,11970000000,100000000\n",
+            "map kind=gas,venue=ethereum,timestamp=time,block=number,base_fee_gwei=base_fee_per_gas*1e-9,priority_fee_p50_gwei=priority*1e-9",
+            "gas/ethereum_1h.csv",
+            "2024-01-01T00:00:00Z,18908895,11.97,0.1,12.07\n",
+        ),
+        (
+            "fees.json",
+            r#"[{"timestamp":1704067200,"block":"0x1208a9f","baseFeePerGas":"0x2c977b480","reward":"0x5f5e100"}]"#,
+            "map kind=gas,venue=ethereum,timestamp=timestamp:s,block=block,base_fee_gwei=baseFeePerGas*1e-9,priority_fee_p50_gwei=reward*1e-9",
+            "gas/ethereum_1h.csv",
+            "2024-01-01T00:00:00Z,18909855,11.97,0.1,12.07\n",
+        ),
+        (
+            "oracle.csv",
+            "updatedAt,answer\n1704067200,99980000\n",
+            "map kind=oracle,symbol=USDT_USD,timestamp=updatedAt,price=answer*1e-8",
+            "aave/oracle/USDT_USD_1d.csv",
+            "2024-01-01T00:00:00Z,0.9998\n",
+        ),
+    ]);
+}
+
+#[test]
+fn any_table_by_a_map() {
+    hold(&[
+        (
+            "percent.csv",
+            "Date|Rate %\n2024-01-01 00:00:00|0.01\n2024-01-01 08:00:00|-0.005\n",
+            "map kind=funding,venue=bybit,symbol=BTCUSDT,timestamp=Date,funding_rate=Rate %*1e-2",
+            "funding/bybit/BTCUSDT.csv",
+            RATES,
+        ),
+        (
+            "BTCUSDT_60_2024-01-01_2024-01-31.csv",
+            "2024.01.01,03:00,1,4,0.5,2,10,7\n",
+            "map kind=perp,venue=bybit,symbol=BTCUSDT,interval=1h,columns=date time open high low close volume ticks,timestamp=date+time,open=open,high=high,low=low,close=close,volume=volume",
+            "perp/bybit/BTCUSDT_1h.csv",
+            "2024-01-01T03:00:00Z,1,4,0.5,2,10\n",
+        ),
+        (
+            "rows.json",
+            r#"{"items":[{"t":1704067200000000000,"o":1,"h":4,"l":0.5,"c":2,"v":null,"n":10}]}"#,
+            "map kind=dex,venue=uniswap,symbol=WETHUSDT_3000,interval=1h,timestamp=t:ns,open=o,high=h,low=l,close=c,volume=n",
+            "dex/uniswap/WETHUSDT_3000_1h.csv",
+            ONE,
+        ),
+    ]);
+}

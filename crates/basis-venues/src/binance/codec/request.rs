@@ -1,0 +1,200 @@
+//! One request before and after it gets its stamp and signature.
+
+use basis_core::secret::Secret;
+use basis_core::transport::Request;
+use basis_core::types::{Span, Timestamp};
+
+use super::endpoint::{Network, NoSuchHost, Product};
+use super::params::{Params, millis};
+
+/// What a request must carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Nothing: market data.
+    Public,
+    /// The key's name in a header.
+    ApiKey,
+    /// Key, time stamp and signature.
+    Signed,
+}
+
+/// What a request does at the venue, and with it what its failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing: it may be repeated.
+    Read,
+    /// Places, changes or cancels something: it is sent at most once.
+    Act,
+}
+
+/// A request without host, stamp and signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Which host.
+    pub product: Product,
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: &'static str,
+    /// From `/`.
+    pub path: &'static str,
+    /// Stamp and signature excepted.
+    pub params: Params,
+    /// What it must carry.
+    pub security: Security,
+    /// What it does.
+    pub effect: Effect,
+}
+
+/// When a signed request was made, and until when it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    at: Timestamp,
+    window: Span,
+}
+
+impl Stamp {
+    /// How long after its stamp a request of ours may still be accepted.
+    pub const WINDOW: Span = Span::from_seconds(3);
+
+    /// A stamp of the venue's time `at` (our clock and the measured offset), with the window of
+    /// [`Stamp::WINDOW`].
+    #[must_use]
+    pub const fn new(at: Timestamp) -> Self {
+        Self {
+            at,
+            window: Self::WINDOW,
+        }
+    }
+
+    /// Returns the last instant at which the venue lets the request in. Binance spot does not check it in
+    /// its engine: there 10 seconds come on top.
+    #[must_use]
+    pub const fn deadline(&self) -> Timestamp {
+        self.at.plus(self.window)
+    }
+}
+
+/// Who signs.
+pub trait Signer {
+    /// Returns the name of the key, for the header.
+    fn api_key(&self) -> &Secret;
+
+    /// Returns the signature of `text` as it stands in a query string, percent-encoded where it needs to be.
+    fn signature(&self, text: &str) -> Secret;
+}
+
+/// Stands where key and signature would: for requests that are shown and not sent.
+#[derive(Clone, Debug)]
+pub struct Masked {
+    key: Secret,
+}
+
+impl Masked {
+    /// What is shown in the place of a secret.
+    pub const TEXT: &'static str = "MASKED";
+}
+
+impl Default for Masked {
+    fn default() -> Self {
+        Self {
+            key: Secret::new(Self::TEXT.to_owned()),
+        }
+    }
+}
+
+impl Signer for Masked {
+    fn api_key(&self) -> &Secret {
+        &self.key
+    }
+
+    fn signature(&self, _text: &str) -> Secret {
+        Secret::new(Self::TEXT.to_owned())
+    }
+}
+
+impl Draft {
+    /// A read of `product`.
+    pub(super) const fn read(
+        product: Product,
+        path: &'static str,
+        security: Security,
+        params: Params,
+    ) -> Self {
+        Self {
+            product,
+            method: "GET",
+            path,
+            params,
+            security,
+            effect: Effect::Read,
+        }
+    }
+
+    /// A signed request that acts.
+    pub(super) const fn act(
+        product: Product,
+        method: &'static str,
+        path: &'static str,
+        params: Params,
+    ) -> Self {
+        Self {
+            product,
+            method,
+            path,
+            params,
+            security: Security::Signed,
+            effect: Effect::Act,
+        }
+    }
+
+    /// Returns the text that is signed: parameters, window and stamp, as they are sent. Everything is in the
+    /// query string, so the body is empty and adds nothing.
+    #[must_use]
+    pub fn signed_text(&self, stamp: Stamp) -> String {
+        let params = self.params.clone();
+        let window = stamp.window.nanos().div_euclid(1_000_000);
+        params
+            .with("recvWindow", window.to_string())
+            .with("timestamp", millis(stamp.at).to_string())
+            .encode()
+    }
+
+    /// Returns the exact request: stamped and signed where it must be.
+    ///
+    /// # Errors
+    /// [`NoSuchHost`] when the network does not have the product.
+    pub fn finish(
+        &self,
+        network: Network,
+        stamp: Stamp,
+        signer: &dyn Signer,
+    ) -> Result<Request, NoSuchHost> {
+        let mut url = format!("{}{}", network.rest(self.product)?, self.path);
+        let query = match self.security {
+            Security::Public | Security::ApiKey => self.params.encode(),
+            Security::Signed => {
+                let mut text = self.signed_text(stamp);
+                let signature = signer.signature(&text);
+                text.push_str("&signature=");
+                text.push_str(signature.expose());
+                text
+            }
+        };
+        if !query.is_empty() {
+            url.push('?');
+            url.push_str(&query);
+        }
+        let headers = match self.security {
+            Security::Public => Vec::new(),
+            Security::ApiKey | Security::Signed => {
+                let key = signer.api_key().expose().to_owned();
+                vec![("X-MBX-APIKEY".to_owned(), key)]
+            }
+        };
+        Ok(Request {
+            method: self.method,
+            url,
+            headers,
+            body: Vec::new(),
+        })
+    }
+}
