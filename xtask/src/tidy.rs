@@ -77,8 +77,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "basis-testkit",
-        &["basis-core", "basis-market", "basis-engine"],
+        &["basis-core", "basis-market", "basis-engine", "basis"],
     ),
+    ("own-exchange", &["basis"]),
     ("own-mode", &["basis"]),
     ("own-venue", &["basis"]),
     ("xtask", &[]),
@@ -157,7 +158,7 @@ fn arrows(root: &Path, wrong: &mut Vec<String>) -> Result<(), String> {
     for (name, allowed) in ARROWS {
         let folder = match *name {
             "xtask" => root.join(name),
-            "own-mode" | "own-venue" => root.join("examples").join(name),
+            "own-exchange" | "own-mode" | "own-venue" => root.join("examples").join(name),
             _ => root.join("crates").join(name),
         };
         let manifest = read(&folder.join("Cargo.toml"))?;

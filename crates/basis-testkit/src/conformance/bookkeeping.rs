@@ -8,18 +8,17 @@ use basis::core::ledger::{EntryKind, LedgerEntry};
 use basis::core::num::{Rounding, Value};
 use basis::core::types::Item;
 use basis::core::venue::VenueType;
-use basis::venues::registry::Registry;
 
 use super::answer::Done;
 use super::desk::{Check, Desk, Noise, ensure};
-use super::market;
+use super::market::Bench;
 use super::script::{Script, Step};
-use super::subjects::{SUBJECTS, Subject};
+use super::subjects::Subject;
 
 /// 11: every operation of the capabilities, executed, as far as the script says.
 pub(super) fn supported(subject: &Subject) -> Check {
     let steps = Script::of(subject.script);
-    let mut desk = Desk::played(subject.script)?;
+    let mut desk = Desk::played(subject)?;
     let done = |kind: &OperationKind| {
         steps.iter().any(|step| {
             matches!(step, Step::Act { venue, operation, .. }
@@ -34,7 +33,7 @@ pub(super) fn supported(subject: &Subject) -> Check {
 
 /// 12: lines add up to positions after every instruction and every step.
 pub(super) fn sums(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     desk.balances()?;
     let steps = Script::of(subject.script);
     desk.play(&steps, &mut |desk, _| desk.balances())?;
@@ -47,7 +46,7 @@ pub(super) fn sums(subject: &Subject) -> Check {
 
 /// 13: no cause twice.
 pub(super) fn causes(subject: &Subject) -> Check {
-    unique(&Desk::played(subject.script)?)
+    unique(&Desk::played(subject)?)
 }
 
 fn unique(desk: &Desk) -> Check {
@@ -61,7 +60,7 @@ fn unique(desk: &Desk) -> Check {
 
 /// 15: trade lines of assets cancel out; every other line is worth units × reference price.
 pub(super) fn values(subject: &Subject) -> Check {
-    let desk = Desk::played(subject.script)?;
+    let desk = Desk::played(subject)?;
     for report in &desk.reports {
         let mut trades = Value::ZERO;
         for line in report {
@@ -97,7 +96,7 @@ fn worth(line: &LedgerEntry) -> Check<Value> {
 /// 16: the same script in another world brings the same events and lines, byte for byte.
 pub(super) fn deterministic(subject: &Subject) -> Check {
     let text = || -> Check<String> {
-        let mut desk = Desk::played(subject.script)?;
+        let mut desk = Desk::played(subject)?;
         let state = desk.state()?;
         Ok(format!("{:?}\n{:?}\n{state}", desk.heard, desk.ledger()))
     };
@@ -106,7 +105,7 @@ pub(super) fn deterministic(subject: &Subject) -> Check {
 }
 
 fn nosy(subject: &Subject) -> Check<(Desk, Noise)> {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     desk.nosy = Some(Noise::default());
     desk.play(&Script::of(subject.script), &mut |_, _| Ok(()))?;
     let noise = desk.nosy.take().unwrap_or_default();
@@ -124,12 +123,12 @@ pub(super) fn once(subject: &Subject) -> Check {
 pub(super) fn due(subject: &Subject) -> Check {
     let (nosy, noise) = nosy(subject)?;
     ensure!(noise.undue.is_empty(), "not due: {:?}", noise.undue);
-    let quiet = Desk::played(subject.script)?;
+    let quiet = Desk::played(subject)?;
     ensure!(
         nosy.ledger() == quiet.ledger(),
         "asking a venue that is not due changes the lines"
     );
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let honest = &mut |desk: &mut Desk, _: Option<&Done>| -> Check {
         let view = desk.view.clone();
         let venue = desk.venue(subject.venue);
@@ -150,7 +149,7 @@ pub(super) fn due(subject: &Subject) -> Check {
 
 /// 20: positions come sorted, one row a holding, no empty rows, none of another venue.
 pub(super) fn sorted(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let tidy = &mut |desk: &mut Desk, _: Option<&Done>| -> Check {
         for (venue, rows) in desk.positions()? {
             let keys: Vec<_> = rows.iter().map(|row| (row.account, row.item)).collect();
@@ -174,9 +173,9 @@ pub(super) fn sorted(subject: &Subject) -> Check {
 
 /// 22: a transaction pays gas once, in ETH, and is refused without; what is no transaction pays none.
 pub(super) fn gas(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let steps = Script::of(subject.script);
-    let registry = Registry::builtin();
+    let registry = subject.bench.registry();
     let row = registry.require(subject.venue).map_err(|e| e.to_string())?;
     let on_chain = row.facts.venue_type != VenueType::Cex;
     let mut kinds = steps.iter().filter_map(|step| match step {
@@ -210,7 +209,7 @@ pub(super) fn gas(subject: &Subject) -> Check {
 }
 
 fn without_ether(subject: &Subject, steps: &[Step]) -> Check {
-    let mut desk = Desk::with(&market::settings_without_ether(), None)?;
+    let mut desk = Desk::with(subject.bench, &subject.bench.settings_without_ether(), None)?;
     let Some(Step::Act { operation, .. }) = steps.first() else {
         return Err("a script begins with an instruction".to_owned());
     };
@@ -232,10 +231,10 @@ fn begins_after(venue: &str) -> i64 {
 }
 
 /// All scripts side by side in one world, hour by hour: they meet on one chain and in one wallet.
-pub(super) fn side_by_side() -> Check {
-    let mut desk = Desk::new()?;
+pub(super) fn side_by_side(subjects: &[Subject]) -> Check {
+    let mut desk = Desk::new(Bench::BUILTIN)?;
     desk.nosy = Some(Noise::default());
-    let mut running: Vec<_> = SUBJECTS
+    let mut running: Vec<_> = subjects
         .iter()
         .zip(0..)
         .map(|(subject, number)| {

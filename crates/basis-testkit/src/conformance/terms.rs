@@ -20,7 +20,7 @@ const FEES: [Rate; 2] = [Rate::literal("1.9"), Rate::literal("5")];
 /// 25: terms are those of the operations, asking for them changes nothing, and instructions meet them.
 pub(super) fn terms(subject: &Subject) -> Check {
     let venue = subject.venue;
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let before = desk.state()?;
     let view = desk.view.clone();
     let interface = desk.venue(venue);
@@ -45,7 +45,7 @@ pub(super) fn terms(subject: &Subject) -> Check {
 
 /// What joins the queue says that it waits for `delay`, and leaves it then.
 fn queues(subject: &Subject, delay: Span) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let mut queued = Vec::new();
     for step in Script::of(subject.script) {
         desk.play(std::slice::from_ref(&step), &mut |desk, done| {

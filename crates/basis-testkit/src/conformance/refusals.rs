@@ -19,7 +19,7 @@ fn all_refused(desk: &mut Desk, subject: &Subject, operations: Vec<Operation>) -
 
 /// 3: every operation outside the capabilities.
 pub(super) fn unsupported(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let can = desk.venue(subject.venue).capabilities().operations.clone();
     for kind in OperationKind::ALL
         .into_iter()
@@ -40,12 +40,12 @@ pub(super) fn unsupported(subject: &Subject) -> Check {
 
 /// 4: unknown asset, symbol, pool, market, account, order or ticket.
 pub(super) fn unknown(subject: &Subject) -> Check {
-    all_refused(&mut Desk::new()?, subject, (subject.unknown)())
+    all_refused(&mut Desk::new(subject.bench)?, subject, (subject.unknown)())
 }
 
 /// 5: nothing, and less.
 pub(super) fn no_amount(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     for (of, _) in subject.amounts {
         all_refused(&mut desk, subject, vec![of("0"), of("-1")])?;
     }
@@ -54,7 +54,7 @@ pub(super) fn no_amount(subject: &Subject) -> Check {
 
 /// 6: more than there is.
 pub(super) fn too_much(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     for (of, amount) in subject.amounts {
         let operation = of(amount);
         let text = format!("{operation:?}");
@@ -69,7 +69,7 @@ pub(super) fn too_much(subject: &Subject) -> Check {
 
 /// 7: below a minimum, above a cap or maximum.
 pub(super) fn bounds(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let (prepare, refused) = (subject.bounds)();
     desk.prepare(subject.venue, prepare)?;
     all_refused(&mut desk, subject, refused)
@@ -77,12 +77,12 @@ pub(super) fn bounds(subject: &Subject) -> Check {
 
 /// 8: more decimals than the asset has.
 pub(super) fn decimals(subject: &Subject) -> Check {
-    all_refused(&mut Desk::new()?, subject, (subject.finer)())
+    all_refused(&mut Desk::new(subject.bench)?, subject, (subject.finer)())
 }
 
 /// 9: a price or rate that is too old.
 pub(super) fn stale(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let (prepare, refused) = (subject.priced)();
     desk.prepare(subject.venue, prepare)?;
     desk.to(market::STALE)?;
@@ -106,7 +106,7 @@ pub(super) fn stale(subject: &Subject) -> Check {
 /// 10: a series that the run does not read.
 pub(super) fn missing(subject: &Subject) -> Check {
     for series in subject.needs {
-        let mut desk = Desk::with(&market::settings(), Some(series))?;
+        let mut desk = Desk::with(subject.bench, &subject.bench.settings(), Some(series))?;
         let (prepare, priced) = (subject.priced)();
         let mut found = None;
         for operation in prepare.into_iter().chain(priced) {
@@ -130,7 +130,7 @@ pub(super) fn missing(subject: &Subject) -> Check {
 
 /// 14: the same in the middle of a script, when there is something to touch.
 pub(super) fn untouched(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let steps = Script::of(subject.script);
     let acts = steps.iter().position(|step| matches!(step, Step::Wait(_)));
     let middle = acts.unwrap_or(steps.len());
@@ -152,7 +152,7 @@ pub(super) fn untouched(subject: &Subject) -> Check {
 
 /// 19: healthy after a success, failures counted.
 pub(super) fn health(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let steps = Script::of(subject.script);
     let first = steps.get(..1).ok_or("an empty script")?;
     let health = |desk: &mut Desk| desk.venue(subject.venue).health();
@@ -198,7 +198,7 @@ pub(super) fn all_or_nothing(subject: &Subject) -> Check {
     };
     let good = || swap("WETHUSDT", ["WETH", "USDT"], "1", "0");
     let bad = swap("WETHUSDT", ["WETH", "USDT"], "1", "1000000");
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     desk.prepare(
         "aave",
         vec![sample(basis::core::instruction::OperationKind::Supply)],

@@ -14,12 +14,12 @@ use basis::core::venue_event::{AccountSnapshot, EventKind, Events, Position, Ven
 use basis::engine::account::{Books, Posted};
 use basis::market::ExecutionInterface;
 use basis::market::MarketView;
-use basis::venues::factory::{ExecutionInterfaceFactory, FactorySettings};
-use basis::venues::registry::Registry;
+use basis::venues::factory::FactorySettings;
 
 use super::answer::{self, Done};
-use super::market;
+use super::market::{self, Bench};
 use super::script::{Script, Status, Step};
+use super::subjects::Subject;
 
 /// A finding: what was expected, what was found. Nothing when the case holds.
 pub(super) type Check<T = ()> = Result<T, String>;
@@ -67,43 +67,40 @@ pub(super) struct Noise {
     pub(super) undue: Vec<String>,
 }
 
-/// A factory of a backtest in `world`.
-pub(super) fn factory(world: &World, settings: FactorySettings) -> ExecutionInterfaceFactory {
-    world.factory(&Registry::builtin(), settings, "")
-}
-
 impl Desk {
-    pub(super) fn new() -> Check<Self> {
-        Self::with(&market::settings(), None)
+    pub(super) fn new(bench: Bench) -> Check<Self> {
+        Self::with(bench, &bench.settings(), None)
     }
 
     /// A desk with these `venue_settings` whose run does not read the series `without`.
-    pub(super) fn with(settings: &Node, without: Option<&str>) -> Check<Self> {
-        let view = market::view(without);
-        let world = market::world(&view);
+    pub(super) fn with(bench: Bench, settings: &Node, without: Option<&str>) -> Check<Self> {
+        let view = bench.view(without);
+        let world = bench.world(&view);
         let dependencies = world.dependencies();
-        Self::create(world, view, settings, Some(dependencies))
+        Self::create(bench, world, view, settings, Some(dependencies))
     }
 
     pub(super) fn create(
+        bench: Bench,
         world: World,
         view: MarketView,
         settings: &Node,
         dependencies: Option<Dependencies>,
     ) -> Check<Self> {
-        let mut desk = Self::unread(world, view, settings, dependencies)?;
+        let mut desk = Self::unread(bench, world, view, settings, dependencies)?;
         desk.initial = desk.held()?;
         Ok(desk)
     }
 
     /// A desk that has asked its venues nothing yet.
     pub(super) fn unread(
+        bench: Bench,
         world: World,
         view: MarketView,
         settings: &Node,
         dependencies: Option<Dependencies>,
     ) -> Check<Self> {
-        let mut factory = factory(&world, FactorySettings::default());
+        let mut factory = bench.factory(&world, FactorySettings::default());
         let created = factory.create_all_interfaces(settings, dependencies);
         ensure!(created.failures.is_empty(), "{:?}", created.failures);
         ensure!(created.warnings.is_empty(), "{:?}", created.warnings);
@@ -443,9 +440,9 @@ impl Desk {
     }
 
     /// A desk on which the whole script has been played.
-    pub(super) fn played(script: fn(&mut Script)) -> Check<Self> {
-        let mut desk = Self::new()?;
-        desk.play(&Script::of(script), &mut |_, _| Ok(()))?;
+    pub(super) fn played(subject: &Subject) -> Check<Self> {
+        let mut desk = Self::new(subject.bench)?;
+        desk.play(&Script::of(subject.script), &mut |_, _| Ok(()))?;
         Ok(desk)
     }
 }

@@ -8,26 +8,25 @@ use basis::core::error::{Code, VenueErrorKind};
 use basis::core::venue::{ExecutionMode, FillAt};
 use basis::venues::credentials::{BasisEnvironment, Variables};
 use basis::venues::factory::{ExecutionInterfaceFactory, FactoryInputs, FactorySettings};
-use basis::venues::registry::Registry;
 
-use super::desk::{Check, Desk, ensure, factory};
-use super::market;
+use super::desk::{Check, Desk, ensure};
+use super::market::{self, Bench};
 use super::script::{Script, Step};
 use super::subjects::Subject;
 
 /// An empty world at the opening.
-fn world() -> World {
+fn world(bench: Bench) -> World {
     let at = market::hour(market::OPENING);
-    World::new(at, market::rules(), FillAt::Close)
+    World::new(at, bench.rules(), FillAt::Close)
 }
 
 /// 1: the factory's record, the interface and the driver row say the same.
 pub(super) fn created(subject: &Subject) -> Check {
-    let registry = Registry::builtin();
+    let registry = subject.bench.registry();
     let row = registry.require(subject.venue).map_err(|e| e.to_string())?;
-    let world = world();
-    let mut factory = factory(&world, FactorySettings::default());
-    let settings = market::settings();
+    let world = world(subject.bench);
+    let mut factory = subject.bench.factory(&world, FactorySettings::default());
+    let settings = subject.bench.settings();
     let dependencies = Some(world.dependencies());
     let created = factory.create_all_interfaces(&settings, dependencies);
     ensure!(created.failures.is_empty(), "{:?}", created.failures);
@@ -59,10 +58,10 @@ pub(super) fn created(subject: &Subject) -> Check {
 
 /// 2: refused as not ready until the dependencies are there.
 pub(super) fn ready(subject: &Subject) -> Check {
-    let view = market::view(None);
-    let world = market::world(&view);
+    let view = subject.bench.view(None);
+    let world = subject.bench.world(&view);
     let dependencies = world.dependencies();
-    let mut desk = Desk::create(world, view, &market::settings(), None)?;
+    let mut desk = Desk::create(subject.bench, world, view, &subject.bench.settings(), None)?;
     let steps = Script::of(subject.script);
     let Some(Step::Act { operation, .. }) = steps.first() else {
         return Err("a script begins with an instruction".to_owned());
@@ -73,7 +72,9 @@ pub(super) fn ready(subject: &Subject) -> Check {
     };
     ensure!(e.kind == VenueErrorKind::NotReady, "found {e}");
     ensure!(e.code() == Code::CreationFailed, "found {}", e.code());
-    let mut factory = factory(&desk.world, FactorySettings::default());
+    let mut factory = subject
+        .bench
+        .factory(&desk.world, FactorySettings::default());
     let handed = factory.set_interface_dependencies(&mut desk.venues, dependencies);
     handed.map_err(|e| e.to_string())?;
     let done = desk.execute(subject.venue, 1, operation.clone())?;
@@ -82,9 +83,9 @@ pub(super) fn ready(subject: &Subject) -> Check {
 
 /// 23: live trading is refused before anything is created.
 pub(super) fn live(subject: &Subject) -> Check {
-    let world = world();
+    let world = world(subject.bench);
     let mut factory = ExecutionInterfaceFactory::new(FactoryInputs {
-        registry: Registry::builtin(),
+        registry: subject.bench.registry(),
         settings: FactorySettings::default(),
         mode: ExecutionMode::Live,
         world: None,
@@ -113,9 +114,9 @@ pub(super) fn live(subject: &Subject) -> Check {
 pub(super) fn settings(subject: &Subject) -> Check {
     let section = format!("{}: {{ netwerk: mainnet }}", subject.venue);
     let section = market::parsed(&section);
-    let world = world();
+    let world = world(subject.bench);
     let create = |settings: FactorySettings, section: &Node| {
-        let mut factory = factory(&world, settings);
+        let mut factory = subject.bench.factory(&world, settings);
         factory.create_all_interfaces(section, Some(world.dependencies()))
     };
     let names = |text: &str| {

@@ -5,9 +5,12 @@ use serde_json::{Value as Json, json};
 
 /// How far an instruction must have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub enum Status {
+    /// Done.
     Settled,
+    /// An order in the book.
     Open,
+    /// Under way: in a queue, or between two venues.
     Pending,
 }
 
@@ -25,7 +28,7 @@ pub(super) enum Step {
 
 /// Steps in order; instructions count from 1.
 #[derive(Debug)]
-pub(super) struct Script {
+pub struct Script {
     steps: Vec<Step>,
     instructions: u32,
 }
@@ -46,12 +49,7 @@ impl Script {
     }
 
     /// Adds an instruction and returns its id.
-    pub(super) fn act(
-        &mut self,
-        venue: &'static str,
-        operation: Operation,
-        expected: Status,
-    ) -> u32 {
+    pub fn act(&mut self, venue: &'static str, operation: Operation, expected: Status) -> u32 {
         self.instructions += 1;
         let id = self.instructions;
         self.steps.push(Step::Act {
@@ -64,17 +62,18 @@ impl Script {
     }
 
     /// Adds an instruction that is done at once.
-    pub(super) fn settle(&mut self, venue: &'static str, operation: Operation) {
+    pub fn settle(&mut self, venue: &'static str, operation: Operation) {
         self.act(venue, operation, Status::Settled);
     }
 
-    pub(super) fn wait(&mut self, hours: i64) {
+    /// Adds so many hours, one by one.
+    pub fn wait(&mut self, hours: i64) {
         self.steps.push(Step::Wait(hours));
     }
 }
 
 /// An operation from its JSON form.
-pub(super) fn op(json: Json) -> Operation {
+pub fn op(json: Json) -> Operation {
     let text = json.to_string();
     serde_json::from_value(json).unwrap_or_else(|e| panic!("{text}: {e}"))
 }

@@ -1,7 +1,10 @@
 //! What each venue is asked: its script of valid instructions, and what it must refuse.
 
+use std::marker::PhantomData;
+
 use basis::core::instruction::Operation;
 
+use super::market::Bench;
 use super::script::{
     Script, Status, add_liquidity, amend, atomic, cancel, claim, claim_rewards, collect_fees,
     e_mode, flash_loan, lend, leverage, limit, perp, remove_exactly, remove_liquidity, remove_one,
@@ -9,35 +12,95 @@ use super::script::{
 };
 
 /// Instructions that prepare a state, and those that it must refuse.
-pub(super) type Probe = (Vec<Operation>, Vec<Operation>);
+pub type Probe = (Vec<Operation>, Vec<Operation>);
 
 /// An operation of any amount, and an amount that is too much.
-pub(super) type Amount = (fn(&str) -> Operation, &'static str);
+pub type Amount = (fn(&str) -> Operation, &'static str);
 
 /// One venue under the suite.
-pub(super) struct Subject {
-    pub(super) venue: &'static str,
+#[derive(Debug)]
+pub struct Subject {
+    /// Its name.
+    pub venue: &'static str,
     /// Valid instructions in order: fund, act, undo.
-    pub(super) script: fn(&mut Script),
+    pub script: fn(&mut Script),
     /// Unknown asset, symbol, pool, market, account, order, ticket.
-    pub(super) unknown: fn() -> Vec<Operation>,
+    pub unknown: fn() -> Vec<Operation>,
     /// Everything that has an amount, and an amount above what is there.
-    pub(super) amounts: &'static [Amount],
+    pub amounts: &'static [Amount],
     /// Below a minimum, above a cap or maximum.
-    pub(super) bounds: fn() -> Probe,
+    pub bounds: fn() -> Probe,
     /// More decimals than the asset has.
-    pub(super) finer: fn() -> Vec<Operation>,
+    pub finer: fn() -> Vec<Operation>,
     /// What needs a price or a rate.
-    pub(super) priced: fn() -> Probe,
+    pub priced: fn() -> Probe,
     /// Series without which the preparation or the instruction of `priced` is refused.
-    pub(super) needs: &'static [&'static str],
+    pub needs: &'static [&'static str],
     /// Operations that could be a step of a group; empty where none can.
-    pub(super) step: fn() -> Option<Operation>,
+    pub step: fn() -> Option<Operation>,
+    /// Where it is asked.
+    pub bench: Bench,
 }
 
 const GAS: &str = "gas.ethereum.gwei";
 
-pub(super) const SUBJECTS: &[Subject] = &[
+/// An exchange with one account, which deposits arrive in and orders are paid from, and with spot and perp
+/// of ETHUSDT.
+pub trait OneAccount {
+    /// Its name.
+    const VENUE: &'static str;
+    /// Its account without the venue.
+    const ACCOUNT: &'static str;
+    /// The account with the venue, as `bybit.unified`.
+    const PLACE: &'static str;
+    /// The series of its spot market.
+    const SPOT: &'static [&'static str];
+    /// Where it is asked.
+    const BENCH: Bench;
+}
+
+struct Bybit;
+
+impl OneAccount for Bybit {
+    const VENUE: &'static str = "bybit";
+    const ACCOUNT: &'static str = "unified";
+    const PLACE: &'static str = "bybit.unified";
+    const SPOT: &'static [&'static str] = &["spot.bybit.ETHUSDT"];
+    const BENCH: Bench = Bench::BUILTIN;
+}
+
+struct Amounts<E>(PhantomData<E>);
+
+impl<E: OneAccount> Amounts<E> {
+    const ALL: &'static [Amount] = &[
+        (|q| spot("ETHUSDT", "buy", q), "100"),
+        (|q| spot("ETHUSDT", "sell", q), "11"),
+        (|q| perp("ETHUSDT", "sell", q, false), "100"),
+        (|q| transfer("USDT", q, E::PLACE, "wallet.main"), "1000000"),
+    ];
+}
+
+impl Subject {
+    /// The exchange `E`, which begins with 50,000 USDT and 10 ETH.
+    #[must_use]
+    pub const fn exchange<E: OneAccount>() -> Self {
+        Self {
+            venue: E::VENUE,
+            script: |script| exchange(script, E::VENUE, E::PLACE),
+            unknown: || unknown_at_exchange(E::VENUE, E::ACCOUNT),
+            amounts: Amounts::<E>::ALL,
+            bounds: || bounds_at_exchange(E::PLACE),
+            finer: || finer_at_exchange(E::PLACE),
+            priced: || (Vec::new(), vec![spot("ETHUSDT", "buy", "1")]),
+            needs: E::SPOT,
+            step: || None,
+            bench: E::BENCH,
+        }
+    }
+}
+
+/// The built-in venues, in the order of the registry.
+pub const SUBJECTS: &[Subject] = &[
     Subject {
         venue: "binance",
         script: |script| {
@@ -64,26 +127,9 @@ pub(super) const SUBJECTS: &[Subject] = &[
         priced: || (Vec::new(), vec![spot("ETHUSDT", "buy", "1")]),
         needs: &["spot.binance.ETHUSDT"],
         step: || None,
+        bench: Bench::BUILTIN,
     },
-    Subject {
-        venue: "bybit",
-        script: |script| exchange(script, "bybit", "bybit.unified"),
-        unknown: || unknown_at_exchange("bybit", "unified"),
-        amounts: &[
-            (|q| spot("ETHUSDT", "buy", q), "100"),
-            (|q| spot("ETHUSDT", "sell", q), "11"),
-            (|q| perp("ETHUSDT", "sell", q, false), "100"),
-            (
-                |q| transfer("USDT", q, "bybit.unified", "wallet.main"),
-                "1000000",
-            ),
-        ],
-        bounds: || bounds_at_exchange("bybit.unified"),
-        finer: || finer_at_exchange("bybit.unified"),
-        priced: || (Vec::new(), vec![spot("ETHUSDT", "buy", "1")]),
-        needs: &["spot.bybit.ETHUSDT"],
-        step: || None,
-    },
+    Subject::exchange::<Bybit>(),
     Subject {
         venue: "okx",
         script: |script| {
@@ -110,6 +156,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         priced: || (Vec::new(), vec![spot("ETHUSDT", "buy", "1")]),
         needs: &["spot.okx.ETHUSDT"],
         step: || None,
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "uniswap",
@@ -191,6 +238,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         },
         needs: &["dex.uniswap.WETHUSDT_3000", GAS],
         step: || Some(add_liquidity("ranges", WIDE, &["10", "10"])),
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "curve",
@@ -266,6 +314,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         },
         needs: &["staking_market.curve.weETH_ETH", GAS],
         step: || Some(add_liquidity("three", None, &["1", "0", "2"])),
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "aave",
@@ -331,6 +380,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         },
         needs: &["aave_reserve.aave.weETH", "aave_reserve.aave.WETH", GAS],
         step: || Some(lend("supply", "weETH", "2", "")),
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "morpho",
@@ -397,6 +447,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         },
         needs: &["staking_rate.etherfi.weETH_ETH", GAS],
         step: || Some(lend("supply", "weETH", "2", "weeth_weth")),
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "lido",
@@ -422,6 +473,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         priced: || (Vec::new(), vec![staking("stake", ["ETH", "stETH"], "1")]),
         needs: &["staking_rate.lido.wstETH_ETH", GAS],
         step: || Some(staking("stake", ["ETH", "stETH"], "3")),
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "etherfi",
@@ -449,6 +501,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         priced: || (Vec::new(), vec![staking("stake", ["ETH", "eETH"], "1")]),
         needs: &["staking_rate.etherfi.weETH_ETH", GAS],
         step: || Some(staking("stake", ["ETH", "eETH"], "3")),
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "instadapp",
@@ -499,6 +552,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         priced: || (Vec::new(), vec![one_swap("1")]),
         needs: &["dex.uniswap.WETHUSDT_3000", GAS],
         step: || Some(swap("WETHUSDT", ["WETH", "USDT"], "1", "0")),
+        bench: Bench::BUILTIN,
     },
     Subject {
         venue: "wallet",
@@ -542,6 +596,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         priced: || (Vec::new(), vec![staking("wrap", ["ETH", "WETH"], "1")]),
         needs: &[GAS],
         step: || Some(staking("wrap", ["ETH", "WETH"], "2")),
+        bench: Bench::BUILTIN,
     },
 ];
 

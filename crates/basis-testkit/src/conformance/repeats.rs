@@ -9,7 +9,6 @@ use basis::core::venue_event::{AccountSnapshot, EventKey, EventKind, Events, Ven
 use basis::engine::account::Posted;
 
 use super::desk::{Check, Desk, ensure};
-use super::market;
 use super::script::{Script, Step, sample};
 use super::subjects::Subject;
 
@@ -27,7 +26,7 @@ const REFUSED: InstructionId = InstructionId::plain(900);
 /// 26: an instruction whose id was taken on before does nothing: at once, later, within one call, with
 /// another operation, after a refusal.
 pub(super) fn taken_on(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     let mut sent = Vec::new();
     for step in Script::of(subject.script) {
         desk.play(std::slice::from_ref(&step), &mut |_, _| Ok(()))?;
@@ -53,12 +52,13 @@ pub(super) fn taken_on(subject: &Subject) -> Check {
     desk.ignored(subject.venue, &unknown)?;
     let (venue, first) = sent.first().ok_or("an empty script")?;
     desk.ignored(venue, &Instruction::new(REFUSED, first.operation.clone()))?;
-    twice_in_one_call(subject.venue, first)
+    twice_in_one_call(subject, first)
 }
 
-fn twice_in_one_call(venue: &str, first: &Instruction) -> Check {
-    let once = Desk::new()?.send(venue, std::slice::from_ref(first));
-    let mut desk = Desk::new()?;
+fn twice_in_one_call(subject: &Subject, first: &Instruction) -> Check {
+    let venue = subject.venue;
+    let once = Desk::new(subject.bench)?.send(venue, std::slice::from_ref(first));
+    let mut desk = Desk::new(subject.bench)?;
     let twice = desk.send(venue, &[first.clone(), first.clone()]);
     ensure!(
         once == twice,
@@ -70,7 +70,7 @@ fn twice_in_one_call(venue: &str, first: &Instruction) -> Check {
 /// 27: after instructions, and after a poll, no venue has anything to add at the same instant, and asking
 /// it changes nothing.
 pub(super) fn polled_again(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     desk.play(&Script::of(subject.script), &mut |desk, _| {
         let before = desk.state()?;
         for _ in 0..2 {
@@ -96,8 +96,8 @@ fn keyed(desk: &Desk) -> Vec<(EventKey, &VenueEvent)> {
 /// 28: a fact has one key, the same in every world and after JSON, and no two facts share it; booking it
 /// again changes nothing, in whatever order.
 pub(super) fn keys(subject: &Subject) -> Check {
-    let mut desk = Desk::played(subject.script)?;
-    let other = Desk::played(subject.script)?;
+    let mut desk = Desk::played(subject)?;
+    let other = Desk::played(subject)?;
     let (first, second) = (keyed(&desk), keyed(&other));
     let names = |keyed: &[(EventKey, &VenueEvent)]| -> Vec<EventKey> {
         keyed.iter().map(|(key, _)| key.clone()).collect()
@@ -170,7 +170,7 @@ fn holdings(desk: &Desk) -> BTreeMap<String, String> {
 
 /// 29: every event, refusals and answers included, and every snapshot is the same after JSON.
 pub(super) fn json(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     for operation in refusals(subject, &mut desk) {
         desk.refused(subject.venue, operation)?;
     }
@@ -196,11 +196,11 @@ pub(super) fn json(subject: &Subject) -> Check {
 /// 30: `account()` is there at once: empty before the first answer, then the last answer, and only a poll
 /// brings another.
 pub(super) fn account(subject: &Subject) -> Check {
-    let view = market::view(None);
-    let world = market::world(&view);
+    let view = subject.bench.view(None);
+    let world = subject.bench.world(&view);
     let dependencies = world.dependencies();
-    let settings = market::settings();
-    let mut desk = Desk::unread(world, view, &settings, Some(dependencies))?;
+    let settings = subject.bench.settings();
+    let mut desk = Desk::unread(subject.bench, world, view, &settings, Some(dependencies))?;
     let is_empty = |desk: &mut Desk, when: &str| -> Check {
         let said = desk.venue(subject.venue).account();
         ensure!(*said == AccountSnapshot::default(), "{when}: {said:?}");
@@ -267,7 +267,7 @@ fn refusals(subject: &Subject, desk: &mut Desk) -> Vec<Operation> {
 /// 31: a refusal is exactly one event, `Rejected`, of the venue and the instruction it was sent to, now and
 /// without a key; one in the middle of a call keeps nothing from the others.
 pub(super) fn one_refusal(subject: &Subject) -> Check {
-    let mut desk = Desk::new()?;
+    let mut desk = Desk::new(subject.bench)?;
     for (operation, number) in refusals(subject, &mut desk).into_iter().zip(1..) {
         let id = InstructionId::plain(REFUSED.counter() * 1_000 + number);
         let instruction = Instruction::new(id, operation);
@@ -304,9 +304,9 @@ fn between_two(subject: &Subject) -> Check {
     };
     let good = Instruction::new(InstructionId::plain(1), operation);
     let bad = Instruction::new(REFUSED, (subject.unknown)().remove(0));
-    let alone = Desk::new()?.send(subject.venue, std::slice::from_ref(&good));
+    let alone = Desk::new(subject.bench)?.send(subject.venue, std::slice::from_ref(&good));
     for order in [[&good, &bad], [&bad, &good]] {
-        let both = Desk::new()?.send(subject.venue, &order.map(Clone::clone));
+        let both = Desk::new(subject.bench)?.send(subject.venue, &order.map(Clone::clone));
         let (refused, rest): (Vec<_>, Vec<_>) = both
             .into_iter()
             .partition(|event| event.instruction() == Some(REFUSED));
