@@ -164,7 +164,10 @@ impl FixedWeight {
         }
         let kept = context.equity_in_share_class()?;
         let kept = kept.at_rate(config.reserve_ratio, Rounding::Ceil)?;
-        let spare = held(Account::WALLET).sub(kept)?.get();
+        let wallet = context.rules.venue(Venue::WALLET);
+        let row = wallet.and_then(|rules| rules.at(context.view.now()).withdrawal(asset));
+        let fee = row.map_or(Quantity::ZERO, |row| Quantity::new(row.fee.get()));
+        let spare = held(Account::WALLET).sub(kept)?.sub(fee)?.get();
         let spare = Quantity::new(spare.round_to_decimals(2, Rounding::Floor)?);
         let goes = spare.is_positive() && spare >= config.min_transfer;
         Ok(goes.then(|| transfer(context, spare, Account::WALLET, accounts.deposit)))

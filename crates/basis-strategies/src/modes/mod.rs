@@ -39,6 +39,9 @@ const ROWS: [ModeRow; 7] = [
 ];
 
 /// The modes that come with the program.
+///
+/// # Panics
+/// Never: the rows have a name each.
 #[must_use]
 pub fn builtin() -> Modes {
     ROWS.into_iter().fold(Modes::default(), |modes, row| {
