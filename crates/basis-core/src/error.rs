@@ -395,13 +395,13 @@ pub enum Rejection {
         position: Quantity,
     },
     /// No fresh price: no order is placed on a stale or missing market.
-    #[error("{series} has no fresh price at {at} (last value {age} old)")]
+    #[error("{series} has no fresh price at {at} ({})", last_value(*age))]
     MarketStale {
         /// The series without a value.
         series: SeriesId,
         /// When it was wanted.
         at: Timestamp,
-        /// Age of the last value.
+        /// Age of the last value; a century or more when there has been none.
         age: Span,
     },
     /// An amount below the venue's minimum.
@@ -570,9 +570,36 @@ impl From<VenueError> for ComponentError {
     }
 }
 
+/// The age of a value that there has never been.
+pub const NEVER: Span = Span::from_hours(876_000);
+
+/// How old the last value is, or that there has been none.
+fn last_value(age: Span) -> String {
+    if age >= NEVER {
+        "there has been no value yet".to_owned()
+    } else {
+        format!("last value {age} old")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_series_without_a_value_is_not_said_to_have_an_old_one() {
+        let stale = |age| Rejection::MarketStale {
+            series: "oracle.aave.WETH_USD".parse().unwrap(),
+            at: Timestamp::EPOCH,
+            age,
+        };
+        let never = stale(NEVER).to_string();
+        assert!(never.ends_with("(there has been no value yet)"), "{never}");
+        let ended = stale(Timestamp::EPOCH.since(Timestamp::MIN)).to_string();
+        assert!(ended.ends_with("(there has been no value yet)"), "{ended}");
+        let old = stale(Span::from_hours(25)).to_string();
+        assert!(old.ends_with("(last value 25h old)"), "{old}");
+    }
 
     #[test]
     fn every_code_is_unique_and_says_what_to_do() {

@@ -142,10 +142,15 @@ pub struct PerpRules {
     pub contract_size: Quantity,
     /// Whether the venue counts contracts.
     pub counts_contracts: bool,
+    /// Whether the venue's prices are of a contract, as those of 1000PEPEUSDT are of 1000 PEPE; else of a
+    /// base unit. Recorded prices are divided by the contract size where they are read.
+    pub prices_contracts: bool,
     /// Time between settlements.
     pub funding_interval: Span,
     /// Time of day of one settlement.
     pub funding_anchor: Span,
+    /// The most that one settlement takes of the notional, where the venue says so.
+    pub funding_rate_max: Option<Rate>,
     /// Highest leverage of all tiers.
     pub max_leverage: Fixed18,
     /// Charged on notional at liquidation.
@@ -532,6 +537,15 @@ fn read_instrument(reader: Reader<'_>, venue: Venue) -> Option<InstrumentRules> 
         Some(perp) => Some(perp?),
         None => None,
     };
+    let tick_size = match &perp {
+        Some(perp) if perp.prices_contracts => {
+            let tick = tick_size?
+                .get()
+                .div(perp.contract_size.get(), Rounding::HalfEven);
+            tick.ok().and_then(|tick| Price::positive(tick).ok())
+        }
+        _ => tick_size,
+    };
     let unit = perp
         .as_ref()
         .map_or(Fixed18::ONE, |perp| perp.contract_size.get());
@@ -561,10 +575,14 @@ fn read_perp(reader: &Reader<'_>) -> Option<PerpRules> {
     let contract_size = reader.required::<Quantity>("contract_size");
     let units = [("base", false), ("contracts", true)];
     let counts_contracts = reader.choice("quantity_unit", &units, false);
+    let price_units = [("base", false), ("contract", true)];
+    let prices_contracts = reader.choice("price_unit", &price_units, false);
     let (mut interval, mut anchor) = (Span::from_hours(8), Span::ZERO);
+    let mut funding_rate_max = None;
     if let Some(funding) = reader.section("funding") {
         interval = Span::from_hours(funding.integer("interval_hours", 1..=24, 8));
         anchor = Span::from_hours(funding.integer("anchor_hour_utc", 0..=23, 0));
+        funding_rate_max = funding.parse::<Rate>("rate_max");
         funding.finish();
     }
     let max_leverage = reader.required::<Fixed18>("max_leverage");
@@ -611,8 +629,10 @@ fn read_perp(reader: &Reader<'_>) -> Option<PerpRules> {
     Some(PerpRules {
         contract_size: size,
         counts_contracts,
+        prices_contracts,
         funding_interval: interval,
         funding_anchor: anchor,
+        funding_rate_max,
         max_leverage: max_leverage?,
         liquidation_fee: liquidation_fee?,
         tier_method,
@@ -661,8 +681,10 @@ mod tests {
         let perp = |interval, anchor| PerpRules {
             contract_size: Quantity::literal("1"),
             counts_contracts: false,
+            prices_contracts: false,
             funding_interval: Span::from_hours(interval),
             funding_anchor: Span::from_hours(anchor),
+            funding_rate_max: None,
             max_leverage: Fixed18::ONE,
             liquidation_fee: Bps::ZERO,
             tier_method: TierMethod::Whole,

@@ -9,7 +9,9 @@ use basis_core::error::ComponentError;
 use basis_core::num::Fixed18;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
-use basis_market::{Coverage, Gap, MarketData, SCHEDULE_TOLERANCE, Schedule, ViewPolicy, coverage};
+use basis_market::{
+    Coverage, Gap, MarketData, SCHEDULE_TOLERANCE, Schedule, ViewPolicy, coverage, suspect_months,
+};
 use serde::{Serialize, Serializer};
 
 use crate::catalogue::{Catalogue, IgnoredFile, RISK_PARAMETERS, SeriesFile};
@@ -99,8 +101,19 @@ pub(crate) fn as_text<S: Serializer>(id: &SeriesId, serializer: S) -> Result<S::
 /// `DATA-005` as [`Catalogue::scan`].
 pub fn check(dir: &Path, rules: &RuleBook) -> Result<DataReport, ComponentError> {
     let catalogue = Catalogue::scan(dir)?;
-    let files = catalogue.files.iter();
-    let mut series: Vec<_> = files.map(|file| check_file(file, rules)).collect();
+    // Funding is kept, so that venues can be held against one another.
+    let mut funding = MarketData::new(dir.display().to_string(), false);
+    let mut series: Vec<_> = catalogue
+        .files
+        .iter()
+        .map(|file| check_file(file, rules, &mut funding))
+        .collect();
+    for month in suspect_months(&funding, rules) {
+        let its = |report: &&mut SeriesReport| report.series == month.series;
+        if let Some(report) = series.iter_mut().find(its) {
+            report.notes.push(month.note());
+        }
+    }
     for (file, report) in catalogue.files.iter().zip(&mut series) {
         if let Err(e) = catalogue.find(file.id) {
             report.problem_count += 1;
@@ -141,10 +154,10 @@ fn check_table(path: &Path) -> TableReport {
     }
 }
 
-fn check_file(file: &SeriesFile, rules: &RuleBook) -> SeriesReport {
+fn check_file(file: &SeriesFile, rules: &RuleBook, funding: &mut MarketData) -> SeriesReport {
     #[cfg(feature = "parquet")]
     if file.is_parquet() {
-        return check_parquet(file, rules);
+        return check_parquet(file, rules, funding);
     }
     let bytes = match read(&file.path) {
         Ok(bytes) => bytes,
@@ -156,7 +169,7 @@ fn check_file(file: &SeriesFile, rules: &RuleBook) -> SeriesReport {
     } = parse_columns(file, &bytes);
     let Problems { kept, count, .. } = problems;
     let problems = kept.iter().map(ToString::to_string).collect();
-    file_report(file, columns, rules, (problems, count))
+    file_report(file, columns, (rules, funding), (problems, count))
 }
 
 /// A file's well-formed rows.
@@ -173,7 +186,7 @@ fn parse_columns(file: &SeriesFile, bytes: &[u8]) -> Parsed<Columns> {
 
 /// The first malformed row of a Parquet file refuses the rest of it.
 #[cfg(feature = "parquet")]
-fn check_parquet(file: &SeriesFile, rules: &RuleBook) -> SeriesReport {
+fn check_parquet(file: &SeriesFile, rules: &RuleBook, funding: &mut MarketData) -> SeriesReport {
     use crate::parquet::{load_bars, load_rates};
     let columns = if file.id.kind == SeriesKind::Funding {
         load_rates(&file.path, file.id).map(Columns::Rates)
@@ -181,7 +194,7 @@ fn check_parquet(file: &SeriesFile, rules: &RuleBook) -> SeriesReport {
         load_bars(&file.path, file.id, file.interval, Fixed18::ONE).map(Columns::Bars)
     };
     match columns {
-        Ok(columns) => file_report(file, columns, rules, (Vec::new(), 0)),
+        Ok(columns) => file_report(file, columns, (rules, funding), (Vec::new(), 0)),
         Err(e) => unread(file, e.message),
     }
 }
@@ -207,12 +220,19 @@ fn unread(file: &SeriesFile, problem: String) -> SeriesReport {
 fn file_report(
     file: &SeriesFile,
     columns: Columns,
-    rules: &RuleBook,
+    (rules, funding): (&RuleBook, &mut MarketData),
     (mut problems, mut problem_count): (Vec<String>, u64),
 ) -> SeriesReport {
     let (id, times) = (file.id, columns.times());
     let (first, last) = (times.first().copied(), times.last().copied());
     let mut data = MarketData::new(file.name.clone(), false);
+    if let Columns::Rates(rates) = &columns
+        && !funding.contains(id)
+        && let Err(e) = funding.add_rates(rates.clone())
+    {
+        problems.push(e.to_string());
+        problem_count += 1;
+    }
     if let Err(e) = columns.add_to(&mut data) {
         problems.push(e.to_string());
         problem_count += 1;

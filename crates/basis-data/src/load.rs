@@ -11,9 +11,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::Fixed18;
+use basis_core::num::{Fixed18, Price, Rounding};
 use basis_core::types::{SeriesId, SeriesKind, Timestamp};
-use basis_market::{BarSeries, MarketData, RateSeries, SeriesError};
+use basis_market::{BarSeries, BarSeriesBuilder, MarketData, RateSeries, SeriesError};
 
 use crate::catalogue::{Catalogue, SeriesFile};
 use crate::csv::{load_bars, load_rates};
@@ -26,6 +26,8 @@ pub struct LoadRequest {
     pub ids: Vec<SeriesId>,
     /// Base units per unit of the file's volume, for venues that count contracts; 1 when not named.
     pub volume_multipliers: BTreeMap<SeriesId, Fixed18>,
+    /// Base units that a price of the file is of, for venues that price contracts; 1 when not named.
+    pub price_units: BTreeMap<SeriesId, Fixed18>,
 }
 
 /// One more file is loaded.
@@ -206,7 +208,8 @@ fn read_one(file: &SeriesFile, request: &LoadRequest) -> Result<Columns, Compone
         kind if kind.has_bars() => {
             let multiplier = request.volume_multipliers.get(&file.id);
             let multiplier = multiplier.copied().unwrap_or(Fixed18::ONE);
-            load_bars(&file.path, file.id, multiplier).map(Columns::Bars)
+            let bars = load_bars(&file.path, file.id, multiplier)?;
+            per_base_unit(file, request, bars).map(Columns::Bars)
         }
         _ => load_rows(&file.path, file.id, file.interval).map(Columns::Rows),
     }
@@ -220,7 +223,43 @@ fn read_parquet(file: &SeriesFile, request: &LoadRequest) -> Result<Columns, Com
     }
     let multiplier = request.volume_multipliers.get(&file.id);
     let multiplier = multiplier.copied().unwrap_or(Fixed18::ONE);
-    load_bars(&file.path, file.id, file.interval, multiplier).map(Columns::Bars)
+    let bars = load_bars(&file.path, file.id, file.interval, multiplier)?;
+    per_base_unit(file, request, bars).map(Columns::Bars)
+}
+
+/// Bars with prices of one base unit, where the file has those of several. Rounded half to even at 18
+/// decimals.
+fn per_base_unit(
+    file: &SeriesFile,
+    request: &LoadRequest,
+    bars: BarSeries,
+) -> Result<BarSeries, ComponentError> {
+    let Some(unit) = request.price_units.get(&file.id) else {
+        return Ok(bars);
+    };
+    let refused = |e: &dyn std::fmt::Display| {
+        let message = format!("{}: a price of {unit} base units: {e}", file.path.display());
+        ComponentError::new(Code::DataMalformed, message)
+    };
+    let mut scaled = BarSeriesBuilder::new(file.id, file.interval, bars.len());
+    for bar in bars.bars() {
+        let price = |price: Price| {
+            let price = price.get().div(*unit, Rounding::HalfEven);
+            price
+                .map_err(|e| refused(&e))
+                .and_then(|price| Price::positive(price).map_err(|e| refused(&e)))
+        };
+        let prices = [
+            price(bar.open)?,
+            price(bar.high)?,
+            price(bar.low)?,
+            price(bar.close)?,
+        ];
+        scaled
+            .push(bar.opened_at, prices, bar.volume)
+            .map_err(|e| refused(&e))?;
+    }
+    Ok(scaled.finish())
 }
 
 fn not_a_series(file: &SeriesFile, e: SeriesError) -> ComponentError {

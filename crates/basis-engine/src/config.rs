@@ -8,7 +8,7 @@ use basis_core::num::{Bps, Fixed18, Quantity, Rate};
 use basis_core::plan::FailurePolicy;
 use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue};
 use basis_core::venue::FillAt;
-use basis_market::{GapPolicy, Shock, ShockSet, ViewPolicy};
+use basis_market::{Bounds, GapPolicy, Shock, ShockSet, ViewPolicy};
 
 use crate::limits::HealthLadder;
 
@@ -287,6 +287,9 @@ fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {
         ..ViewPolicy::default()
     };
     let step = Span::from_minutes(r.integer("step_minutes", 1..=1_440, 60));
+    if let Some(bounds) = r.section("bounds") {
+        policy.bounds = read_bounds(bounds);
+    }
     if let Some(kinds) = r.section("proxies") {
         for kind in SeriesKind::ALL {
             for venue in kinds.map(kind.as_str()) {
@@ -312,6 +315,24 @@ fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {
     }
     r.finish();
     (step, policy)
+}
+
+/// What recorded values may be: those given, else the usual ones.
+fn read_bounds(r: Reader<'_>) -> Bounds {
+    let usual = Bounds::default();
+    let most = Fixed18::from_int(1_000_000);
+    let number = |key: &str, usual: Fixed18| r.fixed(key, Fixed18::ZERO..=most, usual);
+    let bounds = Bounds {
+        price_ratio_max: number("price_ratio_max", usual.price_ratio_max),
+        rate_ratio_max: number("rate_ratio_max", usual.rate_ratio_max),
+        lending_rate_max: number("lending_rate_max", usual.lending_rate_max),
+        index_ratio_max: number("index_ratio_max", usual.index_ratio_max),
+        gas_price_max_gwei: number("gas_price_max_gwei", usual.gas_price_max_gwei),
+        reward_per_eth_max: number("reward_per_eth_max", usual.reward_per_eth_max),
+        funding_rate_max: r.parse("funding_rate_max"),
+    };
+    r.finish();
+    bounds
 }
 
 /// The sentences of `shocks`; none without one, so that nothing is asked about them at every step.

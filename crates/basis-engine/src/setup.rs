@@ -12,7 +12,7 @@ use basis_core::venue_event::FlowId;
 use basis_market::ExecutionInterface;
 use basis_market::{
     Coverage, Gap, GapPolicy, GapTreatment, MarketData, MarketView, Provenance, Schedule,
-    SeriesRequest, Shock, ViewError, coverage,
+    SeriesRequest, Shock, ViewError, coverage, mark_suspects,
 };
 
 use crate::account::Pricing;
@@ -229,11 +229,24 @@ pub fn refusal(
     coverage: &[Coverage],
 ) -> Result<Option<ComponentError>, ComponentError> {
     let needed = required_series(mode, config, rules)?;
-    let needed: Vec<_> = coverage
-        .iter()
-        .filter(|coverage| needed.contains(&coverage.series))
-        .collect();
-    Ok(refused(config, rules, &needed))
+    Ok(refused(config, rules, coverage, &needed))
+}
+
+/// Refuses a proxy that is not there and that nobody would ask: the series it stands in for is not read.
+fn check_proxies(
+    config: &RunConfig,
+    data: &MarketData,
+    series: &[SeriesId],
+) -> Result<(), ComponentError> {
+    let mut proxies = config.view.proxies.iter();
+    let needless = proxies.find(|(id, proxy)| !series.contains(id) && !data.contains(**proxy));
+    needless.map_or(Ok(()), |(id, _)| {
+        let message = format!(
+            "data.proxies.{id}: {} does not read {id}; leave the proxy out",
+            config.mode
+        );
+        Err(ComponentError::new(Code::ConfigInvalid, message))
+    })
 }
 
 fn look_over(
@@ -242,6 +255,7 @@ fn look_over(
     rules: &RuleBook,
     series: &[SeriesId],
 ) -> Result<Vec<Coverage>, ComponentError> {
+    check_proxies(config, data, series)?;
     let mut found = Vec::with_capacity(series.len());
     for &id in series {
         let proxied = config.view.proxies.contains_key(&id);
@@ -259,6 +273,7 @@ fn look_over(
         let range = (config.from, config.to);
         found.push(coverage(data, &config.view, id, schedule, range));
     }
+    mark_suspects(&mut found, data, rules, (config.from, config.to));
     Ok(found)
 }
 
@@ -271,24 +286,36 @@ pub(crate) fn coverage_of(
 ) -> Result<Vec<Coverage>, ComponentError> {
     let all: Vec<_> = series.iter().chain(optional).copied().collect();
     let found = look_over(config, data, rules, &all)?;
-    let needed: Vec<_> = found.iter().take(series.len()).collect();
-    match refused(config, rules, &needed) {
+    match refused(config, rules, &found, series) {
         Some(e) => Err(e),
         None => Ok(found),
     }
 }
 
-fn refused(config: &RunConfig, rules: &RuleBook, needed: &[&Coverage]) -> Option<ComponentError> {
+fn refused(
+    config: &RunConfig,
+    rules: &RuleBook,
+    found: &[Coverage],
+    needed: &[SeriesId],
+) -> Option<ComponentError> {
+    let wrong: Vec<_> = found.iter().filter_map(implausible).collect();
+    if !wrong.is_empty() {
+        return Some(ComponentError::new(Code::DataMalformed, wrong.join("; ")));
+    }
     if config.view.gaps == GapPolicy::Hold {
         return None;
     }
+    let needed: Vec<_> = found
+        .iter()
+        .filter(|coverage| needed.contains(&coverage.series))
+        .collect();
     let open: Vec<&Gap> = needed
         .iter()
         .flat_map(|coverage| &coverage.gaps)
         .filter(|gap| {
             !matches!(
                 gap.treatment,
-                GapTreatment::Proxied(_) | GapTreatment::Ended
+                GapTreatment::Proxied(_) | GapTreatment::Ended | GapTreatment::Suspect
             )
         })
         .collect();
@@ -302,6 +329,18 @@ fn refused(config: &RunConfig, rules: &RuleBook, needed: &[&Coverage]) -> Option
     }
     parts.extend(stray);
     (!parts.is_empty()).then(|| ComponentError::new(Code::DataGap, parts.join("; ")))
+}
+
+/// What a series holds that cannot be, and what takes it.
+fn implausible(coverage: &Coverage) -> Option<String> {
+    let found = coverage
+        .implausible
+        .as_ref()
+        .filter(|found| found.refused)?;
+    Some(format!(
+        "{}: {} row(s) from {} to {} are not plausible: {}; correct them, or raise data.bounds.{}",
+        coverage.series, found.rows, found.first, found.last, found.what, found.key
+    ))
 }
 
 /// What the rows of a series that settle nothing are, and which instants would settle.

@@ -25,7 +25,8 @@ pub struct Statistics {
 ///
 /// A step's return is (equity − external flow) ÷ equity before − 1: capital arrives after the move
 /// of the step and before its trades. The first step, which only receives the capital, earns
-/// equity ÷ capital − 1.
+/// equity ÷ capital − 1. A step that ends at zero or below earns −1: from there on the index is zero, and
+/// the yearly return −1.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Running {
     index: f64,
@@ -63,7 +64,8 @@ impl Running {
         if start <= 0.0 {
             return;
         }
-        let earned = end / start - 1.0;
+        // A lost book has lost what it had, not what it owes beyond that.
+        let earned = (end / start - 1.0).max(-1.0);
         self.index *= 1.0 + earned;
         self.peak = self.peak.max(self.index);
         self.max_drawdown = self.max_drawdown.max(1.0 - self.index / self.peak);
@@ -84,7 +86,7 @@ impl Running {
         let step_seconds = step.seconds() as f64;
         let steps_per_year = SECONDS_PER_YEAR / step_seconds;
         let years = count / steps_per_year;
-        let apy = if years > 0.0 && index > 0.0 {
+        let apy = if years > 0.0 {
             index.powf(1.0 / years) - 1.0
         } else {
             0.0

@@ -5,9 +5,12 @@
 //! or listed as unscheduled; every due instant has a value or lies in a gap. `data check`, the run and its
 //! result ask here and nowhere else.
 
+use super::agreement::{SuspectMonth, suspect_months};
+use super::plausible::{Implausible, implausible};
 use super::schedule::{Schedule, Shifts, on_grid};
 use super::series::{BarSeries, MarketData};
 use super::view::ViewPolicy;
+use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
 
 /// A reward series of one payment is over when nothing follows it for so long.
@@ -24,6 +27,8 @@ pub enum GapTreatment {
     Unbooked,
     /// Nothing was recorded after the last payment; nothing is paid.
     Ended,
+    /// Nothing is missing: a month whose funding disagrees with that of the other venues.
+    Suspect,
 }
 
 /// Consecutive missing values of one series.
@@ -53,7 +58,7 @@ pub struct Unscheduled {
 }
 
 /// What one series holds of a range.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Coverage {
     /// The series.
     pub series: SeriesId,
@@ -67,6 +72,36 @@ pub struct Coverage {
     pub shifts: Option<Shifts>,
     /// Rows that no due instant expects.
     pub unscheduled: Option<Unscheduled>,
+    /// Rows beyond a bound of what is plausible.
+    pub implausible: Option<Implausible>,
+    /// Months whose funding disagrees with that of the other venues.
+    pub suspects: Vec<SuspectMonth>,
+}
+
+/// Lists the months of `found` series in `(from, to]` whose funding disagrees with that of the other
+/// venues, each as a gap in which nothing is missing.
+pub fn mark_suspects(
+    found: &mut [Coverage],
+    data: &MarketData,
+    rules: &RuleBook,
+    (from, to): (Timestamp, Timestamp),
+) {
+    let suspects = suspect_months(data, rules);
+    for coverage in found {
+        let inside = |month: &&SuspectMonth| {
+            month.series == coverage.series && month.last > from && month.first <= to
+        };
+        coverage.suspects = suspects.iter().filter(inside).copied().collect();
+        coverage
+            .gaps
+            .extend(coverage.suspects.iter().map(|month| Gap {
+                series: month.series,
+                first: month.first,
+                last: month.last,
+                missing: 0,
+                treatment: GapTreatment::Suspect,
+            }));
+    }
 }
 
 impl Coverage {
@@ -78,6 +113,8 @@ impl Coverage {
             gaps: Vec::new(),
             shifts: None,
             unscheduled: None,
+            implausible: None,
+            suspects: Vec::new(),
         }
     }
 
@@ -101,6 +138,18 @@ impl Coverage {
                 "{rows} row(s) of {} from {first} to {last} lie on no settlement of the rules: they \
                  book nothing",
                 self.series
+            ));
+        }
+        notes.extend(self.suspects.iter().map(SuspectMonth::note));
+        if let Some(found) = &self.implausible {
+            let taken = if found.refused {
+                ""
+            } else {
+                "; data.bounds takes them"
+            };
+            notes.push(format!(
+                "{} row(s) of {} are not plausible: {}{taken}",
+                found.rows, self.series, found.what
             ));
         }
         notes
@@ -209,7 +258,7 @@ pub fn coverage<'a>(
     );
     let proxy = policy.proxies.get(&series).copied();
     let every = schedule.interval(series.symbol, range.0);
-    match series.kind {
+    let mut found = match series.kind {
         SeriesKind::Funding => settlements(data, (series, proxy), schedule, range),
         SeriesKind::RewardRate | SeriesKind::RewardTopUp => rewards(data, series, range),
         kind if kind.has_bars() => bars(data, (series, proxy), every, range),
@@ -218,7 +267,9 @@ pub fn coverage<'a>(
             let range = (range.0, range.1.minus(slack));
             held_rows(data, (series, proxy), (every, slack), range)
         }
-    }
+    };
+    found.implausible = implausible(data, &policy.bounds, series, schedule, range);
+    found
 }
 
 fn bars(

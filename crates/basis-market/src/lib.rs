@@ -3,16 +3,20 @@
 //! [`MarketData`] holds columns; [`MarketView`] is what everybody reads: a value exists in it from
 //! the instant it could have been known until its maximum age, never earlier and never later.
 
+mod agreement;
 mod columns;
 mod coverage;
 mod interface;
+mod plausible;
 mod schedule;
 mod series;
 mod view;
 mod writer;
 
-pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage};
+pub use agreement::{SuspectMonth, suspect_months};
+pub use coverage::{Coverage, Gap, GapTreatment, Unscheduled, coverage, mark_suspects};
 pub use interface::{ExecutionInterface, Horizon, PriceBounds};
+pub use plausible::{Bounds, Implausible};
 pub use schedule::{SCHEDULE_TOLERANCE, Schedule, Shifts};
 pub use series::{
     AaveEMode, AaveRiskParameters, Bar, BarColumns, BarSeries, BarSeriesBuilder, GasFees,

@@ -29,6 +29,7 @@ use self::mark::{Marks, held_mark};
 use self::oracle::Oracles;
 use self::row_view::{RowEntries, may_stand_in};
 use self::slot::{Cursor, Slot};
+use crate::plausible::Bounds;
 use crate::series::{AaveRiskParameters, Bar, MarketData, Provenance};
 
 pub use self::funding::FundingLookup;
@@ -68,6 +69,8 @@ pub struct ViewPolicy {
     pub bar_age_max: Option<Span>,
     /// How much longer than its interval a row that is no bar stays fresh; `None`: an hour.
     pub row_slack: Option<Span>,
+    /// What recorded values may be before they are refused.
+    pub bounds: Bounds,
     /// What the view shows differently from the data; `None`: nothing.
     pub shocks: Option<Arc<ShockSet>>,
     /// How far back series that are written to are kept: the longest look-back of anybody who reads

@@ -1,7 +1,8 @@
 //! What the lending protocols of the chain have in common: interest as an event, refusals for want of a
 //! price or of a wrap.
 
-use basis_core::types::{Asset, Span, Timestamp, Venue};
+use basis_core::error::NEVER;
+use basis_core::types::{Asset, Timestamp, Venue};
 use basis_core::venue_event::{Accrual, BalanceChange, Cursor, EventKind, Subject, VenueEvent};
 use basis_market::OracleError;
 
@@ -30,7 +31,7 @@ pub fn accrual(
 /// The refusal of an oracle without a price.
 pub fn oracle_refusal(e: OracleError, at: Timestamp) -> Refusal {
     match e {
-        OracleError::NoValue(series) => Refusal::stale(series, at, Span::ZERO),
+        OracleError::NoValue(series) => Refusal::stale(series, at, NEVER),
         OracleError::Math(e) => e.into(),
         other => Refusal::invalid(other.to_string()),
     }

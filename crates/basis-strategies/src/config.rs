@@ -7,7 +7,7 @@ use std::ops::Deref;
 use basis_core::config::{NodeValue, Reader};
 use basis_core::fixed18;
 use basis_core::num::{Fixed18, Rate};
-use basis_core::types::Venue;
+use basis_core::types::{Symbol, Venue};
 use basis_engine::RunConfig;
 
 pub use chain::{ChainConfig, StakeRoute};
@@ -46,6 +46,8 @@ pub(crate) struct Keys {
     hedge_leverage: Fixed18,
     /// Share of the hedge per venue, in the order written; sums to 1. Empty in a mode without a hedge.
     pub(crate) hedge_allocation: Vec<(Venue, Rate)>,
+    /// The perpetual of the hedge where a venue has it under another symbol than that of the spot pair.
+    hedge_symbols: Vec<(Venue, Symbol)>,
     /// The keys of the chain; `None` in a mode that does not touch it.
     pub(crate) chain: Option<ChainConfig>,
 }
@@ -66,6 +68,11 @@ impl Keys {
             } else {
                 Vec::new()
             },
+            hedge_symbols: if uses.hedge {
+                read_hedge_symbols(r)
+            } else {
+                Vec::new()
+            },
             chain: uses.chain.then(|| ChainConfig::read(r)),
         };
         (spot_venue != Some(None)).then_some(keys)
@@ -78,6 +85,7 @@ impl Keys {
             spot_venue: self.spot_venue.unwrap_or(Venue::WALLET),
             hedge_leverage: self.hedge_leverage,
             hedge_allocation: &self.hedge_allocation,
+            hedge_symbols: &self.hedge_symbols,
             chain: self.chain.as_ref(),
         }
     }
@@ -93,8 +101,19 @@ pub(crate) struct ModeConfig<'a> {
     pub(crate) hedge_leverage: Fixed18,
     /// Share of the hedge per venue, in the order written; sums to 1. Empty in a mode without a hedge.
     pub(crate) hedge_allocation: &'a [(Venue, Rate)],
+    /// The perpetual of the hedge where a venue has it under another symbol than that of the spot pair.
+    pub(crate) hedge_symbols: &'a [(Venue, Symbol)],
     /// The keys of the on-chain modes; `None` in a mode that does not touch the chain.
     pub(crate) chain: Option<&'a ChainConfig>,
+}
+
+impl ModeConfig<'_> {
+    /// The symbol of the perpetual that hedges at `venue`.
+    pub(crate) fn hedge_symbol(&self, venue: Venue) -> Symbol {
+        let mut own = self.hedge_symbols.iter();
+        own.find(|(of, _)| *of == venue)
+            .map_or_else(|| self.symbol(), |(_, symbol)| *symbol)
+    }
 }
 
 impl Deref for ModeConfig<'_> {
@@ -113,7 +132,15 @@ fn read_leverage(r: &Reader<'_>) -> Fixed18 {
 fn read_allocation(r: &Reader<'_>) -> Vec<(Venue, Rate)> {
     let mut shares = Vec::new();
     let mut sum = Fixed18::ZERO;
+    // The share that was laid over the others is the one to blame.
+    let whole = r
+        .node("hedge_allocation")
+        .map(|node| node.location.source.clone());
+    let mut changed = None;
     for entry in r.map("hedge_allocation") {
+        if whole.as_ref() != Some(&entry.node.location.source) {
+            changed = Some(entry.node.location.clone());
+        }
         let path = format!("hedge_allocation.{}", entry.key);
         let report = |message: String| {
             r.problems()
@@ -135,10 +162,31 @@ fn read_allocation(r: &Reader<'_>) -> Vec<(Venue, Rate)> {
         }
     }
     if sum != Fixed18::ONE {
-        r.problem(
-            "hedge_allocation",
-            format!("the shares sum to {sum}; they must sum to 1"),
-        );
+        let message = format!("the shares sum to {sum}; they must sum to 1");
+        match changed {
+            Some(place) => r.problems().add(&place, "hedge_allocation", message),
+            None => r.problem("hedge_allocation", message),
+        }
     }
     shares
+}
+
+fn read_hedge_symbols(r: &Reader<'_>) -> Vec<(Venue, Symbol)> {
+    let mut symbols = Vec::new();
+    for entry in r.map("hedge_symbols") {
+        let report = |message: String| {
+            let path = format!("hedge_symbols.{}", entry.key);
+            r.problems().add(&entry.node.location, path, message);
+        };
+        let NodeValue::Text(text) = &entry.node.value else {
+            report("expected the symbol of a perpetual, as 1000PEPEUSDT".to_owned());
+            continue;
+        };
+        match (Venue::new(&entry.key), Symbol::new(text)) {
+            (Ok(venue), Ok(symbol)) => symbols.push((venue, symbol)),
+            (Err(e), _) => report(e.to_string()),
+            (Ok(_), Err(e)) => report(e.to_string()),
+        }
+    }
+    symbols
 }

@@ -35,6 +35,7 @@ pub mod assembly;
 pub mod cli;
 pub mod config;
 pub mod journal;
+pub mod replies;
 pub mod stress;
 pub mod sweep;
 

@@ -44,8 +44,8 @@ use write::Made;
 /// What to import.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ImportRequest<'a> {
-    /// One of [`FORMATS`]; none with a map.
-    pub format: Option<&'a str>,
+    /// Of [`FORMATS`], those that the files may be of; none with a map.
+    pub formats: &'a [String],
     /// The columns of tables of no known format.
     pub map: Option<&'a str>,
     /// The files.
@@ -188,24 +188,24 @@ fn prepare(request: &ImportRequest<'_>) -> Result<(Vec<Shape>, Given), String> {
         })?),
         None => None,
     };
-    let (shapes, venue) = match (request.format, request.map) {
-        (Some(_), Some(_)) => return Err("give --format or --map, not both".to_owned()),
-        (None, None) => return Err("say what the files are: --format or --map".to_owned()),
-        (Some(format), None) => {
-            let shapes = shape::shapes(format, request.decimals)?;
-            let known = FORMATS.iter().find(|(known, _)| *known == format);
-            (shapes, known.and_then(|(_, venue)| *venue))
-        }
-        (None, Some(text)) => {
+    let mut shapes = Vec::new();
+    match (request.formats, request.map) {
+        ([], None) => return Err("say what the files are: --format or --map".to_owned()),
+        ([], Some(text)) => {
             Mapping::parse(text)?;
-            (Vec::new(), None)
         }
-    };
+        (formats, None) => {
+            for format in formats {
+                shapes.extend(shape::shapes(format, request.decimals)?);
+            }
+        }
+        (_, Some(_)) => return Err("give --format or --map, not both".to_owned()),
+    }
     Ok((
         shapes,
         Given {
             kind: request.kind,
-            venue: request.venue.or(venue).map(str::to_owned),
+            venue: request.venue.map(str::to_owned),
             symbols: request.symbols.to_vec(),
             every,
         },

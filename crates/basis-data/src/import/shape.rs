@@ -26,6 +26,8 @@ pub(super) enum Form {
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     pub(super) name: &'static str,
+    /// Whose files have it, where that is one venue.
+    pub(super) venue: Option<&'static str>,
     pub(super) form: Form,
     pub(super) names: Vec<String>,
     pub(super) map: Mapping,
@@ -218,12 +220,12 @@ pub const FORMATS: [(&str, Option<&str>); 7] = [
 /// # Errors
 /// The format is unknown, or needs the decimals.
 pub(super) fn shapes(format: &str, decimals: Option<u8>) -> Result<Vec<Shape>, String> {
-    if !FORMATS.iter().any(|(known, _)| *known == format) {
+    let Some((_, venue)) = FORMATS.iter().find(|(known, _)| *known == format) else {
         let known = FORMATS.map(|(known, _)| known).join(", ");
         return Err(format!(
             "format `{format}` is not read; there is {known}, and any table by --map"
         ));
-    }
+    };
     let of_format = SHAPES.iter().filter(|(known, ..)| *known == format);
     let mut shapes = Vec::new();
     for (_, name, form, names, map) in of_format {
@@ -240,6 +242,7 @@ pub(super) fn shapes(format: &str, decimals: Option<u8>) -> Result<Vec<Shape>, S
         };
         shapes.push(Shape {
             name,
+            venue: *venue,
             form: *form,
             names: names.split(',').map(str::to_owned).collect(),
             map: Mapping::parse(&map)?,
@@ -271,6 +274,7 @@ pub(super) fn layout() -> Vec<Shape> {
         if let Ok(map) = Mapping::parse(&text) {
             shapes.push(Shape {
                 name: "layout of basis",
+                venue: None,
                 form: Form::Header,
                 names: header.split(',').map(str::to_owned).collect(),
                 map,
@@ -290,6 +294,7 @@ pub(super) fn mapped(map: Mapping, json: bool) -> Shape {
     };
     Shape {
         name: "mapped columns",
+        venue: None,
         form,
         names: map.columns.clone(),
         map,

@@ -82,6 +82,7 @@ impl<'t> Target<'t> {
         let own = symbol.as_ref().and_then(|found: &Instrument| found.kind);
         let kind = kind_of(part, shape, given, category, own)?;
         let venue = given.venue.clone().or_else(|| shape.map.venue.clone());
+        let venue = venue.or_else(|| shape.venue.map(str::to_owned));
         // Where the layout has no folder of a venue, the kind says whose the rows are.
         let venue = venue.or_else(|| {
             let own = match kind? {

@@ -304,8 +304,10 @@ mod tests {
         PerpRules {
             contract_size: Quantity::literal("1"),
             counts_contracts: false,
+            prices_contracts: false,
             funding_interval: Span::from_hours(8),
             funding_anchor: Span::ZERO,
+            funding_rate_max: None,
             max_leverage: Fixed18::from_int(10),
             liquidation_fee: Bps::literal("50"),
             tier_method: TierMethod::Deduction,

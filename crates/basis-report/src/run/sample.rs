@@ -462,6 +462,8 @@ pub(crate) fn result() -> RunResult {
             ],
             shifts: None,
             unscheduled: None,
+            implausible: None,
+            suspects: Vec::new(),
         }],
         unbooked_funding: vec![UnbookedFunding {
             series: key(InstrumentKind::Perp).funding_series(),

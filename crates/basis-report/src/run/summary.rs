@@ -60,6 +60,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "gaps": result.coverage.iter().flat_map(|c| &c.gaps).map(gap).collect::<Vec<_>>(),
         "proxies": proxies(&result.coverage),
         "shifts": result.coverage.iter().filter_map(shifted).collect::<Vec<_>>(),
+        "implausible": result.coverage.iter().filter_map(implausible).collect::<Vec<_>>(),
         "unscheduled": result.coverage.iter().filter_map(unscheduled).collect::<Vec<_>>(),
         "shocks": result.shocks,
         "assumptions": assumptions(&result.assumptions),
@@ -197,6 +198,7 @@ fn gap(gap: &Gap) -> Json {
         GapTreatment::Held => ("held", None),
         GapTreatment::Unbooked => ("unbooked", None),
         GapTreatment::Ended => ("ended", None),
+        GapTreatment::Suspect => ("suspect", None),
     };
     json!({
         "series": gap.series.to_string(),
@@ -219,6 +221,18 @@ fn shifted(coverage: &Coverage) -> Option<Json> {
         "last": shifts.last,
         "least_ms": millis(shifts.least),
         "most_ms": millis(shifts.most),
+    }))
+}
+
+/// Rows beyond the usual bounds, which the configured ones take.
+fn implausible(coverage: &Coverage) -> Option<Json> {
+    let found = coverage.implausible.as_ref()?;
+    Some(json!({
+        "series": coverage.series.to_string(),
+        "rows": found.rows,
+        "first": found.first,
+        "last": found.last,
+        "what": found.what,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Spot and perp orders as they come in: checked, then taken, rested or expired.
 
 use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::instruction::{PerpTrade, SpotTrade, TimeInForce};
+use basis_core::instruction::{OrderType, PerpTrade, SpotTrade, TimeInForce};
 use basis_core::num::Quantity;
 use basis_core::rules::InstrumentRules;
 use basis_core::types::{
@@ -158,6 +158,15 @@ impl SimulatedExchange {
         order: &Order<'_>,
         events: &mut Events,
     ) -> Result<(), Refusal> {
+        if order.order_type == OrderType::Market && order.limit_price.is_some() {
+            return Err(Refusal::other(
+                format!(
+                    "{}: a market order has no limit_price; leave it out, or ask for order_type limit",
+                    order.key
+                ),
+                order.codes.unwanted_price,
+            ));
+        }
         order.check()?;
         let quantity = self.reducible(order)?;
         let (slot, quote) = tradable(cx, order.rules.key.series())?;

@@ -32,6 +32,8 @@ pub struct RefusalCodes {
     pub leverage: &'static str,
     /// No such open order.
     pub no_order: &'static str,
+    /// A limit price on a market order; `None` where the venue has no word for it.
+    pub unwanted_price: Option<&'static str>,
     /// A post-only order that would take; `None` where the venue accepts and then cancels it.
     pub post_only: Option<&'static str>,
     /// A fill-or-kill order that cannot fill; `None` where the venue accepts and then expires it.
@@ -49,6 +51,7 @@ impl RefusalCodes {
             quantity_min: code,
             quantity_max: code,
             tick_size: code,
+            unwanted_price: None,
             notional_min: code,
             funds: code,
             reduce_only: code,

@@ -133,7 +133,10 @@ pub(super) fn instrument<'a>(
     venue: Venue,
     kind: InstrumentKind,
 ) -> Result<&'a InstrumentRules, ComponentError> {
-    let symbol = context.config.symbol();
+    let symbol = match kind {
+        InstrumentKind::Perp => context.config.hedge_symbol(venue),
+        _ => context.config.symbol(),
+    };
     rules_of(context, venue)?
         .instrument(kind, symbol)
         .ok_or_else(|| {

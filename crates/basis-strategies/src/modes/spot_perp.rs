@@ -50,6 +50,7 @@ pub(super) fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
         basis_core::types::InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
     let mut series = vec![config.reference_price, spot.series()];
     for &(venue, _) in config.hedge_allocation {
+        let symbol = config.hedge_symbol(venue);
         let perp = basis_core::types::InstrumentKey::new(venue, InstrumentKind::Perp, symbol);
         series.extend([perp.series(), perp.funding_series()]);
     }
@@ -81,13 +82,14 @@ pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), Com
     if config.hedge_allocation.is_empty() {
         return refuse("hedge_allocation names no venue with a share above 0".to_owned());
     }
-    let symbol = config.symbol();
-    let spot = (config.spot_venue, InstrumentKind::Spot);
+    refuse_idle_symbols(config)?;
+    let spot = (config.spot_venue, InstrumentKind::Spot, config.symbol());
     let perps = config
         .hedge_allocation
         .iter()
-        .map(|(venue, _)| (*venue, InstrumentKind::Perp));
-    for (venue, kind) in std::iter::once(spot).chain(perps) {
+        .map(|(venue, _)| (*venue, InstrumentKind::Perp, config.hedge_symbol(*venue)));
+    let mut paid_in = None;
+    for (venue, kind, symbol) in std::iter::once(spot).chain(perps) {
         if !config.venues.contains(&venue) {
             return refuse(format!(
                 "{venue} is needed for {kind} {symbol} but is not under venue_settings; add `venue_settings.{venue}: {{}}`"
@@ -96,10 +98,27 @@ pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), Com
         let listed = rules.venue(venue).map(|rules| rules.at(config.from));
         let Some(instrument) = listed.and_then(|rules| rules.instrument(kind, symbol)) else {
             return refuse(format!(
-                "{venue} lists no {kind} {symbol} on {}",
+                "{venue} lists no {kind} {symbol} on {}; import its rules with `basis rules import \
+                 {venue} {symbol} FILES` and name them under rules.{venue}",
                 config.from
             ));
         };
+        let settles_in = *paid_in.get_or_insert(instrument.quote);
+        if instrument.quote != settles_in {
+            return refuse(format!(
+                "{} settles in {}, {} in {settles_in}: there is no rule yet for a margin in another \
+                 currency than spot is paid in",
+                instrument.key, instrument.quote, config.spot_venue
+            ));
+        }
+        for asset in [instrument.base, instrument.quote] {
+            if rules.asset_decimals(venue, asset).is_none() {
+                return refuse(format!(
+                    "no rules say with how many decimals {venue} keeps {asset}; add it under \
+                     `assets` of rules.{venue}"
+                ));
+            }
+        }
         if instrument.base != config.asset {
             return refuse(format!(
                 "{} trades {}, not the asset {}",
@@ -112,10 +131,8 @@ pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), Com
                 instrument.key, instrument.base, instrument.quote, config.share_class
             ));
         }
-        let bound = instrument
-            .perp
-            .as_ref()
-            .map_or(Fixed18::MAX, |perp| perp.max_leverage);
+        let perp = instrument.perp.as_ref();
+        let bound = perp.map_or(Fixed18::MAX, |perp| perp.max_leverage);
         if config.hedge_leverage > bound {
             return refuse(format!(
                 "hedge_leverage {} is above {bound}, the most {} allows",
@@ -124,6 +141,18 @@ pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), Com
         }
     }
     Ok(())
+}
+
+/// A symbol for a venue that hedges nothing is a mistake.
+fn refuse_idle_symbols(config: &ModeConfig<'_>) -> Result<(), ComponentError> {
+    let hedges = |venue: Venue| config.hedge_allocation.iter().any(|(of, _)| *of == venue);
+    let mut idle = config.hedge_symbols.iter();
+    let Some((venue, symbol)) = idle.find(|(venue, _)| !hedges(*venue)) else {
+        return Ok(());
+    };
+    let message =
+        format!("hedge_symbols names {symbol} at {venue}, which hedge_allocation gives no share");
+    Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
 impl KeyedStrategy for SpotPerp {

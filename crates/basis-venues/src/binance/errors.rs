@@ -16,6 +16,7 @@ pub(crate) const SPOT: RefusalCodes = RefusalCodes {
     position_limit: "-2010",
     leverage: "-1106",
     no_order: "-2011",
+    unwanted_price: Some("-1106"),
     post_only: Some("-2010"),
     fill_or_kill: None,
 };
@@ -34,6 +35,7 @@ pub(crate) const PERP: RefusalCodes = RefusalCodes {
     position_limit: "-2027",
     leverage: "-4028",
     no_order: "-2011",
+    unwanted_price: Some("-1106"),
     post_only: Some("-5022"),
     fill_or_kill: Some("-5021"),
 };

@@ -16,6 +16,7 @@ pub(crate) const SPOT: RefusalCodes = RefusalCodes {
     position_limit: "170131",
     leverage: "110013",
     no_order: "170213",
+    unwanted_price: None,
     post_only: None,
     fill_or_kill: None,
 };
@@ -34,6 +35,7 @@ pub(crate) const PERP: RefusalCodes = RefusalCodes {
     position_limit: "110090",
     leverage: "110013",
     no_order: "110001",
+    unwanted_price: None,
     post_only: None,
     fill_or_kill: None,
 };

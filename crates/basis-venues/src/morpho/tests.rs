@@ -183,7 +183,7 @@ fn refusals_are_the_contract_s_and_change_nothing() {
         (repay(STAKED, WETH, "1"), "0 WETH are owed"),
         (
             Operation::Withdraw(within(DOLLARS, all(USDT))),
-            "inconsistent input",
+            "inconsistent input; no USDT is supplied",
         ),
         (
             Operation::Withdraw(within(DOLLARS, all(WETH))),

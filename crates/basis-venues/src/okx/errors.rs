@@ -16,6 +16,7 @@ pub(crate) const SPOT: RefusalCodes = RefusalCodes {
     position_limit: "51004",
     leverage: "59102",
     no_order: "51400",
+    unwanted_price: None,
     post_only: None,
     fill_or_kill: None,
 };
@@ -34,6 +35,7 @@ pub(crate) const PERP: RefusalCodes = RefusalCodes {
     position_limit: "51004",
     leverage: "59102",
     no_order: "51400",
+    unwanted_price: None,
     post_only: None,
     fill_or_kill: None,
 };

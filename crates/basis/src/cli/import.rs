@@ -15,11 +15,16 @@ use super::{Session, progress};
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Whose files these are: binance, bybit, okx, ccxt, tardis, aave, or basis for the layout itself.
-    #[arg(long, value_name = "FORMAT", required_unless_present = "map")]
-    format: Option<String>,
+    /// May be repeated; a file is of the first that it fits.
+    #[arg(
+        long = "format",
+        value_name = "FORMAT",
+        required_unless_present = "map"
+    )]
+    formats: Vec<String>,
     /// Columns of any other table, as `timestamp=date,funding_rate=rate*1e-2`, or a file with them.
     /// See docs/data.md.
-    #[arg(long, value_name = "MAP|FILE", conflicts_with = "format")]
+    #[arg(long, value_name = "MAP|FILE", conflicts_with = "formats")]
     map: Option<String>,
     /// Write the map to a file, to be given to --map again.
     #[arg(long, value_name = "FILE", requires = "map")]
@@ -28,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
     /// What the rows are, where the files do not say it: spot, perp, mark, index, funding, dex,
-    /// aave_reserve, oracle, staking_rate, staking_market or gas.
+    /// `aave_reserve`, oracle, `staking_rate`, `staking_market` or gas.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Kind>,
     /// Whose the rows are, where the format does not say it; of gas, the chain.
@@ -62,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     bar.set_length(u64::try_from(arguments.files.len()).unwrap_or(u64::MAX));
     let report = basis_data::import(
         &ImportRequest {
-            format: arguments.format.as_deref(),
+            formats: &arguments.formats,
             map: map.as_deref(),
             files: &arguments.files,
             kind: arguments.kind,

@@ -17,7 +17,6 @@ use basis_core::types::{
 };
 use basis_core::venue::{ExecutionMode, FillAt, VenueType};
 use basis_core::venue_event::Events;
-use basis_data::LoadRequest;
 use basis_market::{ExecutionInterface, MarketData, MarketView, SeriesRequest, ViewPolicy};
 use basis_venues::driver::VenueDriver;
 use basis_venues::factory::FactorySettings;
@@ -30,7 +29,7 @@ use super::{Session, schema};
 use crate::assembly::World;
 use crate::config::dates::{self, End};
 use crate::config::layers::{LogLevel, Template};
-use crate::config::setup::volume_multipliers;
+use crate::config::setup::load_request;
 use crate::config::{embedded, listed, read_file, yaml};
 
 #[derive(Debug, clap::Args)]
@@ -108,18 +107,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     if arguments.mode == "live" && arguments.dry_run {
         return dry_run::run(arguments, &driver, session);
     }
-    if arguments.dry_run {
-        let message = "--dry-run shows the requests of a real venue: it goes with --mode live";
-        return Err(ComponentError::new(Code::Usage, message).into());
-    }
-    if arguments.mode == "live" {
-        let message = "live trading is not part of this version: nothing here sends a request yet; \
-                       --dry-run prints what would be sent, --mode backtest executes the instruction on \
-                       a simulated venue";
-        return Err(ComponentError::new(Code::CreationFailed, message)
-            .with_reason("mode")
-            .into());
-    }
+    only_simulated(arguments)?;
     let text = match arguments.instruction.as_deref() {
         Some("-") | None => read_stdin()?,
         Some(text) => text.to_owned(),
@@ -156,8 +144,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let mut interface = create(&world, &driver, &own, session)?;
     let mut events = Events::new();
     interface.execute_instructions(&view, std::slice::from_ref(&instruction), &mut events);
-    let venue = driver.facts.venue;
-    let answer = Answer::of(venue, &instruction, (&events, &view));
+    let answer = Answer::of(driver.facts.venue, &instruction, (&events, &view));
     let mut answer = answer.map_err(|refusal| {
         if let Refusal::Venue(e) = &refusal
             && arguments.balances.is_empty()
@@ -173,6 +160,21 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         .ask_queues(&others, &view)
         .map_err(|e| Failure::running(e.into()))?;
     session.print_json(&answer.as_json(at, synthetic))
+}
+
+/// Refuses what asks for more than a simulation.
+fn only_simulated(arguments: &Arguments) -> Result<(), ComponentError> {
+    if arguments.dry_run {
+        let message = "--dry-run shows the requests of a real venue: it goes with --mode live";
+        return Err(ComponentError::new(Code::Usage, message));
+    }
+    if arguments.mode == "live" {
+        let message = "live trading is not part of this version: nothing here sends a request yet; \
+                       --dry-run prints what would be sent, --mode backtest executes the instruction on \
+                       a simulated venue";
+        return Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"));
+    }
+    Ok(())
 }
 
 /// Whether the venue works on the simulated chain, the wallet included.
@@ -399,6 +401,9 @@ fn balances(texts: &[String], venue: Venue, rules: &RuleBook) -> Result<Node, Co
             )));
         }
         let asset = Asset::new(asset).map_err(|e| refuse(&e.to_string()))?;
+        if rules.asset_decimals(venue, asset).is_none() {
+            return Err(refuse(&format!("no rules know the asset {asset}")));
+        }
         let quantity = Quantity::from_str(quantity).map_err(|e| refuse(&e.to_string()))?;
         let path = format!("initial_balances.{account}.{asset}");
         section.set_path(
@@ -437,10 +442,7 @@ fn market(
             }
         }
     }
-    let request = LoadRequest {
-        volume_multipliers: volume_multipliers(&ids, rules),
-        ids: ids.clone(),
-    };
+    let request = load_request(ids.clone(), rules);
     let data = source.load(&request, session.quiet)?;
     ids.retain(|id| id.kind != SeriesKind::Funding && data.contains(*id));
     ids.sort_unstable();

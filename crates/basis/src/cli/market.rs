@@ -27,9 +27,10 @@ impl Source {
             .map_or(Self::Synthetic, Self::Directory)
     }
 
-    /// Says that the market is synthetic, whatever the log level: before anything else is said.
+    /// Says that the market is synthetic, whatever the log level: before anything else is said. Every
+    /// result says so too, so that `--quiet` may leave this out.
     pub(super) fn announce(&self, session: &Session) {
-        if matches!(self, Self::Synthetic) {
+        if matches!(self, Self::Synthetic) && !session.quiet {
             session.say(
                 "note",
                 "SYNTHETIC market data (built in); give --data DIR or BASIS_DATA_DIR for recorded data",

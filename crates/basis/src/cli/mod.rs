@@ -17,6 +17,7 @@ mod market;
 mod progress;
 mod report;
 mod report_cmd;
+mod rules;
 mod schema;
 mod stress;
 mod sweep;
@@ -76,6 +77,9 @@ enum Command {
     /// Look at market data, and bring files into it.
     #[command(subcommand)]
     Data(data::Command),
+    /// Make rules of a venue out of its own replies.
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Look into the journal of a run: what was asked, what came of it, what is open.
     Journal(journal::Arguments),
     /// Write the page of a run from its directory, or one that compares two runs.
@@ -186,6 +190,10 @@ impl Session {
         }
     }
 
+    fn say_note(&self, text: &str) {
+        self.note(LogLevel::Info, text);
+    }
+
     fn warn(&self, text: &str) {
         self.note(LogLevel::Warning, text);
     }
@@ -280,6 +288,7 @@ fn execute(cli: Cli, app: App) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments, &session),
         Command::Instruct(arguments) => instruct::run(&arguments, &session),
         Command::Data(command) => data::run(&command, &session),
+        Command::Rules(command) => rules::run(&command, &session),
         Command::Journal(arguments) => journal::run(&arguments, &session),
         Command::Report(arguments) => report_cmd::run(&arguments, &session),
         Command::Explain(arguments) => explain::run(&arguments, &session),

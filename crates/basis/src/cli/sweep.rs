@@ -179,29 +179,46 @@ fn load(
     session: &Session,
 ) -> Result<Arc<MarketData>, ComponentError> {
     let mut series = BTreeSet::new();
-    let mut multipliers: BTreeMap<SeriesId, Fixed18> = BTreeMap::new();
+    let (mut volumes, mut prices) = (BTreeMap::new(), BTreeMap::new());
     for need in needs {
-        let known = need.data.volume_multipliers;
-        let one = |id: &SeriesId| known.get(id).copied().unwrap_or(Fixed18::ONE);
-        for id in need.data.ids {
-            let multiplier = one(&id);
-            let first = *multipliers.entry(id).or_insert(multiplier);
-            if first != multiplier {
-                let message = format!(
-                    "--param rules: contracts of {id} hold {first} in one variant and {multiplier} \
-                     in another, but volumes are loaded once; sweep these rules apart"
-                );
-                return Err(ComponentError::new(Code::Usage, message));
-            }
+        let LoadRequest {
+            ids,
+            volume_multipliers,
+            price_units,
+        } = need.data;
+        for id in ids {
+            same_unit(id, &volume_multipliers, &mut volumes)?;
+            same_unit(id, &price_units, &mut prices)?;
             series.insert(id);
         }
     }
-    multipliers.retain(|_, multiplier| *multiplier != Fixed18::ONE);
+    for units in [&mut volumes, &mut prices] {
+        units.retain(|_, unit| *unit != Fixed18::ONE);
+    }
     let request = LoadRequest {
         ids: series.into_iter().collect(),
-        volume_multipliers: multipliers,
+        volume_multipliers: volumes,
+        price_units: prices,
     };
     source.load(&request, session.quiet)
+}
+
+/// Holds the unit of `id` in one variant against that of the variants before.
+fn same_unit(
+    id: SeriesId,
+    known: &BTreeMap<SeriesId, Fixed18>,
+    all: &mut BTreeMap<SeriesId, Fixed18>,
+) -> Result<(), ComponentError> {
+    let unit = known.get(&id).copied().unwrap_or(Fixed18::ONE);
+    let first = *all.entry(id).or_insert(unit);
+    if first == unit {
+        return Ok(());
+    }
+    let message = format!(
+        "--param rules: contracts of {id} hold {first} in one variant and {unit} in another, but data \
+         are loaded once; sweep these rules apart"
+    );
+    Err(ComponentError::new(Code::Usage, message))
 }
 
 /// Where the sweep goes, checked before anything is loaded.

@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod environment;
 mod fitting;
 pub mod layers;
+mod merge;
 pub mod rules;
 pub mod setup;
 pub mod yaml;

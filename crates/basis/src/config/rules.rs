@@ -1,4 +1,5 @@
-//! Dated venue rules: those built into the program, replaced venue by venue by files of the user's.
+//! Dated venue rules: those built into the program, and files of the user's merged over them by
+//! instrument.
 //!
 //! The section `rules` is a list of files, each of which says whose rules it holds, or a map from
 //! venue to a file or to the rules themselves. The resolved configuration of a run holds the rules
@@ -12,7 +13,7 @@ use basis_core::error::ComponentError;
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::types::{Timestamp, Venue};
 
-use super::{embedded, read_file, yaml};
+use super::{embedded, merge, read_file, yaml};
 
 /// The rules of the venues of a run, as trees and as a book.
 #[derive(Clone, Debug)]
@@ -118,7 +119,7 @@ fn entry(venue: &str, node: Node, place: &Location) -> Entry {
     }
 }
 
-/// The rules of `venues`: those under `rules` in `root`, else those built in. A venue with neither
+/// The rules of `venues`: those under `rules` in `root` over those built in. A venue with neither
 /// has none; its driver may not need any.
 #[must_use]
 pub fn resolve(root: &Node, venues: &[Venue], problems: &Problems) -> Rules {
@@ -134,7 +135,10 @@ pub fn resolve(root: &Node, venues: &[Venue], problems: &Problems) -> Rules {
     let mut read = Vec::new();
     for &venue in venues {
         let tree = match own.iter().find(|entry| entry.key == venue.as_str()) {
-            Some(entry) => Some(entry.node.clone()),
+            Some(entry) => Some(match builtin(venue, problems) {
+                Some(builtin) => merge::over(&builtin, &entry.node),
+                None => entry.node.clone(),
+            }),
             None => builtin(venue, problems),
         };
         let Some(tree) = tree else { continue };
@@ -151,6 +155,20 @@ pub fn resolve(root: &Node, venues: &[Venue], problems: &Problems) -> Rules {
         trees,
         book: Arc::new(RuleBook::new(read)),
         emitted: Arc::default(),
+    }
+}
+
+/// Rules of one venue as a run would have them: over those built in, where there are any.
+#[must_use]
+pub fn over_builtin(own: Node) -> Node {
+    let Some(NodeValue::Text(name)) = own.get("venue").map(|node| &node.value) else {
+        return own;
+    };
+    let venue = Venue::new(name).ok();
+    // What is built in is sound: a test reads it.
+    match venue.and_then(|venue| builtin(venue, &Problems::new())) {
+        Some(builtin) => merge::over(&builtin, &own),
+        None => own,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use basis_core::config::{Location, Node, NodeValue};
 use basis_core::error::ComponentError;
 use basis_core::num::Fixed18;
-use basis_core::rules::RuleBook;
+use basis_core::rules::{PerpRules, RuleBook};
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Timestamp, Venue};
 use basis_data::LoadRequest;
 use basis_engine::RunConfig;
@@ -201,11 +201,7 @@ impl Setup {
     /// As [`Setup::required_series`].
     pub fn data_request(&self) -> Result<LoadRequest, ComponentError> {
         let ids = self.wanted_series()?;
-        let volume_multipliers = volume_multipliers(&ids, self.rules());
-        Ok(LoadRequest {
-            ids,
-            volume_multipliers,
-        })
+        Ok(load_request(ids, self.rules()))
     }
 
     /// The same over the dates that `data` has for it: those it says, else all that its series cover.
@@ -223,21 +219,41 @@ impl Setup {
     }
 }
 
+/// What to load of `ids`, with the units that venues count and price in.
+pub(crate) fn load_request(ids: Vec<SeriesId>, rules: &RuleBook) -> LoadRequest {
+    LoadRequest {
+        volume_multipliers: volume_multipliers(&ids, rules),
+        price_units: price_units(&ids, rules),
+        ids,
+    }
+}
+
+/// The perpetual of a series of bars, by the newest rules.
+fn perp_of(id: SeriesId, rules: &RuleBook) -> Option<&PerpRules> {
+    if id.kind != SeriesKind::Perp {
+        return None;
+    }
+    let snapshot = rules.venue(id.venue)?.at(Timestamp::MAX);
+    let instrument = snapshot.instrument(InstrumentKind::Perp, id.symbol)?;
+    instrument.perp.as_ref()
+}
+
+/// Base units that a recorded price is of, where a venue prices contracts.
+fn price_units(ids: &[SeriesId], rules: &RuleBook) -> BTreeMap<SeriesId, Fixed18> {
+    let unit = |id: &SeriesId| {
+        let perp = perp_of(*id, rules)?;
+        perp.prices_contracts.then_some(perp.contract_size.get())
+    };
+    ids.iter().filter_map(|id| Some((*id, unit(id)?))).collect()
+}
+
 /// Base units per unit of recorded volume, where a venue counts contracts.
-pub(crate) fn volume_multipliers(
-    ids: &[SeriesId],
-    rules: &RuleBook,
-) -> BTreeMap<SeriesId, Fixed18> {
+fn volume_multipliers(ids: &[SeriesId], rules: &RuleBook) -> BTreeMap<SeriesId, Fixed18> {
     let contract_size = |id: &SeriesId| {
-        let snapshot = rules.venue(id.venue)?.at(Timestamp::MAX);
-        let perp = snapshot
-            .instrument(InstrumentKind::Perp, id.symbol)?
-            .perp
-            .as_ref()?;
+        let perp = perp_of(*id, rules)?;
         perp.counts_contracts.then_some(perp.contract_size.get())
     };
     ids.iter()
-        .filter(|id| id.kind == SeriesKind::Perp)
         .filter_map(|id| Some((*id, contract_size(id)?)))
         .collect()
 }

@@ -60,9 +60,9 @@ class Series:
 
 
 @cache
-def recorded_bars(path, length, volume_unit):
+def recorded_bars(path, length, volume_unit, price_unit):
     """The bars of a file, read once for all runs."""
-    return Bars(path, length, volume_unit) if path.exists() else None
+    return Bars(path, length, volume_unit, price_unit) if path.exists() else None
 
 
 @cache
@@ -76,7 +76,7 @@ def recorded_funding(path):
 class Bars:
     """A bar is known when it closes: its opening time plus its length."""
 
-    def __init__(self, path, length, volume_unit):
+    def __init__(self, path, length, volume_unit, price_unit):
         self.length, self.known_at, self.rows = length, [], []
         with path.open(newline="") as file:
             lines = csv.reader(file)
@@ -85,6 +85,8 @@ class Bars:
             for row in lines:
                 opened = instant(row[at])
                 close, high, low, volume, first = (Decimal(row[column]) for column in columns)
+                if price_unit != ONE:  # a price of several base units
+                    close, high, low, first = (rounded(price / price_unit) for price in (close, high, low, first))
                 self.known_at.append(opened + length)
                 self.rows.append((close, high, low, volume * volume_unit, first, opened))
 
@@ -133,10 +135,14 @@ class Market:
     def load(self, name):
         kind, venue, symbol = name.split(".")
         path = self.directory / kind / venue / f"{symbol}_{self.suffix}.csv"
-        unit = ONE
-        if venue == "okx" and kind == "perp":  # recorded in contracts
-            unit = self.rules.instrument(venue, kind, symbol, datetime.now(timezone.utc))["contract_size"]
-        return recorded_bars(path, self.step, unit)
+        volume = price = ONE
+        if kind == "perp":
+            row = self.rules.listed(venue, kind, symbol, datetime.now(timezone.utc))
+            if row and row.get("quantity_unit") == "contracts":
+                volume = row["contract_size"]
+            if row and row.get("price_unit") == "contract":
+                price = row["contract_size"]
+        return recorded_bars(path, self.step, volume, price)
 
     def rate(self, venue, symbol, at):
         """The rate settled at the instant, of the series or of its proxy; None when nobody has it."""
@@ -158,11 +164,16 @@ class Market:
             self.cache["shifted", name] = any(row.timestamp() % 3600 for row in self.funding(name))
         return self.cache["shifted", name]
 
+    def raw_funding(self, name):
+        """The rates as recorded, without any shock."""
+        if ("raw", name) not in self.cache:
+            _, venue, symbol = name.split(".")
+            self.cache["raw", name] = recorded_funding(self.directory / "funding" / venue / f"{symbol}.csv")
+        return self.cache["raw", name]
+
     def funding(self, name):
         if name not in self.cache:
-            _, venue, symbol = name.split(".")
-            rates = recorded_funding(self.directory / "funding" / venue / f"{symbol}.csv")
-            self.cache[name] = self.shocks.funding(name, rates)
+            self.cache[name] = self.shocks.funding(name, self.raw_funding(name))
         return self.cache[name]
 
     def instants(self, name):

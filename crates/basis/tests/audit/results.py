@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
+from statistics import median
 
 from amounts import ONE, ZERO, instant, iso, rounded
 from chain_data import ROW_KINDS, SLACK
@@ -167,6 +168,7 @@ class Results:
                     if filled:
                         proxies[series, proxy] = proxies.get((series, proxy), 0) + 1
                 before = at
+            gaps += self.suspects(series, (start, end)) if kind == "funding" else []
             if shifted:
                 millis = [shift // timedelta(milliseconds=1) for _, shift in shifted]
                 shifts.append({"series": series, "rows": len(shifted), "first": stamp(shifted[0][0]),
@@ -179,6 +181,39 @@ class Results:
             self.check("summary.json", key, "number of rows", len(expected), len(found))
             for at, (want, got) in enumerate(zip(expected, found)):
                 self.check("summary.json", f"{key}[{at}]", "re-derived from the data", want, got)
+
+    def suspects(self, series, dates):
+        """Months of a perp whose mean funding is far from the median of three venues or more."""
+        (start, end), audit = dates, self.audit
+        symbol = series.split(".")[2]
+        stated = [row["series"] for row in audit.summary["coverage"]]
+        loaded = set(stated) | {audit.market.proxies[name] for name in stated if name in audit.market.proxies}
+        months = defaultdict(dict)
+        for name in loaded:
+            kind, venue, its = name.split(".")
+            if kind != "funding" or its != symbol:
+                continue
+            rows = defaultdict(list)
+            for at, rate in sorted(audit.market.raw_funding(name).items()):
+                hour = at + TOLERANCE_OF_STAMPS
+                rows[hour.year, hour.month].append((at, rate))
+            for month, found in rows.items():
+                if len(found) < 10:
+                    continue
+                at = found[0][0]
+                every = audit.rules.interval_hours(venue, symbol, at)
+                mean = sum(rate for _, rate in found) * 8760 / (every * len(found))
+                months[month][name] = (mean, found[0][0], found[-1][0])
+        gaps = []
+        for month in sorted(months):
+            venues = months[month]
+            if len(venues) < 3 or series not in venues:
+                continue
+            mean, first, last = venues[series]
+            if abs(mean - median(value[0] for value in venues.values())) > Decimal("0.15") and last > start and first <= end:
+                gaps.append({"series": series, "first": stamp(first), "last": stamp(last), "missing": 0,
+                             "treatment": "suspect", "proxy": None})
+        return gaps
 
     def payments(self, series, dates):
         """Payments are due at no date, but a series that ends long before the run is a gap from there."""
@@ -262,12 +297,13 @@ class Results:
             before = value
             if start <= 0:
                 continue
+            end = max(end, ZERO)  # a lost book has lost what it had, not what it owes
             earned.append(end / start - 1)
             index *= end / start
             peak = max(peak, index)
             drawdown = max(drawdown, 1 - index / peak)
         years = Decimal(len(earned)) * audit.step_seconds() / (365 * 86400)
-        apy = float(index) ** (1 / float(years)) - 1 if years > 0 and index > 0 else 0.0
+        apy = float(index) ** (1 / float(years)) - 1 if years > 0 else 0.0
         near = Decimal("1e-9")
         for name, value in (("return", index - 1), ("max_drawdown", drawdown), ("apy", Decimal(apy))):
             self.check("summary.json", name, "time-weighted", value, Decimal(repr(audit.summary[name])), near * (1 + abs(value)))

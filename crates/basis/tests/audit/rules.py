@@ -50,11 +50,28 @@ class Rules:
                 for key in ("lot_size", "min_quantity", "max_quantity", "max_market_quantity"):
                     out[key] = Decimal(row[key]) * size
                 out["tick_size"] = Decimal(row["tick_size"])
+                if row.get("price_unit") == "contract":
+                    out["tick_size"] = rounded(out["tick_size"] / size)
                 out["min_notional"] = Decimal(row.get("min_notional") or 0)
                 out["contract_size"] = size
                 self.cache[known] = out
                 return out
         raise KeyError(f"config.yaml: no rules for {venue}:{kind}:{symbol}")
+
+    def listed(self, venue, kind, symbol, at):
+        """As `instrument`; None where no rules list it."""
+        try:
+            return self.instrument(venue, kind, symbol, at)
+        except KeyError:
+            return None
+
+    def interval_hours(self, venue, symbol, at):
+        """The hours between settlements of a perp; 8 where no rules list it."""
+        try:
+            funding = self.instrument(venue, "perp", symbol, at).get("funding") or {}
+        except KeyError:
+            return 8
+        return int(funding.get("interval_hours", 8))
 
     def settlements(self, venue, symbol, since, until):
         """Every settlement in (since, until], each by the snapshot in force at its own instant."""

@@ -55,8 +55,8 @@ pub(crate) fn basis(dir: &Scratch, more: &str) -> Outcome {
 }
 
 fn total(summary: &Json, bucket: &str) -> f64 {
-    let text = summary["attribution"][bucket].as_str().unwrap();
-    text.parse().unwrap()
+    let found = summary.pointer(&format!("/attribution/{bucket}"));
+    found.unwrap().as_str().unwrap().parse().unwrap()
 }
 
 fn assumed(summary: &Json, text: &str) -> bool {
@@ -235,7 +235,7 @@ fn rules_outside_their_dates_are_an_assumption_with_both_dates() {
 
 /// The files of the recorded data that `pure_lending` reads, in a directory of one's own.
 #[expect(clippy::print_stderr, reason = "a skip must be loud")]
-fn lending_data(dir: &Scratch) -> bool {
+pub(crate) fn lending_data(dir: &Scratch) -> bool {
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     if !recorded.join("aave").is_dir() {
         eprintln!("SKIPPED: no recorded data in {}", recorded.display());
@@ -296,4 +296,141 @@ fn rows_of_block_time_are_present_and_accrue_as_they_stand() {
     dir.write(path, &lacking);
     dir.basis(run)
         .fails(2, &["1 missing from 2024-06-05T12:24:59Z"]);
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_and_listed_when_the_bounds_take_them() {
+    let dir = Scratch::new();
+    week(&dir, &every(8, "00", "0.01"));
+    let why = "funding.bybit.BTCUSDT: 21 row(s) from 2024-07-01T00:00:00Z to 2024-07-07T16:00:00Z are \
+               not plausible: `funding_rate` 0.01 at 2024-07-01T00:00:00Z is beyond the bound of 0.005";
+    // What a percentage looks like; no gap policy takes it.
+    for gaps in ["refuse", "hold"] {
+        let refused = basis(&dir, &format!("--set data.gaps={gaps}"));
+        refused.fails(2, &["DATA-002", why, "raise data.bounds.funding_rate_max"]);
+    }
+    let check = dir.basis(&format!("data check data --mode btc_basis {BYBIT} {WEEK}"));
+    check.fails(2, &[why]);
+    let taken = basis(&dir, "--set data.bounds.funding_rate_max=0.02 --json").json();
+    assert!(
+        assumed(&taken, "not plausible: `funding_rate` 0.01"),
+        "{taken}"
+    );
+    assert_eq!(taken["implausible"].as_array().unwrap().len(), 1);
+    week(&dir, &every(8, "00", "0.0001"));
+    let path = "data/perp/bybit/BTCUSDT_1h.csv";
+    let text = std::fs::read_to_string(dir.path().join(path)).unwrap();
+    let row = text.lines().nth(60).unwrap();
+    let tenth: Vec<_> = row
+        .split(',')
+        .enumerate()
+        .map(|(at, field)| {
+            if (1..5).contains(&at) {
+                format!("{field}e-1")
+            } else {
+                field.to_owned()
+            }
+        })
+        .collect();
+    dir.write(path, &text.replace(row, &tenth.join(",")));
+    basis(&dir, "").fails(
+        2,
+        &[
+            "perp.bybit.BTCUSDT: 2 row(s)",
+            "raise data.bounds.price_ratio_max",
+        ],
+    );
+}
+
+#[test]
+fn a_month_of_funding_that_disagrees_with_the_other_venues_is_suspect() {
+    let dir = Scratch::new();
+    bars(&dir, 1, 7);
+    for kind in ["spot", "perp"] {
+        let name = |venue: &str| format!("data/{kind}/{venue}/BTCUSDT_1h.csv");
+        let text = std::fs::read_to_string(dir.path().join(name("bybit"))).unwrap();
+        for venue in ["binance", "okx"] {
+            dir.write(&name(venue), &text);
+        }
+    }
+    for (venue, rate) in [
+        ("binance", "0.00005"),
+        ("bybit", "0.00006"),
+        ("okx", "-0.0002"),
+    ] {
+        let rows = every(8, "00", rate);
+        let rows: String = rows
+            .iter()
+            .map(|(at, rate)| format!("{at},{rate}\n"))
+            .collect();
+        let text = format!("timestamp,funding_rate\n{rows}");
+        dir.write(&format!("data/funding/{venue}/BTCUSDT.csv"), &text);
+    }
+    let note = "funding.okx.BTCUSDT is suspect in 2024-07: a mean of -21.9 %/y against 5.5 %/y, the median \
+                of all venues; correlation with the others: none";
+    let check = dir.basis("data check data");
+    assert!(check.out.contains(note), "{check:?}");
+    let mode = dir.basis(&format!("data check data --mode btc_basis {WEEK}"));
+    assert!(
+        mode.out.contains(note) && mode.out.contains("  starts"),
+        "{mode:?}"
+    );
+    let out = dir.path().join("run");
+    let run = format!(
+        "backtest btc_basis --data data {WEEK} --json --out {}",
+        out.display()
+    );
+    let summary = dir.basis(&run).json();
+    assert!(assumed(&summary, note), "{summary}");
+    let gaps = summary["gaps"].as_array().unwrap();
+    assert!(
+        gaps.iter().any(|gap| gap["treatment"] == "suspect"),
+        "{gaps:?}"
+    );
+    agrees(&out, Some(&dir.path().join("data")));
+}
+
+#[test]
+fn a_lost_book_ends_at_minus_one_hundred_percent_and_ranks_last() {
+    let dir = Scratch::new();
+    let dates = "--from 2024-03-01 --to 2024-03-11";
+    let at = "at 2024-03-10T05:00:00Z";
+    let shocks = [
+        format!("protocol weETH -50% {at}"),
+        format!("oracle weETH -50% {at}"),
+    ];
+    let mut arguments: Vec<&str> = "backtest eth_leveraged --json -q".split(' ').collect();
+    arguments.extend(dates.split(' '));
+    for shock in &shocks {
+        arguments.extend(["--shock", shock.as_str()]);
+    }
+    let out = dir.path().join("run");
+    arguments.extend(["--out", out.to_str().unwrap()]);
+    let ruin = dir.run(&arguments, &[]);
+    let summary: Json = serde_json::from_str(&ruin.out).unwrap();
+    let class = &summary["statistics_share_class"];
+    for found in [&summary, class] {
+        assert_eq!(found["return"], -1.0, "{found}");
+        assert_eq!(found["apy"], -1.0);
+        assert_eq!(found["max_drawdown"], 1.0);
+    }
+    agrees(&out, None);
+    let lists = [
+        format!("[\"ETH -30% {at}\"]"),
+        format!(
+            "[\"{}\",\"{}\"]",
+            shocks.first().unwrap(),
+            shocks.last().unwrap()
+        ),
+    ];
+    let param = format!("shocks={}", lists.join(","));
+    let mut arguments: Vec<&str> = "sweep eth_leveraged --rank apy --json -q --param"
+        .split(' ')
+        .collect();
+    arguments.push(&param);
+    arguments.extend(dates.split(' '));
+    let sweep = dir.run(&arguments, &[]);
+    let found: Json = serde_json::from_str(&sweep.out).unwrap();
+    let rows = found["variants"].as_array().unwrap();
+    assert_eq!(rows.last().unwrap()["apy"], -1.0, "{found}");
 }

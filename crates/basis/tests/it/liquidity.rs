@@ -193,6 +193,7 @@ pub(crate) fn play(
     let request = LoadRequest {
         ids,
         volume_multipliers: BTreeMap::new(),
+        price_units: BTreeMap::new(),
     };
     let loaded = load(data, &request, &|_| {}).unwrap();
     scripted::run(&setup, (loaded.data, &request.ids), script, out);

@@ -446,6 +446,7 @@ fn recorded(setup: &Setup) -> Option<Arc<MarketData>> {
     let request = LoadRequest {
         ids: setup.wanted_series().unwrap(),
         volume_multipliers: BTreeMap::new(),
+        price_units: BTreeMap::new(),
     };
     Some(load(&data, &request, &|_| {}).unwrap().data)
 }

@@ -50,9 +50,12 @@ struct Case<'a> {
 
 /// A request out of words: `format=binance kind=perp symbol=BTCUSDT`.
 fn request<'a>(flags: &'a str, files: &'a [PathBuf], symbols: &'a [String]) -> ImportRequest<'a> {
+    // As long as the test.
+    let formats: &'static [String] = words(flags, "format=").leak();
     let mut request = ImportRequest {
         files,
         symbols,
+        formats,
         ..ImportRequest::default()
     };
     if let Some(map) = flags.strip_prefix("map ") {
@@ -62,12 +65,11 @@ fn request<'a>(flags: &'a str, files: &'a [PathBuf], symbols: &'a [String]) -> I
     for flag in flags.split_whitespace() {
         let (name, value) = flag.split_once('=').unwrap();
         match name {
-            "format" => request.format = Some(value),
+            "symbol" | "format" => {}
             "kind" => request.kind = Some(Kind::word(value).unwrap()),
             "venue" => request.venue = Some(value),
             "interval" => request.interval = Some(value),
             "decimals" => request.decimals = Some(value.parse().unwrap()),
-            "symbol" => {}
             other => panic!("no flag {other}"),
         }
     }
@@ -75,10 +77,14 @@ fn request<'a>(flags: &'a str, files: &'a [PathBuf], symbols: &'a [String]) -> I
 }
 
 fn symbols(flags: &str) -> Vec<String> {
+    words(flags, "symbol=")
+}
+
+fn words(flags: &str, name: &str) -> Vec<String> {
     let words = flags
         .split_whitespace()
         .filter(|_| !flags.starts_with("map "));
-    let symbols = words.filter_map(|flag| flag.strip_prefix("symbol="));
+    let symbols = words.filter_map(|flag| flag.strip_prefix(name));
     symbols.map(str::to_owned).collect()
 }
 

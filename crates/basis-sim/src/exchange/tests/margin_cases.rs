@@ -41,8 +41,10 @@ pub(super) fn perp(tiers: Tiers, tier_method: TierMethod, tier_unit: TierUnit) -
     PerpRules {
         contract_size: Quantity::literal("1"),
         counts_contracts: false,
+        prices_contracts: false,
         funding_interval: Span::from_hours(8),
         funding_anchor: Span::ZERO,
+        funding_rate_max: None,
         max_leverage: Fixed18::from_int(125),
         liquidation_fee: Bps::ZERO,
         tier_method,

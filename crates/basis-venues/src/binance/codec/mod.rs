@@ -16,9 +16,11 @@ mod order;
 mod params;
 mod plan;
 pub mod reads;
+pub mod replies;
 mod request;
 #[cfg(feature = "live")]
 pub mod signing;
+pub mod stream;
 
 pub use self::account::{WithdrawalTarget, set_position_mode};
 pub use self::endpoint::{Network, NoSuchHost, Product};

@@ -20,7 +20,7 @@ pub struct Keys {
 }
 
 enum Kind {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Ed25519(Box<Ed25519KeyPair>),
 }
 
@@ -55,7 +55,7 @@ impl Keys {
             let pair = pair.ok().ok_or(KeyError::NotEd25519)?;
             Kind::Ed25519(Box::new(pair))
         } else {
-            Kind::Hmac(hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()))
+            Kind::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())))
         };
         Ok(Self { api_key, kind })
     }

@@ -258,6 +258,15 @@ fn explained(cell: &MarketState, e: Revert, side: Side) -> Refusal {
             .map_or_else(|_| units.to_string(), |amount| amount.to_string())
     };
     match (e, side) {
+        // All of nothing: the contract is given neither assets nor shares.
+        (Revert::InconsistentInput, Side::Supply) => Refusal::other(
+            format!("{MORPHO} market {name}: {e}; no {loan} is supplied"),
+            None,
+        ),
+        (Revert::InconsistentInput, Side::Debt) => Refusal::other(
+            format!("{MORPHO} market {name}: {e}; no {loan} is owed"),
+            None,
+        ),
         (Revert::InsufficientLiquidity, _) => {
             let left = held(Some(U256::from(live.market.totals().liquidity())));
             Refusal::other(

@@ -110,15 +110,21 @@ fn check_networks(
     let mut section = Node::empty_map(Location::new("--set", 0));
     let given = settings(&arguments.sets, driver, session)?;
     overlay(&mut section, &given, driver.facts.venue);
-    let problems = Problems::new();
+    let (problems, contradictions) = (Problems::new(), Problems::new());
     // What it would build is not wanted: only what is wrong with the section.
     let _build = driver.read(&section, &problems);
-    check_section(driver, &section, environment, &problems);
-    let problems = problems.into_sorted();
-    if problems.is_empty() {
-        return Ok(());
+    check_section(driver, &section, environment, &contradictions);
+    let refused = [
+        (problems.into_sorted(), "settings"),
+        (contradictions.into_sorted(), "environment"),
+    ];
+    for (problems, reason) in refused {
+        if !problems.is_empty() {
+            let error = listed(Code::VenueInvalid, "venue_settings", &problems);
+            return Err(error.with_reason(reason));
+        }
     }
-    Err(listed(Code::VenueInvalid, "venue_settings", &problems).with_reason("environment"))
+    Ok(())
 }
 
 /// The reference of a market order; `None` for everything else.

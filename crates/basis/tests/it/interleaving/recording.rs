@@ -135,6 +135,7 @@ pub(super) fn over_recorded_data(
     let request = LoadRequest {
         ids: setup.wanted_series().unwrap(),
         volume_multipliers: std::collections::BTreeMap::new(),
+        price_units: std::collections::BTreeMap::new(),
     };
     let data = load(&place, &request, &|_| {}).unwrap().data;
     Some(record(name, &setup, &data, None, &Echo::default()))

@@ -1,0 +1,122 @@
+//! How many megabytes of CSV an import takes a second, beside two baselines on the same bytes: the csv
+//! crate splitting rows, and the csv crate with every field of a bar read as a float.
+//!
+//! `cargo run --release -p basis-data --example import_speed -- [MEGABYTES]`
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a measurement for people"
+)]
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use basis_data::import::Kind;
+use basis_data::{ImportRequest, import};
+
+const MINUTE: u64 = 60_000;
+const START: u64 = 1_704_067_200_000;
+
+/// Klines of a minute in the form of Binance's archive.
+fn klines(bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + 200);
+    for minute in 0.. {
+        if text.len() >= bytes {
+            break;
+        }
+        let (at, cents) = (START + minute * MINUTE, minute % 9_973);
+        writeln!(
+            text,
+            "{at},42{:03}.{:02}000000,43100.55000000,41900.12000000,42{:03}.{:02}000000,{}.48211000,\
+             {},611482.33870000,1287,7.11430000,301244.18820000,0",
+            cents % 1_000,
+            cents % 97,
+            (cents + 3) % 1_000,
+            cents % 89,
+            1 + cents % 50,
+            at + MINUTE - 1
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[expect(clippy::disallowed_methods, reason = "it measures time")]
+fn timed<T>(work: impl Fn() -> T) -> (Duration, T) {
+    let mut best: Option<(Duration, T)> = None;
+    for _ in 0..5 {
+        let start = Instant::now();
+        let result = work();
+        let took = start.elapsed();
+        if best.as_ref().is_none_or(|(known, _)| took < *known) {
+            best = Some((took, result));
+        }
+    }
+    best.unwrap()
+}
+
+fn main() {
+    let megabytes: usize = std::env::args()
+        .nth(1)
+        .map_or(100, |text| text.parse().unwrap());
+    let text = klines(megabytes * 1_000_000);
+    let dir = std::env::temp_dir().join(format!("basis-import-speed-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file: PathBuf = dir.join("BTCUSDT-1m-2024.csv");
+    std::fs::write(&file, &text).unwrap();
+    let say = |what: &str, took: Duration, rows: u64| {
+        let rate = text.len() as f64 / 1e6 / took.as_secs_f64();
+        println!(
+            "{what:<34} {rate:>6.0} MB/s  {rows} rows in {:.3} s",
+            took.as_secs_f64()
+        );
+    };
+    let reader = || {
+        let mut builder = csv::ReaderBuilder::new();
+        builder.has_headers(false).from_reader(text.as_bytes())
+    };
+    let (took, rows) = timed(|| {
+        let (mut reader, mut record, mut rows) = (reader(), csv::ByteRecord::new(), 0);
+        while reader.read_byte_record(&mut record).unwrap() {
+            rows += 1;
+        }
+        rows
+    });
+    say("csv crate, rows split", took, rows);
+    let (took, rows) = timed(|| {
+        let (mut reader, mut record, mut rows) = (reader(), csv::StringRecord::new(), 0);
+        let mut sum = 0.0;
+        while reader.read_record(&mut record).unwrap() {
+            rows += 1;
+            sum += record
+                .iter()
+                .take(6)
+                .map(|field| field.parse::<f64>().unwrap())
+                .sum::<f64>();
+        }
+        assert!(sum > 0.0);
+        rows
+    });
+    say("csv crate, six floats of a row", took, rows);
+    let (files, formats) = ([file], ["binance".to_owned()]);
+    let out = dir.join("out");
+    let (took, rows) = timed(|| {
+        drop(std::fs::remove_dir_all(&out));
+        let request = ImportRequest {
+            formats: &formats,
+            files: &files,
+            kind: Some(Kind::Spot),
+            ..ImportRequest::default()
+        };
+        import(&request, &out, &|_, _| {})
+            .unwrap()
+            .series
+            .first()
+            .unwrap()
+            .rows
+    });
+    say("basis data import, file to file", took, rows);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
