@@ -34,7 +34,9 @@ use basis::core::venue_event::{
 };
 use basis::engine::strategy::{Checkpoint, Context, Decision, Strategy};
 use basis::engine::wake::{Command, RecordedSteps, Wake, WakeSource};
-use basis::engine::{Engine, EngineJournal, EngineParts, JournalSync, RunRequest, RunResult};
+use basis::engine::{
+    Engine, EngineJournal, EngineParts, JournalSync, RunConfig, RunRequest, RunResult,
+};
 use basis::market::ExecutionInterface;
 use basis::market::{BarColumns, MarketData, RateSeries};
 use basis::venues::driver::VenueDriver;
@@ -357,16 +359,9 @@ impl World {
             let meddler = Meddler::new(inner, polls, meddle);
             interfaces.insert(at.unwrap(), Box::new(meddler));
         }
-        let problems = Problems::new();
-        let tree = yaml::parse(CONFIG, "config in code").unwrap();
-        let modes = basis::strategies::builtin();
-        let (config, _) = modes
-            .read(&tree, &RunRequest::default(), &problems)
-            .unwrap();
-        assert_eq!(problems.into_sorted(), []);
         let starts = self.earlier.as_ref().map_or(0, |(_, starts)| *starts);
         let parts = EngineParts {
-            config,
+            config: config(),
             data: market(&self.closes),
             rules: world.rules,
             interfaces,
@@ -415,6 +410,16 @@ impl World {
             completed,
         }
     }
+}
+
+/// The configuration of every world.
+fn config() -> RunConfig {
+    let problems = Problems::new();
+    let tree = yaml::parse(CONFIG, "config in code").unwrap();
+    let modes = basis::strategies::builtin();
+    let read = modes.read(&tree, &RunRequest::default(), &problems);
+    assert_eq!(problems.into_sorted(), []);
+    read.unwrap().0
 }
 
 /// The interfaces of a world, made by the factory.
