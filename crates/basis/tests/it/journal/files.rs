@@ -87,43 +87,39 @@ fn what_the_past_rests_on_is_refused_with_both_values() {
         &format!("{to} --set fill_at=next_open"),
         &["fill_at close", "next_open"],
     );
-    let deposit = format!("{to} --set deposits=[{{at:2024-01-02T00:00:00Z,amount:5}}]");
-    let deposit = deposit
-        .replace("at:", "at: ")
-        .replace("amount:", "amount: ");
-    let words: Vec<_> = deposit.splitn(4, ' ').collect();
-    let arguments = [
+    // Nothing of that has touched the journal.
+    assert_eq!(scratch.basis("journal book.journal --check").code, 0);
+    assert_eq!(resumed(&scratch, "btc_basis", to).code, 0);
+}
+
+#[test]
+fn other_rules_and_flows_are_refused_with_both_values() {
+    let scratch = Scratch::new();
+    assert_eq!(journaled(&scratch).code, 0);
+    let mut arguments = vec![
         "backtest",
         "btc_basis",
         "-q",
         "--journal",
         "book.journal",
         "--resume",
-        "--json",
-        words[0],
-        words[1],
-        words[2],
-        words[3],
     ];
-    scratch
-        .run(&arguments, &[])
-        .fails(2, &["EXEC-005", "deposits"]);
+    arguments.extend(["--json", "--to", "2024-01-03", "--set"]);
+    arguments.push("deposits=[{at: 2024-01-02T00:00:00Z, amount: 5}]");
+    let deposit = scratch.run(&arguments, &[]);
+    deposit.fails(2, &["EXEC-005", "deposits"]);
     let rules = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../configs/venues/okx.yaml"
     ));
-    scratch.write(
-        "okx.yaml",
-        &rules.unwrap().replace("taker_bps: 5 ", "taker_bps: 6 "),
-    );
-    refused(
+    let rules = rules.unwrap().replace("taker_bps: 5 ", "taker_bps: 6 ");
+    scratch.write("okx.yaml", &rules);
+    let dearer = resumed(
+        &scratch,
         "btc_basis",
-        &format!("{to} --set rules.okx=okx.yaml"),
-        &["EXEC-005", "rules.okx", "bps 5", "has 6"],
+        "--to 2024-01-03 --set rules.okx=okx.yaml",
     );
-    // Nothing of that has touched the journal.
-    assert_eq!(scratch.basis("journal book.journal --check").code, 0);
-    assert_eq!(resumed(&scratch, "btc_basis", to).code, 0);
+    dearer.fails(2, &["EXEC-005", "rules.okx", "bps 5", "has 6"]);
 }
 
 #[test]
@@ -170,6 +166,7 @@ fn the_ledger_of_every_mode_is_proven_from_its_events() {
         "pure_lending",
         "eth_staking_only",
         "eth_leveraged",
+        "usdt_market_neutral_no_leverage",
         "usdt_market_neutral",
     ] {
         let scratch = Scratch::new();
