@@ -67,3 +67,26 @@ fn its_own_keys_are_checked_with_their_place() {
         assert!(problems.contains(expected), "{set}: {problems}");
     }
 }
+
+#[test]
+fn a_journal_goes_on_where_a_key_that_may_change_has_changed() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-mode-journal");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    let run = format!(
+        "backtest fixed_weight --from 2024-05-01 --journal {} --json",
+        folder.join("book.sqlite").display()
+    );
+    json(&format!("{run} --to 2024-05-02"));
+    let on = format!("{run} --to 2024-05-03 --resume");
+    let other = "--set exchange=binance --set venue_settings.binance.slippage=none";
+    let refused = own_mode(&format!("{on} {other}"));
+    let problems = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{problems}");
+    assert!(problems.contains("exchange"), "{problems}");
+    let summary = json(&format!("{on} --set weight=0.25"));
+    // Bought to a half on the first day, sold to a quarter on the third.
+    assert_eq!(summary["counts"]["fills"], 2, "{summary:#}");
+}
