@@ -6,31 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Circles that are still there: crate, members in order, why they have not gone yet. The list only ever
-/// shrinks, and an entry without its circle is refused.
-const KNOWN: &[(&str, &[&str], &str)] = &[
-    (
-        "basis",
-        &["assembly", "config"],
-        "the layers of the configuration end in what a run is put together from",
-    ),
-    (
-        "basis-engine",
-        &["account", "config", "risk", "strategy"],
-        "every mode's keys are read in one place; they belong into the folders of the modes",
-    ),
-    (
-        "basis-engine",
-        &["numeraire", "result", "statistics"],
-        "a result is restated in another unit of account by functions that make results",
-    ),
-    (
-        "basis-report",
-        &["report", "run"],
-        "the run directory writes the page that is made from it",
-    ),
-];
-
 /// Folders and files of test code.
 const TESTS: &[&str] = &[
     "tests",
@@ -43,24 +18,13 @@ const TESTS: &[&str] = &[
 /// The uses between the modules of one crate: who, whom, and a place that shows it.
 type Uses = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Adds every circle that is not known, and every known one that is gone.
+/// Adds every circle.
 pub(crate) fn check(files: &[(String, String)], wrong: &mut Vec<String>) {
-    let mut known: Vec<(&str, &[&str])> = KNOWN.iter().map(|(c, m, _)| (*c, *m)).collect();
     for (name, sources) in crates(files) {
         let uses = uses(&sources);
         for circle in circles(&uses) {
-            let counted = known.len();
-            known.retain(|(krate, members)| *krate != name || circle != *members);
-            if known.len() == counted {
-                wrong.push(describe(&name, &circle, &uses));
-            }
+            wrong.push(describe(&name, &circle, &uses));
         }
-    }
-    for (name, members) in known {
-        wrong.push(format!(
-            "{name}: {} are no circle any more; take them out of KNOWN in xtask/src/circles.rs",
-            members.join(", ")
-        ));
     }
 }
 
@@ -127,7 +91,9 @@ fn depth(below: &str) -> usize {
 
 /// The text without comments and without the tests at its end, line by line as it was.
 fn code(text: &str) -> String {
-    let end = text.find("#[cfg(test)]\nmod tests {");
+    let ends = ["mod tests {", "pub(crate) mod tests {"];
+    let ends = ends.map(|tests| text.find(&format!("#[cfg(test)]\n{tests}")));
+    let end = ends.into_iter().flatten().min();
     let text = text.get(..end.unwrap_or(text.len())).unwrap_or(text);
     let mut code = String::with_capacity(text.len());
     for line in text.lines() {

@@ -45,6 +45,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basis-engine",
         &["basis-core", "basis-protocols", "basis-market"],
     ),
+    (
+        "basis-strategies",
+        &[
+            "basis-core",
+            "basis-protocols",
+            "basis-market",
+            "basis-engine",
+        ],
+    ),
     ("basis-live", &["basis-core", "basis-market"]),
     ("basis-powercut", &["basis-live"]),
     (
@@ -61,14 +70,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basis-venues",
             "basis-data",
             "basis-engine",
+            "basis-strategies",
             "basis-live",
             "basis-report",
         ],
     ),
     (
         "basis-testkit",
-        &["basis-core", "basis-market", "basis-engine"],
+        &["basis-core", "basis-market", "basis-engine", "basis"],
     ),
+    ("own-exchange", &["basis"]),
+    ("own-mode", &["basis"]),
     ("own-venue", &["basis"]),
     ("xtask", &[]),
 ];
@@ -146,7 +158,7 @@ fn arrows(root: &Path, wrong: &mut Vec<String>) -> Result<(), String> {
     for (name, allowed) in ARROWS {
         let folder = match *name {
             "xtask" => root.join(name),
-            "own-venue" => root.join("examples").join(name),
+            "own-exchange" | "own-mode" | "own-venue" => root.join("examples").join(name),
             _ => root.join("crates").join(name),
         };
         let manifest = read(&folder.join("Cargo.toml"))?;

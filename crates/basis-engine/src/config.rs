@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use basis_core::config::{Entry, Node, NodeValue, Problems, Reader};
+use basis_core::config::{Entry, NodeValue, Reader};
 use basis_core::fixed18;
 use basis_core::num::{Bps, Fixed18, Quantity, Rate};
 use basis_core::plan::FailurePolicy;
@@ -10,13 +10,14 @@ use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Ve
 use basis_core::venue::FillAt;
 use basis_market::{Bounds, GapPolicy, Shock, ShockSet, ViewPolicy};
 
-use crate::chain_config::{ChainConfig, HealthLadder};
-use crate::strategy::{self, ModeRow, Uses};
+use crate::limits::HealthLadder;
+
+pub use crate::limits::RiskConfig;
 
 /// Everything one run is decided by. The same values give the same result, byte for byte.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
-    /// Name of the strategy mode, one of [`strategy::MODES`].
+    /// Name of the strategy mode, one of the program's [`Modes`](crate::mode::Modes).
     pub mode: &'static str,
     /// The currency capital is given and results are stated in.
     pub share_class: Asset,
@@ -44,18 +45,8 @@ pub struct RunConfig {
     pub dust_threshold: Quantity,
     /// The spot series the attribution measures price moves against.
     pub reference_price: SeriesId,
-    /// Where spot is bought; the wallet in a mode that buys none.
-    pub spot_venue: Venue,
     /// When the orders of simulated venues fill.
     pub fill_at: FillAt,
-    /// Perp notional over perp margin.
-    pub hedge_leverage: Fixed18,
-    /// Share of the hedge per venue, in the order written; sums to 1. Empty in a mode without a hedge.
-    pub hedge_allocation: Vec<(Venue, Rate)>,
-    /// The perpetual of the hedge where a venue has it under another symbol than that of the spot pair.
-    pub hedge_symbols: Vec<(Venue, Symbol)>,
-    /// The keys of the on-chain modes; `None` in a mode that does not touch the chain.
-    pub chain: Option<ChainConfig>,
     /// Exclusive start: the first step is one step later.
     pub from: Timestamp,
     /// Inclusive end.
@@ -106,24 +97,6 @@ pub struct CarryRule {
     pub slippage: Bps,
 }
 
-/// The ladder of limits. Margin ratio = maintenance margin ÷ margin balance; the venue liquidates
-/// at 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RiskConfig {
-    /// From here on the event log says so.
-    pub margin_ratio_warn: Rate,
-    /// From here on nothing may add exposure.
-    pub margin_ratio_reduce_only: Rate,
-    /// From here on positions are cut until the ratio is back at `reduce_only`.
-    pub margin_ratio_deleverage: Rate,
-    /// From here on everything is closed and the strategy stops.
-    pub margin_ratio_halt: Rate,
-    /// Largest net delta, at the reference price over the equity, of any step before the run closes everything.
-    pub net_delta_halt: Rate,
-    /// Limits of a lending account.
-    pub health: HealthLadder,
-}
-
 /// What a run is asked to do beyond its config tree: the command line's own words.
 #[derive(Clone, Debug, Default)]
 pub struct RunRequest {
@@ -136,77 +109,67 @@ pub struct RunRequest {
 }
 
 impl RunConfig {
-    /// Reads `root` (the merged tree of a mode); every problem is reported with its place.
+    /// Reads the keys that all modes have from the root of a configuration for the mode `mode`, and the
+    /// health factors of `risk` where it `lends`; every problem is reported with its place.
     ///
     /// Returns `None` when a value without which there is no run is missing or wrong; the caller
-    /// must refuse whenever `problems` is not empty.
-    #[must_use]
-    pub fn read(root: &Node, request: &RunRequest, problems: &Problems) -> Option<Self> {
-        let r = Reader::new(root, "", problems);
-        let mode = read_mode(&r);
-        let uses = mode.map_or(Uses::default(), |mode| mode.uses);
+    /// must refuse whenever there are problems.
+    pub(crate) fn read(
+        r: &Reader<'_>,
+        mode: &'static str,
+        lends: bool,
+        request: &RunRequest,
+    ) -> Option<Self> {
         // Every key is read before anything is given up, so that all problems show at once; the
         // stand-ins for missing values never leave this function.
         let share_class = r.required::<Asset>("share_class");
         let asset = r.required::<Asset>("asset");
-        let spot_venue = if uses.spot {
-            r.required::<Venue>("spot_venue")
-        } else {
-            Some(Venue::WALLET)
-        };
         let reference = r.required::<SeriesId>("reference_price");
-        let capital = positive(&r, "initial_capital");
+        let capital = positive(r, "initial_capital");
         let (from, to) = (r.parse("from"), r.parse("to"));
         let (step, mut view) = r
             .section("data")
             .map_or((Span::HOUR, ViewPolicy::default()), read_data);
-        view.shocks = read_shocks(&r);
+        view.shocks = read_shocks(r);
         // Sections that other parts read.
         for key in ["component_config", "execution_mode", "log_level", "rules"] {
             let _read_elsewhere = r.node(key);
         }
         let config = Self {
-            mode: mode.map_or("", |mode| mode.name),
+            mode,
             share_class: share_class.unwrap_or(Asset::literal("USDT")),
             asset: asset.unwrap_or(Asset::literal("BTC")),
             initial_capital: request.capital.or(capital).unwrap_or_default(),
-            reserve_ratio: ratio(&r, "reserve_ratio", "0.9", "0"),
-            position_deviation_threshold: ratio(&r, "position_deviation_threshold", "1", "0.02"),
-            margin_deviation_threshold: ratio(&r, "margin_deviation_threshold", "1", "0.2"),
-            delta_tolerance: ratio(&r, "delta_tolerance", "1", "0.005"),
-            rebalance_min_interval: minutes(&r, "rebalance_min_interval_minutes"),
-            rebalance_to: read_rebalance_to(&r),
+            reserve_ratio: ratio(r, "reserve_ratio", "0.9", "0"),
+            position_deviation_threshold: ratio(r, "position_deviation_threshold", "1", "0.02"),
+            margin_deviation_threshold: ratio(r, "margin_deviation_threshold", "1", "0.2"),
+            delta_tolerance: ratio(r, "delta_tolerance", "1", "0.005"),
+            rebalance_min_interval: minutes(r, "rebalance_min_interval_minutes"),
+            rebalance_to: read_rebalance_to(r),
             expected_carry: r.section("expected_carry").and_then(read_carry),
-            min_transfer: amount(&r, "min_transfer", 100),
-            dust_threshold: amount(&r, "dust_threshold", 10),
+            min_transfer: amount(r, "min_transfer", 100),
+            dust_threshold: amount(r, "dust_threshold", 10),
             reference_price: reference.unwrap_or(STAND_IN),
-            spot_venue: spot_venue.unwrap_or(Venue::WALLET),
             fill_at: r.choice("fill_at", &FILLS, FillAt::Close),
-            hedge_leverage: read_leverage(&r, uses),
-            hedge_allocation: read_allocation(&r, uses),
-            hedge_symbols: read_hedge_symbols(&r, uses),
-            chain: uses.chain.then(|| ChainConfig::read(&r)),
             from: request.from.or(from).unwrap_or(Timestamp::MIN),
             to: request.to.or(to).unwrap_or(Timestamp::MAX),
             step,
             view,
             risk: r
                 .section("risk")
-                .map_or(RiskConfig::DEFAULT, |section| read_risk(section, uses)),
-            failure_policy: read_failure_policy(&r),
-            flows: read_flows(&r),
-            adopt: read_adopt(&r),
+                .map_or(RiskConfig::DEFAULT, |section| read_risk(section, lends)),
+            failure_policy: read_failure_policy(r),
+            flows: read_flows(r),
+            adopt: read_adopt(r),
             venues: r
                 .map("venue_settings")
                 .iter()
-                .filter_map(|e| venue_key(&r, e))
+                .filter_map(|e| venue_key(r, e))
                 .collect(),
         };
-        r.finish();
-        let complete = mode.is_some()
+        let complete = !mode.is_empty()
             && share_class.is_some()
             && asset.is_some()
-            && spot_venue.is_some()
             && reference.is_some()
             && config.initial_capital.is_positive();
         complete.then_some(config)
@@ -246,26 +209,6 @@ impl RunConfig {
     pub fn symbol(&self) -> Symbol {
         self.reference_price.symbol
     }
-
-    /// The symbol of the perpetual that hedges at `venue`.
-    #[must_use]
-    pub fn hedge_symbol(&self, venue: Venue) -> Symbol {
-        let mut own = self.hedge_symbols.iter();
-        own.find(|(of, _)| *of == venue)
-            .map_or_else(|| self.symbol(), |(_, symbol)| *symbol)
-    }
-}
-
-impl RiskConfig {
-    /// Warn at 0.3, reduce only at 0.5, deleverage at 0.7, halt at 0.9; net delta halt at 0.25.
-    pub const DEFAULT: Self = Self {
-        margin_ratio_warn: Rate::literal("0.3"),
-        margin_ratio_reduce_only: Rate::literal("0.5"),
-        margin_ratio_deleverage: Rate::literal("0.7"),
-        margin_ratio_halt: Rate::literal("0.9"),
-        net_delta_halt: Rate::literal("0.25"),
-        health: HealthLadder::DEFAULT,
-    };
 }
 
 /// Words for when orders fill.
@@ -276,19 +219,6 @@ const FILLS: [(&str, FillAt); 2] = [
 
 /// Stands in for a missing reference series until the configuration is refused.
 const STAND_IN: SeriesId = SeriesId::new(SeriesKind::Spot, Venue::WALLET, Symbol::literal("NONE"));
-
-fn read_mode(r: &Reader<'_>) -> Option<&'static ModeRow> {
-    let name = r.required_text("mode")?;
-    let found = strategy::mode(name);
-    if found.is_none() {
-        let names: Vec<_> = strategy::MODES.iter().map(|mode| mode.name).collect();
-        r.problem(
-            "mode",
-            format!("`{name}` is no mode; there is {}", names.join(", ")),
-        );
-    }
-    found
-}
 
 fn ratio(r: &Reader<'_>, key: &str, most: &str, default: &str) -> Rate {
     let bounds = Fixed18::ZERO..=Fixed18::literal(most);
@@ -345,82 +275,6 @@ fn venue_key(r: &Reader<'_>, entry: &Entry) -> Option<Venue> {
                 .add(&entry.location, r.path_of("venue_settings"), e.to_string());
         })
         .ok()
-}
-
-fn read_leverage(r: &Reader<'_>, uses: Uses) -> Fixed18 {
-    if !uses.hedge {
-        return Fixed18::ONE;
-    }
-    let bounds = fixed18!("0.05")..=fixed18!("20");
-    r.fixed("hedge_leverage", bounds, Fixed18::ONE)
-}
-
-fn read_allocation(r: &Reader<'_>, uses: Uses) -> Vec<(Venue, Rate)> {
-    if !uses.hedge {
-        return Vec::new();
-    }
-    let mut shares = Vec::new();
-    let mut sum = Fixed18::ZERO;
-    // The share that was laid over the others is the one to blame.
-    let whole = r
-        .node("hedge_allocation")
-        .map(|node| node.location.source.clone());
-    let mut changed = None;
-    for entry in r.map("hedge_allocation") {
-        if whole.as_ref() != Some(&entry.node.location.source) {
-            changed = Some(entry.node.location.clone());
-        }
-        let path = format!("hedge_allocation.{}", entry.key);
-        let report = |message: String| {
-            r.problems()
-                .add(&entry.node.location, path.clone(), message);
-        };
-        let NodeValue::Text(text) = &entry.node.value else {
-            report("expected a share between 0 and 1".to_owned());
-            continue;
-        };
-        match (Venue::new(&entry.key), text.parse::<Rate>()) {
-            (Ok(venue), Ok(share)) if !share.is_negative() && share <= Rate::ONE => {
-                sum = sum.add(share.get()).unwrap_or(Fixed18::MAX);
-                if share.is_positive() {
-                    shares.push((venue, share));
-                }
-            }
-            (Err(e), _) => report(e.to_string()),
-            (Ok(_), _) => report(format!("`{text}` is no share between 0 and 1")),
-        }
-    }
-    if sum != Fixed18::ONE {
-        let message = format!("the shares sum to {sum}; they must sum to 1");
-        match changed {
-            Some(place) => r.problems().add(&place, "hedge_allocation", message),
-            None => r.problem("hedge_allocation", message),
-        }
-    }
-    shares
-}
-
-fn read_hedge_symbols(r: &Reader<'_>, uses: Uses) -> Vec<(Venue, Symbol)> {
-    if !uses.hedge {
-        return Vec::new();
-    }
-    let mut symbols = Vec::new();
-    for entry in r.map("hedge_symbols") {
-        let report = |message: String| {
-            let path = format!("hedge_symbols.{}", entry.key);
-            r.problems().add(&entry.node.location, path, message);
-        };
-        let NodeValue::Text(text) = &entry.node.value else {
-            report("expected the symbol of a perpetual, as 1000PEPEUSDT".to_owned());
-            continue;
-        };
-        match (Venue::new(&entry.key), Symbol::new(text)) {
-            (Ok(venue), Ok(symbol)) => symbols.push((venue, symbol)),
-            (Err(e), _) => report(e.to_string()),
-            (Ok(_), Err(e)) => report(e.to_string()),
-        }
-    }
-    symbols
 }
 
 fn read_data(r: Reader<'_>) -> (Span, ViewPolicy) {
@@ -497,7 +351,7 @@ fn read_shocks(r: &Reader<'_>) -> Option<Arc<ShockSet>> {
     (!shocks.is_empty()).then(|| Arc::new(ShockSet::new(shocks)))
 }
 
-fn read_risk(r: Reader<'_>, uses: Uses) -> RiskConfig {
+fn read_risk(r: Reader<'_>, lends: bool) -> RiskConfig {
     let default = RiskConfig::DEFAULT;
     let rate = |key: &str, default: Rate| {
         Rate::new(r.fixed(key, Fixed18::ZERO..=fixed18!("10"), default.get()))
@@ -511,7 +365,7 @@ fn read_risk(r: Reader<'_>, uses: Uses) -> RiskConfig {
         margin_ratio_deleverage: rate("margin_ratio_deleverage", default.margin_ratio_deleverage),
         margin_ratio_halt: rate("margin_ratio_halt", default.margin_ratio_halt),
         net_delta_halt: rate("net_delta_halt", default.net_delta_halt),
-        health: if uses.chain {
+        health: if lends {
             HealthLadder::read(&r)
         } else {
             default.health

@@ -28,7 +28,7 @@ use basis_core::instruction::OperationKind;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
-use basis_core::types::{Epoch, SeriesId, Span, Timestamp, Venue};
+use basis_core::types::{Epoch, SeriesId, SeriesKind, Span, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, Events};
 use basis_market::ExecutionInterface;
 use basis_market::{Coverage, Mark, MarketData, MarketView, SlotId};
@@ -37,6 +37,7 @@ use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
 use crate::config::RunConfig;
 use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
+use crate::mode::Mode;
 use crate::result::{ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped};
 use crate::risk::{DeltaScale, Passing, RiskMonitor, Verdict};
 use crate::setup;
@@ -127,20 +128,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A run of the strategy that `config.mode` names.
+    /// A run of the strategy of `mode`.
     ///
     /// # Errors
-    /// As [`Engine::with_strategy`]; CFG-003 for an unknown mode, STRAT-001 for a configuration that
-    /// can never work.
-    pub fn new(parts: EngineParts) -> Result<Self, ComponentError> {
-        let mode = setup::mode_of(&parts.config)?;
-        (mode.check)(&parts.config, &parts.rules)?;
-        (mode.check_market)(&parts.config, &parts.data)?;
-        setup::refuse_hedge_mode(&parts.config, &parts.interfaces)?;
-        let series = (mode.required_series)(&parts.config);
-        let mut optional = (mode.optional_series)(&parts.config);
+    /// As [`Engine::with_strategy`]; STRAT-001 for a configuration that can never work.
+    pub fn new(parts: EngineParts, mode: &dyn Mode) -> Result<Self, ComponentError> {
+        mode.check(&parts.config, &parts.rules)?;
+        mode.check_market(&parts.config, &parts.data)?;
+        setup::refuse_hedge_mode(mode, &parts.config, &parts.interfaces)?;
+        let series = mode.required_series(&parts.config);
+        let mut optional = mode.optional_series(&parts.config);
         optional.retain(|id| parts.data.contains(*id) && !series.contains(id));
-        let strategy = (mode.build)(&parts.config, &parts.rules);
+        let strategy = mode.build(&parts.config, &parts.rules);
         Self::create(parts, (&series, &optional), strategy)
     }
 
@@ -172,7 +171,8 @@ impl Engine {
         let view = setup::view_of(&config, &data, (series, optional))?;
         let mut books = Books::new(setup::pricing(&config), &view)?;
         // On the chain balances grow at every step, each with a line of its own.
-        let lines = if config.chain.is_some() { 3 } else { 1 };
+        let is_on_chain = series.iter().any(|id| id.kind == SeriesKind::Gas);
+        let lines = if is_on_chain { 3 } else { 1 };
         let rows = usize::try_from(setup::step_count(&config)).unwrap_or(ROOM_MAX);
         let rows = rows.min(ROOM_MAX);
         books.reserve(rows.saturating_mul(lines));

@@ -5,12 +5,13 @@
 
 pub mod account;
 mod block;
-pub mod chain_config;
 mod config;
 mod desk;
 mod engine;
 mod event_log;
 pub mod journal;
+pub mod limits;
+pub mod mode;
 pub mod numeraire;
 pub mod pnl;
 pub mod posting;

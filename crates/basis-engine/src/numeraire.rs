@@ -10,8 +10,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Rounding, Value};
 use basis_core::types::Timestamp;
 
-use crate::pnl::Attribution;
-use crate::result::StepEnd;
+use crate::pnl::{Attribution, StepEnd};
 use crate::statistics::Running;
 
 /// Most that rounding leaves over in a step: quotients are rounded to 18 decimals.

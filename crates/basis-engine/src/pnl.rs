@@ -13,7 +13,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use basis_core::num::{MathError, Value};
+use basis_core::num::{MathError, Price, Value};
+
+/// What a summary needs of a step.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct StepEnd {
+    /// Equity at the end of the step, USD.
+    pub equity_usd: Value,
+    /// Capital that came from (> 0) or went (< 0) outside within the step, USD.
+    pub external_flow_usd: Value,
+    /// Attribution of the step, USD.
+    pub attribution: Attribution,
+    /// The reference price at the step.
+    pub reference: Price,
+}
 
 /// The buckets of a step or a run, in USD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

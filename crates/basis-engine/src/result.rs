@@ -15,6 +15,9 @@ use crate::account::{MarginAccount, RiskColumns, RiskSummary};
 use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
 
+pub use crate::pnl::StepEnd;
+pub use crate::statistics::Statistics;
+
 /// The whole result of one run.
 #[derive(Debug)]
 pub struct RunResult {
@@ -76,19 +79,6 @@ pub struct Stopped {
     pub at: Timestamp,
     /// The steps that were closed, and lines, executions and events up to the failure.
     pub result: RunResult,
-}
-
-/// What a summary needs of a step.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct StepEnd {
-    /// Equity at the end of the step, USD.
-    pub equity_usd: Value,
-    /// Capital that came from (> 0) or went (< 0) outside within the step, USD.
-    pub external_flow_usd: Value,
-    /// Attribution of the step, USD.
-    pub attribution: Attribution,
-    /// The reference price at the step.
-    pub reference: Price,
 }
 
 /// Columns with one value per step.
@@ -314,20 +304,6 @@ impl std::fmt::Display for RefusedWithdrawal {
             "withdrawal refused: asked {asked} {asset}, available {available} {asset}"
         )
     }
-}
-
-/// Time-weighted statistics; floats, for reading, never for books.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Statistics {
-    /// Time-weighted return over the run, 0.1 = 10 %.
-    pub total_return: f64,
-    /// The same per year of 365 days, compounded.
-    pub apy: f64,
-    /// Largest fall of the time-weighted index from its peak, >= 0.
-    pub max_drawdown: f64,
-    /// Mean over standard deviation of step returns, per year, without a risk-free rate; absent
-    /// when they do not vary.
-    pub sharpe: Option<f64>,
 }
 
 /// How often things happened.

@@ -25,38 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use self::after::cross_margins;
 use crate::account::{Exposure, margin_ratio};
-use crate::config::RiskConfig;
+use crate::limits::{RiskConfig, health_rung, margin_rung};
 
-/// How far up the ladder things are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RiskLevel {
-    /// Within all limits.
-    #[default]
-    Clear,
-    /// Near a limit.
-    Warn,
-    /// Nothing may add exposure.
-    ReduceOnly,
-    /// Positions are cut.
-    Deleverage,
-    /// Everything is closed.
-    Halt,
-}
-
-impl RiskLevel {
-    /// The word in the event log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Clear => "clear",
-            Self::Warn => "warn",
-            Self::ReduceOnly => "reduce_only",
-            Self::Deleverage => "deleverage",
-            Self::Halt => "halt",
-        }
-    }
-}
+pub use crate::limits::RiskLevel;
 
 /// What risk demands now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -353,31 +324,6 @@ fn worst_ratio(
         )?;
     }
     Ok(worst)
-}
-
-/// Where on the ladder a margin ratio is, and the limit it has met; the first one while it is clear.
-pub(crate) fn margin_rung(limits: &RiskConfig, ratio: Rate) -> (RiskLevel, Rate) {
-    let rungs = [
-        (RiskLevel::Halt, limits.margin_ratio_halt),
-        (RiskLevel::Deleverage, limits.margin_ratio_deleverage),
-        (RiskLevel::ReduceOnly, limits.margin_ratio_reduce_only),
-        (RiskLevel::Warn, limits.margin_ratio_warn),
-    ];
-    let reached = rungs.into_iter().find(|(_, limit)| ratio >= *limit);
-    reached.unwrap_or((RiskLevel::Clear, limits.margin_ratio_warn))
-}
-
-/// Where on the ladder a health factor is, and the limit it has met; the first one while it is clear.
-pub(crate) fn health_rung(limits: &RiskConfig, factor: Rate) -> (RiskLevel, Rate) {
-    let ladder = limits.health;
-    let rungs = [
-        (RiskLevel::Halt, ladder.halt),
-        (RiskLevel::Deleverage, ladder.deleverage),
-        (RiskLevel::ReduceOnly, ladder.reduce_only),
-        (RiskLevel::Warn, ladder.warn),
-    ];
-    let reached = rungs.into_iter().find(|(_, limit)| factor < *limit);
-    reached.unwrap_or((RiskLevel::Clear, ladder.warn))
 }
 
 /// The account that decides: the worst lending account where it is further up than every margin.

@@ -17,31 +17,25 @@ use basis_market::{
 
 use crate::account::Pricing;
 use crate::config::RunConfig;
+use crate::mode::Mode;
 use crate::result::RefusedWithdrawal;
 use crate::risk::{Dust, RiskMonitor};
-use crate::strategy::{self, ModeRow};
 
 /// Gaps named in full in a refusal; the rest are counted.
 const GAPS_SHOWN: usize = 8;
 
-pub(crate) fn mode_of(config: &RunConfig) -> Result<&'static ModeRow, ComponentError> {
-    strategy::mode(config.mode).ok_or_else(|| {
-        ComponentError::new(Code::ModeUnknown, format!("`{}` is no mode", config.mode))
-    })
-}
-
 /// Every series that the run reads: prices, funding, the reference, and the proxies of these.
 ///
 /// # Errors
-/// CFG-003 for an unknown mode; STRAT-001 for a configuration that can never work.
+/// STRAT-001 for a configuration that can never work.
 pub fn required_series(
+    mode: &dyn Mode,
     config: &RunConfig,
     rules: &RuleBook,
 ) -> Result<Vec<SeriesId>, ComponentError> {
-    let mode = mode_of(config)?;
     check_amounts(config, rules)?;
-    (mode.check)(config, rules)?;
-    let mut series = (mode.required_series)(config);
+    mode.check(config, rules)?;
+    let mut series = mode.required_series(config);
     let proxies: Vec<_> = series
         .iter()
         .filter_map(|id| config.view.proxies.get(id))
@@ -84,28 +78,27 @@ fn check_amounts(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentEr
 /// # Errors
 /// As [`required_series`].
 pub fn wanted_series(
+    mode: &dyn Mode,
     config: &RunConfig,
     rules: &RuleBook,
 ) -> Result<Vec<SeriesId>, ComponentError> {
-    let mut series = required_series(config, rules)?;
-    series.extend((mode_of(config)?.optional_series)(config));
+    let mut series = required_series(mode, config, rules)?;
+    series.extend(mode.optional_series(config));
     series.sort_unstable();
     series.dedup();
     Ok(series)
 }
 
 /// The venues the run cannot do without, the wallet among them.
-///
-/// # Errors
-/// CFG-003 for an unknown mode.
-pub fn needed_venues(config: &RunConfig) -> Result<Vec<Venue>, ComponentError> {
+#[must_use]
+pub fn needed_venues(mode: &dyn Mode, config: &RunConfig) -> Vec<Venue> {
     let mut venues = vec![Venue::WALLET];
-    for venue in (mode_of(config)?.venues)(config) {
+    for venue in mode.venues(config) {
         if !venues.contains(&venue) {
             venues.push(venue);
         }
     }
-    Ok(venues)
+    venues
 }
 
 /// The series with a value at all times, which bound a run.
@@ -126,10 +119,12 @@ fn extent(config: &RunConfig, data: &MarketData, id: SeriesId) -> Option<(Timest
 
 /// The modes trade one position per perp, and a venue in hedge mode refuses each of their orders.
 pub(crate) fn refuse_hedge_mode(
+    mode: &dyn Mode,
     config: &RunConfig,
     interfaces: &[Box<dyn ExecutionInterface>],
 ) -> Result<(), ComponentError> {
-    let trades = |venue: Venue| config.hedge_allocation.iter().any(|(v, _)| *v == venue);
+    let perps = mode.trades().perps;
+    let trades = |venue: Venue| perps.iter().any(|(v, _)| *v == venue);
     let hedge_mode = interfaces
         .iter()
         .filter(|interface| interface.capabilities().hedge_mode)
@@ -208,12 +203,13 @@ pub(crate) fn step_count(config: &RunConfig) -> u64 {
 /// # Errors
 /// As [`required_series`], and DATA-001 for a series that is neither there nor replaced.
 pub fn survey(
+    mode: &dyn Mode,
     config: &RunConfig,
     data: &MarketData,
     rules: &RuleBook,
 ) -> Result<Vec<Coverage>, ComponentError> {
-    let mut series = required_series(config, rules)?;
-    let optional: Vec<_> = wanted_series(config, rules)?
+    let mut series = required_series(mode, config, rules)?;
+    let optional: Vec<_> = wanted_series(mode, config, rules)?
         .into_iter()
         .filter(|id| !series.contains(id) && data.contains(*id))
         .collect();
@@ -227,11 +223,12 @@ pub fn survey(
 /// # Errors
 /// As [`required_series`].
 pub fn refusal(
+    mode: &dyn Mode,
     config: &RunConfig,
     rules: &RuleBook,
     coverage: &[Coverage],
 ) -> Result<Option<ComponentError>, ComponentError> {
-    let needed = required_series(config, rules)?;
+    let needed = required_series(mode, config, rules)?;
     Ok(refused(config, rules, coverage, &needed))
 }
 

@@ -5,9 +5,21 @@ use serde::{Deserialize, Serialize};
 use basis_core::num::Value;
 use basis_core::types::Span;
 
-use crate::result::Statistics;
-
 const SECONDS_PER_YEAR: f64 = 365.0 * 86_400.0;
+
+/// Time-weighted statistics; floats, for reading, never for books.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// Time-weighted return over the run, 0.1 = 10 %.
+    pub total_return: f64,
+    /// The same per year of 365 days, compounded.
+    pub apy: f64,
+    /// Largest fall of the time-weighted index from its peak, >= 0.
+    pub max_drawdown: f64,
+    /// Mean over standard deviation of step returns, per year, without a risk-free rate; absent
+    /// when they do not vary.
+    pub sharpe: Option<f64>,
+}
 
 /// The statistics of the steps so far.
 ///

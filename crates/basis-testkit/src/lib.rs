@@ -1,8 +1,8 @@
 //! The test kit: what the tests of several crates need to put a venue to work without an engine. Only
 //! ever a development dependency.
 //!
-//! **Invariant.** It knows no venue's code and nothing of the simulation, so that the tests of both can
-//! use it.
+//! **Invariant.** But for the feature `conformance` it knows no venue's code and nothing of the simulation, so
+//! that the tests of both can use it.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +11,8 @@
     reason = "a test that meets a wrong value fails there"
 )]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod handles;
 mod operations;
 mod posting;

@@ -96,16 +96,16 @@ fn setup(spec: &SyntheticSpec, registry: &Registry) -> Setup {
 
 /// Closes of spot and three perps, and each perp's funding spread over its bars.
 fn columns(data: &MarketData, setup: &Setup) -> Vec<Vec<f64>> {
-    let run = setup.run();
-    let spot = SeriesId::new(SeriesKind::Spot, run.spot_venue, run.symbol());
+    let (run, trades) = (setup.run(), setup.mode().trades());
+    let spot = SeriesId::new(SeriesKind::Spot, trades.spot.unwrap(), run.symbol());
     let mut columns = vec![closes(data, spot)];
-    for (venue, _) in &run.hedge_allocation {
+    for (venue, _) in &trades.perps {
         columns.push(closes(
             data,
             SeriesId::new(SeriesKind::Perp, *venue, run.symbol()),
         ));
     }
-    for (venue, _) in &run.hedge_allocation {
+    for (venue, _) in &trades.perps {
         let id = SeriesId::new(SeriesKind::Funding, *venue, run.symbol());
         let rates = data.rates(id).unwrap();
         let mut column = vec![0.0; BARS];

@@ -11,7 +11,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use basis::assembly::Backtest;
-use basis::config::embedded;
 use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::types::Span;
@@ -40,7 +39,11 @@ fn main() {
         word.as_ref()
             .is_none_or(|word| name.contains(word.as_str()))
     };
-    for mode in embedded::MODES.iter().filter(|mode| wanted(mode.name)) {
+    for mode in basis::strategies::builtin()
+        .rows()
+        .iter()
+        .filter(|mode| wanted(mode.name))
+    {
         // Some series of the market begin and end within it: what is missing is held.
         let sets = ["data.gaps=hold".to_owned()];
         let request = Request {

@@ -1,14 +1,12 @@
 //! `basis`: delta-neutral and yield strategies across exchanges, DEXes and on-chain protocols
 //! through one execution interface, the same in backtest and live.
 //!
-//! This crate puts the parts together. A program of your own that adds venues has the whole command
-//! line by one call:
+//! This crate puts the parts together. A program of your own that adds venues or modes has the whole
+//! command line by one call:
 //!
 //! ```no_run
-//! use basis::venues::registry::Registry;
-//!
-//! let registry = Registry::builtin(); // .with(MY_VENUE)?
-//! std::process::exit(basis::cli::run(registry));
+//! let app = basis::App::builtin(); // .with_venue(MY_VENUE)?.with_mode(MY_MODE)?
+//! std::process::exit(basis::cli::run(app));
 //! ```
 //!
 //! Without the command line: [`config::layers::resolve`] makes an [`assembly::Setup`], which says what data
@@ -32,6 +30,7 @@
 //!
 //! **Invariant.** Only this crate reads the environment and the wall clock, prints, and exits.
 
+mod app;
 pub mod assembly;
 pub mod cli;
 pub mod config;
@@ -40,6 +39,7 @@ pub mod replies;
 pub mod stress;
 pub mod sweep;
 
+pub use app::App;
 pub use basis_core as core;
 pub use basis_data as data;
 pub use basis_engine as engine;
@@ -48,4 +48,5 @@ pub use basis_market as market;
 pub use basis_protocols as protocols;
 pub use basis_report as report;
 pub use basis_sim as sim;
+pub use basis_strategies as strategies;
 pub use basis_venues as venues;

@@ -1,10 +1,10 @@
-//! The `basis` binary: the command line with the built-in venues.
+//! The `basis` binary: the command line with the built-in venues and modes.
 
-use basis::venues::registry::Registry;
+use basis::App;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    std::process::exit(basis::cli::run(Registry::builtin()));
+    std::process::exit(basis::cli::run(App::builtin()));
 }

@@ -21,7 +21,7 @@ use basis::core::types::{
 };
 use basis::core::venue::FillAt;
 use basis::engine::strategy::{Checkpoint, Context, Decision, Strategy};
-use basis::engine::{Engine, EngineParts, RunConfig, RunRequest, RunResult};
+use basis::engine::{Engine, EngineParts, RunRequest, RunResult};
 use basis::market::{BarColumns, MarketData, RateSeries};
 use basis::venues::factory::FactorySettings;
 use own_venue::HARBOR;
@@ -176,7 +176,10 @@ fn run_with(capital: &str, settings: &str) -> RunResult {
     assert!(created.failures.is_empty(), "{:?}", created.failures);
     let problems = Problems::new();
     let tree = yaml::parse(CONFIG, "config").unwrap();
-    let config = RunConfig::read(&tree, &RunRequest::default(), &problems).unwrap();
+    let modes = basis::strategies::builtin();
+    let (config, _) = modes
+        .read(&tree, &RunRequest::default(), &problems)
+        .unwrap();
     assert_eq!(problems.into_sorted(), []);
     let parts = EngineParts {
         config,

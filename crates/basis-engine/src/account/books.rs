@@ -500,7 +500,8 @@ impl Books {
     }
 
     /// The slot of the reference price.
-    pub(crate) const fn reference(&self) -> SlotId {
+    #[must_use]
+    pub const fn reference(&self) -> SlotId {
         self.reference
     }
 

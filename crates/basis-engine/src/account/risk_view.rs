@@ -17,8 +17,7 @@ use basis_market::{Mark, MarketView, PointSlot, RateSource};
 use super::books::{Books, Holding};
 use super::exposure::{Exposure, MarginAccount};
 use super::standing::{DAYS_PER_YEAR, LendingStanding, MarginStanding, Standing, TokenStanding};
-use crate::config::RiskConfig;
-use crate::risk::RiskLevel;
+use crate::limits::{RiskConfig, RiskLevel};
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 

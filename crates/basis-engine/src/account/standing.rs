@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use basis_core::num::{Fixed18, Rate, Rounding, Value};
 
 use super::isolated::margin_ratio;
-use crate::config::RiskConfig;
-use crate::risk::{RiskLevel, health_rung, margin_rung};
+use crate::limits::{RiskConfig, RiskLevel, health_rung, margin_rung};
 
 pub(super) const DAYS_PER_YEAR: f64 = 365.0;
 

@@ -9,8 +9,9 @@ use basis_core::types::{InstrumentKey, InstrumentKind, Item, Side};
 use basis_market::MarketView;
 
 use super::after::{AccountAfter, Collateral, StateAfter};
-use super::{Approved, RiskLevel, RiskMonitor, health_rung, margin_rung, worst_reading};
+use super::{Approved, RiskLevel, RiskMonitor, worst_reading};
 use crate::account::{Books, Exposure};
+use crate::limits::{health_rung, margin_rung};
 
 impl RiskMonitor {
     /// Lets a block pass, or says which of its legs adds exposure, or brings an account nearer to

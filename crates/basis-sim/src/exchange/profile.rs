@@ -41,6 +41,28 @@ pub struct RefusalCodes {
 }
 
 impl RefusalCodes {
+    /// One code for everything, of a venue that has no finer ones; what a venue may accept it accepts.
+    #[must_use]
+    pub const fn all(code: &'static str) -> Self {
+        Self {
+            unknown_symbol: code,
+            no_quantity: code,
+            lot_size: code,
+            quantity_min: code,
+            quantity_max: code,
+            tick_size: code,
+            unwanted_price: None,
+            notional_min: code,
+            funds: code,
+            reduce_only: code,
+            position_limit: code,
+            leverage: code,
+            no_order: code,
+            post_only: None,
+            fill_or_kill: None,
+        }
+    }
+
     /// The code of an order that does not pass a filter.
     pub(crate) const fn of(&self, filter: Filter) -> &'static str {
         match filter {
@@ -76,6 +98,24 @@ pub struct ModeCodes {
     pub amend_incomplete: &'static str,
     /// A spot amendment that the venue does not do; `None` where spot orders are amended like perps.
     pub spot_amend: Option<&'static str>,
+}
+
+impl ModeCodes {
+    /// One code for everything, of a venue that has no finer ones; what a venue may take it takes.
+    #[must_use]
+    pub const fn all(code: &'static str) -> Self {
+        Self {
+            position_side: code,
+            hedge_reduce_only: None,
+            margin_mode_positions: code,
+            margin_mode_orders: code,
+            isolated_leverage: None,
+            leverage_funds: code,
+            no_amend: code,
+            amend_incomplete: code,
+            spot_amend: None,
+        }
+    }
 }
 
 /// One exchange for the simulation.

@@ -110,7 +110,7 @@ impl Backtest {
             warnings,
         } = world.create_interfaces(setup.registry(), &setup);
         let unavailable = require_needed(&setup, &interfaces, failures)?;
-        let engine = Engine::new(EngineParts {
+        let parts = EngineParts {
             config: setup.run().clone(),
             data,
             rules: world.rules,
@@ -120,7 +120,8 @@ impl Backtest {
             events: world.events,
             positions: world.positions,
             transit: world.simulated.transit,
-        })?;
+        };
+        let engine = Engine::new(parts, setup.mode())?;
         Ok(Self {
             setup,
             engine,

@@ -11,8 +11,6 @@
 
 mod assumptions;
 mod backtest;
-mod dates;
-mod setup;
 mod world;
 
 use std::sync::Arc;
@@ -22,9 +20,9 @@ use basis_core::types::{Timestamp, Venue};
 use basis_market::ExecutionInterface;
 
 pub use backtest::{Backtest, Finished, Stamp, Unfinished};
-pub use setup::Setup;
-pub(crate) use setup::load_request;
 pub use world::World;
+
+pub use crate::config::setup::Setup;
 
 /// Whether every venue the mode needs can be created; needs no data.
 ///

@@ -84,7 +84,7 @@ impl From<TableFormat> for Format {
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let source = Source::choose(arguments.run.data.as_deref(), session);
     let request = arguments.run.request(&arguments.mode);
-    let resolved = layers::resolve(&request, &session.environment, &session.registry)
+    let resolved = layers::resolve(&request, &session.environment, &session.app)
         .inspect_err(|_| session.warn_of_environment())?;
     session.level.set(resolved.log_level);
     source.announce(session);

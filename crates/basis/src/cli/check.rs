@@ -22,7 +22,6 @@ use super::errors::Failure;
 use super::report::table;
 use super::{ConfigArguments, Session};
 use crate::assembly::{Setup, World, require_needed, together};
-use crate::config::embedded;
 use crate::config::layers;
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +56,13 @@ struct Finding {
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let modes: Vec<&str> = match &arguments.mode {
         Some(mode) => vec![mode],
-        None => embedded::MODES.iter().map(|mode| mode.name).collect(),
+        None => session
+            .app
+            .modes
+            .rows()
+            .iter()
+            .map(|mode| mode.name)
+            .collect(),
     };
     let mut findings = Vec::new();
     for mode in modes {
@@ -79,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
 
 fn check(mode: &str, arguments: &Arguments, session: &Session) -> Result<Finding, ComponentError> {
     let request = arguments.config.request(mode);
-    let resolved = layers::resolve(&request, &session.environment, &session.registry)?;
+    let resolved = layers::resolve(&request, &session.environment, &session.app)?;
     session.level.set(resolved.log_level);
     let execution = match arguments.execution {
         Some(Execution::Backtest) => ExecutionMode::Backtest,
@@ -91,7 +96,7 @@ fn check(mode: &str, arguments: &Arguments, session: &Session) -> Result<Finding
         ExecutionMode::Backtest => {
             let rules = Arc::clone(setup.rules());
             World::new(Timestamp::EPOCH, rules, setup.run().fill_at)
-                .create_interfaces(&session.registry, &setup)
+                .create_interfaces(&session.app.venues, &setup)
         }
         ExecutionMode::Live => create_live(&setup, session)?,
     };
@@ -140,7 +145,7 @@ fn finding(setup: &Setup, execution: ExecutionMode, created: CreatedInterfaces) 
 /// refused, because no driver trades live.
 fn create_live(setup: &Setup, session: &Session) -> Result<CreatedInterfaces, ComponentError> {
     let mut registry = Registry::empty();
-    for driver in session.registry.all() {
+    for driver in session.app.venues.all() {
         let trades = driver.facts.modes.contains(&ExecutionMode::Live);
         let row = if trades {
             *driver

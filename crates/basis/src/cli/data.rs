@@ -61,7 +61,10 @@ pub(super) fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 fn check_all(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let rules = builtin_rules()?;
     let report = basis_data::check(&arguments.dir, &rules)?;
-    let requirements = embedded::MODES
+    let requirements = session
+        .app
+        .modes
+        .rows()
         .iter()
         .map(|mode| {
             let request = arguments.config.request(mode.name);
@@ -78,7 +81,7 @@ fn check_all(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
 }
 
 fn setup(request: &Request<'_>, session: &Session) -> Result<Setup, ComponentError> {
-    let resolved = layers::resolve(request, &session.environment, &session.registry)?;
+    let resolved = layers::resolve(request, &session.environment, &session.app)?;
     Ok(resolved.setup)
 }
 
@@ -165,8 +168,8 @@ fn survey(setup: &Setup, dir: &Path, session: &Session) -> Result<Survey, Compon
     let data = source.load(&setup.data_request()?, session.quiet)?;
     let setup = setup.clone().fitted(&data)?;
     let (run, rules) = (setup.run(), setup.rules());
-    let coverage = basis_engine::survey(run, &data, rules)?;
-    let refusal = basis_engine::refusal(run, rules, &coverage)?;
+    let coverage = basis_engine::survey(setup.mode(), run, &data, rules)?;
+    let refusal = basis_engine::refusal(setup.mode(), run, rules, &coverage)?;
     Ok(Survey {
         from: run.from,
         to: run.to,

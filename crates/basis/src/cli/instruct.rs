@@ -26,9 +26,10 @@ use super::answer::{Answer, Refusal};
 use super::errors::Failure;
 use super::market::Source;
 use super::{Session, schema};
-use crate::assembly::{World, load_request};
+use crate::assembly::World;
 use crate::config::dates::{self, End};
 use crate::config::layers::{LogLevel, Template};
+use crate::config::setup::load_request;
 use crate::config::{embedded, listed, read_file, yaml};
 
 #[derive(Debug, clap::Args)]
@@ -99,7 +100,7 @@ const CHAIN_SERIES: [&str; 18] = [
 ];
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
-    let driver = *session.registry.require(&arguments.venue)?;
+    let driver = *session.app.venues.require(&arguments.venue)?;
     if arguments.schema {
         return session.print_json(&schema::instructions(driver.facts.operations));
     }
@@ -131,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let world = World::new(at, Arc::new(rules), FillAt::default());
     // On the chain the wallet pays, and the steps of a group go to other venues: all of them are there.
     let mut others = Vec::new();
-    for other in session.registry.all().filter(|_| is_on_chain(&driver)) {
+    for other in session.app.venues.all().filter(|_| is_on_chain(&driver)) {
         if other.facts.venue != driver.facts.venue && is_on_chain(other) {
             let mut section = balances_at(other.facts.venue, holder, &balances);
             overlay(&mut section, &settings, other.facts.venue);
@@ -207,7 +208,7 @@ fn settings(
             ComponentError::new(Code::Usage, message)
         })?;
         for entry in section.entries() {
-            let named = session.registry.require(&entry.key)?;
+            let named = session.app.venues.require(&entry.key)?;
             let on_one_chain = is_on_chain(driver) && is_on_chain(named);
             let takes_part = named.facts.venue == driver.facts.venue || on_one_chain;
             if !takes_part {
@@ -498,7 +499,7 @@ fn create(
         let message = format!("{}: no simulated venue in this version", driver.facts.venue);
         return Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"));
     }
-    let mut factory = world.factory(&session.registry, FactorySettings::default(), "");
+    let mut factory = world.factory(&session.app.venues, FactorySettings::default(), "");
     let dependencies = Some(world.dependencies());
     factory.create_interface(driver.facts.venue.as_str(), Some(balances), dependencies)
 }

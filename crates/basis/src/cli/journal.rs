@@ -419,7 +419,7 @@ fn take_in(arguments: &Adopt, session: &Session) -> Result<(), Failure> {
         whole: Some(&head.config),
         ..Request::default()
     };
-    let resolved = layers::resolve(&request, &session.environment, &session.registry)?;
+    let resolved = layers::resolve(&request, &session.environment, &session.app)?;
     session.level.set(resolved.log_level);
     source.announce(session);
     let data = source.load(&resolved.setup.data_request()?, session.quiet)?;

@@ -30,9 +30,9 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
-use basis_venues::registry::Registry;
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::App;
 use crate::config::environment::{Environment, LOG_LEVEL};
 use crate::config::layers::{LogLevel, Request};
 use errors::Failure;
@@ -148,7 +148,7 @@ impl ConfigArguments {
 /// What every command works with.
 #[derive(Debug)]
 struct Session {
-    registry: Registry,
+    app: App,
     environment: Environment,
     json: bool,
     quiet: bool,
@@ -215,16 +215,17 @@ impl Session {
     }
 }
 
-/// Runs the command line of this process with `registry` and returns the exit code.
+/// Runs the command line of this process with the venues and modes of `app` and returns the exit code; a
+/// registry of venues alone has the built-in modes.
 #[must_use]
-pub fn run(registry: Registry) -> i32 {
+pub fn run(app: impl Into<App>) -> i32 {
     let arguments: Vec<_> = std::env::args_os().collect();
     let json = arguments.iter().any(|argument| argument == "--json");
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(e) => return usage(&e, json),
     };
-    match execute(cli, registry) {
+    match execute(cli, app.into()) {
         Ok(()) => errors::OK,
         Err(failure) => {
             errors::report(&failure.error, json);
@@ -249,8 +250,8 @@ fn usage(e: &clap::Error, json: bool) -> i32 {
     }
 }
 
-fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
-    let environment = Environment::read(Path::new(""), &registry)?;
+fn execute(cli: Cli, app: App) -> Result<(), Failure> {
+    let environment = Environment::read(Path::new(""), &app.venues)?;
     let level = log_level(&environment)
         // Commands with a configuration report it there, with everything else that is wrong.
         .or_else(|e| {
@@ -266,7 +267,7 @@ fn execute(cli: Cli, registry: Registry) -> Result<(), Failure> {
         command,
     } = cli;
     let session = Session {
-        registry,
+        app,
         environment,
         json,
         quiet,

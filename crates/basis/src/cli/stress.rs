@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     };
     let list = scenarios::chosen(list, &arguments.names)?;
     for mode in &arguments.modes {
-        crate::config::embedded::mode(mode)?;
+        session.app.modes.require(mode)?;
         if let Some(out) = arguments.out_of(mode) {
             check_out_dir(&out)?;
         }
@@ -124,7 +124,7 @@ fn stress(
     (session, is_first): (&Session, bool),
 ) -> Result<Stressed, Failure> {
     let request = arguments.run.request(mode);
-    let template = Template::new(&request, &session.environment, &session.registry)
+    let template = Template::new(&request, &session.environment, &session.app)
         .inspect_err(|_| session.warn_of_environment())?;
     let base = template
         .resolve(&[])
@@ -143,7 +143,7 @@ fn stress(
     let setup = base.setup.fitted(&data)?;
     let load_ms = started.elapsed_ms();
     let at = instant(arguments, &setup)?;
-    let terms = Terms::of(setup.run(), &session.registry, at);
+    let terms = Terms::of(&setup, at);
     let ready = run::ready(list, &terms, &template, &data)?;
     let jobs = threads(arguments.jobs);
     let runs = u64::try_from(ready.len() + 1).unwrap_or(u64::MAX);

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     refuse_fixed(&grid, arguments)?;
     let source = Source::choose(arguments.run.data.as_deref(), session);
     let request = arguments.run.request(&arguments.mode);
-    let template = Template::new(&request, &session.environment, &session.registry)
+    let template = Template::new(&request, &session.environment, &session.app)
         .inspect_err(|_| session.warn_of_environment())?;
     let jobs = threads(arguments.jobs);
     let (mut variants, needs) = Variants::check(&grid, &template, jobs, &needs_of)

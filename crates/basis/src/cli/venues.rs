@@ -9,7 +9,7 @@ use super::errors::Failure;
 use super::report::table;
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
-    let infos = session.registry.infos();
+    let infos = session.app.venues.infos();
     if session.json {
         let list = serde_json::to_value(&infos).map_err(|e| {
             ComponentError::new(Code::OutputFailed, "the list cannot be written").with_source(e)

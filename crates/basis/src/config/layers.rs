@@ -7,14 +7,16 @@ use basis_core::config::{Location, Node, NodeValue, Problem, Problems, Reader};
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::Venue;
 use basis_core::venue::ExecutionMode;
-use basis_engine::{RunConfig, RunRequest};
+use basis_engine::RunRequest;
+use basis_engine::mode::Modes;
 use basis_venues::factory::FactorySettings;
 use basis_venues::registry::Registry;
 
 use super::environment::{EXECUTION_MODE, Environment, LOG_LEVEL};
 use super::rules::{self, Rules};
-use super::{dates, embedded, listed, read_file, yaml};
-use crate::assembly::Setup;
+use super::setup::Setup;
+use super::{dates, listed, read_file, yaml};
+use crate::app::App;
 
 /// The source of values given with `--set`; the factory ranks them by it.
 const SET: &str = "--set";
@@ -59,9 +61,9 @@ pub struct Resolved {
 pub fn resolve(
     request: &Request<'_>,
     environment: &Environment,
-    registry: &Registry,
+    app: impl Into<App>,
 ) -> Result<Resolved, ComponentError> {
-    Template::new(request, environment, registry)?.resolve(&[])
+    Template::new(request, environment, app)?.resolve(&[])
 }
 
 /// All layers laid over each other, unchecked: what the variants of a sweep have in common.
@@ -72,6 +74,7 @@ pub struct Template<'a> {
     problems: Vec<Problem>,
     environment: &'a Environment,
     registry: Arc<Registry>,
+    modes: Modes,
     /// The sound rules of venues whose rules no layer gives, so that they are read once.
     builtin_rules: Mutex<Vec<(Vec<Venue>, Arc<Rules>)>>,
 }
@@ -85,11 +88,12 @@ impl<'a> Template<'a> {
     pub fn new(
         request: &Request<'_>,
         environment: &'a Environment,
-        registry: &Registry,
+        app: impl Into<App>,
     ) -> Result<Self, ComponentError> {
-        let mode = embedded::mode(request.mode)?;
+        let App { venues, modes } = app.into();
+        let mode = *modes.require(request.mode)?;
         let problems = Problems::new();
-        let mut root = yaml::parse(mode.text, mode.source)
+        let mut root = yaml::parse(mode.settings, mode.source)
             .map_err(|list| listed(Code::ConfigFile, mode.source, &list))?;
         if let Some(path) = request.file {
             let mut layer = read_file(path)?;
@@ -129,7 +133,8 @@ impl<'a> Template<'a> {
             root,
             problems: problems.into_sorted(),
             environment,
-            registry: Arc::new(registry.clone()),
+            registry: Arc::new(venues),
+            modes,
             builtin_rules: Mutex::default(),
         })
     }
@@ -217,7 +222,7 @@ impl<'a> Template<'a> {
         let factory = FactorySettings::read(&root, problems, self.environment.variables());
         check_component_config(&root, problems);
         let rules_section = take(&mut root, "rules");
-        let run = RunConfig::read(&root, &RunRequest::default(), problems);
+        let run = self.modes.read(&root, &RunRequest::default(), problems);
         let venues = venues_of(&root);
         check_venues(&root, &venues, &self.registry, problems);
         let rules = self.rules(rules_section, &with_wallet(&venues), problems);

@@ -11,9 +11,11 @@
 pub mod dates;
 pub mod embedded;
 pub mod environment;
+mod fitting;
 pub mod layers;
 mod merge;
 pub mod rules;
+pub mod setup;
 pub mod yaml;
 
 use std::path::Path;

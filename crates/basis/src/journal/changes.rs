@@ -13,21 +13,15 @@ use basis_core::types::Timestamp;
 use crate::assembly::Setup;
 use crate::config::yaml;
 
-/// Keys whose values may change, and those below them: they decide what is done next.
+/// Keys whose values may change, and those below them: they decide what is done next. A mode adds its own.
 pub const MAY_CHANGE: &[&str] = &[
     "component_config",
     "delta_tolerance",
     "dust_threshold",
     "execution",
     "expected_carry",
-    "gas_reserve_eth",
-    "hedge_allocation",
-    "hedge_leverage",
     "log_level",
     "margin_deviation_threshold",
-    "max_ltv",
-    "max_slippage_bps",
-    "max_stake_spread_move",
     "min_transfer",
     "position_deviation_threshold",
     "rebalance_inner_band",
@@ -35,8 +29,6 @@ pub const MAY_CHANGE: &[&str] = &[
     "rebalance_to",
     "reserve_ratio",
     "risk",
-    "stake_allocation_eth",
-    "target_ltv",
     "to",
 ];
 
@@ -67,7 +59,7 @@ pub fn refuse(
     for (key, value) in &journal {
         match start.get(key) {
             Some(own) if own == value => {}
-            Some(_) if may_change(key) => {}
+            Some(_) if may_change(setup, key) => {}
             own => return differs(key, value, own.map_or(absent, String::as_str)),
         }
     }
@@ -85,9 +77,9 @@ pub fn refuse(
     }
 }
 
-fn may_change(key: &str) -> bool {
+fn may_change(setup: &Setup, key: &str) -> bool {
     let first = key.split(['.', '[']).next().unwrap_or(key);
-    MAY_CHANGE.contains(&first)
+    MAY_CHANGE.contains(&first) || setup.mode().may_change().contains(&first)
 }
 
 /// Every value of a configuration by its path.

@@ -25,6 +25,8 @@ pub struct Measure<'a> {
     pub config: &'a RunConfig,
     /// Which venues are exchanges.
     pub registry: &'a Registry,
+    /// Whether the mode keeps perps against what it holds.
+    pub hedges: bool,
     /// The run without the scenario; it holds its steps.
     pub base: &'a RunResult,
 }
@@ -219,7 +221,7 @@ impl Measure<'_> {
     /// Whether the net delta is within its tolerance: `delta_tolerance` of equity, or dust. Only asked
     /// where a hedge keeps it near zero.
     fn is_hedged(&self, steps: &StepColumns, step: usize) -> Result<bool, ComponentError> {
-        if self.config.hedge_allocation.is_empty() || self.config.is_in_kind() {
+        if !self.hedges || self.config.is_in_kind() {
             return Ok(true);
         }
         let columns = (

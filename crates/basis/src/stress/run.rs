@@ -114,6 +114,7 @@ pub fn run(
     let measure = Measure {
         config: common.base.run(),
         registry: common.base.registry(),
+        hedges: !common.base.mode().trades().perps.is_empty(),
         base: &base,
     };
     let first = Row {

@@ -8,11 +8,10 @@ use basis_core::config::{Location, Node, NodeValue, Problems, Reader, nearest};
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Asset, Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
-use basis_engine::RunConfig;
 use basis_market::Shock;
 use basis_report::stress::BASE;
-use basis_venues::registry::Registry;
 
+use crate::assembly::Setup;
 use crate::config::embedded::SCENARIOS;
 use crate::config::{listed, read_file, yaml};
 
@@ -212,22 +211,24 @@ impl std::fmt::Display for Open {
 }
 
 impl Terms {
-    /// What they are in the run of `config` at `at`.
+    /// What they are in the run of `setup` at `at`.
     #[must_use]
-    pub fn of(config: &RunConfig, registry: &Registry, at: Timestamp) -> Self {
+    pub fn of(setup: &Setup, at: Timestamp) -> Self {
+        let registry = setup.registry();
+        let trades = setup.mode().trades();
         let is_cex = |venue: &Venue| registry.venue_type(*venue) == Some(VenueType::Cex);
         let mut largest: Option<(Venue, basis_core::num::Rate)> = None;
-        for (venue, share) in &config.hedge_allocation {
+        for (venue, share) in &trades.perps {
             // The first of several with the same share.
             if is_cex(venue) && largest.is_none_or(|(_, most)| *share > most) {
                 largest = Some((*venue, *share));
             }
         }
-        let spot = Some(config.spot_venue).filter(is_cex);
+        let spot = trades.spot.filter(is_cex);
         Self {
             at,
-            underlying: config.asset,
-            lst: config.chain.as_ref().map(|chain| chain.lst),
+            underlying: setup.run().asset,
+            lst: trades.staking_token,
             cex: largest.map(|(venue, _)| venue).or(spot),
         }
     }

@@ -173,7 +173,7 @@ fn record(
         transit: world.simulated.transit,
     };
     let engine = match script {
-        None => Engine::new(parts),
+        None => Engine::new(parts, setup.mode()),
         Some((series, script)) => Engine::with_strategy(parts, series, Box::new(script)),
     };
     let result = engine.unwrap().run(&mut |_| {}).unwrap();

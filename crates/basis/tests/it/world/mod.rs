@@ -359,13 +359,9 @@ impl World {
             let meddler = Meddler::new(inner, polls, meddle);
             interfaces.insert(at.unwrap(), Box::new(meddler));
         }
-        let problems = Problems::new();
-        let tree = yaml::parse(CONFIG, "config in code").unwrap();
-        let config = RunConfig::read(&tree, &RunRequest::default(), &problems).unwrap();
-        assert_eq!(problems.into_sorted(), []);
         let starts = self.earlier.as_ref().map_or(0, |(_, starts)| *starts);
         let parts = EngineParts {
-            config,
+            config: config(),
             data: market(&self.closes),
             rules: world.rules,
             interfaces,
@@ -414,6 +410,16 @@ impl World {
             completed,
         }
     }
+}
+
+/// The configuration of every world.
+fn config() -> RunConfig {
+    let problems = Problems::new();
+    let tree = yaml::parse(CONFIG, "config in code").unwrap();
+    let modes = basis::strategies::builtin();
+    let read = modes.read(&tree, &RunRequest::default(), &problems);
+    assert_eq!(problems.into_sorted(), []);
+    read.unwrap().0
 }
 
 /// The interfaces of a world, made by the factory.

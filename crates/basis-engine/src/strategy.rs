@@ -1,0 +1,199 @@
+//! What a strategy sees, decides and remembers; the strategies themselves are crates above this one.
+//!
+//! A strategy reads the view and the books and returns the next feasible [`Plan`] towards its
+//! target; it sees no venue and does no I/O. It is asked again at every step without a parked plan,
+//! so a plan holds only what can be done now, and the rest follows from the state that results.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::journal::JournalError;
+use basis_core::num::{Quantity, Rounding, Value};
+use basis_core::plan::Plan;
+use basis_core::rules::RuleBook;
+use basis_core::types::Venue;
+use basis_core::venue::Terms;
+use basis_market::MarketView;
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Books, Exposure};
+use crate::config::RunConfig;
+
+/// Answers how a venue of the run deals, when a strategy asks.
+pub trait Venues: std::fmt::Debug {
+    /// The terms of `venue` at the view; the default for a venue that the run does not have.
+    ///
+    /// # Errors
+    /// The venue's own when it cannot say.
+    fn terms(&self, venue: Venue, view: &MarketView) -> Result<Terms, ComponentError>;
+}
+
+/// All a strategy may read.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Market data at this instant.
+    pub view: &'a MarketView,
+    /// Holdings, valued at this instant.
+    pub books: &'a Books,
+    /// Delta and margins.
+    pub exposure: &'a Exposure,
+    /// Rules of every venue.
+    pub rules: &'a RuleBook,
+    /// The run's configuration.
+    pub config: &'a RunConfig,
+    /// Capital asked back by the schedule and not yet paid out, in the share class.
+    pub pending_withdrawal: Value,
+    /// External flows so far, counted; a change means positions must be scaled.
+    pub flows_seen: u64,
+    /// Risk allows nothing that adds exposure.
+    pub reduce_only: bool,
+    /// The venues of the run.
+    pub venues: &'a dyn Venues,
+}
+
+impl Context<'_> {
+    /// How `venue` deals now: queues, flash loans, efficiency modes.
+    ///
+    /// # Errors
+    /// The venue's own when it cannot say.
+    pub fn terms(&self, venue: Venue) -> Result<Terms, ComponentError> {
+        self.venues.terms(venue, self.view)
+    }
+
+    /// Whether anything can be sent away from `venue` now: a halt of its withdrawals or an outage keeps it
+    /// there.
+    #[must_use]
+    pub fn sends(&self, venue: Venue) -> bool {
+        !self.view.withdrawals_halted(venue) && !self.view.is_out(venue)
+    }
+
+    /// The equity in units of the share class, rounded down.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub fn equity_in_share_class(&self) -> Result<Quantity, ComponentError> {
+        self.in_share_class(self.books.equity())
+    }
+
+    /// An amount of USD in units of the share class, rounded down.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub fn in_share_class(&self, amount: Value) -> Result<Quantity, ComponentError> {
+        if !self.config.is_in_kind() {
+            return Ok(Quantity::new(amount.get()));
+        }
+        let reference = self.view.quote(self.books.reference()).mark;
+        Ok(amount.per(reference, Rounding::Floor)?)
+    }
+}
+
+/// What a strategy decided.
+#[derive(Debug)]
+pub enum Decision {
+    /// Nothing to do.
+    Hold,
+    /// Something to do, put off because a market it needs has no fresh price.
+    Deferred(&'static str),
+    /// Something to do that is not expected to earn its cost.
+    Uneconomic(&'static str),
+    /// Something to do that this venue keeps from being done: it is out, or its withdrawals are halted.
+    Halted(&'static str, Venue),
+    /// Do this.
+    Act(Plan),
+}
+
+/// What a strategy knows beyond books and market, as a journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    version: u32,
+    state: serde_json::Value,
+}
+
+impl Checkpoint {
+    /// A state of the given version.
+    ///
+    /// # Errors
+    /// STRAT-001 for a state that has no JSON.
+    pub fn of(version: u32, state: &impl Serialize) -> Result<Self, ComponentError> {
+        let state = serde_json::to_value(state).map_err(|e| {
+            let message = format!("the strategy's state cannot be written as JSON: {e}");
+            ComponentError::new(Code::StrategyInfeasible, message)
+        })?;
+        Ok(Self { version, state })
+    }
+
+    /// The state, which must be of `version`.
+    ///
+    /// # Errors
+    /// EXEC-005 for another version; EXEC-006 when it cannot be read.
+    pub fn read<T: for<'de> Deserialize<'de>>(&self, version: u32) -> Result<T, ComponentError> {
+        if self.version != version {
+            let differs = JournalError::Differs {
+                key: "the version of the strategy's state".to_owned(),
+                journal: self.version.to_string(),
+                start: version.to_string(),
+            };
+            return Err(differs.into());
+        }
+        T::deserialize(&self.state).map_err(|e| {
+            let problem = format!("the strategy's state cannot be read: {e}");
+            JournalError::Inconsistent(problem).into()
+        })
+    }
+}
+
+/// A strategy mode at work.
+pub trait Strategy: Send + std::fmt::Debug {
+    /// The next plan towards the target.
+    ///
+    /// # Errors
+    /// STRAT-001 or STRAT-002 when the target cannot be built; POS-002 out of range.
+    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError>;
+
+    /// The plan that closes everything that can be traded now; `None` when nothing is open.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError>;
+
+    /// The plan that cuts the exposure held through `venue` by `fraction` (0 to 1).
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    fn deleverage(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        fraction: basis_core::num::Rate,
+    ) -> Result<Option<Plan>, ComponentError>;
+
+    /// The most of the share class that could be paid out now, with everything closed and its cost off;
+    /// the equity unless the strategy knows better. A withdrawal of more is refused.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        context.equity_in_share_class()
+    }
+
+    /// Whether the book is still being built for the `flows_seen` external flows so far, with capital
+    /// that is exposed by itself: its net delta is then the capital's, not a broken hedge.
+    fn is_building(&self, _flows_seen: u64) -> bool {
+        false
+    }
+
+    /// What it has to know to go on after a restart, when it is asked for nothing in between.
+    ///
+    /// # Errors
+    /// STRAT-001 for a state that cannot be written.
+    fn save(&self) -> Result<Checkpoint, ComponentError>;
+
+    /// Goes on from what it saved.
+    ///
+    /// # Errors
+    /// EXEC-005 for a state of another version; EXEC-006 for one that cannot be read.
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError>;
+
+    /// Tells the strategy that its last plan has come to its end: whether it traded without a leg
+    /// being undone, and how many external flows were due by then.
+    fn completed(&mut self, flows_seen: u64, traded: bool);
+}

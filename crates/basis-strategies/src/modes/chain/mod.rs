@@ -1,0 +1,62 @@
+//! What the on-chain modes have in common: gas, amounts a chain can hold, legs addressed to
+//! protocols.
+
+pub(super) mod gas;
+pub(super) mod legs;
+pub(super) mod leverage;
+pub(super) mod neutral;
+pub(super) mod places;
+pub(super) mod rewards;
+pub(super) mod series;
+pub(super) mod stake;
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::num::{Quantity, Rounding};
+use basis_core::types::{Account, Asset, Label, Venue};
+use basis_core::venue::DataProvider;
+
+use super::Context;
+use crate::config::ChainConfig;
+
+/// The coin that pays for gas.
+pub(super) const ETH: Asset = Asset::literal("ETH");
+
+/// What lending markets and pools hold instead of the coin.
+pub(super) const WETH: Asset = Asset::literal("WETH");
+
+/// The keys of the on-chain modes.
+///
+/// # Errors
+/// STRAT-001 in a mode that was built without them.
+pub(super) fn settings<'a>(context: &Context<'a>) -> Result<&'a ChainConfig, ComponentError> {
+    context.config.chain.ok_or_else(|| {
+        let message = format!("the mode {} has no keys of the chain", context.config.mode);
+        ComponentError::new(Code::StrategyInfeasible, message)
+    })
+}
+
+/// The account of a protocol that keeps one for all assets.
+pub(super) const fn main_account(venue: Venue) -> Account {
+    Account::new(venue, Label::literal("main"))
+}
+
+/// `amount` without the digits that `asset` cannot have.
+///
+/// # Errors
+/// STRAT-001 for an asset whose decimals no rules file has; POS-002 out of range.
+pub(super) fn floor_to_unit(
+    context: &Context<'_>,
+    asset: Asset,
+    amount: Quantity,
+) -> Result<Quantity, ComponentError> {
+    let decimals = context
+        .rules
+        .decimals(Venue::WALLET, asset)
+        .ok_or_else(|| {
+            let message =
+                format!("the decimals of {asset} are in no rules file; add it under `assets`");
+            ComponentError::new(Code::StrategyInfeasible, message)
+        })?;
+    let floored = amount.get().round_to_decimals(decimals, Rounding::Floor)?;
+    Ok(Quantity::new(floored))
+}

@@ -1,0 +1,28 @@
+//! `eth_basis`: long ETH spot, short ETH perps on several venues, delta neutral in USD; share class
+//! ETH, so that its result in ETH is mostly the numeraire.
+
+use super::{BuiltIn, ModeRow, Uses, any_market, no_series, spot_perp};
+
+/// The mode's row.
+pub const MODE: ModeRow = ModeRow {
+    name: "eth_basis",
+    description: "ETH spot against short ETH perps on several exchanges; earns funding, USD neutral, capital in ETH",
+    settings: include_str!("../../../../../configs/modes/eth_basis.yaml"),
+    source: "embedded configs/modes/eth_basis.yaml",
+    lends: false,
+    read: |r| PARTS.read(r),
+};
+
+static PARTS: BuiltIn = BuiltIn {
+    uses: Uses {
+        spot: true,
+        hedge: true,
+        chain: false,
+    },
+    required_series: spot_perp::required_series,
+    optional_series: no_series,
+    venues: spot_perp::venues,
+    check: spot_perp::check,
+    check_market: any_market,
+    build: spot_perp::build,
+};

@@ -1,0 +1,593 @@
+//! Sizing of a hedged book: spot at one venue against perp shorts at several.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::fixed18;
+use basis_core::instruction::{Operation, SetLeverage};
+use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
+use basis_core::plan::Leg;
+use basis_core::rules::{Accounts, InstrumentRules, RuleSnapshot};
+use basis_core::types::{Account, Asset, InstrumentKind, Side, Venue};
+use basis_protocols::exchange;
+
+use super::Context;
+use super::layout::{Layout, is_fresh};
+use super::legs::split;
+use crate::config::ModeConfig;
+use basis_engine::RebalanceTo;
+
+/// Lowest leverage the venues are set to: collateral that only sits there earns nothing.
+const LEVERAGE_MIN: Fixed18 = fixed18!("5");
+
+/// Room left below the free spot balance for the price to have moved against a market buy.
+pub(super) const SPOT_BUFFER: Rate = Rate::literal("0.001");
+
+/// One hedge venue as it stands and as it should.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hedge<'a> {
+    pub(super) venue: Venue,
+    pub(super) rules: &'a InstrumentRules,
+    pub(super) accounts: Accounts,
+    /// The perp account.
+    pub(super) account: Account,
+    pub(super) share: Rate,
+    /// Whether its perp can be traded now; a stale one keeps its short.
+    pub(super) fresh: bool,
+    /// Signed base units held, short < 0.
+    pub(super) position: Quantity,
+    /// Quote units in a deposit account that serves nothing else.
+    pub(super) sweepable: Quantity,
+    /// Short base units wanted, >= 0; zero until [`Book::aim_at_target`].
+    pub(super) target: Quantity,
+    /// Collateral plus unrealised result.
+    pub(super) margin: Value,
+    /// Margin wanted.
+    pub(super) margin_target: Value,
+}
+
+/// The whole book as it stands and as it should.
+#[derive(Debug)]
+pub(super) struct Book<'a> {
+    layout: &'a Layout,
+    pub(super) quote: Asset,
+    pub(super) spot_account: Account,
+    /// Base units held at the spot venue.
+    pub(super) spot: Quantity,
+    /// Base units wanted there: what the shorts come to; zero until [`Book::aim_at_target`].
+    pub(super) spot_target: Quantity,
+    pub(super) spot_price: Price,
+    /// Spot notional wanted before lots are rounded.
+    pub(super) notional_target: Value,
+    /// Quote units free in the spot account.
+    pub(super) spot_cash: Value,
+    /// Quote units in the wallet.
+    pub(super) wallet: Value,
+    /// Quote units that stay in the wallet, pending withdrawals included.
+    pub(super) wallet_target: Value,
+    pub(super) hedges: Vec<Hedge<'a>>,
+    /// Spot and at least one perp have a fresh price.
+    pub(super) tradable: bool,
+    /// Whether capital comes and goes in the asset itself.
+    pub(super) in_kind: bool,
+    /// Values amounts of an in-kind share class.
+    pub(super) reference: Price,
+    /// Base units outside the spot account less those owed to a withdrawal: hedged like spot.
+    pub(super) outside: Quantity,
+    /// Base units in the wallet.
+    pub(super) wallet_base: Quantity,
+    /// Base units that stay in the wallet, pending withdrawals included; zero unless in kind.
+    pub(super) wallet_base_target: Quantity,
+    /// Base units to bring back to the wallet for a withdrawal, the cost of sending included.
+    pub(super) ship: Quantity,
+    /// Base units that arrived in a deposit account and belong in the spot account.
+    pub(super) base_sweepable: Quantity,
+    /// Smallest transfer of quote units.
+    pub(super) min_transfer: Value,
+}
+
+/// `share` as a part of `whole`; itself where nothing is missing.
+fn renormalized(share: Rate, whole: Rate) -> Result<Rate, ComponentError> {
+    if whole == Rate::ONE || whole.is_zero() {
+        return Ok(share);
+    }
+    Ok(Rate::new(share.get().div(whole.get(), Rounding::Floor)?))
+}
+
+/// What sending `asset` away from `venue` costs on top of the amount.
+pub(super) fn send_cost(
+    context: &Context<'_>,
+    venue: Venue,
+    asset: Asset,
+) -> Result<Quantity, ComponentError> {
+    let row = rules_of(context, venue)?.withdrawal(asset);
+    Ok(row.map_or(Quantity::ZERO, |row| Quantity::new(row.fee.get())))
+}
+
+/// The least that is sent away from `venue`: by its rules, and by the configuration.
+pub(super) fn least_sent(
+    context: &Context<'_>,
+    venue: Venue,
+    asset: Asset,
+) -> Result<Quantity, ComponentError> {
+    let row = rules_of(context, venue)?.withdrawal(asset);
+    let least = row.map_or(Quantity::ZERO, |row| Quantity::new(row.minimum.get()));
+    Ok(least.max(context.config.min_transfer))
+}
+
+/// The rules of an instrument now in force.
+pub(super) fn rules_of<'a>(
+    context: &'a Context<'_>,
+    venue: Venue,
+) -> Result<&'a RuleSnapshot, ComponentError> {
+    context
+        .rules
+        .venue(venue)
+        .map(|rules| rules.at(context.view.now()))
+        .ok_or_else(|| {
+            let message = format!("venue {venue} has no rules; give them under rules.{venue}");
+            ComponentError::new(Code::StrategyInfeasible, message)
+        })
+}
+
+pub(super) fn instrument<'a>(
+    context: &'a Context<'_>,
+    venue: Venue,
+    kind: InstrumentKind,
+) -> Result<&'a InstrumentRules, ComponentError> {
+    let symbol = match kind {
+        InstrumentKind::Perp => context.config.hedge_symbol(venue),
+        _ => context.config.symbol(),
+    };
+    rules_of(context, venue)?
+        .instrument(kind, symbol)
+        .ok_or_else(|| {
+            let message = format!("{venue} lists no {kind} {symbol} on {}", context.view.now());
+            ComponentError::new(Code::StrategyInfeasible, message)
+        })
+}
+
+impl Hedge<'_> {
+    /// The smallest order that the venue takes at `price`.
+    pub(super) fn smallest_order(&self, price: Price) -> Result<Quantity, ComponentError> {
+        let rules = self.rules;
+        let by_notional = rules.min_notional.per(price, Rounding::Ceil)?;
+        Ok(rules
+            .min_quantity
+            .max(by_notional)
+            .round_to_lot(rules.lot_size, Rounding::Ceil)?)
+    }
+}
+
+impl<'a> Book<'a> {
+    /// Reads the book and sizes its target; a capital of nothing gives a target of nothing.
+    pub(super) fn read(context: &Context<'_>, layout: &'a Layout) -> Result<Self, ComponentError> {
+        let config = context.config;
+        let books = context.books;
+        let spot_account = layout.spot_accounts.spot;
+        let spot_quote = layout.spot_slot.map(|slot| context.view.quote(slot));
+        let spot_price = spot_quote.map(|quote| quote.mark).unwrap_or_default();
+        let mut any_fresh = false;
+        let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
+        let mut hedges = Vec::with_capacity(layout.hedges.len());
+        for hedge in &layout.hedges {
+            let account = hedge.accounts.perp;
+            let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
+            any_fresh |= fresh;
+            let margin = hedge
+                .margin_at
+                .and_then(|at| context.exposure.margins.get(at));
+            hedges.push(Hedge {
+                venue: account.venue,
+                rules: &hedge.rules,
+                accounts: hedge.accounts,
+                account,
+                share: hedge.share,
+                fresh,
+                position: books.quantity_at(hedge.position_at),
+                sweepable: if hedge.sweeps {
+                    books.quantity_at(hedge.deposit_at)
+                } else {
+                    Quantity::ZERO
+                },
+                target: Quantity::ZERO,
+                margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
+                margin_target: Value::ZERO,
+            });
+        }
+        let mut book = Self {
+            layout,
+            quote: layout.quote,
+            spot_account,
+            spot: books.quantity_at(layout.spot_at),
+            spot_target: Quantity::ZERO,
+            spot_price,
+            notional_target: Value::ZERO,
+            spot_cash: cash(layout.spot_cash_at),
+            wallet: cash(layout.wallet_at),
+            wallet_target: Value::ZERO,
+            hedges,
+            tradable: any_fresh && spot_quote.is_some_and(|quote| quote.state.is_tradable()),
+            in_kind: layout.in_kind,
+            reference: context.view.quote(books.reference()).mark,
+            outside: layout.elsewhere(books)?,
+            wallet_base: books.quantity_at(layout.wallet_base_at),
+            wallet_base_target: Quantity::ZERO,
+            ship: Quantity::ZERO,
+            base_sweepable: books.quantity_at(layout.base_deposit_at),
+            min_transfer: Value::new(config.min_transfer.get()),
+        };
+        if book.in_kind {
+            let owed = Quantity::new(context.pending_withdrawal.get());
+            book.outside = book.outside.sub(owed)?;
+            book.min_transfer = config
+                .min_transfer
+                .notional(book.reference, Rounding::Ceil)?;
+        }
+        book.size(context)?;
+        Ok(book)
+    }
+
+    /// With C = equity × (1 − reserve) and h = hedge leverage: spot C·h/(1+h), margin C/(1+h).
+    fn size(&mut self, context: &Context<'_>) -> Result<(), ComponentError> {
+        let config = context.config;
+        let owed = context.pending_withdrawal;
+        let pending = if self.in_kind {
+            Quantity::new(owed.get()).notional(self.reference, Rounding::Ceil)?
+        } else {
+            owed
+        };
+        let equity = context.books.equity().sub(pending)?;
+        let solvent = equity.is_positive() && self.spot_price.is_positive();
+        let reserve = if solvent {
+            equity.at_rate(config.reserve_ratio, Rounding::Ceil)?
+        } else {
+            Value::ZERO
+        };
+        if self.in_kind && self.reference.is_positive() {
+            let kept = reserve.per(self.reference, Rounding::Floor)?;
+            self.wallet_base_target = kept.add(Quantity::new(owed.get()))?;
+            let missing = self.wallet_base_target.sub(self.wallet_base)?;
+            if owed.is_positive() && missing.is_positive() {
+                // What is missing may be less than can be sent: then the least that can.
+                let least = least_sent(context, config.spot_venue, config.asset)?;
+                let cost = send_cost(context, config.spot_venue, config.asset)?;
+                self.ship = missing.max(least).add(cost)?;
+            }
+        } else if !self.in_kind {
+            self.wallet_target = reserve.add(pending)?;
+        }
+        if !solvent {
+            return Ok(());
+        }
+        let capital = equity.sub(reserve)?;
+        self.notional_target = capital.at_rate(self.layout.spot_share, Rounding::Floor)?;
+        let margin = capital.sub(self.notional_target)?;
+        let wanted = self.notional_target.per(self.spot_price, Rounding::Floor)?;
+        let total = wanted.add(self.outside)?;
+        let (kept, fresh_share) = self.stale_part()?;
+        let kept = if total.is_positive() {
+            Rate::new(kept.get().div(total.get(), Rounding::Floor)?).min(Rate::ONE)
+        } else {
+            Rate::ZERO
+        };
+        for hedge in &mut self.hedges {
+            let share = if hedge.fresh {
+                let share = renormalized(hedge.share, fresh_share)?;
+                Rate::new(
+                    share
+                        .get()
+                        .mul(Rate::ONE.sub(kept)?.get(), Rounding::Floor)?,
+                )
+            } else if total.is_positive() {
+                let held = hedge.position.neg()?.max(Quantity::ZERO).min(total);
+                Rate::new(held.get().div(total.get(), Rounding::Floor)?)
+            } else {
+                Rate::ZERO
+            };
+            hedge.margin_target = margin.at_rate(share, Rounding::Floor)?;
+        }
+        Ok(())
+    }
+
+    /// Shorts of the stale venues, which stay, and the sum of the fresh ones' shares.
+    pub(super) fn stale_part(&self) -> Result<(Quantity, Rate), ComponentError> {
+        let (mut kept, mut fresh) = (Quantity::ZERO, Rate::ZERO);
+        for hedge in &self.hedges {
+            if hedge.fresh {
+                fresh = fresh.add(hedge.share)?;
+            } else {
+                kept = kept.sub(hedge.position)?;
+            }
+        }
+        Ok((kept, fresh))
+    }
+
+    /// Turns the notional target into whole lots; left out of [`Book::read`] because most steps only
+    /// look whether anything is out of its band.
+    pub(super) fn aim_at_target(&mut self) -> Result<(), ComponentError> {
+        if !self.spot_price.is_positive() {
+            return Ok(());
+        }
+        let core = self.notional_target.per(self.spot_price, Rounding::Floor)?;
+        self.aim(core.add(self.ship)?)
+    }
+
+    /// Aims `exact`ly at the target, or only as far as a rebalance goes: perhaps to the edge of the inner
+    /// band around it, and nowhere else from within.
+    pub(super) fn aim_for(
+        &mut self,
+        config: &ModeConfig<'_>,
+        exact: bool,
+    ) -> Result<(), ComponentError> {
+        let inner = match config.rebalance_to {
+            RebalanceTo::InnerBand(inner) if !exact && self.spot_price.is_positive() => inner,
+            RebalanceTo::InnerBand(_) | RebalanceTo::Target => return self.aim_at_target(),
+        };
+        let core = self.core_spot()?;
+        let held = core.notional(self.spot_price, Rounding::HalfEven)?;
+        let width = inner.mul(config.position_deviation_threshold, Rounding::Floor)?;
+        let width = self.notional_target.at_rate(width, Rounding::Floor)?;
+        let nearest = held
+            .max(self.notional_target.sub(width)?)
+            .min(self.notional_target.add(width)?);
+        let core = if nearest == held {
+            core
+        } else {
+            nearest.per(self.spot_price, Rounding::Floor)?
+        };
+        self.aim(core.add(self.ship)?)
+    }
+
+    /// Spreads `wanted` base units of spot, and what is held outside, over the hedge venues in whole
+    /// lots; spot follows their sum.
+    pub(super) fn aim(&mut self, wanted: Quantity) -> Result<(), ComponentError> {
+        let total = wanted.add(self.outside)?.max(Quantity::ZERO);
+        let (kept, fresh_share) = self.stale_part()?;
+        let rest = total.sub(kept)?.max(Quantity::ZERO);
+        let mut sum = Quantity::ZERO;
+        for hedge in &mut self.hedges {
+            hedge.target = if hedge.fresh {
+                let share = renormalized(hedge.share, fresh_share)?;
+                let share = rest.at_rate(share, Rounding::Floor)?;
+                share.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?
+            } else {
+                hedge.position.neg()?
+            };
+            sum = sum.add(hedge.target)?;
+        }
+        self.spot_target = sum.sub(self.outside)?.max(Quantity::ZERO);
+        Ok(())
+    }
+
+    /// Aims at nothing at all.
+    pub(super) fn aim_flat(&mut self) {
+        for hedge in &mut self.hedges {
+            hedge.target = Quantity::ZERO;
+        }
+        self.spot_target = Quantity::ZERO;
+    }
+
+    /// Units of spot less what leaves for a withdrawal.
+    pub(super) fn core_spot(&self) -> Result<Quantity, ComponentError> {
+        Ok(self.spot.sub(self.ship)?)
+    }
+
+    /// Whether a fresh venue's short is out of its share of the hedge.
+    pub(super) fn is_misallocated(&self, config: &ModeConfig<'_>) -> Result<bool, ComponentError> {
+        let short = self.short()?;
+        let (kept, fresh_share) = self.stale_part()?;
+        let rest = short.sub(kept)?;
+        let tolerated = self.layout.part_tolerance(short, config)?;
+        for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
+            let share = renormalized(hedge.share, fresh_share)?;
+            let part = rest.at_rate(share, Rounding::Floor)?;
+            let held = hedge.position.neg()?;
+            if held.sub(part)?.abs()? > tolerated {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Aims at no more spot than the free balance of the spot account buys.
+    pub(super) fn aim_within_cash(&mut self) -> Result<(), ComponentError> {
+        if self.spot_target <= self.spot {
+            return Ok(());
+        }
+        let price = self
+            .spot_price
+            .at_rate(Rate::ONE.add(SPOT_BUFFER)?, Rounding::Ceil)?;
+        let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
+        let cash = self.free_spot_cash()?;
+        let affordable = if cash.is_positive() {
+            cash.per(price, Rounding::Floor)?
+                .at_rate(kept, Rounding::Floor)?
+        } else {
+            Quantity::ZERO
+        };
+        let reach = self.spot.add(affordable)?;
+        if reach < self.spot_target {
+            self.aim(reach)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// h / (1 + h): the part of the capital that is spot.
+    pub(super) const fn spot_share(&self) -> Rate {
+        self.layout.spot_share
+    }
+
+    /// Taker fees of the spot leg.
+    pub(super) const fn spot_taker_fee(&self) -> Rate {
+        self.layout.spot_fees.taker
+    }
+
+    /// Where transfers to the spot venue arrive and from it leave.
+    pub(super) const fn deposit_account(&self) -> Account {
+        self.layout.spot_accounts.deposit
+    }
+
+    /// The rules the book was read with.
+    pub(super) const fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
+    /// Quote units of the spot account that no margin target claims.
+    pub(super) fn free_spot_cash(&self) -> Result<Value, ComponentError> {
+        let shared = self
+            .hedges
+            .iter()
+            .find(|hedge| hedge.account == self.spot_account);
+        match shared {
+            Some(hedge) => Ok(self.spot_cash.min(hedge.margin.sub(hedge.margin_target)?)),
+            None => Ok(self.spot_cash),
+        }
+    }
+
+    /// Sum of the shorts, >= 0.
+    pub(super) fn short(&self) -> Result<Quantity, ComponentError> {
+        let sum = self
+            .hedges
+            .iter()
+            .try_fold(Quantity::ZERO, |sum, h| sum.sub(h.position))?;
+        Ok(sum)
+    }
+
+    /// Whether nothing is open; spot that is the capital itself opens nothing.
+    pub(super) fn is_flat(&self) -> bool {
+        let worth = self.spot.notional(self.spot_price, Rounding::Floor);
+        self.hedges.iter().all(|hedge| hedge.position.is_zero())
+            && (self.in_kind || worth.is_ok_and(|worth| worth < Value::new(fixed18!("10"))))
+    }
+
+    /// Sets every hedge venue's leverage to twice the hedge's, at least [`LEVERAGE_MIN`], in whole
+    /// numbers and within what the target's tier allows: half of the margin then stays free for
+    /// moves and transfers.
+    pub(super) fn leverage_legs(
+        &self,
+        hedge_leverage: Fixed18,
+    ) -> Result<Vec<Leg>, ComponentError> {
+        let wanted = hedge_leverage
+            .mul_int(2)?
+            .round_to_decimals(0, Rounding::Ceil)?;
+        let mut legs = Vec::with_capacity(self.hedges.len());
+        for hedge in &self.hedges {
+            let Some(perp) = &hedge.rules.perp else {
+                continue;
+            };
+            let notional = hedge.target.notional(self.spot_price, Rounding::Ceil)?;
+            let tier = exchange::margin::tier(perp, hedge.target, notional);
+            let most = tier.map_or(perp.max_leverage, |tier| tier.max_leverage);
+            let most = most
+                .min(perp.max_leverage)
+                .round_to_decimals(0, Rounding::Floor)?;
+            let leverage = wanted.max(LEVERAGE_MIN).min(most);
+            let symbol = hedge.rules.key.symbol;
+            legs.push(Leg::new(
+                hedge.venue,
+                Operation::SetLeverage(SetLeverage {
+                    symbol,
+                    leverage,
+                    margin_mode: None,
+                }),
+            ));
+        }
+        Ok(legs)
+    }
+
+    /// The legs from the position held to the target: the spot leg, then the perps.
+    pub(super) fn legs_to_target(&self) -> Result<Vec<Leg>, ComponentError> {
+        let mut legs = self.spot_legs()?;
+        for hedge in &self.hedges {
+            let rules = hedge.rules;
+            let change = hedge.target.neg()?.sub(hedge.position)?;
+            let side = if change.is_negative() {
+                Side::Sell
+            } else {
+                Side::Buy
+            };
+            let reduces = change.signum() * hedge.position.signum() < 0
+                && hedge.target.neg()?.signum() * hedge.position.signum() >= 0;
+            let size = change
+                .abs()?
+                .round_to_lot(rules.lot_size, Rounding::Floor)?;
+            for quantity in split(size, rules, self.spot_price, reduces)? {
+                legs.push(Leg::market(rules.key, side, quantity, reduces));
+            }
+        }
+        Ok(legs)
+    }
+
+    /// The same, or none where lots and smallest orders would leave more delta than is tolerated: what
+    /// would be mended at once is not traded, and waits until it is large enough to be hedged.
+    pub(super) fn hedged_legs(&self, config: &ModeConfig<'_>) -> Result<Vec<Leg>, ComponentError> {
+        let legs = self.legs_to_target()?;
+        let (mut spot, mut short) = (self.spot, self.short()?);
+        let before = spot.add(self.outside)?.sub(short)?.abs()?;
+        for leg in &legs {
+            let (change, of) = match &leg.instruction.operation {
+                Operation::SpotTrade(trade) => (trade.side.sign(), trade.quantity),
+                Operation::PerpTrade(trade) => (-trade.side.sign(), trade.quantity),
+                _ => continue,
+            };
+            let change = Quantity::new(of.get().mul_int(change)?);
+            match &leg.instruction.operation {
+                Operation::SpotTrade(_) => spot = spot.add(change)?,
+                _ => short = short.add(change)?,
+            }
+        }
+        let after = spot.add(self.outside)?.sub(short)?.abs()?;
+        let tolerated = spot
+            .max(short)
+            .at_rate(config.delta_tolerance, Rounding::Floor)?;
+        // A bought unit less its fee is what the target counts.
+        let fee = spot.sub(self.spot)?.max(Quantity::ZERO);
+        let fee = fee.at_rate(self.layout.spot_fees.taker, Rounding::Ceil)?;
+        if after > tolerated.add(fee)? && after > before {
+            return Ok(Vec::new());
+        }
+        Ok(legs)
+    }
+
+    /// Sells `size` base units of spot.
+    pub(super) fn sale(&self, size: Quantity) -> Result<Vec<Leg>, ComponentError> {
+        let rules = &self.layout.spot;
+        let size = size.round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let orders = split(size, rules, self.spot_price, false)?;
+        let legs = orders.into_iter();
+        Ok(legs
+            .map(|quantity| Leg::market(rules.key, Side::Sell, quantity, false))
+            .collect())
+    }
+
+    /// Buys enough that the target arrives after a fee taken in base, or sells the excess.
+    fn spot_legs(&self) -> Result<Vec<Leg>, ComponentError> {
+        let rules = &self.layout.spot;
+        let change = self.spot_target.sub(self.spot)?;
+        let (side, size) = if change.is_negative() {
+            (
+                Side::Sell,
+                change
+                    .abs()?
+                    .round_to_lot(rules.lot_size, Rounding::Floor)?,
+            )
+        } else if self.layout.spot_buy_fee_in_base {
+            let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
+            let gross = change.div_rate(kept, Rounding::Ceil)?;
+            (
+                Side::Buy,
+                gross.round_to_lot(rules.lot_size, Rounding::Ceil)?,
+            )
+        } else {
+            (
+                Side::Buy,
+                change.round_to_lot(rules.lot_size, Rounding::Ceil)?,
+            )
+        };
+        let quantities = split(size, rules, self.spot_price, false)?;
+        Ok(quantities
+            .into_iter()
+            .map(|quantity| Leg::market(rules.key, side, quantity, false))
+            .collect())
+    }
+}

@@ -1,0 +1,251 @@
+//! `pure_lending`: a stablecoin supplied to a lending market; earns the supply rate.
+//!
+//! Sizing: C = equity × (1 − reserve) is supplied, the reserve stays in the wallet. Gas is paid from
+//! `gas_reserve_eth`, bought first. Supplied and withdrawn when the position leaves its band, after a
+//! deposit, and for a withdrawal.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::instruction::AmountOrAll;
+use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
+use basis_core::rules::RuleBook;
+use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, SeriesId, Timestamp, Venue};
+use serde::{Deserialize, Serialize};
+
+use super::chain::legs::{LendingKind, lending};
+use super::chain::series::{GAS, oracle, reserve};
+use super::chain::{floor_to_unit, gas, main_account, settings};
+use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses, any_market};
+use crate::config::ModeConfig;
+
+/// The mode's row.
+pub const MODE: ModeRow = ModeRow {
+    name: "pure_lending",
+    description: "a stablecoin supplied to a lending market; earns the supply rate",
+    settings: include_str!("../../../../../configs/modes/pure_lending.yaml"),
+    source: "embedded configs/modes/pure_lending.yaml",
+    lends: true,
+    read: |r| PARTS.read(r),
+};
+
+static PARTS: BuiltIn = BuiltIn {
+    uses: Uses {
+        spot: true,
+        hedge: false,
+        chain: true,
+    },
+    required_series,
+    optional_series,
+    venues,
+    check,
+    check_market: any_market,
+    build,
+};
+
+/// The version of what is saved of it.
+const STATE_VERSION: u32 = 1;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct PureLending {
+    /// External flows that the position has been scaled to.
+    flows_scaled: u64,
+    last_moved_at: Option<Timestamp>,
+    moving_at: Option<Timestamp>,
+}
+
+fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
+    let spot = InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, config.symbol());
+    let mut series = vec![config.reference_price, spot.series(), GAS];
+    series.extend(reserve(config.asset));
+    series.dedup();
+    series
+}
+
+/// The pool's price of what is lent. Nothing of value hangs on it: the books count a dollar, and without
+/// debt neither supply nor withdrawal reads a price. Only the pool's own view of the account in
+/// `risk.csv` needs it.
+fn optional_series(_config: &ModeConfig<'_>) -> Vec<SeriesId> {
+    vec![oracle("USDT_USD")]
+}
+
+fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
+    let mut venues = vec![config.spot_venue];
+    venues.extend(config.chain.as_ref().map(|chain| chain.lending_venue));
+    venues
+}
+
+fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
+    if config.asset == config.share_class {
+        return Ok(());
+    }
+    let message = format!(
+        "pure_lending lends its share class; asset is {}, share_class {}; make them the same",
+        config.asset, config.share_class
+    );
+    Err(ComponentError::new(Code::StrategyInfeasible, message))
+}
+
+fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
+    Box::new(PureLending::default())
+}
+
+/// The book as it stands and as it should.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    venue: Venue,
+    supplied: Quantity,
+    target: Quantity,
+    /// What the wallet holds.
+    wallet: Quantity,
+    /// What is owed to withdrawals.
+    owed: Quantity,
+}
+
+impl Standing {
+    fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
+        let asset = context.config.asset;
+        let venue = settings(context)?.lending_venue;
+        let item = Item::Shares(asset);
+        let supplied = context.books.holding(main_account(venue), item);
+        let owed = Quantity::new(context.pending_withdrawal.get());
+        let invested = invested(context, asset)?.sub(owed)?.max(Quantity::ZERO);
+        let kept = Rate::ONE.sub(context.config.reserve_ratio)?;
+        Ok(Self {
+            venue,
+            supplied: supplied.map(|held| held.units).unwrap_or_default(),
+            target: floor_to_unit(context, asset, invested.at_rate(kept, Rounding::Floor)?)?,
+            wallet: context.books.quantity(Account::WALLET, Item::Asset(asset)),
+            owed,
+        })
+    }
+
+    fn strays(&self, threshold: Rate) -> Result<bool, ComponentError> {
+        let band = self.target.at_rate(threshold, Rounding::Floor)?;
+        Ok(self.supplied.sub(self.target)?.abs()? > band)
+    }
+}
+
+/// All of the asset that is ours, wherever it is.
+fn invested(
+    context: &Context<'_>,
+    asset: basis_core::types::Asset,
+) -> Result<Quantity, ComponentError> {
+    let mut sum = Quantity::ZERO;
+    for holding in context.books.holdings() {
+        if holding.item.asset() == Some(asset) {
+            sum = sum.add(holding.signed_units()?)?;
+        }
+    }
+    Ok(sum)
+}
+
+impl KeyedStrategy for PureLending {
+    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
+        if let Some(step) = gas::top_up(context)? {
+            return Ok(step);
+        }
+        let book = Standing::read(context)?;
+        let scale = context.flows_seen != self.flows_scaled;
+        let config = context.config;
+        let rested = self
+            .last_moved_at
+            .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
+        let strays = rested && book.strays(config.position_deviation_threshold)?;
+        // A withdrawal is paid from the wallet, whose reserve may cover it.
+        let owes = book.owed > book.wallet;
+        if !scale && !strays && !owes {
+            return Ok(Decision::Hold);
+        }
+        let change = book.target.sub(book.supplied)?;
+        let entered = book.supplied.is_positive();
+        let (kind, amount, action) = if change.is_negative() {
+            let all = book.target.is_zero();
+            let action = if all {
+                Action::ExitFull
+            } else {
+                Action::ExitPartial
+            };
+            (LendingKind::Withdraw, change.abs()?, action)
+        } else {
+            let action = if entered {
+                Action::EntryPartial
+            } else {
+                Action::EntryFull
+            };
+            (LendingKind::Supply, change.min(book.wallet), action)
+        };
+        let least = config.min_transfer;
+        if amount < least || (context.reduce_only && kind == LendingKind::Supply) {
+            self.flows_scaled = context.flows_seen;
+            return Ok(Decision::Hold);
+        }
+        self.moving_at = Some(context.view.now());
+        let reason = match (entered, scale) {
+            (false, _) => "entry",
+            (true, true) => "capital_flow",
+            (true, false) => "position_deviation",
+        };
+        let amount = AmountOrAll::Exactly(amount);
+        let legs = vec![lending(book.venue, kind, config.asset, amount)];
+        Ok(Decision::Act(plan(action, reason, legs)))
+    }
+
+    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
+        let book = Standing::read(context)?;
+        if !book.supplied.is_positive() {
+            return Ok(None);
+        }
+        let asset = context.config.asset;
+        let legs = vec![lending(
+            book.venue,
+            LendingKind::Withdraw,
+            asset,
+            AmountOrAll::All,
+        )];
+        Ok(Some(plan(Action::ExitFull, "risk", legs)))
+    }
+
+    fn deleverage(
+        &mut self,
+        _context: &Context<'_>,
+        _venue: Venue,
+        _fraction: Rate,
+    ) -> Result<Option<Plan>, ComponentError> {
+        // Nothing is owed, so nothing can be cut.
+        Ok(None)
+    }
+
+    /// The gas reserve is the book's only delta: it is no broken hedge.
+    fn is_building(&self, _flows_seen: u64) -> bool {
+        true
+    }
+
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(STATE_VERSION, self)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        *self = checkpoint.read(STATE_VERSION)?;
+        Ok(())
+    }
+
+    fn completed(&mut self, flows_seen: u64, traded: bool) {
+        if let Some(at) = self.moving_at.take()
+            && traded
+        {
+            self.last_moved_at = Some(at);
+            self.flows_scaled = flows_seen;
+        }
+    }
+}
+
+fn plan(action: Action, reason: &'static str, legs: Vec<Leg>) -> Plan {
+    Plan {
+        action,
+        reason: reason.into(),
+        blocks: vec![Block {
+            legs,
+            failure_policy: FailurePolicy::Halt,
+        }],
+    }
+}

@@ -1,0 +1,605 @@
+//! Long spot, short perps on several venues, delta neutral; earns funding. The modes `btc_basis` and
+//! `eth_basis` are this over their assets.
+//!
+//! Sizing with C = equity × (1 − reserve) and h = `hedge_leverage`: spot notional C·h/(1+h), margin
+//! C/(1+h) spread by `hedge_allocation`. Order of work at each step: sweep what has arrived into the
+//! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs
+//! and wait for it; trade to the target in one block. Rebalances when spot notional, net delta, a
+//! venue's share or a margin leaves its band, or after a deposit or withdrawal. What adds exposure may
+//! have to be worth its cost first ([`CarryRule`](basis_engine::CarryRule)); what reduces it never waits.
+//!
+//! **In kind.** Where the share class is the asset itself, capital arrives as the asset in the wallet:
+//! what is above the reserve goes to the spot venue, half of it is sold for margin, and only then the
+//! hedge is opened. The reserve is hedged too: shorts = spot + what is held elsewhere − what is owed
+//! to a withdrawal. Scheduled amounts, `min_transfer` and `dust_threshold` are then in the asset.
+//!
+//! **Stale hedges.** A perp without a fresh price keeps its short; the others share the rest of the
+//! target. Only a stale spot market, or none of the perps fresh, puts a rebalance off.
+
+use basis_core::error::{Code, ComponentError};
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
+use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
+use basis_core::rules::RuleBook;
+use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
+use serde::{Deserialize, Serialize};
+
+use super::funding::{Moves, moves, sweeps};
+use super::hedge::Book;
+use super::layout::Layout;
+use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
+use crate::config::ModeConfig;
+
+/// The version of what is saved of it.
+const STATE_VERSION: u32 = 1;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct SpotPerp {
+    /// External flows that positions have been scaled to.
+    flows_scaled: u64,
+    last_traded_at: Option<Timestamp>,
+    trading_at: Option<Timestamp>,
+    /// Boxed: it is taken out and put back at every step.
+    #[serde(skip)]
+    layout: Option<Box<Layout>>,
+    in_kind: bool,
+}
+
+pub(super) fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
+    let symbol = config.symbol();
+    let spot =
+        basis_core::types::InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
+    let mut series = vec![config.reference_price, spot.series()];
+    for &(venue, _) in config.hedge_allocation {
+        let symbol = config.hedge_symbol(venue);
+        let perp = basis_core::types::InstrumentKey::new(venue, InstrumentKind::Perp, symbol);
+        series.extend([perp.series(), perp.funding_series()]);
+    }
+    series.sort_unstable();
+    series.dedup();
+    series
+}
+
+pub(super) fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
+    let mut venues = vec![config.spot_venue];
+    for (venue, _) in config.hedge_allocation {
+        if !venues.contains(venue) {
+            venues.push(*venue);
+        }
+    }
+    venues
+}
+
+pub(super) fn build(config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
+    Box::new(SpotPerp {
+        in_kind: config.is_in_kind(),
+        ..SpotPerp::default()
+    })
+}
+
+/// Every venue must list its instrument, be configured, and allow the leverage the hedge implies.
+pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), ComponentError> {
+    let refuse = |message: String| Err(ComponentError::new(Code::StrategyInfeasible, message));
+    if config.hedge_allocation.is_empty() {
+        return refuse("hedge_allocation names no venue with a share above 0".to_owned());
+    }
+    refuse_idle_symbols(config)?;
+    let spot = (config.spot_venue, InstrumentKind::Spot, config.symbol());
+    let perps = config
+        .hedge_allocation
+        .iter()
+        .map(|(venue, _)| (*venue, InstrumentKind::Perp, config.hedge_symbol(*venue)));
+    let mut paid_in = None;
+    for (venue, kind, symbol) in std::iter::once(spot).chain(perps) {
+        if !config.venues.contains(&venue) {
+            return refuse(format!(
+                "{venue} is needed for {kind} {symbol} but is not under venue_settings; add `venue_settings.{venue}: {{}}`"
+            ));
+        }
+        let listed = rules.venue(venue).map(|rules| rules.at(config.from));
+        let Some(instrument) = listed.and_then(|rules| rules.instrument(kind, symbol)) else {
+            return refuse(format!(
+                "{venue} lists no {kind} {symbol} on {}; import its rules with `basis rules import \
+                 {venue} {symbol} FILES` and name them under rules.{venue}",
+                config.from
+            ));
+        };
+        let settles_in = *paid_in.get_or_insert(instrument.quote);
+        if instrument.quote != settles_in {
+            return refuse(format!(
+                "{} settles in {}, {} in {settles_in}: there is no rule yet for a margin in another \
+                 currency than spot is paid in",
+                instrument.key, instrument.quote, config.spot_venue
+            ));
+        }
+        for asset in [instrument.base, instrument.quote] {
+            if rules.asset_decimals(venue, asset).is_none() {
+                return refuse(format!(
+                    "no rules say with how many decimals {venue} keeps {asset}; add it under \
+                     `assets` of rules.{venue}"
+                ));
+            }
+        }
+        if instrument.base != config.asset {
+            return refuse(format!(
+                "{} trades {}, not the asset {}",
+                instrument.key, instrument.base, config.asset
+            ));
+        }
+        if !config.is_in_kind() && instrument.quote != config.share_class {
+            return refuse(format!(
+                "{} trades {} against {}; share_class must be one of the two, not {}",
+                instrument.key, instrument.base, instrument.quote, config.share_class
+            ));
+        }
+        let perp = instrument.perp.as_ref();
+        let bound = perp.map_or(Fixed18::MAX, |perp| perp.max_leverage);
+        if config.hedge_leverage > bound {
+            return refuse(format!(
+                "hedge_leverage {} is above {bound}, the most {} allows",
+                config.hedge_leverage, instrument.key
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A symbol for a venue that hedges nothing is a mistake.
+fn refuse_idle_symbols(config: &ModeConfig<'_>) -> Result<(), ComponentError> {
+    let hedges = |venue: Venue| config.hedge_allocation.iter().any(|(of, _)| *of == venue);
+    let mut idle = config.hedge_symbols.iter();
+    let Some((venue, symbol)) = idle.find(|(venue, _)| !hedges(*venue)) else {
+        return Ok(());
+    };
+    let message =
+        format!("hedge_symbols names {symbol} at {venue}, which hedge_allocation gives no share");
+    Err(ComponentError::new(Code::StrategyInfeasible, message))
+}
+
+impl KeyedStrategy for SpotPerp {
+    fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
+        // Taken out while the book borrows it, so that nothing is copied at every step.
+        let mut layout = self.layout.take();
+        let decision = match Layout::current(&mut layout, context) {
+            Ok(layout) => self.decide_with(context, layout),
+            Err(e) => Err(e),
+        };
+        self.layout = layout;
+        decision
+    }
+
+    fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let mut book = Book::read(context, layout)?;
+        book.aim_flat();
+        let legs = tradable_only(context, book.legs_to_target()?);
+        Ok((!legs.is_empty()).then(|| reducing(Action::ExitFull, "risk", legs)))
+    }
+
+    fn deleverage(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        fraction: Rate,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let mut book = Book::read(context, layout)?;
+        let spot = book.spot;
+        let mut cut = Quantity::ZERO;
+        for hedge in &mut book.hedges {
+            hedge.target = hedge.position.neg()?;
+            if hedge.venue == venue {
+                let lot = hedge.rules.lot_size;
+                let wanted = hedge.target.at_rate(fraction, Rounding::Ceil)?;
+                cut = wanted.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
+                hedge.target = hedge.target.sub(cut)?;
+            }
+        }
+        book.spot_target = spot.sub(cut.min(spot))?;
+        let legs = tradable_only(context, book.legs_to_target()?);
+        Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
+    }
+
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let book = Book::read(context, layout)?;
+        context.in_share_class(context.books.equity().sub(book.cost_of_leaving(context)?)?)
+    }
+
+    fn is_building(&self, flows_seen: u64) -> bool {
+        self.in_kind && flows_seen != self.flows_scaled
+    }
+
+    fn save(&self) -> Result<Checkpoint, ComponentError> {
+        Checkpoint::of(STATE_VERSION, self)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), ComponentError> {
+        *self = Self {
+            in_kind: self.in_kind,
+            ..checkpoint.read(STATE_VERSION)?
+        };
+        Ok(())
+    }
+
+    fn completed(&mut self, flows_seen: u64, traded: bool) {
+        if let Some(at) = self.trading_at.take()
+            && traded
+        {
+            self.last_traded_at = Some(at);
+            self.flows_scaled = flows_seen;
+        }
+    }
+}
+
+impl SpotPerp {
+    fn decide_with(
+        &mut self,
+        context: &Context<'_>,
+        layout: &Layout,
+    ) -> Result<Decision, ComponentError> {
+        if context.flows_seen == self.flows_scaled && layout.is_settled(context)? {
+            return Ok(Decision::Hold);
+        }
+        let mut book = Book::read(context, layout)?;
+        let scale = context.flows_seen != self.flows_scaled;
+        let sweeps = sweeps(context, &book);
+        if !sweeps.is_empty() {
+            return Ok(Decision::Act(plan(
+                context,
+                Action::EntryPartial,
+                "margin_arrived",
+                vec![sweeps],
+            )));
+        }
+        if let Some(mend) = mend_hedge(context, &book, scale)? {
+            return Ok(mend);
+        }
+        let flat = book.is_flat();
+        if flat && scale {
+            book.aim_at_target()?;
+            smallest_capital(context, &book)?;
+        }
+        if let Some(moves) = in_kind::ship(context, &book, scale)? {
+            return Ok(fund(context, Action::ExitPartial, moves));
+        }
+        let Some(reason) = self.reason(context, &book, flat, scale)? else {
+            return dust(context, &book);
+        };
+        book.aim_for(context.config, flat || scale)?;
+        if context.reduce_only && book.spot_target > book.spot {
+            return Ok(Decision::Hold);
+        }
+        if !book.tradable {
+            return Ok(Decision::Deferred(reason));
+        }
+        if reason != "margin" && !carry::is_worth_its_cost(context, &book)? {
+            return Ok(Decision::Uneconomic(reason));
+        }
+        // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
+        let exact =
+            (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(context, &book)?);
+        let action = action(&book, flat);
+        if let Some(moves) = in_kind::bring(context, &book, flat || scale)? {
+            return Ok(fund(context, action, moves));
+        }
+        if exact && let Some(sale) = in_kind::raise_margin(context, &book)? {
+            // The sale raises what the hedge stands on; the entry is the hedge itself.
+            let (action, sale) = (Action::EntryPartial, vec![sale]);
+            return Ok(Decision::Act(plan(context, action, "raise_margin", sale)));
+        }
+        let spot_need = spot_need(&book)?;
+        let moves = moves(context, &book, spot_need, exact)?;
+        // What is bought must be paid for first; what is sold frees cash, so it is sold first.
+        // In kind the sale has been made, and shorts are to be opened on what it raised.
+        let waits_for_cash =
+            reason == "margin" || book.spot_target >= book.spot || (book.in_kind && exact);
+        if waits_for_cash && !moves.is_empty() {
+            return Ok(fund(context, action, moves));
+        }
+        if reason == "margin" {
+            return Ok(match moves.halted {
+                Some(venue) => Decision::Halted(reason, venue),
+                None => Decision::Hold,
+            });
+        }
+        book.aim_within_cash()?;
+        let legs = book.hedged_legs(context.config)?;
+        if legs.is_empty() {
+            self.flows_scaled = context.flows_seen;
+            return dust(context, &book);
+        }
+        Ok(Decision::Act(
+            self.trade(context, &book, action, reason, legs)?,
+        ))
+    }
+
+    /// The plan that trades to the target; the first one sets leverage before it.
+    fn trade(
+        &mut self,
+        context: &Context<'_>,
+        book: &Book<'_>,
+        action: Action,
+        reason: &'static str,
+        legs: Vec<Leg>,
+    ) -> Result<Plan, ComponentError> {
+        self.trading_at = Some(context.view.now());
+        let mut trade = plan(context, action, reason, vec![legs]);
+        if action == Action::EntryFull {
+            // The venues' own leverage must not bind before the hedge's does. Where a venue refuses,
+            // its default stands and the trade itself tells whether that is enough.
+            let legs = book.leverage_legs(context.config.hedge_leverage)?;
+            let failure_policy = FailurePolicy::Continue;
+            trade.blocks.insert(
+                0,
+                Block {
+                    legs,
+                    failure_policy,
+                },
+            );
+        }
+        Ok(trade)
+    }
+
+    /// Why the book should change, if it should.
+    fn reason(
+        &self,
+        context: &Context<'_>,
+        book: &Book<'_>,
+        flat: bool,
+        scale: bool,
+    ) -> Result<Option<&'static str>, ComponentError> {
+        if scale {
+            return Ok(Some(if flat { "entry" } else { "capital_flow" }));
+        }
+        if flat {
+            // Nothing open and no new capital: a halted or emptied book stays flat.
+            return Ok(None);
+        }
+        let config = context.config;
+        let rested = self
+            .last_traded_at
+            .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
+        if !rested {
+            return Ok(None);
+        }
+        let held = book
+            .core_spot()?
+            .notional(book.spot_price, Rounding::HalfEven)?;
+        let off = held.sub(book.notional_target)?.abs()?;
+        let band = book
+            .notional_target
+            .at_rate(config.position_deviation_threshold, Rounding::HalfEven)?;
+        if off > band {
+            return Ok(Some("position_deviation"));
+        }
+        if book.tradable && book.is_misallocated(config)? {
+            return Ok(Some("allocation"));
+        }
+        for hedge in &book.hedges {
+            let missing = hedge.margin_target.sub(hedge.margin)?;
+            let band = hedge
+                .margin_target
+                .at_rate(config.margin_deviation_threshold, Rounding::Floor)?;
+            if missing > band && missing >= book.min_transfer {
+                return Ok(Some("margin"));
+            }
+        }
+        let withdrawal_waits = context.pending_withdrawal.is_positive()
+            && book.wallet_target.sub(book.wallet)? >= book.min_transfer;
+        Ok(withdrawal_waits.then_some("margin"))
+    }
+}
+
+/// Cuts the larger side when spot and shorts differ by more than the tolerance: at once, and
+/// only ever reducing, because a liquidation or a refused leg may have left it.
+fn mend_hedge(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    scale: bool,
+) -> Result<Option<Decision>, ComponentError> {
+    let short = book.short()?;
+    let naked = book.spot.add(book.outside)?.sub(short)?;
+    let tolerated = book
+        .spot
+        .max(short)
+        .at_rate(context.config.delta_tolerance, Rounding::Floor)?;
+    if naked.abs()? <= tolerated {
+        return Ok(None);
+    }
+    if book.in_kind && scale && naked.is_positive() {
+        // Capital that has just come in kind: the hedge of it is on its way.
+        return Ok(None);
+    }
+    let mut legs = Vec::new();
+    if naked.is_positive() {
+        let rules = book.layout().spot();
+        let size = naked
+            .min(book.spot)
+            .round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let worth = size.notional(book.spot_price, Rounding::Floor)?;
+        if size >= rules.min_quantity && worth >= rules.min_notional {
+            legs.push(Leg::market(
+                rules.key,
+                Side::Sell,
+                size.min(rules.max_market_quantity),
+                false,
+            ));
+        }
+    } else {
+        let any_fresh = book.hedges.iter().any(|hedge| hedge.fresh);
+        let mut rest = naked.abs()?;
+        for hedge in book.hedges.iter().filter(|hedge| hedge.fresh || !any_fresh) {
+            let rules = hedge.rules;
+            let held = hedge.position.neg()?;
+            let size = rest
+                .min(held)
+                .round_to_lot(rules.lot_size, Rounding::Ceil)?
+                .min(held);
+            if size.is_positive() && size >= rules.min_quantity {
+                legs.push(Leg::market(rules.key, Side::Buy, size, true));
+                rest = rest.sub(size.min(rest))?;
+            }
+        }
+    }
+    let wanted = !legs.is_empty();
+    let legs = tradable_only(context, legs);
+    Ok(match (wanted, legs.is_empty()) {
+        (false, _) => None,
+        (true, true) => Some(Decision::Deferred("delta")),
+        (true, false) => Some(Decision::Act(reducing(Action::ExitPartial, "delta", legs))),
+    })
+}
+
+/// Reducing plans keep what they can get: a refused leg must not undo the others.
+fn reducing(action: Action, reason: &'static str, legs: Vec<Leg>) -> Plan {
+    let block = Block {
+        legs,
+        failure_policy: FailurePolicy::Continue,
+    };
+    Plan {
+        action,
+        reason: reason.into(),
+        blocks: vec![block],
+    }
+}
+
+fn plan(
+    context: &Context<'_>,
+    action: Action,
+    reason: &'static str,
+    blocks: Vec<Vec<Leg>>,
+) -> Plan {
+    let failure_policy = context.config.failure_policy;
+    let blocks = blocks
+        .into_iter()
+        .filter(|legs| !legs.is_empty())
+        .map(|legs| Block {
+            legs,
+            failure_policy,
+        })
+        .collect();
+    Plan {
+        action,
+        reason: reason.into(),
+        blocks,
+    }
+}
+
+fn action(book: &Book<'_>, flat: bool) -> Action {
+    if flat {
+        Action::EntryFull
+    } else if book.spot_target.is_zero() {
+        Action::ExitFull
+    } else if book.spot_target >= book.spot {
+        Action::EntryPartial
+    } else {
+        Action::ExitPartial
+    }
+}
+
+/// What the coming purchase costs; nothing when spot is sold.
+fn spot_need(book: &Book<'_>) -> Result<Value, ComponentError> {
+    if book.spot_target <= book.spot {
+        return Ok(Value::ZERO);
+    }
+    let buy = book.spot_target.sub(book.spot)?;
+    Ok(buy.notional(book.spot_price, Rounding::Ceil)?)
+}
+
+/// Transfers, those inside a venue first; the plan waits for the others.
+fn fund(context: &Context<'_>, action: Action, moves: Moves) -> Decision {
+    let blocks = vec![moves.internal, moves.external];
+    Decision::Act(plan(context, action, "fund_accounts", blocks))
+}
+
+/// Leftover base units without a hedge, above the dust threshold.
+fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentError> {
+    if book.in_kind {
+        // What is left is the capital itself.
+        return Ok(Decision::Hold);
+    }
+    if !book.short()?.is_zero() || !book.spot.is_positive() || !book.notional_target.is_zero() {
+        return Ok(Decision::Hold);
+    }
+    let rules = book.layout().spot();
+    let size = book.spot.round_to_lot(rules.lot_size, Rounding::Floor)?;
+    let worth = size.notional(book.spot_price, Rounding::Floor)?;
+    let threshold = Value::new(context.config.dust_threshold.get()).max(rules.min_notional);
+    if worth < threshold || size < rules.min_quantity {
+        return Ok(Decision::Hold);
+    }
+    if !book.tradable {
+        return Ok(Decision::Deferred("dust"));
+    }
+    let legs = vec![Leg::market(rules.key, Side::Sell, size, false)];
+    Ok(Decision::Act(plan(
+        context,
+        Action::SellDust,
+        "dust",
+        vec![legs],
+    )))
+}
+
+/// Refuses capital that does not reach one lot at some venue.
+fn smallest_capital(context: &Context<'_>, book: &Book<'_>) -> Result<(), ComponentError> {
+    let config = context.config;
+    let wanted = book
+        .notional_target
+        .per(book.spot_price, Rounding::Floor)
+        .unwrap_or_default();
+    if !book.spot_price.is_positive() || context.pending_withdrawal.is_positive() {
+        return Ok(());
+    }
+    let capital = if book.in_kind {
+        let units = context
+            .books
+            .equity()
+            .per(book.reference, Rounding::Floor)?;
+        units.get().round_to_decimals(2, Rounding::Floor)?
+    } else {
+        context.books.equity().get()
+    };
+    for hedge in &book.hedges {
+        let smallest = hedge.smallest_order(book.spot_price)?;
+        if hedge.target >= smallest || !hedge.fresh {
+            continue;
+        }
+        let share = wanted.at_rate(hedge.share, Rounding::Floor)?;
+        let needed = capital.mul_div(
+            smallest.get(),
+            share.get().max(Fixed18::from_mantissa(1)),
+            Rounding::Ceil,
+        );
+        let needed = needed
+            .and_then(|capital| capital.round_to_decimals(0, Rounding::Ceil))
+            .map_or_else(|_| "far more".to_owned(), |capital| capital.to_string());
+        return Err(ComponentError::new(
+            Code::CapitalTooSmall,
+            format!(
+                "capital {capital} {} gives {} a hedge of {share} {}, below its smallest order of {smallest}; \
+                 it takes about {needed} {} (or a smaller hedge_allocation elsewhere)",
+                config.share_class, hedge.venue, config.asset, config.share_class
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Drops legs whose market has no fresh price; transfers stay.
+fn tradable_only(context: &Context<'_>, legs: Vec<Leg>) -> Vec<Leg> {
+    use basis_core::instruction::Operation;
+    legs.into_iter()
+        .filter(|leg| {
+            let (kind, symbol) = match &leg.instruction.operation {
+                Operation::SpotTrade(trade) => (InstrumentKind::Spot, trade.symbol),
+                Operation::PerpTrade(trade) => (InstrumentKind::Perp, trade.symbol),
+                _ => return true,
+            };
+            let key = basis_core::types::InstrumentKey::new(leg.venue, kind, symbol);
+            context
+                .view
+                .quote_of(key.series())
+                .is_some_and(|quote| quote.state.is_tradable())
+        })
+        .collect()
+}
