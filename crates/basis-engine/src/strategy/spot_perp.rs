@@ -238,7 +238,11 @@ impl SpotPerp {
         let Some(reason) = self.reason(context, &book, flat, scale)? else {
             return dust(context, &book);
         };
-        book.aim_for(context.config, flat || scale)?;
+        if book.is_to_be_closed(context, scale)? {
+            book.aim_to_close()?;
+        } else {
+            book.aim_for(context.config, flat || scale)?;
+        }
         if context.reduce_only && book.spot_target > book.spot {
             return Ok(Decision::Hold);
         }
@@ -276,9 +280,13 @@ impl SpotPerp {
             });
         }
         book.aim_within_cash()?;
+        book.aim_within_margins(context.config)?;
         let legs = book.hedged_legs(context.config)?;
         if legs.is_empty() {
             self.flows_scaled = context.flows_seen;
+            if !moves.is_empty() {
+                return Ok(fund(context, action, moves));
+            }
             return dust(context, &book);
         }
         Ok(Decision::Act(
@@ -324,16 +332,20 @@ impl SpotPerp {
         if scale {
             return Ok(Some(if flat { "entry" } else { "capital_flow" }));
         }
+        let withdrawal_waits = context.pending_withdrawal.is_positive()
+            && !book.in_kind
+            && book.wallet_target > book.wallet;
+        let pays = withdrawal_waits.then_some("margin");
         if flat {
             // Nothing open and no new capital: a halted or emptied book stays flat.
-            return Ok(None);
+            return Ok(pays);
         }
         let config = context.config;
         let rested = self
             .last_traded_at
             .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
         if !rested {
-            return Ok(None);
+            return Ok(pays);
         }
         let held = book
             .core_spot()?
@@ -348,7 +360,7 @@ impl SpotPerp {
         if book.tradable && book.is_misallocated(config)? {
             return Ok(Some("allocation"));
         }
-        for hedge in &book.hedges {
+        for hedge in book.hedges.iter().filter(|hedge| hedge.fresh) {
             let missing = hedge.margin_target.sub(hedge.margin)?;
             let band = hedge
                 .margin_target
@@ -357,9 +369,7 @@ impl SpotPerp {
                 return Ok(Some("margin"));
             }
         }
-        let withdrawal_waits = context.pending_withdrawal.is_positive()
-            && book.wallet_target.sub(book.wallet)? >= book.min_transfer;
-        Ok(withdrawal_waits.then_some("margin"))
+        Ok(pays)
     }
 }
 

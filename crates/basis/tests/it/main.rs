@@ -29,6 +29,7 @@ mod library;
 mod liquidity;
 mod market_neutral;
 mod minutes;
+mod never_naked;
 mod next_open;
 mod rebalancing;
 mod reconciliation;

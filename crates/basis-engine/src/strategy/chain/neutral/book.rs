@@ -5,7 +5,7 @@
 
 use basis_core::error::ComponentError;
 use basis_core::fixed18;
-use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
+use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
 use basis_core::types::Item;
 
@@ -14,19 +14,13 @@ use super::super::places::Places;
 use super::super::stake::Token;
 use super::super::{ETH, settings};
 use super::Stake;
-use crate::config::{RebalanceTo, RunConfig};
+use crate::config::RebalanceTo;
 use crate::strategy::Context;
 use crate::strategy::hedge::{Book, rules_of};
 use crate::strategy::layout::Layout;
 
 /// Widest distance from a target that counts as there.
 const NEAR_MAX: Rate = Rate::literal("0.01");
-
-/// Lowest leverage that the venues are set to.
-const LEVERAGE_LEAST: Fixed18 = fixed18!("5");
-
-/// Part of that leverage which is counted on when margin leaves: prices move meanwhile.
-const BOUND_KEPT: Fixed18 = fixed18!("0.95");
 
 /// Room left below the free spot balance for the price to have moved against a market buy.
 const BUY_BUFFER: Rate = Rate::literal("0.002");
@@ -72,15 +66,6 @@ impl Target {
             margin: margin.max(Value::ZERO),
         }))
     }
-}
-
-/// The leverage of the venues that is counted on when margin leaves.
-///
-/// # Errors
-/// POS-002 out of range.
-pub(super) fn counted_leverage(config: &RunConfig) -> Result<Rate, ComponentError> {
-    let venues = config.hedge_leverage.mul_int(2)?.max(LEVERAGE_LEAST);
-    Ok(Rate::new(venues.mul(BOUND_KEPT, Rounding::Floor)?))
 }
 
 /// The whole book.
@@ -182,8 +167,6 @@ impl<'a> Standing<'a> {
         let whole = shares
             .map(|hedge| hedge.margin_target)
             .try_fold(Value::ZERO, Value::add)?;
-        let price = self.price;
-        let venues = counted_leverage(context.config)?;
         if whole.is_positive() {
             for hedge in &mut self.hedge.hedges {
                 let part = margin.get().mul_div(
@@ -192,9 +175,7 @@ impl<'a> Standing<'a> {
                     Rounding::Floor,
                 )?;
                 // What stands for the shorts that are open cannot leave before they are cut.
-                let bound = hedge.position.abs()?.notional(price, Rounding::Ceil)?;
-                let bound = bound.div_rate(venues, Rounding::Ceil)?;
-                hedge.margin_target = Value::new(part).max(bound);
+                hedge.margin_target = Value::new(part).max(hedge.margin_kept);
             }
         }
         Ok(())
@@ -421,7 +402,7 @@ impl<'a> Standing<'a> {
 
     /// Whether a margin lacks more than `band` of its target, and enough for a transfer.
     pub(super) fn lacks_margin(&self, band: Rate) -> Result<bool, ComponentError> {
-        for hedge in &self.hedge.hedges {
+        for hedge in self.hedge.hedges.iter().filter(|hedge| hedge.fresh) {
             let missing = hedge.margin_target.sub(hedge.margin)?;
             let band = hedge.margin_target.at_rate(band, Rounding::Floor)?;
             if missing > band && missing >= self.hedge.min_transfer {
