@@ -21,6 +21,9 @@ const LEVERAGE_MIN: Fixed18 = fixed18!("5");
 /// Room left below the free spot balance for the price to have moved against a market buy.
 pub(super) const SPOT_BUFFER: Rate = Rate::literal("0.001");
 
+/// Part of a target that may lack: fees, and moves of the price while margin is on its way.
+pub(super) const NEAR: Rate = Rate::literal("0.02");
+
 /// Price move to liquidation that an account keeps when margin leaves it.
 const DISTANCE_KEPT: Rate = Rate::literal("0.4");
 
@@ -378,7 +381,7 @@ impl<'a> Book<'a> {
         };
         let core = self.core_spot()?;
         let held = core.notional(self.spot_price, Rounding::HalfEven)?;
-        let width = inner.mul(config.position_deviation_threshold, Rounding::Floor)?;
+        let width = inner.mul(config.utilization_band, Rounding::Floor)?;
         let width = self.notional_target.at_rate(width, Rounding::Floor)?;
         let nearest = held
             .max(self.notional_target.sub(width)?)
@@ -438,10 +441,10 @@ impl<'a> Book<'a> {
         let short = self.short()?;
         let (kept, fresh_share) = self.stale_part()?;
         let rest = short.sub(kept)?;
-        let tolerated = self.layout.part_tolerance(short, config)?;
         for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
             let share = renormalized(hedge.share, fresh_share)?;
             let part = rest.at_rate(share, Rounding::Floor)?;
+            let tolerated = self.layout.part_tolerance(part, config)?;
             let held = hedge.position.neg()?;
             if held.sub(part)?.abs()? > tolerated {
                 return Ok(true);

@@ -2,6 +2,7 @@
 //! market, where they once did.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::print_stderr,
     reason = "helpers of tests: a failure is a failed test, and a skip must be loud"

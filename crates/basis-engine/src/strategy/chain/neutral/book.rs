@@ -132,7 +132,7 @@ impl<'a> Standing<'a> {
         hedge.outside = long.sub(hedge.spot)?;
         let chain = settings(context)?;
         let spot_quote = context.view.quote_of(layout.spot().key.series());
-        let threshold = context.config.position_deviation_threshold;
+        let threshold = context.config.utilization_band;
         let mut standing = Self {
             short: hedge.short()?,
             price: hedge.spot_price,
@@ -218,7 +218,7 @@ impl<'a> Standing<'a> {
     ) -> Result<Quantity, ComponentError> {
         let mut goal = self.long_target;
         if let (RebalanceTo::InnerBand(inner), false) = (context.config.rebalance_to, exact) {
-            let threshold = context.config.position_deviation_threshold;
+            let threshold = context.config.utilization_band;
             let width = goal.at_rate(inner.mul(threshold, Rounding::Floor)?, Rounding::Floor)?;
             goal = self.long.max(goal.sub(width)?).min(goal.add(width)?);
         }

@@ -127,7 +127,7 @@ fn on_target(
     };
     let width = target
         .long
-        .at_rate(config.position_deviation_threshold, Rounding::Floor)?;
+        .at_rate(config.utilization_band, Rounding::Floor)?;
     if long.sub(target.long)?.abs()? > width {
         return Ok(false);
     }
@@ -145,12 +145,12 @@ fn on_target(
     let kept = kept.max(Rate::ZERO);
     let least = target.margin.at_rate(ABOVE_ROUNDING, Rounding::Ceil)?;
     let least = least.at_rate(kept, Rounding::Ceil)?;
-    let tolerated = layout.part_tolerance(short, config)?;
     let mut shares = Rate::ZERO;
     for hedge in &layout.hedges {
         shares = shares.add(hedge.share)?;
         let held = books.quantity_at(hedge.position_at).neg()?;
         let part = short.at_rate(hedge.share, Rounding::Floor)?;
+        let tolerated = layout.part_tolerance(part, config)?;
         let margin = hedge
             .margin_at
             .and_then(|at| context.exposure.margins.get(at));

@@ -235,7 +235,7 @@ impl MarketNeutral {
         let band = if book.queued.is_zero() {
             book.near_band()?
         } else {
-            let threshold = context.config.position_deviation_threshold;
+            let threshold = context.config.utilization_band;
             book.long_target.at_rate(threshold, Rounding::Floor)?
         };
         let waits = context.view.now() < self.release_from;
@@ -351,7 +351,7 @@ impl MarketNeutral {
         book: &Standing<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
-        let threshold = context.config.position_deviation_threshold;
+        let threshold = context.config.utilization_band;
         let most = Rate::ONE.add(threshold)?;
         let most = book.stake_target.at_rate(most, Rounding::Floor)?;
         let room = missing(most, book.staked)?;
