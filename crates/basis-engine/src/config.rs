@@ -27,8 +27,12 @@ pub struct RunConfig {
     pub initial_capital: Quantity,
     /// Share of equity that stays in the wallet, 0 to 0.9.
     pub reserve_ratio: Rate,
-    /// Relative distance of spot notional from its target that triggers a rebalance.
-    pub position_deviation_threshold: Rate,
+    /// Relative change of the equity since the last rebalance, or of a position in the share class from
+    /// its target, that triggers a rebalance.
+    pub equity_deviation: Rate,
+    /// Relative distance of a hedged notional from what the equity would hold, and of a venue's short from
+    /// its share, that triggers a rebalance.
+    pub utilization_band: Rate,
     /// Relative distance of a venue's margin balance from its target that triggers a transfer.
     pub margin_deviation_threshold: Rate,
     /// Net delta over spot quantity that triggers a rebalance.
@@ -131,6 +135,7 @@ impl RunConfig {
             .section("data")
             .map_or((Span::HOUR, ViewPolicy::default()), read_data);
         view.shocks = read_shocks(r);
+        refuse_renamed(r);
         // Sections that other parts read.
         for key in ["component_config", "execution_mode", "log_level", "rules"] {
             let _read_elsewhere = r.node(key);
@@ -141,7 +146,8 @@ impl RunConfig {
             asset: asset.unwrap_or(Asset::literal("BTC")),
             initial_capital: request.capital.or(capital).unwrap_or_default(),
             reserve_ratio: ratio(r, "reserve_ratio", "0.9", "0"),
-            position_deviation_threshold: ratio(r, "position_deviation_threshold", "1", "0.02"),
+            equity_deviation: ratio(r, "equity_deviation", "1", "0.02"),
+            utilization_band: ratio(r, "utilization_band", "1", "0.25"),
             margin_deviation_threshold: ratio(r, "margin_deviation_threshold", "1", "0.2"),
             delta_tolerance: ratio(r, "delta_tolerance", "1", "0.005"),
             rebalance_min_interval: minutes(r, "rebalance_min_interval_minutes"),
@@ -219,6 +225,16 @@ const FILLS: [(&str, FillAt); 2] = [
 
 /// Stands in for a missing reference series until the configuration is refused.
 const STAND_IN: SeriesId = SeriesId::new(SeriesKind::Spot, Venue::WALLET, Symbol::literal("NONE"));
+
+/// Names what has come in the place of keys that are no more.
+fn refuse_renamed(r: &Reader<'_>) {
+    let renamed = "position_deviation_threshold";
+    if r.node(renamed).is_some() {
+        let message = "it is now `equity_deviation` (equity since the last rebalance) and `utilization_band` \
+                       (notional against what the equity would hold)";
+        r.problem(renamed, message);
+    }
+}
 
 fn ratio(r: &Reader<'_>, key: &str, most: &str, default: &str) -> Rate {
     let bounds = Fixed18::ZERO..=Fixed18::literal(most);

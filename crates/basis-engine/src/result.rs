@@ -7,11 +7,12 @@ use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
-use basis_core::venue_event::{Fill, Text};
+use basis_core::venue_event::{EventKey, Fill, FlowId, Text};
 use basis_market::{Coverage, MarketView, PriceState, SlotId};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
+use crate::config::ExternalFlow;
 use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
 
@@ -68,6 +69,31 @@ pub struct RunResult {
     pub halted: Option<String>,
     /// Health of every component and venue at the end, by name.
     pub health: Vec<(String, Health)>,
+}
+
+impl RunResult {
+    /// Of the scheduled `flows` the withdrawals that were neither paid nor refused by the end of the run.
+    pub fn unpaid_withdrawals<'f>(
+        &'f self,
+        flows: &'f [ExternalFlow],
+    ) -> impl Iterator<Item = &'f ExternalFlow> {
+        let numbered = flows.iter().zip(1u32..);
+        let unpaid = numbered.filter(|(flow, number)| {
+            let id = FlowId {
+                scheduled: flow.at,
+                number: *number,
+            };
+            let paid = EventKey::CapitalFlow(id);
+            let is_refused = self.refused_withdrawals.iter().any(|row| {
+                row.at == flow.at && flow.amount.add(row.asked).is_ok_and(|d| d.is_zero())
+            });
+            flow.amount.is_negative()
+                && flow.at <= self.range.1
+                && !is_refused
+                && !self.ledger.iter().any(|line| *line.cause.event == paid)
+        });
+        unpaid.map(|(flow, _)| flow)
+    }
 }
 
 /// A run that failed, with all that came of it before.

@@ -34,7 +34,7 @@ const RUNS: usize = 15;
 /// What makes it four instruments and 600 rebalances.
 const SETS: [&str; 3] = [
     "reference_price=spot.binance.BTCUSDT",
-    "position_deviation_threshold=0.0185",
+    "utilization_band=0.0185",
     "initial_capital=1000000",
 ];
 

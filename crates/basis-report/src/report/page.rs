@@ -150,8 +150,21 @@ fn header(mode: &str, summary: &Json) -> String {
             alert("WITHDRAWAL REFUSED", &what)
         })
         .collect();
+    let unpaid = summary["unpaid_withdrawals"].as_array();
+    let unpaid: String = unpaid
+        .into_iter()
+        .flatten()
+        .map(|row| {
+            let what = format!(
+                "{}: asked {} {class}",
+                moment(&row["at"]),
+                text(&row["asked"])
+            );
+            alert("WITHDRAWAL NOT PAID BY THE END", &what)
+        })
+        .collect();
     format!(
-        "<header><h1>{}</h1><p>{} to {} UTC · share class {} · data: {}</p></header>{}{}{halted}{refused}",
+        "<header><h1>{}</h1><p>{} to {} UTC · share class {} · data: {}</p></header>{}{}{halted}{refused}{unpaid}",
         escape(mode),
         escape(&moment(&summary["from"])),
         escape(&moment(&summary["to"])),

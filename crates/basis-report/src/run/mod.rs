@@ -20,6 +20,7 @@ mod writer;
 
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
+use basis_engine::ExternalFlow;
 use basis_market::is_dollar;
 pub use summary::{failed_summary, summary};
 pub(crate) use tables::{LEDGER, ledger_row};
@@ -34,6 +35,8 @@ pub struct OutputContext {
     pub config_hash: String,
     /// Names the run in its events.
     pub run_id: RunId,
+    /// The scheduled capital flows, as the run was asked for them.
+    pub flows: Vec<ExternalFlow>,
     /// How long the parts of the run took.
     pub timing: Timing,
     /// Name and version of what the result depends on.

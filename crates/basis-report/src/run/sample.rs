@@ -31,6 +31,7 @@ pub(crate) fn context() -> OutputContext {
         config_yaml: "mode: \"btc_basis\"\n".to_owned(),
         config_hash: "00ff".to_owned(),
         run_id: RunId::from_number(7),
+        flows: Vec::new(),
         timing: Timing {
             load_ms: 1.5,
             run_ms: 2.5,

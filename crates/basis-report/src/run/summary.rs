@@ -3,6 +3,7 @@
 use basis_core::health::Health;
 use basis_core::num::{MathError, Price, Value};
 use basis_core::types::Span;
+use basis_engine::ExternalFlow;
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, Stopped, UnbookedFunding};
@@ -67,6 +68,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "unbooked_funding": result.unbooked_funding.iter().map(unbooked).collect::<Vec<_>>(),
         "unbooked_funding_total": exposed_total(&result.unbooked_funding),
         "refused_withdrawals": result.refused_withdrawals.iter().map(refused).collect::<Vec<_>>(),
+        "unpaid_withdrawals": result.unpaid_withdrawals(&context.flows).map(unpaid).collect::<Vec<_>>(),
         "halted": result.halted,
         "config_hash": context.config_hash,
         "versions": versions,
@@ -299,6 +301,13 @@ fn refused(row: &RefusedWithdrawal) -> Json {
         "refused_at": row.refused_at,
         "asked": row.asked.to_string(),
         "available": row.available.to_string(),
+    })
+}
+
+fn unpaid(flow: &ExternalFlow) -> Json {
+    json!({
+        "at": flow.at,
+        "asked": flow.amount.abs().unwrap_or(flow.amount).to_string(),
     })
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Needs and surpluses are matched in a fixed order: inside a venue first, because that is at once
 //! and free; then from the wallet; then from venue to venue. What is in flight is waited for.
+//!
+//! Margin leaves an account only where what stays keeps its shorts far from liquidation; for anything
+//! but another margin, only while every account of the mode is. A venue without a fresh price gets none.
 
 use basis_core::error::ComponentError;
 use basis_core::num::{Quantity, Rounding, Value};
@@ -11,6 +14,9 @@ use basis_core::types::{Account, Asset, Venue};
 use super::Context;
 use super::hedge::{Book, rules_of, send_cost};
 use super::legs::transfer_leg;
+
+/// The smallest transfer of a closed book, where the venue sends less.
+const LAST_TRANSFER_MIN: Value = Value::literal("10");
 
 /// A place that wants or has quote units.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +77,8 @@ pub(super) fn moves(
 ) -> Result<Moves, ComponentError> {
     let mut needs = needs(context, book, spot_need, exact)?;
     let mut surpluses = surpluses(book, spot_need)?;
-    let minimum = book.min_transfer;
+    let tops_up = book.is_to_be_topped_up()?;
+    let is_thin = book.hedges.iter().any(|h| h.margin < h.margin_kept);
     let mut moves = Moves::default();
     for same_venue in [true, false] {
         for need in &mut needs {
@@ -80,8 +87,17 @@ pub(super) fn moves(
                 if same != same_venue || need.account == surplus.account {
                     continue;
                 }
+                let is_margin = |account| book.hedges.iter().any(|h| h.account == account);
+                let is_bound = if surplus.account == Account::WALLET {
+                    tops_up
+                } else {
+                    is_thin && is_margin(surplus.account)
+                };
+                if is_bound && !is_margin(need.account) {
+                    continue;
+                }
                 if !same && !context.sends(surplus.account.venue) {
-                    if need.amount.min(surplus.amount) >= minimum {
+                    if need.amount.min(surplus.amount) >= book.min_transfer {
                         moves.halted = Some(surplus.account.venue);
                     }
                     continue;
@@ -92,13 +108,16 @@ pub(super) fn moves(
                     let venue = surplus.account.venue;
                     Value::new(send_cost(context, venue, book.quote)?.get())
                 };
+                let minimum = smallest(context, book, surplus.account, need.account)?;
                 let available = surplus.amount.sub(cost)?;
-                let amount = need.amount.min(available);
+                let pays = need.account == Account::WALLET;
+                let least = if pays { minimum } else { Value::ZERO };
+                let amount = need.amount.max(least).min(available);
                 let amount = Value::new(amount.get().round_to_decimals(2, Rounding::Floor)?);
                 if amount < minimum || !amount.is_positive() {
                     continue;
                 }
-                need.amount = need.amount.sub(amount)?;
+                need.amount = need.amount.sub(amount)?.max(Value::ZERO);
                 surplus.amount = available.sub(amount)?;
                 let (from, to) = (surplus.account, need.account);
                 let units = Quantity::new(amount.get());
@@ -107,6 +126,23 @@ pub(super) fn moves(
         }
     }
     Ok(moves)
+}
+
+/// The smallest transfer. The last of a closed book goes to a withdrawal in as little as its venue sends;
+/// what is missing there is rounded up to that.
+fn smallest(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    from: Account,
+    to: Account,
+) -> Result<Value, ComponentError> {
+    let is_last = to == Account::WALLET && !book.in_kind && book.is_flat();
+    if !is_last {
+        return Ok(book.min_transfer);
+    }
+    let row = rules_of(context, from.venue)?.withdrawal(book.quote);
+    let least = row.map_or(Value::ZERO, |row| Value::new(row.minimum.get()));
+    Ok(least.max(LAST_TRANSFER_MIN).min(book.min_transfer))
 }
 
 fn needs(
@@ -123,11 +159,11 @@ fn needs(
     };
     // The wallet is refilled for withdrawals only: a reserve that has shrunk is no reason to pay
     // for transfers.
-    if context.pending_withdrawal.is_positive() && !book.in_kind {
+    if context.pending_withdrawal.is_positive() && !book.in_kind && !book.is_to_be_topped_up()? {
         push(Account::WALLET, book.wallet_target.sub(book.wallet)?);
     }
     let band = context.config.margin_deviation_threshold;
-    for hedge in &book.hedges {
+    for hedge in book.hedges.iter().filter(|hedge| hedge.fresh) {
         let missing = hedge.margin_target.sub(hedge.margin)?;
         let tolerated = hedge.margin_target.at_rate(band, Rounding::Floor)?;
         if exact || missing > tolerated {
@@ -150,10 +186,15 @@ fn needs(
 }
 
 fn surpluses(book: &Book<'_>, spot_need: Value) -> Result<Vec<Place>, ComponentError> {
+    let held_back = if book.is_to_be_topped_up()? {
+        Value::ZERO
+    } else {
+        book.wallet_target
+    };
     let mut places = vec![
         Place {
             account: Account::WALLET,
-            amount: book.wallet.sub(book.wallet_target)?,
+            amount: book.wallet.sub(held_back)?,
         },
         Place {
             account: book.spot_account,
@@ -165,10 +206,9 @@ fn surpluses(book: &Book<'_>, spot_need: Value) -> Result<Vec<Place>, ComponentE
         .iter()
         .filter(|hedge| hedge.account != book.spot_account)
     {
-        let amount = hedge.margin.sub(hedge.margin_target)?;
         places.push(Place {
             account: hedge.account,
-            amount,
+            amount: hedge.spare_margin()?,
         });
     }
     places.retain(|place| place.amount.is_positive());

@@ -12,6 +12,7 @@ use basis_protocols::exchange;
 use super::Context;
 use super::layout::{Layout, is_fresh};
 use super::legs::split;
+use basis_engine::account::MarginAccount;
 use crate::config::ModeConfig;
 use basis_engine::RebalanceTo;
 
@@ -20,6 +21,42 @@ const LEVERAGE_MIN: Fixed18 = fixed18!("5");
 
 /// Room left below the free spot balance for the price to have moved against a market buy.
 pub(super) const SPOT_BUFFER: Rate = Rate::literal("0.001");
+
+/// Part of a target that may lack: fees, and moves of the price while margin is on its way.
+pub(super) const NEAR: Rate = Rate::literal("0.02");
+
+/// Price move to liquidation that an account keeps when margin leaves it.
+const DISTANCE_KEPT: Rate = Rate::literal("0.4");
+
+/// Part of the distance at entry that is kept where leverage allows less than [`DISTANCE_KEPT`].
+const ENTRY_DISTANCE_KEPT: Rate = Rate::literal("0.8");
+
+/// Part of the margin kept below which money held for anything else is margin first.
+const TOP_UP_BELOW: Rate = Rate::literal("0.75");
+
+/// Perp notional that a margin carries over what it was planned for: prices move while margin is on its
+/// way, and in kind the reserve is hedged beside what was planned.
+const CARRIED: Rate = Rate::literal("1.25");
+
+/// Margin that stays in an account when any leaves it, so that only a move of the kept distance would
+/// liquidate it: maintenance + distance × (slope − net notional).
+///
+/// # Errors
+/// POS-002 out of range.
+pub(super) fn kept_margin(
+    margin: &MarginAccount,
+    config: &RunConfig,
+) -> Result<Value, ComponentError> {
+    let at_entry = ENTRY_DISTANCE_KEPT
+        .get()
+        .div(config.hedge_leverage, Rounding::Floor)?;
+    let distance = DISTANCE_KEPT.min(Rate::new(at_entry));
+    let per_move = margin.maintenance_slope.sub(margin.net_notional)?;
+    let moved = per_move
+        .max(Value::ZERO)
+        .at_rate(distance, Rounding::Ceil)?;
+    Ok(margin.maintenance_margin.add(moved)?)
+}
 
 /// One hedge venue as it stands and as it should.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +79,8 @@ pub(super) struct Hedge<'a> {
     pub(super) margin: Value,
     /// Margin wanted.
     pub(super) margin_target: Value,
+    /// Margin that the short held keeps: see [`kept_margin`].
+    pub(super) margin_kept: Value,
 }
 
 /// The whole book as it stands and as it should.
@@ -146,6 +185,24 @@ pub(super) fn instrument<'a>(
 }
 
 impl Hedge<'_> {
+    /// Margin above what is wanted and what the short held keeps; below zero where it lacks.
+    pub(super) fn spare_margin(&self) -> Result<Value, ComponentError> {
+        Ok(self.margin.sub(self.margin_target.max(self.margin_kept))?)
+    }
+
+    /// Short base units that the margin in the account carries, and never less than what is held.
+    fn carried(&self, price: Price, config: &RunConfig) -> Result<Quantity, ComponentError> {
+        let held = self.position.neg()?.max(Quantity::ZERO);
+        if !self.margin.is_positive() || !price.is_positive() {
+            return Ok(held);
+        }
+        let leverage = Rate::new(config.hedge_leverage).mul(CARRIED, Rounding::Floor)?;
+        let notional = self.margin.at_rate(leverage, Rounding::Floor)?;
+        let units = notional.per(price, Rounding::Floor)?;
+        let units = units.round_to_lot(self.rules.lot_size, Rounding::Floor)?;
+        Ok(units.max(held))
+    }
+
     /// The smallest order that the venue takes at `price`.
     pub(super) fn smallest_order(&self, price: Price) -> Result<Quantity, ComponentError> {
         let rules = self.rules;
@@ -191,6 +248,10 @@ impl<'a> Book<'a> {
                 target: Quantity::ZERO,
                 margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
                 margin_target: Value::ZERO,
+                margin_kept: match margin {
+                    Some(margin) => kept_margin(margin, config)?,
+                    None => Value::ZERO,
+                },
             });
         }
         let mut book = Self {
@@ -324,7 +385,7 @@ impl<'a> Book<'a> {
         };
         let core = self.core_spot()?;
         let held = core.notional(self.spot_price, Rounding::HalfEven)?;
-        let width = inner.mul(config.position_deviation_threshold, Rounding::Floor)?;
+        let width = inner.mul(config.utilization_band, Rounding::Floor)?;
         let width = self.notional_target.at_rate(width, Rounding::Floor)?;
         let nearest = held
             .max(self.notional_target.sub(width)?)
@@ -366,6 +427,14 @@ impl<'a> Book<'a> {
         self.spot_target = Quantity::ZERO;
     }
 
+    /// Aims at nothing but what stale venues hold and the spot against it, and wants no margin.
+    pub(super) fn aim_to_close(&mut self) -> Result<(), ComponentError> {
+        for hedge in &mut self.hedges {
+            hedge.margin_target = Value::ZERO;
+        }
+        self.aim(Quantity::ZERO)
+    }
+
     /// Units of spot less what leaves for a withdrawal.
     pub(super) fn core_spot(&self) -> Result<Quantity, ComponentError> {
         Ok(self.spot.sub(self.ship)?)
@@ -376,10 +445,10 @@ impl<'a> Book<'a> {
         let short = self.short()?;
         let (kept, fresh_share) = self.stale_part()?;
         let rest = short.sub(kept)?;
-        let tolerated = self.layout.part_tolerance(short, config)?;
         for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
             let share = renormalized(hedge.share, fresh_share)?;
             let part = rest.at_rate(share, Rounding::Floor)?;
+            let tolerated = self.layout.part_tolerance(part, config)?;
             let held = hedge.position.neg()?;
             if held.sub(part)?.abs()? > tolerated {
                 return Ok(true);
@@ -412,6 +481,44 @@ impl<'a> Book<'a> {
         }
     }
 
+    /// Aims at no more shorts than every venue's margin carries; what another venue was to hand over stays
+    /// with it until then, and spot follows where it is not the capital itself.
+    pub(super) fn aim_within_margins(&mut self, config: &RunConfig) -> Result<(), ComponentError> {
+        let mut missing = Quantity::ZERO;
+        for hedge in &mut self.hedges {
+            let most = hedge.carried(self.spot_price, config)?;
+            if hedge.target > most {
+                missing = missing.add(hedge.target.sub(most)?)?;
+                hedge.target = most;
+            }
+        }
+        if missing.is_zero() {
+            return Ok(());
+        }
+        let mut sum = Quantity::ZERO;
+        for hedge in &mut self.hedges {
+            let given = hedge.position.neg()?.sub(hedge.target)?;
+            let back = given.max(Quantity::ZERO).min(missing);
+            hedge.target = hedge.target.add(back)?;
+            missing = missing.sub(back)?;
+            sum = sum.add(hedge.target)?;
+        }
+        if !self.in_kind {
+            self.spot_target = sum.sub(self.outside)?.max(Quantity::ZERO);
+        }
+        Ok(())
+    }
+
+    /// Whether an account has so much less than it keeps that money held for anything else is its margin.
+    pub(super) fn is_to_be_topped_up(&self) -> Result<bool, ComponentError> {
+        for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
+            if hedge.margin < hedge.margin_kept.at_rate(TOP_UP_BELOW, Rounding::Floor)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// h / (1 + h): the part of the capital that is spot.
     pub(super) const fn spot_share(&self) -> Rate {
         self.layout.spot_share
@@ -439,7 +546,7 @@ impl<'a> Book<'a> {
             .iter()
             .find(|hedge| hedge.account == self.spot_account);
         match shared {
-            Some(hedge) => Ok(self.spot_cash.min(hedge.margin.sub(hedge.margin_target)?)),
+            Some(hedge) => Ok(self.spot_cash.min(hedge.spare_margin()?)),
             None => Ok(self.spot_cash),
         }
     }

@@ -10,7 +10,7 @@ use basis_core::types::{Account, Venue};
 
 use super::Context;
 use super::funding::{Moves, route};
-use super::hedge::{Book, least_sent, send_cost};
+use super::hedge::{Book, NEAR, least_sent, send_cost};
 
 /// Decimals an amount sent is cut to: no venue sends more of them.
 const SENT_DECIMALS: u32 = 8;
@@ -41,8 +41,9 @@ pub(super) fn bring(
     )
 }
 
-/// Sends a due withdrawal back to the wallet once the spot account has all of it to spare; while the
-/// book is still being scaled down, the rest of it may have to be bought first.
+/// Sends a due withdrawal back to the wallet: while the book is being scaled down, once the spot account
+/// has all of it to spare, for the rest may have to be bought first; after that whatever is still missing,
+/// for it is hedged there as in the spot account.
 pub(super) fn ship(
     context: &Context<'_>,
     book: &Book<'_>,
@@ -51,7 +52,11 @@ pub(super) fn ship(
     if !book.ship.is_positive() || !book.spot_price.is_positive() {
         return Ok(None);
     }
-    let core = book.notional_target.per(book.spot_price, Rounding::Floor)?;
+    let core = if scale {
+        book.notional_target.per(book.spot_price, Rounding::Floor)?
+    } else {
+        Quantity::ZERO
+    };
     let spare = book.spot.sub(core)?.min(book.ship);
     if scale && spare < book.ship {
         return Ok(None);
@@ -91,10 +96,7 @@ fn send(
 
 /// Sells spot above the target where the quote units in all accounts are well below what the margins
 /// need, and never more than the shorts leave unhedged.
-pub(super) fn raise_margin(
-    context: &Context<'_>,
-    book: &Book<'_>,
-) -> Result<Option<Vec<Leg>>, ComponentError> {
+pub(super) fn raise_margin(book: &Book<'_>) -> Result<Option<Vec<Leg>>, ComponentError> {
     if !book.in_kind {
         return Ok(None);
     }
@@ -106,7 +108,7 @@ pub(super) fn raise_margin(
         wanted = wanted.add(hedge.margin_target)?;
     }
     let missing = wanted.sub(cash)?;
-    let band = wanted.at_rate(context.config.position_deviation_threshold, Rounding::Floor)?;
+    let band = wanted.at_rate(NEAR, Rounding::Floor)?;
     if missing <= band {
         return Ok(None);
     }
@@ -120,14 +122,10 @@ pub(super) fn raise_margin(
     Ok((!legs.is_empty()).then_some(legs))
 }
 
-/// Whether a margin is below its target by more than the band of the positions.
-pub(super) fn is_short_of_margin(
-    context: &Context<'_>,
-    book: &Book<'_>,
-) -> Result<bool, ComponentError> {
+/// Whether a margin is further below its target than counts as there.
+pub(super) fn is_short_of_margin(book: &Book<'_>) -> Result<bool, ComponentError> {
     for hedge in &book.hedges {
-        let band = context.config.position_deviation_threshold;
-        let band = hedge.margin_target.at_rate(band, Rounding::Floor)?;
+        let band = hedge.margin_target.at_rate(NEAR, Rounding::Floor)?;
         if hedge.margin_target.sub(hedge.margin)? > band {
             return Ok(true);
         }

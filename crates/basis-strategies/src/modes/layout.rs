@@ -156,10 +156,10 @@ impl Layout {
             }
             short = short.sub(books.quantity_at(hedge.position_at))?;
         }
-        let tolerated = self.part_tolerance(short, config)?;
         for hedge in &self.hedges {
             let held = books.quantity_at(hedge.position_at).neg()?;
             let part = short.at_rate(hedge.share, Rounding::Floor)?;
+            let tolerated = self.part_tolerance(part, config)?;
             if held.sub(part)?.abs()? > tolerated {
                 return Ok(false);
             }
@@ -179,7 +179,7 @@ impl Layout {
         let equity = books.equity();
         let capital = equity.sub(equity.at_rate(config.reserve_ratio, Rounding::Ceil)?)?;
         let target = capital.at_rate(self.spot_share, Rounding::Floor)?;
-        let band = target.at_rate(config.position_deviation_threshold, Rounding::HalfEven)?;
+        let band = target.at_rate(config.utilization_band, Rounding::HalfEven)?;
         if spot.worth.sub(target)?.abs()? > band {
             return Ok(false);
         }
@@ -207,13 +207,13 @@ impl Layout {
         Ok(sum)
     }
 
-    /// How far a venue's short may be from its part of `short`: the band, and what whole lots allow.
+    /// How far a venue's short may be from its `part`: the band, and what whole lots allow.
     pub(super) fn part_tolerance(
         &self,
-        short: Quantity,
+        part: Quantity,
         config: &ModeConfig<'_>,
     ) -> Result<Quantity, ComponentError> {
-        let band = short.at_rate(config.position_deviation_threshold, Rounding::Floor)?;
+        let band = part.at_rate(config.utilization_band, Rounding::Floor)?;
         Ok(band.add(self.lots)?)
     }
 

@@ -37,6 +37,19 @@ impl Book<'_> {
         Ok(cost)
     }
 
+    /// Whether what a due withdrawal leaves is no book any more: then all of it is closed.
+    pub(super) fn is_to_be_closed(
+        &self,
+        context: &Context<'_>,
+        scale: bool,
+    ) -> Result<bool, ComponentError> {
+        if self.in_kind || !context.pending_withdrawal.is_positive() {
+            return Ok(false);
+        }
+        let left = context.books.equity().sub(context.pending_withdrawal)?;
+        Ok(self.is_flat() && !scale || left < self.smallest_capital(context.config)?)
+    }
+
     /// The capital that gives every venue its smallest order.
     fn smallest_capital(&self, config: &ModeConfig<'_>) -> Result<Value, ComponentError> {
         let mut capital = Value::ZERO;

@@ -4,8 +4,10 @@
 //! Sizing with C = equity × (1 − reserve) and h = `hedge_leverage`: spot notional C·h/(1+h), margin
 //! C/(1+h) spread by `hedge_allocation`. Order of work at each step: sweep what has arrived into the
 //! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs
-//! and wait for it; trade to the target in one block. Rebalances when spot notional, net delta, a
-//! venue's share or a margin leaves its band, or after a deposit or withdrawal. What adds exposure may
+//! and wait for it; trade to the target in one block. Rebalances when the equity has left its band around
+//! that of the last rebalance, when the notional has left its band around what the equity would hold, when
+//! net delta, a venue's share or a margin leaves its band, or after a deposit or withdrawal. A move of the
+//! price within these trades nothing. The equity is that in USD, for the book is neutral in it. What adds exposure may
 //! have to be worth its cost first ([`CarryRule`](basis_engine::CarryRule)); what reduces it never waits.
 //!
 //! **In kind.** Where the share class is the asset itself, capital arrives as the asset in the wallet:
@@ -24,13 +26,13 @@ use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
 use super::funding::{Moves, moves, sweeps};
-use super::hedge::Book;
+use super::hedge::{Book, NEAR};
 use super::layout::Layout;
 use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
 use crate::config::ModeConfig;
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SpotPerp {
@@ -38,6 +40,10 @@ struct SpotPerp {
     flows_scaled: u64,
     last_traded_at: Option<Timestamp>,
     trading_at: Option<Timestamp>,
+    /// Equity of the last rebalance, USD; none before the first.
+    equity_rebalanced: Option<Value>,
+    /// Equity that the plan under way was sized with, USD.
+    equity_trading: Value,
     /// Boxed: it is taken out and put back at every step.
     #[serde(skip)]
     layout: Option<Box<Layout>>,
@@ -226,6 +232,7 @@ impl KeyedStrategy for SpotPerp {
             && traded
         {
             self.last_traded_at = Some(at);
+            self.equity_rebalanced = Some(self.equity_trading);
             self.flows_scaled = flows_seen;
         }
     }
@@ -237,7 +244,10 @@ impl SpotPerp {
         context: &Context<'_>,
         layout: &Layout,
     ) -> Result<Decision, ComponentError> {
-        if context.flows_seen == self.flows_scaled && layout.is_settled(context)? {
+        if context.flows_seen == self.flows_scaled
+            && !self.has_equity_strayed(context)?
+            && layout.is_settled(context)?
+        {
             return Ok(Decision::Hold);
         }
         let mut book = Book::read(context, layout)?;
@@ -262,33 +272,47 @@ impl SpotPerp {
         if let Some(moves) = in_kind::ship(context, &book, scale)? {
             return Ok(fund(context, Action::ExitPartial, moves));
         }
-        let Some(reason) = self.reason(context, &book, flat, scale)? else {
-            return dust(context, &book);
-        };
-        book.aim_for(context.config, flat || scale)?;
+        match self.reason(context, &book, flat, scale)? {
+            Some(reason) => self.rebalance(context, &mut book, (flat, scale), reason),
+            None => dust(context, &book),
+        }
+    }
+
+    /// The next step towards the target.
+    fn rebalance(
+        &mut self,
+        context: &Context<'_>,
+        book: &mut Book<'_>,
+        (flat, scale): (bool, bool),
+        reason: &'static str,
+    ) -> Result<Decision, ComponentError> {
+        if book.is_to_be_closed(context, scale)? {
+            book.aim_to_close()?;
+        } else {
+            book.aim_for(context.config, flat || scale)?;
+        }
         if context.reduce_only && book.spot_target > book.spot {
             return Ok(Decision::Hold);
         }
         if !book.tradable {
             return Ok(Decision::Deferred(reason));
         }
-        if reason != "margin" && !carry::is_worth_its_cost(context, &book)? {
+        if reason != "margin" && !carry::is_worth_its_cost(context, book)? {
             return Ok(Decision::Uneconomic(reason));
         }
         // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
-        let exact =
-            (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(context, &book)?);
-        let action = action(&book, flat);
-        if let Some(moves) = in_kind::bring(context, &book, flat || scale)? {
+        let exact = (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(book)?);
+        let action = action(book, flat);
+        if let Some(moves) = in_kind::bring(context, book, flat || scale)? {
             return Ok(fund(context, action, moves));
         }
-        if exact && let Some(sale) = in_kind::raise_margin(context, &book)? {
+        if exact && let Some(sale) = in_kind::raise_margin(book)? {
             // The sale raises what the hedge stands on; the entry is the hedge itself.
             let (action, sale) = (Action::EntryPartial, vec![sale]);
             return Ok(Decision::Act(plan(context, action, "raise_margin", sale)));
         }
-        let spot_need = spot_need(&book)?;
-        let moves = moves(context, &book, spot_need, exact)?;
+        let spot_need = spot_need(book)?;
+        let moves = moves(context, book, spot_need, exact)?;
         // What is bought must be paid for first; what is sold frees cash, so it is sold first.
         // In kind the sale has been made, and shorts are to be opened on what it raised.
         let waits_for_cash =
@@ -303,13 +327,18 @@ impl SpotPerp {
             });
         }
         book.aim_within_cash()?;
+        book.aim_within_margins(context.config)?;
         let legs = book.hedged_legs(context.config)?;
         if legs.is_empty() {
             self.flows_scaled = context.flows_seen;
-            return dust(context, &book);
+            self.equity_rebalanced = Some(own_equity(context)?);
+            if !moves.is_empty() {
+                return Ok(fund(context, action, moves));
+            }
+            return dust(context, book);
         }
         Ok(Decision::Act(
-            self.trade(context, &book, action, reason, legs)?,
+            self.trade(context, book, action, reason, legs)?,
         ))
     }
 
@@ -323,6 +352,7 @@ impl SpotPerp {
         legs: Vec<Leg>,
     ) -> Result<Plan, ComponentError> {
         self.trading_at = Some(context.view.now());
+        self.equity_trading = own_equity(context)?;
         let mut trade = plan(context, action, reason, vec![legs]);
         if action == Action::EntryFull {
             // The venues' own leverage must not bind before the hedge's does. Where a venue refuses,
@@ -340,6 +370,15 @@ impl SpotPerp {
         Ok(trade)
     }
 
+    /// Whether the equity has left its band around that of the last rebalance.
+    fn has_equity_strayed(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
+        let Some(last) = self.equity_rebalanced else {
+            return Ok(false);
+        };
+        let band = last.at_rate(context.config.equity_deviation, Rounding::Floor)?;
+        Ok(own_equity(context)?.sub(last)?.abs()? > band.abs()?)
+    }
+
     /// Why the book should change, if it should.
     fn reason(
         &self,
@@ -351,31 +390,42 @@ impl SpotPerp {
         if scale {
             return Ok(Some(if flat { "entry" } else { "capital_flow" }));
         }
+        let withdrawal_waits = context.pending_withdrawal.is_positive()
+            && !book.in_kind
+            && book.wallet_target > book.wallet;
+        let pays = withdrawal_waits.then_some("margin");
         if flat {
             // Nothing open and no new capital: a halted or emptied book stays flat.
-            return Ok(None);
+            return Ok(pays);
         }
         let config = context.config;
         let rested = self
             .last_traded_at
             .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
         if !rested {
-            return Ok(None);
+            return Ok(pays);
         }
         let held = book
             .core_spot()?
             .notional(book.spot_price, Rounding::HalfEven)?;
         let off = held.sub(book.notional_target)?.abs()?;
-        let band = book
-            .notional_target
-            .at_rate(config.position_deviation_threshold, Rounding::HalfEven)?;
+        // What a withdrawal still waits for is not left to the band.
+        let band = if context.pending_withdrawal.is_positive() {
+            config.utilization_band.min(NEAR)
+        } else {
+            config.utilization_band
+        };
+        let band = book.notional_target.at_rate(band, Rounding::HalfEven)?;
         if off > band {
-            return Ok(Some("position_deviation"));
+            return Ok(Some("utilization"));
+        }
+        if self.has_equity_strayed(context)? {
+            return Ok(Some("equity_deviation"));
         }
         if book.tradable && book.is_misallocated(config)? {
             return Ok(Some("allocation"));
         }
-        for hedge in &book.hedges {
+        for hedge in book.hedges.iter().filter(|hedge| hedge.fresh) {
             let missing = hedge.margin_target.sub(hedge.margin)?;
             let band = hedge
                 .margin_target
@@ -384,10 +434,20 @@ impl SpotPerp {
                 return Ok(Some("margin"));
             }
         }
-        let withdrawal_waits = context.pending_withdrawal.is_positive()
-            && book.wallet_target.sub(book.wallet)? >= book.min_transfer;
-        Ok(withdrawal_waits.then_some("margin"))
+        Ok(pays)
     }
+}
+
+/// The equity less what is owed to a withdrawal, USD.
+fn own_equity(context: &Context<'_>) -> Result<Value, ComponentError> {
+    let owed = context.pending_withdrawal;
+    let owed = if context.config.is_in_kind() {
+        let reference = context.view.quote(context.books.reference()).mark;
+        Quantity::new(owed.get()).notional(reference, Rounding::Ceil)?
+    } else {
+        owed
+    };
+    Ok(context.books.equity().sub(owed)?)
 }
 
 /// Cuts the larger side when spot and shorts differ by more than the tolerance: at once, and

@@ -247,6 +247,7 @@ fn context(setup: &Setup, stamp: Stamp) -> OutputContext {
         config_yaml: setup.config_yaml().to_owned(),
         config_hash: setup.config_hash().to_owned(),
         run_id: stamp.run_id,
+        flows: setup.run().flows.clone(),
         timing: Timing {
             load_ms: stamp.load_ms,
             ..Timing::default()

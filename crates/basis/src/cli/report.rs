@@ -51,6 +51,12 @@ pub(super) fn human(summary: &Json, out: Option<&Path>) -> String {
             format!("{}: asked {asked}, available {available}", text(&row["at"]))
         }),
     ));
+    parts.extend(list(
+        "withdrawals not paid by the end",
+        &rows(&summary["unpaid_withdrawals"], |row| {
+            format!("{}: asked {}", text(&row["at"]), text(&row["asked"]))
+        }),
+    ));
     parts.extend(list("shocks", &rows(&summary["shocks"], text)));
     parts.extend(list("gaps", &gaps(&summary["gaps"])));
     parts.extend(list(

@@ -223,6 +223,7 @@ fn ran(
         config_yaml: String::new(),
         config_hash: setup.config_hash().to_owned(),
         run_id: RunId::from_number(0),
+        flows: setup.run().flows.clone(),
         timing: Timing::default(),
         versions: Vec::new(),
     };

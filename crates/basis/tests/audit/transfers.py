@@ -132,6 +132,7 @@ class Transfers:
         first = audit.steps[0]
         flows = [(first, Decimal(audit.config["initial_capital"]), 0)] + [(*flow, n) for n, flow in enumerate(flows, 1)]
         refused = [(instant(row["at"]), Decimal(row["asked"]), row) for row in audit.summary["refused_withdrawals"]]
+        unpaid = [(instant(row["at"]), Decimal(row["asked"])) for row in audit.summary["unpaid_withdrawals"]]
         booked = {line.event: line for line in audit.ledger if line.word == "capital_flow"}
         for at, amount, number in flows:
             line = booked.pop(f"capital_flow:{iso(at)}:{number}", None)
@@ -149,5 +150,9 @@ class Transfers:
                 self.check("ledger.csv", where, f"flow of {iso(at)} is not early", True, line.at >= at)
             elif amount > 0:
                 self.check("ledger.csv", where, f"deposit of {iso(at)}", amount, "no line")
+            else:
+                self.check("summary.json", "unpaid_withdrawals", f"withdrawal of {iso(at)}", True, (at, -amount) in unpaid)
+                unpaid = [row for row in unpaid if row != (at, -amount)]
+        self.check("summary.json", "unpaid_withdrawals", "rows that were paid", [], [iso(row[0]) for row in unpaid])
         self.check("summary.json", "refused_withdrawals", "rows that nothing asked for", [], [iso(r[0]) for r in refused])
         self.check("ledger.csv", "-", "flows that nobody scheduled", [], sorted(booked))

@@ -227,7 +227,7 @@ fn liquidations_of_the_lending_account_agree() {
         "initial_capital=9000",
         "max_ltv=0.93",
         "target_ltv=0.925",
-        "position_deviation_threshold=0.9",
+        "equity_deviation=0.9",
         "venue_settings.morpho.balances.WETH=5000000",
         "risk.health_factor_warn=1.01",
     ];

@@ -253,11 +253,14 @@ fn number(summary: &Json, pointer: &str) -> f64 {
 #[test]
 fn two_months_without_okx_perps_make_no_profit_and_no_drawdown() {
     let Some(data) = data_directory() else { return };
-    let held = audited(&data, "held", &[]);
+    let bands = ["utilization_band=0.02", "equity_deviation=1"];
+    let held = audited(&data, "held", &bands);
     let proxied = audited(
         &data,
         "proxied",
         &[
+            bands[0],
+            bands[1],
             "data.proxies.perp.okx.ETHUSDT=perp.bybit.ETHUSDT",
             "data.proxies.funding.okx.ETHUSDT=funding.bybit.ETHUSDT",
         ],

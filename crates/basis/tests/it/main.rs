@@ -33,6 +33,7 @@ mod liquidity;
 mod market_neutral;
 mod messages;
 mod minutes;
+mod never_naked;
 mod next_open;
 mod no_silence;
 mod rebalancing;

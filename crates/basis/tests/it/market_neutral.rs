@@ -360,7 +360,7 @@ proptest! {
             format!("initial_capital={capital}"),
             format!("reserve_ratio=0.{reserve:02}"),
             format!("stake_allocation_eth=0.{staked:02}"),
-            format!("position_deviation_threshold=0.{band:02}"),
+            format!("utilization_band=0.{band:02}"),
             format!("margin_deviation_threshold=0.{margin_band:02}"),
             format!("delta_tolerance=0.{tolerance:03}"),
             format!("hedge_leverage={}.{}", leverage / 10, leverage % 10),

@@ -70,18 +70,15 @@ fn a_rebalance_to_the_inner_band_stops_at_its_edge_and_trades_less() {
     }));
     let range = (hour(0), hour(HOURS));
     let capital = "initial_capital=1000000";
-    let target = backtest(&data, "btc_basis", &[capital], range);
-    let inner = backtest(
-        &data,
-        "btc_basis",
-        &[capital, "rebalance_to=inner_band"],
-        range,
-    );
+    let (band, scale) = ("utilization_band=0.02", "equity_deviation=1");
+    let target = backtest(&data, "btc_basis", &[capital, band, scale], range);
+    let inner = [capital, band, scale, "rebalance_to=inner_band"];
+    let inner = backtest(&data, "btc_basis", &inner, range);
     for (result, left) in [(&target, 0.0), (&inner, 0.01)] {
         // With the free balance short of the whole way, less is bought.
         let rebalances: Vec<_> = plans(result)
             .into_iter()
-            .filter(|(_, reason)| *reason == "position_deviation")
+            .filter(|(_, reason)| *reason == "utilization")
             .map(|(at, _)| deviation(result, at).abs())
             .collect();
         assert!(rebalances.len() > 10, "{rebalances:?}");
@@ -93,7 +90,8 @@ fn a_rebalance_to_the_inner_band_stops_at_its_edge_and_trades_less() {
     assert!(turnover(&inner) < turnover(&target));
     assert!(inner.attribution.fees.abs().unwrap() < target.attribution.fees.abs().unwrap());
     assert_eq!(inner.halted, None);
-    let whole = ["rebalance_to=inner_band", "rebalance_inner_band=0", capital];
+    let whole = "rebalance_inner_band=0";
+    let whole = [capital, band, scale, "rebalance_to=inner_band", whole];
     let whole = backtest(&data, "btc_basis", &whole, range);
     assert_eq!(
         whole.ledger, target.ledger,
@@ -202,12 +200,91 @@ fn a_lower_target_never_waits_for_carry() {
             .unwrap();
         }
     }
-    let sets = ["expected_carry.horizon_hours=720", alone];
+    let band = "utilization_band=0.02";
+    let sets = ["expected_carry.horizon_hours=720", alone, band];
     let range = (hour(168), hour(168 + 120));
     let result = backtest(&Arc::new(data), "btc_basis", &sets, range);
     let traded = plans(&result)
         .into_iter()
-        .filter(|(_, reason)| *reason == "position_deviation");
+        .filter(|(_, reason)| *reason == "utilization");
     assert!(traded.count() > 0, "{:?}", plans(&result));
     assert!(deviation(&result, hour(168 + 120)).abs() < 0.02);
+}
+
+/// Binance alone, entered at 50,000; the price is `to` from the third day on.
+fn moved(to: &str) -> Arc<MarketData> {
+    let still = still("0.0001");
+    let mut data = MarketData::new("in code", true);
+    for id in still.ids() {
+        if let Some(bars) = still.bars(id) {
+            let prices: Vec<_> = (0..HOURS)
+                .map(|n| if n < 72 { "50000" } else { to }.parse().unwrap())
+                .collect();
+            data.add_bars(BarColumns {
+                id,
+                length: bars.length,
+                opened_at: bars.bars().map(|bar| bar.opened_at).collect(),
+                open: prices.clone(),
+                high: prices.clone(),
+                low: prices.clone(),
+                close: prices,
+                volume: bars.bars().map(|bar| bar.volume).collect(),
+            })
+            .unwrap();
+        }
+        if let Some(rates) = still.rates(id) {
+            data.add_rates(RateSeries {
+                id,
+                at: rates.at.clone(),
+                rate: rates.rate.clone(),
+            })
+            .unwrap();
+        }
+    }
+    Arc::new(data)
+}
+
+#[test]
+fn a_price_move_within_the_bands_trades_nothing() {
+    let alone = "hedge_allocation={ binance: 1, bybit: 0, okx: 0 }";
+    for (to, trades) in [
+        ("59000", false),
+        ("41000", false),
+        ("75000", true),
+        ("35000", true),
+    ] {
+        let result = backtest(&moved(to), "btc_basis", &[alone], (hour(0), hour(120)));
+        let later = plans(&result).into_iter();
+        let later: Vec<_> = later.filter(|(at, _)| *at >= hour(72)).collect();
+        let traded = later.iter().any(|(_, reason)| *reason == "utilization");
+        assert_eq!(traded, trades, "{to}: {later:?}");
+        assert!(trades || later.is_empty(), "{to}: {later:?}");
+        assert_eq!(result.halted, None);
+    }
+}
+
+#[test]
+fn equity_that_has_left_its_band_scales_the_book() {
+    let alone = "hedge_allocation={ binance: 1, bybit: 0, okx: 0 }";
+    // A funding of 1 % every eight hours on half of the capital.
+    let data = still("0.01");
+    let scaled = |sets: &[&str]| {
+        let sets = [&[alone], sets].concat();
+        let result = backtest(&data, "btc_basis", &sets, (hour(0), hour(240)));
+        let plans = plans(&result).into_iter();
+        plans.filter(|(_, r)| *r == "equity_deviation").count()
+    };
+    let times = scaled(&[]);
+    assert!((4..=8).contains(&times), "{times}");
+    assert_eq!(scaled(&["equity_deviation=1"]), 0);
+}
+
+#[test]
+fn the_old_name_of_a_band_is_refused_with_the_new_ones() {
+    let scratch = crate::runner::Scratch::new();
+    let outcome = scratch.basis("backtest btc_basis --set position_deviation_threshold=0.02");
+    assert_eq!(outcome.code, 2, "{}", outcome.err);
+    for name in ["equity_deviation", "utilization_band"] {
+        assert!(outcome.err.contains(name), "{}", outcome.err);
+    }
 }

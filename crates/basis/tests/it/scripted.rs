@@ -113,6 +113,7 @@ pub(crate) fn run(
         config_yaml: setup.config_yaml().to_owned(),
         config_hash: setup.config_hash().to_owned(),
         run_id: RunId::from_number(1),
+        flows: setup.run().flows.clone(),
         timing: Timing::default(),
         versions: Vec::new(),
     };

@@ -82,6 +82,7 @@ fn a_hundred_variants_equal_a_hundred_single_runs() {
             config_yaml: setup.config_yaml().to_owned(),
             config_hash: setup.config_hash().to_owned(),
             run_id: RunId::from_number(7),
+            flows: setup.run().flows.clone(),
             timing: Timing::default(),
             versions: Vec::new(),
         };

@@ -275,7 +275,7 @@ impl Leveraged {
         if book.short.is_positive() && !held.is_empty() {
             return self.withdraw(context, book);
         }
-        let threshold = config.position_deviation_threshold;
+        let threshold = config.equity_deviation;
         let band = book.target.at_rate(threshold, Rounding::Floor)?;
         let own = book.target.sub(held.equity()?)?.min(book.spare);
         let own = floor_to_unit(context, ETH, own.max(Quantity::ZERO))?;

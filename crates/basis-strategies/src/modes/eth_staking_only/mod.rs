@@ -222,7 +222,7 @@ impl Staking {
             .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
         let band = book
             .target
-            .at_rate(config.position_deviation_threshold, Rounding::Floor)?;
+            .at_rate(config.equity_deviation, Rounding::Floor)?;
         let entered = book.units.is_positive();
         if book.short.is_positive() && entered {
             return self.leave(context, book);
@@ -245,7 +245,7 @@ impl Staking {
         let (action, reason) = match (entered, scale) {
             (false, _) => (Action::EntryFull, "entry"),
             (true, true) => (Action::EntryPartial, "capital_flow"),
-            (true, false) => (Action::EntryPartial, "position_deviation"),
+            (true, false) => (Action::EntryPartial, "equity_deviation"),
         };
         Ok(act(action, reason, leg_of(steps)))
     }

@@ -150,7 +150,7 @@ impl KeyedStrategy for PureLending {
         let rested = self
             .last_moved_at
             .is_none_or(|at| context.view.now().since(at) >= config.rebalance_min_interval);
-        let strays = rested && book.strays(config.position_deviation_threshold)?;
+        let strays = rested && book.strays(config.equity_deviation)?;
         // A withdrawal is paid from the wallet, whose reserve may cover it.
         let owes = book.owed > book.wallet;
         if !scale && !strays && !owes {
@@ -183,7 +183,7 @@ impl KeyedStrategy for PureLending {
         let reason = match (entered, scale) {
             (false, _) => "entry",
             (true, true) => "capital_flow",
-            (true, false) => "position_deviation",
+            (true, false) => "equity_deviation",
         };
         let amount = AmountOrAll::Exactly(amount);
         let legs = vec![lending(book.venue, kind, config.asset, amount)];

@@ -191,7 +191,11 @@ fn killed_again_while_recovering_it_goes_on_all_the_same() {
 #[test]
 fn a_quiet_market_is_traded_in_by_no_start() {
     let data = market();
-    let setup = setup("btc_basis", &["position_deviation_threshold=0.9"], 4);
+    let setup = setup(
+        "btc_basis",
+        &["utilization_band=0.9", "equity_deviation=0.9"],
+        4,
+    );
     let whole = Kept::default();
     run((&data, &setup), &whole, (0, JournalSync::Step)).unwrap();
     let commits = whole.commits();

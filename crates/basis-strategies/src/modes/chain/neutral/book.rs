@@ -5,7 +5,7 @@
 
 use basis_core::error::ComponentError;
 use basis_core::fixed18;
-use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
+use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::plan::Leg;
 use basis_core::types::Item;
 
@@ -22,12 +22,6 @@ use basis_engine::RebalanceTo;
 
 /// Widest distance from a target that counts as there.
 const NEAR_MAX: Rate = Rate::literal("0.01");
-
-/// Lowest leverage that the venues are set to.
-const LEVERAGE_LEAST: Fixed18 = fixed18!("5");
-
-/// Part of that leverage which is counted on when margin leaves: prices move meanwhile.
-const BOUND_KEPT: Fixed18 = fixed18!("0.95");
 
 /// Room left below the free spot balance for the price to have moved against a market buy.
 const BUY_BUFFER: Rate = Rate::literal("0.002");
@@ -73,15 +67,6 @@ impl Target {
             margin: margin.max(Value::ZERO),
         }))
     }
-}
-
-/// The leverage of the venues that is counted on when margin leaves.
-///
-/// # Errors
-/// POS-002 out of range.
-pub(super) fn counted_leverage(config: &ModeConfig<'_>) -> Result<Rate, ComponentError> {
-    let venues = config.hedge_leverage.mul_int(2)?.max(LEVERAGE_LEAST);
-    Ok(Rate::new(venues.mul(BOUND_KEPT, Rounding::Floor)?))
 }
 
 /// The whole book.
@@ -148,7 +133,7 @@ impl<'a> Standing<'a> {
         hedge.outside = long.sub(hedge.spot)?;
         let chain = settings(context)?;
         let spot_quote = context.view.quote_of(layout.spot().key.series());
-        let threshold = context.config.position_deviation_threshold;
+        let threshold = context.config.utilization_band;
         let mut standing = Self {
             short: hedge.short()?,
             price: hedge.spot_price,
@@ -183,8 +168,6 @@ impl<'a> Standing<'a> {
         let whole = shares
             .map(|hedge| hedge.margin_target)
             .try_fold(Value::ZERO, Value::add)?;
-        let price = self.price;
-        let venues = counted_leverage(context.config)?;
         if whole.is_positive() {
             for hedge in &mut self.hedge.hedges {
                 let part = margin.get().mul_div(
@@ -193,9 +176,7 @@ impl<'a> Standing<'a> {
                     Rounding::Floor,
                 )?;
                 // What stands for the shorts that are open cannot leave before they are cut.
-                let bound = hedge.position.abs()?.notional(price, Rounding::Ceil)?;
-                let bound = bound.div_rate(venues, Rounding::Ceil)?;
-                hedge.margin_target = Value::new(part).max(bound);
+                hedge.margin_target = Value::new(part).max(hedge.margin_kept);
             }
         }
         Ok(())
@@ -238,7 +219,7 @@ impl<'a> Standing<'a> {
     ) -> Result<Quantity, ComponentError> {
         let mut goal = self.long_target;
         if let (RebalanceTo::InnerBand(inner), false) = (context.config.rebalance_to, exact) {
-            let threshold = context.config.position_deviation_threshold;
+            let threshold = context.config.utilization_band;
             let width = goal.at_rate(inner.mul(threshold, Rounding::Floor)?, Rounding::Floor)?;
             goal = self.long.max(goal.sub(width)?).min(goal.add(width)?);
         }
@@ -422,7 +403,7 @@ impl<'a> Standing<'a> {
 
     /// Whether a margin lacks more than `band` of its target, and enough for a transfer.
     pub(super) fn lacks_margin(&self, band: Rate) -> Result<bool, ComponentError> {
-        for hedge in &self.hedge.hedges {
+        for hedge in self.hedge.hedges.iter().filter(|hedge| hedge.fresh) {
             let missing = hedge.margin_target.sub(hedge.margin)?;
             let band = hedge.margin_target.at_rate(band, Rounding::Floor)?;
             if missing > band && missing >= self.hedge.min_transfer {

@@ -57,7 +57,7 @@ enum Reason {
     Entry,
     CapitalFlow,
     Withdrawal,
-    PositionDeviation,
+    Utilization,
     Allocation,
     Margin,
     IdleEther,
@@ -72,7 +72,7 @@ impl Reason {
             Self::Entry => "entry",
             Self::CapitalFlow => "capital_flow",
             Self::Withdrawal => "withdrawal",
-            Self::PositionDeviation => "position_deviation",
+            Self::Utilization => "utilization",
             Self::Allocation => "allocation",
             Self::Margin => "margin",
             Self::IdleEther => "idle_ether",
@@ -319,10 +319,10 @@ impl MarketNeutral {
         if !rested {
             return Ok(None);
         }
-        let band = config.position_deviation_threshold;
+        let band = config.utilization_band;
         let width = book.long_target.at_rate(band, Rounding::Floor)?;
         if book.long.sub(book.long_target)?.abs()? > width {
-            return Ok(Some(Phase::Sizing(Reason::PositionDeviation)));
+            return Ok(Some(Phase::Sizing(Reason::Utilization)));
         }
         if book.hedge.tradable && book.hedge.is_misallocated(config)? {
             return Ok(Some(Phase::Sizing(Reason::Allocation)));
@@ -353,7 +353,7 @@ fn strays(context: &Context<'_>, levered: &Loop) -> Result<bool, ComponentError>
     }
     let kept = Rate::ONE.sub(chain.target_ltv)?;
     let wanted = levered.equity()?.div_rate(kept, Rounding::Floor)?;
-    let band = context.config.position_deviation_threshold;
+    let band = context.config.utilization_band;
     let band = wanted.at_rate(band, Rounding::Floor)?;
     Ok(levered.collateral_ether.sub(wanted)?.abs()? > band)
 }

@@ -13,8 +13,9 @@ use basis_core::types::Item;
 use super::super::leverage::Loop;
 use super::super::places::Places;
 use super::super::settings;
-use super::book::{Standing, Target, counted_leverage};
+use super::book::{Standing, Target};
 use super::{MarketNeutral, Phase, Stake, strays};
+use crate::modes::hedge::kept_margin;
 use crate::modes::layout::{Layout, is_fresh};
 use crate::modes::{Context, Decision};
 
@@ -126,7 +127,7 @@ fn on_target(
     };
     let width = target
         .long
-        .at_rate(config.position_deviation_threshold, Rounding::Floor)?;
+        .at_rate(config.utilization_band, Rounding::Floor)?;
     if long.sub(target.long)?.abs()? > width {
         return Ok(false);
     }
@@ -144,25 +145,25 @@ fn on_target(
     let kept = kept.max(Rate::ZERO);
     let least = target.margin.at_rate(ABOVE_ROUNDING, Rounding::Ceil)?;
     let least = least.at_rate(kept, Rounding::Ceil)?;
-    let leverage = counted_leverage(config)?;
-    let tolerated = layout.part_tolerance(short, config)?;
     let mut shares = Rate::ZERO;
     for hedge in &layout.hedges {
         shares = shares.add(hedge.share)?;
         let held = books.quantity_at(hedge.position_at).neg()?;
         let part = short.at_rate(hedge.share, Rounding::Floor)?;
+        let tolerated = layout.part_tolerance(part, config)?;
         let margin = hedge
             .margin_at
             .and_then(|at| context.exposure.margins.get(at));
-        let Some(margin) = margin.map(|margin| margin.margin_balance) else {
+        let Some(margin) = margin else {
             return Ok(false);
         };
-        // What stands for a short that is open counts like what is wanted.
-        let carried = margin.at_rate(leverage, Rounding::Floor)?;
+        // What a short that is open keeps counts like what is wanted.
+        let kept_here = kept_margin(margin, config)?;
+        let margin = margin.margin_balance;
         if !hedge.slot.is_some_and(|slot| is_fresh(context, slot))
             || held.sub(part)?.abs()? > tolerated
             || margin < least.at_rate(hedge.share, Rounding::Ceil)?
-            || carried < held.abs()?.notional(price, Rounding::Ceil)?
+            || margin < kept_here
         {
             return Ok(false);
         }

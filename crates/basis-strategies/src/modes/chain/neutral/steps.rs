@@ -202,7 +202,10 @@ impl MarketNeutral {
             Action::ExitPartial
         };
         let excess = book.long.sub(goal)?;
-        let sold = excess.min(book.hedge.spot);
+        let at_exchange = excess.min(book.hedge.spot);
+        // What stands against the shorts of stale venues stays until these can be cut with it.
+        let (stale, _) = book.hedge.stale_part()?;
+        let sold = at_exchange.min(missing(book.long, stale)?);
         if book.matters(sold)? {
             if !book.spot_fresh {
                 return Ok(Some(Decision::Deferred(reason)));
@@ -217,7 +220,7 @@ impl MarketNeutral {
                 return Ok(Some(Decision::Act(plan)));
             }
         }
-        let rest = excess.sub(sold)?;
+        let rest = excess.sub(at_exchange)?;
         if book.wrapped.is_positive() && book.matters(book.wrapped.min(rest))? {
             let unwrapping = leg_of(vec![unwrap(AmountOrAll::All)]);
             let plan = plan(action, reason, vec![vec![unwrapping]]);
@@ -232,7 +235,7 @@ impl MarketNeutral {
         let band = if book.queued.is_zero() {
             book.near_band()?
         } else {
-            let threshold = context.config.position_deviation_threshold;
+            let threshold = context.config.utilization_band;
             book.long_target.at_rate(threshold, Rounding::Floor)?
         };
         let waits = context.view.now() < self.release_from;
@@ -300,7 +303,9 @@ impl MarketNeutral {
         if let Some(decision) = self.fill_margins(context, book, reason)? {
             return Ok(Some(decision));
         }
+        // What a withdrawal has taken out of the stake may have to wait for its shorts.
         if !context.reduce_only
+            && !context.pending_withdrawal.is_positive()
             && let Some(decision) = self.stake_more(context, book, reason)?
         {
             return Ok(Some(decision));
@@ -346,7 +351,7 @@ impl MarketNeutral {
         book: &Standing<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
-        let threshold = context.config.position_deviation_threshold;
+        let threshold = context.config.utilization_band;
         let most = Rate::ONE.add(threshold)?;
         let most = book.stake_target.at_rate(most, Rounding::Floor)?;
         let room = missing(most, book.staked)?;
