@@ -134,17 +134,21 @@ fn refuse_silent(key: &Key, table: &Table, rows: &[usize]) -> Result<(), String>
 /// The interval of rows that no name says one of: that of the layout, or of bars their smallest step.
 fn told_interval(key: &Key, table: &Table, rows: &[usize]) -> Result<Span, String> {
     match key.kind {
-        Kind::Funding => return Ok(Span::HOUR),
         Kind::AaveReserve | Kind::Oracle | Kind::StakingRate => return Ok(Span::DAY),
         Kind::StakingMarket | Kind::Gas => return Ok(Span::HOUR),
-        Kind::Spot | Kind::Perp | Kind::Mark | Kind::Index | Kind::Dex => {}
+        Kind::Spot | Kind::Perp | Kind::Mark | Kind::Index | Kind::Dex | Kind::Funding => {}
     }
     let at = |row: &usize| table.at.get(*row).copied().unwrap_or(Timestamp::EPOCH);
     let steps = rows.windows(2).filter_map(|pair| match pair {
         [first, second] => Some(at(second).since(at(first))),
         _ => None,
     });
-    steps.min().ok_or_else(|| {
+    let least = steps.min();
+    if key.kind == Kind::Funding {
+        // Settlements are at instants of their own; a name needs no interval.
+        return Ok(least.unwrap_or(Span::HOUR));
+    }
+    least.ok_or_else(|| {
         format!(
             "{} {} of {} has one bar, which says no interval; say --interval",
             key.kind.as_str(),

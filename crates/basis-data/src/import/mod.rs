@@ -99,7 +99,7 @@ pub struct ImportedSeries {
     pub added: u64,
     /// Rows that said again what another row said, of the files or of the directory.
     pub repeated: u64,
-    /// The time between rows, in seconds; of funding as the rates say it.
+    /// The time between rows, in seconds; of funding the least between two settlements.
     pub interval_seconds: i64,
     /// Time of the first row.
     pub first: Option<Timestamp>,
@@ -270,7 +270,7 @@ fn merged(ordered: Ordered, to: &Path, labels: &mut Vec<String>) -> Result<(Orde
         kind: Some(key.kind),
         venue: Some(key.venue.clone()),
         symbols: vec![key.symbol.clone()],
-        every: Some(every),
+        every: (key.kind != Kind::Funding).then_some(every),
     };
     let (mut tables, mut tally) = (Tables::default(), Tally::default());
     let mut before = 0;
@@ -289,7 +289,7 @@ fn merged(ordered: Ordered, to: &Path, labels: &mut Vec<String>) -> Result<(Orde
             .map_err(|what| format!("{} is there already, but {what}", part.label))?
             .rows;
     }
-    table.every = Some(every);
+    table.every = given.every;
     for (_, other) in tables.into_series() {
         table.at.extend(other.at);
         table.cells.extend(other.cells);

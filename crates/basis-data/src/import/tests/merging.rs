@@ -153,6 +153,7 @@ fn what_is_done_to_rows_is_listed() {
             "2 instants name no time zone and were taken as UTC",
         ]
     );
+    assert_eq!(report.series[0].interval_seconds, 8 * 3_600);
     assert_eq!(
         desk.read("funding/bybit/BTCUSDT.csv"),
         "timestamp,funding_rate\n2024-01-01T00:00:00Z,0.0001\n2024-01-01T08:00:00Z,0.0002\n"
