@@ -86,7 +86,10 @@ fn a_deposit_scales_the_position_up_and_is_no_profit() {
     let start = SyntheticSpec::default().start;
     let when = start.plus(Span::from_hours(240));
     let deposit = format!("deposits=[{{ at: {when}, amount: 100000 }}]");
-    let result = run(&data, &["initial_capital=100000", &deposit]);
+    let result = run(
+        &data,
+        &["initial_capital=100000", "utilization_band=0.02", &deposit],
+    );
     let plain = run(&data, &["initial_capital=100000"]);
     let step = at_step(&result, when);
     let flows: Vec<Value> = result.steps.external_flow_usd.clone();
