@@ -42,6 +42,22 @@ macro_rules! failing {
 const RUNS: &[Run] = &[
     run("btc_basis", "btc_basis", &["--to", "2024-01-03"]),
     run("eth_basis", "eth_basis", &["--to", "2024-01-02"]),
+    run(
+        "eth_basis_in_kind",
+        "eth_basis",
+        &[
+            "--to",
+            "2024-01-02",
+            "--set",
+            "share_class=ETH",
+            "--set",
+            "initial_capital=100",
+            "--set",
+            "min_transfer=0.05",
+            "--set",
+            "dust_threshold=0.005",
+        ],
+    ),
     run("eth_leveraged", "eth_leveraged", &["--to", "2024-01-03"]),
     // Its rewards are paid on the last day.
     run(

@@ -12,9 +12,9 @@ use basis_protocols::exchange;
 use super::Context;
 use super::layout::{Layout, is_fresh};
 use super::legs::split;
-use basis_engine::account::MarginAccount;
 use crate::config::ModeConfig;
 use basis_engine::RebalanceTo;
+use basis_engine::account::MarginAccount;
 
 /// Lowest leverage the venues are set to: collateral that only sits there earns nothing.
 const LEVERAGE_MIN: Fixed18 = fixed18!("5");
@@ -45,7 +45,7 @@ const CARRIED: Rate = Rate::literal("1.25");
 /// POS-002 out of range.
 pub(super) fn kept_margin(
     margin: &MarginAccount,
-    config: &RunConfig,
+    config: &ModeConfig<'_>,
 ) -> Result<Value, ComponentError> {
     let at_entry = ENTRY_DISTANCE_KEPT
         .get()
@@ -191,7 +191,7 @@ impl Hedge<'_> {
     }
 
     /// Short base units that the margin in the account carries, and never less than what is held.
-    fn carried(&self, price: Price, config: &RunConfig) -> Result<Quantity, ComponentError> {
+    fn carried(&self, price: Price, config: &ModeConfig<'_>) -> Result<Quantity, ComponentError> {
         let held = self.position.neg()?.max(Quantity::ZERO);
         if !self.margin.is_positive() || !price.is_positive() {
             return Ok(held);
@@ -483,7 +483,10 @@ impl<'a> Book<'a> {
 
     /// Aims at no more shorts than every venue's margin carries; what another venue was to hand over stays
     /// with it until then, and spot follows where it is not the capital itself.
-    pub(super) fn aim_within_margins(&mut self, config: &RunConfig) -> Result<(), ComponentError> {
+    pub(super) fn aim_within_margins(
+        &mut self,
+        config: &ModeConfig<'_>,
+    ) -> Result<(), ComponentError> {
         let mut missing = Quantity::ZERO;
         for hedge in &mut self.hedges {
             let most = hedge.carried(self.spot_price, config)?;

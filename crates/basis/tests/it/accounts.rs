@@ -86,7 +86,10 @@ fn a_deposit_scales_the_position_up_and_is_no_profit() {
     let start = SyntheticSpec::default().start;
     let when = start.plus(Span::from_hours(240));
     let deposit = format!("deposits=[{{ at: {when}, amount: 100000 }}]");
-    let result = run(&data, &["initial_capital=100000", &deposit]);
+    let result = run(
+        &data,
+        &["initial_capital=100000", "utilization_band=0.02", &deposit],
+    );
     let plain = run(&data, &["initial_capital=100000"]);
     let step = at_step(&result, when);
     let flows: Vec<Value> = result.steps.external_flow_usd.clone();
@@ -130,7 +133,9 @@ fn a_withdrawal_is_paid_in_full_and_scales_the_position_down() {
     let start = SyntheticSpec::default().start;
     let when = start.plus(Span::from_hours(240));
     let withdrawal = format!("withdrawals=[{{ at: {when}, amount: 50000 }}]");
-    let result = run(&data, &["initial_capital=100000", &withdrawal]);
+    // A narrow band, so that what is scaled is at its target.
+    let band = "utilization_band=0.02";
+    let result = run(&data, &["initial_capital=100000", band, &withdrawal]);
     let paid: Vec<_> = result
         .ledger
         .iter()
@@ -200,6 +205,7 @@ fn the_risk_ladder_cuts_then_closes_and_stays_closed() {
             "risk.margin_ratio_reduce_only=0.0048",
             "risk.margin_ratio_deleverage=0.005",
             "risk.margin_ratio_halt=0.0052",
+            "utilization_band=0.02",
         ],
     );
     let levels: Vec<&str> = result

@@ -117,7 +117,13 @@ fn short_run(data: &Path) -> &'static Path {
 /// The same months with orders that fill at the open of the next bar.
 fn next_open_run(data: &Path) -> &'static Path {
     static RUN: OnceLock<PathBuf> = OnceLock::new();
-    RUN.get_or_init(|| backtest(data, "next-open", "2024-06-30", &["fill_at=next_open"]))
+    // Narrow bands, so that it trades often.
+    let sets = [
+        "fill_at=next_open",
+        "utilization_band=0.02",
+        "equity_deviation=1",
+    ];
+    RUN.get_or_init(|| backtest(data, "next-open", "2024-06-30", &sets))
 }
 
 /// Changes one digit of `column` in the first row that `matches` and returns its line number.

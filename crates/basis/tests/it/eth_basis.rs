@@ -1,5 +1,5 @@
-//! `eth_basis`: capital in ETH, neutral in USD, on made markets and on the recorded one, where two
-//! months of OKX perps are missing.
+//! `eth_basis`: capital in USDT and in ETH, neutral in USD, on made markets and on the recorded one, where
+//! two months of OKX perps are missing.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,11 +26,24 @@ use serde_json::Value as Json;
 
 const BARS: usize = 24 * 30;
 
+/// Capital in ETH.
+const IN_KIND: [&str; 4] = [
+    "share_class=ETH",
+    "initial_capital=100",
+    "min_transfer=0.05",
+    "dust_threshold=0.005",
+];
+
 fn start() -> Timestamp {
     SyntheticSpec::default().start
 }
 
+/// A run with capital in ETH.
 fn run(sets: &[&str]) -> RunResult {
+    run_of(&[&IN_KIND, sets].concat())
+}
+
+fn run_of(sets: &[&str]) -> RunResult {
     let registry = Registry::builtin();
     let data = Arc::new(synthetic(&SyntheticSpec {
         bars: BARS,
@@ -72,6 +85,25 @@ fn assert_explained(result: &RunResult) {
     assert!(share.buckets.residual.abs().unwrap() <= rounding);
     assert_eq!(result.halted, None);
     assert_eq!(result.counts.rejections, 0);
+}
+
+#[test]
+fn capital_in_usdt_is_never_naked_and_the_price_earns_nothing() {
+    let result = run_of(&[]);
+    assert!(
+        result
+            .steps
+            .attribution
+            .iter()
+            .all(|step| step.residual.is_zero())
+    );
+    assert_eq!((&result.halted, result.counts.rejections), (&None, 0));
+    assert!(result.counts.fills > 0);
+    // Half a percent of some 20 ETH of shorts, from the first step on.
+    let off = net_delta(&result, 0, 720);
+    assert!(off <= Quantity::literal("0.1"), "{off}");
+    let price = result.attribution.price.abs().unwrap();
+    assert!(price <= Value::literal("50"), "{price}");
 }
 
 #[test]
@@ -203,6 +235,9 @@ fn audited(data: &Path, name: &str, sets: &[&str]) -> Json {
     drop(std::fs::remove_dir_all(&out));
     let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
     command.args(["backtest", "eth_basis", "--capital", "300"]);
+    for set in IN_KIND.iter().filter(|set| !set.starts_with("initial")) {
+        command.args(["--set", set]);
+    }
     command.args([
         "--from",
         "2024-08-01",

@@ -52,10 +52,14 @@ fn sent(result: &RunResult) -> BTreeMap<InstructionId, Timestamp> {
 
 #[test]
 fn every_order_fills_at_the_open_of_the_bar_after_its_decision() {
-    for (mode, capital) in [("btc_basis", "1000000"), ("eth_basis", "300")] {
+    let narrow = [
+        "initial_capital=1000000",
+        "utilization_band=0.02",
+        "equity_deviation=1",
+    ];
+    for mode in ["btc_basis", "eth_basis"] {
         let data = market(Vec::new());
-        let capital = format!("initial_capital={capital}");
-        let result = run(&data, mode, &[&capital]);
+        let result = run(&data, mode, &narrow);
         let sent = sent(&result);
         assert!(result.counts.rebalances > 5, "{:?}", result.counts);
         assert_eq!(result.halted, None);
@@ -200,5 +204,5 @@ fn a_leg_whose_market_is_gone_at_the_open_has_its_block_undone_a_step_later() {
     // Once the market is back the book is built.
     let last = result.steps.net_delta.last().unwrap();
     assert!(last.abs().unwrap() < "0.05".parse().unwrap());
-    assert!(result.counts.fills > 6 + 4);
+    assert!(result.counts.fills >= 6 + 4);
 }

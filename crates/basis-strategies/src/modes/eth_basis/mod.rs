@@ -1,12 +1,12 @@
-//! `eth_basis`: long ETH spot, short ETH perps on several venues, delta neutral in USD; share class
-//! ETH, so that its result in ETH is mostly the numeraire.
+//! `eth_basis`: long ETH spot, short ETH perps on several venues, delta neutral in USD; share class USDT,
+//! or ETH, in which its result is mostly the numeraire.
 
 use super::{BuiltIn, ModeRow, Uses, any_market, no_series, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
     name: "eth_basis",
-    description: "ETH spot against short ETH perps on several exchanges; earns funding, USD neutral, capital in ETH",
+    description: "ETH spot against short ETH perps on several exchanges; earns funding, USD neutral",
     settings: include_str!("../../../../../configs/modes/eth_basis.yaml"),
     source: "embedded configs/modes/eth_basis.yaml",
     lends: false,

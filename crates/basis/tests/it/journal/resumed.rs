@@ -87,8 +87,8 @@ fn btc_basis_goes_on() {
 #[test]
 fn eth_basis_with_flows_goes_on() {
     let flows = [
-        "deposits=[{at: 2024-01-02T00:00:00Z, amount: 20}]",
-        "withdrawals=[{at: 2024-01-03T00:00:00Z, amount: 10}, {at: 2024-01-03T06:00:00Z, amount: 500}]",
+        "deposits=[{at: 2024-01-02T00:00:00Z, amount: 20000}]",
+        "withdrawals=[{at: 2024-01-03T00:00:00Z, amount: 10000}, {at: 2024-01-03T06:00:00Z, amount: 500000}]",
     ];
     let result = goes_on_from_any_commit("eth_basis", &flows, 5);
     assert_eq!(result.refused_withdrawals.len(), 1);

@@ -14,7 +14,6 @@ use super::super::places::Places;
 use super::super::stake::Token;
 use super::super::{ETH, settings};
 use super::Stake;
-use crate::config::ModeConfig;
 use crate::modes::Context;
 use crate::modes::hedge::{Book, rules_of};
 use crate::modes::layout::Layout;
