@@ -385,7 +385,7 @@ impl ExecutionInterface for SlowVenue {
         let now = view.now();
         for instruction in instructions {
             let id = instruction.id;
-            trace(&format!("{} sent {id}", self.venue));
+            trace(&format!("{} sent {}", self.venue, id.counter()));
             if !self.taken.insert(id) {
                 continue;
             }
