@@ -137,6 +137,8 @@ fn a_halted_scenario_is_a_result_and_a_failed_one_is_reported_beside_the_others(
         "own.yaml",
         "--set",
         "hedge_leverage=4",
+        "--set",
+        "utilization_band=0.02",
         "--json",
     ];
     let halted = stress(&dir, &[more.as_slice(), &["--scenario", "crash"]].concat());

@@ -7,10 +7,14 @@ use crate::runner::{Outcome, Scratch};
 
 const CRASH: &str = "BTC +40% at 2024-03-01T00:00Z over 1h";
 
+/// Keeps the book at its size, so that the crash meets it as it was entered.
+const BAND: &str = "utilization_band=0.02";
+
 /// `btc_basis` on the built-in market with shorts at four times their margin.
 fn backtest(dir: &Scratch, out: &str, shocks: &[&str]) -> Outcome {
     let mut arguments = vec!["backtest", "btc_basis", "--json", "-q", "--out", out];
     arguments.extend(["--set", "hedge_leverage=4", "--to", "2024-04-01"]);
+    arguments.extend(["--set", BAND]);
     for shock in shocks {
         arguments.extend(["--shock", shock]);
     }
@@ -91,7 +95,7 @@ fn no_shock_changes_no_byte() {
     let dir = Scratch::new();
     backtest(&dir, "without", &[]).json();
     let empty = dir.basis(
-        "backtest btc_basis --json -q --out empty --set hedge_leverage=4 --to 2024-04-01 \
+        "backtest btc_basis --json -q --out empty --set hedge_leverage=4 --set utilization_band=0.02 --to 2024-04-01 \
          --set shocks=[]",
     );
     assert_eq!(empty.code, 0, "{empty:?}");
@@ -180,7 +184,17 @@ fn what_fits_nothing_is_refused_before_the_run() {
 #[test]
 fn a_sweep_runs_every_variant_under_the_shocks_or_sweeps_them() {
     let dir = Scratch::new();
-    let common = ["sweep", "btc_basis", "--json", "-q", "--to", "2024-04-01"];
+    let to = "2024-04-01";
+    let common = [
+        "sweep",
+        "btc_basis",
+        "--json",
+        "-q",
+        "--to",
+        to,
+        "--set",
+        BAND,
+    ];
     let leverage = ["--param", "hedge_leverage=1,4", "--shock", CRASH];
     let swept = dir
         .run(&[common.as_slice(), &leverage].concat(), &[])

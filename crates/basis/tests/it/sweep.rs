@@ -56,6 +56,7 @@ fn a_hundred_variants_equal_a_hundred_single_runs() {
         "from=2024-01-01",
         "to=2024-01-04",
         "risk.net_delta_halt=0.3",
+        "utilization_band=0.02",
     ]);
     let data = market();
     let rows = sweep(&parameters, &base, &data, 2);
