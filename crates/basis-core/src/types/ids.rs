@@ -462,7 +462,7 @@ impl Side {
 /// A start takes the greater of the last epoch's seconds + 1 and its own instant, so that a journal that
 /// was restored from a backup uses no id again; the random part keeps copies of a journal apart that start
 /// in the same second. In a backtest the instant is the run's own and the random part is 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch {
     seconds: u32,
     random: u32,
@@ -552,6 +552,12 @@ impl<'de> Deserialize<'de> for Epoch {
     }
 }
 
+impl fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.random {
@@ -565,7 +571,7 @@ impl fmt::Display for Epoch {
 ///
 /// It is written `1704067200-5`, epoch and counter, and `5` for one that belongs to no book. The client
 /// order id, the journal key and the causes of transfers derive from it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstructionId {
     epoch: Epoch,
     counter: u32,
@@ -594,6 +600,12 @@ impl InstructionId {
     #[must_use]
     pub const fn counter(self) -> u32 {
         self.counter
+    }
+}
+
+impl fmt::Debug for InstructionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

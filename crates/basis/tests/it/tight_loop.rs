@@ -426,6 +426,6 @@ fn an_unknown_outcome_blocks_its_venue_and_is_never_sent_again() {
     // The plan of hour six is for the same venue, and waits.
     assert!(!outcome.trace.iter().any(|line| line == "alpha sent 5"));
     let waits = states(&result, "waits_for_venue");
-    let why = "test: the outcome of instruction 3 at alpha is unknown";
+    let why = "test: the outcome of instruction 1-3 at alpha is unknown";
     assert_eq!(waits, [why]);
 }

@@ -77,8 +77,9 @@ fn send(units: &str, [from, to]: [&str; 2]) -> Json {
 /// What happens, block by block, an hour each. The legs are numbered from 1 as they stand here.
 fn blocks() -> Vec<Vec<Step>> {
     let market = Some("weeth_weth");
-    let order = |order: u64| json!({ "symbol": "ETHUSDT", "order": order });
-    let amended = json!({ "symbol": "ETHUSDT", "order": 9, "limit_price": "1600" });
+    // The journal of a recording begins at epoch 1.
+    let order = |order: u32| json!({ "symbol": "ETHUSDT", "order": format!("1-{order}") });
+    let amended = json!({ "symbol": "ETHUSDT", "order": "1-9", "limit_price": "1600" });
     let mut blocks = vec![
         vec![("wallet", staking("wrap", ["ETH", "WETH"], "150"))],
         vec![("uniswap", swap("WETHUSDT", ["WETH", "USDT"], "8"))],

@@ -29,7 +29,7 @@ fn what_decides_from_here_on_may_change() {
     assert_eq!(journaled(&scratch).code, 0);
     let longer = resumed(&scratch, "btc_basis", "--to 2024-01-05");
     assert_eq!(longer.json()["counts"]["steps"], 120);
-    let other = "--to 2024-01-06 --set risk.net_delta_halt=0.3 --set position_deviation_threshold=0.2 --set \
+    let other = "--to 2024-01-06 --set risk.net_delta_halt=0.3 --set utilization_band=0.2 --set \
                  hedge_allocation.binance=0.5 --set hedge_allocation.okx=0.2";
     let other = resumed(&scratch, "btc_basis", other);
     assert_eq!(other.json()["counts"]["steps"], 144);
@@ -39,7 +39,7 @@ fn what_decides_from_here_on_may_change() {
     let again = resumed(
         &scratch,
         "btc_basis",
-        "--to 2024-01-06 --set position_deviation_threshold=0.2",
+        "--to 2024-01-06 --set utilization_band=0.2",
     );
     assert_eq!(again.json()["equity_end"], other.json()["equity_end"]);
 }
@@ -143,7 +143,7 @@ fn a_changed_byte_is_found() {
     let changes = [
         r#"UPDATE events SET event = replace(event, '"amount":"', '"amount":"1') WHERE kind = 'capital_flow'"#,
         r#"UPDATE events SET marks = replace(marks, '"price":"', '"price":"1') WHERE marks LIKE '%price%'"#,
-        "UPDATE ledger SET value = '1' WHERE seq = 5",
+        "UPDATE ledger SET value = '1' WHERE kind = 'deposit'",
     ];
     for sql in changes {
         let scratch = Scratch::new();

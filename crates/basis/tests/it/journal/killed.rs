@@ -116,6 +116,10 @@ fn goes_on_after_kills(mode: &str, seed: u64) {
                 break;
             }
             kills += 1;
+            // Killed with its last act behind it, it is done.
+            if scratch.path().join("resumed").exists() {
+                break;
+            }
             // Killed before its file was there, it had not begun.
             resume = scratch.path().join("run.journal").exists();
         }

@@ -17,7 +17,7 @@ pub(super) fn shown(result: &RunResult) -> Vec<String> {
         result.attribution, result.share_attribution
     ));
     lines.push(format!("{:?} {:?}", result.risk, result.halted));
-    lines.push(format!("{:?}", result.health));
+    lines.push(renamed(&order, &format!("{:?}", result.health)));
     lines
 }
 

@@ -4,7 +4,7 @@ use basis::core::error::Code;
 use basis::core::ledger::{EntryKind, TradeId};
 use basis::core::num::{Quantity, Rate};
 use basis::core::plan::FailurePolicy;
-use basis::core::types::{Asset, InstructionId, Item, Label, Side, Span, Timestamp, Venue};
+use basis::core::types::{Asset, Item, Label, Side, Span, Timestamp, Venue};
 use basis::core::venue_event::{
     AccountSnapshot, BalanceChange, EventKind, Events, Fill, LiquiditySide, OrderState,
     OrderUpdate, OtherEvent, Position, Reward, VenueEvent,
@@ -13,7 +13,7 @@ use basis::engine::RunResult;
 
 use crate::tight_loop::{FLAT, PERP, SPOT, after_funding, pair, plans};
 use crate::world::{
-    ALPHA, BETA, BTC, Meddle, USDT, World, errors, has_no_residual, hour, lines, main_account,
+    ALPHA, BETA, BTC, Meddle, USDT, World, errors, has_no_residual, hour, id, lines, main_account,
     order, p, plan, q, spot, states,
 };
 
@@ -87,7 +87,7 @@ fn event(now: Timestamp, kind: EventKind) -> VenueEvent {
 /// A fill of 0.5 at 60,000 without a fee.
 fn fill(instruction: Option<u32>, trade: &'static str) -> Fill {
     Fill {
-        instruction: instruction.map(InstructionId::plain),
+        instruction: instruction.map(id),
         account: main_account(ALPHA),
         trade: TradeId::Text(trade.into()),
         instrument: spot(),
@@ -136,7 +136,7 @@ fn a_fill_for_an_instruction_that_was_never_sent() {
         events.push(event(now, filled(fill(Some(99), "x-1"))));
         bought(snapshot);
     };
-    refused(say, "instruction 99 was never sent", &BOUGHT);
+    refused(say, "instruction 1714521600-99 was never sent", &BOUGHT);
 }
 
 #[test]
@@ -154,7 +154,11 @@ fn more_filled_than_was_ordered() {
         events.push(event(now, filled(fill(Some(3), "x-3"))));
         bought(snapshot);
     };
-    refused(say, "instruction 3 has filled 1.5 of 1 ordered", &BOUGHT);
+    refused(
+        say,
+        "instruction 1714521600-3 has filled 1.5 of 1 ordered",
+        &BOUGHT,
+    );
 }
 
 #[test]
@@ -163,7 +167,7 @@ fn a_fill_of_an_instruction_that_is_no_order() {
         events.push(event(now, filled(fill(Some(1), "x-4"))));
         bought(snapshot);
     };
-    refused(say, "instruction 1 is no order", &BOUGHT);
+    refused(say, "instruction 1714521600-1 is no order", &BOUGHT);
 }
 
 #[test]
@@ -246,7 +250,7 @@ fn an_order_that_is_refused_after_it_filled() {
     // The order is one of an ended block, and the word is late: nothing follows from it.
     let result = run(|now, events, _| {
         let update = OrderUpdate {
-            instruction: InstructionId::plain(3),
+            instruction: id(3),
             state: OrderState::Rejected,
             filled: Quantity::ZERO,
             venue_order_id: None,

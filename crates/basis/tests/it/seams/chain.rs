@@ -139,7 +139,7 @@ impl ExecutionInterface for Chain {
         _: &mut Events,
     ) {
         for instruction in instructions {
-            trace(&format!("gamma sent {}", instruction.id));
+            trace(&format!("gamma sent {}", instruction.id.counter()));
             if !self.taken.insert(instruction.id) {
                 continue;
             }
@@ -367,7 +367,7 @@ fn a_block_waits_for_its_transaction_to_be_mined() {
     let parked = states(&result, "plan_parked");
     assert_eq!(
         parked.last().unwrap(),
-        "waiting for [InstructionId::plain(4), InstructionId::plain(5)]"
+        "waiting for [1714521600-4, 1714521600-5]"
     );
     assert_eq!(outcome.completed, [false, true]);
 }

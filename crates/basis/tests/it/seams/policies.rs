@@ -228,7 +228,8 @@ fn fees_taken_in_base_are_no_open_delta_after_unwinding() {
     let failed = errors(&result, Code::LegFailed);
     assert_eq!(failed.len(), 1);
     assert!(
-        failed[0].starts_with("instruction 4: beta") && failed[0].contains("the test refuses"),
+        failed[0].starts_with("instruction 1714521600-4: beta")
+            && failed[0].contains("the test refuses"),
         "{failed:?}"
     );
 }

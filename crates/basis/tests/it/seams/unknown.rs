@@ -68,7 +68,7 @@ fn an_answer_that_cannot_be_read_is_an_unknown_outcome() {
     assert_eq!(lines(&result), after_funding(&[&PERP, &AT_SIX]));
     assert_eq!(
         states(&result, "waits_for_venue"),
-        ["test: the outcome of instruction 3 at alpha is unknown"; 2]
+        ["test: the outcome of instruction 1714521600-3 at alpha is unknown"; 2]
     );
 }
 

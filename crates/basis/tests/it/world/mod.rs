@@ -54,6 +54,11 @@ pub(crate) const USDT: Asset = Asset::literal("USDT");
 pub(crate) const BTC: Asset = Asset::literal("BTC");
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_714_521_600);
 
+/// The number of an instruction in a world without a journal.
+pub(crate) const fn id(counter: u32) -> InstructionId {
+    InstructionId::new(Epoch::new(1_714_521_600, 0), counter)
+}
+
 pub(crate) fn q(text: &str) -> Quantity {
     text.parse().unwrap()
 }

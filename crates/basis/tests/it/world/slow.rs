@@ -143,7 +143,7 @@ impl SlowVenue {
     fn release(&mut self, view: &MarketView, events: &mut Events) {
         while self.inbox.first().is_some_and(|(at, ..)| *at <= view.now()) {
             let (at, id, pending) = self.inbox.remove(0);
-            trace(&format!("{} answered {id}", self.venue));
+            trace(&format!("{} answered {}", self.venue, id.counter()));
             match pending {
                 Pending::Order(step) => self.order_step(view, (at, id), step, events),
                 Pending::Cancel(target) => self.cancel(view, (at, id), target, events),
