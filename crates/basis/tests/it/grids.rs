@@ -220,17 +220,23 @@ fn amounts_finer_than_the_share_class_are_refused_at_the_start() {
 fn rules_outside_their_dates_are_an_assumption_with_both_dates() {
     let dir = Scratch::new();
     week(&dir, &every(8, "00", "0.0001"));
-    rules_from(&dir, "2024-07-04", 8);
-    let text = std::fs::read_to_string(dir.path().join("bybit.yaml")).unwrap();
-    let later = text.replace("effective_from: 2024-01-01", "effective_from: 2024-07-03");
-    dir.write("bybit.yaml", &later);
-    let summary = basis(&dir, "--set rules.bybit=bybit.yaml --json").json();
-    let line = "the rules of bybit begin on 2024-07-03: they stand in for the days before, from 2024-07-01";
+    let words = "stand in for the days before";
+    assert!(!assumed(&basis(&dir, "--json").json(), words));
+    // The same a year earlier, before the built-in rules begin.
+    for kind in [
+        "spot/bybit/BTCUSDT_1h",
+        "perp/bybit/BTCUSDT_1h",
+        "funding/bybit/BTCUSDT",
+    ] {
+        let name = format!("data/{kind}.csv");
+        let text = std::fs::read_to_string(dir.path().join(&name)).unwrap();
+        dir.write(&name, &text.replace("2024-07", "2023-07"));
+    }
+    let earlier = WEEK.replace("2024", "2023");
+    let run = format!("backtest btc_basis --data data {BYBIT} {earlier} --json");
+    let summary = dir.basis(&run).json();
+    let line = "the rules of bybit begin on 2024-01-01: they stand in for the days before, from 2023-07-01";
     assert!(assumed(&summary, line), "{summary}");
-    assert!(!assumed(
-        &basis(&dir, "--json").json(),
-        "stand in for the days before"
-    ));
 }
 
 /// The files of the recorded data that `pure_lending` reads, in a directory of one's own.
