@@ -6,7 +6,7 @@
 //! **Invariants.** Numbers are read exactly; a line that cannot be is an error naming file, line,
 //! column and text, never a skipped row. Results do not depend on the number of threads. Generated
 //! data is labeled synthetic. Reads only below the given directory and, to import, the named files;
-//! only [`import`] writes, below its directory. Prints nothing.
+//! only [`mod@import`] writes, below its directory. Prints nothing.
 
 pub mod catalogue;
 pub mod check;

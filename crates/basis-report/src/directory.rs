@@ -38,7 +38,7 @@ pub fn check_out_dir(out: &Path) -> Result<(), ComponentError> {
 /// Writes `files`, each a name and its content, to `out`, which must not exist or be empty.
 ///
 /// # Errors
-/// As [`write_run`].
+/// As [`crate::run::write_run`].
 pub fn write_files(out: &Path, files: &[(&str, Vec<u8>)]) -> Result<PathBuf, ComponentError> {
     let mut partial = Partial::create(out)?;
     for (name, content) in files {

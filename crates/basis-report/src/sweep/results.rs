@@ -155,7 +155,7 @@ pub fn csv(grid: &Grid, rows: &[Row]) -> Result<Vec<u8>, ComponentError> {
 /// counts and `variant` unsigned integers, the rest text; what a variant does not have is null.
 ///
 /// # Errors
-/// As [`csv`].
+/// As [`csv()`].
 #[cfg(feature = "parquet")]
 pub fn parquet(grid: &Grid, rows: &[Row]) -> Result<Vec<u8>, ComponentError> {
     ParquetTable::bytes("sweep.parquet", &columns(grid), |table| {
