@@ -27,7 +27,7 @@ use crate::venue_event::{EventKey, FlowId, TransactionHash, VenueEvent};
 #[non_exhaustive]
 pub enum JournalError {
     /// Nothing is there.
-    #[error("{} is no file; without --resume a new journal begins there", .path.display())]
+    #[error("{} is no file; `basis backtest --journal` begins a journal", .path.display())]
     Missing {
         /// The path that was given.
         path: PathBuf,

@@ -39,7 +39,7 @@ pub(crate) struct Aave {
     /// The instant of the last sync.
     synced_at: Option<Timestamp>,
     /// Our account as the last sync's liquidation test found it, while nothing has changed it since.
-    reckoned: Option<(Seconds, AccountData)>,
+    computed: Option<(Seconds, AccountData)>,
     /// The flash loan of the group under way.
     lent: Option<aave_v3::FlashLoan>,
 }
@@ -74,7 +74,7 @@ impl Aave {
             market,
             reserves: Vec::new(),
             synced_at: None,
-            reckoned: None,
+            computed: None,
             lent: None,
         }
     }
@@ -119,7 +119,7 @@ impl Protocol for Aave {
         transaction: &mut Transaction<'_>,
         operation: &Operation,
     ) -> Result<(), Refusal> {
-        self.reckoned = None;
+        self.computed = None;
         match operation {
             Operation::Supply(lending) => self.supply(transaction, lending),
             Operation::Withdraw(lending) => self.withdraw(transaction, lending),

@@ -23,7 +23,7 @@ impl Aave {
         view: &MarketView,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        self.reckoned = None;
+        self.computed = None;
         let account = *self.market.account(US).map_err(refused)?;
         if account.borrowing == 0 {
             return Ok(());
@@ -32,7 +32,7 @@ impl Aave {
         let data = self.market.account_data(US, now).map_err(refused)?;
         let wad = data.health_factor_wad;
         if wad >= HEALTHY {
-            self.reckoned = Some((now, data));
+            self.computed = Some((now, data));
             return Ok(());
         }
         let collateral = self.largest(Side::Supply, account.collateral, now)?;

@@ -145,7 +145,7 @@ impl Aave {
         transaction: &mut Transaction<'_>,
         loan: aave_v3::FlashLoan,
     ) -> Result<(), Refusal> {
-        self.reckoned = None;
+        self.computed = None;
         let now = seconds(transaction.now())?;
         let mut reserves = self.reserves.iter();
         let lends = |cell: &ReserveState| cell.listed().is_ok_and(|l| l.id == loan.reserve);

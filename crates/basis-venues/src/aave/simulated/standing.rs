@@ -29,7 +29,7 @@ impl Aave {
             return Ok(None);
         }
         let now = seconds(synced_at)?;
-        let data = match self.reckoned {
+        let data = match self.computed {
             Some((at, data)) if at == now => data,
             _ => self.market.account_data(US, now).map_err(refused)?,
         };
