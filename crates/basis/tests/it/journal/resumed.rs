@@ -5,12 +5,13 @@ use std::sync::Arc;
 use basis::assembly::{Backtest, Setup};
 use basis::core::event::Event;
 use basis::core::ledger::EntryKind;
-use basis::core::types::{Epoch, Span};
+use basis::core::types::Span;
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::{EngineJournal, JournalSync, RunResult};
+use basis::live::memory::MemoryJournal;
 use basis::market::MarketData;
 
-use super::kept::Kept;
+use super::in_memory;
 use super::shown::{assert_same, shown};
 use crate::scripted;
 
@@ -27,14 +28,12 @@ fn setup(mode: &str, sets: &[&str], days: i64) -> Setup {
 /// Runs, or goes on from what `journal` holds; `None` when the journal was cut off.
 fn run(
     (data, setup): (&Arc<MarketData>, &Setup),
-    journal: &Kept,
-    (start, sync): (u32, JournalSync),
+    journal: &MemoryJournal,
+    sync: JournalSync,
 ) -> Option<RunResult> {
-    let from = u32::try_from(setup.run().from.seconds()).unwrap();
-    let epoch = Epoch::new(from + start, 0);
     let engine_journal = EngineJournal {
         journal: Box::new(journal.clone()),
-        epoch,
+        epoch: journal.begin_start(setup.run().from, 0, "test").unwrap(),
         sync,
     };
     let mut backtest = Backtest::journaled(Arc::clone(data), setup, Some(engine_journal)).unwrap();
@@ -42,7 +41,7 @@ fn run(
     match recovered.and_then(|_| backtest.run_here(&mut |_| {})) {
         Ok(result) => Some(result),
         Err(e) => {
-            assert!(e.message.contains("cut off"), "{e}");
+            assert!(e.message.contains("told to fail here"), "{e}");
             None
         }
     }
@@ -52,12 +51,12 @@ fn run(
 fn goes_on_from_any_commit(mode: &str, sets: &[&str], days: i64) -> RunResult {
     let data = market();
     let setup = setup(mode, sets, days);
-    let whole = Kept::default();
-    let result = run((&data, &setup), &whole, (0, JournalSync::Step)).unwrap();
+    let whole = in_memory();
+    let result = run((&data, &setup), &whole, JournalSync::Step).unwrap();
     let plain = Backtest::run(Arc::clone(&data), &setup).unwrap();
     let expected = shown(&result);
     assert_same(&shown(&plain), &expected, "without a journal");
-    let commits = whole.commits();
+    let commits = whole.commits().unwrap();
     let sends = |at: usize| {
         commits
             .get(at)
@@ -72,8 +71,8 @@ fn goes_on_from_any_commit(mode: &str, sets: &[&str], days: i64) -> RunResult {
         commits.len()
     );
     for at in places {
-        let journal = whole.first(at + 1);
-        let resumed = run((&data, &setup), &journal, (1, JournalSync::Step)).unwrap();
+        let journal = whole.killed_after(at + 1).unwrap();
+        let resumed = run((&data, &setup), &journal, JournalSync::Step).unwrap();
         assert_same(&expected, &shown(&resumed), &format!("after commit {at}"));
     }
     result
@@ -154,12 +153,16 @@ fn a_liquidated_book_goes_on() {
 fn a_journal_of_days_goes_on_from_its_last_day() {
     let data = market();
     let setup = setup("usdt_market_neutral", &[], 5);
-    let whole = Kept::default();
-    let expected = shown(&run((&data, &setup), &whole, (0, JournalSync::Day)).unwrap());
-    assert_eq!(whole.len(), 7, "the first step, five midnights and the end");
-    for at in 0..whole.len() {
-        let journal = whole.first(at + 1);
-        let resumed = run((&data, &setup), &journal, (1, JournalSync::Day)).unwrap();
+    let whole = in_memory();
+    let expected = shown(&run((&data, &setup), &whole, JournalSync::Day).unwrap());
+    assert_eq!(
+        whole.commits().unwrap().len(),
+        7,
+        "the first step, five midnights and the end"
+    );
+    for at in 0..whole.commits().unwrap().len() {
+        let journal = whole.killed_after(at + 1).unwrap();
+        let resumed = run((&data, &setup), &journal, JournalSync::Day).unwrap();
         assert_same(&expected, &shown(&resumed), &format!("after commit {at}"));
     }
 }
@@ -168,23 +171,19 @@ fn a_journal_of_days_goes_on_from_its_last_day() {
 fn killed_again_while_recovering_it_goes_on_all_the_same() {
     let data = market();
     let setup = setup("usdt_market_neutral", &[], 3);
-    let whole = Kept::default();
-    let expected = shown(&run((&data, &setup), &whole, (0, JournalSync::Step)).unwrap());
+    let whole = in_memory();
+    let expected = shown(&run((&data, &setup), &whole, JournalSync::Step).unwrap());
     // One commit a start: every start is killed before its second commit.
-    let journal = Kept::default();
+    let mut journal = in_memory();
     for start in 0.. {
         assert!(start < 10_000, "it never ends");
-        match run(
-            (&data, &setup),
-            &journal.cut_after(Some(1)),
-            (start, JournalSync::Step),
-        ) {
-            Some(result) => {
-                assert!(start > 50, "{start} starts");
-                return assert_same(&expected, &shown(&result), "killed at every commit");
-            }
-            None => continue,
+        journal.fail_after(1).unwrap();
+        if let Some(result) = run((&data, &setup), &journal, JournalSync::Step) {
+            assert!(start > 50, "{start} starts");
+            return assert_same(&expected, &shown(&result), "killed at every commit");
         }
+        let count = journal.commits().unwrap().len();
+        journal = journal.killed_after(count).unwrap();
     }
 }
 
@@ -196,9 +195,9 @@ fn a_quiet_market_is_traded_in_by_no_start() {
         &["utilization_band=0.9", "equity_deviation=0.9"],
         4,
     );
-    let whole = Kept::default();
-    run((&data, &setup), &whole, (0, JournalSync::Step)).unwrap();
-    let commits = whole.commits();
+    let whole = in_memory();
+    run((&data, &setup), &whole, JournalSync::Step).unwrap();
+    let commits = whole.commits().unwrap();
     let entered = commits
         .iter()
         .rposition(|commit| !commit.instructions.is_empty());
@@ -209,9 +208,9 @@ fn a_quiet_market_is_traded_in_by_no_start() {
         commits.len()
     );
     for at in [entered + 2, entered + 20, commits.len() - 1] {
-        let journal = whole.first(at + 1);
-        run((&data, &setup), &journal, (1, JournalSync::Step)).unwrap();
-        let own = journal.commits();
+        let journal = whole.killed_after(at + 1).unwrap();
+        run((&data, &setup), &journal, JournalSync::Step).unwrap();
+        let own = journal.commits().unwrap();
         let sent = own
             .iter()
             .skip(at + 1)

@@ -5,10 +5,10 @@ use basis::core::plan::FailurePolicy;
 use basis::core::types::{Side, Span, Timestamp};
 use basis::engine::wake::Command;
 
-use super::kept::Kept;
+use super::in_memory;
 use super::shown::{assert_same, shown};
 use crate::tight_loop::{FLAT, compensate, compensate_within, hedged, pair, plans};
-use crate::world::{ALPHA, BETA, World, hour, order};
+use crate::world::{ALPHA, BETA, START, World, hour, order};
 
 /// Runs a world whole, then cuts it off after each of its commits and goes on.
 fn goes_on(world: impl Fn() -> World) {
@@ -17,7 +17,8 @@ fn goes_on(world: impl Fn() -> World) {
 
 /// The same for commits before an instant.
 fn goes_on_until(end: Timestamp, world: impl Fn() -> World) {
-    let whole = Kept::default();
+    let whole = in_memory();
+    whole.begin_start(START, 0, "test").unwrap();
     let outcome = World {
         journal: Some(Box::new(whole.clone())),
         ..world()
@@ -30,12 +31,12 @@ fn goes_on_until(end: Timestamp, world: impl Fn() -> World) {
         &expected,
         "without a journal",
     );
-    let commits = whole.commits();
+    let commits = whole.commits().unwrap();
     let places = commits.iter().take_while(|commit| commit.at < end);
     let places = places.count();
     assert!(places > 5, "{places} of {}", commits.len());
     for at in 0..places {
-        let journal = whole.first(at + 1);
+        let journal = whole.killed_after(at + 1).unwrap();
         let outcome = World {
             journal: Some(Box::new(journal.clone())),
             earlier: Some((Box::new(journal), 1)),
@@ -46,7 +47,7 @@ fn goes_on_until(end: Timestamp, world: impl Fn() -> World) {
         assert_same(
             &expected,
             &resumed,
-            &format!("after commit {at} of {}", whole.len()),
+            &format!("after commit {at} of {}", commits.len()),
         );
     }
 }
