@@ -48,7 +48,7 @@ pub struct RunResult {
     pub share_attribution: Option<ShareAttribution>,
     /// How near to liquidation everything came.
     pub risk: RiskSummary,
-    /// Statistics.
+    /// Statistics in USD.
     pub statistics: Statistics,
     /// Statistics in the share class; absent where that is a stablecoin.
     pub share_statistics: Option<Statistics>,
@@ -72,6 +72,12 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// Returns the statistics that lead: those in the share class.
+    #[must_use]
+    pub fn headline(&self) -> Statistics {
+        self.share_statistics.unwrap_or(self.statistics)
+    }
+
     /// Of the scheduled `flows` the withdrawals that were neither paid nor refused by the end of the run.
     pub fn unpaid_withdrawals<'f>(
         &'f self,

@@ -118,11 +118,10 @@ fn headline(a: &RunReport, b: &RunReport) -> String {
         }
         let [raw_a, raw_b] =
             [a, b].map(|run| run.summary.pointer(row.pointer).unwrap_or(&Json::Null));
-        let unit = [a, b].map(|run| unit(row, &run.summary));
-        let unit = match unit {
-            [a, b] if a == b => a.to_owned(),
-            [a, b] => format!("{a}, {b}"),
-        };
+        let [mut unit, other] = [a, b].map(|run| unit(row, &run.summary));
+        if unit != other {
+            unit = format!("{unit}, {other}");
+        }
         let title = format!(
             "{} <span class=\"unit\">{}</span>",
             row.title,

@@ -18,6 +18,7 @@ mod positions;
 mod risk;
 mod sections;
 mod share_class;
+mod tear_sheet;
 mod trades;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use equity::{EquityCharts, Frame};
 use positions::PositionCharts;
 use risk::RiskCharts;
 use serde_json::Value as Json;
+use tear_sheet::Day;
 use trades::Trades;
 
 use crate::page::html::{float, text};
@@ -47,6 +49,8 @@ pub struct RunReport {
     positions: PositionCharts,
     risk: RiskCharts,
     trades: Trades,
+    invested: BTreeMap<String, f64>,
+    days: Vec<Day>,
 }
 
 impl RunReport {
@@ -86,7 +90,7 @@ impl RunReport {
         let frame = Frame {
             range,
             share_class: summary["share_class"].as_str().unwrap_or_default(),
-            start_usd: float(&summary["equity_start_usd"]).unwrap_or_default(),
+            start: float(&summary["equity_start"]).unwrap_or_default(),
         };
         std::thread::scope(|scope| {
             // The positions are by far the largest; all others together take less.
@@ -102,6 +106,7 @@ impl RunReport {
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             let (equity, mut trades) = (equity?, trades?);
+            let days = tear_sheet::days(directory)?;
             trades.add_ledger(&payments);
             Ok(Self {
                 config,
@@ -109,6 +114,8 @@ impl RunReport {
                 positions,
                 risk: risk?,
                 trades,
+                days,
+                invested: payments.invested,
                 summary: summary.clone(),
             })
         })
@@ -192,7 +199,8 @@ pub(crate) mod tests {
         let scratch = sample_run("failed");
         let out = scratch.path.join("broken");
         let result = sample::result();
-        let mut writer = RunWriter::create(&out, result.share_class, Format::Csv).unwrap();
+        let mut writer =
+            RunWriter::create(&out, (result.share_class, result.range.0), Format::Csv).unwrap();
         let chunk = StepChunk {
             steps: result.steps.clone(),
             ledger: result.ledger.clone(),

@@ -200,8 +200,9 @@ impl Backtest {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Finished, Unfinished> {
         let mut context = context(&self.setup, stamp);
-        let class = self.setup.run().share_class;
-        let begin = |(out, format)| RunWriter::create(out, class, format);
+        let run = self.setup.run();
+        let frame = (run.share_class, run.from);
+        let begin = |(out, format)| RunWriter::create(out, frame, format);
         let mut writer = out.map(begin).transpose()?;
         let started = ThreadTime::now();
         let ran = match &mut writer {

@@ -414,7 +414,7 @@ fn a_lost_book_ends_at_minus_one_hundred_percent_and_ranks_last() {
     arguments.extend(["--out", out.to_str().unwrap()]);
     let ruin = dir.run(&arguments, &[]);
     let summary: Json = serde_json::from_str(&ruin.out).unwrap();
-    let class = &summary["statistics_share_class"];
+    let class = &summary["statistics_usd"];
     for found in [&summary, class] {
         assert_eq!(found["return"], -1.0, "{found}");
         assert_eq!(found["apy"], -1.0);
