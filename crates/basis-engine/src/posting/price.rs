@@ -50,7 +50,7 @@ impl Marks for MarketView {
         if let Some(slot) = own_slot(self, asset, venue) {
             return Ok(known(self.quote(slot).mark));
         }
-        let price = self.mark_of(asset).map(|mark| self.dollars(mark));
+        let price = self.mark_of(asset).map(|mark| self.price_usd(mark));
         Ok(price.transpose().map(Option::flatten)?)
     }
 
