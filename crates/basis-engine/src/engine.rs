@@ -679,6 +679,7 @@ impl Engine {
             range: (self.config.from, self.config.to),
             synthetic: self.view.provenance().synthetic,
             data_source: self.view.provenance().source.clone(),
+            data_files: self.view.provenance().files.clone(),
             steps: self.steps,
             ends: self.run_state.ends,
             ledger: self.books.into_ledger(),

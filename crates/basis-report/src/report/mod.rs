@@ -1,4 +1,4 @@
-//! The report: one self-contained page about a run, or about two of them side by side.
+//! The report: one self-contained page about a run, or about several of them side by side.
 //!
 //! Everything shown comes from the files of the run directory, so the page that `basis backtest`
 //! writes and the one that `basis report` makes later are the same bytes. Numbers of `summary.json`
@@ -27,6 +27,7 @@ use std::path::Path;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::Timestamp;
+pub use compare::Difference;
 use equity::{EquityCharts, Frame};
 use positions::PositionCharts;
 use risk::RiskCharts;
@@ -147,15 +148,21 @@ impl RunReport {
     }
 }
 
-/// One page that lays two runs side by side; each comes with the name it is shown by.
+/// One page that lays runs side by side, two to eight of them; each comes with the name it is shown by.
 ///
 /// # Errors
-/// `EVT-003` for a run that failed: its figures are not those of a whole run.
-pub fn compare_page(
-    a: (&str, &RunReport),
-    b: (&str, &RunReport),
-) -> Result<String, ComponentError> {
-    for (name, run) in [a, b] {
+/// `EVT-003` for a run that failed: its figures are not those of a whole run. CFG-005 for more runs than a page
+/// has colors.
+pub fn compare_page(runs: &[(&str, &RunReport)]) -> Result<String, ComponentError> {
+    let most = compare::LABELS.len();
+    if runs.len() > most {
+        let message = format!(
+            "{} runs do not fit on a page, which has {most} colors; compare fewer, or rank them with `basis sweep`",
+            runs.len()
+        );
+        return Err(ComponentError::new(Code::Usage, message));
+    }
+    for (name, run) in runs {
         if let Some(failed) = run.failed() {
             let message = format!(
                 "{name} is a run that failed ({} at {}); only whole runs are compared",
@@ -165,7 +172,14 @@ pub fn compare_page(
             return Err(ComponentError::new(Code::RunUnreadable, message));
         }
     }
-    Ok(compare::page(a, b))
+    Ok(compare::page(runs))
+}
+
+/// The settings in which runs differ, by their key paths, without the venue rules.
+#[must_use]
+pub fn differences(runs: &[&RunReport]) -> Vec<Difference> {
+    let configurations: Vec<&str> = runs.iter().map(|run| run.config.as_str()).collect();
+    compare::differences(&configurations)
 }
 
 #[cfg(test)]
@@ -230,9 +244,11 @@ pub(crate) mod tests {
             [("x", &whole), ("y", &broken)],
             [("y", &broken), ("x", &whole)],
         ] {
-            let e = compare_page(runs[0], runs[1]).unwrap_err();
+            let e = compare_page(&runs).unwrap_err();
             assert!(e.message.starts_with("y is a run that failed (PNL-"), "{e}");
         }
+        let e = compare_page(&[("x", &whole); 9]).unwrap_err();
+        assert!(e.message.starts_with("9 runs do not fit on a page"), "{e}");
     }
 
     #[test]

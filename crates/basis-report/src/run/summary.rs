@@ -10,7 +10,7 @@ use basis_engine::result::{
     Counts, RefusedWithdrawal, RunResult, Statistics, Stopped, UnbookedFunding,
 };
 use basis_engine::statistics::{DAY, DAYS_MIN};
-use basis_market::{Coverage, Gap, GapTreatment, is_dollar};
+use basis_market::{Coverage, DataFile, Gap, GapTreatment, is_dollar};
 use serde_json::{Map, Value as Json, json};
 
 use super::{OutputContext, in_share_class, risk};
@@ -39,6 +39,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "to": result.range.1,
         "synthetic": result.synthetic,
         "data_source": result.data_source,
+        "data_files": result.data_files.iter().map(data_file).collect::<Vec<_>>(),
         "run_id": context.run_id.as_str(),
         "equity_start": class(start, first),
         "equity_end": class(end, last),
@@ -274,6 +275,10 @@ fn gap(gap: &Gap) -> Json {
         "treatment": treatment,
         "proxy": proxy,
     })
+}
+
+fn data_file(file: &DataFile) -> Json {
+    json!({ "series": file.series, "path": file.path, "sha256": file.sha256 })
 }
 
 /// Rows that stood for an instant beside theirs.

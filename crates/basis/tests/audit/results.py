@@ -49,6 +49,10 @@ class Results:
         for key in ("from", "to"):
             self.check(file, key, "as in config.yaml", audit.config.get(key) or s[key], s[key])
         resolved = hashlib.sha256((audit.run / "config.yaml").read_bytes()).hexdigest()
+        if audit.market:
+            for entry in s["data_files"]:
+                digest = hashlib.sha256((audit.market.directory / entry["path"]).read_bytes()).hexdigest()
+                self.check(file, "data_files", f"SHA-256 of {entry['path']}", digest, entry["sha256"])
         self.check(file, "config_hash", "SHA-256 of config.yaml", resolved, s["config_hash"])
         self.check(file, "equity_end", "last equity, share class", Decimal(rows[-1]["equity_share_class"]), Decimal(s["equity_end"]))
         self.audit_share_class(rows, equity, flows)
