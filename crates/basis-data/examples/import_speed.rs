@@ -1,5 +1,6 @@
 //! How many megabytes of CSV an import takes a second, beside two baselines on the same bytes: the csv
-//! crate splitting rows, and the csv crate with every field of a bar read as a float.
+//! crate splitting rows, and the csv crate with every field of a bar read as a float. Then how many a run loads
+//! a second of the file that was imported, its digest included, and how many of it are parsed alone.
 //!
 //! `cargo run --release -p basis-data --example import_speed -- [MEGABYTES]`
 #![expect(
@@ -10,11 +11,13 @@
 )]
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use basis_core::num::Fixed18;
+use basis_data::csv::load_bars;
 use basis_data::import::Kind;
-use basis_data::{ImportRequest, import};
+use basis_data::{ImportRequest, LoadRequest, import, load};
 
 const MINUTE: u64 = 60_000;
 const START: u64 = 1_704_067_200_000;
@@ -118,5 +121,28 @@ fn main() {
             .rows
     });
     say("basis data import, file to file", took, rows);
+    loading(&out);
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// The file that was imported, as a run reads it.
+fn loading(out: &Path) {
+    let made = out.join("spot/binance/BTCUSDT_1m.csv");
+    let size = std::fs::metadata(&made).unwrap().len();
+    let id = "spot.binance.BTCUSDT".parse().unwrap();
+    let say = |what: &str, took: Duration| {
+        let rate = size as f64 / 1e6 / took.as_secs_f64();
+        println!(
+            "{what:<34} {rate:>6.0} MB/s  {size} bytes in {:.3} s",
+            took.as_secs_f64()
+        );
+    };
+    let (took, _) = timed(|| load_bars(&made, id, Fixed18::ONE).unwrap().len());
+    say("a run's loading, parsed alone", took);
+    let request = LoadRequest {
+        ids: vec![id],
+        ..LoadRequest::default()
+    };
+    let (took, _) = timed(|| load(out, &request, &|_| {}).unwrap().absent.len());
+    say("a run's loading, with its digest", took);
 }

@@ -11,8 +11,9 @@
 pub mod catalogue;
 pub mod check;
 pub mod csv;
+pub mod digest;
 pub mod import;
-pub mod load;
+mod load;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod ray;

@@ -13,10 +13,11 @@ use std::thread;
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Fixed18, Price, Rounding};
 use basis_core::types::{SeriesId, SeriesKind, Timestamp};
-use basis_market::{BarSeries, BarSeriesBuilder, MarketData, RateSeries, SeriesError};
+use basis_market::{BarSeries, BarSeriesBuilder, DataFile, MarketData, RateSeries, SeriesError};
 
 use crate::catalogue::{Catalogue, SeriesFile};
 use crate::csv::{load_bars, load_rates};
+use crate::digest::digest;
 use crate::rows::{AnyRows, load_risk_parameters, load_rows};
 
 /// What to load.
@@ -48,6 +49,13 @@ pub struct LoadedData {
     pub data: Arc<MarketData>,
     /// Requested series without a file, sorted.
     pub absent: Vec<SeriesId>,
+}
+
+/// A file as it was read.
+#[derive(Debug)]
+struct ReadFile {
+    columns: Columns,
+    digest: DataFile,
 }
 
 /// What one file holds.
@@ -119,11 +127,11 @@ fn load_with(
     let mut data = MarketData::new(dir.display().to_string(), false);
     for (file, columns) in files
         .iter()
-        .zip(read_all(&files, request, progress, workers))
+        .zip(read_all(dir, &files, request, (progress, workers)))
     {
-        match columns.map(|columns| columns.add_to(&mut data)) {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => failures.push(not_a_series(file, e)),
+        match columns.map(|read| (read.columns.add_to(&mut data), read.digest)) {
+            Ok((Ok(()), digest)) => data.add_file(digest),
+            Ok((Err(e), _)) => failures.push(not_a_series(file, e)),
             Err(e) => failures.push(e),
         }
     }
@@ -133,7 +141,10 @@ fn load_with(
         && files.iter().any(lending)
     {
         match load_risk_parameters(table) {
-            Ok(table) => data.set_risk_parameters(table),
+            Ok(parameters) => {
+                data.set_risk_parameters(parameters);
+                data.add_file(digest(dir, "aave_risk_parameters", table)?);
+            }
             Err(e) => failures.push(e),
         }
     }
@@ -149,11 +160,11 @@ fn load_with(
 
 /// The columns of `files`, in their order, read by at most `workers` threads.
 fn read_all(
+    dir: &Path,
     files: &[&SeriesFile],
     request: &LoadRequest,
-    progress: &dyn Fn(LoadProgress),
-    workers: usize,
-) -> Vec<Result<Columns, ComponentError>> {
+    (progress, workers): (&dyn Fn(LoadProgress), usize),
+) -> Vec<Result<ReadFile, ComponentError>> {
     let total = files.len();
     let report = |file: &SeriesFile, done: usize| {
         progress(LoadProgress {
@@ -164,7 +175,7 @@ fn read_all(
     };
     if workers.min(total) <= 1 {
         let one = |(file, done): (&&SeriesFile, usize)| {
-            let columns = read_one(file, request);
+            let columns = read_file(dir, file, request);
             report(file, done);
             columns
         };
@@ -181,7 +192,7 @@ fn read_all(
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(file) = files.get(at) else { break };
                     // The receiver outlives the threads; if it were gone, nobody waits for more.
-                    if sender.send((at, read_one(file, request))).is_err() {
+                    if sender.send((at, read_file(dir, file, request))).is_err() {
                         break;
                     }
                 }
@@ -196,6 +207,17 @@ fn read_all(
         }
     });
     results.into_iter().flatten().collect()
+}
+
+fn read_file(
+    dir: &Path,
+    file: &SeriesFile,
+    request: &LoadRequest,
+) -> Result<ReadFile, ComponentError> {
+    Ok(ReadFile {
+        columns: read_one(file, request)?,
+        digest: digest(dir, &file.id.to_string(), &file.path)?,
+    })
 }
 
 fn read_one(file: &SeriesFile, request: &LoadRequest) -> Result<Columns, ComponentError> {

@@ -38,6 +38,7 @@ use crate::config::RunConfig;
 use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
 use crate::mode::Mode;
+use crate::pnl::residual_bound;
 use crate::result::{ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped};
 use crate::risk::{CapitalInTransit, DeltaScale, RiskMonitor, Verdict};
 use crate::setup;
@@ -182,7 +183,7 @@ impl Engine {
         parts.clock.advance_to(config.from);
         let (columns, slots) = StepColumns::of(&view);
         let tokens = view.tokens().map(|(_, mark)| mark).collect();
-        let run_state = RunState::new(config.is_in_kind());
+        let run_state = RunState::new(config.is_in_kind(), config.from);
         let (journaling, epoch) = match parts.journal {
             Some(journal) => (
                 Some(Journaling::new(journal.journal, journal.sync)),
@@ -593,7 +594,7 @@ impl Engine {
         self.run_state.attribution.accumulate(&close.attribution)?;
         self.run_state
             .statistics
-            .step(close.equity, close.external_flow);
+            .step(at, close.equity, close.external_flow);
         let end = StepEnd {
             equity_usd: close.equity,
             external_flow_usd: close.external_flow,
@@ -678,6 +679,7 @@ impl Engine {
             range: (self.config.from, self.config.to),
             synthetic: self.view.provenance().synthetic,
             data_source: self.view.provenance().source.clone(),
+            data_files: self.view.provenance().files.clone(),
             steps: self.steps,
             ends: self.run_state.ends,
             ledger: self.books.into_ledger(),
@@ -721,14 +723,14 @@ fn lenders(venues: &[VenueSlot]) -> Vec<usize> {
         .collect()
 }
 
-/// What is left over must be rounding: products are exact to 18 decimals, so the bound is generous.
+/// What is left over must be rounding.
 fn check_residual(at: Timestamp, residual: Value, equity: Value) -> Result<(), ComponentError> {
-    const BOUND: Value = Value::literal("0.000000001");
-    if residual.abs()? <= BOUND {
+    let bound = residual_bound(equity)?;
+    if residual.abs()? <= bound {
         return Ok(());
     }
     Err(ComponentError::new(
         Code::PnlOpen,
-        format!("residual {residual} at {at} with equity {equity} is beyond rounding ({BOUND})"),
+        format!("residual {residual} at {at} with equity {equity} is beyond rounding ({bound})"),
     ))
 }

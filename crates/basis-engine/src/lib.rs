@@ -19,7 +19,7 @@ pub mod result;
 pub mod risk;
 mod setup;
 mod sink;
-mod statistics;
+pub mod statistics;
 mod step_row;
 pub mod strategy;
 pub mod wake;

@@ -10,11 +10,8 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Rounding, Value};
 use basis_core::types::Timestamp;
 
-use crate::pnl::{Attribution, StepEnd};
-use crate::statistics::Running;
-
-/// Most that rounding leaves over in a step: quotients are rounded to 18 decimals.
-const BOUND: Value = Value::literal("0.000000001");
+use crate::pnl::{Attribution, StepEnd, residual_bound};
+use crate::statistics::TimeWeighted;
 
 /// Buckets of a run in the share class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,15 +23,24 @@ pub struct ShareAttribution {
 }
 
 /// A run in its share class.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ShareClass {
     pub(crate) attribution: ShareAttribution,
-    pub(crate) statistics: Running,
+    pub(crate) statistics: TimeWeighted,
     /// Equity at the end of the last step, in USD and in the class.
     last: Option<(Value, Value)>,
 }
 
 impl ShareClass {
+    /// Creates that of a run whose first step is after `from`.
+    pub(crate) fn new(from: Timestamp) -> Self {
+        Self {
+            attribution: ShareAttribution::default(),
+            statistics: TimeWeighted::new(from),
+            last: None,
+        }
+    }
+
     /// Adds a step.
     ///
     /// # Errors
@@ -64,12 +70,13 @@ impl ShareClass {
             .sub(external_flow)?
             .sub(buckets.total()?)?
             .sub(moved)?;
-        if buckets.residual.abs()? > BOUND {
+        let bound = residual_bound(equity)?;
+        if buckets.residual.abs()? > bound {
             return Err(ComponentError::new(
                 Code::PnlOpen,
                 format!(
                     "residual {} at {at} with equity {equity} in the share class is beyond rounding \
-                     ({BOUND})",
+                     ({bound})",
                     buckets.residual
                 ),
             ));
@@ -77,7 +84,7 @@ impl ShareClass {
         let whole = &mut self.attribution;
         whole.numeraire = whole.numeraire.add(moved)?;
         whole.buckets.accumulate(&buckets)?;
-        self.statistics.step(equity, external_flow);
+        self.statistics.step(at, equity, external_flow);
         self.last = Some((end.equity_usd, equity));
         Ok(())
     }
@@ -101,12 +108,12 @@ mod tests {
 
     #[test]
     fn a_falling_price_gives_a_dollar_book_more_of_the_class() {
-        let mut share = ShareClass::default();
+        let mut share = ShareClass::new(Timestamp::EPOCH);
         for step in [
             end("3000", "3000", "0", "3000"),
             end("3020", "0", "20", "2000"),
         ] {
-            share.step(Timestamp::MIN, &step).unwrap();
+            share.step(Timestamp::EPOCH, &step).unwrap();
         }
         let share = share.attribution;
         assert_eq!(share.numeraire, Value::literal("0.5"));
@@ -116,8 +123,8 @@ mod tests {
 
     #[test]
     fn what_no_bucket_explains_stops_the_run() {
-        let mut share = ShareClass::default();
+        let mut share = ShareClass::new(Timestamp::EPOCH);
         let open = end("3001", "3000", "0", "3000");
-        assert!(share.step(Timestamp::MIN, &open).is_err());
+        assert!(share.step(Timestamp::EPOCH, &open).is_err());
     }
 }

@@ -13,7 +13,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use basis_core::num::{MathError, Price, Value};
+use basis_core::num::{Fixed18, MathError, Price, Rounding, Value};
+
+/// Returns the most that rounding may leave over in a step that ends with `equity`, >= 0: 0.000000001, and
+/// of a book beyond a billion a part in 10^18 of it. Rates are rounded at 18 decimals, so that what is left
+/// over grows with the units they multiply.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub(crate) fn residual_bound(equity: Value) -> Result<Value, MathError> {
+    const LEAST: Value = Value::literal("0.000000001");
+    const PART: Fixed18 = Fixed18::literal("0.000000000000000001");
+    let part = equity.abs()?.get().mul(PART, Rounding::Up)?;
+    Ok(LEAST.max(Value::new(part)))
+}
 
 /// What a summary needs of a step.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

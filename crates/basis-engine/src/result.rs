@@ -8,7 +8,7 @@ use basis_core::ledger::LedgerEntry;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
 use basis_core::venue_event::{EventKey, Fill, FlowId, Text};
-use basis_market::{Coverage, MarketView, PriceState, SlotId};
+use basis_market::{Coverage, DataFile, MarketView, PriceState, SlotId};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
@@ -32,6 +32,8 @@ pub struct RunResult {
     pub synthetic: bool,
     /// Where the data came from.
     pub data_source: String,
+    /// The files that were read, each with the digest of its bytes; none of generated data.
+    pub data_files: Vec<DataFile>,
     /// One row per step; none when the steps went to a sink.
     pub steps: StepColumns,
     /// The first step and the last; absent for a run without a step.
@@ -48,7 +50,7 @@ pub struct RunResult {
     pub share_attribution: Option<ShareAttribution>,
     /// How near to liquidation everything came.
     pub risk: RiskSummary,
-    /// Statistics.
+    /// Statistics in USD.
     pub statistics: Statistics,
     /// Statistics in the share class; absent where that is a stablecoin.
     pub share_statistics: Option<Statistics>,
@@ -72,6 +74,12 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// Returns the statistics that lead: those in the share class.
+    #[must_use]
+    pub fn headline(&self) -> Statistics {
+        self.share_statistics.unwrap_or(self.statistics)
+    }
+
     /// Of the scheduled `flows` the withdrawals that were neither paid nor refused by the end of the run.
     pub fn unpaid_withdrawals<'f>(
         &'f self,

@@ -19,7 +19,7 @@ pub use interface::{ExecutionInterface, Horizon, PriceBounds};
 pub use plausible::{Bounds, Implausible};
 pub use schedule::{SCHEDULE_TOLERANCE, Schedule, Shifts};
 pub use series::{
-    AaveEMode, AaveRiskParameters, Bar, BarColumns, BarSeries, BarSeriesBuilder, GasFees,
+    AaveEMode, AaveRiskParameters, Bar, BarColumns, BarSeries, BarSeriesBuilder, DataFile, GasFees,
     MarketData, PointSeries, Provenance, RateSeries, ReserveRow, Reward, RowSeries, SeriesError,
     SeriesRow,
 };

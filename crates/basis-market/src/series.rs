@@ -422,6 +422,19 @@ pub struct Provenance {
     pub source: String,
     /// Whether it was generated; then every output says so.
     pub synthetic: bool,
+    /// What was read, in the order it was asked for; none of generated data.
+    pub files: Vec<DataFile>,
+}
+
+/// A file that a series, or the table of a lending market's risk parameters, was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataFile {
+    /// The series, as `perp.okx.BTCUSDT`, or `aave_risk_parameters`.
+    pub series: String,
+    /// Its path below the data directory.
+    pub path: String,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
 }
 
 impl MarketData {
@@ -432,9 +445,15 @@ impl MarketData {
             provenance: Arc::new(Provenance {
                 source: source.into(),
                 synthetic,
+                files: Vec::new(),
             }),
             ..Self::default()
         }
+    }
+
+    /// Adds what was read, for results.
+    pub fn add_file(&mut self, file: DataFile) {
+        Arc::make_mut(&mut self.provenance).files.push(file);
     }
 
     /// Adds price bars.

@@ -21,5 +21,5 @@ pub mod sweep;
 mod table;
 
 pub use directory::{WrittenFile, check_out_dir, write_files};
-pub use report::{FILE_NAME, RunReport, compare_page};
+pub use report::{Difference, FILE_NAME, RunReport, compare_page, differences};
 pub use table::Format;

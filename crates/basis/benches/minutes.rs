@@ -95,7 +95,12 @@ fn streamed(data: &Arc<MarketData>, setup: &Setup) {
     let name = format!("basis-minutes-{}", std::process::id());
     let out: PathBuf = std::env::temp_dir().join(name);
     let prepared = Backtest::prepare(Arc::clone(data), setup).unwrap();
-    let mut writer = RunWriter::create(&out, setup.run().share_class, Format::Csv).unwrap();
+    let mut writer = RunWriter::create(
+        &out,
+        (setup.run().share_class, setup.run().from),
+        Format::Csv,
+    )
+    .unwrap();
     let process = ProcessTime::now();
     let engine = ThreadTime::now();
     let result = prepared

@@ -700,6 +700,20 @@ fn base_36<const DIGITS: usize>(number: u64) -> [u8; DIGITS] {
 pub struct RunId([u8; 8]);
 
 impl RunId {
+    /// Reads 1 to 8 lower-case letters or digits; fewer than eight have zeros before them. None for anything
+    /// else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |c: u8| c.is_ascii_digit() || c.is_ascii_lowercase();
+        let mut digits = [b'0'; 8];
+        let start = digits.len().checked_sub(text.len())?;
+        if text.is_empty() || !text.bytes().all(is_digit) {
+            return None;
+        }
+        digits.get_mut(start..)?.copy_from_slice(text.as_bytes());
+        Some(Self(digits))
+    }
+
     /// Eight base-36 digits of `number` (its low 41 bits).
     #[must_use]
     pub fn from_number(number: u64) -> Self {

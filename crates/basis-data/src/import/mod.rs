@@ -14,6 +14,8 @@ mod merge;
 mod name;
 mod number;
 mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod read;
 mod shape;
 mod table;
@@ -125,7 +127,16 @@ pub fn import(
     files.sort();
     files.dedup();
     for (path, done) in files.iter().zip(1..) {
-        for part in open::open(path)? {
+        for mut part in open::open(path)? {
+            if part.is_parquet() {
+                match from_parquet(request, path, &mut tally) {
+                    Ok(lines) => part.bytes = lines,
+                    Err(what) => {
+                        failures.push(format!("{} {what}", part.label));
+                        continue;
+                    }
+                }
+            }
             let number = u32::try_from(labels.len()).unwrap_or(u32::MAX);
             let own = own_shapes(request, &part).map_err(usage)?;
             let shapes = own.as_deref().unwrap_or(&shapes);
@@ -210,6 +221,27 @@ fn prepare(request: &ImportRequest<'_>) -> Result<(Vec<Shape>, Given), String> {
             every,
         },
     ))
+}
+
+/// The columns of a Parquet file that the map names, as lines.
+#[cfg(feature = "parquet")]
+fn from_parquet(
+    request: &ImportRequest<'_>,
+    path: &Path,
+    tally: &mut Tally,
+) -> Result<Vec<u8>, String> {
+    let text = request
+        .map
+        .ok_or("is Parquet; name its columns with --map")?;
+    parquet::lines(path, &Mapping::parse(text)?.needed(), tally)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn from_parquet(_: &ImportRequest<'_>, _: &Path, _: &mut Tally) -> Result<Vec<u8>, String> {
+    Err(
+        "is Parquet, which this build does not read: it was built without the feature `parquet`"
+            .to_owned(),
+    )
 }
 
 /// The shape of a map, which depends on whether the part is JSON.

@@ -21,6 +21,13 @@ pub(super) struct Part {
     pub(super) bytes: Vec<u8>,
 }
 
+impl Part {
+    /// Whether it is a Parquet file, by its first bytes.
+    pub(super) fn is_parquet(&self) -> bool {
+        self.bytes.starts_with(b"PAR1")
+    }
+}
+
 /// The parts of a file; entries of an archive in the order of their names.
 ///
 /// # Errors
@@ -40,6 +47,12 @@ pub(super) fn open(path: &Path) -> Result<Vec<Part>, ComponentError> {
         _ => vec![Part { label, name, bytes }],
     };
     for part in &parts {
+        if part.is_parquet() && part.label != path.display().to_string() {
+            return Err(refused(
+                &part.label,
+                "is Parquet within an archive; unpack it first",
+            ));
+        }
         if part.bytes.trim_ascii().is_empty() {
             return Err(refused(&part.label, "is empty; download it again"));
         }

@@ -22,12 +22,12 @@ use crate::numeraire::ShareClass;
 use crate::pnl::Attribution;
 use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFunding};
 use crate::risk::SavedRisk;
-use crate::statistics::Running;
+use crate::statistics::TimeWeighted;
 use crate::step_row::StepRow;
 use crate::strategy::Checkpoint;
 
 /// The version of what the state parts hold; a journal of another is refused.
-pub(super) const STATE_VERSION: u32 = 1;
+pub(super) const STATE_VERSION: u32 = 2;
 
 /// How often a journal of a simulated run is committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(crate) struct RunState {
     /// The first step and the last.
     pub(crate) ends: Option<[StepEnd; 2]>,
     /// Time-weighted statistics.
-    pub(crate) statistics: Running,
+    pub(crate) statistics: TimeWeighted,
     /// Sum of each bucket.
     pub(crate) attribution: Attribution,
     /// The run in its share class, where that is not a dollar.
@@ -123,17 +123,18 @@ pub(crate) struct RunState {
 }
 
 impl RunState {
-    /// Nothing has come of a run yet; `in_kind` whether its share class is no dollar.
-    pub(super) fn new(in_kind: bool) -> Self {
+    /// Creates the state of a run from `from` of which nothing has come yet; `in_kind` whether its share
+    /// class is no dollar.
+    pub(super) fn new(in_kind: bool, from: Timestamp) -> Self {
         Self {
             version: STATE_VERSION,
             now: Timestamp::MIN,
             stepped_at: None,
             counts: Counts::default(),
             ends: None,
-            statistics: Running::default(),
+            statistics: TimeWeighted::new(from),
             attribution: Attribution::default(),
-            share: in_kind.then(ShareClass::default),
+            share: in_kind.then(|| ShareClass::new(from)),
             unbooked: Vec::new(),
             refused: Vec::new(),
             due_flows: 0,

@@ -1,7 +1,8 @@
 //! Posting: the only producer of [`LedgerEntry`], for simulated, live and third-party venues alike.
 //!
 //! Venues report facts in their own amounts; posting adds value, reference price, cause and the sign of
-//! debt. Marks are those of the view that posts, also where an event is older.
+//! debt. Marks are those of the view that posts, also where an event is older; of a transfer, which may arrive
+//! within a step, those of its own instant.
 //!
 //! **Invariants.** The lines are a function of event, marks and what is held, and nothing else. Lines of
 //! one event are numbered from 0 in the order they are made, under the key of the event (those of a

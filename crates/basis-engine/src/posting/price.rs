@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use basis_core::journal::{MarkSubject, PostedMark};
 use basis_core::num::Price;
-use basis_core::types::{Asset, InstrumentKey, SeriesKind, Venue};
-use basis_market::{MarketView, is_dollar};
+use basis_core::types::{Asset, InstrumentKey, SeriesKind, Timestamp, Venue};
+use basis_market::{Mark, MarketView, SlotId, is_dollar};
 
 use super::PostingError;
 use super::writer::known;
@@ -21,6 +21,18 @@ pub trait Marks {
     /// [`PostingError`] when it leaves the range, or was not kept.
     fn price(&self, asset: Asset, venue: Venue) -> Result<Option<Price>, PostingError>;
 
+    /// The USD price of a unit of `asset` as it was `at` an instant within the wake's step; the price now where
+    /// that instant shows none of its own.
+    ///
+    /// # Errors
+    /// As [`Marks::price`].
+    fn price_at(
+        &self,
+        asset: Asset,
+        venue: Venue,
+        at: Timestamp,
+    ) -> Result<Option<Price>, PostingError>;
+
     /// The mark of an instrument, USD; `None` when nothing shows one.
     ///
     /// # Errors
@@ -35,11 +47,29 @@ impl Marks for MarketView {
         if is_dollar(asset) {
             return Ok(Some(ONE_DOLLAR));
         }
-        if let Some(quoted) = own_quote(self, asset, venue) {
-            return Ok(known(quoted));
+        if let Some(slot) = own_slot(self, asset, venue) {
+            return Ok(known(self.quote(slot).mark));
         }
         let price = self.mark_of(asset).map(|mark| self.price_usd(mark));
         Ok(price.transpose().map(Option::flatten)?)
+    }
+
+    fn price_at(
+        &self,
+        asset: Asset,
+        venue: Venue,
+        at: Timestamp,
+    ) -> Result<Option<Price>, PostingError> {
+        let slot = match self.mark_of(asset) {
+            _ if is_dollar(asset) || at >= self.now() => None,
+            Some(Mark::Series(slot)) => Some(own_slot(self, asset, venue).unwrap_or(slot)),
+            _ => own_slot(self, asset, venue),
+        };
+        let then = slot.map(|slot| self.mark_at(slot, at)).transpose()?;
+        match then.flatten().and_then(known) {
+            Some(price) => Ok(Some(price)),
+            None => self.price(asset, venue),
+        }
     }
 
     fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError> {
@@ -82,6 +112,19 @@ impl Marks for NotedMarks<'_> {
         Ok(price)
     }
 
+    fn price_at(
+        &self,
+        asset: Asset,
+        venue: Venue,
+        at: Timestamp,
+    ) -> Result<Option<Price>, PostingError> {
+        let price = self.view.price_at(asset, venue, at)?;
+        if !is_dollar(asset) {
+            self.note(MarkSubject::Asset { asset, venue }, price);
+        }
+        Ok(price)
+    }
+
     fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError> {
         let mark = self.view.mark(instrument)?;
         self.note(MarkSubject::Instrument(instrument), mark);
@@ -101,6 +144,15 @@ impl Marks for KeptMarks<'_> {
         kept(self.0, MarkSubject::Asset { asset, venue })
     }
 
+    fn price_at(
+        &self,
+        asset: Asset,
+        venue: Venue,
+        _: Timestamp,
+    ) -> Result<Option<Price>, PostingError> {
+        self.price(asset, venue)
+    }
+
     fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError> {
         kept(self.0, MarkSubject::Instrument(instrument))
     }
@@ -112,16 +164,16 @@ fn kept(marks: &[PostedMark], subject: MarkSubject) -> Result<Option<Price>, Pos
         .ok_or(PostingError::MarkNotKept(subject))
 }
 
-/// The mark of the venue's own spot series of `asset`; zero while it has shown nothing.
-fn own_quote(view: &MarketView, asset: Asset, venue: Venue) -> Option<Price> {
+/// The venue's own spot series of `asset`.
+fn own_slot(view: &MarketView, asset: Asset, venue: Venue) -> Option<SlotId> {
     let mut in_usdc = None;
     for (id, slot) in view.series() {
         if id.kind != SeriesKind::Spot || id.venue != venue {
             continue;
         }
         match id.symbol.as_str().strip_prefix(asset.as_str()) {
-            Some("USDT") => return Some(view.quote(slot).mark),
-            Some("USDC") => in_usdc = Some(view.quote(slot).mark),
+            Some("USDT") => return Some(slot),
+            Some("USDC") => in_usdc = Some(slot),
             _ => {}
         }
     }

@@ -9,7 +9,8 @@ use super::PostingError;
 use super::writer::{Writer, not_negative, positive};
 
 impl Writer<'_> {
-    /// The lines of one stage of a transfer, all at the price that the reporting venue has for the asset:
+    /// The lines of one stage of a transfer, all at the price that the reporting venue
+    /// had for the asset at the stage's instant, which may lie before the wake that posts:
     ///
     /// | stage | lines |
     /// | --- | --- |
@@ -52,7 +53,7 @@ impl Writer<'_> {
                 (TransferCost, from, fee),
             ],
         };
-        let price: Option<Price> = self.own_price(transfer.asset)?;
+        let price: Option<Price> = self.price_then(transfer.asset)?;
         let item = Item::Asset(transfer.asset);
         for (kind, account, change) in legs {
             if kind == Transfer || !change.is_zero() {

@@ -50,6 +50,12 @@ impl<'a> Writer<'a> {
         self.marks.price(asset, self.event.venue)
     }
 
+    /// Returns the price of `asset` at the instant of the event.
+    pub(super) fn price_then(&self, asset: Asset) -> Result<Option<Price>, PostingError> {
+        let event = self.event;
+        self.marks.price_at(asset, event.venue, event.at)
+    }
+
     /// A line of an asset that is not scaled, at the asset's own price.
     pub(super) fn book_at_own(
         &mut self,

@@ -100,6 +100,35 @@ impl Market {
         )
     }
 
+    /// Takes a debt that no collateral stands behind off a user and its reserve, and returns the scaled units
+    /// and the base units of it. Mirrors what `LiquidationLogic._burnBadDebt` of 3.3 does after a liquidation;
+    /// before 3.3 such a debt stays on an account that nobody can collect from.
+    ///
+    /// # Errors
+    /// [`Revert`] for a reserve or user that is not there, and for amounts out of range. Nothing changes then.
+    pub fn write_off(
+        &mut self,
+        user: UserId,
+        debt: ReserveId,
+        now: Seconds,
+    ) -> Result<(u128, U256), Revert> {
+        self.attempt([Some(debt), None, None], [Some(user), None], |market| {
+            let (version, held) = (market.version, market.rates_held);
+            market.reserve_mut(debt)?.update_state(now)?;
+            let units = market.debt_balance(user, debt, now)?;
+            let scaled = market.with_debt(user, debt, |holding| {
+                let scaled = *holding.balance;
+                *holding.total = sub(*holding.total, U256::from(scaled))?;
+                *holding.balance = 0;
+                Ok(scaled)
+            })?;
+            market.account_mut(user)?.borrowing &= !bit(debt);
+            let cell = market.reserve_mut(debt)?;
+            cell.update_rates(version, held, U256::ZERO, U256::ZERO)?;
+            Ok((scaled, units))
+        })
+    }
+
     fn liquidate(
         &mut self,
         call: LiquidationCall,

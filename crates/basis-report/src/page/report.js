@@ -144,7 +144,7 @@
   const stripes = (ink) => `repeating-linear-gradient(90deg, ${ink} 0 4px, transparent 4px 7px)`;
 
   const table = (chart) => {
-    if (chart.a) return uPlot.join([chart.a, chart.b].map((c) => [c.x, c.series[0].values]));
+    if (chart.parts) return uPlot.join(chart.parts.map((c) => [c.x, c.series[0].values]));
     const columns = [chart.x, ...chart.series.map((s) => s.values)];
     return columns;
   };
@@ -160,7 +160,7 @@
     const lines = shown.map((s) => ({
       label: s.label, index: s.color, stroke: color(s.color), width: 1.4, dash: s.dashed ? [5, 4] : undefined,
       fill: chart.kind === "area" ? color(s.color) + "2e" : stack ? color(s.color) : undefined,
-      paths: stack ? () => null : undefined, spanGaps: Boolean(chart.a), points: { show: false },
+      paths: stack ? () => null : undefined, spanGaps: Boolean(chart.parts), points: { show: false },
       value: read(chart.decimals), dashed: s.dashed,
     }));
     if (stack) lines.push({ label: chart.series[chart.series.length - 1].label, index: 7, stroke: color("ink"), width: 1.8, points: { show: false }, value: read(chart.decimals) });
@@ -248,12 +248,13 @@
 
   for (const place of document.querySelectorAll("[data-chart]")) {
     const id = place.dataset.chart;
-    const pair = data.charts[`${id}-a`];
-    const chart = pair
-      ? { ...pair, a: pair, b: data.charts[`${id}-b`], series: [pair.series[0], data.charts[`${id}-b`].series[0]], kind: "line" }
+    const parts = [];
+    while (data.charts[`${id}-${parts.length}`]) parts.push(data.charts[`${id}-${parts.length}`]);
+    const chart = parts.length
+      ? { ...parts[0], parts, series: parts.map((part) => part.series[0]), kind: "line" }
       : data.charts[id];
     const record = { id, place, chart, plot: null, mark: null };
-    if (!chart.series.length || !(chart.x.length || (chart.b && chart.b.x.length))) {
+    if (!chart.series.length || !(chart.x.length || (chart.parts || []).some((part) => part.x.length))) {
       place.textContent = "Nothing to show: this run has no such values.";
       place.style.minHeight = "0";
       charts.push(record);

@@ -1,4 +1,4 @@
-//! The page that lays two runs side by side.
+//! The page that lays two or more runs side by side.
 
 use basis_core::num::Fixed18;
 use serde_json::Value as Json;
@@ -12,73 +12,95 @@ use crate::page::{day, frame, section, synthetic};
 /// Lines of configuration that differ and are shown.
 const DIFFERENCES_MAX: usize = 60;
 
-pub(super) fn page(a: (&str, &RunReport), b: (&str, &RunReport)) -> String {
-    let runs = [a, b];
-    let title = format!("{} against {}", a.0, b.0);
-    let [index_a, index_b] = runs.map(|(_, run)| &run.equity.index);
-    let [fall_a, fall_b] = runs.map(|(_, run)| &run.equity.drawdown);
-    let index = both(index_a, index_b, ("index-a", "index-b"));
-    let drawdown = both(fall_a, fall_b, ("drawdown-a", "drawdown-b"));
-    let pairs = [&index, &drawdown].map(|pair| (&pair.shown, &pair.parts));
+/// A run with the name it is shown by.
+pub(super) type Named<'a> = (&'a str, &'a RunReport);
+
+/// What a run is called in the page; there are as many as the page has colors.
+pub(super) const LABELS: [&str; 8] = ["A", "B", "C", "D", "E", "F", "G", "H"];
+/// The charts of the runs, which have instants of their own and are joined by the page.
+const INDEX_PARTS: [&str; 8] = [
+    "index-0", "index-1", "index-2", "index-3", "index-4", "index-5", "index-6", "index-7",
+];
+const DRAWDOWN_PARTS: [&str; 8] = [
+    "drawdown-0",
+    "drawdown-1",
+    "drawdown-2",
+    "drawdown-3",
+    "drawdown-4",
+    "drawdown-5",
+    "drawdown-6",
+    "drawdown-7",
+];
+
+pub(super) fn page(runs: &[Named<'_>]) -> String {
+    let names: Vec<&str> = runs.iter().map(|(name, _)| *name).collect();
+    let title = names.join(" against ");
+    let charts = |of: fn(&RunReport) -> &Chart| -> Vec<&Chart> {
+        runs.iter().map(|(_, run)| of(run)).collect()
+    };
+    let index = Joined::of(&charts(|run| &run.equity.index), INDEX_PARTS);
+    let drawdown = Joined::of(&charts(|run| &run.equity.drawdown), DRAWDOWN_PARTS);
+    let joined: Vec<&Joined> = index.iter().chain(&drawdown).collect();
     let mut body = header(&title, runs);
-    body.push_str(&section("result", "Result", &headline(a.1, b.1)));
-    let figures: String = pairs.iter().map(|(shown, _)| figure(shown)).collect();
+    body.push_str(&section("result", "Result", &headline(runs)));
+    let figures: String = joined.iter().map(|chart| figure(&chart.shown)).collect();
     body.push_str(&section("equity", "Equity and drawdown", &figures));
-    body.push_str(&section(
-        "attribution",
-        "Attribution",
-        &attribution(&a.1.summary, &b.1.summary),
-    ));
-    body.push_str(&section(
-        "config",
-        "Configuration",
-        &differences(&a.1.config, &b.1.config),
-    ));
-    let charts: Vec<&Chart> = pairs.iter().flat_map(|(_, parts)| parts.iter()).collect();
-    let is_synthetic = runs
-        .iter()
-        .any(|(_, run)| is_true(&run.summary, "synthetic"));
-    frame(&title, is_synthetic, &body, &data(&charts, &[]))
+    body.push_str(&section("attribution", "Attribution", &attribution(runs)));
+    body.push_str(&section("config", "Configuration", &settings_table(runs)));
+    let parts: Vec<&Chart> = joined.iter().flat_map(|chart| &chart.parts).collect();
+    let is_synthetic = runs.iter().any(|(_, run)| is_synthetic(run));
+    frame(&title, is_synthetic, &body, &data(&parts, &[]))
 }
 
-fn is_true(summary: &Json, key: &str) -> bool {
-    summary[key] == true
+fn is_synthetic(run: &RunReport) -> bool {
+    field(run, "synthetic") == true
 }
 
-/// The same chart of two runs: as it is described, and as its two parts, which have instants of
-/// their own and are joined by the page.
+/// A key of the summary, null where there is none.
+fn field<'a>(run: &'a RunReport, key: &str) -> &'a Json {
+    run.summary.get(key).unwrap_or(&Json::Null)
+}
+
+/// The same chart of every run: as it is described, and as its parts.
 #[derive(Debug)]
-struct Pair {
+struct Joined {
     shown: Chart,
-    parts: [Chart; 2],
+    parts: Vec<Chart>,
 }
 
-fn both(a: &Chart, b: &Chart, ids: (&'static str, &'static str)) -> Pair {
-    let part = |chart: &Chart, id, label: &str, color| {
-        let values = chart.series.first().map(|series| series.values.clone());
-        Chart {
-            id,
-            series: vec![Series::new(label, color, values.unwrap_or_default())],
-            ..chart.clone()
+impl Joined {
+    /// The table and the text alternative take their instants from the first; the others are read at or before
+    /// them. None without a run.
+    fn of(charts: &[&Chart], ids: [&'static str; 8]) -> Option<Self> {
+        let first = *charts.first()?;
+        let mut shown = Chart {
+            series: Vec::new(),
+            ..first.clone()
+        };
+        let mut parts = Vec::new();
+        for (color, ((chart, id), label)) in charts.iter().zip(ids).zip(LABELS).enumerate() {
+            let values = chart.series.first().map(|series| series.values.as_slice());
+            let values = values.unwrap_or_default();
+            parts.push(Chart {
+                id,
+                series: vec![Series::new(label, color, values.to_vec())],
+                ..(*chart).clone()
+            });
+            let at_or_before = |at: &i64| {
+                let next = chart.x.partition_point(|x| x <= at);
+                let value = next.checked_sub(1).and_then(|place| values.get(place));
+                value.copied().unwrap_or(f64::NAN)
+            };
+            let values = first.x.iter().map(at_or_before).collect();
+            shown.series.push(Series::new(label, color, values));
         }
-    };
-    let parts = [part(a, ids.0, "A", 0), part(b, ids.1, "B", 1)];
-    // The table and the text alternative take their instants from A; B is read at or before them.
-    let at_or_before = |at: i64| {
-        let next = b.x.partition_point(|x| *x <= at);
-        let values = b.series.first().map(|series| &series.values);
-        let value = next.checked_sub(1).and_then(|i| values?.get(i));
-        value.copied().unwrap_or(f64::NAN)
-    };
-    let of_b = a.x.iter().map(|at| at_or_before(*at)).collect();
-    let mut shown = part(a, a.id, "A", 0);
-    shown.series.push(Series::new("B", 1, of_b));
-    Pair { shown, parts }
+        Some(Self { shown, parts })
+    }
 }
 
-fn header(title: &str, runs: [(&str, &RunReport); 2]) -> String {
+fn header(title: &str, runs: &[Named<'_>]) -> String {
     let mut out = format!("<header><h1>{}</h1>", escape(title));
-    for ((name, run), label) in runs.iter().zip(["A", "B"]) {
+    for ((name, run), label) in runs.iter().zip(LABELS) {
         let summary = &run.summary;
         out.push_str(&format!(
             "<p><strong>{label}</strong> {}: {}, {} to {} UTC, share class {}, data: {}</p>",
@@ -91,16 +113,13 @@ fn header(title: &str, runs: [(&str, &RunReport); 2]) -> String {
         ));
     }
     out.push_str("</header>");
-    let [a, b] = runs.map(|(_, run)| &run.summary);
-    out.push_str(&if is_true(a, "synthetic") {
-        synthetic(a)
-    } else {
-        synthetic(b)
-    });
-    if ["from", "to", "share_class"]
-        .iter()
-        .any(|key| a[key] != b[key])
-    {
+    let generated = runs.iter().find(|(_, run)| is_synthetic(run));
+    out.push_str(&generated.map_or_else(String::new, |(_, run)| synthetic(&run.summary)));
+    let differs = |key: &str| {
+        let values = runs.iter().map(|(_, run)| field(run, key));
+        values.clone().zip(values.skip(1)).any(|(a, b)| a != b)
+    };
+    if ["from", "to", "share_class"].into_iter().any(differs) {
         out.push_str(
             "<p class=\"banner\">The runs differ in dates or share class: compare rates, not \
              amounts.</p>",
@@ -109,33 +128,53 @@ fn header(title: &str, runs: [(&str, &RunReport); 2]) -> String {
     out
 }
 
-fn headline(a: &RunReport, b: &RunReport) -> String {
+/// `""`, the labels of the runs, and of two runs their difference.
+fn columns<'a>(first: &'a str, runs: &[Named<'_>]) -> Vec<&'a str> {
+    let labels = LABELS.iter().take(runs.len()).copied();
+    let difference = (runs.len() == 2).then_some("B − A");
+    std::iter::once(first)
+        .chain(labels)
+        .chain(difference)
+        .collect()
+}
+
+/// A row of figures at `key` of every run, with the difference of two.
+fn figures(title: String, key: &str, raw: &[&Json], form: Form) -> Vec<String> {
+    let cells = raw.iter().zip(LABELS).map(|(raw, label)| {
+        let key = format!("{}.{}", label.to_lowercase(), escape(key));
+        html::value(&key, raw, form)
+    });
+    let between = match raw {
+        [a, b] => Some(difference(a, b, form)),
+        _ => None,
+    };
+    std::iter::once(title).chain(cells).chain(between).collect()
+}
+
+fn headline(runs: &[Named<'_>]) -> String {
     let mut rows = Vec::new();
     for row in HEADLINE {
         // In a dollar class the dollars are the same number again.
-        if row.key == "equity_end_usd" && is_par(&a.summary) && is_par(&b.summary) {
+        if row.key == "equity_end_usd" && runs.iter().all(|(_, run)| is_par(&run.summary)) {
             continue;
         }
-        let [raw_a, raw_b] =
-            [a, b].map(|run| run.summary.pointer(row.pointer).unwrap_or(&Json::Null));
-        let unit = [a, b].map(|run| unit(row, &run.summary));
-        let unit = match unit {
-            [a, b] if a == b => a.to_owned(),
-            [a, b] => format!("{a}, {b}"),
-        };
+        let raw: Vec<&Json> = runs
+            .iter()
+            .map(|(_, run)| run.summary.pointer(row.pointer).unwrap_or(&Json::Null))
+            .collect();
+        let mut units: Vec<String> = runs
+            .iter()
+            .map(|(_, run)| unit(row, &run.summary))
+            .collect();
+        units.dedup();
         let title = format!(
             "{} <span class=\"unit\">{}</span>",
             row.title,
-            escape(&unit)
+            escape(&units.join(", "))
         );
-        rows.push(vec![
-            title,
-            html::value(&format!("a.{}", row.key), raw_a, row.form),
-            html::value(&format!("b.{}", row.key), raw_b, row.form),
-            difference(raw_a, raw_b, row.form),
-        ]);
+        rows.push(figures(title, row.key, &raw, row.form));
     }
-    table("Headline numbers", &["", "A", "B", "B − A"], &rows, true)
+    table("Headline numbers", &columns("", runs), &rows, true)
 }
 
 /// B − A: exact for amounts, in percentage points for ratios.
@@ -161,72 +200,108 @@ fn difference(a: &Json, b: &Json, form: Form) -> String {
     }
 }
 
-fn attribution(a: &Json, b: &Json) -> String {
-    let (a, b) = (&a["attribution"], &b["attribution"]);
-    let mut names: Vec<&String> = [a, b]
+fn attribution(runs: &[Named<'_>]) -> String {
+    let all: Vec<&Json> = runs
+        .iter()
+        .map(|(_, run)| field(run, "attribution"))
+        .collect();
+    let mut names: Vec<&String> = all
         .iter()
         .filter_map(|map| map.as_object())
         .flat_map(serde_json::Map::keys)
-        .filter(|name| amount(&a[*name]) != 0.0 || amount(&b[*name]) != 0.0)
+        .filter(|name| all.iter().any(|map| amount(&map[*name]) != 0.0))
         .collect();
     names.sort();
     names.dedup();
-    let change = |name: &String| amount(&b[name]) - amount(&a[name]);
+    let change = |name: &String| match all.as_slice() {
+        [a, b] => amount(&b[name]) - amount(&a[name]),
+        _ => 0.0,
+    };
     let low = names.iter().map(|name| change(name)).fold(0.0, f64::min);
     let high = names.iter().map(|name| change(name)).fold(0.0, f64::max);
     let scale = Scale { low, high };
     let rows: Vec<_> = names
         .iter()
         .map(|name| {
-            let by = change(name);
-            vec![
-                escape(&name.replace('_', " ")),
-                html::value(
-                    &format!("a.attribution.{}", escape(name)),
-                    &a[*name],
-                    Form::Money,
-                ),
-                html::value(
-                    &format!("b.attribution.{}", escape(name)),
-                    &b[*name],
-                    Form::Money,
-                ),
-                difference(&a[*name], &b[*name], Form::Money),
-                scale.bar(0.0, by, sign_class(by).trim()),
-            ]
+            let raw: Vec<&Json> = all.iter().map(|map| &map[*name]).collect();
+            let title = escape(&name.replace('_', " "));
+            let mut row = figures(title, &format!("attribution.{name}"), &raw, Form::Money);
+            if runs.len() == 2 {
+                let by = change(name);
+                row.push(scale.bar(0.0, by, sign_class(by).trim()));
+            }
+            row
         })
         .collect();
-    let header = ["bucket", "A", "B", "B − A", ""];
+    let mut header = columns("bucket", runs);
+    header.extend((runs.len() == 2).then_some(""));
     format!(
         "<div class=\"waterfall\">{}</div>",
         table("Attribution, USD", &header, &rows, true)
     )
 }
 
-/// Settings that differ, by their key path.
-fn differences(a: &str, b: &str) -> String {
-    let (a, b) = (settings(a), settings(b));
-    let mut keys: Vec<&String> = a.iter().chain(&b).map(|(key, _)| key).collect();
+/// A setting that is not the same in all runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its key path.
+    pub key: String,
+    /// Its value in each run, in their order; none where it is not set.
+    pub values: Vec<Option<String>>,
+}
+
+/// The settings that differ between resolved configurations, by their key paths.
+pub(super) fn differences(configurations: &[&str]) -> Vec<Difference> {
+    let all: Vec<Vec<(String, String)>> =
+        configurations.iter().map(|yaml| settings(yaml)).collect();
+    let mut keys: Vec<&String> = all.iter().flatten().map(|(key, _)| key).collect();
     keys.sort();
     keys.dedup();
     let find = |list: &[(String, String)], key: &String| {
         let found = list.iter().find(|(name, _)| name == key);
-        found.map_or_else(|| "–".to_owned(), |(_, value)| value.clone())
+        found.map(|(_, value)| value.clone())
     };
-    let rows: Vec<Vec<String>> = keys
-        .into_iter()
-        .map(|key| [key.clone(), find(&a, key), find(&b, key)])
-        .filter(|[_, a, b]| a != b)
-        .map(|row| row.iter().map(|cell| escape(cell)).collect())
-        .collect();
-    if rows.is_empty() {
-        return "<p>Both runs have the same settings.</p>".to_owned();
+    keys.into_iter()
+        .map(|key| Difference {
+            key: key.clone(),
+            values: all.iter().map(|list| find(list, key)).collect(),
+        })
+        .filter(|row| {
+            row.values
+                .windows(2)
+                .any(|pair| pair.first() != pair.last())
+        })
+        .collect()
+}
+
+fn settings_table(runs: &[Named<'_>]) -> String {
+    let configurations: Vec<&str> = runs.iter().map(|(_, run)| run.config.as_str()).collect();
+    differences_table(&differences(&configurations), runs.len())
+}
+
+fn differences_table(differences: &[Difference], runs: usize) -> String {
+    if differences.is_empty() {
+        return "<p>All runs have the same settings.</p>".to_owned();
     }
-    let shown = rows
-        .get(..DIFFERENCES_MAX.min(rows.len()))
-        .unwrap_or_default();
-    let caption = format!("Settings that differ: {} of {}", shown.len(), rows.len());
-    table(&caption, &["setting", "A", "B"], shown, false)
+    let shown: Vec<Vec<String>> = differences
+        .iter()
+        .take(DIFFERENCES_MAX)
+        .map(|row| {
+            let cell = |value: &Option<String>| value.as_deref().map_or("–".to_owned(), escape);
+            std::iter::once(escape(&row.key))
+                .chain(row.values.iter().map(cell))
+                .collect()
+        })
+        .collect();
+    let caption = format!(
+        "Settings that differ: {} of {}",
+        shown.len(),
+        differences.len()
+    );
+    let header: Vec<&str> = std::iter::once("setting")
+        .chain(LABELS.into_iter().take(runs))
+        .collect();
+    table(&caption, &header, &shown, false)
 }
 
 /// Key paths and scalars of a resolved configuration up to its venue rules, which follow from dates.
@@ -271,7 +346,26 @@ mod tests {
             found,
             ["a=1", "data.gaps=hold", "data.proxies.perp=x", "b=2"]
         );
-        let table = differences("a: 1\nb: 2\n", "a: 1\nb: <3\n");
+    }
+
+    #[test]
+    fn settings_that_differ_in_any_run_are_listed() {
+        let found = differences(&["a: 1\nb: 2\n", "a: 1\nb: 2\n", "a: 1\nb: <3\nc: 4\n"]);
+        let text = |value: &str| Some(value.to_owned());
+        assert_eq!(
+            found,
+            [
+                Difference {
+                    key: "b".to_owned(),
+                    values: vec![text("2"), text("2"), text("<3")],
+                },
+                Difference {
+                    key: "c".to_owned(),
+                    values: vec![None, None, text("4")],
+                },
+            ]
+        );
+        let table = differences_table(&found, 3);
         assert!(table.contains("&lt;3") && !table.contains(">a<"), "{table}");
     }
 
@@ -288,9 +382,13 @@ mod tests {
     fn a_run_against_itself_differs_in_nothing() {
         let scratch = sample_run("compare");
         let run = RunReport::read(&scratch.path.join("run")).unwrap();
-        let page = page(("x<y", &run), ("z", &run));
-        assert!(page.contains("x&lt;y against z"));
-        assert!(page.contains("Both runs have the same settings."));
-        assert!(page.contains("data-key=\"b.return\" value=\"-0.00086\""));
+        let two = page(&[("x<y", &run), ("z", &run)]);
+        assert!(two.contains("x&lt;y against z"));
+        assert!(two.contains("All runs have the same settings."));
+        assert!(two.contains("data-key=\"b.return\" value=\"-0.00086\""));
+        assert!(two.contains("B − A"));
+        let three = page(&[("x", &run), ("y", &run), ("z", &run)]);
+        assert!(three.contains("data-key=\"c.return\" value=\"-0.00086\""));
+        assert!(three.contains("\"index-2\"") && !three.contains("B − A"));
     }
 }

@@ -3,9 +3,15 @@
 use std::path::Path;
 
 use basis_core::error::ComponentError;
+use basis_engine::pnl::Attribution;
 
 use crate::page::series::{Chart, Kind, Sampler, Series};
 use crate::table::read::{Row, Table};
+
+/// Whether a share class is a dollar.
+pub(super) fn is_dollar(share_class: &str) -> bool {
+    matches!(share_class, "USDT" | "USDC" | "USD")
+}
 
 /// The charts drawn from `equity.csv`.
 #[derive(Debug)]
@@ -27,8 +33,8 @@ pub(super) struct Frame<'a> {
     /// Start and end of the run, seconds.
     pub(super) range: (i64, i64),
     pub(super) share_class: &'a str,
-    /// First capital, USD.
-    pub(super) start_usd: f64,
+    /// First capital, in the share class.
+    pub(super) start: f64,
 }
 
 /// Everything being gathered while the rows go by.
@@ -38,6 +44,8 @@ struct Pass {
     sums: Vec<f64>,
     /// The sums and their total.
     stacked: Vec<f64>,
+    in_dollars: bool,
+    /// Equity in the share class after the step before.
     before: f64,
     index: f64,
     peak: f64,
@@ -66,10 +74,9 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
     ]
     .map(str::to_owned)
     .to_vec();
-    let buckets: Vec<String> = Table::header(directory, "equity.csv")?
-        .into_iter()
-        .filter(|name| !wanted.contains(name) && name != "residual")
-        .collect();
+    let rows = Attribution::default().rows();
+    let names = rows.iter().map(|(name, _)| (*name).to_owned());
+    let buckets: Vec<String> = names.filter(|name| name != "residual").collect();
     wanted.extend(buckets.iter().cloned());
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let mut table = Table::open(directory, "equity.csv", &wanted)?;
@@ -78,7 +85,8 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
         sums: vec![0.0; buckets.len()],
         stacked: Vec::with_capacity(buckets.len() + 1),
         buckets,
-        before: frame.start_usd,
+        in_dollars: is_dollar(frame.share_class),
+        before: frame.start,
         index: 100.0,
         peak: 100.0,
         equity: sampler(),
@@ -96,13 +104,18 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
 impl Pass {
     fn take(&mut self, row: Row<'_>) -> Result<(), ComponentError> {
         let at = row.seconds(0)?;
-        let equity = row.amount(EQUITY)?;
-        self.equity.push(at, equity, &[equity, row.amount(CLASS)?]);
+        let equity_usd = row.amount(EQUITY)?;
+        let equity = row.amount(CLASS)?;
+        self.equity.push(at, equity_usd, &[equity_usd, equity]);
         // Capital arrives after the move of its step; the first capital is the start itself.
         let first = self.performance.is_empty();
-        let flow = if first { 0.0 } else { row.amount(FLOW)? };
+        let flow = match row.number(REFERENCE)? {
+            _ if first => 0.0,
+            Some(reference) if !self.in_dollars => row.amount(FLOW)? / reference,
+            _ => row.amount(FLOW)?,
+        };
         if self.before > 0.0 {
-            self.index *= (equity - flow) / self.before;
+            self.index *= ((equity - flow) / self.before).max(0.0);
         }
         self.before = equity;
         self.peak = self.peak.max(self.index);
@@ -130,9 +143,8 @@ impl Pass {
         let (performance_x, mut performance) = self.performance.finish();
         let class = column(&mut equity, 1);
         let drawdown = column(&mut performance, 1);
-        let is_dollar = matches!(frame.share_class, "USDT" | "USDC" | "USD");
         EquityCharts {
-            class: (!is_dollar).then(|| class_chart(frame.share_class, &equity_x, class)),
+            class: (!self.in_dollars).then(|| class_chart(frame.share_class, &equity_x, class)),
             equity: Chart {
                 id: "equity",
                 title: "Equity",
@@ -147,7 +159,10 @@ impl Pass {
                 id: "index",
                 title: "Equity index",
                 unit: "100 = start".to_owned(),
-                note: "Time-weighted: deposits and withdrawals do not move it.".to_owned(),
+                note: format!(
+                    "Time-weighted, in {}: deposits and withdrawals do not move it.",
+                    frame.share_class
+                ),
                 kind: Kind::Line,
                 decimals: 4,
                 x: performance_x.clone(),
@@ -157,8 +172,10 @@ impl Pass {
                 id: "drawdown",
                 title: "Drawdown",
                 unit: "%".to_owned(),
-                note: "Fall of the time-weighted equity index from its highest point so far."
-                    .to_owned(),
+                note: format!(
+                    "Fall of the time-weighted index of the equity in {} from its highest point so far.",
+                    frame.share_class
+                ),
                 kind: Kind::Area,
                 decimals: 4,
                 x: performance_x,
@@ -168,7 +185,8 @@ impl Pass {
             delta: single(
                 self.delta,
                 ("delta", "Net delta", "base units", 6, 4),
-                "Base assets held plus perp positions, in units of the underlying; 0 is neutral.",
+                "Everything held in units of the underlying: perps, assets, staking tokens and supplies at their \
+                 protocol's rate, debt below zero; 0 is neutral.",
             ),
             price: single(
                 self.price,

@@ -1,4 +1,4 @@
-//! The report: one self-contained page about a run, or about two of them side by side.
+//! The report: one self-contained page about a run, or about several of them side by side.
 //!
 //! Everything shown comes from the files of the run directory, so the page that `basis backtest`
 //! writes and the one that `basis report` makes later are the same bytes. Numbers of `summary.json`
@@ -18,6 +18,7 @@ mod positions;
 mod risk;
 mod sections;
 mod share_class;
+mod tear_sheet;
 mod trades;
 
 use std::collections::BTreeMap;
@@ -26,10 +27,12 @@ use std::path::Path;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::Timestamp;
+pub use compare::Difference;
 use equity::{EquityCharts, Frame};
 use positions::PositionCharts;
 use risk::RiskCharts;
 use serde_json::Value as Json;
+use tear_sheet::Day;
 use trades::Trades;
 
 use crate::page::html::{float, text};
@@ -47,6 +50,8 @@ pub struct RunReport {
     positions: PositionCharts,
     risk: RiskCharts,
     trades: Trades,
+    invested: BTreeMap<String, f64>,
+    days: Vec<Day>,
 }
 
 impl RunReport {
@@ -86,7 +91,7 @@ impl RunReport {
         let frame = Frame {
             range,
             share_class: summary["share_class"].as_str().unwrap_or_default(),
-            start_usd: float(&summary["equity_start_usd"]).unwrap_or_default(),
+            start: float(&summary["equity_start"]).unwrap_or_default(),
         };
         std::thread::scope(|scope| {
             // The positions are by far the largest; all others together take less.
@@ -102,6 +107,7 @@ impl RunReport {
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             let (equity, mut trades) = (equity?, trades?);
+            let days = tear_sheet::days(directory)?;
             trades.add_ledger(&payments);
             Ok(Self {
                 config,
@@ -109,6 +115,8 @@ impl RunReport {
                 positions,
                 risk: risk?,
                 trades,
+                days,
+                invested: payments.invested,
                 summary: summary.clone(),
             })
         })
@@ -140,15 +148,21 @@ impl RunReport {
     }
 }
 
-/// One page that lays two runs side by side; each comes with the name it is shown by.
+/// One page that lays runs side by side, two to eight of them; each comes with the name it is shown by.
 ///
 /// # Errors
-/// `EVT-003` for a run that failed: its figures are not those of a whole run.
-pub fn compare_page(
-    a: (&str, &RunReport),
-    b: (&str, &RunReport),
-) -> Result<String, ComponentError> {
-    for (name, run) in [a, b] {
+/// `EVT-003` for a run that failed: its figures are not those of a whole run. CFG-005 for more runs than a page
+/// has colors.
+pub fn compare_page(runs: &[(&str, &RunReport)]) -> Result<String, ComponentError> {
+    let most = compare::LABELS.len();
+    if runs.len() > most {
+        let message = format!(
+            "{} runs do not fit on a page, which has {most} colors; compare fewer, or rank them with `basis sweep`",
+            runs.len()
+        );
+        return Err(ComponentError::new(Code::Usage, message));
+    }
+    for (name, run) in runs {
         if let Some(failed) = run.failed() {
             let message = format!(
                 "{name} is a run that failed ({} at {}); only whole runs are compared",
@@ -158,7 +172,14 @@ pub fn compare_page(
             return Err(ComponentError::new(Code::RunUnreadable, message));
         }
     }
-    Ok(compare::page(a, b))
+    Ok(compare::page(runs))
+}
+
+/// The settings in which runs differ, by their key paths, without the venue rules.
+#[must_use]
+pub fn differences(runs: &[&RunReport]) -> Vec<Difference> {
+    let configurations: Vec<&str> = runs.iter().map(|run| run.config.as_str()).collect();
+    compare::differences(&configurations)
 }
 
 #[cfg(test)]
@@ -192,7 +213,8 @@ pub(crate) mod tests {
         let scratch = sample_run("failed");
         let out = scratch.path.join("broken");
         let result = sample::result();
-        let mut writer = RunWriter::create(&out, result.share_class, Format::Csv).unwrap();
+        let mut writer =
+            RunWriter::create(&out, (result.share_class, result.range.0), Format::Csv).unwrap();
         let chunk = StepChunk {
             steps: result.steps.clone(),
             ledger: result.ledger.clone(),
@@ -222,9 +244,11 @@ pub(crate) mod tests {
             [("x", &whole), ("y", &broken)],
             [("y", &broken), ("x", &whole)],
         ] {
-            let e = compare_page(runs[0], runs[1]).unwrap_err();
+            let e = compare_page(&runs).unwrap_err();
             assert!(e.message.starts_with("y is a run that failed (PNL-"), "{e}");
         }
+        let e = compare_page(&[("x", &whole); 9]).unwrap_err();
+        assert!(e.message.starts_with("9 runs do not fit on a page"), "{e}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{RunReport, sections, share_class};
+use super::{RunReport, sections, share_class, tear_sheet};
 use crate::page::html::{data, escape, figure, folded, text};
 use crate::page::series::{Chart, Markers};
 use crate::page::{alert, day, frame, moment, section, synthetic};
@@ -32,6 +32,11 @@ pub(super) fn run(run: &RunReport) -> String {
         .collect();
     let mut body = header(&mode, summary);
     body.push_str(&section("result", "Result", &sections::headline(summary)));
+    body.push_str(&section(
+        "tear-sheet",
+        "Tear sheet",
+        &tear_sheet::section(run),
+    ));
     body.push_str(&chart_sections(run));
     body.push_str(&tables(run));
     frame(

@@ -17,6 +17,8 @@ pub(super) struct PositionCharts {
     pub(super) funding: Chart,
     /// By venue.
     pub(super) venues: BTreeMap<String, VenueFunding>,
+    /// What is held at the last step, by venue, USD.
+    pub(super) value_at_end: BTreeMap<String, f64>,
 }
 
 /// Funding at one venue.
@@ -98,6 +100,8 @@ struct Pass<'a> {
     at: i64,
     long: f64,
     short: f64,
+    /// Of the step under way, by venue.
+    value: BTreeMap<String, f64>,
     pending: std::slice::Iter<'a, Payment>,
     next: Option<&'a Payment>,
     implied: Vec<Implied<'a>>,
@@ -105,7 +109,7 @@ struct Pass<'a> {
     margin: Sampler,
 }
 
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 10] = [
     "timestamp",
     "account",
     "item",
@@ -114,6 +118,8 @@ const COLUMNS: [&str; 8] = [
     "mark_state",
     "margin_balance_usd",
     "maintenance_margin_usd",
+    "units",
+    "value_usd",
 ];
 
 pub(super) fn charts(
@@ -133,6 +139,7 @@ pub(super) fn charts(
         at: i64::MIN,
         long: 0.0,
         short: 0.0,
+        value: BTreeMap::new(),
         next: pending.next(),
         pending,
         implied: Vec::with_capacity(payments.len()),
@@ -145,6 +152,7 @@ pub(super) fn charts(
             instant.clear();
             instant.extend_from_slice(row.bytes(0));
             pass.end_step();
+            pass.value.clear();
             pass.at = row.seconds(0)?;
         }
         pass.take(row)?;
@@ -175,7 +183,16 @@ impl Pass<'_> {
             0.0
         };
         (slot.seen, slot.quantity, slot.mark) = (self.step, quantity, mark);
-        let value = quantity * mark;
+        if let Some(value) = row.number(9)? {
+            let venue = venue_of(row.text(1));
+            match self.value.get_mut(venue) {
+                Some(sum) => *sum += value,
+                None => drop(self.value.insert(venue.to_owned(), value)),
+            }
+        }
+        let units = row.amount(8)?;
+        let is_owed = row.text(2).starts_with("debt:");
+        let value = if is_owed { -units } else { units } * mark;
         if !is_par {
             self.long += value.max(0.0);
             self.short += value.min(0.0);
@@ -294,6 +311,7 @@ impl Pass<'_> {
             },
             funding: funding_chart(range, &self.implied, &venues),
             venues,
+            value_at_end: self.value,
         }
     }
 }
@@ -306,8 +324,9 @@ fn exposure_chart(sampler: Sampler) -> Chart {
         id: "exposure",
         title: "Exposure",
         unit: "USD".to_owned(),
-        note: "Worth at mark of what is long (base assets and long perps) and of what is short, \
-               and their sum; dollar tokens are no exposure."
+        note: "Value at mark of what is long (assets, supplies and long perps, in the units they stand \
+               for) and of what is short (debt and short perps), and their sum; dollar tokens, held or \
+               owed, are no exposure."
             .to_owned(),
         kind: Kind::Line,
         decimals: 2,
@@ -391,7 +410,7 @@ mod tests {
     use super::*;
     use crate::directory::tests::Scratch;
 
-    const HEADER: &str = "timestamp,account,item,quantity,mark_price_usd,mark_state,value_usd,\
+    const HEADER: &str = "timestamp,account,item,quantity,units,mark_price_usd,mark_state,value_usd,\
                           open_cost_usd,margin_balance_usd,maintenance_margin_usd\n";
 
     fn payment(at: i64, value: f64) -> Payment {
@@ -408,13 +427,13 @@ mod tests {
         let scratch = Scratch::new("positions");
         let row = |hour: u32, quantity: &str, mark: &str| {
             format!(
-                "2024-05-01T0{hour}:00:00Z,okx.trading,USDT,500,1,par,500,,500,5\n\
-                 2024-05-01T0{hour}:00:00Z,okx.trading,okx:perp:BTCUSDT,{quantity},{mark},fresh,0,0,,\n"
+                "2024-05-01T0{hour}:00:00Z,okx.trading,USDT,500,500,1,par,500,,500,5\n\
+                 2024-05-01T0{hour}:00:00Z,okx.trading,okx:perp:BTCUSDT,{quantity},{quantity},{mark},fresh,0,0,,\n"
             )
         };
         let text = [row(1, "-2", "100"), row(2, "-5", "110")].concat();
         // The third step has no position: it was closed after its funding.
-        let closed = "2024-05-01T03:00:00Z,okx.trading,USDT,500,1,par,500,,,\n";
+        let closed = "2024-05-01T03:00:00Z,okx.trading,USDT,500,500,1,par,500,,,\n";
         scratch.write("positions.csv", &format!("{HEADER}{text}{closed}"));
         let start = 1_714_521_600;
         let payments = [payment(start + 7_200, 2.2), payment(start + 10_800, -5.5)];
@@ -431,10 +450,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_owed_is_short_and_scaled_holdings_count_what_they_stand_for() {
+        let scratch = Scratch::new("positions-debt");
+        let text = "2024-05-01T01:00:00Z,aave.main,debt:WETH,9,10,100,fresh,-1000,,,\n\
+                    2024-05-01T01:00:00Z,aave.main,shares:weETH,10,11,105,fresh,1155,,,\n\
+                    2024-05-01T01:00:00Z,aave.main,debt:USDT,50,51,1,par,-51,,,\n";
+        scratch.write("positions.csv", &format!("{HEADER}{text}"));
+        let start = 1_714_521_600;
+        let charts = charts(&scratch.path, (start, start + 3_600), &[], false).unwrap();
+        let last = |at: usize| *charts.exposure.series[at].values.last().unwrap();
+        assert_eq!((last(0), last(1), last(2)), (1155.0, -1000.0, 155.0));
+    }
+
+    #[test]
     fn what_fills_when_the_bar_opens_is_held_at_the_funding_within_it() {
         let scratch = Scratch::new("positions-at-open");
-        let text = "2024-05-01T01:00:00Z,okx.trading,okx:perp:BTCUSDT,-2,100,fresh,0,0,500,5\n\
-                    2024-05-01T02:00:00Z,okx.trading,okx:perp:BTCUSDT,-5,110,fresh,0,0,500,5\n";
+        let text = "2024-05-01T01:00:00Z,okx.trading,okx:perp:BTCUSDT,-2,-2,100,fresh,0,0,500,5\n\
+                    2024-05-01T02:00:00Z,okx.trading,okx:perp:BTCUSDT,-5,-5,110,fresh,0,0,500,5\n";
         scratch.write("positions.csv", &format!("{HEADER}{text}"));
         let start = 1_714_521_600;
         let payments = [payment(start + 7_200, 5.5)];

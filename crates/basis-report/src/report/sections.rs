@@ -6,6 +6,7 @@ use basis_core::num::Fixed18;
 use serde_json::Value as Json;
 
 use super::RunReport;
+use super::equity::is_dollar;
 use crate::page::html::{self, Form, amount, decimal, escape, folded, table, text};
 
 /// A number at the head of the page.
@@ -16,7 +17,7 @@ pub(super) struct Headline {
     /// Where it stands in `summary.json`.
     pub(super) pointer: &'static str,
     pub(super) title: &'static str,
-    /// Unit; `class` is the share class.
+    /// Unit; `class` is the share class, `in class` a figure of the equity in it.
     pub(super) unit: &'static str,
     pub(super) form: Form,
     pub(super) definition: &'static str,
@@ -32,10 +33,12 @@ macro_rules! headline {
 }
 
 pub(super) const HEADLINE: &[Headline] = headline![
-    "return" "/return" "Return" "" Percent "time-weighted over the run";
-    "apy" "/apy" "APY" "" Percent "the return per year of 365 days, compounded";
-    "max_drawdown" "/max_drawdown" "Largest drawdown" "" Percent "fall of the time-weighted index from its peak";
-    "sharpe" "/sharpe" "Sharpe" "" Number "mean ÷ deviation of step returns, per year, no risk-free rate";
+    "return" "/return" "Return" "in class" Percent "time-weighted over the run";
+    "apy" "/apy" "APY" "in class" Percent "the return per year of 365 days, compounded";
+    "max_drawdown" "/max_drawdown" "Largest drawdown" "in class" Percent "fall of the time-weighted index from its peak after a step";
+    "sharpe" "/sharpe" "Sharpe" "in class" Number "mean ÷ deviation of daily returns × √365, no risk-free rate; none under 30 whole UTC days";
+    "sortino" "/sortino" "Sortino" "in class" Number "mean ÷ downside deviation of daily returns × √365; none under 30 whole UTC days";
+    "volatility" "/volatility" "Volatility" "in class" Percent "deviation of daily returns × √365; none under 30 whole UTC days";
     "equity_start" "/equity_start" "Equity at the start" "class" Money "first capital";
     "equity_end" "/equity_end" "Equity at the end" "class" Money "worth of all holdings at marks";
     "equity_end_usd" "/equity_end_usd" "Equity at the end" "USD" Money "the same, in US dollars";
@@ -48,17 +51,18 @@ pub(super) const HEADLINE: &[Headline] = headline![
 ];
 
 /// The unit of a headline number in this run.
-pub(super) fn unit<'a>(row: &Headline, summary: &'a Json) -> &'a str {
+pub(super) fn unit(row: &Headline, summary: &Json) -> String {
+    let class = summary["share_class"].as_str().unwrap_or_default();
     match row.unit {
-        "class" => summary["share_class"].as_str().unwrap_or_default(),
-        "USD" => "USD",
-        _ => "",
+        "class" => class.to_owned(),
+        "in class" => format!("in {class}"),
+        other => other.to_owned(),
     }
 }
 
 /// Whether the share class is a dollar.
 pub(super) fn is_par(summary: &Json) -> bool {
-    matches!(summary["share_class"].as_str(), Some("USDT" | "USDC"))
+    summary["share_class"].as_str().is_some_and(is_dollar)
 }
 
 pub(super) fn headline(summary: &Json) -> String {
@@ -71,9 +75,11 @@ pub(super) fn headline(summary: &Json) -> String {
         }
         let raw = at(summary, row.pointer);
         let number = html::value(row.key, raw, row.form);
-        let unit = escape(unit(row, summary));
+        let unit = escape(&unit(row, summary));
         let below = match row.form {
-            Form::Percent | Form::Number if raw.is_number() && row.key != "max_drawdown" => {
+            Form::Percent | Form::Number
+                if raw.is_number() && !matches!(row.key, "max_drawdown" | "volatility") =>
+            {
                 sign_class(amount(raw))
             }
             _ => "",
@@ -81,11 +87,20 @@ pub(super) fn headline(summary: &Json) -> String {
         out.push_str(&format!(
             "<div><dt>{}</dt><dd class=\"number{below}\">{number} <span class=\"unit\">{unit}</span>\
              </dd><dd class=\"definition\">{}</dd></div>",
-            row.title, row.definition
+            row.title,
+            definition(row, summary)
         ));
     }
     out.push_str("</dl>");
     out
+}
+
+/// What the number says, and of the yearly return of a short run why it is no forecast.
+fn definition(row: &Headline, summary: &Json) -> String {
+    match summary["apy_caveat"].as_str() {
+        Some(caveat) if row.key == "apy" => format!("{}; {}", row.definition, escape(caveat)),
+        _ => row.definition.to_owned(),
+    }
 }
 
 /// Class of a number that can be good or bad.

@@ -133,16 +133,31 @@ pub(super) struct Payments {
     pub(super) fees: BTreeMap<String, f64>,
     pub(super) transfers: BTreeMap<String, f64>,
     pub(super) funding: Vec<Payment>,
+    /// What came to a venue less what left it, at the prices of then, by trades, transfers and capital flows,
+    /// USD.
+    pub(super) invested: BTreeMap<String, f64>,
+}
+
+/// Whether an item is a perp position: `okx:perp:BTCUSDT`.
+pub(super) fn is_position(item: &[u8]) -> bool {
+    item.windows(6).any(|part| part == b":perp:")
 }
 
 pub(super) fn ledger(directory: &Path) -> Result<Payments, ComponentError> {
     let mut table = Table::open(
         directory,
         "ledger.csv",
-        &["timestamp", "account", "value_usd", "kind", "cause"],
+        &["timestamp", "account", "value_usd", "kind", "cause", "item"],
     )?;
     let mut payments = Payments::default();
     while let Some(row) = table.next()? {
+        let moves_value = matches!(
+            row.bytes(3),
+            b"trade" | b"transfer" | b"deposit" | b"withdrawal"
+        );
+        if moves_value && !is_position(row.bytes(5)) {
+            *entry(&mut payments.invested, row) += row.amount(2)?;
+        }
         match row.bytes(3) {
             b"fee" => *entry(&mut payments.fees, row) -= row.amount(2)?,
             b"transfer_cost" | b"gas" => *entry(&mut payments.transfers, row) -= row.amount(2)?,

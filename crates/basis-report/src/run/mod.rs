@@ -9,6 +9,7 @@
 //! `run_id`, `processing_time_ms` and `timing`. A run directory is there whole or not at all. The
 //! directory of a run that failed is whole too, and says in `summary.json` that it failed.
 
+mod daily_nav;
 mod events;
 mod holdings;
 mod risk;

@@ -348,6 +348,7 @@ pub(crate) fn result() -> RunResult {
         range: (instant(0), instant(2)),
         synthetic: false,
         data_source: "by hand".to_owned(),
+        data_files: Vec::new(),
         steps: StepColumns {
             at: vec![instant(1), instant(2)],
             equity_usd: vec![value("99957.978"), value("99913.998")],

@@ -2,12 +2,15 @@
 
 use basis_core::health::Health;
 use basis_core::num::{MathError, Price, Value};
-use basis_core::types::Span;
+use basis_core::types::{Asset, Span};
 use basis_engine::ExternalFlow;
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
-use basis_engine::result::{Counts, RefusedWithdrawal, RunResult, Stopped, UnbookedFunding};
-use basis_market::{Coverage, Gap, GapTreatment, is_dollar};
+use basis_engine::result::{
+    Counts, RefusedWithdrawal, RunResult, Statistics, Stopped, UnbookedFunding,
+};
+use basis_engine::statistics::{DAY, DAYS_MIN};
+use basis_market::{Coverage, DataFile, Gap, GapTreatment, is_dollar};
 use serde_json::{Map, Value as Json, json};
 
 use super::{OutputContext, in_share_class, risk};
@@ -24,34 +27,24 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         let share_class = result.share_class;
         text(amount.and_then(|(value, price)| in_share_class(share_class, value, price).ok()))
     };
-    let statistics = result.statistics;
     let versions: Map<_, _> = context
         .versions
         .iter()
         .map(|(name, version)| ((*name).to_owned(), json!(version)))
         .collect();
-    json!({
+    let whole = json!({
         "mode": result.mode,
         "share_class": result.share_class,
         "from": result.range.0,
         "to": result.range.1,
         "synthetic": result.synthetic,
         "data_source": result.data_source,
+        "data_files": result.data_files.iter().map(data_file).collect::<Vec<_>>(),
         "run_id": context.run_id.as_str(),
         "equity_start": class(start, first),
         "equity_end": class(end, last),
         "equity_start_usd": text(start),
         "equity_end_usd": text(end),
-        "return": statistics.total_return,
-        "apy": statistics.apy,
-        "max_drawdown": statistics.max_drawdown,
-        "sharpe": statistics.sharpe,
-        "statistics_share_class": result.share_statistics.map(|class| json!({
-            "return": class.total_return,
-            "apy": class.apy,
-            "max_drawdown": class.max_drawdown,
-            "sharpe": class.sharpe,
-        })),
         "attribution": attribution(&result.attribution),
         "attribution_share_class": result.share_attribution.as_ref().map(share_attribution),
         "costs": costs(&result.attribution),
@@ -78,7 +71,79 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
             "run_ms": context.timing.run_ms,
             "write_ms": context.timing.write_ms,
         },
+    });
+    [headline(result), whole]
+        .into_iter()
+        .filter_map(|part| match part {
+            Json::Object(fields) => Some(fields),
+            _ => None,
+        })
+        .flatten()
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// The statistics that lead, in the share class, and beside them those in dollars where that is another.
+fn headline(result: &RunResult) -> Json {
+    let mut headline = statistics(&result.headline());
+    if let Json::Object(fields) = &mut headline {
+        let usd = result.share_statistics.map(|_| result.statistics);
+        let beside = [
+            ("apy_caveat", apy_caveat(result)),
+            (
+                "statistics_usd",
+                usd.as_ref().map_or(Json::Null, statistics),
+            ),
+            ("units", units(result.share_class)),
+        ];
+        fields.extend(beside.map(|(key, value)| (key.to_owned(), value)));
+    }
+    headline
+}
+
+/// Statistics by their names.
+fn statistics(statistics: &Statistics) -> Json {
+    json!({
+        "return": statistics.total_return,
+        "apy": statistics.apy,
+        "max_drawdown": statistics.max_drawdown,
+        "sharpe": statistics.sharpe,
+        "sortino": statistics.sortino,
+        "volatility": statistics.volatility,
+        "whole_days": statistics.whole_days,
     })
+}
+
+/// What the figures at the head of the summary are counted in.
+fn units(share_class: Asset) -> Json {
+    let of = |what: &str| format!("{what} in {share_class}");
+    json!({
+        "equity_start": share_class,
+        "equity_end": share_class,
+        "equity_start_usd": "USD",
+        "equity_end_usd": "USD",
+        "return": of("fraction of the equity"),
+        "apy": of("fraction of the equity a year"),
+        "max_drawdown": of("fraction of the peak"),
+        "sharpe": of("ratio a year of daily returns"),
+        "sortino": of("ratio a year of daily returns"),
+        "volatility": of("fraction a year of daily returns"),
+        "attribution": "USD",
+        "attribution_share_class": share_class,
+        "costs": "USD",
+    })
+}
+
+/// Why the yearly return of a short run is no forecast; null for one of [`DAYS_MIN`] days or more.
+fn apy_caveat(result: &RunResult) -> Json {
+    let span = result.range.1.since(result.range.0);
+    if span >= DAY.times(i64::from(DAYS_MIN)) {
+        return Json::Null;
+    }
+    let (days, hours) = (span.seconds() / 86_400, span.seconds() % 86_400 / 3_600);
+    json!(format!(
+        "extrapolated from {days} d {hours} h to a year; under {DAYS_MIN} days this says little"
+    ))
 }
 
 /// The summary of a run that failed: what came of it before, with the key `failed`.
@@ -210,6 +275,10 @@ fn gap(gap: &Gap) -> Json {
         "treatment": treatment,
         "proxy": proxy,
     })
+}
+
+fn data_file(file: &DataFile) -> Json {
+    json!({ "series": file.series, "path": file.path, "sha256": file.sha256 })
 }
 
 /// Rows that stood for an instant beside theirs.

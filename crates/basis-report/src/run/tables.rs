@@ -189,7 +189,7 @@ pub(super) fn executions<T: Rows>(
     rows: &[ExecutionRow],
     ledger: &[LedgerEntry],
 ) -> Result<u64, ComponentError> {
-    let slippage = slippage_of(ledger)?;
+    let mut slippage = Slippage::of(ledger)?;
     for row in rows {
         table.instant(row.at);
         table.shown(&row.instruction);
@@ -197,7 +197,7 @@ pub(super) fn executions<T: Rows>(
         table.plain(&row.operation);
         table.plain(&row.action);
         table.plain(&row.status);
-        fill_fields(&mut table, row, &slippage);
+        fill_fields(&mut table, row, &mut slippage);
         match row.transfer {
             Some((asset, amount, from, to)) => {
                 table.shown(&asset);
@@ -227,13 +227,21 @@ fn json(operation: &Operation) -> Result<String, ComponentError> {
     })
 }
 
-fn fill_fields<T: Rows>(table: &mut T, row: &ExecutionRow, slippage: &Slippage<'_>) {
+fn fill_fields<T: Rows>(table: &mut T, row: &ExecutionRow, slippage: &mut Slippage<'_>) {
     let Some(fill) = &row.fill else {
-        table.blank(11);
+        let of_transaction = row.transaction.as_ref();
+        match of_transaction.and_then(|(hash, _)| slippage.transactions.remove(&**hash)) {
+            Some(lost) => {
+                table.blank(5);
+                table.number(lost.get());
+                table.blank(5);
+            }
+            None => table.blank(11),
+        }
         return;
     };
     let key = (fill.account, fill.instrument, &fill.trade, fill.side);
-    let lost = slippage.get(&key).copied();
+    let lost = slippage.fills.get(&key).copied();
     table.shown(&fill.instrument);
     table.plain(fill.side.as_str());
     table.number(fill.quantity.get());
@@ -247,32 +255,43 @@ fn fill_fields<T: Rows>(table: &mut T, row: &ExecutionRow, slippage: &Slippage<'
     table.text(&fill.trade);
 }
 
-/// What each fill's ledger lines gained against their marks, by what its key holds.
-type Slippage<'a> = BTreeMap<(Account, InstrumentKey, &'a TradeId, Side), Value>;
+/// What the `trade` lines of fills and transactions gained against their marks.
+#[derive(Debug, Default)]
+struct Slippage<'a> {
+    /// By what the key of a fill holds.
+    fills: BTreeMap<(Account, InstrumentKey, &'a TradeId, Side), Value>,
+    /// By hash, of transactions that traded.
+    transactions: BTreeMap<String, Value>,
+}
 
-/// Σ quantity × reference price − value over a fill's lines of kind `trade`: the same sum as the bucket, so that
-/// the column adds up to it to the last digit.
-fn slippage_of(ledger: &[LedgerEntry]) -> Result<Slippage<'_>, MathError> {
-    let mut sums = Slippage::new();
-    for line in ledger.iter().filter(|line| line.kind == EntryKind::Trade) {
-        let EventKey::Fill {
-            account,
-            instrument,
-            trade,
-            side,
-        } = &*line.cause.event
-        else {
-            continue;
-        };
-        let at_mark = line
-            .quantity
-            .notional(line.reference_price, Rounding::HalfEven)?;
-        let sum = sums
-            .entry((*account, *instrument, trade, *side))
-            .or_default();
-        *sum = sum.add(at_mark)?.sub(line.value)?;
+impl<'a> Slippage<'a> {
+    /// Σ units × reference price − value over the lines of kind `trade`: the same sum as the bucket, so that
+    /// the column adds up to it to the last digit.
+    fn of(ledger: &'a [LedgerEntry]) -> Result<Self, MathError> {
+        let mut sums = Self::default();
+        for line in ledger.iter().filter(|line| line.kind == EntryKind::Trade) {
+            let sum = match &*line.cause.event {
+                EventKey::Fill {
+                    account,
+                    instrument,
+                    trade,
+                    side,
+                } => {
+                    let key = (*account, *instrument, trade, *side);
+                    sums.fills.entry(key).or_default()
+                }
+                EventKey::Transaction { hash, .. } => {
+                    sums.transactions.entry(hash.to_string()).or_default()
+                }
+                _ => continue,
+            };
+            let at_mark = line
+                .units
+                .notional(line.reference_price, Rounding::HalfEven)?;
+            *sum = sum.add(at_mark)?.sub(line.value)?;
+        }
+        Ok(sums)
     }
-    Ok(sums)
 }
 
 /// `positions`: one row per step and holding, replayed from the ledger.

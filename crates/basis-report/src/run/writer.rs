@@ -12,12 +12,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::types::Asset;
+use basis_core::types::{Asset, Timestamp};
 use basis_engine::result::{RunResult, Stopped};
 use basis_engine::{StepChunk, StepSink};
 use serde_json::Value as Json;
 
 use super::OutputContext;
+use super::daily_nav::{DAILY_NAV, DailyNav};
 use super::events;
 use super::risk::{RISK, Risk};
 use super::summary::{failed_summary, summary};
@@ -32,10 +33,11 @@ use crate::table::{Column, Format, Rows};
 /// Chunks that wait to be written.
 const WAITING_MAX: usize = 8;
 
-/// `equity`, `positions` and `risk` in one format.
+/// `equity`, `daily_nav`, `positions` and `risk` in one format.
 #[derive(Debug)]
 struct StepTables<T> {
     equity: Equity<T>,
+    daily_nav: DailyNav<T>,
     positions: Positions<T>,
     risk: Risk<T>,
     ending: &'static str,
@@ -44,14 +46,16 @@ struct StepTables<T> {
 impl<T: Rows> StepTables<T> {
     fn create(
         ending: &'static str,
-        share_class: Asset,
+        (share_class, from): (Asset, Timestamp),
         table: impl Fn(&str, &[Column<'_>]) -> Result<T, ComponentError>,
     ) -> Result<Self, ComponentError> {
         let equity = table(&format!("equity.{ending}"), &equity_columns())?;
+        let daily_nav = table(&format!("daily_nav.{ending}"), &DAILY_NAV)?;
         let positions = table(&format!("positions.{ending}"), &POSITIONS)?;
         let risk = table(&format!("risk.{ending}"), &RISK)?;
         Ok(Self {
             equity: Equity::new(equity, share_class),
+            daily_nav: DailyNav::new(daily_nav, share_class, from),
             positions: Positions::new(positions, share_class),
             risk: Risk::new(risk),
             ending,
@@ -60,6 +64,7 @@ impl<T: Rows> StepTables<T> {
 
     fn write(&mut self, chunk: &StepChunk) -> Result<(), ComponentError> {
         self.equity.write(&chunk.steps)?;
+        self.daily_nav.write(&chunk.steps)?;
         self.positions.write(&chunk.steps, &chunk.ledger)?;
         self.risk.write(&chunk.steps)
     }
@@ -68,6 +73,8 @@ impl<T: Rows> StepTables<T> {
         let ending = self.ending;
         let equity = self.equity.finish()?;
         files.push(WrittenFile::new(format!("equity.{ending}"), equity));
+        let daily_nav = self.daily_nav.finish()?;
+        files.push(WrittenFile::new(format!("daily_nav.{ending}"), daily_nav));
         let positions = self.positions.finish()?;
         files.push(WrittenFile::new(format!("positions.{ending}"), positions));
         let risk = self.risk.finish()?;
@@ -87,7 +94,7 @@ struct Formats {
 impl Formats {
     fn create(
         directory: &Path,
-        share_class: Asset,
+        run: (Asset, Timestamp),
         #[cfg_attr(
             not(feature = "parquet"),
             expect(unused_variables, reason = "CSV is always written")
@@ -95,13 +102,13 @@ impl Formats {
         format: Format,
     ) -> Result<Self, ComponentError> {
         Ok(Self {
-            csv: StepTables::create("csv", share_class, |name, columns| {
+            csv: StepTables::create("csv", run, |name, columns| {
                 Table::with_header(directory, name, columns)
             })?,
             #[cfg(feature = "parquet")]
             parquet: (format == Format::Parquet)
                 .then(|| {
-                    StepTables::create("parquet", share_class, |name, columns| {
+                    StepTables::create("parquet", run, |name, columns| {
                         ParquetTable::create(directory, name, columns)
                     })
                 })
@@ -148,14 +155,18 @@ struct StepWriter {
 
 impl RunWriter {
     /// Begins a run directory at `out`, which must not exist or be empty. `share_class` is that of
-    /// the run.
+    /// the run, and `from` its exclusive start.
     ///
     /// # Errors
     /// `EVT-001` when `out` cannot be used, `EVT-002` when a file cannot be made.
-    pub fn create(out: &Path, share_class: Asset, format: Format) -> Result<Self, ComponentError> {
+    pub fn create(
+        out: &Path,
+        (share_class, from): (Asset, Timestamp),
+        format: Format,
+    ) -> Result<Self, ComponentError> {
         format.check()?;
         let partial = Partial::create(out)?;
-        let tables = Formats::create(&partial.path, share_class, format)?;
+        let tables = Formats::create(&partial.path, (share_class, from), format)?;
         let (chunks, waiting) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("basis-writer".to_owned())
@@ -279,7 +290,7 @@ pub fn write_run(
     result: &RunResult,
     context: &OutputContext,
 ) -> Result<WriteReport, ComponentError> {
-    let mut writer = RunWriter::create(out, result.share_class, Format::Csv)?;
+    let mut writer = RunWriter::create(out, (result.share_class, result.range.0), Format::Csv)?;
     writer.take(StepChunk {
         steps: result.steps.clone(),
         ledger: result.ledger.clone(),
@@ -392,6 +403,7 @@ mod tests {
             names,
             [
                 "config.yaml",
+                "daily_nav.csv",
                 "equity.csv",
                 "events/engine_events.jsonl",
                 "events/execution_interface_factory_events.jsonl",

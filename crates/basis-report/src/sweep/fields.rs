@@ -50,7 +50,15 @@ pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
         "equity_start_usd",
         "equity_end_usd",
     ];
-    let statistics = ["return", "apy", "max_drawdown", "sharpe"];
+    let statistics = [
+        "return",
+        "apy",
+        "max_drawdown",
+        "sharpe",
+        "sortino",
+        "volatility",
+    ];
+    let least = |name: &str| matches!(name, "max_drawdown" | "volatility");
     let costs = [
         "total",
         "fees",
@@ -80,7 +88,7 @@ pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
     amounts
         .map(|name| field(name.to_owned(), Kind::Amount, false))
         .into_iter()
-        .chain(statistics.map(|name| field(name.to_owned(), Kind::Number, name == "max_drawdown")))
+        .chain(statistics.map(|name| field(name.to_owned(), Kind::Number, least(name))))
         .chain(buckets.map(|(name, _)| field(format!("attribution.{name}"), Kind::Amount, false)))
         .chain(costs.map(|name| field(format!("costs.{name}"), Kind::Amount, true)))
         .chain(counts.map(|name| field(format!("counts.{name}"), Kind::Number, true)))

@@ -261,7 +261,7 @@ fn number(row: &Row, at: usize) -> Option<f64> {
     x.is_finite().then_some(x)
 }
 
-/// A figure for human eyes: ratios in percent, amounts to the cent (cut), Sharpe to two places.
+/// A figure for human eyes: ratios in percent, amounts to the cent (cut), Sharpe and Sortino to two places.
 #[must_use]
 pub fn shown(field: &Field, text: &str) -> String {
     let number = || text.parse::<f64>().unwrap_or_default();
@@ -271,8 +271,10 @@ pub fn shown(field: &Field, text: &str) -> String {
             let cents: String = fraction.chars().chain("00".chars()).take(2).collect();
             format!("{whole}.{cents}")
         }
-        (Kind::Number, "return" | "apy" | "max_drawdown") => format!("{:.4} %", number() * 100.0),
-        (Kind::Number, "sharpe") => format!("{:.2}", number()),
+        (Kind::Number, "return" | "apy" | "max_drawdown" | "volatility") => {
+            format!("{:.4} %", number() * 100.0)
+        }
+        (Kind::Number, "sharpe" | "sortino") => format!("{:.2}", number()),
         (Kind::Number, _) => text.to_owned(),
     }
 }

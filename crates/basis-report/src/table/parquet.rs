@@ -323,7 +323,8 @@ mod tests {
         let scratch = Scratch::new("parquet");
         let out = scratch.path.join("run");
         let result = sample::result();
-        let mut writer = RunWriter::create(&out, result.share_class, Format::Parquet).unwrap();
+        let mut writer =
+            RunWriter::create(&out, (result.share_class, result.range.0), Format::Parquet).unwrap();
         for (steps, ledger) in sample::step_by_step(&result) {
             writer.take(StepChunk { steps, ledger }).unwrap();
         }

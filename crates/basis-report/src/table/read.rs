@@ -66,15 +66,6 @@ impl Table {
         Ok(table)
     }
 
-    /// The names in the header.
-    pub(crate) fn header(directory: &Path, name: &str) -> Result<Vec<String>, ComponentError> {
-        let table = Self::open(directory, name, &[])?;
-        let names = table.record.iter();
-        Ok(names
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect())
-    }
-
     /// The next row, or none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, ComponentError> {
         if !self.read()? {

@@ -200,8 +200,9 @@ impl Backtest {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Finished, Unfinished> {
         let mut context = context(&self.setup, stamp);
-        let class = self.setup.run().share_class;
-        let begin = |(out, format)| RunWriter::create(out, class, format);
+        let run = self.setup.run();
+        let frame = (run.share_class, run.from);
+        let begin = |(out, format)| RunWriter::create(out, frame, format);
         let mut writer = out.map(begin).transpose()?;
         let started = ThreadTime::now();
         let ran = match &mut writer {
@@ -242,6 +243,26 @@ fn with_assumptions(mut result: RunResult, setup: &Setup, chain: &SimulatedChain
     result
 }
 
+/// What the result depends on beside configuration and data: the program, the commit it was built from
+/// (`unknown` outside a checkout) and the features it was built with.
+#[must_use]
+pub fn versions() -> Vec<(&'static str, String)> {
+    let features = [
+        ("live", cfg!(feature = "live")),
+        ("parquet", cfg!(feature = "parquet")),
+    ];
+    let built: Vec<&str> = features
+        .iter()
+        .filter(|(_, is_built)| *is_built)
+        .map(|(name, _)| *name)
+        .collect();
+    vec![
+        ("basis", env!("CARGO_PKG_VERSION").to_owned()),
+        ("commit", env!("BASIS_COMMIT").to_owned()),
+        ("features", built.join(", ")),
+    ]
+}
+
 fn context(setup: &Setup, stamp: Stamp) -> OutputContext {
     OutputContext {
         config_yaml: setup.config_yaml().to_owned(),
@@ -252,6 +273,6 @@ fn context(setup: &Setup, stamp: Stamp) -> OutputContext {
             load_ms: stamp.load_ms,
             ..Timing::default()
         },
-        versions: vec![("basis", env!("CARGO_PKG_VERSION").to_owned())],
+        versions: versions(),
     }
 }

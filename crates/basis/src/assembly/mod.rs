@@ -19,7 +19,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Timestamp, Venue};
 use basis_market::ExecutionInterface;
 
-pub use backtest::{Backtest, Finished, Stamp, Unfinished};
+pub use backtest::{Backtest, Finished, Stamp, Unfinished, versions};
 pub use world::World;
 
 pub use crate::config::setup::Setup;

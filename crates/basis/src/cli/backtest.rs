@@ -19,14 +19,17 @@ use crate::journal::{self, JournalRequest};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The strategy mode, as `btc_basis`.
-    mode: String,
+    /// The strategy mode, as `btc_basis`. Default: that of --config.
+    mode: Option<String>,
     #[command(flatten)]
     run: RunArguments,
     /// Directory to write the run to; must not exist or be empty. Default: runs/MODE-TIME, and
     /// nothing with --json.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Names the run in its events and summary: 1 to 8 lower-case letters or digits. Default: from the clock.
+    #[arg(long, value_name = "ID", value_parser = parse_run_id)]
+    run_id: Option<RunId>,
     /// What tables are written as: CSV, or CSV and Parquet beside it.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
     format: TableFormat,
@@ -47,6 +50,10 @@ pub(super) struct Arguments {
         requires = "journal"
     )]
     journal_sync: Sync,
+}
+
+fn parse_run_id(text: &str) -> Result<RunId, String> {
+    RunId::parse(text).ok_or_else(|| "expected 1 to 8 lower-case letters or digits".to_owned())
 }
 
 /// [`JournalSync`] on the command line.
@@ -83,7 +90,8 @@ impl From<TableFormat> for Format {
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let source = Source::choose(arguments.run.data.as_deref(), session);
-    let request = arguments.run.request(&arguments.mode);
+    let mode = arguments.run.mode(arguments.mode.as_deref())?;
+    let request = arguments.run.request(&mode);
     let resolved = layers::resolve(&request, &session.environment, &session.app)
         .inspect_err(|_| session.warn_of_environment())?;
     session.level.set(resolved.log_level);
@@ -96,7 +104,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let format = Format::from(arguments.format);
     format.check()?;
     let started = WallClock::now();
-    let out = output_directory(arguments, session, &started)?;
+    let out = output_directory(arguments, &mode, (session, &started))?;
     let data = source.load(&resolved.setup.data_request()?, session.quiet)?;
     let backtest = match &arguments.journal {
         None => Backtest::prepare(data, &resolved.setup)?,
@@ -114,7 +122,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         }
     };
     let stamp = Stamp {
-        run_id: started.run_id(),
+        run_id: arguments.run_id.unwrap_or_else(|| started.run_id()),
         load_ms: started.elapsed_ms(),
     };
     for warning in backtest.warnings() {
@@ -193,10 +201,10 @@ fn unfinished_run(unfinished: Unfinished, session: &Session) -> Failure {
 /// Where the run goes, checked before anything is computed.
 fn output_directory(
     arguments: &Arguments,
-    session: &Session,
-    started: &WallClock,
+    mode: &str,
+    (session, started): (&Session, &WallClock),
 ) -> Result<Option<PathBuf>, ComponentError> {
-    let out = directory_for(arguments.out.as_ref(), &arguments.mode, (session, started));
+    let out = directory_for(arguments.out.as_ref(), mode, (session, started));
     out.as_deref().map(check_out_dir).transpose()?;
     Ok(out)
 }

@@ -29,6 +29,7 @@ use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
+use basis_core::config::NodeValue;
 use basis_core::error::{Code, ComponentError};
 use clap::{Args, Parser, Subcommand};
 
@@ -82,7 +83,7 @@ enum Command {
     Rules(rules::Command),
     /// Look into the journal of a run: what was asked, what came of it, what is open.
     Journal(journal::Arguments),
-    /// Write the page of a run from its directory, or one that compares two runs.
+    /// Write the page of a run from its directory, or one that compares several runs.
     Report(report_cmd::Arguments),
     /// Explain an error code; without CODE list them all.
     Explain(explain::Arguments),
@@ -123,6 +124,29 @@ struct RunArguments {
 }
 
 impl RunArguments {
+    /// Returns the mode: `named`, else that of the configuration file, as a run's own `config.yaml` has it.
+    fn mode(&self, named: Option<&str>) -> Result<String, ComponentError> {
+        if let Some(mode) = named {
+            return Ok(mode.to_owned());
+        }
+        let Some(path) = &self.config.config else {
+            let message =
+                "no MODE: name one, as `btc_basis`, or give --config the config.yaml of a run";
+            return Err(ComponentError::new(Code::Usage, message));
+        };
+        let file = crate::config::read_file(path)?;
+        match file.get("mode").map(|node| &node.value) {
+            Some(NodeValue::Text(mode)) => Ok(mode.clone()),
+            _ => {
+                let message = format!(
+                    "no MODE, and {} has no `mode`: name one, as `btc_basis`",
+                    path.display()
+                );
+                Err(ComponentError::new(Code::Usage, message))
+            }
+        }
+    }
+
     fn request<'a>(&'a self, mode: &'a str) -> Request<'a> {
         Request {
             capital: self.capital.as_deref(),

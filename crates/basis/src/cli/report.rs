@@ -93,26 +93,37 @@ fn headline(summary: &Json) -> String {
             format!("equity at the end, {class}"),
             money(&summary["equity_end"]),
         ),
-        ("return".to_owned(), percent(&summary["return"])),
-        ("APY".to_owned(), percent(&summary["apy"])),
+        (format!("return in {class}"), percent(&summary["return"])),
+        (format!("APY in {class}"), percent(&summary["apy"])),
         (
-            "largest drawdown".to_owned(),
+            format!("largest drawdown in {class}"),
             percent(&summary["max_drawdown"]),
         ),
-        ("Sharpe".to_owned(), decimal(&summary["sharpe"])),
-        ("costs, USD".to_owned(), money(&costs["total"])),
     ];
-    let in_class = &summary["statistics_share_class"];
     for (name, value) in rows_of {
-        rows.add_row([name.clone(), value]);
-        // In another class than the dollar both are told: the move of its price is in the one only.
-        if name == "APY" && in_class.is_object() {
-            rows.add_row([format!("return, {class}"), percent(&in_class["return"])]);
-            rows.add_row([format!("APY, {class}"), percent(&in_class["apy"])]);
+        rows.add_row([name, value]);
+    }
+    // Under thirty days there are none.
+    for (name, key) in [("Sharpe", "sharpe"), ("Sortino", "sortino")] {
+        if summary[key].is_number() {
+            rows.add_row([format!("{name} of days in {class}"), decimal(&summary[key])]);
         }
     }
+    if summary["volatility"].is_number() {
+        let volatility = percent(&summary["volatility"]);
+        rows.add_row([format!("volatility of days in {class}"), volatility]);
+    }
+    // In another class than the dollar both are shown: the move of its price is in the one only.
+    let in_usd = &summary["statistics_usd"];
+    if in_usd.is_object() {
+        rows.add_row(["return in USD".to_owned(), percent(&in_usd["return"])]);
+    }
+    rows.add_row(["costs, USD".to_owned(), money(&costs["total"])]);
     right(&mut rows);
-    rows.to_string()
+    match summary["apy_caveat"].as_str() {
+        Some(caveat) => format!("{rows}\nAPY: {caveat}"),
+        None => rows.to_string(),
+    }
 }
 
 fn attribution(summary: &Json) -> String {

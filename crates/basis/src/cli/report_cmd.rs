@@ -1,10 +1,10 @@
-//! `basis report`: the page of a run, or of two runs side by side, from their directories alone.
+//! `basis report`: the page of a run, or of several runs side by side, from their directories alone.
 
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
-use basis_report::{FILE_NAME, RunReport, compare_page};
-use serde_json::{Map, json};
+use basis_report::{FILE_NAME, RunReport, compare_page, differences};
+use serde_json::{Map, Value as Json, json};
 
 use super::Session;
 use super::errors::Failure;
@@ -12,32 +12,29 @@ use crate::config::layers::LogLevel;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Directory of a run, as `basis backtest --out` left it.
-    run: PathBuf,
-    /// A second run to compare it with.
-    other: Option<PathBuf>,
-    /// File to write. Default: report.html in the run's directory; for two runs
-    /// compare-RUN-OTHER.html where you are.
+    /// Directories of runs, as `basis backtest --out` left them; several are laid side by side.
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// File to write. Default: report.html in the run's directory; for several runs
+    /// compare-RUN-RUN….html where you are.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
-    let run = RunReport::read(&arguments.run)?;
-    let other = arguments.other.as_ref().map(|other| {
-        let read = RunReport::read(other)?;
-        Ok::<_, ComponentError>((other, read))
-    });
-    let other = other.transpose()?;
-    let (page, default) = match &other {
-        None => (run.page(), arguments.run.join(FILE_NAME)),
-        Some((path, other)) => {
-            let names = [name(&arguments.run), name(path)];
-            let [a, b] = &names;
-            (
-                compare_page((a, &run), (b, other))?,
-                PathBuf::from(format!("compare-{a}-{b}.html")),
-            )
+    let read = |path: &PathBuf| Ok::<_, ComponentError>((name(path), RunReport::read(path)?));
+    let runs = arguments.runs.iter().map(read);
+    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    let (page, default) = match (runs.as_slice(), arguments.runs.as_slice()) {
+        ([(_, run)], [path]) => (run.page(), path.join(FILE_NAME)),
+        _ => {
+            let named: Vec<_> = runs
+                .iter()
+                .map(|(name, run)| (name.as_str(), run))
+                .collect();
+            let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+            let file = format!("compare-{}.html", names.join("-"));
+            (compare_page(&named)?, PathBuf::from(file))
         }
     };
     let out = arguments.out.clone().unwrap_or(default);
@@ -49,18 +46,32 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     if !session.json {
         return session.print(&format!("{}\n", out.display()));
     }
-    let mut runs = Map::new();
-    let both = std::iter::once((&arguments.run, &run)).chain(other.iter().map(|(p, r)| (*p, r)));
-    for ((path, run), label) in both.zip(["a", "b"]) {
-        let mut numbers = run.headline();
-        numbers.insert("directory".to_owned(), json!(path.display().to_string()));
-        runs.insert(label.to_owned(), json!(numbers));
+    let mut numbers = Map::new();
+    for ((path, (_, run)), label) in arguments.runs.iter().zip(&runs).zip('a'..) {
+        let mut own = run.headline();
+        own.insert("directory".to_owned(), json!(path.display().to_string()));
+        numbers.insert(label.to_string(), json!(own));
     }
     session.print_json(&json!({
         "report": out.display().to_string(),
         "bytes": page.len(),
-        "runs": runs,
+        "runs": numbers,
+        "differences": settings(&runs),
     }))
+}
+
+/// The settings in which the runs differ: key path, then the value of each run by its label, null where it is
+/// not set.
+fn settings(runs: &[(String, RunReport)]) -> Json {
+    let reports: Vec<&RunReport> = runs.iter().map(|(_, run)| run).collect();
+    let rows = differences(&reports).into_iter().map(|row| {
+        let values = row.values.into_iter().zip('a'..);
+        let values: Map<_, _> = values
+            .map(|(value, label)| (label.to_string(), json!(value)))
+            .collect();
+        (row.key, Json::Object(values))
+    });
+    rows.collect::<Map<_, _>>().into()
 }
 
 /// The directory's own name, whatever way it was given.

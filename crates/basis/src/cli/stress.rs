@@ -1,5 +1,6 @@
 //! `basis stress`: one mode under every scenario of a list.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use basis_core::error::{Code, ComponentError};
@@ -16,7 +17,7 @@ use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::report::table;
 use super::{RunArguments, Session, progress, threads};
-use crate::assembly::{self, Setup};
+use crate::assembly::{self, Setup, versions};
 use crate::config::dates;
 use crate::config::layers::{LogLevel, Template};
 use crate::stress::run::resolved;
@@ -224,7 +225,7 @@ impl Stressed {
             "rows": rows,
             "skipped": count("skipped"),
             "failed": count("failed"),
-            "versions": { "basis": env!("CARGO_PKG_VERSION") },
+            "versions": versions().into_iter().collect::<BTreeMap<_, _>>(),
             "timing": self.timing,
         })
     }

@@ -16,6 +16,7 @@ use serde_json::{Value as Json, json};
 use super::Session;
 use super::errors::{Failure, RUN_FAILED};
 use super::report::table;
+use crate::assembly::versions;
 use crate::config::layers::LogLevel;
 use crate::sweep::run::names;
 
@@ -85,7 +86,7 @@ impl Swept<'_> {
             },
             "variants": variants.collect::<Vec<_>>(),
             "failed": rows.iter().filter(|row| row.failure().is_some()).count(),
-            "versions": { "basis": env!("CARGO_PKG_VERSION") },
+            "versions": versions().into_iter().collect::<BTreeMap<_, _>>(),
             "timing": self.timing,
         })
     }

@@ -20,6 +20,7 @@ from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 
+from actions import Actions
 from amounts import ONE, ZERO, instant, rounded
 from borrowing import Borrowing
 from chain import Chain
@@ -180,6 +181,8 @@ class Audit:
         self.transfers.audit_transfers()
         self.transfers.audit_flows()
         self.results.audit_summary()
+        Actions(self).audit_actions()
+        self.fills.audit_slippage()
         self.results.audit_coverage()
         return self.differences
 

@@ -18,7 +18,7 @@ class Fills:
         # Orders whose fill was not known yet when they were sent.
         self.sent = {row["instruction_id"]: instant(row["timestamp"]) for _, row in audit.executions
                      if row["status"] == "pending" and row["operation"] in ("spot_trade", "perp_trade")}
-        self.by_event = {}
+        self.by_event, self.known = {}, set()
 
     def read(self):
         """Fills of executions.csv by the event of their lines."""
@@ -41,7 +41,9 @@ class Fills:
                 self.check("executions.csv", number, "trade id is unique", False, trade in known)
                 known.add(trade)
                 account = self.account(venue, kind, instant(row["timestamp"]))
-                fills[f"fill:{account}:{':'.join(trade)}:{row['side']}"] = (number, row)
+                event = f"fill:{account}:{':'.join(trade)}:{row['side']}"
+                fills[event] = (number, row)
+                self.known.add(event)
 
     def audit_trade(self, lines):
         """The lines of a fill follow from the fill; the fill follows from market and rules."""
@@ -73,6 +75,29 @@ class Fills:
         slippage = sum((rounded(line.quantity * line.reference) - line.value
                         for line in lines if line.kind == "trade"), ZERO)
         self.check("executions.csv", number, "slippage", slippage, Decimal(row["slippage_usd"]))
+
+    def audit_slippage(self):
+        """Of a transaction the column is that of its lines, and with what pools did by themselves it adds up."""
+        audit, file = self.audit, "executions.csv"
+        by_hash, beside = {}, ZERO
+        for line in audit.ledger:
+            if line.kind != "trade":
+                continue
+            lost = rounded(line.units * line.reference) - line.value
+            if line.word == "transaction":
+                digest = line.event.split(":")[1]
+                by_hash[digest] = by_hash.get(digest, ZERO) + lost
+            elif line.event not in self.known:
+                beside += lost
+        column = ZERO
+        for number, row in audit.executions:
+            if row["slippage_usd"]:
+                column += Decimal(row["slippage_usd"])
+            if row["transaction"]:
+                stated = Decimal(row["slippage_usd"]) if row["slippage_usd"] else None
+                self.check(file, number, "slippage of its transaction", by_hash.get(row["transaction"]), stated)
+        self.check(file, "end", "slippage, and that of no instruction of ours, adds up to the bucket",
+                   audit.replay.totals["slippage"], column + beside)
 
     def audit_instant(self, number, row, at):
         """An order fills at the step that decided it, or with `next_open` when the bar after it opens."""

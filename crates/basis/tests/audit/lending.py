@@ -157,6 +157,11 @@ class Lending:
             rest = ray_mul(scaled[asset, side], index) - self.units(side, asset) + out
             if rest:
                 chain.book(kind, LENDER, item, ZERO, chain.amount(asset, rest))
+        secured = any(self.scaled("shares", asset) for asset in self.reserves if asset != collateral) or scaled[collateral, "shares"]
+        if not secured and scaled[debt, "debt"]:  # without recourse: the lender keeps what nothing stands behind
+            rest = ray_mul(scaled[debt, "debt"], indices[1])
+            chain.book("liquidation", LENDER, f"debt:{debt}", -chain.amount(debt, scaled[debt, "debt"]), -chain.amount(debt, rest))
+            scaled[debt, "debt"] = 0
         chain.compare(lines)
         for asset in (collateral, debt):
             self.reserves[asset].move_rates(seconds(now), scaled[asset, "shares"], scaled[asset, "debt"])

@@ -12,6 +12,7 @@ from amounts import ONE, ZERO, instant, iso, rounded
 from chain_data import ROW_KINDS, SLACK
 from items import DOLLARS
 from market import TOLERANCE as TOLERANCE_OF_STAMPS
+from performance import Performance
 from replay import BUCKETS, TOLERANCE
 
 
@@ -48,6 +49,10 @@ class Results:
         for key in ("from", "to"):
             self.check(file, key, "as in config.yaml", audit.config.get(key) or s[key], s[key])
         resolved = hashlib.sha256((audit.run / "config.yaml").read_bytes()).hexdigest()
+        if audit.market:
+            for entry in s["data_files"]:
+                digest = hashlib.sha256((audit.market.directory / entry["path"]).read_bytes()).hexdigest()
+                self.check(file, "data_files", f"SHA-256 of {entry['path']}", digest, entry["sha256"])
         self.check(file, "config_hash", "SHA-256 of config.yaml", resolved, s["config_hash"])
         self.check(file, "equity_end", "last equity, share class", Decimal(rows[-1]["equity_share_class"]), Decimal(s["equity_end"]))
         self.audit_share_class(rows, equity, flows)
@@ -70,7 +75,7 @@ class Results:
         self.check(file, "unbooked_funding_total", "sum", total, Decimal(s["unbooked_funding_total"]))
         self.check("executions.csv", "-", "fills without ledger lines", [], sorted(audit.fills.by_event))
         self.check("executions.csv", "-", "transactions without ledger lines", [], sorted(audit.chain.requests))
-        self.audit_statistics(equity, flows)
+        Performance(self.audit).audit_performance(rows)
 
     def audit_share_class(self, rows, equity, flows):
         """The buckets in the share class: each over the reference price of its step, the numeraire apart."""
@@ -286,34 +291,6 @@ class Results:
                 other.add(at)
             at += every
         return due, own, other
-
-    def audit_statistics(self, equity, flows):
-        """Time-weighted: capital arrives after the move of its step and before its trades."""
-        audit = self.audit
-        index = peak = ONE
-        drawdown, before, earned = ZERO, ZERO, []
-        for value, flow in zip(equity, flows):
-            start, end = (before, value - flow) if before > 0 else (flow, value)
-            before = value
-            if start <= 0:
-                continue
-            end = max(end, ZERO)  # a lost book has lost what it had, not what it owes
-            earned.append(end / start - 1)
-            index *= end / start
-            peak = max(peak, index)
-            drawdown = max(drawdown, 1 - index / peak)
-        years = Decimal(len(earned)) * audit.step_seconds() / (365 * 86400)
-        apy = float(index) ** (1 / float(years)) - 1 if years > 0 else 0.0
-        near = Decimal("1e-9")
-        for name, value in (("return", index - 1), ("max_drawdown", drawdown), ("apy", Decimal(apy))):
-            self.check("summary.json", name, "time-weighted", value, Decimal(repr(audit.summary[name])), near * (1 + abs(value)))
-        if len(earned) > 1 and audit.summary["sharpe"] is not None:
-            mean = sum(earned, ZERO) / len(earned)
-            variance = sum(((e - mean) ** 2 for e in earned), ZERO) / (len(earned) - 1)
-            per_year = Decimal(365 * 86400) / audit.step_seconds()
-            sharpe = mean / variance.sqrt() * per_year.sqrt()
-            self.check("summary.json", "sharpe", "mean over deviation, per year", sharpe,
-                       Decimal(repr(audit.summary["sharpe"])), Decimal("1e-6") * (1 + abs(sharpe)))
 
     def audit_clock(self):
         audit = self.audit

@@ -68,6 +68,7 @@ class Transfers:
             self.check("ledger.csv", first.number, f"stage of transfer {ident}", f"transfer:{ident}:{stage}", first.event)
             self.check("executions.csv", known[0], "status", "settled" if at_once else "pending", row["status"])
             price = first.reference
+            self.audit_price(first, (source, asset), first.at)
             expected = [(source, asset, -amount, rounded(-amount * price), "transfer", price)]
             if fee:
                 expected.append((source, asset, -fee, rounded(-fee * price), "transfer_cost", price))
@@ -84,6 +85,7 @@ class Transfers:
             if not self.check("ledger.csv", first.number, f"transfer {ident} arrives by {iso(due)}", True, bool(arrival)):
                 continue
             price, place = arrival[0].reference, source if returns else target
+            self.audit_price(arrival[0], (place, asset), due)
             stage = "returned" if returns else "credited"
             self.check("ledger.csv", arrival[0].number, f"end of transfer {ident}", f"transfer:{ident}:{stage}", arrival[0].event)
             self.check("ledger.csv", arrival[0].number, f"arrival of transfer {ident}", due, arrival[0].at)
@@ -97,6 +99,20 @@ class Transfers:
         for (account, item), quantity in audit.held.items():
             if account == "in_flight.main":
                 self.check("ledger.csv", "end", f"{item} in flight", flying[item], quantity)
+
+    def audit_price(self, line, key, at):
+        """What moves is valued at the mark of that instant, where a bar of its own shows one."""
+        audit = self.audit
+        name = audit.series_of(key)
+        if not audit.market or audit.rated(key):
+            return
+        if name is None:
+            self.check("ledger.csv", line.number, "a dollar is a dollar", Decimal(1), line.reference)
+            return
+        series = audit.market.series[name]
+        newest = next((bars.newest(at, audit.market.age_max) for bars in (series.own, series.proxy) if bars), None)
+        if newest:
+            self.check("ledger.csv", line.number, f"mark of {key[1]} at {iso(at)}", newest[0], line.reference)
 
     def route(self, number, source, target, asset, amount, at):
         """Fee and delay of a transfer by the rules of the sending venue."""

@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-pub(crate) const TABLES: [&str; 6] = [
+pub(crate) const TABLES: [&str; 7] = [
     "config.yaml",
+    "daily_nav.csv",
     "equity.csv",
     "executions.csv",
     "ledger.csv",
@@ -145,6 +146,20 @@ pub(crate) fn tamper(file: &Path, column: &str, matches: impl Fn(&str) -> bool) 
     row + 1
 }
 
+/// A copy of a run, its event log included, that a test may change.
+pub(crate) fn copy_of(original: &Path, name: &str) -> PathBuf {
+    let run = fresh(name);
+    fs::create_dir_all(run.join("events")).unwrap();
+    for table in TABLES.iter().chain(&["summary.json"]) {
+        fs::copy(original.join(table), run.join(table)).unwrap();
+    }
+    for entry in fs::read_dir(original.join("events")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), run.join("events").join(entry.file_name())).unwrap();
+    }
+    run
+}
+
 /// The auditor over a copy of the short run with one digit changed; it must name the row.
 fn assert_found(name: &str, file: &str, column: &str, matches: impl Fn(&str) -> bool) {
     let Some(data) = data_directory() else { return };
@@ -158,11 +173,7 @@ pub(crate) fn assert_found_in(
     (file, column): (&str, &str),
     matches: impl Fn(&str) -> bool,
 ) {
-    let run = fresh(name);
-    fs::create_dir_all(&run).unwrap();
-    for table in TABLES.iter().chain(&["summary.json"]) {
-        fs::copy(original.join(table), run.join(table)).unwrap();
-    }
+    let run = copy_of(original, name);
     let row = tamper(&run.join(file), column, matches);
     let done = audit(&run, Some(data));
     let report = text(&done.stdout);
@@ -248,11 +259,7 @@ fn fills_at_the_next_open_agree_and_a_changed_one_is_found() {
 
 /// An order that claims to have been sent a step before it could have been is found at its fill.
 fn assert_earlier_order_is_found(original: &Path, data: &Path) {
-    let run = fresh("open-sent");
-    fs::create_dir_all(&run).unwrap();
-    for table in TABLES.iter().chain(&["summary.json"]) {
-        fs::copy(original.join(table), run.join(table)).unwrap();
-    }
+    let run = copy_of(original, "open-sent");
     let path = run.join("executions.csv");
     let table = fs::read_to_string(&path).unwrap();
     let sent = |row: &&str| row.contains(",spot_trade,entry_full,pending,");
@@ -475,11 +482,7 @@ fn a_held_mark_that_was_made_up_is_found() {
 #[test]
 fn a_gap_left_out_of_the_summary_is_found() {
     let Some(data) = data_directory() else { return };
-    let run = fresh("gap");
-    fs::create_dir_all(&run).unwrap();
-    for table in TABLES {
-        fs::copy(short_run(&data).join(table), run.join(table)).unwrap();
-    }
+    let run = copy_of(short_run(&data), "gap");
     let mut summary = json(short_run(&data));
     summary["gaps"].as_array_mut().unwrap().remove(0);
     fs::write(run.join("summary.json"), summary.to_string()).unwrap();

@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use basis::protocols::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation as Op, TRANSACTION};
 
 use crate::audit::{
-    TABLES, assert_agrees, assert_found_in, audit, data_directory, fresh, python, text,
+    assert_agrees, assert_found_in, audit, copy_of, data_directory, fresh, python, text,
 };
 
 const OWN_SIZE_OFF: &str = "venue_settings.aave.own_size=false";
@@ -343,11 +343,7 @@ pub(crate) fn changed(
     table: &str,
     change: impl Fn(&str) -> String,
 ) -> PathBuf {
-    let run = fresh(name);
-    fs::create_dir_all(&run).unwrap();
-    for table in TABLES.iter().chain(&["summary.json"]) {
-        fs::copy(original.join(table), run.join(table)).unwrap();
-    }
+    let run = copy_of(original, name);
     let before = fs::read_to_string(original.join(table)).unwrap();
     let after = change(&before);
     assert_ne!(before, after, "nothing was changed");
@@ -365,6 +361,23 @@ pub(crate) fn assert_reported(run: &Path, data: &Path, what: &str) {
         text(&done.stderr)
     );
     assert!(report.contains(what), "no `{what}` in\n{report}");
+}
+
+#[test]
+fn a_changed_action_day_or_slippage_of_a_transaction_is_found() {
+    let Some(data) = data_directory() else { return };
+    let original = leveraged(&data);
+    let of_group = |row: &str| row.contains(",atomic,");
+    let cell = ("executions.csv", "slippage_usd");
+    assert_found_in(original, &data, "slippage", cell, of_group);
+    let day = ("daily_nav.csv", "nav");
+    assert_found_in(original, &data, "day", day, |row| row.contains(",true,"));
+    let table = "executions.csv";
+    let (said, instead) = (",entry_full,", ",exit_full,");
+    let other = changed(original, "action", table, |text| {
+        text.replacen(said, instead, 1)
+    });
+    assert_reported(&other, &data, "action of its plan");
 }
 
 #[test]

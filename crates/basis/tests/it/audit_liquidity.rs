@@ -12,14 +12,14 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use basis::core::num::Fixed18;
 use basis::core::types::{Span, Timestamp};
 use serde_json::{Value as Json, json};
 
-use crate::audit::{TABLES, assert_agrees, audit, data_directory, fresh, python, text};
+use crate::audit::{assert_agrees, audit, copy_of, data_directory, fresh, python, text};
 use crate::liquidity::{HOURS, assert_counted, hour, leg, market, play, swap};
 use crate::scripted::{Script, plan};
 
@@ -280,22 +280,12 @@ fn a_pool_that_followed_the_recorded_market_is_derived_to_the_unit() {
     assert!(moved.count() > 2_000);
 }
 
-/// A copy of the run for a test to change.
-fn copy(original: &Path, name: &str) -> PathBuf {
-    let run = fresh(name);
-    fs::create_dir_all(&run).unwrap();
-    for table in TABLES.iter().chain(&["summary.json"]) {
-        fs::copy(original.join(table), run.join(table)).unwrap();
-    }
-    run
-}
-
 /// One unit more in `column` of the first line of the ledger that has all of `parts`: the auditor must
 /// say what it should have been.
 #[track_caller]
 fn assert_unit_found(name: &str, column: &str, parts: &[&str]) {
     let (data, original) = run();
-    let run = copy(original, name);
+    let run = copy_of(original, name);
     let path = run.join("ledger.csv");
     let table = fs::read_to_string(&path).unwrap();
     let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
@@ -509,7 +499,7 @@ fn another_state_of_a_pool_is_found() {
             "(deposits)",
         ),
     ] {
-        let run = copy(original, name);
+        let run = copy_of(original, name);
         let path = run.join("config.yaml");
         let config = fs::read_to_string(&path).unwrap();
         let other = config.replacen(from, to, 1);
@@ -527,7 +517,7 @@ fn an_operation_that_is_not_derived_is_named_and_counted() {
         return;
     }
     let (data, original) = run();
-    let run = copy(original, "unknown");
+    let run = copy_of(original, "unknown");
     let path = run.join("executions.csv");
     let table = fs::read_to_string(&path).unwrap();
     let request = r#"""amount_in"":""9.123456789"""#;

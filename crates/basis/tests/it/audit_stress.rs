@@ -15,7 +15,7 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 
-use crate::audit::{TABLES, assert_agrees, data_directory, fresh, tamper, text};
+use crate::audit::{assert_agrees, copy_of, data_directory, fresh, tamper, text};
 
 const AT: &str = "2025-02-03T00:00Z";
 const DATES: [&str; 4] = ["--from", "2025-01-31", "--to", "2025-02-07"];
@@ -204,12 +204,7 @@ impl Tampered {
     }
 
     fn copy(&self) -> PathBuf {
-        let copy = fresh(&format!("copy-{}", self.copies.len()));
-        fs::create_dir_all(&copy).unwrap();
-        for table in TABLES.iter().chain(&["summary.json"]) {
-            fs::copy(self.original.join(table), copy.join(table)).unwrap();
-        }
-        copy
+        copy_of(&self.original, &format!("copy-{}", self.copies.len()))
     }
 
     /// One digit of `column` in the first row that `matches`; the auditor must name the row.

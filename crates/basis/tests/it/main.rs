@@ -39,6 +39,8 @@ mod no_silence;
 mod rebalancing;
 mod reconciliation;
 mod report;
+mod report_modes;
+mod reproduce;
 mod risk_view;
 mod runner;
 mod scenarios;

@@ -25,8 +25,8 @@ use serde_json::Value as Json;
 use crate::runner::Scratch;
 
 const RUN: &str = "backtest btc_basis --from 2024-01-01 --to 2024-02-29 --out run";
-const DESKTOP: u32 = 1280;
-const PHONE: u32 = 390;
+pub(crate) const DESKTOP: u32 = 1280;
+pub(crate) const PHONE: u32 = 390;
 
 /// Every chart of the page of one run.
 const CHARTS: [&str; 9] = [
@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Bytes a page may have.
 const SIZE_MAX: usize = 700_000;
 
-fn chromium() -> Option<&'static str> {
+pub(crate) fn chromium() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let answers = |name: &&str| Command::new(name).arg("--version").output().is_ok();
     let found = names.into_iter().find(answers);
@@ -66,7 +66,7 @@ fn chromium() -> Option<&'static str> {
 /// Headless Chromium has a smallest window; a frame has not. The frame's parent sends what it hears to
 /// a socket of the test: Chromium's own `--virtual-time-budget` counts a page's time down while a busy
 /// machine has not loaded the page yet.
-fn look(browser: &str, page: &Path, width: u32) -> Json {
+pub(crate) fn look(browser: &str, page: &Path, width: u32) -> Json {
     let folder = page.parent().unwrap();
     let frame = folder.join(format!("frame-{width}.html"));
     let name = page.file_name().unwrap().to_str().unwrap();
@@ -158,7 +158,7 @@ fn is_sound(found: &Json, width: u32, charts: &[&str]) {
 
 /// Every number in the page with a key is the summary's, exactly in its attribute and to the digits
 /// shown in its text.
-fn equals_summary(found: &Json, summary: &Json, prefix: &str) -> usize {
+pub(crate) fn equals_summary(found: &Json, summary: &Json, prefix: &str) -> usize {
     let values = found["values"].as_array().unwrap();
     let mine = values.iter().filter_map(|value| {
         let key = value["key"].as_str().unwrap();
@@ -193,7 +193,7 @@ fn equals_summary(found: &Json, summary: &Json, prefix: &str) -> usize {
     count
 }
 
-fn summary_of(directory: &Path) -> Json {
+pub(crate) fn summary_of(directory: &Path) -> Json {
     serde_json::from_str(&fs::read_to_string(directory.join("summary.json")).unwrap()).unwrap()
 }
 
@@ -236,12 +236,12 @@ fn the_page_of_a_run_is_sound_at_desktop_and_phone_width() {
 }
 
 /// The data that the charts of a page are drawn from.
-fn chart_data(page: &str) -> Json {
+pub(crate) fn chart_data(page: &str) -> Json {
     let (_, rest) = page.split_once("id=\"data\">").unwrap();
     serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
 }
 
-fn values(charts: &Json, chart: &str, label: &str) -> Vec<f64> {
+pub(crate) fn values(charts: &Json, chart: &str, label: &str) -> Vec<f64> {
     let series = charts["charts"][chart]["series"].as_array().unwrap();
     let found = series.iter().find(|series| series["label"] == label);
     let values = found.unwrap()["values"].as_array().unwrap();

@@ -107,7 +107,12 @@ pub(crate) fn run(
         transit: world.simulated.transit,
     };
     let engine = Engine::with_strategy(parts, series, Box::new(script)).unwrap();
-    let mut writer = RunWriter::create(out, setup.run().share_class, Format::Csv).unwrap();
+    let mut writer = RunWriter::create(
+        out,
+        (setup.run().share_class, setup.run().from),
+        Format::Csv,
+    )
+    .unwrap();
     let result = engine.run_into(&mut writer, &mut |_| {}).unwrap();
     let context = OutputContext {
         config_yaml: setup.config_yaml().to_owned(),

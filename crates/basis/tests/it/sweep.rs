@@ -111,8 +111,10 @@ fn a_hundred_variants_equal_a_hundred_single_runs() {
 #[test]
 fn every_figure_of_the_summary_has_a_column() {
     let dir = Scratch::new();
+    // Long enough for ratios of days.
+    let dates = "--from 2024-01-01 --to 2024-02-04";
     let single = dir
-        .basis(&format!("backtest btc_basis {DATES} --json"))
+        .basis(&format!("backtest btc_basis {dates} --json"))
         .json();
     for section in ["attribution", "costs", "counts"] {
         for key in single[section].as_object().unwrap().keys() {

@@ -52,6 +52,7 @@ impl Aave {
         };
         let event = self.liquidated(view.now(), (collateral, debt), &outcome, wad)?;
         events.push(event);
+        self.computed = None;
         self.move_rates(collateral, now)?;
         self.move_rates(debt, now)
     }
@@ -82,7 +83,7 @@ impl Aave {
     }
 
     /// What changed: what was seized and the protocol's fee leave the collateral, what was repaid leaves
-    /// the debt; their sum is what we lost.
+    /// the debt; their sum is what we lost. What is owed beyond the last collateral leaves as well.
     fn liquidated(
         &mut self,
         now: Timestamp,
@@ -106,6 +107,7 @@ impl Aave {
             U256::from(outcome.debt_scaled),
             outcome.debt_repaid,
         )?;
+        self.write_off(&mut changes, now)?;
         let kind = EventKind::LendingLiquidation(Box::new(LendingLiquidation {
             account: ACCOUNT,
             collateral: seized.0,
@@ -117,6 +119,30 @@ impl Aave {
             changes,
         }));
         Ok(VenueEvent::new(AAVE, now, now, kind))
+    }
+
+    /// Lets the lender keep what is still owed when no collateral is left: the debt is without recourse.
+    fn write_off(
+        &mut self,
+        changes: &mut Vec<BalanceChange>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let account = *self.market.account(US).map_err(refused)?;
+        if account.collateral != 0 {
+            return Ok(());
+        }
+        for at in 0..self.reserves.len() {
+            let Ok(id) = self.id(at) else { continue };
+            if account.borrowing & 1_u128.unbounded_shl(id.0.into()) == 0 {
+                continue;
+            }
+            let at_second = seconds(now)?;
+            let written_off = self.market.write_off(US, id, at_second);
+            let (scaled, units) = written_off.map_err(refused)?;
+            self.leave(changes, (at, Side::Debt), U256::from(scaled), units)?;
+            self.move_rates(at, at_second)?;
+        }
+        Ok(())
     }
 
     fn leave(

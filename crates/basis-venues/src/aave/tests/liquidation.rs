@@ -88,14 +88,25 @@ fn below_it_all_of_it() {
 }
 
 #[test]
-fn collateral_that_does_not_pay_for_the_debt_goes_whole() {
+fn collateral_that_does_not_pay_goes_whole_and_the_lender_keeps_the_rest() {
     let mut desk = falling(|hour| if hour == 0 { 3_000 } else { 2_000 });
     desk.at(1);
     assert_eq!(desk.units("aave.main", Item::Shares(WETH)), Quantity::ZERO);
-    let left = desk.units("aave.main", Item::Debt(USDT));
-    // 20,000.x ÷ 1.05 was repaid.
-    assert!(left > q("4952") && left < q("4953"), "{left}");
-    // What is owed without collateral stays, and nobody can take anything for it.
+    let lines = &desk.events.last().unwrap().entries;
+    let of_debt = |line: &&basis_core::ledger::LedgerEntry| {
+        line.kind == EntryKind::Liquidation && line.item == Item::Debt(USDT)
+    };
+    let [repaid, kept] = lines.iter().filter(of_debt).collect::<Vec<_>>()[..] else {
+        panic!("{:?}", texts(lines))
+    };
+    // 20,000.x ÷ 1.05 was repaid; the rest is without recourse.
+    assert!(repaid.units < q("-19047") && repaid.units > q("-19048"));
+    assert!(
+        kept.units < q("-4952") && kept.units > q("-4953"),
+        "{kept:?}"
+    );
+    assert_eq!(desk.units("aave.main", Item::Debt(USDT)), Quantity::ZERO);
+    assert_eq!(desk.quantity("aave.main", Item::Debt(USDT)), Quantity::ZERO);
     desk.at(2);
     assert_eq!(liquidations(&desk).len(), 1);
 }
