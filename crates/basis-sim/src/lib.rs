@@ -22,6 +22,8 @@ mod interface;
 pub mod lending;
 pub mod pools;
 pub mod refusal;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod settings;
 pub mod staking;
 mod transfer;

@@ -20,8 +20,12 @@ pub const fn rate(rates: MakerTaker, liquidity: LiquiditySide) -> Rate {
     }
 }
 
-/// Returns the fee on `turnover` at `rate`, rounded up to `decimals`.
-fn fee_on(turnover: Quantity, rate: Rate, decimals: u32) -> Result<Quantity, MathError> {
+/// Returns the fee on `turnover`, in the asset that this is counted in, at `rate`, rounded up to `decimals`; a
+/// rebate, below zero, is rounded toward zero.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn fee_on(turnover: Quantity, rate: Rate, decimals: u32) -> Result<Quantity, MathError> {
     let fee = turnover.at_rate(rate, Rounding::Ceil)?.get();
     let fee = fee.round_to_decimals(decimals, Rounding::Ceil)?;
     Ok(Quantity::new(fee))

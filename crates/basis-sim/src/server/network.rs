@@ -1,0 +1,511 @@
+//! What lies between the venue and its clients: latency, connections, faults, virtual time.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use basis_core::transport::{Request, Response};
+use basis_core::types::Timestamp;
+
+use super::binance::stream::Channel;
+use super::binance::{Exchange, Settings, target_of};
+use super::faults::{Fault, Faults, Rule, Traffic};
+use super::seam::{ConnectionId, Content, Delivery, RequestId};
+
+const NANOS_PER_MILLI: i64 = 1_000_000;
+/// How long a stream connection lives.
+const CONNECTION_MS: i64 = 86_400_000;
+/// WebSocket close codes.
+const GOING_AWAY: u16 = 1001;
+const NORMAL: u16 = 1000;
+const POLICY: u16 = 1008;
+
+/// A venue with its network: requests and frames go in at an instant, and what the clients get comes out at
+/// its own.
+#[derive(Debug)]
+pub struct Server {
+    exchange: Exchange,
+    faults: Faults,
+    now: Timestamp,
+    /// What is due, by instant and by the order in which it was put there.
+    queue: BTreeMap<(Timestamp, u64), Pending>,
+    sequence: u64,
+    connections: BTreeMap<ConnectionId, Connection>,
+    outbox: VecDeque<Delivery>,
+    /// Until when nothing is taken or sent.
+    frozen_until: Timestamp,
+    /// Until when nobody is there.
+    down_until: Timestamp,
+}
+
+#[derive(Debug)]
+struct Connection {
+    channel: Channel,
+    /// No frame leaves before the one in front of it.
+    last_frame: Timestamp,
+    opened: Timestamp,
+    last_ping: Timestamp,
+    last_pong: Timestamp,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Arrival(RequestId, Request, Fate),
+    Answer(RequestId, Response),
+    Broken(RequestId),
+    ClientText(ConnectionId, String),
+    Frame(ConnectionId, String),
+    Close(ConnectionId, u16),
+}
+
+/// What was drawn for a request when it was sent.
+#[derive(Debug, Default)]
+struct Fate {
+    is_dropped: bool,
+    drops_reply: bool,
+    reply_delay_ms: i64,
+    is_garbled: bool,
+    instead: Option<(Response, bool)>,
+    freeze_ms: i64,
+    restart_ms: Option<i64>,
+}
+
+/// The connection of a request broke before an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection broke before an answer came")]
+pub struct Broken;
+
+impl Server {
+    /// Opens a venue at `at`.
+    #[must_use]
+    pub fn new(settings: Settings, at: Timestamp) -> Self {
+        Self {
+            faults: Faults::new(settings.seed),
+            exchange: Exchange::new(settings, at),
+            now: at,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            connections: BTreeMap::new(),
+            outbox: VecDeque::new(),
+            frozen_until: at,
+            down_until: at,
+        }
+    }
+
+    /// Returns the venue itself, to look at.
+    #[must_use]
+    pub const fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// Does something at the venue at an instant, beside every wire form; streams hear of it.
+    pub fn at<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Exchange) -> T) -> T {
+        self.run_to(now);
+        let result = act(&mut self.exchange);
+        self.spread_events();
+        result
+    }
+
+    /// Puts rules of faults in force instead of those before; an empty list ends all faults.
+    pub fn set_faults(&mut self, rules: Vec<Rule>) {
+        self.faults.set(rules);
+    }
+
+    /// Returns how many faults have struck.
+    #[must_use]
+    pub const fn faults_struck(&self) -> u64 {
+        self.faults.struck()
+    }
+
+    /// Sends a request at `now`; what comes of it is delivered later.
+    pub fn send(&mut self, now: Timestamp, request: Request) -> RequestId {
+        self.run_to(now);
+        self.sequence += 1;
+        let id = RequestId(self.sequence);
+        let (fate, delay_ms) = self.fate_of(&request);
+        let latency = self.exchange.settings().latency.request_ms;
+        let arrival = later(self.now, latency.saturating_add(delay_ms));
+        self.put(arrival, Pending::Arrival(id, request, fate));
+        id
+    }
+
+    /// Sends a request and waits for what comes of it, moving on as far as that takes; other deliveries are
+    /// kept for [`Server::advance`]. Returns the instant and the answer.
+    ///
+    /// # Errors
+    /// [`Broken`] when the connection breaks instead.
+    ///
+    /// # Panics
+    /// Never: every request ends in an answer or a broken connection.
+    pub fn call(
+        &mut self,
+        now: Timestamp,
+        request: Request,
+    ) -> (Timestamp, Result<Response, Broken>) {
+        let id = self.send(now, request);
+        loop {
+            self.run_to(self.now);
+            let mut outbox = self.outbox.iter();
+            let found = outbox.position(|delivery| match &delivery.content {
+                Content::Answer(of, _) | Content::Broken(of) => *of == id,
+                Content::Text(..) | Content::Ping(..) | Content::Closed(..) => false,
+            });
+            if let Some(delivery) = found.and_then(|at| self.outbox.remove(at)) {
+                let result = match delivery.content {
+                    Content::Answer(_, response) => Ok(response),
+                    _ => Err(Broken),
+                };
+                return (delivery.at, result);
+            }
+            let due = self.queue.keys().next().map(|(at, _)| *at);
+            let due =
+                due.expect("invariant: every request ends in an answer or a broken connection");
+            self.run_to(due.max(self.now));
+        }
+    }
+
+    /// Opens a stream connection to a URL or a path.
+    ///
+    /// # Errors
+    /// The answer to the upgrade when it is refused.
+    pub fn connect(&mut self, now: Timestamp, url: &str) -> Result<ConnectionId, Response> {
+        self.run_to(now);
+        let refused = self
+            .faults
+            .strike(Traffic::Connection)
+            .contains(&Fault::RefuseConnection);
+        if refused || now < self.down_until {
+            return Err(super::binance::html(503, "Service Unavailable"));
+        }
+        let channel = Channel::open(&self.exchange, url)?;
+        self.sequence += 1;
+        let id = ConnectionId(self.sequence);
+        let connection = Connection {
+            channel,
+            last_frame: now,
+            opened: now,
+            last_ping: now,
+            last_pong: now,
+        };
+        self.connections.insert(id, connection);
+        Ok(id)
+    }
+
+    /// Sends a text frame on a stream; on one that is closed it goes nowhere.
+    pub fn send_text(&mut self, now: Timestamp, connection: ConnectionId, text: &str) {
+        self.run_to(now);
+        let latency = self.exchange.settings().latency.request_ms;
+        let arrival = later(self.now, latency);
+        self.put(arrival, Pending::ClientText(connection, text.to_owned()));
+    }
+
+    /// Answers a ping.
+    pub fn pong(&mut self, now: Timestamp, connection: ConnectionId) {
+        self.run_to(now);
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.last_pong = now;
+        }
+    }
+
+    /// Closes a stream from the client's side.
+    pub fn disconnect(&mut self, now: Timestamp, connection: ConnectionId) {
+        self.run_to(now);
+        self.connections.remove(&connection);
+    }
+
+    /// Tells whether the venue still holds a stream open.
+    #[must_use]
+    pub fn is_connected(&self, connection: ConnectionId) -> bool {
+        self.connections.contains_key(&connection)
+    }
+
+    /// Returns when something is next due to happen; `None` when nothing is, and nothing waits to be taken.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        if let Some(delivery) = self.outbox.front() {
+            return Some(delivery.at);
+        }
+        let queued = self.queue.keys().next().map(|(at, _)| *at);
+        let timed = self.exchange.next_due().map(|ms| self.exchange.instant(ms));
+        [queued, timed, self.next_ping()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Moves on to `now` and returns what reached the clients until then, in order.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<Delivery> {
+        self.run_to(now);
+        self.outbox.drain(..).collect()
+    }
+
+    fn put(&mut self, at: Timestamp, pending: Pending) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), pending);
+    }
+
+    fn deliver(&mut self, content: Content) {
+        let at = self.now;
+        self.outbox.push_back(Delivery { at, content });
+    }
+
+    /// Lets everything happen that is due until `to`, each at its instant.
+    fn run_to(&mut self, to: Timestamp) {
+        loop {
+            let queued = self.queue.keys().next().map(|(at, _)| *at);
+            let timed = self.exchange.next_due().map(|ms| self.exchange.instant(ms));
+            let due = [queued, timed, self.next_ping()]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(due) = due.filter(|due| *due <= to) else {
+                break;
+            };
+            self.now = self.now.max(due);
+            self.move_exchange();
+            if queued.is_some_and(|queued| queued <= self.now) {
+                if let Some((_, pending)) = self.queue.pop_first() {
+                    self.happen(pending);
+                }
+            } else {
+                self.keep_connections();
+            }
+        }
+        self.now = self.now.max(to);
+        self.move_exchange();
+    }
+
+    fn move_exchange(&mut self) {
+        let ms = self.exchange.clock(self.now);
+        self.exchange.advance(ms);
+        self.spread_events();
+    }
+
+    fn happen(&mut self, pending: Pending) {
+        // What a frozen venue would take or send waits, in its order.
+        if self.now < self.frozen_until {
+            self.put(self.frozen_until, pending);
+            return;
+        }
+        match pending {
+            Pending::Arrival(id, request, fate) => self.arrive(id, &request, fate),
+            Pending::Answer(id, response) => self.deliver(Content::Answer(id, response)),
+            Pending::Broken(id) => self.deliver(Content::Broken(id)),
+            Pending::ClientText(id, text) => self.client_text(id, &text),
+            Pending::Frame(id, text) => {
+                if self.connections.contains_key(&id) {
+                    self.deliver(Content::Text(id, text));
+                }
+            }
+            Pending::Close(id, code) => {
+                if self.connections.remove(&id).is_some() {
+                    self.deliver(Content::Closed(id, code));
+                }
+            }
+        }
+    }
+
+    fn fate_of(&mut self, request: &Request) -> (Fate, i64) {
+        let mut fate = Fate::default();
+        let mut delay_ms = 0;
+        if self.faults.is_empty() {
+            return (fate, delay_ms);
+        }
+        let target = target_of(&request.url);
+        let path = target.split('?').next().unwrap_or_default();
+        let traffic = Traffic::Request {
+            method: request.method,
+            path,
+        };
+        for fault in self.faults.strike(traffic) {
+            match fault {
+                Fault::DropRequest => fate.is_dropped = true,
+                Fault::DropReply => fate.drops_reply = true,
+                Fault::DelayRequest(ms) => delay_ms += ms,
+                Fault::DelayReply(ms) => fate.reply_delay_ms += ms,
+                Fault::Garble => fate.is_garbled = true,
+                Fault::Reply { reply, taken } => fate.instead = Some((reply.response(), taken)),
+                Fault::Freeze(ms) => fate.freeze_ms = ms,
+                Fault::Restart(ms) => fate.restart_ms = Some(ms),
+                Fault::CloseStream
+                | Fault::DropFrame
+                | Fault::DuplicateFrame
+                | Fault::DelayFrame(_)
+                | Fault::GarbleFrame
+                | Fault::RefuseConnection => {}
+            }
+        }
+        (fate, delay_ms)
+    }
+
+    fn arrive(&mut self, id: RequestId, request: &Request, fate: Fate) {
+        if let Some(ms) = fate.restart_ms {
+            self.restart(ms);
+        }
+        if fate.is_dropped || self.now < self.down_until {
+            self.deliver(Content::Broken(id));
+            return;
+        }
+        if fate.freeze_ms > 0 {
+            self.frozen_until = later(self.now, fate.freeze_ms);
+            let thawed = Fate {
+                freeze_ms: 0,
+                ..fate
+            };
+            self.put(
+                self.frozen_until,
+                Pending::Arrival(id, request.clone(), thawed),
+            );
+            return;
+        }
+        let mut response = match fate.instead {
+            Some((response, taken)) => {
+                if taken {
+                    self.exchange.answer(request);
+                }
+                response
+            }
+            None => self.exchange.answer(request),
+        };
+        if fate.is_garbled {
+            response.body = self.faults.garble(&response.body);
+        }
+        let latency = self.exchange.settings().latency.reply_ms;
+        let at = later(self.now, latency.saturating_add(fate.reply_delay_ms));
+        let pending = if fate.drops_reply {
+            Pending::Broken(id)
+        } else {
+            Pending::Answer(id, response)
+        };
+        // Frames of what the request did are put before its answer, as a venue's engine sends them.
+        self.spread_events();
+        self.put(at, pending);
+    }
+
+    /// Stops the venue for `ms`; it forgets nothing but what was under way.
+    fn restart(&mut self, ms: i64) {
+        self.down_until = later(self.now, ms);
+        let connections = std::mem::take(&mut self.connections);
+        for id in connections.into_keys() {
+            self.deliver(Content::Closed(id, GOING_AWAY));
+        }
+        let queue = std::mem::take(&mut self.queue);
+        for pending in queue.into_values() {
+            if let Pending::Arrival(id, ..) | Pending::Answer(id, _) | Pending::Broken(id) = pending
+            {
+                self.deliver(Content::Broken(id));
+            }
+        }
+    }
+
+    fn client_text(&mut self, id: ConnectionId, text: &str) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let answers = connection.channel.text(&mut self.exchange, text);
+        for answer in answers {
+            self.frame(id, answer, "");
+        }
+    }
+
+    /// Sends what the venue says to every connection that hears it.
+    fn spread_events(&mut self) {
+        for event in self.exchange.take_events() {
+            let name = event.body.get("e").and_then(serde_json::Value::as_str);
+            let name = name.unwrap_or_default().to_owned();
+            let heard: Vec<(ConnectionId, String)> = self
+                .connections
+                .iter()
+                .filter_map(|(id, connection)| Some((*id, connection.channel.frame(&event)?)))
+                .collect();
+            for (id, text) in heard {
+                self.frame(id, text, &name);
+            }
+        }
+    }
+
+    fn frame(&mut self, id: ConnectionId, text: String, event: &str) {
+        let latency = self.exchange.settings().latency.frame_ms;
+        let (mut delay_ms, mut copies, mut text) = (0, 1, text);
+        let traffic = Traffic::Frame { event };
+        for fault in self.faults.strike(traffic) {
+            match fault {
+                Fault::CloseStream => {
+                    self.put(later(self.now, latency), Pending::Close(id, NORMAL));
+                    return;
+                }
+                Fault::DropFrame => return,
+                Fault::DuplicateFrame => copies += 1,
+                Fault::DelayFrame(ms) => delay_ms += ms,
+                Fault::GarbleFrame => {
+                    let spoiled = self.faults.garble(text.as_bytes());
+                    text = String::from_utf8_lossy(&spoiled).into_owned();
+                }
+                Fault::Restart(ms) => {
+                    self.restart(ms);
+                    return;
+                }
+                Fault::Freeze(ms) => self.frozen_until = later(self.now, ms),
+                Fault::DropRequest
+                | Fault::DropReply
+                | Fault::DelayRequest(_)
+                | Fault::DelayReply(_)
+                | Fault::Garble
+                | Fault::Reply { .. }
+                | Fault::RefuseConnection => {}
+            }
+        }
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let at = later(self.now, latency.saturating_add(delay_ms)).max(connection.last_frame);
+        connection.last_frame = at;
+        for _ in 0..copies {
+            self.put(at, Pending::Frame(id, text.clone()));
+        }
+    }
+
+    /// When a connection is next pinged or closed.
+    fn next_ping(&self) -> Option<Timestamp> {
+        let dues = self.connections.values().map(|connection| {
+            let (every_ms, wait_ms) = connection.channel.ping_rules();
+            let ping = later(connection.last_ping, every_ms);
+            let silent = later(connection.last_pong, every_ms.saturating_add(wait_ms));
+            let old = later(connection.opened, CONNECTION_MS);
+            ping.min(silent).min(old)
+        });
+        dues.min()
+    }
+
+    /// Pings what is due, and closes what was silent for too long or is too old.
+    fn keep_connections(&mut self) {
+        let now = self.now;
+        let mut contents = Vec::new();
+        self.connections.retain(|id, connection| {
+            let (every_ms, wait_ms) = connection.channel.ping_rules();
+            let silent = later(connection.last_pong, every_ms.saturating_add(wait_ms));
+            if silent <= now {
+                contents.push(Content::Closed(*id, POLICY));
+                return false;
+            }
+            if later(connection.opened, CONNECTION_MS) <= now {
+                contents.push(Content::Closed(*id, GOING_AWAY));
+                return false;
+            }
+            if later(connection.last_ping, every_ms) <= now {
+                connection.last_ping = now;
+                let payload = (now.nanos() / NANOS_PER_MILLI).to_string().into_bytes();
+                contents.push(Content::Ping(*id, payload));
+            }
+            true
+        });
+        for content in contents {
+            self.deliver(content);
+        }
+    }
+}
+
+const fn later(at: Timestamp, ms: i64) -> Timestamp {
+    Timestamp::from_nanos(
+        at.nanos()
+            .saturating_add(ms.saturating_mul(NANOS_PER_MILLI)),
+    )
+}
