@@ -38,7 +38,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "basis-venues",
-        &["basis-core", "basis-protocols", "basis-market", "basis-sim"],
+        &[
+            "basis-core",
+            "basis-protocols",
+            "basis-market",
+            "basis-sim",
+            "basis-live",
+        ],
     ),
     ("basis-data", &["basis-core", "basis-market"]),
     (

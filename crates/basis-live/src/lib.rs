@@ -8,6 +8,7 @@
 //!
 //! **Features.** `sqlite` (default): the journal in an SQLite file. `net`: the HTTP transport.
 
+pub mod actor;
 pub mod memory;
 #[cfg(feature = "net")]
 pub mod net;

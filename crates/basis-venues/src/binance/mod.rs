@@ -17,7 +17,11 @@ pub mod codec;
 pub mod codes;
 mod dry_run;
 mod errors;
+#[cfg(feature = "live")]
+pub mod live;
 mod simulated;
+#[cfg(feature = "live")]
+mod weights;
 
 use basis_core::venue::CredentialSet;
 use basis_sim::exchange::ExchangeProfile;

@@ -176,9 +176,15 @@ impl Draft {
         stamp: Stamp,
         signer: &dyn Signer,
     ) -> Result<Request, NoSuchHost> {
+        Ok(self.finish_at(network.rest(self.product)?, stamp, signer))
+    }
+
+    /// As [`Draft::finish`], for the host of `origin`: scheme and host, without a path.
+    #[must_use]
+    pub fn finish_at(&self, origin: &str, stamp: Stamp, signer: &dyn Signer) -> Request {
         // Orders have some 400 bytes, their signature included.
         let mut url = String::with_capacity(512);
-        url.push_str(network.rest(self.product)?);
+        url.push_str(origin);
         url.push_str(self.path);
         let query = url.len().saturating_add(1);
         match self.security {
@@ -203,11 +209,11 @@ impl Draft {
                 vec![("X-MBX-APIKEY".to_owned(), key)]
             }
         };
-        Ok(Request {
+        Request {
             method: self.method,
             url,
             headers,
             body: Vec::new(),
-        })
+        }
     }
 }

@@ -163,6 +163,8 @@ struct ExecutionReport {
     state: OrderState,
     #[serde(rename = "q", deserialize_with = "unit")]
     quantity: Quantity,
+    #[serde(default, rename = "p", deserialize_with = "optional")]
+    price: Option<Price>,
     #[serde(rename = "l", deserialize_with = "unit")]
     last: Quantity,
     #[serde(rename = "L", deserialize_with = "unit")]
@@ -232,6 +234,7 @@ fn execution_report(frame: &[u8]) -> Result<StreamFact, DecodeError> {
             state: frame.state,
             filled: frame.filled,
             quantity: Some(frame.quantity),
+            price: frame.price.filter(|price| price.is_positive()),
             filled_quote: Some(frame.filled_quote),
             at: frame.at,
             reason,
@@ -292,6 +295,8 @@ struct OrderRow {
     state: OrderState,
     #[serde(rename = "q", deserialize_with = "unit")]
     quantity: Quantity,
+    #[serde(default, rename = "p", deserialize_with = "optional")]
+    price: Option<Price>,
     #[serde(rename = "l", deserialize_with = "unit")]
     last: Quantity,
     #[serde(rename = "L", deserialize_with = "unit")]
@@ -357,6 +362,7 @@ fn order_trade_update(frame: &[u8]) -> Result<StreamFact, DecodeError> {
             state: order.state,
             filled: order.filled,
             quantity: Some(order.quantity),
+            price: order.price.filter(|price| price.is_positive()),
             filled_quote: None,
             at: order.at,
             reason: order.reason.filter(|reason| reason != "0"),

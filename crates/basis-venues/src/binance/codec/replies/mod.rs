@@ -3,6 +3,7 @@
 mod account;
 mod fill;
 mod instruments;
+mod limits;
 mod market;
 mod order;
 mod wallet;
@@ -13,6 +14,7 @@ pub use self::account::{
 };
 pub use self::fill::{FillError, FillReply, immediate_fills, perp_fills, spot_fills};
 pub use self::instruments::{Listed, Tiers, perp_instruments, spot_instruments, tiers};
+pub use self::limits::{LimitRow, limits};
 pub use self::market::{
     BookTicker, FeeRates, FundingInterval, FundingPayment, FundingRate, MarkPrice, book_ticker,
     funding_history, funding_intervals, funding_payments, mark_price, perp_fee_rates, server_time,

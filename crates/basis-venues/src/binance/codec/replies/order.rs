@@ -26,6 +26,8 @@ pub struct OrderReply {
     pub filled: Quantity,
     /// Base units ordered, where the reply says.
     pub quantity: Option<Quantity>,
+    /// Its limit, where the reply says.
+    pub price: Option<Price>,
     /// Quote units filled so far, where the reply says.
     pub filled_quote: Option<Quantity>,
     /// When the venue last changed it.
@@ -70,6 +72,8 @@ struct Row {
     executed_qty: Option<Quantity>,
     #[serde(default, alias = "qty", deserialize_with = "optional")]
     orig_qty: Option<Quantity>,
+    #[serde(default, deserialize_with = "optional")]
+    price: Option<Price>,
     #[serde(
         default,
         alias = "cumQuote",
@@ -126,6 +130,7 @@ impl Row {
             state,
             filled,
             quantity: self.orig_qty,
+            price: self.price.filter(|price| price.is_positive()),
             filled_quote: self.cummulative_quote_qty,
             at,
             reason: self.expiry_reason.filter(|reason| reason != "NONE"),

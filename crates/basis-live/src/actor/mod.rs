@@ -1,0 +1,126 @@
+//! A live venue: a state machine without a socket and without a clock, and what drives it.
+//!
+//! A [`VenueMachine`] is given what happens ([`Input`]) with the instant it happens at, and answers with what
+//! is to be done ([`Output`]). The same machine runs on sockets in a task of its own, and under virtual time
+//! on one thread, where a test decides when and whether each answer arrives. The engine sees neither: it
+//! holds a [`LiveInterface`], which passes commands on and hands events over.
+//!
+//! **Invariants.** A machine sends a request that acts at most once; nothing below it sends anything by
+//! itself. Every queue is bounded: commands that find no room are refused, and a machine whose events nobody
+//! takes is given no input until there is room.
+
+mod handle;
+mod limits;
+mod mailbox;
+mod switch;
+mod virtual_time;
+
+use std::fmt;
+
+use basis_core::instruction::{Instruction, OpenInstruction};
+use basis_core::transport::{Request, Response, TransportError};
+use basis_core::types::Timestamp;
+use basis_core::venue_event::{AccountSnapshot, VenueEvent};
+
+pub use self::handle::LiveInterface;
+pub use self::limits::{Cost, Counted, Limit, Priority, RateLimiter};
+pub use self::mailbox::{Mailbox, Readiness};
+pub use self::switch::{FileSwitch, KillSwitch};
+pub use self::virtual_time::{Network, Restless, VirtualDriver};
+
+/// Numbers a request within the life of a machine.
+pub type RequestId = u64;
+
+/// Which connection a request goes over: each carries one request at a time, so that no order waits for the
+/// answer to a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    /// The machine's number of the host.
+    pub host: u8,
+    /// Whether it carries what acts; else what reads.
+    pub acts: bool,
+}
+
+/// What the engine's side asks of a machine.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Execute these, in their order. They stand in the journal.
+    Execute(Vec<Instruction>),
+    /// These were open when an earlier process ended: find out what became of them before anything else.
+    Recover(Vec<OpenInstruction>),
+    /// Read the account anew.
+    Snapshot,
+}
+
+/// What happens to a machine.
+#[derive(Debug)]
+pub enum Input {
+    /// A command.
+    Command(Command),
+    /// What became of a request.
+    Answer {
+        /// Which.
+        id: RequestId,
+        /// The answer, or why there is none.
+        result: Result<Response, TransportError>,
+    },
+    /// A stream is open.
+    StreamOpened {
+        /// The machine's number of it.
+        stream: u8,
+    },
+    /// A frame of a stream.
+    Frame {
+        /// The machine's number of the stream.
+        stream: u8,
+        /// Its text.
+        payload: Vec<u8>,
+    },
+    /// A stream has ended.
+    StreamClosed {
+        /// The machine's number of it.
+        stream: u8,
+    },
+    /// The instant that [`VenueMachine::due`] named has come.
+    Timer,
+}
+
+/// What a machine wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this, once, and bring what became of it.
+    Send {
+        /// Its number.
+        id: RequestId,
+        /// The connection.
+        lane: Lane,
+        /// The bytes.
+        request: Request,
+    },
+    /// Open a stream, instead of the one of the same number.
+    OpenStream {
+        /// The machine's number of it.
+        stream: u8,
+        /// Where; it may hold a secret and is not printed.
+        url: basis_core::secret::Secret,
+        /// What is sent first, where something is.
+        greeting: Option<basis_core::secret::Secret>,
+    },
+    /// Report this to the engine.
+    Event(Box<VenueEvent>),
+    /// What the venue says we hold.
+    Account(Box<AccountSnapshot>),
+    /// Something that a person should know and the books need not.
+    Notice(String),
+    /// It may be used, or cannot be: said once.
+    Ready(Result<(), basis_core::error::ComponentError>),
+}
+
+/// One venue's side of live trading, without a socket and without a clock.
+pub trait VenueMachine: Send + fmt::Debug {
+    /// Takes what happened at `now` and writes what is to be done to `outputs`. `now` never goes back.
+    fn handle(&mut self, now: Timestamp, input: Input, outputs: &mut Vec<Output>);
+
+    /// When it wants [`Input::Timer`], if nothing happens before.
+    fn due(&self) -> Option<Timestamp>;
+}
