@@ -23,3 +23,4 @@ mod testing;
 mod tests;
 pub mod uniswap;
 pub mod wallet;
+pub mod wire;

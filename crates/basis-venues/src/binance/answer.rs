@@ -5,35 +5,14 @@
 //! not listed leave an order's outcome unknown. USD-M's 503 with -1008 is the one 5xx that is documented as
 //! a certain failure.
 
-use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::transport::Response;
 use basis_core::types::{Span, Timestamp};
 use serde::Deserialize;
 
 use super::codec::{Effect, Product};
 use super::codes::{Class, classify};
-
-/// Why a request did not do what it asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// As the engine takes it.
-    pub kind: VenueErrorKind,
-    /// What the venue's code says.
-    pub class: Class,
-    /// The venue's code, where there was one.
-    pub code: Option<i64>,
-    /// Until when the venue takes nothing more, where its text says so.
-    pub banned_until: Option<Timestamp>,
-}
-
-/// What an answer without a failure says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Success {
-    /// The venue answers what was asked; the body is to be read.
-    Answered,
-    /// A setting was as it was asked to be; there is nothing to read.
-    AlreadySo,
-}
+use crate::wire::answer::{rejected, uncertain};
+pub use crate::wire::{Failure, Success};
 
 #[derive(Deserialize)]
 struct Body {
@@ -56,13 +35,16 @@ pub fn outcome(product: Product, effect: Effect, response: &Response) -> Result<
                 && product == Product::UsdM
                 && refused.as_ref().is_some_and(|body| body.code == -1008);
             if certain {
-                return Err(not_accepted(refused, Class::Overloaded));
+                let text = refused.map(|body| body.msg).unwrap_or_default();
+                return Err(rejected(Class::Overloaded, -1008, &text));
             }
-            Err(uncertain(effect, status, refused))
+            let code = refused.as_ref().map(|body| body.code);
+            let text = refused.as_ref().map_or("", |body| body.msg.as_str());
+            Err(uncertain(effect, status, (code, text)))
         }
         // A success with a negative code is none that the venue documents.
-        (status, Some(body)) => by_code(product, effect, (status, response), body),
-        (status, None) => Err(uncertain(effect, status, None)),
+        (status, Some(body)) => by_code(product, effect, (status, response), &body),
+        (status, None) => Err(uncertain(effect, status, (None, ""))),
     }
 }
 
@@ -70,90 +52,24 @@ fn by_code(
     product: Product,
     effect: Effect,
     (status, response): (u16, &Response),
-    body: Body,
+    body: &Body,
 ) -> Result<Success, Failure> {
+    let told = (Some(body.code), body.msg.as_str());
     let Some(class) = classify(product, body.code, &body.msg) else {
-        return Err(uncertain(effect, status, Some(body)));
+        return Err(uncertain(effect, status, told));
     };
-    let (code, text) = (body.code, short(&body.msg));
-    let rejected = |text: String| VenueErrorKind::Rejected {
-        reason: Rejection::Other(text),
-        venue_code: Some(code.to_string().into()),
-    };
-    let kind = match class {
-        Class::AlreadySo => return Ok(Success::AlreadySo),
-        Class::Limit => VenueErrorKind::RateLimited {
-            retry_after: retry_after(response),
-        },
-        Class::Credentials => VenueErrorKind::Auth(format!("{text} (venue code {code})")),
-        Class::Unknown | Class::Overloaded => return Err(uncertain(effect, status, Some(body))),
-        // An order exists and bears the id; whether it is this one is asked.
-        Class::Duplicate | Class::HalfDone => {
-            VenueErrorKind::OutcomeUnknown(format!("{text} (venue code {code})"))
-        }
-        // A read may be repeated once the clock is right.
-        Class::Clock if effect == Effect::Read => {
-            VenueErrorKind::Unavailable(format!("{text} (venue code {code})"))
-        }
-        Class::Clock
-        | Class::ListenKey
-        | Class::Filter
-        | Class::Funds
-        | Class::PositionLimit
-        | Class::Refused
-        | Class::OrderGone
-        | Class::Archived
-        | Class::Blocked
-        | Class::PositionMode
-        | Class::Restricted
-        | Class::Liquidation
-        | Class::TooManyOrders => rejected(text),
-    };
-    Err(Failure {
-        kind,
-        class,
-        code: Some(code),
-        banned_until: banned_until(&body.msg),
+    // Too busy is a certain failure with USD-M's 503 alone.
+    if class == Class::Overloaded {
+        return Err(uncertain(effect, status, told));
+    }
+    let retry_after = retry_after(response);
+    let failure = Failure::by_class(class, effect, status, told, retry_after);
+    failure.map_or(Ok(Success::AlreadySo), |failure| {
+        Err(Failure {
+            banned_until: banned_until(&body.msg),
+            ..failure
+        })
     })
-}
-
-fn not_accepted(body: Option<Body>, class: Class) -> Failure {
-    let text = body.as_ref().map(|body| short(&body.msg));
-    Failure {
-        kind: VenueErrorKind::Rejected {
-            reason: Rejection::Other(text.unwrap_or_default()),
-            venue_code: body.as_ref().map(|body| body.code.to_string().into()),
-        },
-        class,
-        code: body.map(|body| body.code),
-        banned_until: None,
-    }
-}
-
-/// Nothing certain: of a read that it may be repeated, of an order that its outcome is unknown.
-fn uncertain(effect: Effect, status: u16, body: Option<Body>) -> Failure {
-    let text = match &body {
-        Some(body) => format!(
-            "HTTP {status}, venue code {}: {}",
-            body.code,
-            short(&body.msg)
-        ),
-        None => format!("HTTP {status} without an answer of the venue"),
-    };
-    Failure {
-        kind: match effect {
-            Effect::Read => VenueErrorKind::Unavailable(text),
-            Effect::Act => VenueErrorKind::OutcomeUnknown(text),
-        },
-        class: Class::Unknown,
-        code: body.map(|body| body.code),
-        banned_until: None,
-    }
-}
-
-/// The venue's text, of bounded length and without control characters.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// The wait that the venue asks for, in whole seconds.
@@ -174,6 +90,8 @@ fn banned_until(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use basis_core::error::VenueErrorKind;
+
     use super::super::codes::Action;
     use super::*;
 

@@ -1,7 +1,6 @@
 //! What Binance would get.
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::instruction::{Instruction, Operation};
 use basis_core::transport::Request;
 
 use super::codec::{COLLAR_WIDTH, Collar, Context, KnownOrder, Masked, Network, Stamp, requests};
@@ -10,7 +9,7 @@ use crate::driver::DryRun;
 
 /// Returns the exact requests of an instruction, key and signature masked.
 pub(super) fn dry_run(run: &DryRun<'_>) -> Result<Vec<Request>, ComponentError> {
-    let order = run.opening.map(known).transpose()?;
+    let order = run.opening.map(KnownOrder::opened_by).transpose()?;
     let collar = run.reference.map(|reference| Collar {
         reference,
         width: COLLAR_WIDTH,
@@ -32,21 +31,5 @@ pub(super) fn dry_run(run: &DryRun<'_>) -> Result<Vec<Request>, ComponentError> 
         ComponentError::new(Code::InstructionInvalid, e.to_string())
             .with_reason("environment")
             .with_source(e)
-    })
-}
-
-/// The resting order that an instruction opened.
-fn known(opening: &Instruction) -> Result<KnownOrder, ComponentError> {
-    let order = match &opening.operation {
-        Operation::SpotTrade(trade) => KnownOrder::of_spot(opening.id, trade),
-        Operation::PerpTrade(trade) => KnownOrder::of_perp(opening.id, trade),
-        _ => None,
-    };
-    order.ok_or_else(|| {
-        let message = format!(
-            "the opening instruction is a {}; it must be the limit spot_trade or perp_trade that rests",
-            opening.operation.kind()
-        );
-        ComponentError::new(Code::InstructionInvalid, message)
     })
 }

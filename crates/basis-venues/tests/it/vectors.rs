@@ -16,11 +16,12 @@ pub(crate) type Items = BTreeMap<String, Box<RawValue>>;
 
 /// A file of the shared vectors; `None`, loudly, where it is not there.
 pub(crate) fn file(name: &str) -> Option<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors/cex");
-    let path = folder.join(name);
-    let text = std::fs::read_to_string(&path).ok();
+    // Beside the checkout, or above it where that is a work tree of its own.
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut paths = above.map(|folder| folder.join("shared/vectors/cex").join(name));
+    let text = paths.find_map(|path| std::fs::read_to_string(path).ok());
     if text.is_none() {
-        eprintln!("SKIPPED: {} is not there", path.display());
+        eprintln!("SKIPPED: there is no shared/vectors/cex/{name} above the checkout");
     }
     text
 }

@@ -10,17 +10,7 @@ use super::endpoint::Product;
 use super::order::{Refusal, invalid, listed, out_of_range};
 use super::params::Params;
 use super::request::{Draft, Effect, Security};
-
-/// Where a withdrawal may go: an entry of the user's allow-list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WithdrawalTarget {
-    /// The venue's name of the chain, as `ETH`.
-    pub network: String,
-    /// The address.
-    pub address: String,
-    /// Memo or tag, where the chain has one.
-    pub tag: Option<String>,
-}
+pub use crate::wire::WithdrawalTarget;
 
 /// Returns the requests of a leverage change: the margin mode first, where it changes too.
 pub(super) fn set_leverage(

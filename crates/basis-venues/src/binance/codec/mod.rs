@@ -13,7 +13,6 @@ mod account;
 mod endpoint;
 mod ids;
 mod order;
-mod params;
 mod plan;
 pub mod reads;
 pub mod replies;
@@ -22,10 +21,12 @@ mod request;
 pub mod signing;
 pub mod stream;
 
+use crate::wire::params;
+
 pub use self::account::{WithdrawalTarget, open_listen_key, set_position_mode};
 pub use self::endpoint::{Network, NoSuchHost, Product};
 pub use self::ids::{OrderRef, instruction_of};
 pub use self::order::{Collar, KnownOrder, open_orders, open_orders_of, query};
-pub use self::params::{Params, millis};
 pub use self::plan::{COLLAR_WIDTH, Context, requests};
 pub use self::request::{Draft, Effect, Masked, Security, Signer, Stamp};
+pub use crate::wire::{Params, millis};

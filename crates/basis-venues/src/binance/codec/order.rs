@@ -1,133 +1,33 @@
 //! Orders: an instruction becomes the request that places, amends, cancels or asks for one.
 
-use std::borrow::Cow;
-
-use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::instruction::{
-    AmendOrder, CancelOrder, OrderType, PerpTrade, SpotTrade, TimeInForce,
-};
-use basis_core::num::{Bps, MathError, Price, Quantity, Rounding};
+use basis_core::instruction::{AmendOrder, CancelOrder, PerpTrade, SpotTrade, TimeInForce};
 use basis_core::rules::{InstrumentRules, RuleSnapshot};
-use basis_core::types::{
-    BookId, ClientOrderId, InstructionId, InstrumentKind, PositionSide, Side, Symbol,
-};
-use basis_protocols::exchange::filters::{self, Filter, FilterFailure, OrderTerms};
+use basis_core::types::{BookId, ClientOrderId, InstrumentKind, PositionSide, Side};
+use basis_protocols::exchange::filters::Filter;
 
 use super::endpoint::Product;
 use super::ids::OrderRef;
 use super::params::Params;
 use super::request::{Draft, Security};
+use crate::wire::order::{FilterTerms, Order, Priced};
+pub(super) use crate::wire::order::{Refusal, invalid, listed, out_of_range};
+pub use crate::wire::{Collar, KnownOrder};
 
-/// How far from the reference price a market order may fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Collar {
-    /// The price the order is decided on: the best opposite quote, or the mark.
-    pub reference: Price,
-    /// The most that is given away against it, > 0.
-    pub width: Bps,
-}
+/// Reduce-only orders skip the minimum notional at USD-M.
+const FILTERS: FilterTerms = FilterTerms {
+    name: filter_name,
+    reducing_skips_notional: true,
+};
 
-/// An order of ours as the venue has it, for what changes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownOrder {
-    /// Spot or perp.
-    pub kind: InstrumentKind,
-    /// The instruction that opened it: its client order id derives from it.
-    pub instruction: InstructionId,
-    /// Canonical symbol.
-    pub symbol: Symbol,
-    /// Its direction.
-    pub side: Side,
-    /// Base units ordered.
-    pub quantity: Quantity,
-    /// Its limit.
-    pub limit_price: Price,
-    /// How long it stays.
-    pub time_in_force: TimeInForce,
-    /// Whether it only brings a position nearer to zero; such orders skip the minimum notional at USD-M.
-    pub reduces: bool,
-    /// Base units filled, as far as is known.
-    pub filled: Quantity,
-}
-
-impl KnownOrder {
-    /// Returns the order that `trade` opened, nothing of it filled; `None` for a market order, which never
-    /// rests.
-    #[must_use]
-    pub fn of_spot(instruction: InstructionId, trade: &SpotTrade) -> Option<Self> {
-        let limit_price = trade.limit_price?;
-        (trade.order_type == OrderType::Limit).then_some(Self {
-            kind: InstrumentKind::Spot,
-            instruction,
-            symbol: trade.symbol,
-            side: trade.side,
-            quantity: trade.quantity,
-            limit_price,
-            time_in_force: trade.time_in_force,
-            reduces: false,
-            filled: Quantity::ZERO,
-        })
+const fn filter_name(kind: InstrumentKind, filter: Filter) -> &'static str {
+    match (filter, kind) {
+        (Filter::NoQuantity | Filter::LotSize | Filter::QuantityMin | Filter::QuantityMax, _) => {
+            "LOT_SIZE"
+        }
+        (Filter::TickSize, _) => "PRICE_FILTER",
+        (Filter::NotionalMin, InstrumentKind::Spot) => "NOTIONAL",
+        (Filter::NotionalMin, _) => "MIN_NOTIONAL",
     }
-
-    /// As [`KnownOrder::of_spot`], of a perpetual.
-    #[must_use]
-    pub fn of_perp(instruction: InstructionId, trade: &PerpTrade) -> Option<Self> {
-        let limit_price = trade.limit_price?;
-        (trade.order_type == OrderType::Limit).then_some(Self {
-            kind: InstrumentKind::Perp,
-            instruction,
-            symbol: trade.symbol,
-            side: trade.side,
-            quantity: trade.quantity,
-            limit_price,
-            time_in_force: trade.time_in_force,
-            reduces: reduces(trade),
-            filled: Quantity::ZERO,
-        })
-    }
-}
-
-/// Why an instruction becomes no request.
-pub(super) type Refusal = VenueErrorKind;
-
-pub(super) fn invalid(text: impl Into<String>) -> Refusal {
-    VenueErrorKind::InvalidRequest(text.into())
-}
-
-pub(super) fn out_of_range(e: MathError) -> Refusal {
-    invalid(format!("an amount is out of range: {e}"))
-}
-
-/// What spot and perp orders have in common.
-struct Order<'a> {
-    rules: &'a InstrumentRules,
-    side: Side,
-    quantity: Quantity,
-    order_type: OrderType,
-    limit_price: Option<Price>,
-    time_in_force: TimeInForce,
-    reduce_only: bool,
-}
-
-/// Quantity and price as they are sent.
-struct Priced {
-    quantity: Quantity,
-    price: Price,
-    time_in_force: TimeInForce,
-}
-
-/// Returns the rules of `symbol`, or the refusal that names it.
-pub(super) fn listed(
-    rules: &RuleSnapshot,
-    kind: InstrumentKind,
-    symbol: Symbol,
-) -> Result<&InstrumentRules, Refusal> {
-    rules.instrument(kind, symbol).ok_or_else(|| {
-        invalid(format!(
-            "the rules list no {kind} {symbol}; read the venue's own with its exchangeInfo, or give a file \
-             that lists it"
-        ))
-    })
 }
 
 /// Returns the request of a spot order.
@@ -137,16 +37,8 @@ pub(super) fn place_spot(
     rules: &RuleSnapshot,
     collar: Option<Collar>,
 ) -> Result<Draft, Refusal> {
-    let order = Order {
-        rules: listed(rules, InstrumentKind::Spot, trade.symbol)?,
-        side: trade.side,
-        quantity: trade.quantity,
-        order_type: trade.order_type,
-        limit_price: trade.limit_price,
-        time_in_force: trade.time_in_force,
-        reduce_only: false,
-    };
-    let priced = order.price(collar)?;
+    let order = Order::spot(trade, rules)?;
+    let priced = order.price(collar, FILTERS)?;
     let params = Params::default()
         .with("symbol", order.rules.venue_symbol.as_str())
         .with("side", side(trade.side));
@@ -180,16 +72,8 @@ pub(super) fn place_perp(
              names reduces it already",
         ));
     }
-    let order = Order {
-        rules: listed(rules, InstrumentKind::Perp, trade.symbol)?,
-        side: trade.side,
-        quantity: trade.quantity,
-        order_type: trade.order_type,
-        limit_price: trade.limit_price,
-        time_in_force: trade.time_in_force,
-        reduce_only: reduces(trade),
-    };
-    let priced = order.price(collar)?;
+    let order = Order::perp(trade, rules)?;
+    let priced = order.price(collar, FILTERS)?;
     let params = Params::default()
         .with("symbol", order.rules.venue_symbol.as_str())
         .with("side", side(trade.side))
@@ -202,135 +86,6 @@ pub(super) fn place_perp(
         .with("newClientOrderId", id.as_str())
         .with("newOrderRespType", "RESULT");
     Ok(Draft::act(Product::UsdM, "POST", "/fapi/v1/order", params))
-}
-
-/// Whether an order brings the position it is for nearer to zero: by its word, or in hedge mode by going
-/// against the side it names.
-fn reduces(trade: &PerpTrade) -> bool {
-    let side = trade.position_side;
-    trade.reduce_only || side.is_some_and(|side| side.opens_with() != trade.side)
-}
-
-impl Order<'_> {
-    /// Rounds to lot and tick and checks the filters. Nothing is rounded against the instruction: quantities
-    /// go down, the price of a buy down and that of a sell up. A market order leaves as an IOC limit at the
-    /// collar.
-    fn price(&self, collar: Option<Collar>) -> Result<Priced, Refusal> {
-        let rules = self.rules;
-        let (wanted, time_in_force) = match self.order_type {
-            OrderType::Limit => (self.limit_price, self.time_in_force),
-            OrderType::Market => (Some(self.collared(collar)?), self.time_of_market()?),
-        };
-        let lot = rules.lot_size;
-        let quantity = self.quantity.round_to_lot(lot, Rounding::Down);
-        let quantity = quantity.map_err(out_of_range)?;
-        if quantity.is_zero() && self.quantity.is_positive() {
-            return Err(named(FilterFailure {
-                instrument: rules.key,
-                filter: Filter::LotSize,
-                what: "quantity",
-                value: format!("{} {}", self.quantity, rules.base),
-                bound: format!("the lot size of {lot} {}", rules.base),
-            }));
-        }
-        let price = match wanted.filter(|price| price.is_positive()) {
-            Some(wanted) => Some(to_tick(wanted, self.side, rules)?),
-            None => None,
-        };
-        let terms = OrderTerms {
-            quantity,
-            order_type: OrderType::Limit,
-            limit_price: price,
-        };
-        filters::check(rules, &terms).map_err(named)?;
-        let Some(price) = price else {
-            return Err(invalid("a limit order needs a limit_price above zero"));
-        };
-        // Reduce-only orders skip the minimum notional at USD-M.
-        if !self.reduce_only {
-            let failure = filters::notional_failure(rules, quantity, price);
-            if let Some(failure) = failure.map_err(out_of_range)? {
-                return Err(named(failure));
-            }
-        }
-        Ok(Priced {
-            quantity,
-            price,
-            time_in_force,
-        })
-    }
-
-    fn time_of_market(&self) -> Result<TimeInForce, Refusal> {
-        match self.time_in_force {
-            TimeInForce::Gtc | TimeInForce::Ioc => Ok(TimeInForce::Ioc),
-            TimeInForce::Fok => Ok(TimeInForce::Fok),
-            TimeInForce::PostOnly => Err(invalid("a market order cannot be post_only")),
-        }
-    }
-
-    fn collared(&self, collar: Option<Collar>) -> Result<Price, Refusal> {
-        let Some(Collar { reference, width }) = collar else {
-            return Err(invalid(
-                "a market order leaves as a limit at the collar, and there is no price to measure the \
-                 collar from",
-            ));
-        };
-        if !width.get().is_positive() {
-            return Err(invalid(format!(
-                "the collar of {width} bps is not above zero"
-            )));
-        }
-        let (width, rounding) = match self.side {
-            Side::Buy => (width, Rounding::Floor),
-            Side::Sell => {
-                let below = width.get().neg().map_err(out_of_range)?;
-                (Bps::new(below), Rounding::Ceil)
-            }
-        };
-        reference.shift_bps(width, rounding).map_err(out_of_range)
-    }
-}
-
-/// Rounds a price to the tick: never worse than it was asked.
-fn to_tick(price: Price, of: Side, rules: &InstrumentRules) -> Result<Price, Refusal> {
-    let rounding = match of {
-        Side::Buy => Rounding::Floor,
-        Side::Sell => Rounding::Ceil,
-    };
-    let rounded = price.round_to_tick(rules.tick_size, rounding);
-    let rounded = rounded.map_err(out_of_range)?;
-    if rounded.is_positive() {
-        return Ok(rounded);
-    }
-    Err(named(FilterFailure {
-        instrument: rules.key,
-        filter: Filter::TickSize,
-        what: "price",
-        value: price.to_string(),
-        bound: format!("the tick size of {}", rules.tick_size),
-    }))
-}
-
-/// The refusal of a filter, by the venue's name of it.
-fn named(failure: FilterFailure) -> Refusal {
-    let is_spot = failure.instrument.kind == InstrumentKind::Spot;
-    let name = match failure.filter {
-        Filter::NoQuantity | Filter::LotSize | Filter::QuantityMin | Filter::QuantityMax => {
-            "LOT_SIZE"
-        }
-        Filter::TickSize => "PRICE_FILTER",
-        Filter::NotionalMin if is_spot => "NOTIONAL",
-        Filter::NotionalMin => "MIN_NOTIONAL",
-    };
-    VenueErrorKind::Rejected {
-        reason: Rejection::Filter {
-            instrument: failure.instrument,
-            what: Cow::Borrowed(failure.what),
-            value: failure.value,
-            bound: format!("{name}: {}", failure.bound),
-        },
-        venue_code: None,
-    }
 }
 
 /// Returns the request that amends `order`.
@@ -346,29 +101,9 @@ pub(super) fn amend(
     (book, id): (BookId, &ClientOrderId),
     rules: &RuleSnapshot,
 ) -> Result<Draft, Refusal> {
-    if change.quantity.is_none() && change.limit_price.is_none() {
-        return Err(invalid(
-            "an amendment changes quantity or limit_price; this changes neither",
-        ));
-    }
-    let rules = listed(rules, order.kind, order.symbol)?;
-    let quantity = change.quantity.unwrap_or(order.quantity);
-    if quantity <= order.filled {
-        return Err(invalid(format!(
-            "the new quantity {quantity} is not above what has filled ({}): that would cancel the order",
-            order.filled
-        )));
-    }
-    let terms = Order {
-        rules,
-        side: order.side,
-        quantity,
-        order_type: OrderType::Limit,
-        limit_price: Some(change.limit_price.unwrap_or(order.limit_price)),
-        time_in_force: order.time_in_force,
-        reduce_only: order.reduces,
-    };
-    let priced = terms.price(None)?;
+    let amended = Order::amended(change, order, rules)?;
+    let priced = amended.price(None, FILTERS)?;
+    let (rules, quantity) = (amended.rules, amended.quantity);
     let old = ClientOrderId::derive(book, order.instruction);
     let params = Params::default().with("symbol", rules.venue_symbol.as_str());
     if order.kind != InstrumentKind::Spot {

@@ -2,10 +2,10 @@
 
 use basis_core::secret::Secret;
 use basis_core::transport::Request;
-use basis_core::types::{Span, Timestamp};
 
 use super::endpoint::{Network, NoSuchHost, Product};
 use super::params::{Params, millis};
+pub use crate::wire::{Effect, Masked, Stamp};
 
 /// What a request must carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,15 +16,6 @@ pub enum Security {
     ApiKey,
     /// Key, time stamp and signature.
     Signed,
-}
-
-/// What a request does at the venue, and with it what its failure means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Changes nothing: it may be repeated.
-    Read,
-    /// Places, changes or cancels something: it is sent at most once.
-    Act,
 }
 
 /// A request without host, stamp and signature.
@@ -44,35 +35,6 @@ pub struct Draft {
     pub effect: Effect,
 }
 
-/// When a signed request was made, and until when it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    at: Timestamp,
-    window: Span,
-}
-
-impl Stamp {
-    /// How long after its stamp a request of ours may still be accepted.
-    pub const WINDOW: Span = Span::from_seconds(3);
-
-    /// A stamp of the venue's time `at` (our clock and the measured offset), with the window of
-    /// [`Stamp::WINDOW`].
-    #[must_use]
-    pub const fn new(at: Timestamp) -> Self {
-        Self {
-            at,
-            window: Self::WINDOW,
-        }
-    }
-
-    /// Returns the last instant at which the venue lets the request in. Binance spot does not check it in
-    /// its engine: there 10 seconds come on top.
-    #[must_use]
-    pub const fn deadline(&self) -> Timestamp {
-        self.at.plus(self.window)
-    }
-}
-
 /// Who signs.
 pub trait Signer {
     /// Returns the name of the key, for the header.
@@ -82,28 +44,9 @@ pub trait Signer {
     fn signature(&self, text: &str) -> Secret;
 }
 
-/// Stands where key and signature would: for requests that are shown and not sent.
-#[derive(Clone, Debug)]
-pub struct Masked {
-    key: Secret,
-}
-
-impl Masked {
-    /// What is shown in the place of a secret.
-    pub const TEXT: &'static str = "MASKED";
-}
-
-impl Default for Masked {
-    fn default() -> Self {
-        Self {
-            key: Secret::new(Self::TEXT.to_owned()),
-        }
-    }
-}
-
 impl Signer for Masked {
     fn api_key(&self) -> &Secret {
-        &self.key
+        self.secret()
     }
 
     fn signature(&self, _text: &str) -> Secret {
@@ -161,9 +104,9 @@ impl Draft {
             text.push('&');
         }
         text.push_str("recvWindow=");
-        text.push_str(&stamp.window.nanos().div_euclid(1_000_000).to_string());
+        text.push_str(&stamp.window_millis().to_string());
         text.push_str("&timestamp=");
-        text.push_str(&millis(stamp.at).to_string());
+        text.push_str(&millis(stamp.at()).to_string());
     }
 
     /// Returns the exact request: stamped and signed where it must be.

@@ -57,7 +57,7 @@ impl Params {
     }
 
     /// Writes `name=value&…` behind `text`, values percent-encoded.
-    pub(super) fn encode_into(&self, text: &mut String) {
+    pub(crate) fn encode_into(&self, text: &mut String) {
         for (at, (name, value)) in self.0.iter().enumerate() {
             if at > 0 {
                 text.push('&');
@@ -76,7 +76,7 @@ pub const fn millis(at: Timestamp) -> i64 {
 }
 
 /// Writes `value` with every byte but letters, digits and `-._~` as `%XX` (RFC 3986).
-pub(super) fn percent_encode(value: &str, out: &mut String) {
+pub(crate) fn percent_encode(value: &str, out: &mut String) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
     ];
