@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Node, Problems, Reader};
-use crate::num::{Bps, Fixed18, Price, Quantity, Rate, Rounding, Value};
+use crate::num::{Bps, Fixed18, MathError, Price, Quantity, Rate, Rounding, Value};
 use crate::types::{
     Account, Asset, InstrumentKey, InstrumentKind, Label, Span, Symbol, Timestamp, Venue,
 };
@@ -63,6 +63,26 @@ pub struct Fees {
     pub perp: MakerTaker,
     /// Whether the fee on a spot buy comes out of the base received (else out of the quote paid).
     pub spot_buy_fee_in_base: bool,
+    /// The least that a flash loan in front of an atomic group costs, of the loan, whoever lends it.
+    pub flash_loan: Rate,
+}
+
+impl Fees {
+    /// Returns what a flash loan of `amount` costs of which the lender asks `premium`: no less than the
+    /// venue's own fee, rounded up to a multiple of the loan's unit (`decimals`).
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn flash_loan_cost(
+        &self,
+        amount: Quantity,
+        premium: Quantity,
+        decimals: u32,
+    ) -> Result<Quantity, MathError> {
+        let least = amount.at_rate(self.flash_loan, Rounding::Ceil)?.get();
+        let least = least.round_to_decimals(decimals, Rounding::Ceil)?;
+        Ok(premium.max(Quantity::new(least)))
+    }
 }
 
 /// A pair of fee rates.
@@ -445,6 +465,13 @@ fn read_fees(section: Reader<'_>) -> Fees {
             &[("base", true), ("quote", false)],
             true,
         ),
+        flash_loan: Bps::new(section.fixed(
+            "flash_loan_bps",
+            Fixed18::ZERO..=Fixed18::from_int(1_000),
+            Fixed18::ZERO,
+        ))
+        .to_rate(Rounding::HalfEven)
+        .unwrap_or_default(),
     };
     section.finish();
     fees

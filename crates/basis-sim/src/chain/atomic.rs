@@ -2,7 +2,8 @@
 //!
 //! A step that says no venue goes to the only protocol that takes it; two candidates are a refusal.
 //! The loan comes from the lender that is named, else from the cheapest; what it lends stands in the
-//! wallet during the group as two `transfer` changes, its premium as a `fee`. Meanwhile the lender is
+//! wallet during the group as two `transfer` changes, what it costs as a `fee`: the lender's premium, and
+//! no less than the fee of the venue that runs the group, by its dated rules. Meanwhile the lender is
 //! without it: what a later step takes out of the same reserve finds that much less.
 //!
 //! It is not a planner: whoever composes the group works out what an earlier step returns, or lets a
@@ -12,6 +13,7 @@ use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{FlashLoan, Instruction, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::Quantity;
+use basis_core::rules::Fees;
 use basis_core::types::Venue;
 use basis_protocols::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, TRANSACTION};
 
@@ -25,6 +27,7 @@ use crate::refusal::Refusal;
 pub(super) fn execute(
     transaction: &mut Transaction<'_>,
     protocols: &mut [Box<dyn Protocol>],
+    fees: &Fees,
     steps: &[Instruction],
 ) -> Result<(), Refusal> {
     let mut gas = TRANSACTION.saturating_add(CAST);
@@ -66,7 +69,9 @@ pub(super) fn execute(
         gas = gas.saturating_add(own).saturating_add(CAST_STEP);
     }
     if let Some((loan, (lender, premium))) = loan {
-        repay(transaction, loan, premium)?;
+        let decimals = transaction.decimals(loan.asset)?;
+        let cost = fees.flash_loan_cost(loan.amount, premium, decimals)?;
+        repay(transaction, loan, cost)?;
         if let Some(lender) = protocols.get_mut(lender) {
             lender.end_flash_loan(transaction)?;
         }
@@ -75,22 +80,22 @@ pub(super) fn execute(
     Ok(())
 }
 
-/// Pays principal and premium back.
+/// Pays the principal and what the loan costs.
 fn repay(
     transaction: &mut Transaction<'_>,
     loan: &FlashLoan,
-    premium: Quantity,
+    cost: Quantity,
 ) -> Result<(), Refusal> {
-    let (asset, needed) = (loan.asset, loan.amount.add(premium)?);
+    let (asset, needed) = (loan.asset, loan.amount.add(cost)?);
     let available = transaction.balance(asset);
     if needed > available {
         return Err(Refusal::new(VenueErrorKind::Reverted(format!(
-            "the flash loan is not repaid: {needed} {asset} are due with the premium of {premium}, the \
+            "the flash loan is not repaid: {needed} {asset} are due with the fee of {cost}, the \
              wallet holds {available} after the last step"
         ))));
     }
     transaction.pay(asset, loan.amount)?;
-    transaction.charge(EntryKind::Fee, asset, premium)
+    transaction.charge(EntryKind::Fee, asset, cost)
 }
 
 /// Takes the loan from the protocol that is named, else from the one that asks the least; its place and

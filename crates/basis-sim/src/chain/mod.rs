@@ -286,7 +286,10 @@ impl State {
         );
         match &instruction.operation {
             Operation::Atomic(steps) => {
-                atomic::execute(&mut transaction, &mut self.protocols, steps)?;
+                let rules = data.rules(venue);
+                let fees = rules.map(|rules| rules.at(view.now()).fees);
+                let fees = fees.unwrap_or_default();
+                atomic::execute(&mut transaction, &mut self.protocols, &fees, steps)?;
             }
             operation => {
                 let protocol = self.protocols.iter_mut().find(|p| p.venue() == venue);

@@ -299,7 +299,7 @@ fn a_group_that_fails_names_the_step_and_undoes_the_rest() {
     ]);
     assert_eq!(
         text,
-        "reverted: the flash loan is not repaid: 1000.5 WETH are due with the premium of 0.5, the \
+        "reverted: the flash loan is not repaid: 1000.5 WETH are due with the fee of 0.5, the \
          wallet holds 1000.4 after the last step"
     );
 }

@@ -25,6 +25,7 @@ macro_rules! embedded {
 pub const VENUES: &[Embedded] = embedded![
     "venues" / "binance",
     "venues" / "bybit",
+    "venues" / "instadapp",
     "venues" / "okx",
     "venues" / "wallet"
 ];

@@ -165,7 +165,15 @@ class Chain:
                 bps = int(self.settings["aave"].get("flash_loan_premium_bps", 5))
                 owed = self.amount(loan["asset"], percent_mul(int(amount.scaleb(self.decimals(loan["asset"]))), bps))
             if lender in ("aave", "morpho"):
-                self.audit.check("chain: flash loans", lines[0].number, f"premium of {lender}", owed, premium)
+                owed = max(owed, self.flash_loan_fee(loan["asset"], amount, lines[0].at))
+                self.audit.check("chain: flash loans", lines[0].number, f"fee of a loan of {lender}", owed, premium)
+
+    def flash_loan_fee(self, asset, amount, at):
+        """The least that a loan costs within a group: a dated rule of the venue that runs it, rounded up to the unit."""
+        if "instadapp" not in self.audit.rules.venues:
+            return ZERO
+        bps = (self.audit.rules.at("instadapp", at).get("fees") or {}).get("flash_loan_bps", 0)
+        return rounded(amount * Decimal(bps) / 10000, self.decimals(asset), ROUND_CEILING)
 
     def derive(self, instruction, steps, group, lines):
         """Works the request out step by step and compares every line with what must be there."""
@@ -188,12 +196,14 @@ class Chain:
         if loan:
             self.topic = "flash loans"
             self.move(loan[0], -loan[1])
+            fee = self.flash_loan_fee(loan[0], loan[1], self.now)
             if loan[2] == "aave":
                 bps = int(self.settings["aave"].get("flash_loan_premium_bps", 5))
-                fee = percent_mul(int(loan[1].scaleb(self.decimals(loan[0]))), bps)
-                if fee:
-                    self.wallet_line("fee", loan[0], -self.amount(loan[0], fee))
-                self.lending.take_back(loan[0], fee)
+                premium = percent_mul(int(loan[1].scaleb(self.decimals(loan[0]))), bps)
+                self.lending.take_back(loan[0], premium)
+                fee = max(fee, self.amount(loan[0], premium))
+            if fee:
+                self.wallet_line("fee", loan[0], -fee)
         self.pay_gas(gas if group else self.gas_units)
         self.compare(lines)
         self.names = names

@@ -195,9 +195,56 @@ fn the_venues_say_what_a_flash_loan_costs_and_who_has_it() {
     let ledger = fs::read_to_string(dir.path().join("run/ledger.csv")).unwrap_or_default();
     assert!(ledger.contains(",fee,"), "the premium was paid");
     let free = Scratch::new();
-    run(&free, &dear).json();
+    let whitelisted = "rules.instadapp=free.yaml";
+    free.write(
+        "free.yaml",
+        "venue: instadapp\nsnapshots:\n  - effective_from: 2024-01-01\n    accounts: { deposit: main }\n    \
+         fees: { flash_loan_bps: 0 }\n",
+    );
+    run(&free, &[&dear, ["--set", whitelisted].as_slice()].concat()).json();
     let ledger = fs::read_to_string(free.path().join("run/ledger.csv")).unwrap_or_default();
     assert!(!ledger.contains(",fee,"), "Morpho lends for nothing");
+}
+
+/// Every loan costs the groups' own fee at least: at entry, when the loop is shrunk and when it is left.
+#[test]
+fn a_flash_loan_costs_the_fee_of_the_groups_in_entry_and_exit() {
+    let dir = Scratch::new();
+    let withdrawals = "withdrawals=[{at: 2024-03-10T00:00:00Z, amount: 40}]";
+    run(&dir, &["--set", withdrawals]).json();
+    let ledger = fs::read_to_string(dir.path().join("run/ledger.csv")).unwrap_or_default();
+    let field = |line: &str, at: usize| line.split(',').nth(at).unwrap_or_default().to_owned();
+    let header = ledger.lines().next().unwrap_or_default().to_owned();
+    let column = |name: &str| {
+        let at = header.split(',').position(|known| known == name);
+        at.unwrap_or_else(|| panic!("no column {name}"))
+    };
+    let (kind, item, quantity, id) = (
+        column("kind"),
+        column("item"),
+        column("quantity"),
+        column("instruction_id"),
+    );
+    let number = |text: &str| {
+        text.parse::<basis::core::num::Quantity>()
+            .unwrap_or_default()
+    };
+    let mut fees = 0;
+    for line in ledger.lines().filter(|line| field(line, kind) == "fee") {
+        let same = |other: &&str| field(other, id) == field(line, id);
+        let loans = ledger.lines().filter(same);
+        let mut loans =
+            loans.filter(|other| field(other, kind) == "transfer" && field(other, item) == "WETH");
+        let loan = number(&field(loans.next().unwrap_or_default(), quantity));
+        let rate = basis::core::num::Rate::literal("0.0005");
+        let due = loan.at_rate(rate, basis::core::num::Rounding::Ceil);
+        assert_eq!(number(&field(line, quantity)).neg(), due, "{line}");
+        fees += 1;
+    }
+    assert!(
+        fees >= 2,
+        "the entry and the withdrawal each took a loan: {fees}"
+    );
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A leveraged stake: a liquid staking token as collateral against WETH debt, built, shrunk and left by
 //! one transaction each, with a flash loan in front.
 //!
-//! With C the collateral and D the debt in ETH at the protocol's rate: to bring own capital e in at a
-//! debt ratio ℓ, borrow F = (ℓ × (C + e) − D) ÷ (1 − ℓ), stake e + F, supply it, and repay the flash
-//! loan out of the new debt. To shrink the debt by x, repay it from the flash loan, withdraw and sell
+//! With C the collateral and D the debt in ETH at the protocol's rate, and p what a flash loan costs of its
+//! amount: to bring own capital e in at a debt ratio ℓ, borrow F = (ℓ × (C + e) − D) ÷ (1 + p − ℓ), stake
+//! e + F, supply it, and repay F × (1 + p) out of the new debt. To shrink the debt by x, repay it from the flash loan, withdraw and sell
 //! enough of the token to repay that. A step that would pass the pool's limit reverts whole. What a flash
-//! loan costs, who has enough to give it and which efficiency mode is entered, the venues say.
+//! loan costs, who has enough to give it and which efficiency mode is entered, the venues say; the least
+//! that it costs is a rule of the venue that runs the groups.
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::{AmountOrAll, FlashLoan, Instruction, Lending, Operation, SetEMode};
@@ -15,7 +16,7 @@ use basis_core::types::{Asset, Item, Venue};
 
 use super::super::Context;
 use super::places::Places;
-use super::stake::{Token, group};
+use super::stake::{GROUPS, Token, group};
 use super::{ETH, WETH, floor_to_unit, settings};
 
 /// A flash loan of WETH: who gives it, how much, and what is returned with the premium.
@@ -110,10 +111,16 @@ impl Loop {
         if !wanted.is_positive() {
             return Ok(None);
         }
+        let drawn = |lender| lender == self.venue;
+        // Who has enough is asked for more than is borrowed in the end: what a loan costs is not known yet.
         let loan = wanted.div_rate(Rate::ONE.sub(ltv)?, Rounding::Floor)?;
         let loan = floor_to_unit(context, WETH, loan)?;
         // The lending venue would have to find the loan and the new debt.
-        let flash = borrow(context, loan, |lender| lender == self.venue)?;
+        let cost = borrow(context, loan, drawn)?.cost()?;
+        let cost = Rate::new(cost.get().div(loan.get(), Rounding::Ceil)?);
+        let kept = Rate::ONE.add(cost)?.sub(ltv)?;
+        let loan = wanted.div_rate(kept, Rounding::Floor)?;
+        let flash = borrow(context, floor_to_unit(context, WETH, loan)?, drawn)?;
         let mut steps = vec![flash.step()];
         steps.extend(self.token.stake_steps(context, own, loan)?);
         steps.push(self.lend(Operation::Supply, self.token.asset, AmountOrAll::All));
@@ -255,6 +262,11 @@ impl Loop {
 }
 
 impl Borrowed {
+    /// What the loan costs.
+    fn cost(&self) -> Result<Quantity, ComponentError> {
+        Ok(self.due.sub(self.loan)?)
+    }
+
     fn step(&self) -> Instruction {
         let loan = FlashLoan {
             asset: WETH,
@@ -306,8 +318,22 @@ fn borrow(
     Ok(Borrowed {
         lender,
         loan,
-        due: loan.add(offer.premium)?,
+        due: loan.add(cost(context, loan, offer.premium)?)?,
     })
+}
+
+/// What a flash loan of `loan` WETH costs within a group when its lender asks `premium`.
+fn cost(
+    context: &Context<'_>,
+    loan: Quantity,
+    premium: Quantity,
+) -> Result<Quantity, ComponentError> {
+    let Some(rules) = context.rules.venue(GROUPS) else {
+        return Ok(premium);
+    };
+    let fees = rules.at(context.view.now()).fees;
+    let decimals = context.rules.asset_decimals(GROUPS, WETH);
+    Ok(fees.flash_loan_cost(loan, premium, decimals.unwrap_or(18))?)
 }
 
 /// What is returned for a flash loan of `loan` WETH to `lender`.
@@ -322,7 +348,8 @@ pub(in super::super) fn due_to(
     let offers = context.terms(lender)?.flash_loans;
     let offer = offers.iter().find(|offer| offer.asset == WETH);
     let premium = offer.map_or(Bps::ZERO, |offer| offer.premium);
-    Ok(loan.add(loan.at_rate(premium.to_rate(Rounding::Up)?, Rounding::Ceil)?)?)
+    let premium = loan.at_rate(premium.to_rate(Rounding::Up)?, Rounding::Ceil)?;
+    Ok(loan.add(cost(context, loan, premium)?)?)
 }
 
 /// A flash loan that is to be had.
