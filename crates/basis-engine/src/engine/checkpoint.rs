@@ -24,10 +24,10 @@ use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFun
 use crate::risk::SavedRisk;
 use crate::statistics::Running;
 use crate::step_row::StepRow;
-use crate::strategy::Checkpoint;
+use crate::strategy::{Checkpoint, OpenTransfer};
 
 /// The version of what the state parts hold; a journal of another is refused.
-pub(super) const STATE_VERSION: u32 = 1;
+pub(super) const STATE_VERSION: u32 = 2;
 
 /// How often a journal of a simulated run is committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub(crate) struct RunState {
     pub(crate) refused: Vec<RefusedWithdrawal>,
     /// External flows that were due by the last step.
     pub(crate) due_flows: u64,
+    /// Transfers of ended plans on their way.
+    pub(crate) in_flight: Vec<OpenTransfer>,
     /// Why the strategy was halted.
     pub(crate) halted: Option<String>,
     /// Whether the first entry is done.
@@ -137,6 +139,7 @@ impl RunState {
             unbooked: Vec::new(),
             refused: Vec::new(),
             due_flows: 0,
+            in_flight: Vec::new(),
             halted: None,
             entered: false,
             failures_in_a_row: 0,
