@@ -115,7 +115,8 @@ impl Action {
     }
 }
 
-/// Ordered blocks with one purpose. A plan with a pending step is parked and resumed.
+/// Ordered blocks with one purpose. A plan with a pending step is parked and resumed, but for
+/// transfers after which it has nothing more to send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// What the plan is for.

@@ -562,6 +562,7 @@ impl Engine {
             exposure: &self.exposure,
             rules: &self.rules,
             config: &self.config,
+            in_flight: &self.run_state.in_flight,
             pending_withdrawal,
             flows_seen: self.run_state.due_flows,
             reduce_only,
@@ -639,7 +640,8 @@ impl Engine {
                 .with_source(e)
         })?;
         steps.ledger_rows.push(rows);
-        steps.parked.push(self.plan.is_some());
+        let waits = self.plan.is_some() || !self.run_state.in_flight.is_empty();
+        steps.parked.push(waits);
         for (column, slot) in steps.prices.iter_mut().zip(&self.slots) {
             let quote = self.view.quote(*slot);
             column.mark.push(quote.mark);

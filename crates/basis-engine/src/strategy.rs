@@ -1,15 +1,17 @@
 //! What a strategy sees, decides and remembers; the strategies themselves are crates above this one.
 //!
 //! A strategy reads the view and the books and returns the next feasible [`Plan`] towards its
-//! target; it sees no venue and does no I/O. It is asked again at every step without a parked plan,
-//! so a plan holds only what can be done now, and the rest follows from the state that results.
+//! target; it sees no venue and does no I/O. It is asked again at every step without a plan under way,
+//! so a plan holds only what can be done now, and the rest follows from the state that results. A plan that
+//! has sent its last transfer has ended: what is on its way is in [`Context::in_flight`] until it arrives, and
+//! each arrival can be traded in the step that follows it.
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::journal::JournalError;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
-use basis_core::types::Venue;
+use basis_core::types::{Account, Asset, InstructionId, Timestamp, Venue};
 use basis_core::venue::Terms;
 use basis_market::MarketView;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,23 @@ pub trait Venues: std::fmt::Debug {
     fn terms(&self, venue: Venue, view: &MarketView) -> Result<Terms, ComponentError>;
 }
 
+/// A transfer that has left its account and has not arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransfer {
+    /// The instruction that sent it.
+    pub instruction: InstructionId,
+    /// What.
+    pub asset: Asset,
+    /// Units that arrive, > 0.
+    pub amount: Quantity,
+    /// Where it left.
+    pub from: Account,
+    /// Where it will arrive.
+    pub to: Account,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+}
+
 /// All a strategy may read.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -39,6 +58,8 @@ pub struct Context<'a> {
     pub rules: &'a RuleBook,
     /// The run's configuration.
     pub config: &'a RunConfig,
+    /// Transfers on their way, in the order they were sent: no account's collateral, and not to be sent again.
+    pub in_flight: &'a [OpenTransfer],
     /// Capital asked back by the schedule and not yet paid out, in the share class.
     pub pending_withdrawal: Value,
     /// External flows so far, counted; a change means positions must be scaled.
@@ -56,6 +77,20 @@ impl Context<'_> {
     /// The venue's own when it cannot say.
     pub fn terms(&self, venue: Venue) -> Result<Terms, ComponentError> {
         self.venues.terms(venue, self.view)
+    }
+
+    /// Units of `asset` on their way to any account of `venue`.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub fn coming_to(&self, venue: Venue, asset: Asset) -> Result<Quantity, ComponentError> {
+        let coming = self.in_flight.iter();
+        let coming =
+            coming.filter(|transfer| transfer.to.venue == venue && transfer.asset == asset);
+        coming.map(|transfer| transfer.amount).try_fold(
+            Quantity::ZERO,
+            |sum, amount| -> Result<Quantity, ComponentError> { Ok(sum.add(amount)?) },
+        )
     }
 
     /// Whether anything can be sent away from `venue` now: a halt of its withdrawals or an outage keeps it
@@ -178,6 +213,13 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// Whether the book is still being built for the `flows_seen` external flows so far, with capital
     /// that is exposed by itself: its net delta is then the capital's, not a broken hedge.
     fn is_building(&self, _flows_seen: u64) -> bool {
+        false
+    }
+
+    /// Whether its sizing counts [`Context::in_flight`], so that it can be asked while transfers are on their
+    /// way and trades each arrival at the step after it. One that does not would send again what has not
+    /// arrived: it is asked when all of it has.
+    fn counts_in_flight(&self) -> bool {
         false
     }
 

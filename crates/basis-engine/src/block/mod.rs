@@ -27,6 +27,8 @@ use basis_core::num::{Quantity, Rounding};
 use basis_core::plan::{FailurePolicy, Leg};
 use basis_core::types::{InstructionId, InstrumentKey, Span, Timestamp, Venue};
 
+use crate::strategy::OpenTransfer;
+
 pub(crate) use self::leg::{Applied, LegRun, LegState, Role, changes_position, order_of};
 
 /// How often the rest of a leg is ordered before its siblings are cut to it.
@@ -134,6 +136,22 @@ impl BlockRun {
         let moving = |run: &&LegRun| run.state == LegState::UnderWay;
         let moving = self.legs.iter().filter(moving);
         moving.map(|run| run.leg.instruction.id)
+    }
+
+    /// The same with what is on its way.
+    pub(crate) fn open_transfers(&self) -> impl Iterator<Item = OpenTransfer> + '_ {
+        let moving = self.legs.iter().filter(|run| run.is_under_way());
+        moving.filter_map(|run| match &run.leg.instruction.operation {
+            Operation::Transfer(transfer) => Some(OpenTransfer {
+                instruction: run.leg.instruction.id,
+                asset: transfer.asset,
+                amount: transfer.amount,
+                from: transfer.from,
+                to: transfer.to,
+                sent_at: self.submitted_at,
+            }),
+            _ => None,
+        })
     }
 
     /// Orders that have not ended and that the block waits for.

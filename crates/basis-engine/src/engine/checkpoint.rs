@@ -24,7 +24,7 @@ use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFun
 use crate::risk::SavedRisk;
 use crate::statistics::TimeWeighted;
 use crate::step_row::StepRow;
-use crate::strategy::Checkpoint;
+use crate::strategy::{Checkpoint, OpenTransfer};
 
 /// The version of what the state parts hold; a journal of another is refused.
 pub(super) const STATE_VERSION: u32 = 2;
@@ -104,6 +104,8 @@ pub(crate) struct RunState {
     pub(crate) refused: Vec<RefusedWithdrawal>,
     /// External flows that were due by the last step.
     pub(crate) due_flows: u64,
+    /// Transfers of ended plans on their way.
+    pub(crate) in_flight: Vec<OpenTransfer>,
     /// Why the strategy was halted.
     pub(crate) halted: Option<String>,
     /// Whether the first entry is done.
@@ -138,6 +140,7 @@ impl RunState {
             unbooked: Vec::new(),
             refused: Vec::new(),
             due_flows: 0,
+            in_flight: Vec::new(),
             halted: None,
             entered: false,
             failures_in_a_row: 0,

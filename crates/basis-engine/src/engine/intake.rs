@@ -227,6 +227,10 @@ impl Engine {
             self.refuse_event(event, &format!("instruction {id} was never sent"));
             return Ok(());
         }
+        if ends_transfer(&event.kind) {
+            let in_flight = &mut self.run_state.in_flight;
+            in_flight.retain(|transfer| transfer.instruction != id);
+        }
         let mut applied = None;
         if let Some(plan) = &mut self.plan {
             plan.under_way

@@ -173,8 +173,10 @@ impl Engine {
                 if self.end_block(at, &end) {
                     break;
                 }
+                // What is sent last is waited for by nobody: the strategy sees it on its way.
                 if let Some(plan) = &self.plan
                     && !plan.under_way.is_empty()
+                    && !plan.blocks.is_empty()
                 {
                     return Ok(self.park(at));
                 }
@@ -410,6 +412,7 @@ impl Engine {
         plan.traded |= end.traded && !end.plan_ends;
         plan.failed |= end.failed;
         plan.under_way.extend(run.under_way());
+        self.run_state.in_flight.extend(run.open_transfers());
         if end.plan_ends {
             plan.blocks.clear();
         }

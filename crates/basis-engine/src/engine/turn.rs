@@ -14,8 +14,8 @@ use super::Engine;
 use super::plans::{ActivePlan, PLAN_AGE_MAX};
 use crate::risk::Verdict;
 
-/// Most plans a strategy may start within one step: sweep, move, trade, and one to spare.
-const DECISIONS_PER_STEP_MAX: u32 = 4;
+/// Most plans a strategy may start within one step: sweep, raise margin, move, trade, and two to spare.
+const DECISIONS_PER_STEP_MAX: u32 = 6;
 
 /// The rest of a wake.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,12 +100,20 @@ impl Engine {
     }
 
     fn deciding(&self) -> Stage {
-        if self.run_state.paused {
+        if self.run_state.paused || self.awaits_transfers() {
             return Stage::Done;
         }
         Stage::Deciding {
             left: DECISIONS_PER_STEP_MAX,
         }
+    }
+
+    /// Whether transfers are on their way that the strategy does not count.
+    fn awaits_transfers(&self) -> bool {
+        let now = self.view.now();
+        let mut in_flight = self.run_state.in_flight.iter();
+        !self.strategy.counts_in_flight()
+            && in_flight.any(|transfer| now.since(transfer.sent_at) <= PLAN_AGE_MAX)
     }
 
     /// Does the rest of a wake from `stage` on, and closes the step if it is one.
@@ -162,7 +170,7 @@ impl Engine {
                     return Ok(Stage::Done);
                 }
                 self.has_acted(true);
-                if self.plan.is_some() {
+                if self.plan.is_some() || self.awaits_transfers() {
                     return Ok(Stage::Done);
                 }
                 // What has just been done shows in the next decision of the same step.

@@ -134,6 +134,11 @@ pub(super) trait KeyedStrategy: Send + std::fmt::Debug {
         false
     }
 
+    /// As [`Strategy::counts_in_flight`].
+    fn counts_in_flight(&self) -> bool {
+        false
+    }
+
     /// As [`Strategy::save`].
     fn save(&self) -> Result<Checkpoint, ComponentError>;
 
@@ -192,6 +197,10 @@ impl Strategy for Keyed {
 
     fn is_building(&self, flows_seen: u64) -> bool {
         self.strategy.is_building(flows_seen)
+    }
+
+    fn counts_in_flight(&self) -> bool {
+        self.strategy.counts_in_flight()
     }
 
     fn save(&self) -> Result<Checkpoint, ComponentError> {

@@ -1,7 +1,7 @@
 //! Moving quote currency to where a hedged book needs it.
 //!
 //! Needs and surpluses are matched in a fixed order: inside a venue first, because that is at once
-//! and free; then from the wallet; then from venue to venue. What is in flight is waited for.
+//! and free; then from the wallet; then from venue to venue. What is in flight counts where it goes.
 //!
 //! Margin leaves an account only where what stays keeps its shorts far from liquidation; for anything
 //! but another margin, only while every account of the mode is. A venue without a fresh price gets none.
@@ -182,7 +182,33 @@ fn needs(
         }
         same
     });
+    reduce_by_coming(context, book, &mut needs)?;
     Ok(needs)
+}
+
+/// Takes off what is on its way to each venue.
+fn reduce_by_coming(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    needs: &mut Vec<Place>,
+) -> Result<(), ComponentError> {
+    if context.in_flight.is_empty() {
+        return Ok(());
+    }
+    let mut venues: Vec<(Venue, Value)> = Vec::new();
+    for need in needs.iter_mut() {
+        let venue = need.account.venue;
+        if venues.iter().all(|(known, _)| *known != venue) {
+            let coming = context.coming_to(venue, book.quote)?;
+            venues.push((venue, Value::new(coming.get())));
+        }
+        for (_, coming) in venues.iter_mut().filter(|(known, _)| *known == venue) {
+            let part = need.amount.min(*coming);
+            (need.amount, *coming) = (need.amount.sub(part)?, coming.sub(part)?);
+        }
+    }
+    needs.retain(|need| need.amount.is_positive());
+    Ok(())
 }
 
 fn surpluses(book: &Book<'_>, spot_need: Value) -> Result<Vec<Place>, ComponentError> {

@@ -77,6 +77,8 @@ pub(super) struct Hedge<'a> {
     pub(super) target: Quantity,
     /// Collateral plus unrealised result.
     pub(super) margin: Value,
+    /// Quote units on their way to the venue.
+    pub(super) coming: Value,
     /// Margin wanted.
     pub(super) margin_target: Value,
     /// Margin that the short held keeps: see [`kept_margin`].
@@ -190,6 +192,11 @@ impl Hedge<'_> {
         Ok(self.margin.sub(self.margin_target.max(self.margin_kept))?)
     }
 
+    /// Margin wanted that is neither there nor on its way; below zero where there is more.
+    pub(super) fn missing_margin(&self) -> Result<Value, ComponentError> {
+        Ok(self.margin_target.sub(self.margin)?.sub(self.coming)?)
+    }
+
     /// Short base units that the margin in the account carries, and never less than what is held.
     fn carried(&self, price: Price, config: &ModeConfig<'_>) -> Result<Quantity, ComponentError> {
         let held = self.position.neg()?.max(Quantity::ZERO);
@@ -247,6 +254,7 @@ impl<'a> Book<'a> {
                 },
                 target: Quantity::ZERO,
                 margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
+                coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
                 margin_target: Value::ZERO,
                 margin_kept: match margin {
                     Some(margin) => kept_margin(margin, config)?,
@@ -306,7 +314,8 @@ impl<'a> Book<'a> {
         if self.in_kind && self.reference.is_positive() {
             let kept = reserve.per(self.reference, Rounding::Floor)?;
             self.wallet_base_target = kept.add(Quantity::new(owed.get()))?;
-            let missing = self.wallet_base_target.sub(self.wallet_base)?;
+            let coming = context.coming_to(Venue::WALLET, config.asset)?;
+            let missing = self.wallet_base_target.sub(self.wallet_base)?.sub(coming)?;
             if owed.is_positive() && missing.is_positive() {
                 // What is missing may be less than can be sent: then the least that can.
                 let least = least_sent(context, config.spot_venue, config.asset)?;
@@ -475,10 +484,11 @@ impl<'a> Book<'a> {
         };
         let reach = self.spot.add(affordable)?;
         if reach < self.spot_target {
-            self.aim(reach)
-        } else {
-            Ok(())
+            self.aim(reach)?;
+            // In kind more can be owed than is held: then shorts of nothing would still ask for that.
+            self.spot_target = self.spot_target.min(reach);
         }
+        Ok(())
     }
 
     /// Aims at no more shorts than every venue's margin carries; what another venue was to hand over stays
@@ -515,7 +525,8 @@ impl<'a> Book<'a> {
     /// Whether an account has so much less than it keeps that money held for anything else is its margin.
     pub(super) fn is_to_be_topped_up(&self) -> Result<bool, ComponentError> {
         for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
-            if hedge.margin < hedge.margin_kept.at_rate(TOP_UP_BELOW, Rounding::Floor)? {
+            let margin = hedge.margin.add(hedge.coming)?;
+            if margin < hedge.margin_kept.at_rate(TOP_UP_BELOW, Rounding::Floor)? {
                 return Ok(true);
             }
         }
@@ -560,6 +571,15 @@ impl<'a> Book<'a> {
             .hedges
             .iter()
             .try_fold(Quantity::ZERO, |sum, h| sum.sub(h.position))?;
+        Ok(sum)
+    }
+
+    /// Sum of the shorts aimed at.
+    pub(super) fn aimed_short(&self) -> Result<Quantity, ComponentError> {
+        let sum = self
+            .hedges
+            .iter()
+            .try_fold(Quantity::ZERO, |sum, hedge| sum.add(hedge.target))?;
         Ok(sum)
     }
 

@@ -104,7 +104,7 @@ pub(super) fn raise_margin(book: &Book<'_>) -> Result<Option<Vec<Leg>>, Componen
     let mut cash = if shared { Value::ZERO } else { book.spot_cash };
     let mut wanted = Value::ZERO;
     for hedge in &book.hedges {
-        cash = cash.add(hedge.margin)?;
+        cash = cash.add(hedge.margin)?.add(hedge.coming)?;
         wanted = wanted.add(hedge.margin_target)?;
     }
     let missing = wanted.sub(cash)?;
@@ -122,11 +122,11 @@ pub(super) fn raise_margin(book: &Book<'_>) -> Result<Option<Vec<Leg>>, Componen
     Ok((!legs.is_empty()).then_some(legs))
 }
 
-/// Whether a margin is further below its target than counts as there.
+/// Whether a margin, with what is on its way to it, is further below its target than counts as there.
 pub(super) fn is_short_of_margin(book: &Book<'_>) -> Result<bool, ComponentError> {
     for hedge in &book.hedges {
         let band = hedge.margin_target.at_rate(NEAR, Rounding::Floor)?;
-        if hedge.margin_target.sub(hedge.margin)? > band {
+        if hedge.missing_margin()? > band {
             return Ok(true);
         }
     }

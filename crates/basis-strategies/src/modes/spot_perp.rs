@@ -3,8 +3,8 @@
 //!
 //! Sizing with C = equity × (1 − reserve) and h = `hedge_leverage`: spot notional C·h/(1+h), margin
 //! C/(1+h) spread by `hedge_allocation`. Order of work at each step: sweep what has arrived into the
-//! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs
-//! and wait for it; trade to the target in one block. Rebalances when the equity has left its band around
+//! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs;
+//! trade towards the target in one block as far as what has arrived carries it hedged. Rebalances when the equity has left its band around
 //! that of the last rebalance, when the notional has left its band around what the equity would hold, when
 //! net delta, a venue's share or a margin leaves its band, or after a deposit or withdrawal. A move of the
 //! price within these trades nothing. The equity is that in USD, for the book is neutral in it. What adds exposure may
@@ -32,7 +32,7 @@ use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
 use crate::config::ModeConfig;
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SpotPerp {
@@ -40,6 +40,9 @@ struct SpotPerp {
     flows_scaled: u64,
     last_traded_at: Option<Timestamp>,
     trading_at: Option<Timestamp>,
+    /// Whether the plan under way reaches its target, or as much of it as can be reached: else what is still
+    /// on its way is traded when it has arrived.
+    trading_whole: bool,
     /// Equity of the last rebalance, USD; none before the first.
     equity_rebalanced: Option<Value>,
     /// Equity that the plan under way was sized with, USD.
@@ -211,6 +214,10 @@ impl KeyedStrategy for SpotPerp {
         context.in_share_class(context.books.equity().sub(book.cost_of_leaving(context)?)?)
     }
 
+    fn counts_in_flight(&self) -> bool {
+        true
+    }
+
     fn is_building(&self, flows_seen: u64) -> bool {
         self.in_kind && flows_seen != self.flows_scaled
     }
@@ -233,7 +240,9 @@ impl KeyedStrategy for SpotPerp {
         {
             self.last_traded_at = Some(at);
             self.equity_rebalanced = Some(self.equity_trading);
-            self.flows_scaled = flows_seen;
+            if self.trading_whole {
+                self.flows_scaled = flows_seen;
+            }
         }
     }
 }
@@ -326,9 +335,15 @@ impl SpotPerp {
                 None => Decision::Hold,
             });
         }
+        let wanted = book.aimed_short()?;
         book.aim_within_cash()?;
         book.aim_within_margins(context.config)?;
+        let near = wanted.at_rate(Rate::ONE.sub(NEAR)?, Rounding::Floor)?;
+        self.trading_whole = context.in_flight.is_empty() || book.aimed_short()? >= near;
         let legs = book.hedged_legs(context.config)?;
+        if legs.is_empty() && !self.trading_whole && moves.is_empty() {
+            return Ok(Decision::Hold);
+        }
         if legs.is_empty() {
             self.flows_scaled = context.flows_seen;
             self.equity_rebalanced = Some(own_equity(context)?);
@@ -426,7 +441,7 @@ impl SpotPerp {
             return Ok(Some("allocation"));
         }
         for hedge in book.hedges.iter().filter(|hedge| hedge.fresh) {
-            let missing = hedge.margin_target.sub(hedge.margin)?;
+            let missing = hedge.missing_margin()?;
             let band = hedge
                 .margin_target
                 .at_rate(config.margin_deviation_threshold, Rounding::Floor)?;

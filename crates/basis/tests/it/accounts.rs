@@ -101,7 +101,7 @@ fn a_deposit_scales_the_position_up_and_is_no_profit() {
     );
     let spot = spot_per_step(&result);
     // The wallet's transfers take a quarter of an hour: a few steps later the position has doubled.
-    let (before, after) = (spot[step], spot[step + 4]);
+    let (before, after) = (spot[step - 1], spot[step + 4]);
     let ratio = after
         .get()
         .div(before.get(), basis::core::num::Rounding::HalfEven)

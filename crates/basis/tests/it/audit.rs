@@ -264,7 +264,7 @@ fn assert_earlier_order_is_found(original: &Path, data: &Path) {
     let table = fs::read_to_string(&path).unwrap();
     let sent = |row: &&str| row.contains(",spot_trade,entry_full,pending,");
     let row = table.lines().find(sent).unwrap();
-    let earlier = row.replacen("T03:", "T02:", 1);
+    let earlier = row.replacen("T02:", "T01:", 1);
     assert_ne!(row, earlier);
     fs::write(&path, table.replacen(row, &earlier, 1)).unwrap();
     let done = audit(&run, Some(data));

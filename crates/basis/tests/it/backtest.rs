@@ -43,7 +43,7 @@ fn a_halted_run_leaves_its_result_and_fails_with_the_reason() {
         .map(|rung| format!("--set risk.margin_ratio_{rung}=0.002"))
         .join(" ");
     let halted = dir.basis(&format!("{TWO_DAYS} {limits} --json --out run"));
-    let expected = "risk halted the strategy at 2024-01-01T04:00:00Z: margin_ratio 0.00";
+    let expected = "risk halted the strategy at 2024-01-01T03:00:00Z: margin_ratio 0.00";
     halted.fails(1, &["\"RISK-001\"", expected, "limit 0.002"]);
     let summary: serde_json::Value = serde_json::from_str(&halted.out).unwrap();
     assert!(summary["halted"].as_str().unwrap().starts_with(expected));

@@ -22,6 +22,7 @@ mod exact_output;
 mod files;
 mod grids;
 mod hedge_mode;
+mod hedged;
 mod imports;
 mod instruct;
 mod interleaving;

@@ -130,7 +130,7 @@ fn every_row_is_the_single_run_under_its_shocks() {
 #[test]
 fn a_halted_scenario_is_a_result_and_a_failed_one_is_reported_beside_the_others() {
     let dir = Scratch::new();
-    let text = "scenarios:\n  late: BTC -1% at T+30d\n  crash:\n    - BTC +40% at T over 1h\n";
+    let text = "scenarios:\n  late: BTC -1% at T+30d\n  crash:\n    - BTC +15% at T over 1h\n";
     dir.write("own.yaml", text);
     let more = [
         "--scenarios",
@@ -139,6 +139,14 @@ fn a_halted_scenario_is_a_result_and_a_failed_one_is_reported_beside_the_others(
         "hedge_leverage=4",
         "--set",
         "utilization_band=0.02",
+        "--set",
+        "risk.margin_ratio_warn=0.03",
+        "--set",
+        "risk.margin_ratio_reduce_only=0.035",
+        "--set",
+        "risk.margin_ratio_deleverage=0.04",
+        "--set",
+        "risk.margin_ratio_halt=0.05",
         "--json",
     ];
     let halted = stress(&dir, &[more.as_slice(), &["--scenario", "crash"]].concat());
@@ -148,7 +156,7 @@ fn a_halted_scenario_is_a_result_and_a_failed_one_is_reported_beside_the_others(
         (&crash["status"], &crash["safe"]),
         (&json!("halted"), &json!(true))
     );
-    assert_eq!(crash["liquidations"], json!({ "cex": 3, "lending": 0 }));
+    assert_eq!(crash["liquidations"], json!({ "cex": 0, "lending": 0 }));
     let seconds = |key: &str| crash[key].as_i64().unwrap();
     assert!(crash["risk_actions"].as_u64().unwrap() > 0, "{crash}");
     assert!(

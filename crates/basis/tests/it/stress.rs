@@ -12,9 +12,17 @@ const BAND: &str = "utilization_band=0.02";
 
 /// `btc_basis` on the built-in market with shorts at four times their margin.
 fn backtest(dir: &Scratch, out: &str, shocks: &[&str]) -> Outcome {
+    backtest_with(dir, out, shocks, &[])
+}
+
+/// The same with `sets` over it.
+fn backtest_with(dir: &Scratch, out: &str, shocks: &[&str], sets: &[String]) -> Outcome {
     let mut arguments = vec!["backtest", "btc_basis", "--json", "-q", "--out", out];
     arguments.extend(["--set", "hedge_leverage=4", "--to", "2024-04-01"]);
     arguments.extend(["--set", BAND]);
+    for set in sets {
+        arguments.extend(["--set", set]);
+    }
     for shock in shocks {
         arguments.extend(["--shock", shock]);
     }
@@ -59,11 +67,19 @@ fn a_jump_liquidates_what_an_unshocked_run_keeps() {
 fn risk_acts_on_a_move_that_gives_it_time() {
     let dir = Scratch::new();
     let shock = "BTC +40% at 2024-03-01T00:00Z over 3h";
-    let stopped = backtest(&dir, "run", &[shock]);
+    let rungs = [
+        ("warn", "0.03"),
+        ("reduce_only", "0.035"),
+        ("deleverage", "0.04"),
+        ("halt", "0.05"),
+    ];
+    let rungs = rungs.map(|(rung, limit)| format!("risk.margin_ratio_{rung}={limit}"));
+    let stopped = backtest_with(&dir, "run", &[shock], &rungs);
     assert_eq!(stopped.code, 1, "{stopped:?}");
     let run: serde_json::Value = serde_json::from_str(&stopped.out).unwrap();
+    assert_eq!(run["counts"]["liquidations"], 0);
     let halted = run["halted"].as_str().unwrap();
-    assert!(halted.contains("2024-03-01T03:00:00Z"), "{halted}");
+    assert!(halted.contains("2024-03-01T01:00:00Z"), "{halted}");
     let log = events(&dir, "run");
     let is_exit = |line: &&str| line.contains("exit_full") && line.contains(r#""reason":"risk""#);
     assert!(

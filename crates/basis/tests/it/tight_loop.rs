@@ -294,7 +294,7 @@ fn venues_that_are_heard_at_steps_alone_leave_the_same_ledger() {
         let outcome = world.run();
         let result = outcome.result.unwrap();
         assert_eq!(result.counts.fills, 2);
-        assert_eq!(states(&result, "plan_parked").len(), 2);
+        assert_eq!(states(&result, "plan_parked").len(), 1);
         (lines(&result), result.ledger, outcome.completed)
     };
     let (virtual_time, steps_alone) = (run(false), run(true));

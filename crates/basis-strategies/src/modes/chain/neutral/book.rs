@@ -403,7 +403,7 @@ impl<'a> NeutralBook<'a> {
     /// Whether a margin lacks more than `band` of its target, and enough for a transfer.
     pub(super) fn lacks_margin(&self, band: Rate) -> Result<bool, ComponentError> {
         for hedge in self.hedge.hedges.iter().filter(|hedge| hedge.fresh) {
-            let missing = hedge.margin_target.sub(hedge.margin)?;
+            let missing = hedge.missing_margin()?;
             let band = hedge.margin_target.at_rate(band, Rounding::Floor)?;
             if missing > band && missing >= self.hedge.min_transfer {
                 return Ok(true);

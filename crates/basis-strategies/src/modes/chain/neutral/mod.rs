@@ -10,7 +10,7 @@
 //! goal: margins and the purchase are funded, then spot and shorts trade in one block; or ETH is taken
 //! out of the stake, unwrapped, sent to the exchange, and sold in one block with the shorts. **Placing**
 //! brings ETH from the exchange to the wallet, stakes it, brings the debt ratio to its target and fills
-//! margins. Before either, at every step: what arrived is swept, net delta is mended with the perps.
+//! margins. What is on its way is waited for, and traded as it arrives. Before either, at every step: what arrived is swept, net delta is mended with the perps.
 //!
 //! **Invariants.** Net delta stays within `delta_tolerance`, but for what no fresh market can hedge.
 //! A stale perp keeps its short. Nothing is traded on quantities of an earlier step.
@@ -215,6 +215,10 @@ impl KeyedStrategy for MarketNeutral {
         context.in_share_class(context.books.equity().sub(cost)?)
     }
 
+    fn counts_in_flight(&self) -> bool {
+        true
+    }
+
     fn save(&self) -> Result<Checkpoint, ComponentError> {
         Checkpoint::of(STATE_VERSION, self)
     }
@@ -274,12 +278,18 @@ impl MarketNeutral {
             if let Some(decision) = self.size(context, book, reason.as_str())? {
                 return Ok(decision);
             }
+            if !context.in_flight.is_empty() {
+                return Ok(Decision::Hold);
+            }
             self.phase = Phase::Placing(reason);
         }
         if let Phase::Placing(reason) = self.phase
             && let Some(decision) = self.place(context, book, reason.as_str())?
         {
             return Ok(decision);
+        }
+        if !context.in_flight.is_empty() {
+            return Ok(Decision::Hold);
         }
         self.phase = Phase::Resting;
         self.slice_max = self.slice_max.and_then(|most| most.add(most).ok());

@@ -4,6 +4,7 @@ use basis_core::error::ComponentError;
 use basis_core::instruction::AmountOrAll;
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy};
+use basis_core::types::Venue;
 
 use super::super::settings;
 use super::super::stake::{leg_of, unwrap};
@@ -85,6 +86,9 @@ impl MarketNeutral {
     ) -> Result<Option<Decision>, ComponentError> {
         let missing = book.gas_missing()?;
         if !missing.is_positive() || (book.ether.is_zero() && !book.staked.is_positive()) {
+            return Ok(None);
+        }
+        if context.coming_to(Venue::WALLET, context.config.asset)? >= missing {
             return Ok(None);
         }
         let reason = "gas_reserve";
@@ -226,7 +230,8 @@ impl MarketNeutral {
             let plan = plan(action, reason, vec![vec![unwrapping]]);
             return Ok(Some(Decision::Act(plan)));
         }
-        if let Some(moves) = book.ship_to_spot(context, rest)? {
+        let arriving = context.coming_to(context.config.spot_venue, context.config.asset)?;
+        if let Some(moves) = book.ship_to_spot(context, missing(rest, arriving)?)? {
             return Ok(Some(send(action, reason, moves)));
         }
         let coming = book.spare()?.add(book.queued)?.add(book.in_flight)?;
@@ -356,7 +361,8 @@ impl MarketNeutral {
         let most = book.stake_target.at_rate(most, Rounding::Floor)?;
         let room = missing(most, book.staked)?;
         let action = Action::EntryPartial;
-        let wanted = missing(room.add(book.gas_reserve)?, book.ether)?;
+        let arriving = context.coming_to(Venue::WALLET, context.config.asset)?;
+        let wanted = missing(room.add(book.gas_reserve)?, book.ether.add(arriving)?)?;
         if let Some(moves) = book.ship_to_wallet(context, wanted)? {
             return Ok(Some(send(action, reason, moves)));
         }
