@@ -213,7 +213,7 @@ impl Rule {
 pub(super) struct Faults {
     rules: Vec<(Rule, u32)>,
     random: Random,
-    struck: u64,
+    injected: u64,
 }
 
 /// What the traffic is at a moment.
@@ -245,7 +245,7 @@ impl Faults {
             rules: Vec::new(),
             // Another stream than the venue's ids have.
             random: Random::new(seed ^ 0x5bf0_3635_dee6_d2d1),
-            struck: 0,
+            injected: 0,
         }
     }
 
@@ -253,9 +253,9 @@ impl Faults {
         self.rules = rules.into_iter().map(|rule| (rule, 0)).collect();
     }
 
-    /// How many faults have struck.
-    pub(super) const fn struck(&self) -> u64 {
-        self.struck
+    /// How many faults have injected.
+    pub(super) const fn injected(&self) -> u64 {
+        self.injected
     }
 
     /// Whether any rule is in force.
@@ -264,7 +264,7 @@ impl Faults {
     }
 
     /// What strikes this piece of traffic, in the order of the rules.
-    pub(super) fn strike(&mut self, traffic: Traffic<'_>) -> Vec<Fault> {
+    pub(super) fn draw(&mut self, traffic: Traffic<'_>) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (rule, seen) in &mut self.rules {
             if !rule.target.speaks_of(traffic) {
@@ -280,7 +280,7 @@ impl Faults {
                 faults.push(rule.fault.clone());
             }
         }
-        self.struck += u64::try_from(faults.len()).unwrap_or(0);
+        self.injected += u64::try_from(faults.len()).unwrap_or(0);
         faults
     }
 

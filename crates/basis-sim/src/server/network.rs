@@ -48,7 +48,7 @@ struct Connection {
 
 #[derive(Debug)]
 enum Pending {
-    Arrival(RequestId, Request, Fate),
+    Arrival(RequestId, Request, RequestFaults),
     Answer(RequestId, Response),
     Broken(RequestId),
     ClientText(ConnectionId, String),
@@ -58,7 +58,7 @@ enum Pending {
 
 /// What was drawn for a request when it was sent.
 #[derive(Debug, Default)]
-struct Fate {
+struct RequestFaults {
     is_dropped: bool,
     drops_reply: bool,
     reply_delay_ms: i64,
@@ -100,7 +100,7 @@ impl Server {
     pub fn at<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Exchange) -> T) -> T {
         self.run_to(now);
         let result = act(&mut self.exchange);
-        self.spread_events();
+        self.route_events();
         result
     }
 
@@ -111,8 +111,8 @@ impl Server {
 
     /// Returns how many faults have struck.
     #[must_use]
-    pub const fn faults_struck(&self) -> u64 {
-        self.faults.struck()
+    pub const fn faults_injected(&self) -> u64 {
+        self.faults.injected()
     }
 
     /// Sends a request at `now`; what comes of it is delivered later.
@@ -120,10 +120,10 @@ impl Server {
         self.run_to(now);
         self.sequence += 1;
         let id = RequestId(self.sequence);
-        let (fate, delay_ms) = self.fate_of(&request);
+        let (faults, delay_ms) = self.draw_request_faults(&request);
         let latency = self.exchange.settings().latency.request_ms;
         let arrival = later(self.now, latency.saturating_add(delay_ms));
-        self.put(arrival, Pending::Arrival(id, request, fate));
+        self.put(arrival, Pending::Arrival(id, request, faults));
         id
     }
 
@@ -170,7 +170,7 @@ impl Server {
         self.run_to(now);
         let refused = self
             .faults
-            .strike(Traffic::Connection)
+            .draw(Traffic::Connection)
             .contains(&Fault::RefuseConnection);
         if refused || now < self.down_until {
             return Err(super::binance::html(503, "Service Unavailable"));
@@ -263,7 +263,7 @@ impl Server {
             self.move_exchange();
             if queued.is_some_and(|queued| queued <= self.now) {
                 if let Some((_, pending)) = self.queue.pop_first() {
-                    self.happen(pending);
+                    self.process(pending);
                 }
             } else {
                 self.keep_connections();
@@ -276,17 +276,17 @@ impl Server {
     fn move_exchange(&mut self) {
         let ms = self.exchange.clock(self.now);
         self.exchange.advance(ms);
-        self.spread_events();
+        self.route_events();
     }
 
-    fn happen(&mut self, pending: Pending) {
+    fn process(&mut self, pending: Pending) {
         // What a frozen venue would take or send waits, in its order.
         if self.now < self.frozen_until {
             self.put(self.frozen_until, pending);
             return;
         }
         match pending {
-            Pending::Arrival(id, request, fate) => self.arrive(id, &request, fate),
+            Pending::Arrival(id, request, faults) => self.arrive(id, &request, faults),
             Pending::Answer(id, response) => self.deliver(Content::Answer(id, response)),
             Pending::Broken(id) => self.deliver(Content::Broken(id)),
             Pending::ClientText(id, text) => self.client_text(id, &text),
@@ -303,11 +303,11 @@ impl Server {
         }
     }
 
-    fn fate_of(&mut self, request: &Request) -> (Fate, i64) {
-        let mut fate = Fate::default();
+    fn draw_request_faults(&mut self, request: &Request) -> (RequestFaults, i64) {
+        let mut faults = RequestFaults::default();
         let mut delay_ms = 0;
         if self.faults.is_empty() {
-            return (fate, delay_ms);
+            return (faults, delay_ms);
         }
         let target = target_of(&request.url);
         let path = target.split('?').next().unwrap_or_default();
@@ -315,16 +315,16 @@ impl Server {
             method: request.method,
             path,
         };
-        for fault in self.faults.strike(traffic) {
+        for fault in self.faults.draw(traffic) {
             match fault {
-                Fault::DropRequest => fate.is_dropped = true,
-                Fault::DropReply => fate.drops_reply = true,
+                Fault::DropRequest => faults.is_dropped = true,
+                Fault::DropReply => faults.drops_reply = true,
                 Fault::DelayRequest(ms) => delay_ms += ms,
-                Fault::DelayReply(ms) => fate.reply_delay_ms += ms,
-                Fault::Garble => fate.is_garbled = true,
-                Fault::Reply { reply, taken } => fate.instead = Some((reply.response(), taken)),
-                Fault::Freeze(ms) => fate.freeze_ms = ms,
-                Fault::Restart(ms) => fate.restart_ms = Some(ms),
+                Fault::DelayReply(ms) => faults.reply_delay_ms += ms,
+                Fault::Garble => faults.is_garbled = true,
+                Fault::Reply { reply, taken } => faults.instead = Some((reply.response(), taken)),
+                Fault::Freeze(ms) => faults.freeze_ms = ms,
+                Fault::Restart(ms) => faults.restart_ms = Some(ms),
                 Fault::CloseStream
                 | Fault::DropFrame
                 | Fault::DuplicateFrame
@@ -333,30 +333,30 @@ impl Server {
                 | Fault::RefuseConnection => {}
             }
         }
-        (fate, delay_ms)
+        (faults, delay_ms)
     }
 
-    fn arrive(&mut self, id: RequestId, request: &Request, fate: Fate) {
-        if let Some(ms) = fate.restart_ms {
+    fn arrive(&mut self, id: RequestId, request: &Request, faults: RequestFaults) {
+        if let Some(ms) = faults.restart_ms {
             self.restart(ms);
         }
-        if fate.is_dropped || self.now < self.down_until {
+        if faults.is_dropped || self.now < self.down_until {
             self.deliver(Content::Broken(id));
             return;
         }
-        if fate.freeze_ms > 0 {
-            self.frozen_until = later(self.now, fate.freeze_ms);
-            let thawed = Fate {
+        if faults.freeze_ms > 0 {
+            self.frozen_until = later(self.now, faults.freeze_ms);
+            let unfrozen = RequestFaults {
                 freeze_ms: 0,
-                ..fate
+                ..faults
             };
             self.put(
                 self.frozen_until,
-                Pending::Arrival(id, request.clone(), thawed),
+                Pending::Arrival(id, request.clone(), unfrozen),
             );
             return;
         }
-        let mut response = match fate.instead {
+        let mut response = match faults.instead {
             Some((response, taken)) => {
                 if taken {
                     self.exchange.answer(request);
@@ -365,18 +365,18 @@ impl Server {
             }
             None => self.exchange.answer(request),
         };
-        if fate.is_garbled {
+        if faults.is_garbled {
             response.body = self.faults.garble(&response.body);
         }
         let latency = self.exchange.settings().latency.reply_ms;
-        let at = later(self.now, latency.saturating_add(fate.reply_delay_ms));
-        let pending = if fate.drops_reply {
+        let at = later(self.now, latency.saturating_add(faults.reply_delay_ms));
+        let pending = if faults.drops_reply {
             Pending::Broken(id)
         } else {
             Pending::Answer(id, response)
         };
         // Frames of what the request did are put before its answer, as a venue's engine sends them.
-        self.spread_events();
+        self.route_events();
         self.put(at, pending);
     }
 
@@ -407,7 +407,7 @@ impl Server {
     }
 
     /// Sends what the venue says to every connection that hears it.
-    fn spread_events(&mut self) {
+    fn route_events(&mut self) {
         for event in self.exchange.take_events() {
             let name = event.body.get("e").and_then(serde_json::Value::as_str);
             let name = name.unwrap_or_default().to_owned();
@@ -426,7 +426,7 @@ impl Server {
         let latency = self.exchange.settings().latency.frame_ms;
         let (mut delay_ms, mut copies, mut text) = (0, 1, text);
         let traffic = Traffic::Frame { event };
-        for fault in self.faults.strike(traffic) {
+        for fault in self.faults.draw(traffic) {
             match fault {
                 Fault::CloseStream => {
                     self.put(later(self.now, latency), Pending::Close(id, NORMAL));

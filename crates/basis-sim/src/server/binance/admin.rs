@@ -18,8 +18,6 @@ use crate::server::book::SelfTrade;
 use crate::server::random::Random;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// Numbers of orders and trades begin here.
-const FIRST_ID: u64 = 1_000_000;
 
 /// What a test asked of the venue that the venue does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +51,7 @@ impl Exchange {
     pub fn new(settings: Settings, at: Timestamp) -> Self {
         let markets = settings.listings.iter().map(|listing| {
             let key = (listing.product(), listing.rules.key.symbol);
-            (key, Market::new(listing.clone(), FIRST_ID))
+            (key, Market::new(listing.clone(), settings.first_id))
         });
         let mut exchange = Self {
             now: 0,
@@ -63,7 +61,7 @@ impl Exchange {
             keys: BTreeMap::new(),
             usage: Usage::new(settings.limits),
             random: Random::new(settings.seed),
-            last_id: FIRST_ID,
+            last_id: settings.first_id,
             transfers: Vec::new(),
             listen_keys: BTreeMap::new(),
             countdowns: BTreeMap::new(),
@@ -223,7 +221,8 @@ impl Exchange {
             position_side: None,
             reduce_only: false,
             good_till_ms: 0,
-            self_trade: SelfTrade::ExpireMaker,
+            // The house is many others: its orders trade with one another.
+            self_trade: SelfTrade::Allow,
         }
     }
 

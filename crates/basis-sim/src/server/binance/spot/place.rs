@@ -391,7 +391,7 @@ impl Exchange {
         let now = self.now;
         let rules = &self.market(Product::Spot, symbol)?.listing.rules;
         let (base, quote) = (rules.base, rules.quote);
-        self.account_mut(account).keep_spot(now);
+        self.account_mut(account).snapshot_spot(now);
         let frame = super::streams::position(self.account(account), [base, quote], now);
         self.emit(Audience::SpotUser(account), frame);
         Ok(())

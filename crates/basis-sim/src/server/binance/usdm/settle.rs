@@ -78,11 +78,11 @@ impl Exchange {
         self.market_mut(Product::UsdM, symbol)?
             .fills
             .push(fill.clone());
-        self.note_income(symbol, &fill, asset)?;
+        self.record_income(symbol, &fill, asset)?;
         Ok(fill)
     }
 
-    fn note_income(&mut self, symbol: Symbol, fill: &Fill, asset: Asset) -> Result<(), ApiError> {
+    fn record_income(&mut self, symbol: Symbol, fill: &Fill, asset: Asset) -> Result<(), ApiError> {
         if self.account(fill.account).is_house {
             return Ok(());
         }
