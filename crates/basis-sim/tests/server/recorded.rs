@@ -199,7 +199,7 @@ fn request_of(recorded: &Value) -> Request {
 }
 
 /// Calls beyond the recorded ones.
-const CALLS: &[(&'static str, &str, &str)] = &[
+const CALLS: &[(&str, &str, &str)] = &[
     (
         "GET",
         "/api/v3/order",
