@@ -54,6 +54,44 @@ fn a_request_that_is_late_meets_its_window_and_a_late_answer_does_not() {
 }
 
 #[test]
+fn an_engine_that_is_late_takes_old_spot_orders_and_refuses_old_usdm_ones() {
+    let mut venue = with(Fault::DelayEngine(9000));
+    let (at, answer) = send(&mut venue);
+    assert_eq!(
+        answer.unwrap().status,
+        200,
+        "spot's engine does not look at the stamp"
+    );
+    assert_eq!(at.nanos() - venue.now.nanos(), 9_000_000_000);
+    let mut venue = with(Fault::DelayEngine(11_000));
+    let (at, answer) = send(&mut venue);
+    let answer = answer.unwrap();
+    assert_eq!(
+        (answer.status, &body(&answer)["code"]),
+        (408, &(-1007).into())
+    );
+    assert_eq!(at.nanos() - venue.now.nanos(), 10_000_000_000);
+    venue.later(10_999);
+    venue.server.advance(venue.now);
+    assert_eq!(orders(&venue), 0);
+    venue.later(1);
+    venue.server.advance(venue.now);
+    assert_eq!(orders(&venue), 1, "it traded after the answer");
+    for (delay, code) in [(5000, None), (5001, Some(-5028))] {
+        let mut venue = Venue::quoted();
+        let fault = Fault::DelayEngine(delay);
+        venue.server.set_faults(vec![Rule::on(
+            "POST",
+            "/fapi/v1/order",
+            When::Always,
+            fault,
+        )]);
+        let (_, body) = venue.call("POST", "/fapi/v1/order", BUY);
+        assert_eq!(body["code"].as_i64(), code);
+    }
+}
+
+#[test]
 fn a_garbled_answer_is_no_json_and_the_order_is_there() {
     for seed in 0..20 {
         let mut settings = settings();
@@ -168,6 +206,16 @@ fn a_restart_breaks_what_is_under_way_and_forgets_nothing() {
         "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.1",
     );
     assert_eq!(frames(&mut venue, again).len(), 4);
+}
+
+#[test]
+fn a_restart_after_acceptance_breaks_the_answer_and_keeps_the_order() {
+    let mut venue = Venue::quoted();
+    spot_stream(&mut venue);
+    let rule = Rule::on_frame("executionReport", When::Nth(2), Fault::Restart(500));
+    venue.server.set_faults(vec![rule]);
+    assert_eq!(send(&mut venue).1, Err(Broken));
+    assert_eq!(orders(&venue), 1);
 }
 
 #[test]

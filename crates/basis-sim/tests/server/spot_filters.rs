@@ -58,7 +58,7 @@ fn each_filter_has_its_code_and_name() {
         })
         .unwrap();
     let (code, msg) = refusal(&mut venue, &format!("{market}&quantity=1"));
-    assert_eq!((code, msg.as_str()), (-1013, "Market is closed."));
+    assert_eq!((code, msg.as_str()), (-2010, "Market is closed."));
 }
 
 #[test]

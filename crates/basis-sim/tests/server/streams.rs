@@ -270,11 +270,21 @@ fn a_listen_key_runs_out_unless_it_is_extended() {
         "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.1",
     );
     wait(&mut venue, 1);
+    venue.ok(
+        "POST",
+        "/fapi/v1/order",
+        "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.1",
+    );
+    wait(&mut venue, 1);
     let kinds: Vec<_> = expired
         .iter()
         .map(|frame| frame["e"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds.len(), 5, "the key was still good: {kinds:?}");
+    assert_eq!(
+        kinds.len(),
+        5,
+        "four of the first order, the end, and no more: {kinds:?}"
+    );
     assert_eq!(kinds[4], "listenKeyExpired");
     venue.ok(
         "POST",

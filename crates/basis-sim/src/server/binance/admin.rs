@@ -1,7 +1,7 @@
 //! What a test does at the venue, beside every wire form: accounts, keys, liquidity, marks, and the venue's
 //! own truth to compare with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::num::{MathError, Price, Quantity, Rate};
 use basis_core::types::{Asset, PositionSide, Side, Symbol, Timestamp};
@@ -13,7 +13,7 @@ use super::market::{Draft, Fill, Market, Order, OrderKind, TimeInForce};
 use super::settings::{AccountSettings, Behavior, Permissions, Product, Settings};
 use super::signature::Verifier;
 use super::usdm::MarkState;
-use super::{Event, Exchange, HOUSE};
+use super::{Event, Exchange, HOUSE, Listening};
 use crate::server::book::SelfTrade;
 use crate::server::random::Random;
 
@@ -65,7 +65,10 @@ impl Exchange {
             transfers: Vec::new(),
             listen_keys: BTreeMap::new(),
             countdowns: BTreeMap::new(),
+            dated: BTreeSet::new(),
             fees: BTreeMap::new(),
+            listening: Listening::default(),
+            let_in_ms: None,
             events: Vec::new(),
             settings,
         };
@@ -366,6 +369,10 @@ impl Exchange {
         let book = &self.market(product, symbol)?.book;
         let price = |level: Option<(Price, Quantity)>| level.map(|(price, _)| price);
         Ok((price(book.best_bid()), price(book.best_ask())))
+    }
+
+    pub(in crate::server) const fn set_listening(&mut self, listening: Listening) {
+        self.listening = listening;
     }
 
     pub(in crate::server) fn take_events(&mut self) -> Vec<Event> {

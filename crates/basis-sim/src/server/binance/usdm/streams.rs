@@ -107,6 +107,9 @@ impl Exchange {
             return Ok(());
         }
         self.account_mut(id).snapshot_usdm(now);
+        if !self.listening.usdm_user {
+            return Ok(());
+        }
         let mut balances: Vec<Value> = Vec::new();
         let mut shown: Vec<Asset> = Vec::new();
         for asset in assets {
