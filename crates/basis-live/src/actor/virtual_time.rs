@@ -10,7 +10,7 @@ use basis_core::types::Timestamp;
 use super::{Command, Input, Lane, Mailbox, Output, RequestId, VenueMachine};
 
 /// The most inputs of one run: more is a machine that turns in circles.
-const INPUTS_MAX: usize = 1_000_000;
+const INPUTS_MAX: usize = 100_000;
 
 /// What lies between a machine and its venue.
 pub trait Network {

@@ -270,10 +270,9 @@ impl BinanceMachine {
                 change.state = ChangeState::Asking;
                 change.text = text;
                 let target = change.target;
-                if let Some(order) = target.and_then(|target| self.orders.get_mut(&target)) {
-                    order.look.at(now);
-                } else {
-                    self.change_unsent(id, failure.kind.clone());
+                match target.and_then(|target| self.orders.get_mut(&target)) {
+                    Some(order) => order.look.at(now),
+                    None => self.conclude_by_end(id),
                 }
             }
             Class::Credentials | Class::Liquidation => {
@@ -297,11 +296,17 @@ impl BinanceMachine {
         change.state = ChangeState::Unknown;
         change.text = text.to_owned();
         let (target, instruction) = (change.target, change.instruction.clone());
-        match target.and_then(|target| self.orders.get_mut(&target)) {
+        let order = target.and_then(|target| self.orders.get_mut(&target));
+        let is_over = target.is_some() && order.is_none();
+        match order {
             Some(order) => order.look.again(now),
+            None if is_over => {}
             None => change.look.again(now),
         }
         self.unknown(&instruction, text);
+        if is_over {
+            self.conclude_by_end(id);
+        }
     }
 
     /// Takes over an instruction of an earlier process that is no order.
@@ -459,6 +464,28 @@ impl BinanceMachine {
         for id in about {
             self.conclude(id, reply, asked_at);
         }
+    }
+
+    /// Ends what was asked of an order that was over before the answer came.
+    fn conclude_by_end(&mut self, id: InstructionId) {
+        let Some(change) = self.changes.get(&id) else {
+            return;
+        };
+        let ended = self.ended.iter().rev();
+        let mut ended = ended.filter(|ended| Some(ended.id) == change.target);
+        let (state, quantity) = match ended.next() {
+            Some(ended) => (ended.state, Some(ended.quantity)),
+            None => (OrderState::Submitted, None),
+        };
+        let applied = match change.amended {
+            Some((amended, _)) => quantity == Some(amended),
+            None => state == OrderState::Cancelled,
+        };
+        if applied {
+            return self.change_done(id);
+        }
+        let text = format!("the order has ended: {}; {}", state.as_str(), change.text);
+        self.change_unsent(id, rejected(text));
     }
 
     fn conclude(&mut self, id: InstructionId, reply: &OrderReply, asked_at: Timestamp) {

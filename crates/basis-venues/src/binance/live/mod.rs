@@ -40,7 +40,7 @@ pub use self::start::CLOCK_OFF_MAX;
 
 use self::account::AccountRead;
 use self::change::Change;
-use self::order::Tracked;
+use self::order::{Ended, Tracked};
 use self::purpose::{Answered, Purpose};
 use self::recent::Recent;
 use self::start::Start;
@@ -85,7 +85,7 @@ pub struct BinanceMachine {
     transfers: (VecDeque<Instruction>, Timestamp),
     /// The venue's numbers of transfers that are spoken for.
     claimed: BTreeSet<u64>,
-    ended: VecDeque<(InstructionId, BTreeSet<u64>)>,
+    ended: VecDeque<Ended>,
     recent: Vec<Recent>,
     account: AccountRead,
     clock_due: Timestamp,

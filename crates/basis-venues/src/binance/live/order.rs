@@ -112,6 +112,16 @@ pub(super) struct Tracked {
     pub(super) amended: Vec<Quantity>,
 }
 
+/// What is remembered of an order that is over.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) id: InstructionId,
+    pub(super) state: OrderState,
+    pub(super) quantity: Quantity,
+    /// The fills that were reported.
+    pub(super) fills: BTreeSet<u64>,
+}
+
 /// What a report of an order cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -6,7 +6,7 @@ use basis_core::types::{InstructionId, Span, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState, OrderUpdate};
 
 use super::admit::product_of;
-use super::order::Tracked;
+use super::order::{Ended, Tracked};
 use super::purpose::{Answered, Purpose};
 use super::{BinanceMachine, ENDED_MAX, SEND_WAIT};
 use crate::binance::codec::replies::{self, FillReply, OrderReply};
@@ -161,17 +161,23 @@ impl BinanceMachine {
 
     /// Ends an order of which no byte left.
     pub(super) fn end_unsent(&mut self, id: InstructionId, kind: VenueErrorKind) {
-        if let Some(order) = self.orders.remove(&id) {
+        if let Some(mut order) = self.orders.remove(&id) {
+            order.state = OrderState::Rejected;
             self.reject(&order.instruction, kind);
-            self.remember(id, order.fills);
+            self.remember(order);
         }
     }
 
-    pub(super) fn remember(&mut self, id: InstructionId, fills: std::collections::BTreeSet<u64>) {
+    fn remember(&mut self, order: Tracked) {
         if self.ended.len() >= ENDED_MAX {
             self.ended.pop_front();
         }
-        self.ended.push_back((id, fills));
+        self.ended.push_back(Ended {
+            id: order.id(),
+            state: order.state,
+            quantity: order.quantity,
+            fills: order.fills,
+        });
     }
 
     /// Notes that a request has left.
@@ -353,7 +359,7 @@ impl BinanceMachine {
         if order.is_done() {
             order.look.never();
             if let Some(order) = self.orders.remove(&id) {
-                self.remember(id, order.fills);
+                self.remember(order);
             }
             return;
         }

@@ -186,9 +186,9 @@ impl BinanceMachine {
             return self.settle(id);
         }
         let ended = self.ended.iter_mut();
-        let mut ended = ended.filter(|(id, _)| Some(*id) == instruction);
-        if let Some((_, fills)) = ended.next()
-            && !fills.insert(fill.trade_id)
+        let mut ended = ended.filter(|ended| Some(ended.id) == instruction);
+        if let Some(ended) = ended.next()
+            && !ended.fills.insert(fill.trade_id)
         {
             return;
         }

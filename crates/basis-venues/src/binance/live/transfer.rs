@@ -121,7 +121,9 @@ impl BinanceMachine {
                 same && row.timestamp >= from && !self.claimed.contains(&row.tran_id)
             }
         };
-        let own: Vec<_> = rows.iter().filter(fits).cloned().collect();
+        let mut own: Vec<_> = rows.iter().filter(fits).cloned().collect();
+        // A list may show a row twice.
+        own.dedup_by_key(|row| row.tran_id);
         match own.as_slice() {
             [row] => self.transfer_found(id, transfer, row),
             [] if change.is_unknown() => self.transfer_absent(id, asked_at),
@@ -154,16 +156,34 @@ impl BinanceMachine {
         };
         change.transfer = Some(row.tran_id);
         change.state = ChangeState::Asking;
-        let was_under_way = change.is_under_way;
-        let stage = match (row.status.as_str(), was_under_way) {
-            ("PENDING", false) => TransferStage::Sent,
-            ("PENDING", true) => return,
-            ("CONFIRMED", false) => TransferStage::Moved,
-            ("CONFIRMED", true) => TransferStage::Credited,
-            (_, false) => TransferStage::Failed,
-            (_, true) => TransferStage::Returned,
-        };
-        change.is_under_way = true;
+        let is_news = !std::mem::replace(&mut change.is_under_way, true);
+        if is_news {
+            self.report_transfer(id, transfer, row, TransferStage::Sent);
+        }
+        match row.status.as_str() {
+            "PENDING" => {
+                if let Some(change) = self.changes.get_mut(&id) {
+                    change.look.again(now);
+                }
+                return;
+            }
+            "CONFIRMED" => self.report_transfer(id, transfer, row, TransferStage::Credited),
+            _ => self.report_transfer(id, transfer, row, TransferStage::Returned),
+        }
+        self.changes.remove(&id);
+        self.transfers.1 = now.plus(APART);
+    }
+
+    /// Reports a stage. The stages of a transfer are the same ones in the same order, whatever was seen of it
+    /// when: a process that starts again reports those that were reported before, and they are known by their
+    /// keys.
+    fn report_transfer(
+        &mut self,
+        id: InstructionId,
+        transfer: &Transfer,
+        row: &TransferRow,
+        stage: TransferStage,
+    ) {
         let update = TransferUpdate {
             id: TransferId::Instruction(id),
             instruction: Some(id),
@@ -178,11 +198,5 @@ impl BinanceMachine {
         };
         let at = self.ours(Product::Wallet, row.timestamp);
         self.emit(at, EventKind::Transfer(Box::new(update)));
-        if stage.is_final() {
-            self.changes.remove(&id);
-            self.transfers.1 = now.plus(APART);
-        } else if let Some(change) = self.changes.get_mut(&id) {
-            change.look.again(now);
-        }
     }
 }

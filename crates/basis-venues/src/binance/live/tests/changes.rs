@@ -162,7 +162,10 @@ fn a_transfer_whose_reply_is_lost_is_found_by_what_it_moves() {
     ]);
     execute(&driver, &transfer());
     run(&mut driver, 10);
-    assert_eq!(kinds(&events(&mailbox)), ["outcome_unknown", "moved"]);
+    assert_eq!(
+        kinds(&events(&mailbox)),
+        ["outcome_unknown", "sent", "credited"]
+    );
     assert_eq!(count(&driver, "POST /asset/transfer"), 1);
 }
 

@@ -1,0 +1,194 @@
+//! Random schedules of faults. A failing seed is printed and runs alone with `BASIS_SEED=N`.
+
+use basis_core::types::{InstructionId, Timestamp};
+use basis_testkit::START;
+
+use crate::book::Ledger;
+use crate::plan::{Move, Plan, amended, cancel};
+use crate::process::{Death, InMemory, Process, Store};
+use crate::venue::{Venue, after};
+use crate::verdict::problems;
+
+/// How long after the last fault everything must be known: the longest ban, then the longest proof.
+pub(crate) const RESOLVED_MS: i64 = 90_000;
+
+/// A schedule that runs.
+pub(crate) struct Run<S: Store> {
+    pub(crate) store: S,
+    process: Option<Process<S::Journal>>,
+    issued: Vec<InstructionId>,
+    faults_end: Timestamp,
+    pub(crate) deaths: u32,
+}
+
+impl<S: Store> Run<S> {
+    pub(crate) fn new(mut store: S, plan: &Plan) -> Self {
+        let venue = Venue::new(plan.seed, plan.temper);
+        let process = Process::start(&mut store, venue, START);
+        Self {
+            store,
+            process: Some(process),
+            issued: Vec::new(),
+            faults_end: START,
+            deaths: 0,
+        }
+    }
+
+    pub(crate) fn process(&mut self) -> &mut Process<S::Journal> {
+        self.process.as_mut().unwrap()
+    }
+
+    /// Starts anew on what the dead process left.
+    fn survive(&mut self, result: Result<(), Death>) {
+        if result.is_err() {
+            self.deaths += 1;
+            let dead = self.process.take().unwrap();
+            let now = dead.now();
+            let process = Process::start(&mut self.store, dead.die(), after(now, 500));
+            self.process = Some(process);
+        }
+    }
+
+    /// Runs to `at`, through as many deaths as there are.
+    pub(crate) fn run_to(&mut self, at: Timestamp) {
+        while self.process().now() < at {
+            let result = self.process().run_until(at);
+            self.survive(result);
+        }
+        let result = self.process().run_until(at);
+        self.survive(result);
+    }
+
+    /// Runs until the venue may be used.
+    pub(crate) fn get_ready(&mut self) {
+        for _ in 0..100 {
+            if self.process().readiness().unwrap() {
+                return;
+            }
+            let next = after(self.process().now(), 500);
+            self.run_to(next);
+        }
+        panic!("the venue is not ready in time");
+    }
+
+    pub(crate) fn make(&mut self, a_move: &Move) {
+        let now = self.process().now();
+        let earlier = |issued: &[InstructionId], back: u32| {
+            let at = issued
+                .len()
+                .checked_sub(usize::try_from(back).unwrap() + 1)?;
+            issued.get(at).copied()
+        };
+        let operation = match a_move {
+            Move::Execute(operation) => operation.clone(),
+            Move::Cancel(back) => match earlier(&self.issued, *back) {
+                Some(order) => cancel(order),
+                None => return,
+            },
+            Move::Amend(back, quantity, limit) => match earlier(&self.issued, *back) {
+                Some(order) => amended(order, *quantity, *limit),
+                None => return,
+            },
+            Move::Trade(product, side, quantity) => {
+                let venue = &mut self.process().driver.network;
+                return venue.trade(now, *product, *side, quantity);
+            }
+            Move::KillAfter(steps) => {
+                self.process().lives = Some(*steps);
+                return;
+            }
+            Move::DiskFull(commits) => return self.store.fail_after(*commits),
+            Move::ClockAhead(ms) => {
+                let venue = &mut self.process().driver.network;
+                return venue.act(now, |exchange| exchange.set_clock_ahead(*ms));
+            }
+        };
+        match self.process().execute(operation) {
+            Ok(id) => self.issued.push(id),
+            Err(death) => self.survive(Err(death)),
+        }
+    }
+
+    /// Runs the whole of `plan`, and until everything must be known.
+    pub(crate) fn carry_out(&mut self, plan: &Plan) {
+        self.get_ready();
+        let began = self.process().now();
+        let faults = plan.faults.clone();
+        self.process().driver.network.set_faults(faults);
+        for (at, a_move) in &plan.moves {
+            self.run_to(after(began, *at));
+            self.make(a_move);
+        }
+        self.faults_end = after(began, plan.faults_until_ms);
+        let end = self.faults_end;
+        self.run_to(end);
+        self.calm();
+        self.run_to(after(end, RESOLVED_MS));
+    }
+
+    /// Ends all faults, and all deaths.
+    pub(crate) fn calm(&mut self) {
+        let process = self.process();
+        process.lives = None;
+        process.driver.network.set_faults(Vec::new());
+    }
+
+    /// What is wrong at the end. An order that rests is over when the venue says the same.
+    pub(crate) fn verdict(&mut self) -> Vec<String> {
+        let ledger = Ledger::of(&self.store.commits());
+        let mut found = problems(&ledger, &self.process().driver.network);
+        for (id, outcome) in &ledger.outcomes {
+            let rests = outcome.state == Some(basis_core::venue_event::OrderState::Working);
+            if !ledger.is_over(*id) && !rests {
+                found.push(format!("{id} is still open: {outcome:?}"));
+            }
+        }
+        found
+    }
+}
+
+fn check(seed: u64) -> Vec<String> {
+    let plan = Plan::random(seed);
+    let mut run = Run::new(InMemory::new(), &plan);
+    run.carry_out(&plan);
+    run.verdict()
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn random_schedules_end_as_the_venue_has_them() {
+    let seeds = match number("BASIS_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("BASIS_SCHEDULES").unwrap_or(300),
+    };
+    let mut failed = Vec::new();
+    for seed in seeds {
+        let found = check(seed);
+        if !found.is_empty() {
+            failed.push(format!("seed {seed}: {}", found.join("\n  ")));
+        }
+    }
+    let count = failed.len();
+    failed.truncate(5);
+    assert_eq!(
+        count,
+        0,
+        "{}\n{:#?}",
+        failed.join("\n"),
+        "BASIS_SEED=N runs one alone"
+    );
+}
+
+#[test]
+fn a_seed_is_one_schedule() {
+    let ends = || {
+        let plan = Plan::random(12);
+        let mut run = Run::new(InMemory::new(), &plan);
+        run.carry_out(&plan);
+        (run.store.commits(), run.process().driver.network.sent.len())
+    };
+    assert_eq!(ends(), ends());
+}

@@ -1,0 +1,224 @@
+//! The venue in process as a machine's network.
+
+use std::collections::BTreeMap;
+
+use basis_core::num::Quantity;
+use basis_core::rules::RuleSnapshot;
+use basis_core::secret::Secret;
+use basis_core::transport::{Request, TransportError};
+use basis_core::types::{Asset, Side, Span, Timestamp};
+use basis_live::actor::{Input, Lane, Network, RequestId};
+use basis_sim::server::binance::{
+    AccountSettings, Exchange, Permissions, Product, Settings, Verifier,
+};
+use basis_sim::server::{ConnectionId, Content, Server, faults::Rule};
+use basis_testkit::{BTC, START, USDT, p, q, rules};
+
+pub(crate) const KEY: &str = "thekeyofthetests0001";
+pub(crate) const SECRET: &str = "thesecretofthetests0001";
+pub(crate) const BITCOIN: Asset = Asset::literal("BTC");
+pub(crate) const BNB: Asset = Asset::literal("BNB");
+
+/// What an account begins with.
+pub(crate) const SPOT_USDT: &str = "100000";
+pub(crate) const SPOT_BTC: &str = "2";
+pub(crate) const PERP_USDT: &str = "50000";
+
+pub(crate) fn snapshot() -> RuleSnapshot {
+    rules("binance").at(START).clone()
+}
+
+/// How far our clock and the venue's are apart, and what the venue does to readers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Temper {
+    pub(crate) clock_ahead_ms: i64,
+    pub(crate) stale_reads_ms: i64,
+    pub(crate) late_rows_ms: i64,
+    pub(crate) duplicate_rows: bool,
+    pub(crate) transfer_delay_ms: i64,
+    pub(crate) request_ms: i64,
+    pub(crate) reply_ms: i64,
+    /// Whether spot fees are paid in BNB.
+    pub(crate) burns_bnb: bool,
+}
+
+/// The venue and who is connected to it. It outlives the processes that speak to it.
+#[derive(Debug)]
+pub(crate) struct Venue {
+    pub(crate) server: Server,
+    pub(crate) account: u32,
+    /// Requests of the process that lives.
+    requests: BTreeMap<basis_sim::server::RequestId, RequestId>,
+    streams: BTreeMap<ConnectionId, u8>,
+    /// Everything that was sent, as it left.
+    pub(crate) sent: Vec<(Timestamp, Request)>,
+    /// Inputs that are there before the server has any.
+    early: Vec<Input>,
+    early_at: Option<Timestamp>,
+}
+
+impl Venue {
+    pub(crate) fn new(seed: u64, temper: Temper) -> Self {
+        let mut settings = Settings::of_rules(&snapshot(), seed);
+        settings.clock_ahead_ms = temper.clock_ahead_ms;
+        settings.latency.request_ms = temper.request_ms;
+        settings.latency.reply_ms = temper.reply_ms;
+        settings.behavior.stale_reads_ms = temper.stale_reads_ms;
+        settings.behavior.late_rows_ms = temper.late_rows_ms;
+        settings.behavior.duplicate_rows = temper.duplicate_rows;
+        settings.behavior.transfer_delay_ms = temper.transfer_delay_ms;
+        let mut server = Server::new(settings, START);
+        let funded = AccountSettings {
+            spot: vec![(USDT, q(SPOT_USDT)), (BITCOIN, q(SPOT_BTC)), (BNB, q("10"))],
+            usdm: vec![(USDT, q(PERP_USDT))],
+            spot_bnb_burn: temper.burns_bnb,
+            ..AccountSettings::entry_tier()
+        };
+        let account = server.at(START, |exchange| {
+            let account = exchange.add_account(funded);
+            let secret = Verifier::Hmac(SECRET.into());
+            exchange.add_key(account, KEY, secret, Permissions::trading());
+            exchange.set_mark(BTC, p("50000"), p("50000")).unwrap();
+            account
+        });
+        let mut venue = Self {
+            server,
+            account,
+            requests: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            sent: Vec::new(),
+            early: Vec::new(),
+            early_at: None,
+        };
+        for product in [Product::Spot, Product::UsdM] {
+            for (step, quantity) in [("0", "0.013"), ("10", "0.05"), ("20", "1")] {
+                venue.quote(START, product, step, quantity);
+            }
+        }
+        venue
+    }
+
+    /// Rests `quantity` on both sides, `step` beyond 49,990 and 50,000.
+    pub(crate) fn quote(&mut self, now: Timestamp, product: Product, step: &str, quantity: &str) {
+        let step = q(step);
+        let price = |base: &str, sign: i64| {
+            let base = q(base);
+            let shifted = if sign < 0 {
+                base.sub(step)
+            } else {
+                base.add(step)
+            };
+            p(&shifted.unwrap().to_string())
+        };
+        let (bid, ask) = (price("49990", -1), price("50000", 1));
+        self.act(now, |exchange| {
+            exchange
+                .rest(product, BTC, Side::Buy, bid, q(quantity))
+                .unwrap();
+            exchange
+                .rest(product, BTC, Side::Sell, ask, q(quantity))
+                .unwrap();
+        });
+    }
+
+    /// Does something at the venue.
+    pub(crate) fn act<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Exchange) -> T) -> T {
+        self.server.at(now, act)
+    }
+
+    /// Trades against whatever rests.
+    pub(crate) fn trade(&mut self, now: Timestamp, product: Product, side: Side, quantity: &str) {
+        let quantity: Quantity = q(quantity);
+        self.act(now, |exchange| {
+            // A book that is empty on that side trades less, or nothing.
+            exchange.trade(product, BTC, side, quantity).ok();
+        });
+    }
+
+    pub(crate) fn set_faults(&mut self, rules: Vec<Rule>) {
+        self.server.set_faults(rules);
+    }
+
+    /// The process died: nobody waits for what is under way, and its streams are closed.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        self.requests.clear();
+        for id in std::mem::take(&mut self.streams).into_keys() {
+            self.server.disconnect(now, id);
+        }
+    }
+}
+
+impl Network for Venue {
+    fn send(&mut self, now: Timestamp, id: RequestId, _lane: Lane, request: Request) {
+        if std::env::var_os("BASIS_TRACE").is_some() {
+            let url = request.url.split("recvWindow").next().unwrap();
+            eprintln!("{now} > {} {url}", request.method);
+        }
+        self.sent.push((now, request.clone()));
+        let number = self.server.send(now, request);
+        self.requests.insert(number, id);
+    }
+
+    fn open(&mut self, now: Timestamp, stream: u8, url: &Secret, greeting: Option<&Secret>) {
+        self.early_at = Some(now);
+        match self.server.connect(now, url.expose()) {
+            Ok(id) => {
+                self.streams.insert(id, stream);
+                self.early.push(Input::StreamOpened { stream });
+                if let Some(greeting) = greeting {
+                    self.server.send_text(now, id, greeting.expose());
+                }
+            }
+            Err(_refused) => self.early.push(Input::StreamClosed { stream }),
+        }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let server = self.server.next_due();
+        self.early_at.into_iter().chain(server).min()
+    }
+
+    fn arrivals(&mut self, now: Timestamp, inputs: &mut Vec<Input>) {
+        inputs.append(&mut self.early);
+        self.early_at = None;
+        for delivery in self.server.advance(now) {
+            match delivery.content {
+                Content::Answer(number, response) => {
+                    if std::env::var_os("BASIS_TRACE").is_some() {
+                        let body = String::from_utf8_lossy(&response.body);
+                        let body: String = body.chars().take(200).collect();
+                        eprintln!("{now} < {} {body}", response.status);
+                    }
+                    let id = self.requests.remove(&number);
+                    inputs.extend(id.map(|id| Input::Answer {
+                        id,
+                        result: Ok(response),
+                    }));
+                }
+                Content::Broken(number) => {
+                    let id = self.requests.remove(&number);
+                    inputs.extend(id.map(|id| Input::Answer {
+                        id,
+                        result: Err(TransportError::Unanswered("it broke".to_owned())),
+                    }));
+                }
+                Content::Text(id, text) => {
+                    let stream = self.streams.get(&id).copied();
+                    inputs.extend(stream.map(|stream| Input::Frame {
+                        stream,
+                        payload: text.into_bytes(),
+                    }));
+                }
+                Content::Ping(id, _) => self.server.pong(now, id),
+                Content::Closed(id, _) => {
+                    let stream = self.streams.remove(&id);
+                    inputs.extend(stream.map(|stream| Input::StreamClosed { stream }));
+                }
+            }
+        }
+    }
+}
+
+pub(crate) const fn after(at: Timestamp, ms: i64) -> Timestamp {
+    at.plus(Span::from_nanos(ms * 1_000_000))
+}
