@@ -56,14 +56,31 @@ pub struct DayNav {
     pub drawdown: f64,
 }
 
-/// Sums over the returns of whole days.
+/// A daily return that is nearer to zero, or to the mean, is taken to be there: what is left is rounding.
+const LEAST: f64 = 1e-9;
+
+/// Moments of the returns of whole days.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct DailySums {
+struct DailyMoments {
     count: u32,
-    sum: f64,
+    mean: f64,
+    /// Sum of the squares of the distances from the mean.
     squares: f64,
-    /// Sum of the squares of the returns below zero.
+    /// Sum of the squares of the losses.
     downside_squares: f64,
+}
+
+impl DailyMoments {
+    /// Adds a day by Welford's recurrence, which loses no digits where days are much alike.
+    fn add(&mut self, earned: f64) {
+        self.count += 1;
+        let apart = earned - self.mean;
+        self.mean += apart / f64::from(self.count);
+        self.squares += apart * (earned - self.mean);
+        if earned < -LEAST {
+            self.downside_squares += earned * earned;
+        }
+    }
 }
 
 /// The day under way.
@@ -84,7 +101,7 @@ pub struct TimeWeighted {
     before: Value,
     open: Option<OpenDay>,
     peak_of_days: f64,
-    days: DailySums,
+    days: DailyMoments,
 }
 
 impl TimeWeighted {
@@ -100,9 +117,9 @@ impl TimeWeighted {
             before: Value::ZERO,
             open: None,
             peak_of_days: 1.0,
-            days: DailySums {
+            days: DailyMoments {
                 count: 0,
-                sum: 0.0,
+                mean: 0.0,
                 squares: 0.0,
                 downside_squares: 0.0,
             },
@@ -155,11 +172,7 @@ impl TimeWeighted {
         let is_whole = has_ended && open.day >= self.from;
         let day_return = (open.index_before > 0.0).then(|| self.index / open.index_before - 1.0);
         if let Some(earned) = day_return.filter(|_| is_whole) {
-            let loss = earned.min(0.0);
-            self.days.count += 1;
-            self.days.sum += earned;
-            self.days.squares += earned * earned;
-            self.days.downside_squares += loss * loss;
+            self.days.add(earned);
         }
         self.peak_of_days = self.peak_of_days.max(self.index);
         Some(DayNav {
@@ -205,22 +218,18 @@ struct Ratios {
     volatility: f64,
 }
 
-impl DailySums {
+impl DailyMoments {
     fn ratios(&self) -> Option<Ratios> {
         if self.count < DAYS_MIN {
             return None;
         }
         let count = f64::from(self.count);
-        let mean = self.sum / count;
-        let deviation = ((self.squares - count * mean * mean) / (count - 1.0))
-            .max(0.0)
-            .sqrt();
+        let deviation = (self.squares / (count - 1.0)).sqrt();
         let downside = (self.downside_squares / count).sqrt();
-        let yearly =
-            |deviation: f64| (deviation > 0.0).then(|| mean / deviation * DAYS_PER_YEAR.sqrt());
+        let yearly = |deviation: f64| self.mean / deviation * DAYS_PER_YEAR.sqrt();
         Some(Ratios {
-            sharpe: yearly(deviation),
-            sortino: yearly(downside),
+            sharpe: (deviation > LEAST).then(|| yearly(deviation)),
+            sortino: (downside > 0.0).then(|| yearly(downside)),
             volatility: deviation * DAYS_PER_YEAR.sqrt(),
         })
     }

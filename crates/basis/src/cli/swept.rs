@@ -168,7 +168,10 @@ impl Swept<'_> {
             0 => String::new(),
             more => format!("and {more} more that ran\n"),
         };
-        format!("{count} variants by {by}{label}\n\n{ranked}\n{more}")
+        format!(
+            "{count} variants by {by}{label}; returns, drawdown and ratios in the share class, costs in USD\n\n\
+             {ranked}\n{more}"
+        )
     }
 }
 

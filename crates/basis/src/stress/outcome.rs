@@ -12,6 +12,7 @@ use basis_core::types::{Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
 use basis_engine::result::StepColumns;
 use basis_engine::risk::RiskLevel;
+use basis_engine::statistics::TimeWeighted;
 use basis_engine::{RunConfig, RunResult};
 use basis_market::Shock;
 use basis_report::run::in_share_class;
@@ -110,20 +111,20 @@ impl Measure<'_> {
 
     /// The step returns of the run's own statistics, from the last step before `since` on.
     fn drawdown(&self, steps: &StepColumns, since: Timestamp) -> Result<f64, ComponentError> {
-        let first = steps.at.partition_point(|at| *at < since);
-        let (mut index, mut peak, mut worst) = (1.0_f64, 1.0_f64, 0.0_f64);
-        for step in first.max(1)..steps.at.len() {
-            let before = self.equity(steps, step - 1)?.to_f64();
-            let flow = self.amount(steps, &steps.external_flow_usd, step)?.to_f64();
-            let after = self.equity(steps, step)?.to_f64() - flow;
-            if before <= 0.0 {
-                continue;
-            }
-            index *= after / before;
-            peak = peak.max(index);
-            worst = worst.max(1.0 - index / peak);
+        let first = steps.at.partition_point(|at| *at < since).max(1);
+        let mut index = TimeWeighted::new(since);
+        // What stood before the first of them is the capital it starts with.
+        for step in (first - 1)..steps.at.len() {
+            let Some(at) = steps.at.get(step) else { break };
+            let equity = self.equity(steps, step)?;
+            let flow = if step < first {
+                equity
+            } else {
+                self.amount(steps, &steps.external_flow_usd, step)?
+            };
+            index.step(*at, Value::new(equity.get()), Value::new(flow.get()));
         }
-        Ok(worst)
+        Ok(index.finish(self.config.step).max_drawdown)
     }
 
     /// Instants of the plans that risk started: no other plan starts while it deleverages or has

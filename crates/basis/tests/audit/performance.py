@@ -92,9 +92,11 @@ class Performance:
             return dict.fromkeys(names)
         mean = sum(whole, ZERO) / len(whole)
         deviation = (sum(((e - mean) ** 2 for e in whole), ZERO) / (len(whole) - 1)).sqrt()
-        downside = (sum((min(e, ZERO) ** 2 for e in whole), ZERO) / len(whole)).sqrt()
-        ratio = lambda by: mean / by * ROOT if by else None
-        return dict(zip(names, (ratio(deviation), ratio(downside), deviation * ROOT)))
+        # What is nearer to zero than a billionth is rounding: no loss, and no deviation.
+        downside = (sum((e ** 2 for e in whole if e < -NEAR), ZERO) / len(whole)).sqrt()
+        sharpe = mean / deviation * ROOT if deviation > NEAR else None
+        sortino = mean / downside * ROOT if downside else None
+        return dict(zip(names, (sharpe, sortino, deviation * ROOT)))
 
     def daily_nav(self, index, rows, flows):
         file, table = "daily_nav.csv", self.audit.table("daily_nav.csv")

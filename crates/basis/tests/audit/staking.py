@@ -124,7 +124,7 @@ class Staking:
             due.append((max(found[1], chain.synced), 0, "rate", found[0]))
         if not chain.is_out(venue):
             # What was due while the protocol was out leaves the queue at the first step after.
-            due += [(ticket.due if ticket.due > chain.synced else now, 2, "tickets", ticket)
+            due += [(ticket.due if ticket.due > chain.synced else now, 2, "withdrawal requests", ticket)
                     for ticket in pool.tickets if not ticket.ready and ticket.due <= now]
         if venue == "etherfi":
             for asset, series in PROGRAMS.items():
@@ -141,7 +141,7 @@ class Staking:
             pool.pool.set_rate(value)
             book(pool.settle())
             self.weigh(at)
-        elif what == "tickets":
+        elif what == "withdrawal requests":
             pool.finalize(at)
             book(pool.settle())
             for ticket in (t for t in pool.tickets if not t.ready and t.due <= at):
@@ -265,11 +265,11 @@ class Staking:
         named = ask.get("ticket")
         ready = [t for t in pool.tickets if t.ready and (named is None or t.instruction == str(named))]
         line = chain.actual[0].number
-        self.audit.check("chain: tickets", line, "a ticket has left the queue", True, bool(ready))
+        self.audit.check("chain: withdrawal requests", line, "a ticket has left the queue", True, bool(ready))
         count, account = sum(len(ticket.requests) for ticket in ready), f"{pool.venue}.claimable"
         self.gas_of(pool.venue, *["claim"] * count)
         for ticket in ready:
-            self.audit.check("chain: tickets", line, "not before its delay", True, chain.now >= ticket.due)
+            self.audit.check("chain: withdrawal requests", line, "not before its delay", True, chain.now >= ticket.due)
             pool.tickets.remove(ticket)
             paid = 0
             for (amount, shares), final in zip(ticket.requests, ticket.final):

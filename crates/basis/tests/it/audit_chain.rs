@@ -370,7 +370,7 @@ fn a_changed_action_day_or_slippage_of_a_transaction_is_found() {
     let of_group = |row: &str| row.contains(",atomic,");
     let cell = ("executions.csv", "slippage_usd");
     assert_found_in(original, &data, "slippage", cell, of_group);
-    let day = ("daily_nav.csv", "nav");
+    let day = ("daily_nav.csv", "equity_share_class");
     assert_found_in(original, &data, "day", day, |row| row.contains(",true,"));
     let table = "executions.csv";
     let (said, instead) = (",entry_full,", ",exit_full,");

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::audit::recorded_data;
 use crate::runner::{Outcome, Scratch, agrees};
 
 const BYBIT: &str = "--set spot_venue=bybit --set hedge_allocation.binance=0 \
@@ -240,13 +241,10 @@ fn rules_outside_their_dates_are_an_assumption_with_both_dates() {
 }
 
 /// The files of the recorded data that `pure_lending` reads, in a directory of one's own.
-#[expect(clippy::print_stderr, reason = "a skip must be loud")]
-pub(crate) fn lending_data(dir: &Scratch) -> bool {
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    if !recorded.join("aave").is_dir() {
-        eprintln!("SKIPPED: no recorded data in {}", recorded.display());
+fn lending_data(dir: &Scratch) -> bool {
+    let Some(recorded) = recorded_data() else {
         return false;
-    }
+    };
     for name in [
         "aave/reserves/USDT_1d.csv",
         "aave/risk_parameters.csv",

@@ -1,16 +1,19 @@
 //! Whatever is done to a row that a run reads shows: in figures, gaps, assumptions or the exit.
 //!
-//! Left out is what a run does not read: the volume of a bar at which nothing trades, and the gas of an
-//! hour without a transaction.
+//! Left out is what a run does not read: the volume of a bar at which nothing trades, the gas of an hour
+//! without a transaction, what a reserve pays suppliers or takes from borrowers where the run is neither, its
+//! supply where the debt stays below the kink (the rate grows with the debt alone), and rows whose only instant is
+//! the exclusive start of the run.
 
 use std::path::Path;
 
 use basis::assembly::Backtest;
-use basis::core::types::Timestamp;
+use basis::core::types::{Span, Timestamp};
 use basis::data::load;
 use proptest::prelude::*;
 
-use crate::grids::{every, lending_data, week};
+use crate::audit::recorded_data;
+use crate::grids::{every, week};
 use crate::runner::Scratch;
 use crate::scripted::setup;
 
@@ -32,6 +35,8 @@ struct Case {
     range: (&'static str, &'static str),
     /// Files with the columns whose every row is read.
     files: &'static [(&'static str, &'static [usize])],
+    /// First columns of the rows that are harmed, where they are no instants within the range.
+    rows: &'static [(&'static str, (&'static str, &'static str))],
 }
 
 const BASIS: Case = Case {
@@ -48,6 +53,7 @@ const BASIS: Case = Case {
         ("perp/bybit/BTCUSDT_1h.csv", &[1, 2, 3, 4]),
         ("funding/bybit/BTCUSDT.csv", &[1]),
     ],
+    rows: &[],
 };
 
 const LENDING: Case = Case {
@@ -59,6 +65,111 @@ const LENDING: Case = Case {
         ("spot/bybit/ETHUSDT_1h.csv", &[1, 2, 3, 4]),
         ("gas/ethereum_1h.csv", &[]),
     ],
+    rows: &[],
+};
+
+const BAR: &[usize] = &[1, 2, 3, 4];
+const HOLDS: &str = "data.gaps=hold";
+/// The okx perp of ETH has no bars in these days.
+const OKX: &str = "data.proxies.perp.okx.ETHUSDT=perp.bybit.ETHUSDT";
+const JUNE: (&str, &str) = ("2024-06-01T00:00:00Z", "2024-06-05T00:00:00Z");
+
+const LEVERAGED: Case = Case {
+    mode: "eth_leveraged",
+    sets: &[],
+    range: JUNE,
+    files: &[
+        ("spot/bybit/ETHUSDT_1h.csv", BAR),
+        ("dex/uniswap/ETHFIWETH_3000_1h.csv", BAR),
+        ("aave/reserves/WETH_1d.csv", &[2, 4, 5, 7, 8]),
+        ("aave/reserves/weETH_1d.csv", &[2, 3, 4, 6, 8]),
+        ("aave/oracle/WETH_USD_1d.csv", &[1]),
+        ("aave/oracle/weETH_ETH_1d.csv", &[1]),
+        ("staking/weETH_ETH_protocol_1d.csv", &[1]),
+        ("staking/weETH_ETH_market_1h.csv", &[1]),
+        ("gas/ethereum_1h.csv", &[]),
+    ],
+    rows: &[],
+};
+
+const STAKING: Case = Case {
+    mode: "eth_staking_only",
+    sets: &[],
+    range: ("2024-10-05T00:00:00Z", "2024-10-20T00:00:00Z"),
+    files: &[
+        ("spot/bybit/ETHUSDT_1h.csv", BAR),
+        ("dex/uniswap/EIGENWETH_3000_1h.csv", BAR),
+        ("dex/uniswap/ETHFIWETH_3000_1h.csv", BAR),
+        ("staking/weETH_ETH_protocol_1d.csv", &[1]),
+        ("staking/weETH_ETH_market_1h.csv", &[1]),
+        ("gas/ethereum_1h.csv", &[]),
+        ("rewards/etherfi_eigen.csv", &[5]),
+        ("rewards/etherfi_ethfi_topups.csv", &[4]),
+    ],
+    rows: &[
+        ("rewards/etherfi_eigen.csv", ("2024-08-01", "2024-09-01")),
+        (
+            "rewards/etherfi_ethfi_topups.csv",
+            ("2024-10-01", "2024-10-20"),
+        ),
+    ],
+};
+
+const NEUTRAL: Case = Case {
+    mode: "usdt_market_neutral",
+    sets: &[HOLDS, OKX],
+    range: JUNE,
+    files: &[
+        ("spot/bybit/ETHUSDT_1h.csv", BAR),
+        ("perp/binance/ETHUSDT_1h.csv", BAR),
+        ("perp/bybit/ETHUSDT_1h.csv", BAR),
+        ("funding/binance/ETHUSDT.csv", &[1]),
+        ("funding/bybit/ETHUSDT.csv", &[1]),
+        ("funding/okx/ETHUSDT.csv", &[1]),
+        ("dex/uniswap/WETHUSDT_3000_1h.csv", BAR),
+        ("aave/reserves/WETH_1d.csv", &[2, 4, 5, 7, 8]),
+        ("aave/reserves/weETH_1d.csv", &[2, 3, 4, 6, 8]),
+        ("aave/oracle/WETH_USD_1d.csv", &[1]),
+        ("aave/oracle/weETH_ETH_1d.csv", &[1]),
+        ("staking/weETH_ETH_protocol_1d.csv", &[1]),
+        ("staking/weETH_ETH_market_1h.csv", &[1]),
+        ("gas/ethereum_1h.csv", &[]),
+    ],
+    rows: &[],
+};
+
+const NEUTRAL_UNLEVERED: Case = Case {
+    mode: "usdt_market_neutral_no_leverage",
+    sets: &[HOLDS, OKX],
+    range: JUNE,
+    files: &[
+        ("spot/bybit/ETHUSDT_1h.csv", BAR),
+        ("perp/binance/ETHUSDT_1h.csv", BAR),
+        ("perp/bybit/ETHUSDT_1h.csv", BAR),
+        ("funding/binance/ETHUSDT.csv", &[1]),
+        ("funding/bybit/ETHUSDT.csv", &[1]),
+        ("funding/okx/ETHUSDT.csv", &[1]),
+        ("dex/uniswap/WETHUSDT_3000_1h.csv", BAR),
+        ("staking/weETH_ETH_protocol_1d.csv", &[1]),
+        ("staking/weETH_ETH_market_1h.csv", &[1]),
+        ("gas/ethereum_1h.csv", &[]),
+    ],
+    rows: &[],
+};
+
+const ETH_BASIS: Case = Case {
+    mode: "eth_basis",
+    sets: &[HOLDS, OKX],
+    range: JUNE,
+    files: &[
+        ("spot/bybit/ETHUSDT_1h.csv", BAR),
+        ("perp/binance/ETHUSDT_1h.csv", BAR),
+        ("perp/bybit/ETHUSDT_1h.csv", BAR),
+        ("funding/binance/ETHUSDT.csv", &[1]),
+        ("funding/bybit/ETHUSDT.csv", &[1]),
+        ("funding/okx/ETHUSDT.csv", &[1]),
+    ],
+    rows: &[],
 };
 
 /// What a run says, or why there is none.
@@ -92,7 +203,11 @@ fn harmed(
     harm: Harm,
 ) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let inside = |line: &&&str| **line >= from && **line < to;
+    // A row of the exclusive start itself may be read by nothing.
+    let inside = |line: &&&str| {
+        let first = line.split(',').next().unwrap_or_default();
+        first > from && first < to
+    };
     let count = lines.iter().filter(inside).count();
     let row = lines.iter().filter(inside).nth(at % count.max(1))?;
     let place = lines.iter().position(|line| line == row)?;
@@ -161,7 +276,10 @@ fn never_silent(case: &Case, dir: &Scratch, trials: u32) {
         let (name, fields) = case.files.get(file).unwrap();
         let path = data.join(name);
         let text = std::fs::read_to_string(&path).unwrap();
-        if let Some(other) = harmed(&text, case.range, at, fields, harm) {
+        let rows = case.rows.iter().find(|(file, _)| file == name);
+        let range = rows.map_or(case.range, |(_, rows)| *rows);
+        let other = harmed(&text, range, at, fields, harm);
+        if let Some(other) = other.filter(|other| *other != text) {
             std::fs::write(&path, other).unwrap();
             let found = said(case, &data);
             std::fs::write(&path, &text).unwrap();
@@ -182,25 +300,64 @@ fn no_harm_to_a_row_of_prices_or_funding_is_silent() {
     never_silent(&BASIS, &dir, 96);
 }
 
+/// The recorded files of a case and of what its mode reads beside, cut to the days around its range.
+fn recorded(case: &Case, dir: &Scratch) -> bool {
+    let Some(shared) = recorded_data() else {
+        return false;
+    };
+    let days = |at: &str, by: i64| {
+        let at: Timestamp = at.parse().unwrap();
+        at.plus(Span::from_hours(24 * by)).to_string()
+    };
+    let (first, last) = (days(case.range.0, -12), days(case.range.1, 3));
+    for (name, _) in case.files {
+        let text = std::fs::read_to_string(shared.join(name)).unwrap();
+        let is_dated = |line: &str| line.contains('T');
+        let kept = text.lines().enumerate().filter(|(at, line)| {
+            *at == 0 || !is_dated(line) || (*line > first.as_str() && *line < last.as_str())
+        });
+        let lines: String = kept.map(|(_, line)| format!("{line}\n")).collect();
+        dir.write(&format!("data/{name}"), &lines);
+    }
+    let table = "aave/risk_parameters.csv";
+    let text = std::fs::read_to_string(shared.join(table)).unwrap();
+    dir.write(&format!("data/{table}"), &text);
+    true
+}
+
+fn recorded_is_never_silent(case: &Case, trials: u32) {
+    let dir = Scratch::new();
+    if recorded(case, &dir) {
+        never_silent(case, &dir, trials);
+    }
+}
+
 #[test]
 fn no_harm_to_a_row_of_a_chain_is_silent() {
-    let dir = Scratch::new();
-    if !lending_data(&dir) {
-        return;
-    }
-    for (name, _) in LENDING.files {
-        let path = dir.path().join("data").join(name);
-        let text = std::fs::read_to_string(&path).unwrap();
-        let kept =
-            |line: &&str| line.starts_with('t') || (*line > "2024-05-20" && *line < "2024-06-08");
-        let lines: String = text
-            .lines()
-            .filter(kept)
-            .map(|line| format!("{line}\n"))
-            .collect();
-        std::fs::write(&path, lines).unwrap();
-    }
-    let from: Timestamp = LENDING.range.0.parse().unwrap();
-    assert_eq!(from.to_string(), LENDING.range.0);
-    never_silent(&LENDING, &dir, 64);
+    recorded_is_never_silent(&LENDING, 64);
+}
+
+#[test]
+fn no_harm_to_a_row_of_a_levered_stake_is_silent() {
+    recorded_is_never_silent(&LEVERAGED, 96);
+}
+
+#[test]
+fn no_harm_to_a_row_of_a_stake_or_its_rewards_is_silent() {
+    recorded_is_never_silent(&STAKING, 96);
+}
+
+#[test]
+fn no_harm_to_a_row_of_a_hedged_loop_is_silent() {
+    recorded_is_never_silent(&NEUTRAL, 128);
+}
+
+#[test]
+fn no_harm_to_a_row_of_a_hedged_stake_is_silent() {
+    recorded_is_never_silent(&NEUTRAL_UNLEVERED, 96);
+}
+
+#[test]
+fn no_harm_to_a_row_of_three_venues_is_silent() {
+    recorded_is_never_silent(&ETH_BASIS, 64);
 }
