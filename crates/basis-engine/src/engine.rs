@@ -25,7 +25,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::instruction::OperationKind;
-use basis_core::num::{Price, Quantity, Value};
+use basis_core::num::{Price, Quantity, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::transit::Transit;
 use basis_core::types::{Epoch, SeriesId, SeriesKind, Span, Timestamp, Venue};
@@ -37,8 +37,11 @@ use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
 use crate::config::RunConfig;
 use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
+use crate::exit::{ExitCost, ExitRoutes, ExitValuer};
 use crate::mode::Mode;
-use crate::result::{ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped};
+use crate::result::{
+    ExecutionRow, ExitSummary, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped,
+};
 use crate::risk::{DeltaScale, Passing, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
@@ -100,6 +103,7 @@ pub struct Engine {
     exposure: Exposure,
     risk: RiskMonitor,
     risk_view: RiskView,
+    exits: ExitValuer,
     strategy: Box<dyn Strategy>,
     desk: Desk,
     events: Arc<EventLog>,
@@ -140,7 +144,8 @@ impl Engine {
         let mut optional = mode.optional_series(&parts.config);
         optional.retain(|id| parts.data.contains(*id) && !series.contains(id));
         let strategy = mode.build(&parts.config, &parts.rules);
-        Self::create(parts, (&series, &optional), strategy)
+        let routes = mode.exit_routes(&parts.config);
+        Self::create(parts, (&series, &optional), (strategy, routes))
     }
 
     /// A run of any strategy over the price and funding series it needs.
@@ -152,13 +157,13 @@ impl Engine {
         series: &[SeriesId],
         strategy: Box<dyn Strategy>,
     ) -> Result<Self, ComponentError> {
-        Self::create(parts, (series, &[]), strategy)
+        Self::create(parts, (series, &[]), (strategy, ExitRoutes::default()))
     }
 
     fn create(
         parts: EngineParts,
         (series, optional): (&[SeriesId], &[SeriesId]),
-        strategy: Box<dyn Strategy>,
+        (strategy, routes): (Box<dyn Strategy>, ExitRoutes),
     ) -> Result<Self, ComponentError> {
         let EngineParts {
             mut config,
@@ -205,6 +210,7 @@ impl Engine {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: setup::risk_monitor(&config, &rules, series),
             risk_view: RiskView::new(config.risk, &view),
+            exits: ExitValuer::new(&config, &rules, routes),
             strategy,
             config,
             rules,
@@ -593,6 +599,7 @@ impl Engine {
         self.run_state
             .statistics
             .step(close.equity, close.external_flow);
+        self.value_exit(at, &close)?;
         let end = StepEnd {
             equity_usd: close.equity,
             external_flow_usd: close.external_flow,
@@ -619,6 +626,34 @@ impl Engine {
         if let Some(journaling) = &mut self.journaling {
             journaling.close_step(&self.steps)?;
         }
+        Ok(())
+    }
+
+    /// Values what leaving everything takes after the step, and holds growth back where that is too much.
+    fn value_exit(&mut self, at: Timestamp, close: &StepClose) -> Result<(), ComponentError> {
+        let exit = self.exits.refresh(&self.books, &self.view, &self.desk)?;
+        let value = close.equity.sub(exit.cost)?;
+        self.run_state
+            .exit_statistics
+            .step(value, close.external_flow);
+        self.run_state.exit = Some(exit);
+        let Some(share) = self.config.risk.exit_cost_max else {
+            return Ok(());
+        };
+        let most = close
+            .equity
+            .max(Value::ZERO)
+            .at_rate(share, Rounding::Floor)?;
+        let too_dear = exit.cost > most;
+        if too_dear && !self.run_state.exit_too_dear {
+            let detail = format!(
+                "leaving everything costs {} USD, above risk.exit_cost_max of {share} x equity = {most}: \
+                 nothing is added",
+                exit.cost
+            );
+            self.state(at, "exit_too_dear", detail);
+        }
+        self.run_state.exit_too_dear = too_dear;
         Ok(())
     }
 
@@ -649,11 +684,20 @@ impl Engine {
             column.state.push(self.view.state_of(*mark));
         }
         steps.push_margins(&self.exposure.margins);
+        steps.push_exit(
+            self.run_state.exit.unwrap_or(ExitCost::NONE),
+            self.exits.accounts(),
+        );
         Ok(())
     }
 
     fn finish(self) -> RunResult {
         let statistics = self.run_state.statistics.finish(self.config.step);
+        let exit_statistics = self.run_state.exit_statistics.finish(self.config.step);
+        let exit = self.run_state.exit.map(|last| ExitSummary {
+            last,
+            max_drawdown: exit_statistics.max_drawdown,
+        });
         let share = self.run_state.share;
         let share_statistics = share
             .as_ref()
@@ -687,6 +731,7 @@ impl Engine {
             share_attribution: share.map(|share| share.attribution),
             statistics,
             share_statistics,
+            exit,
             counts: self.run_state.counts,
             coverage: self.coverage,
             unbooked_funding: self.run_state.unbooked,

@@ -5,6 +5,7 @@
 //! so a plan holds only what can be done now, and the rest follows from the state that results.
 
 use basis_core::error::{Code, ComponentError};
+use basis_core::instruction::Swap;
 use basis_core::journal::JournalError;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
@@ -24,6 +25,9 @@ pub trait Venues: std::fmt::Debug {
     /// # Errors
     /// The venue's own when it cannot say.
     fn terms(&self, venue: Venue, view: &MarketView) -> Result<Terms, ComponentError>;
+
+    /// What a swap at `venue` would pay now; `None` where it would be refused.
+    fn quote(&self, venue: Venue, swap: &Swap, view: &MarketView) -> Option<Quantity>;
 }
 
 /// All a strategy may read.

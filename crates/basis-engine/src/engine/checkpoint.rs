@@ -18,6 +18,7 @@ use super::turn::Turn;
 use crate::account::{SavedBooks, SavedRiskView};
 use crate::block::LegRun;
 use crate::desk::{Desk, VenueState};
+use crate::exit::ExitCost;
 use crate::numeraire::ShareClass;
 use crate::pnl::Attribution;
 use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFunding};
@@ -27,7 +28,7 @@ use crate::step_row::StepRow;
 use crate::strategy::Checkpoint;
 
 /// The version of what the state parts hold; a journal of another is refused.
-pub(super) const STATE_VERSION: u32 = 1;
+pub(super) const STATE_VERSION: u32 = 2;
 
 /// How often a journal of a simulated run is committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +95,12 @@ pub(crate) struct RunState {
     pub(crate) ends: Option<[StepEnd; 2]>,
     /// Time-weighted statistics.
     pub(crate) statistics: Running,
+    /// Those of the exit value.
+    pub(crate) exit_statistics: Running,
+    /// What leaving everything took after the last step.
+    pub(crate) exit: Option<ExitCost>,
+    /// Whether growth is held back for what leaving costs.
+    pub(crate) exit_too_dear: bool,
     /// Sum of each bucket.
     pub(crate) attribution: Attribution,
     /// The run in its share class, where that is not a dollar.
@@ -132,6 +139,9 @@ impl RunState {
             counts: Counts::default(),
             ends: None,
             statistics: Running::default(),
+            exit_statistics: Running::default(),
+            exit: None,
+            exit_too_dear: false,
             attribution: Attribution::default(),
             share: in_kind.then(ShareClass::default),
             unbooked: Vec::new(),

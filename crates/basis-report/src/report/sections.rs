@@ -35,10 +35,13 @@ pub(super) const HEADLINE: &[Headline] = headline![
     "return" "/return" "Return" "" Percent "time-weighted over the run";
     "apy" "/apy" "APY" "" Percent "the return per year of 365 days, compounded";
     "max_drawdown" "/max_drawdown" "Largest drawdown" "" Percent "fall of the time-weighted index from its peak";
+    "max_drawdown_exit" "/max_drawdown_exit" "Largest drawdown, exit value" "" Percent "the same of the equity less what leaving costs";
     "sharpe" "/sharpe" "Sharpe" "" Number "mean ÷ deviation of step returns, per year, no risk-free rate";
     "equity_start" "/equity_start" "Equity at the start" "class" Money "first capital";
     "equity_end" "/equity_end" "Equity at the end" "class" Money "worth of all holdings at marks";
     "equity_end_usd" "/equity_end_usd" "Equity at the end" "USD" Money "the same, in US dollars";
+    "exit_value" "/exit_value" "Exit value" "class" Money "equity at the end less what leaving costs";
+    "exit_hours" "/exit_hours" "Hours to leave" "" Plain "until all is sold and sent home";
     "costs.total" "/costs/total" "Costs" "USD" Money "fees, slippage, gas, borrowing, transfers, liquidation";
     "attribution.residual" "/attribution/residual" "Unexplained" "USD" Plain "change of equity that no bucket explains";
     "counts.fills" "/counts/fills" "Fills" "" Plain "confirmed executions of orders";
@@ -73,7 +76,9 @@ pub(super) fn headline(summary: &Json) -> String {
         let number = html::value(row.key, raw, row.form);
         let unit = escape(unit(row, summary));
         let below = match row.form {
-            Form::Percent | Form::Number if raw.is_number() && row.key != "max_drawdown" => {
+            Form::Percent | Form::Number
+                if raw.is_number() && !row.key.starts_with("max_drawdown") =>
+            {
                 sign_class(amount(raw))
             }
             _ => "",

@@ -30,7 +30,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         .iter()
         .map(|(name, version)| ((*name).to_owned(), json!(version)))
         .collect();
-    json!({
+    let mut all = json!({
         "mode": result.mode,
         "share_class": result.share_class,
         "from": result.range.0,
@@ -78,7 +78,30 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
             "run_ms": context.timing.run_ms,
             "write_ms": context.timing.write_ms,
         },
-    })
+    });
+    if let Json::Object(all) = &mut all {
+        add_exit(all, result, end, |amount| class(amount, last));
+    }
+    all
+}
+
+/// What leaving everything takes at the end; amounts in the share class as `class` has them.
+fn add_exit(
+    all: &mut Map<String, Json>,
+    result: &RunResult,
+    end: Option<Value>,
+    class: impl Fn(Option<Value>) -> Json,
+) {
+    let cost = result.exit.map(|exit| exit.last.cost);
+    let value = end.zip(cost).and_then(|(end, cost)| end.sub(cost).ok());
+    for (key, amount) in [("exit_value", value), ("exit_cost", cost)] {
+        all.insert(key.to_owned(), class(amount));
+        all.insert(format!("{key}_usd"), text(amount));
+    }
+    let hours = result.exit.and_then(|exit| exit.last.hours);
+    all.insert("exit_hours".to_owned(), text(hours));
+    let fall = result.exit.map(|exit| exit.max_drawdown);
+    all.insert("max_drawdown_exit".to_owned(), json!(fall));
 }
 
 /// The summary of a run that failed: what came of it before, with the key `failed`.

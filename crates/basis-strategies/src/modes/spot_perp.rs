@@ -28,11 +28,12 @@ use serde::{Deserialize, Serialize};
 use super::funding::{Moves, moves, sweeps};
 use super::hedge::{Book, NEAR};
 use super::layout::Layout;
+use super::volume::Pace;
 use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
 use crate::config::ModeConfig;
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SpotPerp {
@@ -44,6 +45,8 @@ struct SpotPerp {
     equity_rebalanced: Option<Value>,
     /// Equity that the plan under way was sized with, USD.
     equity_trading: Value,
+    /// Whether the plan under way leaves a part of what was wanted to later steps.
+    is_cut: bool,
     /// Boxed: it is taken out and put back at every step.
     #[serde(skip)]
     layout: Option<Box<Layout>>,
@@ -177,6 +180,7 @@ impl KeyedStrategy for SpotPerp {
         let layout = Layout::current(&mut self.layout, context)?;
         let mut book = Book::read(context, layout)?;
         book.aim_flat();
+        book.aim_within_volume(context, Pace::Urgent)?;
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitFull, "risk", legs)))
     }
@@ -201,6 +205,7 @@ impl KeyedStrategy for SpotPerp {
             }
         }
         book.spot_target = spot.sub(cut.min(spot))?;
+        book.aim_within_volume(context, Pace::Urgent)?;
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
     }
@@ -233,7 +238,9 @@ impl KeyedStrategy for SpotPerp {
         {
             self.last_traded_at = Some(at);
             self.equity_rebalanced = Some(self.equity_trading);
-            self.flows_scaled = flows_seen;
+            if !self.is_cut {
+                self.flows_scaled = flows_seen;
+            }
         }
     }
 }
@@ -306,7 +313,7 @@ impl SpotPerp {
         if let Some(moves) = in_kind::bring(context, book, flat || scale)? {
             return Ok(fund(context, action, moves));
         }
-        if exact && let Some(sale) = in_kind::raise_margin(book)? {
+        if exact && let Some(sale) = in_kind::raise_margin(context, book)? {
             // The sale raises what the hedge stands on; the entry is the hedge itself.
             let (action, sale) = (Action::EntryPartial, vec![sale]);
             return Ok(Decision::Act(plan(context, action, "raise_margin", sale)));
@@ -315,8 +322,9 @@ impl SpotPerp {
         let moves = moves(context, book, spot_need, exact)?;
         // What is bought must be paid for first; what is sold frees cash, so it is sold first.
         // In kind the sale has been made, and shorts are to be opened on what it raised.
-        let waits_for_cash =
-            reason == "margin" || book.spot_target >= book.spot || (book.in_kind && exact);
+        // What a bar had no room for has been funded.
+        let waits_for_cash = reason == "margin"
+            || !self.is_cut && (book.spot_target >= book.spot || (book.in_kind && exact));
         if waits_for_cash && !moves.is_empty() {
             return Ok(fund(context, action, moves));
         }
@@ -326,10 +334,16 @@ impl SpotPerp {
                 None => Decision::Hold,
             });
         }
-        book.aim_within_cash()?;
+        book.aim_within_cash(context)?;
         book.aim_within_margins(context.config)?;
+        book.aim_within_volume(context, Pace::Planned)?;
         let legs = book.hedged_legs(context.config)?;
+        if legs.is_empty() && book.is_cut {
+            // The next bar has room again.
+            return Ok(Decision::Hold);
+        }
         if legs.is_empty() {
+            self.is_cut = false;
             self.flows_scaled = context.flows_seen;
             self.equity_rebalanced = Some(own_equity(context)?);
             if !moves.is_empty() {
@@ -352,6 +366,7 @@ impl SpotPerp {
         legs: Vec<Leg>,
     ) -> Result<Plan, ComponentError> {
         self.trading_at = Some(context.view.now());
+        self.is_cut = book.is_cut;
         self.equity_trading = own_equity(context)?;
         let mut trade = plan(context, action, reason, vec![legs]);
         if action == Action::EntryFull {

@@ -99,7 +99,16 @@ fn headline(summary: &Json) -> String {
             "largest drawdown".to_owned(),
             percent(&summary["max_drawdown"]),
         ),
+        (
+            "largest drawdown, exit value".to_owned(),
+            percent(&summary["max_drawdown_exit"]),
+        ),
         ("Sharpe".to_owned(), decimal(&summary["sharpe"])),
+        (
+            format!("exit value, {class}"),
+            money(&summary["exit_value"]),
+        ),
+        ("hours to leave".to_owned(), text(&summary["exit_hours"])),
         ("costs, USD".to_owned(), money(&costs["total"])),
     ];
     let in_class = &summary["statistics_share_class"];

@@ -71,6 +71,7 @@ class Results:
         self.check("executions.csv", "-", "fills without ledger lines", [], sorted(audit.fills.by_event))
         self.check("executions.csv", "-", "transactions without ledger lines", [], sorted(audit.chain.requests))
         self.audit_statistics(equity, flows)
+        audit.exits.audit_summary(rows)
 
     def audit_share_class(self, rows, equity, flows):
         """The buckets in the share class: each over the reference price of its step, the numeraire apart."""
