@@ -59,7 +59,7 @@ impl Approved<'_> {
 
 /// What of the net delta is capital on its way and no broken hedge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Passing {
+pub struct CapitalInTransit {
     /// The book is being built with capital that is exposed by itself.
     pub building: bool,
     /// Base units that are held for a withdrawal and not ours to hedge.
@@ -73,7 +73,7 @@ pub struct Passing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dust {
     /// Worth up to this, USD.
-    Worth(Value),
+    Value(Value),
     /// Up to so many base units.
     Units(Quantity),
 }
@@ -193,12 +193,12 @@ impl RiskMonitor {
         at: Timestamp,
         exposure: &Exposure,
         scale: DeltaScale,
-        passing: Passing,
+        in_transit: CapitalInTransit,
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
         let limits = self.limits;
         let reading = worst_reading(&limits, exposure)?;
-        let delta_halts = self.delta_halts(at, exposure, scale, passing)?;
+        let delta_halts = self.delta_halts(at, exposure, scale, in_transit)?;
         let level = if delta_halts {
             RiskLevel::Halt
         } else {
@@ -247,19 +247,19 @@ impl RiskMonitor {
         at: Timestamp,
         exposure: &Exposure,
         scale: DeltaScale,
-        passing: Passing,
+        in_transit: CapitalInTransit,
     ) -> Result<bool, ComponentError> {
         let DeltaScale { equity, reference } = scale;
-        let net = exposure.net_delta.sub(passing.owed)?;
-        let (least, most_added) = passing.unknown;
+        let net = exposure.net_delta.sub(in_transit.owed)?;
+        let (least, most_added) = in_transit.unknown;
         let net = net.add(least)?.abs()?.max(net.add(most_added)?.abs()?);
-        let worth = net.notional(reference, Rounding::Floor)?;
+        let notional = net.notional(reference, Rounding::Floor)?;
         let most = equity.at_rate(self.limits.net_delta_halt, Rounding::Floor)?;
         let is_dust = match self.dust {
-            Dust::Worth(dust) => worth <= dust,
+            Dust::Value(dust) => notional <= dust,
             Dust::Units(units) => net <= units,
         };
-        if passing.building || worth <= most || is_dust || net < self.coarsest_lot(at) {
+        if in_transit.building || notional <= most || is_dust || net < self.coarsest_lot(at) {
             self.net_delta_since = None;
             return Ok(false);
         }

@@ -5,7 +5,7 @@ use basis_core::types::{Account, Timestamp};
 use basis_market::PriceState;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{RiskRow, RiskSubject, Standing};
+use crate::account::{RiskMeasure, RiskRow, RiskSubject};
 use crate::exit::{AccountExit, ExitCost};
 use crate::pnl::Attribution;
 use crate::result::{MarginColumn, StepColumns};
@@ -27,7 +27,7 @@ pub(crate) struct StepRow {
     margins: Vec<(Account, Value, Value)>,
     exit: ExitCost,
     exits: Vec<(Account, ExitCost)>,
-    risk: Vec<(RiskSubject, RiskLevel, Standing)>,
+    risk: Vec<(RiskSubject, RiskLevel, RiskMeasure)>,
     gross_delta: Quantity,
     level: RiskLevel,
 }

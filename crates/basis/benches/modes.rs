@@ -63,7 +63,7 @@ fn main() {
             let prepared = Backtest::prepare(Arc::clone(&data), &setup).unwrap();
             let started = ThreadTime::now();
             let result = prepared
-                .run_into(&mut basis::engine::Forget, &mut |_| {})
+                .run_into(&mut basis::engine::NullSink, &mut |_| {})
                 .unwrap();
             cpu.push(started.elapsed().as_secs_f64() * 1e3);
             counts = Some(result.counts);

@@ -24,7 +24,7 @@ pub(super) struct MarketExit {
     taking: TakingTerms,
     bar_hours: Fixed18,
     holdings: Vec<usize>,
-    /// Whether dollars are turned into base units: then what is held is their worth.
+    /// Whether dollars are turned into base units: then what is held is their value.
     buys: bool,
     bars: RecentBars,
     /// What an order cost when the market could last be traded.
@@ -114,13 +114,13 @@ impl MarketExit {
     ) -> Result<ExitCost, ComponentError> {
         let quote = view.quote(self.slot);
         let mut held = Quantity::ZERO;
-        let mut worth = Value::ZERO;
+        let mut value = Value::ZERO;
         for &at in &self.holdings {
             let Some(holding) = books.holding_at(Some(at)) else {
                 continue;
             };
             if self.buys {
-                worth = worth.add(holding.worth)?;
+                value = value.add(holding.value)?;
             } else if matches!(holding.item, Item::Position(_)) {
                 held = held.add(holding.quantity)?;
             } else {
@@ -128,7 +128,7 @@ impl MarketExit {
             }
         }
         if self.buys && quote.mark.is_positive() {
-            held = worth.max(Value::ZERO).per(quote.mark, Rounding::Ceil)?;
+            held = value.max(Value::ZERO).per(quote.mark, Rounding::Ceil)?;
         }
         let held = held.abs()?;
         if held.is_zero() {

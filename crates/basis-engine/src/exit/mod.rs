@@ -1,4 +1,4 @@
-//! What the book is worth when it has to be sold, beside its worth at marks.
+//! What the book is worth when it has to be sold, beside its value at marks.
 //!
 //! Everything is left by the mode's own exit at the present prices, volumes and pools: positions and spot by
 //! market orders at `max_participation`, with fee, half spread and the impact of their own slices; staking
@@ -217,14 +217,14 @@ impl ExitValuer {
         view: &MarketView,
         home: &Homeward,
     ) -> Result<Option<ExitCost>, ComponentError> {
-        let mut worth = Value::ZERO;
+        let mut value = Value::ZERO;
         for &at in &home.holdings {
             let holding = books.holding_at(Some(at));
             let held = holding.map_or(Value::ZERO, |held| match held.item {
-                Item::Position(_) => held.worth.sub(held.cost).unwrap_or(held.worth),
-                _ => held.worth,
+                Item::Position(_) => held.value.sub(held.cost).unwrap_or(held.value),
+                _ => held.value,
             });
-            worth = worth.add(held)?;
+            value = value.add(held)?;
         }
         let fee = if self.in_kind {
             let reference = view.quote(books.reference()).mark;
@@ -232,7 +232,7 @@ impl ExitValuer {
         } else {
             Value::new(home.fee.get())
         };
-        Ok((worth > fee).then_some(ExitCost {
+        Ok((value > fee).then_some(ExitCost {
             cost: fee,
             hours: Some(home.hours),
         }))

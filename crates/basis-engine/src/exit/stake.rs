@@ -54,11 +54,11 @@ pub struct StakeExit {
 /// What is held of a token, and where.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
-    /// Units free to be sold, the account they are in, and their worth.
+    /// Units free to be sold, the account they are in, and their value.
     free: Option<(Account, Quantity, Value)>,
-    /// Units supplied, the account, and their worth.
+    /// Units supplied, the account, and their value.
     supplied: Option<(Account, Quantity, Value)>,
-    /// Owed against them, and its worth (> 0).
+    /// Owed against them, and its value (> 0).
     debt: (Quantity, Value),
 }
 
@@ -74,21 +74,21 @@ impl StakeExit {
         let held = self.held(books)?;
         let reference = view.quote(books.reference()).mark;
         let mut exits = Vec::with_capacity(2);
-        if let Some((account, units, worth)) = held.free {
+        if let Some((account, units, value)) = held.free {
             exits.push((
                 account,
-                self.leave_free(view, venues, (units, worth), reference)?,
+                self.leave_free(view, venues, (units, value), reference)?,
             ));
         }
-        if let Some((account, units, worth)) = held.supplied {
-            let sold = self.sell(view, venues, (units, worth), reference)?;
-            let (owed, owed_worth) = held.debt;
+        if let Some((account, units, value)) = held.supplied {
+            let sold = self.sell(view, venues, (units, value), reference)?;
+            let (owed, owed_value) = held.debt;
             let mut exit = ExitCost {
                 cost: sold.unwrap_or(Value::ZERO),
                 hours: sold.map(|_| Fixed18::ZERO),
             };
             if owed.is_positive() {
-                let fee = owed_worth.at_rate(fees.flash_loan, Rounding::Ceil)?;
+                let fee = owed_value.at_rate(fees.flash_loan, Rounding::Ceil)?;
                 exit.cost = exit.cost.add(fee)?;
             }
             let [_, _, gas] = self.gas_units;
@@ -104,12 +104,12 @@ impl StakeExit {
             if holding.units.is_zero() {
                 continue;
             }
-            let row = (holding.account, holding.units, holding.worth);
+            let row = (holding.account, holding.units, holding.value);
             match holding.item {
                 Item::Asset(asset) if asset == self.token => held.free = Some(row),
                 Item::Shares(asset) if asset == self.token => held.supplied = Some(row),
                 Item::Debt(asset) if asset == self.paid_in => {
-                    held.debt = (holding.units, holding.worth.abs()?);
+                    held.debt = (holding.units, holding.value.abs()?);
                 }
                 _ => {}
             }
@@ -122,14 +122,14 @@ impl StakeExit {
         &self,
         view: &MarketView,
         venues: &dyn Venues,
-        (units, worth): (Quantity, Value),
+        (units, value): (Quantity, Value),
         reference: Price,
     ) -> Result<ExitCost, ComponentError> {
         let [by_sale, by_queue, _] = self.gas_units;
         let sold = match self.way {
             StakeWay::Queue => None,
             StakeWay::Market | StakeWay::Cheapest => {
-                let lost = self.sell(view, venues, (units, worth), reference)?;
+                let lost = self.sell(view, venues, (units, value), reference)?;
                 let gas = self.gas_cost(view, by_sale, reference)?;
                 lost.map(|lost| lost.add(gas)).transpose()?
             }
@@ -169,7 +169,7 @@ impl StakeExit {
         &self,
         view: &MarketView,
         venues: &dyn Venues,
-        (units, worth): (Quantity, Value),
+        (units, value): (Quantity, Value),
         reference: Price,
     ) -> Result<Option<Value>, ComponentError> {
         let swap = Swap {
@@ -184,7 +184,7 @@ impl StakeExit {
         let Some(paid) = venues.quote(self.market, &swap, view) else {
             return Ok(None);
         };
-        Ok(Some(worth.sub(paid.notional(reference, Rounding::Floor)?)?))
+        Ok(Some(value.sub(paid.notional(reference, Rounding::Floor)?)?))
     }
 
     /// The yield that the queue gives up, USD, and its delay in hours; `None` where there is no queue.

@@ -332,7 +332,7 @@ impl<'a> StateAfter<'a> {
         if trade.reduce_only && left.signum() != held.quantity.signum() {
             left = Quantity::ZERO;
         }
-        let (size, notional) = (held.quantity.abs()?, held.worth.abs()?);
+        let (size, notional) = (held.quantity.abs()?, held.value.abs()?);
         let part = left.abs()?.ratio(size, Rounding::Ceil)?;
         let before = exchange::margin::maintenance_of(perp, size, notional)?;
         let after = exchange::margin::maintenance_of(
@@ -465,9 +465,9 @@ impl<'a> StateAfter<'a> {
     ) -> Result<(Value, Value), ComponentError> {
         let side = self.held(account).filter(|held| is_alike(held.item, item));
         let whole = side
-            .map(|held| held.worth.abs())
-            .try_fold(Value::ZERO, |sum, worth| -> Result<Value, ComponentError> {
-                Ok(sum.add(worth?)?)
+            .map(|held| held.value.abs())
+            .try_fold(Value::ZERO, |sum, value| -> Result<Value, ComponentError> {
+                Ok(sum.add(value?)?)
             })?;
         let held = self.books.holding(account, item);
         let owned = held.map_or(Quantity::ZERO, |held| held.units);
@@ -480,11 +480,11 @@ impl<'a> StateAfter<'a> {
             AmountOrAll::All => owned,
         };
         if !grows && units >= owned {
-            let worth = held.map_or(Ok(Value::ZERO), |held| held.worth.abs())?;
-            return Ok((worth, whole));
+            let value = held.map_or(Ok(Value::ZERO), |held| held.value.abs())?;
+            return Ok((value, whole));
         }
         let price = match self.view.mark_of(lending.asset) {
-            Some(mark) => self.view.dollars(mark)?,
+            Some(mark) => self.view.price_usd(mark)?,
             None => None,
         };
         let moved = units.notional(price.unwrap_or(Price::ZERO), Rounding::HalfEven)?;

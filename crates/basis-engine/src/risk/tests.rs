@@ -10,7 +10,7 @@ use basis_core::num::{Price, Value};
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::types::{InstrumentKey, InstrumentKind, Span, Symbol, Timestamp, Venue};
 
-use super::{DeltaScale, Dust, Passing, RiskLevel, RiskMonitor, Verdict};
+use super::{CapitalInTransit, DeltaScale, Dust, RiskLevel, RiskMonitor, Verdict};
 use crate::account::Exposure;
 use crate::config::RiskConfig;
 
@@ -115,7 +115,7 @@ impl EventSink for NoEvents {
 fn judged(equity: &str, net: &str) -> (Verdict, Option<String>) {
     let rules = rules();
     let key = InstrumentKey::new(ALPHA, InstrumentKind::Spot, BTC);
-    let dust = Dust::Worth(Value::literal("10"));
+    let dust = Dust::Value(Value::literal("10"));
     let (limits, traded) = (RiskConfig::DEFAULT, vec![key]);
     let mut risk = RiskMonitor::new(limits, dust, Arc::clone(&rules), traded);
     let mut exposure = Exposure::new(rules);
@@ -127,7 +127,7 @@ fn judged(equity: &str, net: &str) -> (Verdict, Option<String>) {
     };
     let mut assess = |hour| {
         let at = Timestamp::from_seconds(1_704_067_200).plus(Span::from_hours(hour));
-        let verdict = risk.assess(at, &exposure, scale, Passing::default(), &NoEvents);
+        let verdict = risk.assess(at, &exposure, scale, CapitalInTransit::default(), &NoEvents);
         verdict.unwrap()
     };
     assert_eq!(assess(1), Verdict::Proceed, "the strategy has its step");

@@ -19,7 +19,7 @@ use basis_market::MarketView;
 use basis_protocols::exchange::orders::is_marketable;
 
 use super::books::PendingOrder;
-use super::fills::Terms;
+use super::fills::FillTerms;
 use super::order::Order;
 use super::pricing::Met;
 use super::profile::RefusalCodes;
@@ -32,7 +32,7 @@ impl SimulatedExchange {
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
-        terms: &Terms,
+        terms: &FillTerms,
         (met, is_cut): (&Met, bool),
     ) -> Result<(), Refusal> {
         let reserved = match order.rules.perp.as_ref() {

@@ -12,7 +12,7 @@ use basis_core::venue_event::{Events, LiquiditySide, OrderState};
 use basis_market::{Quote, SlotId, is_dollar};
 use basis_protocols::exchange::orders::is_marketable;
 
-use super::fills::Terms;
+use super::fills::FillTerms;
 use super::order::Order;
 use super::pricing::{Met, taking_price};
 use super::profile::RefusalCodes;
@@ -259,14 +259,14 @@ impl SimulatedExchange {
         order: &Order<'_>,
         quantity: Quantity,
         met: &Met,
-    ) -> Result<Terms, Refusal> {
+    ) -> Result<FillTerms, Refusal> {
         let price = taking_price(&self.settings.taking, order, quantity, met)?;
         let price = match (order.limit(), order.side) {
             (None, _) => price,
             (Some(limit), Side::Buy) => price.min(limit),
             (Some(limit), Side::Sell) => price.max(limit),
         };
-        Ok(Terms {
+        Ok(FillTerms {
             quantity,
             price,
             mark: met.quote.mark,

@@ -568,9 +568,10 @@ impl<'a> Book<'a> {
 
     /// Whether nothing is open; spot that is the capital itself opens nothing.
     pub(super) fn is_flat(&self) -> bool {
-        let worth = self.spot.notional(self.spot_price, Rounding::Floor);
+        let notional = self.spot.notional(self.spot_price, Rounding::Floor);
         self.hedges.iter().all(|hedge| hedge.position.is_zero())
-            && (self.in_kind || worth.is_ok_and(|worth| worth < Value::new(fixed18!("10"))))
+            && (self.in_kind
+                || notional.is_ok_and(|notional| notional < Value::new(fixed18!("10"))))
     }
 
     /// Sets every hedge venue's leverage to twice the hedge's, at least [`LEVERAGE_MIN`], in whole

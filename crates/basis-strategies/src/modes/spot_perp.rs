@@ -491,8 +491,8 @@ fn mend_hedge(
         let size = naked
             .min(book.spot)
             .round_to_lot(rules.lot_size, Rounding::Floor)?;
-        let worth = size.notional(book.spot_price, Rounding::Floor)?;
-        if size >= rules.min_quantity && worth >= rules.min_notional {
+        let notional = size.notional(book.spot_price, Rounding::Floor)?;
+        if size >= rules.min_quantity && notional >= rules.min_notional {
             legs.push(Leg::market(
                 rules.key,
                 Side::Sell,
@@ -598,9 +598,9 @@ fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentErr
     }
     let rules = book.layout().spot();
     let size = book.spot.round_to_lot(rules.lot_size, Rounding::Floor)?;
-    let worth = size.notional(book.spot_price, Rounding::Floor)?;
+    let notional = size.notional(book.spot_price, Rounding::Floor)?;
     let threshold = Value::new(context.config.dust_threshold.get()).max(rules.min_notional);
-    if worth < threshold || size < rules.min_quantity {
+    if notional < threshold || size < rules.min_quantity {
         return Ok(Decision::Hold);
     }
     if !book.tradable {

@@ -162,7 +162,7 @@ fn shocks_beside_the_hour_agree() {
     }
 }
 
-/// A ticket that is due while its protocol is out leaves the queue when that is back.
+/// A withdrawal request that is due while its protocol is out leaves the queue when that is back.
 #[test]
 fn a_queue_that_stands_still_agrees() {
     let Some(data) = data_directory() else { return };

@@ -1,4 +1,4 @@
-//! The hedged stakes, `usdt_market_neutral` and `usdt_market_neutral_no_leverage`, on the made market and
+//! The hedged stakes, `usdt_market_neutral` and `usdt_market_neutral_no_leverage`, on the synthetic market and
 //! on the recorded one.
 
 #![expect(

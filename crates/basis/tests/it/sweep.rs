@@ -363,7 +363,7 @@ fn a_resumed_sweep_runs_only_what_is_missing() {
     fs::remove_file(&kept[0]).unwrap();
     fs::remove_file(&kept[3]).unwrap();
     fs::write(&kept[4], "{").unwrap();
-    // A figure nobody would reckon shows that a finished variant is not run again.
+    // A figure nobody would compute shows that a finished variant is not run again.
     let text = fs::read_to_string(&kept[1]).unwrap();
     let marked = text.replace(
         "\"equity_start\": \"100000\"",

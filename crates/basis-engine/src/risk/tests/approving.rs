@@ -95,14 +95,14 @@ fn opened(view: &MarketView, margin: &str, owed: &str) -> Books {
 }
 
 /// A book, its exposure, and a monitor that has judged them.
-struct World {
+struct Fixture {
     view: MarketView,
     books: Books,
     exposure: Exposure,
     risk: RiskMonitor,
 }
 
-impl World {
+impl Fixture {
     /// `margin` USDT behind the short, and a debt of `owed` USDT.
     fn new(margin: &str, owed: &str) -> Self {
         let view = view();
@@ -128,14 +128,14 @@ impl World {
             net_delta_halt: Rate::literal("10"),
             ..RiskConfig::DEFAULT
         };
-        let dust = Dust::Worth(Value::ZERO);
+        let dust = Dust::Value(Value::ZERO);
         let mut risk = RiskMonitor::new(limits, dust, rules, vec![PERP]);
         let scale = DeltaScale {
             equity: books.equity(),
             reference: Price::literal("50000"),
         };
-        let (at, passing) = (view.now(), Passing::default());
-        risk.assess(at, &exposure, scale, passing, &NoEvents)
+        let (at, in_transit) = (view.now(), CapitalInTransit::default());
+        risk.assess(at, &exposure, scale, in_transit, &NoEvents)
             .unwrap();
         Self {
             view,
@@ -208,7 +208,7 @@ fn group(steps: impl IntoIterator<Item = Operation>) -> Vec<Leg> {
 #[test]
 fn margin_cannot_leave_an_account_at_reduce_only() {
     // 5,000 of 9,000 are needed: beyond 0.5.
-    let world = World::new("9000", "50000");
+    let world = Fixture::new("9000", "50000");
     assert_eq!(world.risk.level(), RiskLevel::ReduceOnly);
     let refused = world.refused(vec![transfer("500", MARGIN, CASH)]).unwrap();
     assert_eq!(
@@ -224,7 +224,7 @@ fn margin_cannot_leave_an_account_at_reduce_only() {
 
 #[test]
 fn margin_may_leave_with_the_position_that_needed_it() {
-    let world = World::new("9000", "50000");
+    let world = Fixture::new("9000", "50000");
     let close = |quantity| Leg::market(PERP, Side::Buy, q(quantity), true);
     let out = |amount| transfer(amount, MARGIN, CASH);
     // 2,500 of 8,500.
@@ -238,7 +238,7 @@ fn margin_may_leave_with_the_position_that_needed_it() {
 #[test]
 fn collateral_cannot_leave_a_loan_beyond_its_rung() {
     // 70,000 ÷ 68,700.
-    let world = World::new("20000", "68700");
+    let world = Fixture::new("20000", "68700");
     assert_eq!(world.risk.level(), RiskLevel::ReduceOnly);
     let refused = world.refused(at_aave(withdraw("0.1"))).unwrap();
     assert_eq!(
@@ -255,7 +255,7 @@ fn collateral_cannot_leave_a_loan_beyond_its_rung() {
 
 #[test]
 fn the_state_after_a_group_decides_and_not_its_steps() {
-    let world = World::new("20000", "68700");
+    let world = Fixture::new("20000", "68700");
     let steps = || [withdraw("0.1"), repay("10000")];
     assert_eq!(world.refused(group(steps())), None);
     let turned = steps().into_iter().rev();
@@ -276,14 +276,14 @@ fn the_state_after_a_group_decides_and_not_its_steps() {
 
 #[test]
 fn leaving_in_proportion_passes_with_what_the_sale_costs() {
-    let world = World::new("20000", "68700");
+    let world = Fixture::new("20000", "68700");
     // A tenth of the debt is repaid.
     let leave = |collateral| group([repay("6870"), withdraw(collateral)]);
     assert_eq!(world.refused(leave("0.2")), None);
     assert_eq!(world.refused(leave("0.21")), None);
     let refused = world.refused(leave("0.2101")).unwrap();
     assert!(refused.contains("before, 1.0132"), "{refused}");
-    let world = World::new("9000", "50000");
+    let world = Fixture::new("9000", "50000");
     let close = Leg::market(PERP, Side::Buy, q("0.3"), true);
     assert_eq!(
         world.refused(vec![close, transfer("2700", MARGIN, CASH)]),
@@ -294,7 +294,7 @@ fn leaving_in_proportion_passes_with_what_the_sale_costs() {
 #[test]
 fn a_healthy_loan_may_give_collateral_back_down_to_its_rung() {
     // The perp account is at reduce-only; the loan at 1.4.
-    let world = World::new("9000", "50000");
+    let world = Fixture::new("9000", "50000");
     assert_eq!(world.refused(at_aave(withdraw("0.5"))), None, "1.05");
     let refused = world.refused(at_aave(withdraw("0.6"))).unwrap();
     assert!(refused.contains("1.4 before, 0.98 after"), "{refused}");
@@ -302,7 +302,7 @@ fn a_healthy_loan_may_give_collateral_back_down_to_its_rung() {
 
 #[test]
 fn the_efficiency_mode_stays_while_anything_is_owed() {
-    let world = World::new("20000", "68700");
+    let world = Fixture::new("20000", "68700");
     let refused = world.refused(at_aave(e_mode())).unwrap();
     assert_eq!(
         refused,
@@ -316,7 +316,7 @@ fn the_efficiency_mode_stays_while_anything_is_owed() {
 
 #[test]
 fn below_reduce_only_everything_passes() {
-    let world = World::new("20000", "50000");
+    let world = Fixture::new("20000", "50000");
     assert_eq!(world.risk.level(), RiskLevel::Clear);
     assert_eq!(world.refused(vec![transfer("9000", MARGIN, CASH)]), None);
     assert_eq!(world.refused(at_aave(e_mode())), None);

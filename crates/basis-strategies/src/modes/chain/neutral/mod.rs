@@ -3,7 +3,7 @@
 //!
 //! With C = equity × (1 − reserve): `stake_allocation_eth` of C is the stake's own capital, the ETH of
 //! the gas reserve stands beside it, the rest is margin. The shorts are the delta of everything that is
-//! no perp: staking tokens at the protocol's rate, collateral less debt, gas, rewards, tickets, coins
+//! no perp: staking tokens at the protocol's rate, collateral less debt, gas, rewards, withdrawal requests, coins
 //! under way. So ETH is hedged wherever it is, and moving it is no naked delta.
 //!
 //! Work goes through two phases and then rests until a band is left. **Sizing** brings the long to its
@@ -28,7 +28,7 @@ use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Span, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
-use self::book::Standing;
+use self::book::NeutralBook;
 use super::leverage::Loop;
 use super::places::Places;
 use super::rewards::Harvest;
@@ -173,10 +173,10 @@ impl MarketNeutral {
     fn with_book<T>(
         &mut self,
         context: &Context<'_>,
-        work: impl FnOnce(&mut Self, &mut Standing<'_>) -> Result<T, ComponentError>,
+        work: impl FnOnce(&mut Self, &mut NeutralBook<'_>) -> Result<T, ComponentError>,
     ) -> Result<T, ComponentError> {
         self.with_places(context, |this, layout, places| {
-            let mut book = Standing::read(context, layout, (this.stake, places))?;
+            let mut book = NeutralBook::read(context, layout, (this.stake, places))?;
             work(this, &mut book)
         })
     }
@@ -189,7 +189,7 @@ impl KeyedStrategy for MarketNeutral {
                 debug_assert!(this.holds(context, layout, places));
                 return Ok(Decision::Hold);
             }
-            let mut book = Standing::read(context, layout, (this.stake, places))?;
+            let mut book = NeutralBook::read(context, layout, (this.stake, places))?;
             this.decide_with(context, &mut book)
         })
     }
@@ -250,7 +250,7 @@ impl MarketNeutral {
     fn decide_with(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Decision, ComponentError> {
         let sweeps = sweeps(context, &book.hedge);
         if !sweeps.is_empty() {
@@ -294,7 +294,7 @@ impl MarketNeutral {
     fn wakes(
         &self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Phase>, ComponentError> {
         let flat = book.is_flat()?;
         if context.flows_seen != self.flows_scaled {
@@ -387,7 +387,7 @@ fn send(action: Action, reason: &'static str, moves: Moves) -> Decision {
 }
 
 /// Refuses capital that does not reach one lot at some venue.
-fn smallest_capital(context: &Context<'_>, book: &Standing<'_>) -> Result<(), ComponentError> {
+fn smallest_capital(context: &Context<'_>, book: &NeutralBook<'_>) -> Result<(), ComponentError> {
     if context.pending_withdrawal.is_positive() || !book.price.is_positive() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use basis_core::plan::{Action, FailurePolicy, Leg, Plan};
 use basis_core::types::Venue;
 
 use super::super::stake::{leg_of, unwrap};
-use super::book::Standing;
+use super::book::NeutralBook;
 use super::{MarketNeutral, Stake, plan, with_policy};
 use crate::modes::Context;
 use crate::modes::volume::Pace;
@@ -27,7 +27,7 @@ impl MarketNeutral {
     pub(super) fn cut(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         (venue, fraction): (Venue, Rate),
     ) -> Result<Option<Plan>, ComponentError> {
         let (action, reason) = (Action::ExitPartial, "deleverage");
@@ -70,7 +70,7 @@ impl MarketNeutral {
     /// shorts follow that.
     fn cut_loop(
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
         fraction: Rate,
     ) -> Result<Option<Plan>, ComponentError> {
         let levered = &book.levered;
@@ -93,7 +93,7 @@ impl MarketNeutral {
     pub(super) fn leave(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Option<Plan>, ComponentError> {
         let (action, reason) = (Action::ExitFull, "risk");
         // A stake that is about as it was at the last call was refused by its pool.
@@ -127,12 +127,12 @@ impl MarketNeutral {
     /// worth a hedge; the book stands as if they had been done.
     fn follow(
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         spot: Quantity,
     ) -> Result<Vec<Leg>, ComponentError> {
         let long = book.long.sub(spot)?;
         let remnant = context.books.equity().at_rate(REMNANT, Rounding::Floor)?;
-        let left = if book.worth(long.max(Quantity::ZERO))? <= remnant.max(Value::ZERO) {
+        let left = if book.value_of(long.max(Quantity::ZERO))? <= remnant.max(Value::ZERO) {
             Quantity::ZERO
         } else {
             long.max(Quantity::ZERO)
@@ -156,7 +156,7 @@ impl MarketNeutral {
     fn leave_chain(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<(Quantity, Vec<Vec<Leg>>), ComponentError> {
         if book.matters(book.staked)? {
             let part = self.slice(book, book.staked)?;

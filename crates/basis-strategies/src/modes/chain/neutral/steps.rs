@@ -7,7 +7,7 @@ use basis_core::plan::{Action, Block, FailurePolicy};
 
 use super::super::settings;
 use super::super::stake::{leg_of, unwrap};
-use super::book::{Margin, Standing};
+use super::book::{Margin, NeutralBook};
 use super::{
     MarketNeutral, Phase, Reason, Stake, Underway, missing, plan, send, smallest_capital, strays,
     with_policy,
@@ -29,7 +29,7 @@ impl MarketNeutral {
     pub(super) fn mend(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let naked = book.long.sub(book.short)?;
         let larger = book.long.max(book.short);
@@ -59,14 +59,14 @@ impl MarketNeutral {
         Ok(None)
     }
 
-    /// Tickets that have left the queue, rewards, gas.
+    /// Withdrawal requests that have left the queue, rewards, gas.
     pub(super) fn collect(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         if let Some(claim) = book.token.claim(context) {
-            let plan = plan(Action::ExitPartial, "claim_ticket", vec![vec![claim]]);
+            let plan = plan(Action::ExitPartial, "claim_withdrawal", vec![vec![claim]]);
             return Ok(Some(Decision::Act(plan)));
         }
         if let Some(decision) = self.top_up_gas(context, book)? {
@@ -82,7 +82,7 @@ impl MarketNeutral {
     fn top_up_gas(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let missing = book.gas_missing()?;
         if !missing.is_positive() || (book.ether.is_zero() && !book.staked.is_positive()) {
@@ -111,7 +111,7 @@ impl MarketNeutral {
     pub(super) fn size(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         let flat = book.is_flat()?;
@@ -139,7 +139,7 @@ impl MarketNeutral {
     fn grow(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         (goal, reason): (Quantity, &'static str),
     ) -> Result<Option<Decision>, ComponentError> {
         if context.reduce_only {
@@ -195,7 +195,7 @@ impl MarketNeutral {
     fn shrink(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         (goal, reason): (Quantity, &'static str),
     ) -> Result<Option<Decision>, ComponentError> {
         let action = if goal.is_zero() {
@@ -236,7 +236,7 @@ impl MarketNeutral {
         }
         let coming = book.spare()?.add(book.queued)?.add(book.in_flight)?;
         let rest = missing(rest, coming)?;
-        // While tickets wait, every move of the price would ask for another little one.
+        // While withdrawal requests wait, every move of the price would ask for another little one.
         let band = if book.queued.is_zero() {
             book.near_band()?
         } else {
@@ -259,7 +259,7 @@ impl MarketNeutral {
     /// than is worth its gas.
     pub(super) fn slice(
         &mut self,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
         rest: Quantity,
     ) -> Result<Quantity, ComponentError> {
         let least = Value::new(book.hedge.min_transfer.get().mul_int(10)?);
@@ -280,7 +280,7 @@ impl MarketNeutral {
     fn reallocate(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let action = Action::EntryPartial;
         if book.lacks_margin(context.config.margin_deviation_threshold)? {
@@ -302,7 +302,7 @@ impl MarketNeutral {
     pub(super) fn place(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         if let Some(decision) = self.fill_margins(context, book, reason)? {
@@ -325,7 +325,7 @@ impl MarketNeutral {
     fn fill_margins(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         let band = if is_exact(reason) {
@@ -353,7 +353,7 @@ impl MarketNeutral {
     fn stake_more(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         let threshold = context.config.utilization_band;
@@ -381,7 +381,7 @@ impl MarketNeutral {
     /// Brings the debt ratio back to its target.
     fn relever(
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let (levered, target) = (&book.levered, settings(context)?.target_ltv);
         let wanted = levered.collateral_ether.at_rate(target, Rounding::Floor)?;

@@ -37,7 +37,7 @@ impl Direction {
 
 /// A pool of margin: a perp account without its isolated positions, or one of those.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MarginStanding {
+pub struct MarginMeasure {
     /// Collateral plus unrealised result.
     pub balance: Value,
     /// Below this the venue liquidates; > 0.
@@ -51,7 +51,7 @@ pub struct MarginStanding {
     pub funding_cost_per_day: Option<f64>,
 }
 
-impl MarginStanding {
+impl MarginMeasure {
     /// Maintenance margin ÷ balance; the venue liquidates at 1.
     #[must_use]
     pub fn ratio(&self) -> Rate {
@@ -94,7 +94,7 @@ impl MarginStanding {
 
 /// A lending account that owes something.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LendingStanding {
+pub struct LendingMeasure {
     /// Collateral × threshold ÷ debt, Morpho's LLTV being the threshold; liquidated below 1.
     pub health_factor: Rate,
     /// Yearly rate that the debt costs.
@@ -110,7 +110,7 @@ pub struct LendingStanding {
     pub staking_growth: Option<f64>,
 }
 
-impl LendingStanding {
+impl LendingMeasure {
     /// The relative fall of the collateral against the debt that liquidates: 1 − 1 ÷ health factor.
     #[must_use]
     pub fn distance(&self) -> Rate {
@@ -145,14 +145,14 @@ impl LendingStanding {
 
 /// What the market pays for a staking token, and its protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenStanding {
+pub struct TokenMeasure {
     /// ETH per token in the market.
     pub market: Rate,
     /// ETH per token at the protocol, > 0.
     pub protocol: Rate,
 }
 
-impl TokenStanding {
+impl TokenMeasure {
     /// 1 − market ÷ protocol; < 0 for a premium.
     #[must_use]
     pub fn discount(&self) -> Rate {
@@ -165,16 +165,16 @@ impl TokenStanding {
 /// What one row of the table is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum RiskMeasure {
     /// Of a pool of margin.
-    Margin(MarginStanding),
+    Margin(MarginMeasure),
     /// Of a lending account.
-    Lending(LendingStanding),
+    Lending(LendingMeasure),
     /// Of a staking token; nothing is liquidated by a market's discount alone.
-    Token(TokenStanding),
+    Token(TokenMeasure),
 }
 
-impl Standing {
+impl RiskMeasure {
     /// The name of the measure.
     #[must_use]
     pub const fn measure(&self) -> &'static str {
@@ -253,8 +253,8 @@ impl Standing {
 mod tests {
     use super::*;
 
-    fn margin(balance: &str, maintenance: &str, slope: &str, notional: &str) -> MarginStanding {
-        MarginStanding {
+    fn margin(balance: &str, maintenance: &str, slope: &str, notional: &str) -> MarginMeasure {
+        MarginMeasure {
             balance: balance.parse().unwrap(),
             maintenance: maintenance.parse().unwrap(),
             slope: slope.parse().unwrap(),
@@ -263,8 +263,8 @@ mod tests {
         }
     }
 
-    fn lending(factor: &str, borrow: &str, supply: &str, growth: f64) -> LendingStanding {
-        LendingStanding {
+    fn lending(factor: &str, borrow: &str, supply: &str, growth: f64) -> LendingMeasure {
+        LendingMeasure {
             health_factor: factor.parse().unwrap(),
             borrow_rate: borrow.parse().unwrap(),
             supply_rate: supply.parse().unwrap(),
@@ -299,7 +299,7 @@ mod tests {
     fn what_is_liquidated_already_has_no_distance_left() {
         let short = margin("400", "450", "500", "-50000");
         assert_eq!(short.distance(), Some((Rate::ZERO, Direction::Up)));
-        let paying = MarginStanding {
+        let paying = MarginMeasure {
             funding_cost_per_day: Some(1.0),
             ..short
         };
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn funding_takes_what_is_above_maintenance_and_never_when_it_is_received() {
-        let at = |cost| MarginStanding {
+        let at = |cost| MarginMeasure {
             funding_cost_per_day: cost,
             ..margin("10250", "450", "500", "-50000")
         };
@@ -331,7 +331,7 @@ mod tests {
         let days = account.days().unwrap();
         assert!((days - 784.212).abs() < 0.001, "{days}");
         assert_eq!(lending("1.04", "0.03", "0.001", 0.03).days(), None);
-        let young = LendingStanding {
+        let young = LendingMeasure {
             staking_growth: None,
             ..account
         };
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_discount_is_what_the_market_pays_less() {
-        let token = |market| TokenStanding {
+        let token = |market| TokenMeasure {
             market: Rate::literal(market),
             protocol: Rate::literal("1.05"),
         };
@@ -362,11 +362,11 @@ mod tests {
 
     #[test]
     fn worse_is_nearer_to_liquidation() {
-        let short = Standing::Margin(margin("10250", "450", "500", "-50000"));
+        let short = RiskMeasure::Margin(margin("10250", "450", "500", "-50000"));
         assert!(short.is_worse_than(Rate::literal("0.0439")));
         assert!(!short.is_worse_than(short.value()));
-        assert!(Standing::Margin(margin("0", "1", "1", "1")).is_worse_than(Rate::ONE));
-        let account = Standing::Lending(lending("1.25", "0.05", "0", 0.0));
+        assert!(RiskMeasure::Margin(margin("0", "1", "1", "1")).is_worse_than(Rate::ONE));
+        let account = RiskMeasure::Lending(lending("1.25", "0.05", "0", 0.0));
         assert!(account.is_worse_than(Rate::literal("1.26")));
         assert!(!account.is_worse_than(Rate::literal("1.25")));
     }
