@@ -394,6 +394,23 @@ pub enum Rejection {
         /// Signed base units held.
         position: Quantity,
     },
+    /// The newest bar of the market has no room for it: orders take at most a part of its volume.
+    #[error(
+        "{instrument}: no room for an order of {quantity}: the newest bar traded {volume}, of which orders \
+         take at most {most}, and {taken} of it are taken"
+    )]
+    NoVolume {
+        /// The instrument.
+        instrument: InstrumentKey,
+        /// Base units asked.
+        quantity: Quantity,
+        /// Base units that the bar traded.
+        volume: Quantity,
+        /// Base units of it that orders take at most.
+        most: Quantity,
+        /// Base units that orders of ours took of it before.
+        taken: Quantity,
+    },
     /// No fresh price: no order is placed on a stale or missing market.
     #[error("{series} has no fresh price at {at} ({})", last_value(*age))]
     MarketStale {

@@ -7,10 +7,10 @@ use crate::clock::Clock;
 use crate::event::EventSink;
 use crate::instruction::OperationKind;
 use crate::journal::Outbox;
-use crate::num::{Bps, Quantity, Rate};
+use crate::num::{Bps, Fixed18, Quantity, Rate};
 use crate::rules::{RuleBook, SharedRules, VenueRules};
 use crate::transport::Transport;
-use crate::types::{Account, Asset, Item, Label, Span, Venue};
+use crate::types::{Account, Asset, InstrumentKey, Item, Label, Span, Venue};
 use crate::venue_event::Position;
 
 /// Whether interfaces simulate or trade.
@@ -104,6 +104,48 @@ pub struct Terms {
     pub e_modes: Vec<EModeTerms>,
     /// Its pools.
     pub pools: Vec<PoolTerms>,
+    /// How its order books take market orders; `None` for a venue without any.
+    pub taking: Option<TakingTerms>,
+    /// Base units that orders of ours have taken of the newest bars, by instrument.
+    pub taken: Vec<(InstrumentKey, Quantity)>,
+}
+
+/// What taking liquidity from an order book costs against the mark, and how much of it there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakingTerms {
+    /// What the smallest order costs, >= 0.
+    pub half_spread: Bps,
+    /// Impact of an order as large as the mean volume of a bar, in standard deviations of the bars'
+    /// returns, >= 0: the Y of Y × σ × √(q ÷ V).
+    pub impact: Fixed18,
+    /// The part of the newest bar's volume that orders take at most; `None` without a bound.
+    pub max_participation: Option<Rate>,
+}
+
+impl TakingTerms {
+    /// How much more of a bar an order may take that reduces: a sale of spot, or a reduce-only order.
+    pub const URGENT: i64 = 4;
+
+    /// Every order of any size costs `half_spread`.
+    #[must_use]
+    pub const fn fixed(half_spread: Bps) -> Self {
+        Self {
+            half_spread,
+            impact: Fixed18::ZERO,
+            max_participation: None,
+        }
+    }
+
+    /// The part of the newest bar's volume that orders which reduce, or those which do not, take at most.
+    #[must_use]
+    pub fn participation(&self, reduces: bool) -> Option<Rate> {
+        let most = self.max_participation?;
+        if !reduces {
+            return Some(most);
+        }
+        let urgent = most.get().mul_int(Self::URGENT).unwrap_or(Fixed18::ONE);
+        Some(Rate::new(urgent.min(Fixed18::ONE)))
+    }
 }
 
 /// A flash loan as it is to be had now.

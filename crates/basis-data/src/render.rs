@@ -202,7 +202,7 @@ mod tests {
     fn report_reads_as_a_table_with_gaps_problems_and_modes() {
         let dir = Scratch::new();
         let bars = |days: std::ops::Range<i64>| {
-            let row = |day| format!("2024-01-{day:02}T00:00:00Z,20,21,19,20,10\n");
+            let row = |day| format!("2024-01-{day:02}T00:00:00Z,20,2{day},19,20,10\n");
             let rows: String = days.filter(|day| *day != 5).map(row).collect();
             format!("timestamp,open,high,low,close,volume\n{rows}")
         };

@@ -388,6 +388,9 @@ fn read_risk(r: Reader<'_>, lends: bool) -> RiskConfig {
         } else {
             default.health
         },
+        exit_cost_max: r
+            .within("exit_cost_max", Fixed18::ZERO..=Fixed18::ONE)
+            .map(Rate::new),
     };
     let ladder = [
         (

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use basis_core::error::{Code, ComponentError, VenueError, VenueErrorKind};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, OpenInstruction, Operation};
+use basis_core::instruction::{Instruction, OpenInstruction, Operation, Swap};
 use basis_core::journal::{CallKind, Commit, PostedMark, TakenEvent, VenueCall};
 use basis_core::num::Quantity;
 use basis_core::plan::{Block, Leg};
@@ -83,6 +83,11 @@ impl Venues for Desk {
         let slot = self.slots.iter().find(|slot| slot.venue == venue);
         let terms = slot.map(|slot| slot.interface.terms(view));
         Ok(terms.transpose()?.unwrap_or_default())
+    }
+
+    fn quote(&self, venue: Venue, swap: &Swap, view: &MarketView) -> Option<Quantity> {
+        let slot = self.slots.iter().find(|slot| slot.venue == venue)?;
+        slot.interface.quote(view, swap)
     }
 }
 

@@ -26,7 +26,7 @@ use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::OperationKind;
-use basis_core::num::{Price, Quantity, Value};
+use basis_core::num::{Price, Quantity, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Epoch, SeriesId, SeriesKind, Span, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, Events};
@@ -37,9 +37,13 @@ use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
 use crate::config::RunConfig;
 use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
+use crate::exit::{ExitCost, ExitRoutes, ExitValuer};
 use crate::mode::Mode;
+use crate::numeraire::in_class;
 use crate::pnl::residual_bound;
-use crate::result::{ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped};
+use crate::result::{
+    ExecutionRow, ExitSummary, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped,
+};
 use crate::risk::{CapitalInTransit, DeltaScale, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
@@ -101,6 +105,7 @@ pub struct Engine {
     exposure: Exposure,
     risk: RiskMonitor,
     risk_view: RiskView,
+    exits: ExitValuer,
     strategy: Box<dyn Strategy>,
     desk: Desk,
     events: Arc<EventLog>,
@@ -141,7 +146,8 @@ impl Engine {
         let mut optional = mode.optional_series(&parts.config);
         optional.retain(|id| parts.data.contains(*id) && !series.contains(id));
         let strategy = mode.build(&parts.config, &parts.rules);
-        Self::create(parts, (&series, &optional), strategy)
+        let routes = mode.exit_routes(&parts.config);
+        Self::create(parts, (&series, &optional), (strategy, routes))
     }
 
     /// A run of any strategy over the price and funding series it needs.
@@ -153,13 +159,13 @@ impl Engine {
         series: &[SeriesId],
         strategy: Box<dyn Strategy>,
     ) -> Result<Self, ComponentError> {
-        Self::create(parts, (series, &[]), strategy)
+        Self::create(parts, (series, &[]), (strategy, ExitRoutes::default()))
     }
 
     fn create(
         parts: EngineParts,
         (series, optional): (&[SeriesId], &[SeriesId]),
-        strategy: Box<dyn Strategy>,
+        (strategy, routes): (Box<dyn Strategy>, ExitRoutes),
     ) -> Result<Self, ComponentError> {
         let EngineParts {
             mut config,
@@ -206,6 +212,7 @@ impl Engine {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: setup::risk_monitor(&config, &rules, series),
             risk_view: RiskView::new(config.risk, &view),
+            exits: ExitValuer::new(&config, &rules, routes),
             strategy,
             config,
             rules,
@@ -596,6 +603,7 @@ impl Engine {
         self.run_state
             .statistics
             .step(at, close.equity, close.external_flow);
+        self.value_exit(at, &close)?;
         let end = StepEnd {
             equity_usd: close.equity,
             external_flow_usd: close.external_flow,
@@ -622,6 +630,37 @@ impl Engine {
         if let Some(journaling) = &mut self.journaling {
             journaling.close_step(&self.steps)?;
         }
+        Ok(())
+    }
+
+    /// Values what leaving everything takes after the step, and holds growth back where that is too much.
+    fn value_exit(&mut self, at: Timestamp, close: &StepClose) -> Result<(), ComponentError> {
+        let exit = self.exits.refresh(&self.books, &self.view, &self.desk)?;
+        let value = close.equity.sub(exit.cost)?;
+        let in_class = |amount| match self.run_state.share {
+            Some(_) => in_class(amount, self.reference_mark()),
+            None => Ok(amount),
+        };
+        let (value, flow) = (in_class(value)?, in_class(close.external_flow)?);
+        self.run_state.exit_statistics.step(at, value, flow);
+        self.run_state.exit = Some(exit);
+        let Some(share) = self.config.risk.exit_cost_max else {
+            return Ok(());
+        };
+        let most = close
+            .equity
+            .max(Value::ZERO)
+            .at_rate(share, Rounding::Floor)?;
+        let too_dear = exit.cost > most;
+        if too_dear && !self.run_state.exit_too_dear {
+            let detail = format!(
+                "leaving everything costs {} USD, above risk.exit_cost_max of {share} x equity = {most}: \
+                 nothing is added",
+                exit.cost
+            );
+            self.state(at, "exit_too_dear", detail);
+        }
+        self.run_state.exit_too_dear = too_dear;
         Ok(())
     }
 
@@ -653,11 +692,20 @@ impl Engine {
             column.state.push(self.view.state_of(*mark));
         }
         steps.push_margins(&self.exposure.margins);
+        steps.push_exit(
+            self.run_state.exit.unwrap_or(ExitCost::NONE),
+            self.exits.accounts(),
+        );
         Ok(())
     }
 
     fn finish(self) -> RunResult {
         let statistics = self.run_state.statistics.finish(self.config.step);
+        let exit_statistics = self.run_state.exit_statistics.finish(self.config.step);
+        let exit = self.run_state.exit.map(|last| ExitSummary {
+            last,
+            max_drawdown: exit_statistics.max_drawdown,
+        });
         let share = self.run_state.share;
         let share_statistics = share
             .as_ref()
@@ -692,6 +740,7 @@ impl Engine {
             share_attribution: share.map(|share| share.attribution),
             statistics,
             share_statistics,
+            exit,
             counts: self.run_state.counts,
             coverage: self.coverage,
             unbooked_funding: self.run_state.unbooked,

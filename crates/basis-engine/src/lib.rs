@@ -9,6 +9,7 @@ mod config;
 mod desk;
 mod engine;
 mod event_log;
+pub mod exit;
 pub mod journal;
 pub mod limits;
 pub mod mode;

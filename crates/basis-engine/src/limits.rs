@@ -52,6 +52,9 @@ pub struct RiskConfig {
     pub net_delta_halt: Rate,
     /// Limits of a lending account.
     pub health: HealthLadder,
+    /// Part of the equity that leaving everything may cost before nothing more is added; `None` without a
+    /// bound.
+    pub exit_cost_max: Option<Rate>,
 }
 
 /// The ladder of a lending account, by health factor; the protocol liquidates below 1. Each rung at or
@@ -115,6 +118,7 @@ impl RiskConfig {
         margin_ratio_halt: Rate::literal("0.9"),
         net_delta_halt: Rate::literal("0.25"),
         health: HealthLadder::DEFAULT,
+        exit_cost_max: None,
     };
 }
 

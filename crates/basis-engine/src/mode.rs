@@ -16,6 +16,7 @@ use basis_core::types::{Asset, SeriesId, Venue};
 use basis_market::MarketData;
 
 use crate::config::{RunConfig, RunRequest};
+use crate::exit::ExitRoutes;
 use crate::strategy::Strategy;
 
 /// A mode with its own keys as one configuration has them.
@@ -35,6 +36,14 @@ pub trait Mode: Send + Sync + fmt::Debug {
     /// What it trades, for those beside it.
     fn trades(&self) -> Trades {
         Trades::default()
+    }
+
+    /// How it leaves what it holds. Provided: where it trades spot, and no staking token.
+    fn exit_routes(&self, _config: &RunConfig) -> ExitRoutes {
+        ExitRoutes {
+            spot: self.trades().spot,
+            stakes: Vec::new(),
+        }
     }
 
     /// Its own keys whose values may change between two starts of a book: they decide what is done next.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::{Rounding, Value};
+use basis_core::num::{Price, Rounding, Value};
 use basis_core::types::Timestamp;
 
 use crate::pnl::{Attribution, StepEnd, residual_bound};
@@ -31,6 +31,18 @@ pub(crate) struct ShareClass {
     last: Option<(Value, Value)>,
 }
 
+/// Returns USD in units of a share class at its price, half-even.
+///
+/// # Errors
+/// POS-002 when the quotient leaves the range.
+pub(crate) fn in_class(usd: Value, price: Price) -> Result<Value, ComponentError> {
+    if usd.is_zero() {
+        return Ok(Value::ZERO);
+    }
+    let units = usd.per(price, Rounding::HalfEven)?;
+    Ok(Value::new(units.get()))
+}
+
 impl ShareClass {
     /// Creates that of a run whose first step is after `from`.
     pub(crate) fn new(from: Timestamp) -> Self {
@@ -46,13 +58,7 @@ impl ShareClass {
     /// # Errors
     /// PNL-001 when more than rounding is left over; POS-002 out of range.
     pub(crate) fn step(&mut self, at: Timestamp, end: &StepEnd) -> Result<(), ComponentError> {
-        let class = |value: Value| -> Result<Value, ComponentError> {
-            if value.is_zero() {
-                return Ok(Value::ZERO);
-            }
-            let units = value.per(end.reference, Rounding::HalfEven)?;
-            Ok(Value::new(units.get()))
-        };
+        let class = |value| in_class(value, end.reference);
         let (equity, external_flow) = (class(end.equity_usd)?, class(end.external_flow_usd)?);
         let (opening, moved) = match self.last {
             Some((value, opening)) => (opening, class(value)?.sub(opening)?),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
 use crate::config::ExternalFlow;
+use crate::exit::{AccountExit, ExitCost};
 use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
 
@@ -54,6 +55,8 @@ pub struct RunResult {
     pub statistics: Statistics,
     /// Statistics in the share class; absent where that is a stablecoin.
     pub share_statistics: Option<Statistics>,
+    /// What leaving would take; absent for a run without a step.
+    pub exit: Option<ExitSummary>,
     /// How often things happened.
     pub counts: Counts,
     /// What each needed series holds of the range, with its gaps and proxies.
@@ -140,6 +143,10 @@ pub struct StepColumns {
     pub tokens: Vec<TokenColumn>,
     /// Margin of every perp account per step.
     pub margins: Vec<MarginColumn>,
+    /// What leaving everything would take after each step.
+    pub exit: Vec<ExitCost>,
+    /// What leaving each account would take.
+    pub exits: Vec<ExitColumn>,
     /// How far everything is from liquidation.
     pub risk: RiskColumns,
 }
@@ -187,6 +194,29 @@ impl StepColumns {
         }
     }
 
+    /// Adds what leaving takes after the step that was added last.
+    pub(crate) fn push_exit(&mut self, exit: ExitCost, accounts: &[AccountExit]) {
+        self.exit.push(exit);
+        let done = self.exit.len();
+        for row in accounts {
+            let is_its = |column: &ExitColumn| column.account == row.account;
+            let index = self.exits.iter().position(is_its).unwrap_or_else(|| {
+                self.exits.push(ExitColumn {
+                    account: row.account,
+                    exit: Vec::new(),
+                });
+                self.exits.len() - 1
+            });
+            if let Some(column) = self.exits.get_mut(index) {
+                column.exit.resize(done - 1, ExitCost::NONE);
+                column.exit.push(row.exit);
+            }
+        }
+        for column in &mut self.exits {
+            column.exit.resize(done, ExitCost::NONE);
+        }
+    }
+
     /// Makes room for `rows` more steps.
     pub(crate) fn reserve(&mut self, rows: usize) {
         self.at.reserve(rows);
@@ -209,6 +239,10 @@ impl StepColumns {
             column.margin_balance.reserve(rows);
             column.maintenance_margin.reserve(rows);
         }
+        self.exit.reserve(rows);
+        for column in &mut self.exits {
+            column.exit.reserve(rows);
+        }
         self.risk.reserve(rows);
     }
 
@@ -229,7 +263,12 @@ impl StepColumns {
             price: Vec::new(),
             state: Vec::new(),
         });
+        let exits = self.exits.iter().map(|column| ExitColumn {
+            account: column.account,
+            exit: Vec::new(),
+        });
         let mut empty = Self {
+            exits: exits.collect(),
             prices: prices.collect(),
             tokens: tokens.collect(),
             margins: margins.collect(),
@@ -272,6 +311,24 @@ pub struct MarginColumn {
     pub margin_balance: Vec<Value>,
     /// Maintenance margin.
     pub maintenance_margin: Vec<Value>,
+}
+
+/// What leaving one account would take over all steps.
+#[derive(Clone, Debug)]
+pub struct ExitColumn {
+    /// The account.
+    pub account: Account,
+    /// Per step; nothing before the account was first used.
+    pub exit: Vec<ExitCost>,
+}
+
+/// What leaving would take at the end of a run, and what its value went through.
+#[derive(Clone, Copy, Debug)]
+pub struct ExitSummary {
+    /// What leaving would take after the last step.
+    pub last: ExitCost,
+    /// Largest fall of the time-weighted index of the exit value from its peak, >= 0.
+    pub max_drawdown: f64,
 }
 
 /// One confirmed instruction or late fill.

@@ -6,6 +6,7 @@ use basis_market::PriceState;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{RiskMeasure, RiskRow, RiskSubject};
+use crate::exit::{AccountExit, ExitCost};
 use crate::pnl::Attribution;
 use crate::result::{MarginColumn, StepColumns};
 use crate::risk::RiskLevel;
@@ -24,6 +25,8 @@ pub(crate) struct StepRow {
     prices: Vec<(Price, PriceState)>,
     tokens: Vec<(Price, PriceState)>,
     margins: Vec<(Account, Value, Value)>,
+    exit: ExitCost,
+    exits: Vec<(Account, ExitCost)>,
     risk: Vec<(RiskSubject, RiskLevel, RiskMeasure)>,
     gross_delta: Quantity,
     level: RiskLevel,
@@ -42,6 +45,8 @@ impl StepRow {
             let balance = *column.margin_balance.last()?;
             Some((column.account, balance, *column.maintenance_margin.last()?))
         });
+        let exits = columns.exits.iter();
+        let exits = exits.map(|column| Some((column.account, *column.exit.last()?)));
         let rows = risk.rows_of(last).iter();
         let rows = rows.map(|row| {
             let subject = risk.subjects.get(row.subject)?;
@@ -59,6 +64,8 @@ impl StepRow {
             prices: prices.collect::<Option<_>>()?,
             tokens: tokens.collect::<Option<_>>()?,
             margins: margins.collect::<Option<_>>()?,
+            exit: *columns.exit.last()?,
+            exits: exits.collect::<Option<_>>()?,
             risk: rows.collect::<Option<_>>()?,
             gross_delta: *risk.gross_delta.last()?,
             level: *risk.level.last()?,
@@ -107,6 +114,11 @@ impl StepRow {
                 column.maintenance_margin.push(maintenance);
             }
         }
+        let exits = self.exits.into_iter();
+        let exits: Vec<_> = exits
+            .map(|(account, exit)| AccountExit { account, exit })
+            .collect();
+        columns.push_exit(self.exit, &exits);
         let risk = &mut columns.risk;
         for (subject, level, standing) in self.risk {
             let known = risk.subjects.iter().position(|own| *own == subject);

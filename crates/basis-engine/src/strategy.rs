@@ -7,6 +7,7 @@
 //! each arrival can be traded in the step that follows it.
 
 use basis_core::error::{Code, ComponentError};
+use basis_core::instruction::Swap;
 use basis_core::journal::JournalError;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Plan;
@@ -26,6 +27,9 @@ pub trait Venues: std::fmt::Debug {
     /// # Errors
     /// The venue's own when it cannot say.
     fn terms(&self, venue: Venue, view: &MarketView) -> Result<Terms, ComponentError>;
+
+    /// What a swap at `venue` would pay now; `None` where it would be refused.
+    fn quote(&self, venue: Venue, swap: &Swap, view: &MarketView) -> Option<Quantity>;
 }
 
 /// A transfer that has left its account and has not arrived.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use basis_core::error::VenueError;
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, OpenInstruction};
-use basis_core::num::Price;
+use basis_core::instruction::{Instruction, OpenInstruction, Swap};
+use basis_core::num::{Price, Quantity};
 use basis_core::types::{Timestamp, Venue};
 use basis_core::venue::{Capabilities, Dependencies, Terms};
 use basis_core::venue_event::{AccountSnapshot, Events};
@@ -127,6 +127,12 @@ pub trait ExecutionInterface: Send {
     /// [`VenueError`] when the venue cannot say.
     fn terms(&self, _view: &MarketView) -> Result<Terms, VenueError> {
         Ok(Terms::default())
+    }
+
+    /// What a swap would pay now, of the asset it asks for; it changes nothing. `None` where it would be
+    /// refused. Provided: the venue has no pools.
+    fn quote(&self, _view: &MarketView, _swap: &Swap) -> Option<Quantity> {
+        None
     }
 
     /// Takes over instructions that were open when an earlier process ended; what became of each is

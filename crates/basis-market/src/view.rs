@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use basis_core::num::{MathError, Price, Quantity};
 use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
+use basis_protocols::exchange::impact::Activity;
 use serde::{Deserialize, Serialize};
 
 use self::funding::RateEntries;
@@ -376,6 +377,27 @@ impl MarketView {
     #[must_use]
     pub fn first_closed_after(&self, slot: SlotId, at: Timestamp) -> Option<(Bar, Timestamp)> {
         self.slot_of(slot).first_closed_after(at)
+    }
+
+    /// The completed bars of the series that the quote of `slot` comes from, from late to early, those from
+    /// before the view's first instant included; none while it is held or missing.
+    ///
+    /// # Panics
+    /// When the slot belongs to another view.
+    pub fn completed_bars(&self, slot: SlotId) -> impl Iterator<Item = Bar> + '_ {
+        self.slot_of(slot).completed_bars()
+    }
+
+    /// What the market of `slot` did over its newest completed bars.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    ///
+    /// # Panics
+    /// When the slot belongs to another view.
+    pub fn activity(&self, slot: SlotId) -> Result<Activity, MathError> {
+        let bars = self.completed_bars(slot);
+        Activity::of(bars.map(|bar| (bar.open, bar.close, bar.volume)))
     }
 
     /// The mark of `slot` at `at`, an instant of the past or the present: the close of the newest bar

@@ -18,6 +18,7 @@ use super::turn::Turn;
 use crate::account::{SavedBooks, SavedRiskView};
 use crate::block::LegRun;
 use crate::desk::{Desk, VenueState};
+use crate::exit::ExitCost;
 use crate::numeraire::ShareClass;
 use crate::pnl::Attribution;
 use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFunding};
@@ -94,6 +95,12 @@ pub(crate) struct RunState {
     pub(crate) ends: Option<[StepEnd; 2]>,
     /// Time-weighted statistics.
     pub(crate) statistics: TimeWeighted,
+    /// Those of the exit value.
+    pub(crate) exit_statistics: TimeWeighted,
+    /// What leaving everything took after the last step.
+    pub(crate) exit: Option<ExitCost>,
+    /// Whether growth is held back for what leaving costs.
+    pub(crate) exit_too_dear: bool,
     /// Sum of each bucket.
     pub(crate) attribution: Attribution,
     /// The run in its share class, where that is not a dollar.
@@ -135,6 +142,9 @@ impl RunState {
             counts: Counts::default(),
             ends: None,
             statistics: TimeWeighted::new(from),
+            exit_statistics: TimeWeighted::new(from),
+            exit: None,
+            exit_too_dear: false,
             attribution: Attribution::default(),
             share: in_kind.then(|| ShareClass::new(from)),
             unbooked: Vec::new(),

@@ -90,7 +90,8 @@ impl ActivePlan {
 impl Engine {
     /// Asks the strategy once; `true` when a plan was started.
     pub(super) fn decide(&mut self, at: Timestamp) -> Result<bool, ComponentError> {
-        let reduce_only = self.risk.level() >= RiskLevel::ReduceOnly;
+        let reduce_only =
+            self.risk.level() >= RiskLevel::ReduceOnly || self.run_state.exit_too_dear;
         match self.ask_strategy(reduce_only, |strategy, context| strategy.decide(context))? {
             Decision::Hold => {
                 self.run_state.uneconomic = None;

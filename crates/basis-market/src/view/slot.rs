@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use basis_core::num::{MathError, Price, Quantity};
 use basis_core::types::{SeriesId, Span, Timestamp};
+use basis_protocols::exchange::impact::ACTIVITY_BARS;
 
 use super::mark::held_mark;
 use super::{PriceState, Quote, SlotId};
@@ -129,9 +130,12 @@ impl Cursor {
         Ok(())
     }
 
-    /// Drops the bars that no instant from `from` on shows, once they are as many as those kept.
+    /// Drops the bars that no instant from `from` on shows or measures by, once they are as many as those
+    /// kept.
     pub(crate) fn forget_before(&mut self, from: Timestamp) {
-        let rows = self.series.closed_by(from).min(self.next).saturating_sub(1);
+        // The bars that an impact is computed from stay behind the newest one.
+        let rows = self.series.closed_by(from).min(self.next);
+        let rows = rows.saturating_sub(ACTIVITY_BARS);
         if rows * 2 <= self.series.len() {
             return;
         }
@@ -198,14 +202,28 @@ impl Slot {
         self.cursors().all(|cursor| at >= cursor.dropped_until)
     }
 
-    /// The first bar not closed at `at` of the series that is shown now.
-    pub(crate) fn first_closed_after(&self, at: Timestamp) -> Option<(Bar, Timestamp)> {
-        let shown = match self.quote.state {
+    /// The series that is shown now.
+    fn shown(&self) -> Option<&Cursor> {
+        match self.quote.state {
             PriceState::Fresh => self.own.as_ref(),
             PriceState::Proxied => self.proxy.as_ref(),
             PriceState::Held | PriceState::Missing => None,
-        };
-        shown?.first_closed_after(at)
+        }
+    }
+
+    /// The first bar not closed at `at` of the series that is shown now.
+    pub(crate) fn first_closed_after(&self, at: Timestamp) -> Option<(Bar, Timestamp)> {
+        self.shown()?.first_closed_after(at)
+    }
+
+    /// The visible bars of the series that is shown now, from late to early.
+    pub(crate) fn completed_bars(&self) -> impl Iterator<Item = Bar> + '_ {
+        let shown = self.shown().into_iter();
+        shown.flat_map(|cursor| {
+            (0..cursor.next)
+                .rev()
+                .filter_map(|row| cursor.series.bar(row))
+        })
     }
 
     pub(crate) fn refresh(

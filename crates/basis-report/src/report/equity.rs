@@ -22,6 +22,8 @@ pub(super) struct EquityCharts {
     /// 100 at the start, time-weighted.
     pub(super) index: Chart,
     pub(super) drawdown: Chart,
+    /// What leaving everything takes; none of a run of a program that did not value it.
+    pub(super) exit: Option<Chart>,
     pub(super) attribution: Chart,
     pub(super) delta: Chart,
     pub(super) price: Chart,
@@ -54,6 +56,9 @@ struct Pass {
     attribution: Sampler,
     delta: Sampler,
     price: Sampler,
+    /// Cost of leaving in basis points of the equity, and hours.
+    exit: Sampler,
+    has_exit: bool,
 }
 
 const EQUITY: usize = 1;
@@ -62,6 +67,9 @@ const FLOW: usize = 3;
 const DELTA: usize = 4;
 const REFERENCE: usize = 5;
 const FIXED: usize = 6;
+
+/// What leaving takes: columns of their own, not buckets.
+const EXIT: [&str; 3] = ["exit_value_usd", "exit_cost_usd", "exit_hours"];
 
 pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts, ComponentError> {
     let mut wanted: Vec<String> = [
@@ -74,10 +82,14 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
     ]
     .map(str::to_owned)
     .to_vec();
+    let has_exit = Table::has(directory, "equity.csv", EXIT[1])?;
     let rows = Attribution::default().rows();
     let names = rows.iter().map(|(name, _)| (*name).to_owned());
     let buckets: Vec<String> = names.filter(|name| name != "residual").collect();
     wanted.extend(buckets.iter().cloned());
+    if has_exit {
+        wanted.extend(EXIT.iter().skip(1).map(|name| (*name).to_owned()));
+    }
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let mut table = Table::open(directory, "equity.csv", &wanted)?;
     let sampler = || Sampler::new(frame.range);
@@ -94,6 +106,8 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
         attribution: sampler(),
         delta: sampler(),
         price: sampler(),
+        exit: sampler(),
+        has_exit,
     };
     while let Some(row) = table.next()? {
         pass.take(row)?;
@@ -132,6 +146,16 @@ impl Pass {
         self.attribution.push(at, total, &self.stacked);
         let delta = row.amount(DELTA)?;
         self.delta.push(at, delta, &[delta]);
+        if self.has_exit {
+            let first = FIXED + self.buckets.len();
+            let cost = row.amount(first)?;
+            let share = if equity > 0.0 {
+                cost / equity * 10_000.0
+            } else {
+                0.0
+            };
+            self.exit.push(at, share, &[share, row.amount(first + 1)?]);
+        }
         if let Some(price) = row.number(REFERENCE)? {
             self.price.push(at, price, &[price]);
         }
@@ -144,6 +168,7 @@ impl Pass {
         let class = column(&mut equity, 1);
         let drawdown = column(&mut performance, 1);
         EquityCharts {
+            exit: self.has_exit.then(|| exit_chart(self.exit)),
             class: (!self.in_dollars).then(|| class_chart(frame.share_class, &equity_x, class)),
             equity: Chart {
                 id: "equity",
@@ -226,6 +251,26 @@ fn single(
         decimals,
         x,
         series: vec![Series::new(label, color, column(&mut columns, 0))],
+    }
+}
+
+fn exit_chart(sampler: Sampler) -> Chart {
+    let (x, mut columns) = sampler.finish();
+    Chart {
+        id: "exit",
+        title: "Cost of leaving",
+        unit: "basis points of equity; hours".to_owned(),
+        note:
+            "What selling everything would have cost after each step, at the prices, volumes and \
+               pools of then, and the hours until it was sold and sent home."
+                .to_owned(),
+        kind: Kind::Line,
+        decimals: 2,
+        x,
+        series: vec![
+            Series::new("cost, bps", 1, column(&mut columns, 0)),
+            Series::new("hours", 3, column(&mut columns, 1)),
+        ],
     }
 }
 

@@ -52,8 +52,9 @@ fn charts(run: &RunReport) -> Vec<&Chart> {
     let (equity, positions, risk) = (&run.equity, &run.positions, &run.risk);
     let mut charts = vec![&equity.equity];
     charts.extend(&equity.class);
+    charts.push(&equity.drawdown);
+    charts.extend(&equity.exit);
     charts.extend([
-        &equity.drawdown,
         &equity.attribution,
         &positions.exposure,
         &equity.delta,
@@ -68,7 +69,8 @@ fn charts(run: &RunReport) -> Vec<&Chart> {
 fn chart_sections(run: &RunReport) -> String {
     let (equity, positions) = (&run.equity, &run.positions);
     let class = equity.class.as_ref().map(figure).unwrap_or_default();
-    let money = figure(&equity.equity) + &class + &figure(&equity.drawdown);
+    let exit = equity.exit.as_ref().map(figure).unwrap_or_default();
+    let money = figure(&equity.equity) + &class + &figure(&equity.drawdown) + &exit;
     let toggles = "<div class=\"toggles\" role=\"group\" aria-label=\"Executions shown\"></div>";
     let parts = [
         ("equity", "Equity", money),

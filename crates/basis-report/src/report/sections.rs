@@ -36,12 +36,15 @@ pub(super) const HEADLINE: &[Headline] = headline![
     "return" "/return" "Return" "in class" Percent "time-weighted over the run";
     "apy" "/apy" "APY" "in class" Percent "the return per year of 365 days, compounded";
     "max_drawdown" "/max_drawdown" "Largest drawdown" "in class" Percent "fall of the time-weighted index from its peak after a step";
+    "max_drawdown_exit" "/max_drawdown_exit" "Largest drawdown, exit value" "in class" Percent "the same of the equity less what leaving costs";
     "sharpe" "/sharpe" "Sharpe" "in class" Number "mean ÷ deviation of daily returns × √365, no risk-free rate; none under 30 whole UTC days";
     "sortino" "/sortino" "Sortino" "in class" Number "mean ÷ downside deviation of daily returns × √365; none under 30 whole UTC days";
     "volatility" "/volatility" "Volatility" "in class" Percent "deviation of daily returns × √365; none under 30 whole UTC days";
     "equity_start" "/equity_start" "Equity at the start" "class" Money "first capital";
     "equity_end" "/equity_end" "Equity at the end" "class" Money "worth of all holdings at marks";
     "equity_end_usd" "/equity_end_usd" "Equity at the end" "USD" Money "the same, in US dollars";
+    "exit_value" "/exit_value" "Exit value" "class" Money "equity at the end less what leaving costs";
+    "exit_hours" "/exit_hours" "Hours to leave" "" Plain "until all is sold and sent home";
     "costs.total" "/costs/total" "Costs" "USD" Money "fees, slippage, gas, borrowing, transfers, liquidation";
     "attribution.residual" "/attribution/residual" "Unexplained" "USD" Plain "change of equity that no bucket explains";
     "counts.fills" "/counts/fills" "Fills" "" Plain "confirmed executions of orders";
@@ -78,7 +81,9 @@ pub(super) fn headline(summary: &Json) -> String {
         let unit = escape(&unit(row, summary));
         let below = match row.form {
             Form::Percent | Form::Number
-                if raw.is_number() && !matches!(row.key, "max_drawdown" | "volatility") =>
+                if raw.is_number()
+                    && !row.key.starts_with("max_drawdown")
+                    && row.key != "volatility" =>
             {
                 sign_class(amount(raw))
             }

@@ -23,7 +23,7 @@ enum PriceSource {
 /// One holding of one account as of the last line read.
 #[derive(Debug)]
 pub(super) struct Holding {
-    account: Account,
+    pub(super) account: Account,
     item: Item,
     /// The account as a row prints it.
     pub(super) account_name: String,

@@ -16,10 +16,11 @@ use basis_engine::account::{
     LendingMeasure, MarginMeasure, RiskColumns, RiskMeasure, RiskRow, RiskSubject, RiskSummary,
     TokenMeasure, WorstRisk,
 };
+use basis_engine::exit::ExitCost;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{
-    Counts, ExecutionRow, MarginColumn, PriceColumn, RunResult, Statistics, StepColumns, StepEnd,
-    UnbookedFunding,
+    Counts, ExecutionRow, ExitColumn, ExitSummary, MarginColumn, PriceColumn, RunResult,
+    Statistics, StepColumns, StepEnd, UnbookedFunding,
 };
 use basis_engine::risk::RiskLevel;
 use basis_market::{Coverage, Gap, GapTreatment, PriceState};
@@ -306,6 +307,13 @@ fn risk_summary() -> RiskSummary {
 }
 
 /// Two steps; equity 100,000 comes in with the first.
+fn exit(cost: &str, hours: Option<&str>) -> ExitCost {
+    ExitCost {
+        cost: cost.parse().unwrap(),
+        hours: hours.map(|hours| hours.parse().unwrap()),
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "one literal")]
 pub(crate) fn result() -> RunResult {
     let value = |text: &str| text.parse::<Value>().unwrap();
@@ -374,6 +382,11 @@ pub(crate) fn result() -> RunResult {
                 account: account("usdm"),
                 margin_balance: vec![value("29963.978"), value("29819.998")],
                 maintenance_margin: vec![value("240"), value("180.6")],
+            }],
+            exit: vec![exit("12.5", Some("1")), exit("13.75", None)],
+            exits: vec![ExitColumn {
+                account: account("usdm"),
+                exit: vec![exit("12.5", Some("1")), exit("13.75", None)],
             }],
             risk: risk_columns(),
         },
@@ -449,6 +462,10 @@ pub(crate) fn result() -> RunResult {
             total_return: -0.00086,
             ..Statistics::default()
         },
+        exit: Some(ExitSummary {
+            last: exit("13.75", None),
+            max_drawdown: 0.001,
+        }),
         counts: Counts {
             steps: 2,
             fills: 2,
@@ -514,6 +531,15 @@ pub(crate) fn step_by_step(result: &RunResult) -> Vec<(StepColumns, Vec<LedgerEn
                 tokens: Vec::new(),
                 prices: prices.collect(),
                 margins: margins.collect(),
+                exit: vec![steps.exit[step]],
+                exits: steps
+                    .exits
+                    .iter()
+                    .map(|column| ExitColumn {
+                        account: column.account,
+                        exit: vec![column.exit[step]],
+                    })
+                    .collect(),
                 risk: RiskColumns {
                     subjects: steps.risk.subjects.clone(),
                     rows: steps.risk.rows_of(step).to_vec(),

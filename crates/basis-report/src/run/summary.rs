@@ -72,7 +72,8 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
             "write_ms": context.timing.write_ms,
         },
     });
-    [headline(result), whole]
+    let exit = exit(result, end, |amount| class(amount, last));
+    [headline(result), exit, whole]
         .into_iter()
         .filter_map(|part| match part {
             Json::Object(fields) => Some(fields),
@@ -114,6 +115,20 @@ fn statistics(statistics: &Statistics) -> Json {
     })
 }
 
+/// What leaving everything takes at the end; amounts in the share class as `class` has them.
+fn exit(result: &RunResult, end: Option<Value>, class: impl Fn(Option<Value>) -> Json) -> Json {
+    let cost = result.exit.map(|exit| exit.last.cost);
+    let value = end.zip(cost).and_then(|(end, cost)| end.sub(cost).ok());
+    json!({
+        "exit_value": class(value),
+        "exit_value_usd": text(value),
+        "exit_cost": class(cost),
+        "exit_cost_usd": text(cost),
+        "exit_hours": text(result.exit.and_then(|exit| exit.last.hours)),
+        "max_drawdown_exit": result.exit.map(|exit| exit.max_drawdown),
+    })
+}
+
 /// What the figures at the head of the summary are counted in.
 fn units(share_class: Asset) -> Json {
     let of = |what: &str| format!("{what} in {share_class}");
@@ -125,6 +140,12 @@ fn units(share_class: Asset) -> Json {
         "return": of("fraction of the equity"),
         "apy": of("fraction of the equity a year"),
         "max_drawdown": of("fraction of the peak"),
+        "exit_value": share_class,
+        "exit_cost": share_class,
+        "exit_value_usd": "USD",
+        "exit_cost_usd": "USD",
+        "exit_hours": "hours",
+        "max_drawdown_exit": of("fraction of the peak"),
         "sharpe": of("ratio a year of daily returns"),
         "sortino": of("ratio a year of daily returns"),
         "volatility": of("fraction a year of daily returns"),

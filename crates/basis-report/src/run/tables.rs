@@ -10,6 +10,7 @@ use basis_core::ledger::{EntryKind, LedgerEntry, TradeId};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Account, Asset, InstrumentKey, Side, Timestamp};
 use basis_core::venue_event::EventKey;
+use basis_engine::exit::ExitCost;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{ExecutionRow, StepColumns};
 use basis_market::{PriceState, is_dollar};
@@ -61,7 +62,7 @@ pub(super) const EXECUTIONS: [Column<'static>; 23] = [
 ];
 
 /// The columns of `positions`.
-pub(super) const POSITIONS: [Column<'static>; 11] = [
+pub(super) const POSITIONS: [Column<'static>; 13] = [
     ("timestamp", Kind::Instant),
     ("account", Kind::Text),
     ("item", Kind::Text),
@@ -73,6 +74,8 @@ pub(super) const POSITIONS: [Column<'static>; 11] = [
     ("open_cost_usd", Kind::Number),
     ("margin_balance_usd", Kind::Number),
     ("maintenance_margin_usd", Kind::Number),
+    ("exit_cost_usd", Kind::Number),
+    ("exit_hours", Kind::Number),
 ];
 
 /// The columns of `equity`.
@@ -86,6 +89,9 @@ pub(super) fn equity_columns() -> Vec<Column<'static>> {
         "net_delta_base",
         "reference_price_usd",
         "numeraire_share_class",
+        "exit_value_usd",
+        "exit_cost_usd",
+        "exit_hours",
     ];
     columns.extend(last.map(number));
     columns
@@ -124,7 +130,8 @@ impl<T: Rows> Equity<T> {
         let money = steps.equity_usd.iter().zip(&steps.external_flow_usd);
         let rows = steps.at.iter().zip(money).zip(&steps.attribution);
         let rows = rows.zip(steps.net_delta.iter().zip(&steps.reference));
-        for (((at, (equity, flow)), attribution), (delta, reference)) in rows {
+        let rows = rows.zip(&steps.exit);
+        for ((((at, (equity, flow)), attribution), (delta, reference)), exit) in rows {
             let numeraire = self.numeraire(*reference)?;
             self.before = Some((*equity, *reference));
             let table = &mut self.table;
@@ -142,6 +149,9 @@ impl<T: Rows> Equity<T> {
             } else {
                 table.number(numeraire.get());
             }
+            table.number(equity.sub(exit.cost)?.get());
+            table.number(exit.cost.get());
+            hours(table, *exit);
             table.end()?;
         }
         Ok(())
@@ -320,8 +330,18 @@ impl<T: Rows> Positions<T> {
         let mut lines = ledger.iter();
         for (step, (at, rows)) in steps.at.iter().zip(&steps.ledger_rows).enumerate() {
             self.holdings.advance(*rows, &mut lines, steps)?;
+            let mut shown = None;
             for holding in self.holdings.iter() {
-                position_row(&mut self.table, steps, (*at, step), holding)?;
+                let is_first = shown != Some(holding.account);
+                let exit = is_first.then(|| exit_of(steps, step, holding.account));
+                if position_row(
+                    &mut self.table,
+                    steps,
+                    (*at, step),
+                    (holding, exit.flatten()),
+                )? {
+                    shown = Some(holding.account);
+                }
             }
         }
         Ok(())
@@ -336,11 +356,11 @@ fn position_row<T: Rows>(
     table: &mut T,
     steps: &StepColumns,
     (at, step): (Timestamp, usize),
-    holding: &Holding,
-) -> Result<(), ComponentError> {
+    (holding, exit): (&Holding, Option<ExitCost>),
+) -> Result<bool, ComponentError> {
     let margin = holding.margin(steps, step);
     if holding.is_empty() && margin.is_none() {
-        return Ok(());
+        return Ok(false);
     }
     table.instant(at);
     table.plain(&holding.account_name);
@@ -371,7 +391,33 @@ fn position_row<T: Rows>(
         }
         None => table.blank(2),
     }
-    table.end()
+    match exit {
+        Some(exit) => {
+            table.number(exit.cost.get());
+            hours(table, exit);
+        }
+        None => table.blank(2),
+    }
+    table.end()?;
+    Ok(true)
+}
+
+/// What leaving `account` takes after `step`; `None` where it takes nothing.
+fn exit_of(steps: &StepColumns, step: usize, account: Account) -> Option<ExitCost> {
+    let column = steps
+        .exits
+        .iter()
+        .find(|column| column.account == account)?;
+    let exit = *column.exit.get(step)?;
+    (exit != ExitCost::NONE).then_some(exit)
+}
+
+/// The hours of an exit; blank while a market that it needs cannot be traded.
+fn hours<T: Rows>(table: &mut T, exit: ExitCost) {
+    match exit.hours {
+        Some(hours) => table.number(hours),
+        None => table.blank(1),
+    }
 }
 
 const fn state_name(state: PriceState) -> &'static str {
@@ -435,9 +481,9 @@ mod tests {
             [
                 "timestamp,equity_usd,equity_share_class,external_flow_usd,price,basis,funding,\
                  interest,borrow_cost,staking_yield,rewards,liquidity_fees,slippage,fees,gas,transfer_cost,liquidation,residual,\
-                 net_delta_base,reference_price_usd,numeraire_share_class",
-                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,60000,",
-                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0,0.25,60100,",
+                 net_delta_base,reference_price_usd,numeraire_share_class,exit_value_usd,exit_cost_usd,exit_hours",
+                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,60000,,99945.478,12.5,1",
+                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0,0.25,60100,,99900.248,13.75,",
             ]
         );
     }
@@ -448,14 +494,14 @@ mod tests {
         assert_eq!(
             rows.get(1..).unwrap(),
             [
-                "2024-05-01T01:00:00Z,binance.spot,BTC,1,1,60000,fresh,60000,,,",
-                "2024-05-01T01:00:00Z,binance.spot,USDT,9994,9994,1,par,9994,,,",
-                "2024-05-01T01:00:00Z,binance.usdm,USDT,29969.978,29969.978,1,par,29969.978,,29963.978,240",
-                "2024-05-01T01:00:00Z,binance.usdm,binance:perp:BTCUSDT,-1,-1,60050,fresh,-6,-60044,,",
-                "2024-05-01T02:00:00Z,binance.spot,BTC,1,1,60100,fresh,60100,,,",
-                "2024-05-01T02:00:00Z,binance.spot,USDT,9994,9994,1,par,9994,,,",
-                "2024-05-01T02:00:00Z,binance.usdm,USDT,29936.998,29936.998,1,par,29936.998,,29819.998,180.6",
-                "2024-05-01T02:00:00Z,binance.usdm,binance:perp:BTCUSDT,-0.75,-0.75,60200,held,-117,-45033,,",
+                "2024-05-01T01:00:00Z,binance.spot,BTC,1,1,60000,fresh,60000,,,,,",
+                "2024-05-01T01:00:00Z,binance.spot,USDT,9994,9994,1,par,9994,,,,,",
+                "2024-05-01T01:00:00Z,binance.usdm,USDT,29969.978,29969.978,1,par,29969.978,,29963.978,240,12.5,1",
+                "2024-05-01T01:00:00Z,binance.usdm,binance:perp:BTCUSDT,-1,-1,60050,fresh,-6,-60044,,,,",
+                "2024-05-01T02:00:00Z,binance.spot,BTC,1,1,60100,fresh,60100,,,,,",
+                "2024-05-01T02:00:00Z,binance.spot,USDT,9994,9994,1,par,9994,,,,,",
+                "2024-05-01T02:00:00Z,binance.usdm,USDT,29936.998,29936.998,1,par,29936.998,,29819.998,180.6,13.75,",
+                "2024-05-01T02:00:00Z,binance.usdm,binance:perp:BTCUSDT,-0.75,-0.75,60200,held,-117,-45033,,,,",
             ]
         );
     }

@@ -49,16 +49,25 @@ pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
         "equity_end",
         "equity_start_usd",
         "equity_end_usd",
+        "exit_value",
+        "exit_cost",
+        "exit_hours",
     ];
     let statistics = [
         "return",
         "apy",
         "max_drawdown",
+        "max_drawdown_exit",
         "sharpe",
         "sortino",
         "volatility",
     ];
-    let least = |name: &str| matches!(name, "max_drawdown" | "volatility");
+    let is_least = |name: &str| {
+        matches!(
+            name,
+            "max_drawdown" | "max_drawdown_exit" | "volatility" | "exit_cost" | "exit_hours"
+        )
+    };
     let costs = [
         "total",
         "fees",
@@ -86,9 +95,9 @@ pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
     };
     let buckets = Attribution::default().rows();
     amounts
-        .map(|name| field(name.to_owned(), Kind::Amount, false))
+        .map(|name| field(name.to_owned(), Kind::Amount, is_least(name)))
         .into_iter()
-        .chain(statistics.map(|name| field(name.to_owned(), Kind::Number, least(name))))
+        .chain(statistics.map(|name| field(name.to_owned(), Kind::Number, is_least(name))))
         .chain(buckets.map(|(name, _)| field(format!("attribution.{name}"), Kind::Amount, false)))
         .chain(costs.map(|name| field(format!("costs.{name}"), Kind::Amount, true)))
         .chain(counts.map(|name| field(format!("counts.{name}"), Kind::Number, true)))

@@ -415,7 +415,9 @@ pub(super) mod tests {
         let text = String::from_utf8(csv(&grid(), &rows).unwrap()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].starts_with("variant,k,status,error,equity_start,equity_end,"));
-        assert!(lines[1].starts_with("1,\"{a: 1, b: 2}\",ok,,0,1000.000000000000000001,0,0,0.5,"));
+        assert!(
+            lines[1].starts_with("1,\"{a: 1, b: 2}\",ok,,0,1000.000000000000000001,0,0,0,0,0,0.5,")
+        );
         assert!(
             lines[2].starts_with("2,2,failed,STRAT-002,,,"),
             "{}",

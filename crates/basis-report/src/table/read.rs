@@ -66,6 +66,12 @@ impl Table {
         Ok(table)
     }
 
+    /// Whether the header of a file names `column`.
+    pub(crate) fn has(directory: &Path, name: &str, column: &str) -> Result<bool, ComponentError> {
+        let table = Self::open(directory, name, &[])?;
+        Ok(table.record.iter().any(|field| field == column.as_bytes()))
+    }
+
     /// The next row, or none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, ComponentError> {
         if !self.read()? {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use basis_core::error::{VenueError, VenueErrorKind};
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, OperationKind};
+use basis_core::instruction::{Instruction, OperationKind, Swap};
+use basis_core::num::Quantity;
 use basis_core::types::{InstructionId, Timestamp, Venue};
 use basis_core::venue::{Capabilities, DataProvider, Dependencies, Terms};
 use basis_core::venue_event::{AccountSnapshot, Events};
@@ -173,6 +174,12 @@ impl ExecutionInterface for OnChainInterface {
         let state = self.chain.state();
         let terms = state.terms(self.venue, view, &*ready.data);
         terms.map_err(|refusal| refusal.at(self.venue, "terms"))
+    }
+
+    fn quote(&self, view: &MarketView, swap: &Swap) -> Option<Quantity> {
+        let ready = self.ready.as_ref()?;
+        let state = self.chain.state();
+        state.quote(self.venue, view, &*ready.data, swap).ok()
     }
 
     fn health(&self) -> Health {

@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use basis_core::error::VenueErrorKind;
-use basis_core::instruction::{Instruction, Operation};
+use basis_core::instruction::{AmountOrAll, Instruction, Operation, Swap, SwapAmounts};
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Asset, InstructionId, Timestamp, Venue};
 use basis_core::venue::{DataProvider, Terms};
@@ -231,6 +231,37 @@ impl State {
         let mut now = protocol.snapshot();
         now.sync(&context, &mut Vec::new())?;
         now.terms(&context)
+    }
+
+    /// What a swap at `venue` would pay now. A copy of the protocol trades, for a wallet that has what the
+    /// swap gives.
+    ///
+    /// # Errors
+    /// The refusal of the protocol.
+    pub fn quote(
+        &self,
+        venue: Venue,
+        view: &MarketView,
+        data: &dyn DataProvider,
+        swap: &Swap,
+    ) -> Result<Quantity, Refusal> {
+        let Some(protocol) = self.protocol(venue) else {
+            return Err(Refusal::new(VenueErrorKind::NotReady));
+        };
+        let mut pool = protocol.snapshot();
+        pool.sync(&Sync { view, data }, &mut Vec::new())?;
+        let mut wallet = Holdings::default();
+        if let SwapAmounts::ExactInput {
+            amount_in: AmountOrAll::Exactly(amount),
+            ..
+        } = swap.amounts
+        {
+            wallet.add(Account::WALLET, swap.asset_in, amount)?;
+        }
+        let id = InstructionId::plain(0);
+        let mut transaction = Transaction::new(view, data, id, 0, &mut wallet);
+        pool.execute(&mut transaction, &Operation::Swap(swap.clone()))?;
+        Ok(wallet.get(Account::WALLET, swap.asset_out))
     }
 
     /// Executes one instruction addressed to `venue` as one transaction, or changes and reports nothing.

@@ -321,7 +321,7 @@ impl SimulatedExchange {
             liquidity: LiquiditySide::Maker,
             slot: order.slot,
         };
-        self.fill(cx, &request, &terms, events)
+        self.fill(cx, &request, &terms, false, events)
     }
 }
 

@@ -14,6 +14,7 @@ use basis_core::venue_event::{AccountSnapshot, IsolatedMargin, OpenOrder, OrderS
 use basis_market::SlotId;
 use basis_protocols::exchange::PerpPosition;
 
+use super::pricing::Met;
 use crate::holdings::Holdings;
 
 /// An open perp position and where its price stands in the view.
@@ -62,9 +63,10 @@ pub(crate) struct PendingOrder {
     /// What it binds until it fills or fails.
     pub(crate) reserved: (Account, Asset, Quantity),
     pub(crate) placed_at: Timestamp,
-    /// Base units that the bar before the fill traded, for the slippage model.
-    pub(crate) volume: Quantity,
-    pub(crate) slot: SlotId,
+    /// The market as it was then: what it did before the fill.
+    pub(crate) met: Met,
+    /// Whether it is the part of a larger order that the market had room for.
+    pub(crate) is_cut: bool,
 }
 
 /// Cash, positions, orders and leverage at one venue.

@@ -45,12 +45,13 @@ struct Settled {
 }
 
 impl SimulatedExchange {
-    /// Fills the whole order at `terms` and reports it.
+    /// Fills the order at `terms` and reports it; one that `is_cut` expires with that.
     pub(super) fn fill(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &FillTerms,
+        is_cut: bool,
         events: &mut Events,
     ) -> Result<(), Refusal> {
         if !terms.price.is_positive() {
@@ -63,7 +64,7 @@ impl SimulatedExchange {
             Some(perp) => self.fill_perp(cx, order, perp, terms)?,
             None => self.fill_spot(cx, order, terms)?,
         };
-        self.report_fill(cx, order, terms, &settled, events);
+        self.report_fill(cx, order, terms, (&settled, is_cut), events);
         Ok(())
     }
 
@@ -185,13 +186,13 @@ impl SimulatedExchange {
         })
     }
 
-    /// Reports a fill, and that its order has filled with it.
+    /// Reports a fill, and that its order has ended with it.
     fn report_fill(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &FillTerms,
-        settled: &Settled,
+        (settled, is_cut): (&Settled, bool),
         events: &mut Events,
     ) {
         let fill = Fill {
@@ -215,7 +216,11 @@ impl SimulatedExchange {
         };
         let update = OrderUpdate {
             instruction: order.instruction,
-            state: OrderState::Filled,
+            state: if is_cut {
+                OrderState::Expired
+            } else {
+                OrderState::Filled
+            },
             filled: terms.quantity,
             venue_order_id: None,
             reason: None,

@@ -3,8 +3,8 @@
 //! resting limit orders, borrowing on spot margin, transfers that may fail.
 //!
 //! It is the venue's rules ([`basis_core::rules`]) applied to the prices of the view. It is not an
-//! order book: a taking order fills whole at the mark plus slippage, or at the open of the next bar
-//! (`next_open`); a resting one whole at its limit when a later bar trades strictly through it. One
+//! order book: a taking order fills at the mark plus half spread and impact, or at the open of the next bar
+//! (`next_open`), as far as the newest bar has room for it (`max_participation` of its volume); a resting one whole at its limit when a later bar trades strictly through it. One
 //! interface reads one view.
 //!
 //! **Invariants.** Its tally of cash and positions is changed by its own arithmetic alone; what it
@@ -19,7 +19,7 @@
 //! `docs/simulated-exchanges.md`. The main simplifications: perps settle in USDT, and only USDT is
 //! collateral, also in unified accounts; when several cross positions are liquidated at once each
 //! closes at its own worst price of the bar; reduce-only orders are cut to the position at every
-//! venue; orders fill whole or not at all.
+//! venue; what a bar has no room for expires at once; resting orders fill whole.
 
 mod advance;
 mod amend;
@@ -43,17 +43,17 @@ mod testing;
 mod tests;
 mod transfer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use basis_core::error::{ComponentError, VenueErrorKind};
+use basis_core::error::{ComponentError, VenueError, VenueErrorKind};
 use basis_core::health::Health;
 use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::{Instruction, MarginMode, Operation, OperationKind};
 use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
 use basis_core::types::{Account, Asset, InstructionId, InstrumentKey, Symbol, Timestamp, Venue};
-use basis_core::venue::{Capabilities, DataProvider, Dependencies, FillAt};
+use basis_core::venue::{Capabilities, DataProvider, Dependencies, FillAt, Terms};
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
 use basis_market::{ExecutionInterface, Horizon};
 use basis_market::{MarketView, SlotId};
@@ -68,7 +68,7 @@ use crate::settings::check_balances;
 use crate::world::SimulatedWorld;
 
 pub use self::profile::{ExchangeProfile, ModeCodes, RefusalCodes};
-pub use self::settings::{ExchangeSettings, PositionMode, Slippage};
+pub use self::settings::{ExchangeSettings, PositionMode};
 
 /// What perps settle in, and the only collateral.
 pub(crate) const SETTLEMENT: Asset = Asset::literal("USDT");
@@ -102,6 +102,8 @@ pub struct SimulatedExchange {
     watch: Watch,
     failing: FailingTransfers,
     polls: Polls,
+    /// Base units that orders have taken of the bar that was the newest then, known at the instant.
+    taken_of_bar: BTreeMap<InstrumentKey, (Timestamp, Quantity)>,
 }
 
 /// What it works with once it has its dependencies.
@@ -215,6 +217,7 @@ impl SimulatedExchange {
             watch: Watch::default(),
             failing: FailingTransfers::default(),
             polls: Polls::default(),
+            taken_of_bar: BTreeMap::new(),
         }
     }
 
@@ -429,6 +432,19 @@ impl ExecutionInterface for SimulatedExchange {
             return Horizon::NOW;
         }
         self.next_step()
+    }
+
+    fn terms(&self, view: &MarketView) -> Result<Terms, VenueError> {
+        let taken = self.taken_of_bar.iter();
+        let newest = taken.filter(|(key, (known_at, _))| {
+            let quote = view.quote_of(key.series());
+            quote.is_some_and(|quote| quote.known_at == *known_at)
+        });
+        Ok(Terms {
+            taking: Some(self.settings.taking),
+            taken: newest.map(|(key, (_, taken))| (*key, *taken)).collect(),
+            ..Terms::default()
+        })
     }
 
     fn account(&self) -> &AccountSnapshot {

@@ -7,7 +7,7 @@
 //! funding of its time.
 //!
 //! **Invariants.** A pending order outlives one advance only as a resting one. It sees nothing of its
-//! own bar but the open: margin is checked at opens, and impact is computed on the bar before.
+//! own bar but the open: margin is checked at opens, and impact and room are those of the bars before.
 
 use basis_core::instruction::{OperationKind, OrderType, TimeInForce};
 use basis_core::num::Quantity;
@@ -15,12 +15,13 @@ use basis_core::rules::InstrumentRules;
 use basis_core::types::{InstrumentKind, Timestamp};
 use basis_core::venue::FillAt;
 use basis_core::venue_event::{EventKind, Events, OrderState, VenueEvent};
-use basis_market::{MarketView, Quote};
+use basis_market::MarketView;
 use basis_protocols::exchange::orders::is_marketable;
 
 use super::books::PendingOrder;
 use super::fills::FillTerms;
 use super::order::Order;
+use super::pricing::Met;
 use super::profile::RefusalCodes;
 use super::{Context, SimulatedExchange};
 use crate::refusal::Refusal;
@@ -32,7 +33,7 @@ impl SimulatedExchange {
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &FillTerms,
-        volume: Quantity,
+        (met, is_cut): (&Met, bool),
     ) -> Result<(), Refusal> {
         let reserved = match order.rules.perp.as_ref() {
             Some(perp) => {
@@ -58,8 +59,8 @@ impl SimulatedExchange {
             reduce_only: order.reduce_only,
             reserved,
             placed_at: cx.at,
-            volume,
-            slot: terms.slot,
+            met: *met,
+            is_cut,
         });
         Ok(())
     }
@@ -85,7 +86,7 @@ impl SimulatedExchange {
         order: &PendingOrder,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let quote = *cx.view.quote(order.slot);
+        let quote = *cx.view.quote(order.met.slot);
         let Some(opened) = first_opened(cx.view, order) else {
             let (series, now) = (order.key.series(), cx.view.now());
             return Err(Refusal::stale(series, now, now.since(quote.known_at)));
@@ -99,13 +100,10 @@ impl SimulatedExchange {
         {
             return self.miss(cx, order, &request, quantity, events);
         }
-        let seen = Quote {
-            mark: quote.open,
-            volume: order.volume,
-            ..quote
-        };
-        let terms = self.taking_terms(&request, quantity, order.slot, &seen)?;
-        self.fill(cx, &request, &terms, events)
+        let mut met = order.met;
+        met.quote.mark = quote.open;
+        let terms = self.taking_terms(&request, quantity, &met)?;
+        self.fill(cx, &request, &terms, order.is_cut, events)
     }
 
     /// The open is beyond the limit: the order rests from the instant it was placed, or expires.
@@ -123,7 +121,7 @@ impl SimulatedExchange {
         let state = match limit {
             None => OrderState::Expired,
             Some(limit) => {
-                self.rest(cx, request, quantity, limit, order.slot)?;
+                self.rest(cx, request, quantity, limit, order.met.slot)?;
                 if let Some(resting) = self.books.orders.last_mut() {
                     resting.placed_at = order.placed_at;
                 }
@@ -151,7 +149,7 @@ impl SimulatedExchange {
 
 /// When the bar opened that is the first since the order was placed: its open is that of the quote.
 fn first_opened(view: &MarketView, order: &PendingOrder) -> Option<Timestamp> {
-    let (bar, _) = view.first_closed_after(order.slot, order.placed_at)?;
+    let (bar, _) = view.first_closed_after(order.met.slot, order.placed_at)?;
     (bar.opened_at >= order.placed_at).then_some(bar.opened_at)
 }
 

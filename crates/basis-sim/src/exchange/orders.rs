@@ -14,7 +14,7 @@ use basis_protocols::exchange::orders::is_marketable;
 
 use super::fills::FillTerms;
 use super::order::Order;
-use super::pricing::taking_price;
+use super::pricing::{Met, taking_price};
 use super::profile::RefusalCodes;
 use super::{Context, PositionMode, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
@@ -172,7 +172,7 @@ impl SimulatedExchange {
         let (slot, quote) = tradable(cx, order.rules.key.series())?;
         order.check_notional(self.profile, quote.mark)?;
         let Some(limit) = order.limit() else {
-            return self.take_or_defer(cx, order, quantity, (slot, &quote), events);
+            return self.take_or_defer(cx, order, quantity, (slot, quote), events);
         };
         if is_marketable(order.side, limit, quote.mark) {
             if order.time_in_force == TimeInForce::PostOnly {
@@ -181,7 +181,7 @@ impl SimulatedExchange {
                     order.codes.post_only,
                 ));
             }
-            return self.take_or_defer(cx, order, quantity, (slot, &quote), events);
+            return self.take_or_defer(cx, order, quantity, (slot, quote), events);
         }
         match order.time_in_force {
             TimeInForce::Gtc | TimeInForce::PostOnly => {
@@ -220,34 +220,47 @@ impl SimulatedExchange {
         Ok(quantity.min(held.abs()?))
     }
 
-    /// Fills the whole order now, or puts it off to the next open.
+    /// Fills as much of the order as the newest bar has room for, or puts that off to the next open. What
+    /// is left over rests where the order may, and expires otherwise.
     fn take_or_defer(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
-        quantity: Quantity,
-        (slot, quote): (SlotId, &Quote),
+        wanted: Quantity,
+        (slot, quote): (SlotId, Quote),
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let terms = self.taking_terms(order, quantity, slot, quote)?;
+        let met = self.meet(cx.view, order, (slot, quote))?;
+        let quantity = self.within_volume(order, wanted, &met)?;
+        let is_cut = quantity < wanted;
+        if is_cut && order.time_in_force == TimeInForce::Fok {
+            return Err(Refusal::other(
+                format!(
+                    "{}: the fill-or-kill order of {wanted} meets room for {quantity} alone",
+                    order.key
+                ),
+                order.codes.fill_or_kill,
+            ));
+        }
+        let terms = self.taking_terms(order, quantity, &met)?;
         if cx.fill_at == FillAt::NextOpen {
-            self.defer(cx, order, &terms, quote.volume)?;
+            self.defer(cx, order, &terms, (&met, is_cut))?;
+            self.count_taken(order, quantity, &met)?;
             events.push(self.order_event(cx, order.instruction, OrderState::Submitted, None));
             return Ok(());
         }
-        self.fill(cx, order, &terms, events)
+        self.fill(cx, order, &terms, is_cut, events)?;
+        self.count_taken(order, quantity, &met)
     }
 
-    /// What taking the whole order at `quote` comes to, not worse than its limit.
+    /// What taking `quantity` comes to in the market that the order has met, not worse than its limit.
     pub(super) fn taking_terms(
         &self,
         order: &Order<'_>,
         quantity: Quantity,
-        slot: SlotId,
-        quote: &Quote,
+        met: &Met,
     ) -> Result<FillTerms, Refusal> {
-        let tick = order.rules.tick_size;
-        let price = taking_price(self.settings.slippage, quote, order.side, quantity, tick)?;
+        let price = taking_price(&self.settings.taking, order, quantity, met)?;
         let price = match (order.limit(), order.side) {
             (None, _) => price,
             (Some(limit), Side::Buy) => price.min(limit),
@@ -256,9 +269,9 @@ impl SimulatedExchange {
         Ok(FillTerms {
             quantity,
             price,
-            mark: quote.mark,
+            mark: met.quote.mark,
             liquidity: LiquiditySide::Taker,
-            slot,
+            slot: met.slot,
         })
     }
 

@@ -1,70 +1,117 @@
-//! The price a taking order gets.
+//! The price a taking order gets, and how much of the newest bar is left for it.
 
-use basis_core::num::{Bps, MathError, Price, Quantity, Rounding};
+use basis_core::error::Rejection;
+use basis_core::num::{MathError, Price, Quantity, Rounding};
 use basis_core::types::Side;
-use basis_market::Quote;
+use basis_core::venue::TakingTerms;
+use basis_market::{MarketView, Quote, SlotId};
+use basis_protocols::exchange::impact::Activity;
 use basis_protocols::exchange::orders::against_us;
 
-use super::settings::Slippage;
+use super::SimulatedExchange;
+use super::order::Order;
+use crate::refusal::Refusal;
 
-impl Slippage {
-    /// Basis points by which an order of `quantity` base units (> 0) is worse than the mark.
-    ///
-    /// # Errors
-    /// [`MathError`] when quantity and volume are out of proportion.
-    pub fn cost(self, quantity: Quantity, volume: Quantity) -> Result<Bps, MathError> {
-        match self {
-            Self::None => Ok(Bps::ZERO),
-            Self::FixedBps(bps) => Ok(bps),
-            Self::SqrtImpact { max, .. } if !volume.is_positive() => Ok(max),
-            Self::SqrtImpact { impact, max } => {
-                // Rounded up, so that a cost is never understated.
-                let share = quantity.ratio(volume, Rounding::Ceil)?.get().sqrt_floor()?;
-                let cost = Bps::new(impact.get().mul(share, Rounding::Ceil)?);
-                Ok(cost.min(max))
-            }
+/// The market that an order meets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Met {
+    pub(super) slot: SlotId,
+    pub(super) quote: Quote,
+    /// Over the bars completed when the order was placed.
+    pub(super) activity: Activity,
+    /// Base units that orders of ours had taken of the newest of these bars.
+    pub(super) taken: Quantity,
+}
+
+impl SimulatedExchange {
+    /// The market of `order` as it is now.
+    pub(super) fn meet(
+        &self,
+        view: &MarketView,
+        order: &Order<'_>,
+        (slot, quote): (SlotId, Quote),
+    ) -> Result<Met, Refusal> {
+        let taken = self.taken_of_bar.get(&order.rules.key);
+        let taken = taken.filter(|(known_at, _)| *known_at == quote.known_at);
+        Ok(Met {
+            slot,
+            quote,
+            activity: view.activity(slot)?,
+            taken: taken.map(|(_, taken)| *taken).unwrap_or_default(),
+        })
+    }
+
+    /// As much of `quantity` as the newest bar still has room for, in whole lots.
+    pub(super) fn within_volume(
+        &self,
+        order: &Order<'_>,
+        quantity: Quantity,
+        met: &Met,
+    ) -> Result<Quantity, Refusal> {
+        let reduces = order.reduce_only || order.rules.perp.is_none() && order.side == Side::Sell;
+        let share = self.settings.taking.participation(reduces);
+        let Some(most) = met.activity.most(share)? else {
+            return Ok(quantity);
+        };
+        let left = most.sub(met.taken)?.max(Quantity::ZERO);
+        if quantity <= left {
+            return Ok(quantity);
         }
+        let lot = order.rules.lot_size;
+        let room = left.round_to_lot(lot, Rounding::Floor)?;
+        if room.is_zero() || room < order.rules.min_quantity {
+            let reason = Rejection::NoVolume {
+                instrument: order.rules.key,
+                quantity,
+                volume: met.activity.last_volume,
+                most,
+                taken: met.taken,
+            };
+            return Err(Refusal::rejected(reason, None));
+        }
+        Ok(room)
+    }
+
+    /// Counts what an order took of the newest bar.
+    pub(super) fn count_taken(
+        &mut self,
+        order: &Order<'_>,
+        quantity: Quantity,
+        met: &Met,
+    ) -> Result<(), Refusal> {
+        let taken = (met.quote.known_at, met.taken.add(quantity)?);
+        self.taken_of_bar.insert(order.rules.key, taken);
+        Ok(())
     }
 }
 
-/// The price at which `quantity` is taken now: mark plus slippage, rounded to the tick against us.
-pub(crate) fn taking_price(
-    slippage: Slippage,
-    quote: &Quote,
-    side: Side,
+/// The price at which `quantity` is taken now: mark plus half spread and impact, rounded to the tick against
+/// us. What the bar gave us before counts to the size, so that splitting an order saves nothing.
+pub(super) fn taking_price(
+    terms: &TakingTerms,
+    order: &Order<'_>,
     quantity: Quantity,
-    tick: Price,
-) -> Result<Price, MathError> {
-    let cost = slippage.cost(quantity, quote.volume)?;
+    met: &Met,
+) -> Result<Price, Refusal> {
+    let cost = met.activity.cost(terms, met.taken.add(quantity)?)?;
+    let Some(cost) = cost else {
+        let reason = Rejection::NoVolume {
+            instrument: order.rules.key,
+            quantity,
+            volume: Quantity::ZERO,
+            most: Quantity::ZERO,
+            taken: met.taken,
+        };
+        return Err(Refusal::rejected(reason, None));
+    };
+    let (side, tick) = (order.side, order.rules.tick_size);
     let shift = match side {
         Side::Buy => cost,
         Side::Sell => cost.neg()?,
     };
-    quote
-        .mark
-        .shift_bps(shift, against_us(side))?
-        .round_to_tick(tick, against_us(side))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn impact_grows_with_the_root_of_the_share_up_to_its_bound() {
-        let model = Slippage::SqrtImpact {
-            impact: Bps::literal("10"),
-            max: Bps::literal("30"),
-        };
-        let cost = |quantity: &str, volume: &str| {
-            model
-                .cost(quantity.parse().unwrap(), volume.parse().unwrap())
-                .unwrap()
-        };
-        assert_eq!(cost("1", "100"), Bps::literal("1"));
-        assert_eq!(cost("4", "100"), Bps::literal("2"));
-        assert_eq!(cost("100", "100"), Bps::literal("10"));
-        assert_eq!(cost("10000", "100"), Bps::literal("30"));
-        assert_eq!(cost("1", "0"), Bps::literal("30"));
-    }
+    let price = |mark: Price| -> Result<Price, MathError> {
+        mark.shift_bps(shift, against_us(side))?
+            .round_to_tick(tick, against_us(side))
+    };
+    Ok(price(met.quote.mark)?)
 }

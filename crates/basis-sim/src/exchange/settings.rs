@@ -4,27 +4,26 @@ use basis_core::config::{Node, Problems, Reader};
 use basis_core::instruction::MarginMode;
 use basis_core::num::{Bps, Fixed18, Rate};
 use basis_core::types::Asset;
-use basis_core::venue::VenueType;
+use basis_core::venue::{TakingTerms, VenueType};
 
 use crate::settings::{
     InitialBalance, TransferFailure, read_balances, read_common, read_transfer_failures,
 };
 
-/// How far a taking order's price is from the mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slippage {
-    /// At the mark, rounded to the tick against us.
-    None,
-    /// This many basis points worse than the mark.
-    FixedBps(Bps),
-    /// `impact` × √(order ÷ volume of the newest bar), at most `max`; `max` when there was no volume.
-    SqrtImpact {
-        /// Cost in basis points of an order as large as the whole bar's volume.
-        impact: Bps,
-        /// Upper bound in basis points.
-        max: Bps,
-    },
-}
+/// The part of the newest bar's volume that orders take at most, unless configured.
+const MAX_PARTICIPATION: Rate = Rate::literal("0.05");
+
+/// Keys of an earlier model, each with the way out.
+const RENAMED: [(&str, &str); 2] = [
+    (
+        "impact_bps",
+        "the impact is measured on the market's own bars; `impact` is its factor, 1 by default",
+    ),
+    (
+        "impact_max_bps",
+        "`max_participation` bounds the size of an order and so its impact",
+    ),
+];
 
 /// How many positions a perp has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,8 +38,8 @@ pub enum PositionMode {
 /// Settings of a simulated exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeSettings {
-    /// Price of taking orders.
-    pub slippage: Slippage,
+    /// Price and size of taking orders.
+    pub taking: TakingTerms,
     /// Notional per unit of initial margin of perps until `SetLeverage`, 1–125.
     pub leverage: Fixed18,
     /// Whether perp positions share collateral, until `SetLeverage` says otherwise.
@@ -68,7 +67,11 @@ pub struct ExchangeSettings {
 impl Default for ExchangeSettings {
     fn default() -> Self {
         Self {
-            slippage: Slippage::FixedBps(Bps::new(Fixed18::ONE)),
+            taking: TakingTerms {
+                half_spread: Bps::new(Fixed18::ONE),
+                impact: Fixed18::ONE,
+                max_participation: Some(MAX_PARTICIPATION),
+            },
             leverage: Fixed18::from_int(5),
             margin_mode: MarginMode::Cross,
             position_mode: PositionMode::OneWay,
@@ -90,7 +93,7 @@ impl ExchangeSettings {
     pub fn read(node: &Node, problems: &Problems) -> Self {
         let reader = Reader::new(node, "", problems);
         let common = read_common(&reader, VenueType::Cex);
-        let slippage = read_slippage(&reader);
+        let taking = read_taking(&reader);
         let leverage = reader.fixed(
             "leverage",
             Fixed18::ONE..=Fixed18::from_int(125),
@@ -117,7 +120,7 @@ impl ExchangeSettings {
         let transfer_failures = read_transfer_failures(&reader);
         reader.finish();
         Self {
-            slippage,
+            taking,
             leverage,
             margin_mode,
             position_mode,
@@ -133,30 +136,42 @@ impl ExchangeSettings {
     }
 }
 
-fn read_slippage(reader: &Reader<'_>) -> Slippage {
-    #[derive(Clone, Copy)]
+fn read_taking(reader: &Reader<'_>) -> TakingTerms {
+    #[derive(Clone, Copy, PartialEq)]
     enum Model {
         None,
         Fixed,
         Impact,
+    }
+    for (old, way_out) in RENAMED {
+        if reader.node(old).is_some() {
+            reader.problem(old, format!("is no key any more; {way_out}"));
+        }
     }
     let models = [
         ("none", Model::None),
         ("fixed_bps", Model::Fixed),
         ("sqrt_impact", Model::Impact),
     ];
-    let model = reader.choice("slippage", &models, Model::Fixed);
-    let bps = |key: &str, max: i64, default: i64| {
-        let bounds = Fixed18::ZERO..=Fixed18::from_int(max);
-        Bps::new(reader.fixed(key, bounds, Fixed18::from_int(default)))
-    };
-    let fixed = bps("slippage_bps", 1_000, 1);
-    let impact = bps("impact_bps", 10_000, 10);
-    let max = bps("impact_max_bps", 5_000, 500);
-    match model {
-        Model::None => Slippage::None,
-        Model::Fixed => Slippage::FixedBps(fixed),
-        Model::Impact => Slippage::SqrtImpact { impact, max },
+    let model = reader.choice("slippage", &models, Model::Impact);
+    let bounds = |max: i64| Fixed18::ZERO..=Fixed18::from_int(max);
+    let half_spread = Bps::new(reader.fixed("slippage_bps", bounds(1_000), Fixed18::ONE));
+    let impact = reader.fixed("impact", bounds(10), Fixed18::ONE);
+    let (key, most) = ("max_participation", MAX_PARTICIPATION.get());
+    let bounded = reader.text(key) != Some("none");
+    let most = bounded.then(|| reader.fixed(key, bounds(1), most));
+    TakingTerms {
+        half_spread: if model == Model::None {
+            Bps::ZERO
+        } else {
+            half_spread
+        },
+        impact: if model == Model::Impact {
+            impact
+        } else {
+            Fixed18::ZERO
+        },
+        max_participation: most.map(Rate::new),
     }
 }
 
@@ -180,6 +195,7 @@ fn read_borrow(reader: &Reader<'_>) -> Vec<(Asset, Rate)> {
 #[cfg(test)]
 mod tests {
     use basis_core::config::Location;
+    use basis_core::fixed18;
     use basis_core::num::Quantity;
     use basis_core::types::Label;
 
@@ -213,17 +229,19 @@ mod tests {
         let (settings, problems) = read(&[
             ("venue_type", "CEX"),
             ("slippage", "sqrt_impact"),
-            ("impact_bps", "25"),
-            ("impact_max_bps", "100"),
+            ("slippage_bps", "2"),
+            ("impact", "0.5"),
+            ("max_participation", "0.1"),
             ("leverage", "3"),
             ("initial_balances.spot.USDT", "100.5"),
         ]);
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(
-            settings.slippage,
-            Slippage::SqrtImpact {
-                impact: Bps::literal("25"),
-                max: Bps::literal("100"),
+            settings.taking,
+            TakingTerms {
+                half_spread: Bps::literal("2"),
+                impact: fixed18!("0.5"),
+                max_participation: Some(Rate::literal("0.1")),
             }
         );
         assert_eq!(settings.leverage, Fixed18::from_int(3));
@@ -234,6 +252,32 @@ mod tests {
                 asset: Asset::literal("USDT"),
                 quantity: Quantity::literal("100.5"),
             }]
+        );
+    }
+
+    #[test]
+    fn slippage_models_are_the_terms_that_they_come_to() {
+        let of = |pairs: &[(&str, &str)]| {
+            let (settings, problems) = read(pairs);
+            assert_eq!(problems, Vec::<String>::new());
+            settings.taking
+        };
+        let unbounded = [("max_participation", "none"), ("slippage_bps", "3")];
+        let none = of(&[&unbounded[..1], &[("slippage", "none")]].concat());
+        assert_eq!(none, TakingTerms::fixed(Bps::ZERO));
+        let fixed = of(&[unbounded.as_slice(), &[("slippage", "fixed_bps")]].concat());
+        assert_eq!(fixed, TakingTerms::fixed(Bps::literal("3")));
+        let bounded = of(&[("slippage", "fixed_bps")]);
+        assert_eq!(bounded.max_participation, Some(MAX_PARTICIPATION));
+    }
+
+    #[test]
+    fn keys_of_the_earlier_impact_are_refused_with_the_way_out() {
+        let (_, problems) = read(&[("impact_bps", "10"), ("impact_max_bps", "500")]);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(
+            problems[0].contains("`impact` is its factor"),
+            "{problems:?}"
         );
     }
 

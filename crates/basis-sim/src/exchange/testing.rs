@@ -26,8 +26,10 @@ use basis_market::ExecutionInterface;
 use basis_market::{BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy};
 
 use self::reported::status;
-use super::{ExchangeProfile, ExchangeSettings, SimulatedExchange, Slippage};
+use super::{ExchangeProfile, ExchangeSettings, SimulatedExchange};
 use crate::settings::InitialBalance;
+use basis_core::num::Bps;
+use basis_core::venue::TakingTerms;
 
 pub(crate) use self::reported::{Execution, ExecutionStatus, Reported, reported};
 pub(crate) use basis_testkit::*;
@@ -144,7 +146,7 @@ impl Desk {
             .map(|b| (Account::new(profile.venue, b.account), b.asset, b.quantity))
             .collect();
         let settings = ExchangeSettings {
-            slippage: Slippage::None,
+            taking: TakingTerms::fixed(Bps::ZERO),
             initial_balances,
             ..ExchangeSettings::default()
         };
@@ -162,8 +164,8 @@ impl Desk {
         }
     }
 
-    pub(crate) fn slippage(mut self, slippage: Slippage) -> Self {
-        self.venue.settings.slippage = slippage;
+    pub(crate) fn taking(mut self, taking: TakingTerms) -> Self {
+        self.venue.settings.taking = taking;
         self
     }
 

@@ -9,6 +9,7 @@ mod margin_cases;
 mod margin_okx;
 mod modes;
 mod next_open;
+mod participation;
 mod random;
 mod reducing;
 mod refusals;

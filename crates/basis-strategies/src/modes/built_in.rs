@@ -11,10 +11,12 @@ use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Venue};
 use basis_engine::RunConfig;
+use basis_engine::exit::ExitRoutes;
 use basis_engine::mode::{Mode, Trades};
 use basis_engine::strategy::{self, Checkpoint, Decision, Strategy};
 use basis_market::MarketData;
 
+use super::chain;
 use crate::config::{Keys, ModeConfig, Uses};
 
 /// What a mode is made of.
@@ -68,6 +70,15 @@ impl Mode for WithKeys {
             spot: self.keys.spot_venue,
             perps: self.keys.hedge_allocation.clone(),
             staking_token: self.keys.chain.as_ref().map(|chain| chain.lst),
+        }
+    }
+
+    fn exit_routes(&self, config: &RunConfig) -> ExitRoutes {
+        let config = &self.keys.beside(config);
+        let series = (self.parts.required_series)(config);
+        ExitRoutes {
+            spot: self.keys.spot_venue,
+            stakes: chain::exit_routes(config, &series),
         }
     }
 

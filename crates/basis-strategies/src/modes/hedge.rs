@@ -123,6 +123,8 @@ pub(super) struct Book<'a> {
     pub(super) base_sweepable: Quantity,
     /// Smallest transfer of quote units.
     pub(super) min_transfer: Value,
+    /// Whether the aim is nearer than it was to be, for want of volume.
+    pub(super) is_cut: bool,
 }
 
 /// `share` as a part of `whole`; itself where nothing is missing.
@@ -283,6 +285,7 @@ impl<'a> Book<'a> {
             ship: Quantity::ZERO,
             base_sweepable: books.quantity_at(layout.base_deposit_at),
             min_transfer: Value::new(config.min_transfer.get()),
+            is_cut: false,
         };
         if book.in_kind {
             let owed = Quantity::new(context.pending_withdrawal.get());
@@ -467,13 +470,13 @@ impl<'a> Book<'a> {
     }
 
     /// Aims at no more spot than the free balance of the spot account buys.
-    pub(super) fn aim_within_cash(&mut self) -> Result<(), ComponentError> {
+    pub(super) fn aim_within_cash(&mut self, context: &Context<'_>) -> Result<(), ComponentError> {
         if self.spot_target <= self.spot {
             return Ok(());
         }
-        let price = self
-            .spot_price
-            .at_rate(Rate::ONE.add(SPOT_BUFFER)?, Rounding::Ceil)?;
+        let cost = self.impact_of_buying(context, self.spot_target.sub(self.spot)?)?;
+        let above = Rate::ONE.add(SPOT_BUFFER)?.add(cost)?;
+        let price = self.spot_price.at_rate(above, Rounding::Ceil)?;
         let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
         let cash = self.free_spot_cash()?;
         let affordable = if cash.is_positive() {

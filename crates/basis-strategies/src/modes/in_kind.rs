@@ -11,6 +11,7 @@ use basis_core::types::{Account, Venue};
 use super::Context;
 use super::funding::{Moves, route};
 use super::hedge::{Book, NEAR, least_sent, send_cost};
+use super::volume::{Pace, room};
 
 /// Decimals an amount sent is cut to: no venue sends more of them.
 const SENT_DECIMALS: u32 = 8;
@@ -96,7 +97,10 @@ fn send(
 
 /// Sells spot above the target where the quote units in all accounts are well below what the margins
 /// need, and never more than the shorts leave unhedged.
-pub(super) fn raise_margin(book: &Book<'_>) -> Result<Option<Vec<Leg>>, ComponentError> {
+pub(super) fn raise_margin(
+    context: &Context<'_>,
+    book: &Book<'_>,
+) -> Result<Option<Vec<Leg>>, ComponentError> {
     if !book.in_kind {
         return Ok(None);
     }
@@ -115,6 +119,9 @@ pub(super) fn raise_margin(book: &Book<'_>) -> Result<Option<Vec<Leg>>, Componen
     let naked = book.spot.add(book.outside)?.sub(book.short()?)?;
     let excess = book.spot.sub(book.spot_target)?.min(naked);
     let size = excess.min(missing.per(book.spot_price, Rounding::Ceil)?);
+    let market = (book.layout().spot(), book.layout().spot_slot);
+    let room = room(context, book.spot_account.venue, market, Pace::Planned)?;
+    let size = room.map_or(size, |room| size.min(room));
     if !size.is_positive() {
         return Ok(None);
     }

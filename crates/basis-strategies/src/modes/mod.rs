@@ -17,6 +17,7 @@ pub mod pure_lending;
 mod spot_perp;
 pub mod usdt_market_neutral;
 pub mod usdt_market_neutral_no_leverage;
+mod volume;
 
 use basis_core::error::ComponentError;
 use basis_core::types::SeriesId;

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::funding::{Moves, moves, sweeps};
 use super::hedge::{Book, NEAR};
 use super::layout::Layout;
+use super::volume::Pace;
 use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
 use crate::config::ModeConfig;
 
@@ -47,6 +48,8 @@ struct SpotPerp {
     equity_rebalanced: Option<Value>,
     /// Equity that the plan under way was sized with, USD.
     equity_trading: Value,
+    /// Whether the plan under way leaves a part of what was wanted to later steps.
+    is_cut: bool,
     /// Boxed: it is taken out and put back at every step.
     #[serde(skip)]
     layout: Option<Box<Layout>>,
@@ -180,6 +183,7 @@ impl KeyedStrategy for SpotPerp {
         let layout = Layout::current(&mut self.layout, context)?;
         let mut book = Book::read(context, layout)?;
         book.aim_flat();
+        book.aim_within_volume(context, Pace::Urgent)?;
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitFull, "risk", legs)))
     }
@@ -204,6 +208,7 @@ impl KeyedStrategy for SpotPerp {
             }
         }
         book.spot_target = spot.sub(cut.min(spot))?;
+        book.aim_within_volume(context, Pace::Urgent)?;
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
     }
@@ -240,7 +245,7 @@ impl KeyedStrategy for SpotPerp {
         {
             self.last_traded_at = Some(at);
             self.equity_rebalanced = Some(self.equity_trading);
-            if self.trading_whole {
+            if self.trading_whole && !self.is_cut {
                 self.flows_scaled = flows_seen;
             }
         }
@@ -315,7 +320,7 @@ impl SpotPerp {
         if let Some(moves) = in_kind::bring(context, book, flat || scale)? {
             return Ok(fund(context, action, moves));
         }
-        if exact && let Some(sale) = in_kind::raise_margin(book)? {
+        if exact && let Some(sale) = in_kind::raise_margin(context, book)? {
             // The sale raises what the hedge stands on; the entry is the hedge itself.
             let (action, sale) = (Action::EntryPartial, vec![sale]);
             return Ok(Decision::Act(plan(context, action, "raise_margin", sale)));
@@ -324,8 +329,9 @@ impl SpotPerp {
         let moves = moves(context, book, spot_need, exact)?;
         // What is bought must be paid for first; what is sold frees cash, so it is sold first.
         // In kind the sale has been made, and shorts are to be opened on what it raised.
-        let waits_for_cash =
-            reason == "margin" || book.spot_target >= book.spot || (book.in_kind && exact);
+        // What a bar had no room for has been funded.
+        let waits_for_cash = reason == "margin"
+            || !self.is_cut && (book.spot_target >= book.spot || (book.in_kind && exact));
         if waits_for_cash && !moves.is_empty() {
             return Ok(fund(context, action, moves));
         }
@@ -336,15 +342,19 @@ impl SpotPerp {
             });
         }
         let wanted = book.aimed_short()?;
-        book.aim_within_cash()?;
+        book.aim_within_cash(context)?;
         book.aim_within_margins(context.config)?;
         let near = wanted.at_rate(Rate::ONE.sub(NEAR)?, Rounding::Floor)?;
         self.trading_whole = context.in_flight.is_empty() || book.aimed_short()? >= near;
+        book.aim_within_volume(context, Pace::Planned)?;
         let legs = book.hedged_legs(context.config)?;
-        if legs.is_empty() && !self.trading_whole && moves.is_empty() {
+        // The next bar has room again, or the next arrival brings what is missing.
+        let waits = book.is_cut || !self.trading_whole && moves.is_empty();
+        if legs.is_empty() && waits {
             return Ok(Decision::Hold);
         }
         if legs.is_empty() {
+            self.is_cut = false;
             self.flows_scaled = context.flows_seen;
             self.equity_rebalanced = Some(own_equity(context)?);
             if !moves.is_empty() {
@@ -367,6 +377,7 @@ impl SpotPerp {
         legs: Vec<Leg>,
     ) -> Result<Plan, ComponentError> {
         self.trading_at = Some(context.view.now());
+        self.is_cut = book.is_cut;
         self.equity_trading = own_equity(context)?;
         let mut trade = plan(context, action, reason, vec![legs]);
         if action == Action::EntryFull {

@@ -17,6 +17,9 @@ const SMALL: &str = "0.01";
 /// that the first fee has not touched; off the peg the fee may grow. A wrong denominator is further off.
 const FEES: [Rate; 2] = [Rate::literal("1.9"), Rate::literal("5")];
 
+/// What a flash loan costs at least within a group, by the dated rules that are built in.
+const GROUP_FEE: Rate = Rate::literal("0.0005");
+
 /// 25: terms are those of the operations, asking for them changes nothing, and instructions meet them.
 pub(super) fn terms(subject: &Subject) -> Check {
     let venue = subject.venue;
@@ -101,12 +104,14 @@ fn in_wallet(desk: &mut Desk, asset: Asset) -> Check<Quantity> {
     Ok(held)
 }
 
-/// A loan costs its premium, rounded up to the asset's unit at most; what is available is all there is.
+/// A loan costs its premium, and the fee of the groups at least, rounded up to the asset's unit at most; what is available is all there is.
 fn lends(desk: &mut Desk, venue: &str, offer: &FlashLoanTerms) -> Check {
     let premium = offer.premium.to_rate(Rounding::Up).map_err(text)?;
     let asset = offer.asset.as_str();
     let held = in_wallet(desk, offer.asset)?;
-    let all = offer.available.at_rate(premium, Rounding::Ceil);
+    let all = offer
+        .available
+        .at_rate(premium.max(GROUP_FEE), Rounding::Ceil);
     let affordable = all.map_err(text)? < held;
     let amount = if affordable { offer.available } else { held };
     // A group needs a step; these two leave everything as it is.
@@ -125,7 +130,8 @@ fn lends(desk: &mut Desk, venue: &str, offer: &FlashLoanTerms) -> Check {
         desk.probe("instadapp", group(amount))?.map_err(text)?;
     }
     let cost = held.sub(in_wallet(desk, offer.asset)?).map_err(text)?;
-    let asked = amount.at_rate(premium, Rounding::Floor).map_err(text)?;
+    let asked = premium.max(GROUP_FEE);
+    let asked = amount.at_rate(asked, Rounding::Floor).map_err(text)?;
     let over = cost.sub(asked).map_err(text)?;
     ensure!(
         !over.is_negative() && over <= Quantity::literal("0.000001"),

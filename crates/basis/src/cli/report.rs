@@ -99,6 +99,15 @@ fn headline(summary: &Json) -> String {
             format!("largest drawdown in {class}"),
             percent(&summary["max_drawdown"]),
         ),
+        (
+            format!("largest drawdown in {class}, exit value"),
+            percent(&summary["max_drawdown_exit"]),
+        ),
+        (
+            format!("exit value, {class}"),
+            money(&summary["exit_value"]),
+        ),
+        ("hours to leave".to_owned(), text(&summary["exit_hours"])),
     ];
     for (name, value) in rows_of {
         rows.add_row([name, value]);

@@ -26,6 +26,7 @@ from borrowing import Borrowing
 from chain import Chain
 from chain_data import ETHERS, STATES
 from config_file import dig, read_yaml
+from exits import Exits
 from fills import Fills
 from funding import Funding
 from items import DOLLARS, contract, is_position, plain
@@ -66,7 +67,7 @@ class Audit:
         self.replay, self.results = Replay(self), Results(self)
         self.fills, self.funding, self.transfers = Fills(self), Funding(self), Transfers(self)
         self.chain, self.borrowing = Chain(self), Borrowing(self)
-        self.risk = Risk(self)
+        self.risk, self.exits = Risk(self), Exits(self)
 
     def table(self, name):
         """Rows of a CSV file with their line numbers; the header is line 1."""

@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from amounts import ONE, ZERO, instant, iso, rounded, to_step
 from config_file import dig
 from items import contract
+from market import impact_bps
 
 ACTIONS = ("entry_full", "entry_partial", "exit_full", "exit_partial", "sell_dust", "late_fill")
 
@@ -19,6 +20,7 @@ class Fills:
         self.sent = {row["instruction_id"]: instant(row["timestamp"]) for _, row in audit.executions
                      if row["status"] == "pending" and row["operation"] in ("spot_trade", "perp_trade")}
         self.by_event, self.known = {}, set()
+        self.taken = {}  # of the newest bar, by instrument
 
     def read(self):
         """Fills of executions.csv by the event of their lines."""
@@ -124,10 +126,11 @@ class Fills:
         self.check("executions.csv", number, f"{what}: multiple of the tick", ZERO, price % rules["tick_size"])
         venue, kind, symbol = contract(row["instrument"])
         closes = sign * audit.held[self.account(venue, "perp"), row["instrument"]] < 0
+        reduces = closes if kind == "perp" else sign < 0
         series = audit.market.series[f"{kind}.{venue}.{symbol}"] if audit.market else None
         opening = series and self.next_open and row["liquidity"] == "taker"
         # Of its own bar an order at the next open sees nothing but that open.
-        seen, volume = series.seen if opening else (mark, series.volume if series else ZERO)
+        seen = series.seen[0] if opening else mark
         if not (kind == "perp" and closes):  # exchanges waive the floor for what only closes
             self.check("executions.csv", number, f"{what}: notional at least the minimum", True,
                        quantity * seen >= rules["min_notional"])
@@ -143,19 +146,28 @@ class Fills:
             self.check("executions.csv", number, f"{what}: the bar traded through the limit", True, through)
             return
         settings = dig(audit.config, "venue_settings", venue, default={})
-        model = settings.get("slippage") or "fixed_bps"
-        bps = ZERO
-        if model == "fixed_bps":
-            bps = Decimal(settings.get("slippage_bps") or 1)
-        elif model == "sqrt_impact":
-            bps = Decimal(settings.get("impact_max_bps") or 500)
-            if volume > 0:
-                share = rounded(quantity / volume, mode=ROUND_CEILING).sqrt()
-                impact = Decimal(settings.get("impact_bps") or 10) * rounded(share, mode=ROUND_FLOOR)
-                bps = min(bps, rounded(impact, mode=ROUND_CEILING))
+        model = settings.get("slippage") or "sqrt_impact"
+        bars = series.bars(*series.seen[1:]) if opening else series.bars(series.state, audit.now)
+        taken = self.participation(number, what, settings, ((venue, kind, symbol), bars.known_at), bars, quantity, reduces)
+        bps = ZERO if model == "none" else Decimal(settings.get("slippage_bps") or 1)
+        if model == "sqrt_impact":
+            bps += impact_bps(bars, taken, Decimal(settings.get("impact") or 1))
         against = ROUND_CEILING if sign > 0 else ROUND_FLOOR
         expected = to_step(rounded(mark * (1 + sign * bps / 10000), mode=against), rules["tick_size"], against)
         self.check("executions.csv", number, f"{what}: price = mark with {model} slippage, on the tick", expected, price)
+
+    def participation(self, number, what, settings, bar, bars, quantity, reduces):
+        """What our orders have taken of the newest bar with this one: no more than the settings allow."""
+        key, known_at = bar
+        before = self.taken.get(key)
+        taken = quantity + (before[1] if before and before[0] == known_at else ZERO)
+        self.taken[key] = (known_at, taken)
+        share = settings.get("max_participation") or "0.05"
+        if share != "none":
+            share = min(Decimal(share) * (4 if reduces else 1), ONE)
+            most = rounded(bars.last_volume * share, mode=ROUND_FLOOR)
+            self.check("executions.csv", number, f"{what}: takes at most {share} of the bar's {bars.last_volume}", True, taken <= most)
+        return taken
 
     def account(self, venue, use, at=None):
         accounts = self.audit.rules.at(venue, at or self.audit.now)["accounts"]

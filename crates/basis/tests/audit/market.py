@@ -2,9 +2,10 @@
 
 import csv
 from bisect import bisect_right
+from collections import namedtuple
 from copy import copy
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cache
 
 from amounts import ONE, ZERO, instant, rounded
@@ -16,6 +17,23 @@ from shocks import Shocks
 TOLERANCE = timedelta(seconds=60)
 
 
+# How many completed bars an impact is measured by.
+ACTIVITY_BARS = 24
+
+# The newest bars: when the last one was known and what it traded, the sum of the squared returns, that of the volumes.
+Activity = namedtuple("Activity", "known_at last_volume squared_returns volume")
+NO_BARS = Activity(None, ZERO, ZERO, ZERO)
+
+
+def impact_bps(bars, quantity, factor):
+    """factor x sigma x the root of quantity / V: the number of bars cancels out of sigma and V."""
+    if bars.volume <= 0:
+        return ZERO
+    share = rounded(quantity / bars.volume, mode=ROUND_CEILING)
+    root = rounded(rounded(bars.squared_returns * share, mode=ROUND_CEILING).sqrt(), mode=ROUND_FLOOR)
+    return rounded(factor * root, mode=ROUND_CEILING) * 10000
+
+
 class Series:
     """Marks of one price series, step by step, as the run could know them."""
 
@@ -25,10 +43,15 @@ class Series:
         proxy = market.proxies.get(name)
         self.proxy = market.bars(proxy) if proxy else None
         self.anchor = None
-        self.mark, self.state = None, "missing"
+        self.mark, self.state, self.now = None, "missing", None
         self.open = self.high = self.low = self.volume = ZERO
         self.opened = None
-        self.seen = (None, ZERO)
+        self.seen = (None, "missing", None)
+
+    def bars(self, state, now):
+        """What the market did over the newest bars of the series that was shown."""
+        shown = {"fresh": self.own, "proxied": self.proxy}.get(state)
+        return shown.activity(now) if shown else NO_BARS
 
     def at(self, now, age_max=None):
         """The close as it was known at another instant, held where it was too old; None before one."""
@@ -41,7 +64,8 @@ class Series:
 
     def advance(self, now, age_max, reference):
         # What a decision at the step before saw.
-        self.seen = (self.mark, self.volume)
+        self.seen = (self.mark, self.state, self.now)
+        self.now = now
         for bars, state in ((self.own, "fresh"), (self.proxy, "proxied")):
             newest = bars.newest(now, age_max) if bars else None
             if newest:
@@ -99,6 +123,14 @@ class Bars:
         """When the newest bar that is known closed, and its close; however old."""
         at = bisect_right(self.known_at, now) - 1
         return (self.known_at[at], self.rows[at][0]) if at >= 0 else None
+
+    def activity(self, now):
+        """What the newest bars did that are known at an instant, whatever their age."""
+        at = bisect_right(self.known_at, now)
+        rows = self.rows[max(at - ACTIVITY_BARS, 0):at]
+        returns = (rounded(rounded((row[0] - row[4]) / row[4]), 9) for row in rows)
+        return Activity(self.known_at[at - 1], rows[-1][3], sum((move * move for move in returns), ZERO),
+                        sum((row[3] for row in rows), ZERO))
 
     def newest(self, now, age_max):
         """Close, high, low, volume, open and opening time of the newest bar that is known and not too old."""

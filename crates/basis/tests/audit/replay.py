@@ -66,6 +66,7 @@ class Replay:
             equity = self.audit_positions(now, held)
             opening = self.audit_equity(number, row, equity, before, opening, buckets)
             audit.risk.close_step(now, held, Decimal(row["net_delta_base"]))
+            audit.exits.close_step(number, row, now, index, equity, held)
             before = equity
         for stamp, rows in positions.items():
             self.check("positions.csv", min(n for n, _ in rows.values()), f"{stamp} is a step", True, False)

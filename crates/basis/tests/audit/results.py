@@ -76,6 +76,7 @@ class Results:
         self.check("executions.csv", "-", "fills without ledger lines", [], sorted(audit.fills.by_event))
         self.check("executions.csv", "-", "transactions without ledger lines", [], sorted(audit.chain.requests))
         Performance(self.audit).audit_performance(rows)
+        audit.exits.audit_summary(rows)
 
     def audit_share_class(self, rows, equity, flows):
         """The buckets in the share class: each over the reference price of its step, the numeraire apart."""

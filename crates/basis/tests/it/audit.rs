@@ -458,6 +458,45 @@ fn a_changed_fill_price_is_found() {
 }
 
 #[test]
+fn a_changed_exit_cost_is_found() {
+    assert_found("exit-cost", "equity.csv", "exit_cost_usd", |row| {
+        row.contains("2024-05-20T10:")
+    });
+}
+
+#[test]
+fn changed_hours_of_an_exit_are_found() {
+    assert_found("exit-hours", "equity.csv", "exit_hours", |row| {
+        row.contains("2024-05-20T10:")
+    });
+}
+
+#[test]
+fn a_changed_exit_of_an_account_is_found() {
+    assert_found("exit-account", "positions.csv", "exit_cost_usd", |row| {
+        row.contains("2024-05-20T10:") && row.contains("bybit.unified,USDT")
+    });
+}
+
+/// A run whose orders are cut by the volume agrees, and one that says it may take less is found.
+#[test]
+fn participation_and_exits_of_a_large_book_agree_and_a_smaller_bound_is_found() {
+    let Some(data) = data_directory() else { return };
+    let run = backtest_with(&data, "large", "2024-05-31", "100000000", &[]);
+    assert_agrees(&run, Some(&data));
+    let fills = json(&run)["counts"]["fills"].as_u64().unwrap();
+    assert!(fills > 12, "the entry takes several bars: {fills}");
+    let config = fs::read_to_string(run.join("config.yaml")).unwrap();
+    let model = "slippage: \"sqrt_impact\"";
+    let less = config.replace(model, &format!("{model}\n    max_participation: 0.04"));
+    assert_ne!(less, config);
+    fs::write(run.join("config.yaml"), less).unwrap();
+    let report = text(&audit(&run, Some(&data)).stdout);
+    assert!(report.contains("takes at most"), "{report}");
+    assert!(report.contains("exit hours"), "{report}");
+}
+
+#[test]
 fn a_changed_equity_is_found() {
     assert_found("equity", "equity.csv", "equity_usd", |row| {
         row.contains("2024-05-20T10:")

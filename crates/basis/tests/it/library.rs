@@ -21,7 +21,7 @@ use crate::runner::Scratch;
 const SETS: [&str; 4] = [
     "fill_at=next_open",
     "venue_settings.okx.slippage=sqrt_impact",
-    "venue_settings.okx.impact_bps=300",
+    "venue_settings.okx.impact=3",
     "hedge_leverage=2",
 ];
 

@@ -47,6 +47,7 @@ mod runner;
 mod scenarios;
 mod scripted;
 mod seams;
+mod size;
 mod stress;
 mod sweep;
 mod tight_loop;

@@ -29,9 +29,10 @@ pub(crate) const DESKTOP: u32 = 1280;
 pub(crate) const PHONE: u32 = 390;
 
 /// Every chart of the page of one run.
-const CHARTS: [&str; 9] = [
+const CHARTS: [&str; 10] = [
     "equity",
     "drawdown",
+    "exit",
     "attribution",
     "exposure",
     "delta",

@@ -74,10 +74,10 @@ pub(crate) fn reported(view: &MarketView, events: &[VenueEvent]) -> Vec<Reported
             };
             assert_eq!(order.at, event.at);
             assert_eq!(Some(update.instruction), fill.instruction);
-            assert_eq!(
-                (update.state, update.filled),
-                (OrderState::Filled, fill.quantity)
-            );
+            // What a bar had no room for expires with the fill.
+            let ends = [OrderState::Filled, OrderState::Expired];
+            assert!(ends.contains(&update.state), "{update:?}");
+            assert_eq!(update.filled, fill.quantity);
         }
     }
     rows

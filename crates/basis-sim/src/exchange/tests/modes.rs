@@ -9,7 +9,8 @@ use basis_core::venue_event::EventKind;
 
 use crate::exchange::testing::*;
 use crate::exchange::testing::{binance, bybit, okx};
-use crate::exchange::{ExchangeProfile, PositionMode, Slippage};
+use crate::exchange::{ExchangeProfile, PositionMode};
+use basis_core::venue::TakingTerms;
 
 const VENUES: [(&ExchangeProfile, &str); 3] = [
     (&binance::PROFILE, "usdm"),
@@ -356,7 +357,7 @@ fn a_resting_order_that_the_market_ran_over_loses_its_isolated_margin() {
 #[test]
 fn a_taking_order_that_would_be_liquidated_at_once_is_refused() {
     let mut desk = isolated(0, "20000", &Bars::flat("50000"), &[])
-        .slippage(Slippage::FixedBps(Bps::literal("200")));
+        .taking(TakingTerms::fixed(Bps::literal("200")));
     desk.run(set_leverage("100", None)).unwrap();
     // 1 % of margin, 2 % from the mark.
     let (code, _) = desk.refused(perp_market(BTC, Side::Buy, "0.5"));

@@ -3,14 +3,14 @@
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{CancelOrder, Operation, TimeInForce};
 use basis_core::ledger::EntryKind;
-use basis_core::num::{Bps, Quantity};
+use basis_core::num::{Bps, Fixed18, Quantity};
 use basis_core::types::{InstructionId, Side, Span, Timestamp};
 use basis_core::venue_event::{EventKind, Fill, LiquiditySide, OrderState};
 use basis_market::ExecutionInterface;
 
-use crate::exchange::Slippage;
 use crate::exchange::testing::binance;
 use crate::exchange::testing::*;
+use basis_core::venue::TakingTerms;
 
 fn hour(number: i64) -> Timestamp {
     START.plus(Span::from_hours(number))
@@ -75,15 +75,19 @@ fn a_market_order_fills_at_the_next_open_and_is_known_with_its_bar() {
 }
 
 #[test]
-fn slippage_is_reckoned_from_the_open_on_the_volume_of_the_bar_before() {
-    let mut desk = desk(&jump(), &[]).slippage(Slippage::SqrtImpact {
-        impact: Bps::literal("10"),
-        max: Bps::literal("500"),
+fn impact_counts_from_the_open_by_the_bars_before() {
+    let bars = Bars::flat("50000")
+        .bar(1, ["50000", "50500", "50000", "50500"])
+        .bar(2, ["50100", "50300", "49900", "50200"]);
+    let mut desk = desk(&bars, &[]).taking(TakingTerms {
+        half_spread: Bps::literal("1"),
+        impact: Fixed18::ONE,
+        max_participation: None,
     });
     desk.perp(Side::Sell, "1").unwrap();
-    // 1 of 100 units: a tenth of 10 bps; 50,100 x 0.9999 = 50,094.99, down to the tick.
+    // A bar of 1 %, and 1 of its 100 units: 10 bps of impact; 50,100 x 0.9989 = 50,044.89, down to the tick.
     let events = desk.to(2);
-    assert_eq!(fill(&events[0]).price, p("50094.9"));
+    assert_eq!(fill(&events[0]).price, p("50044.8"));
     assert_eq!(fill(&events[0]).reference, p("50100"));
 }
 
@@ -201,7 +205,7 @@ fn a_limit_that_the_open_is_beyond_rests_or_expires() {
 
 #[test]
 fn a_limit_bounds_the_price_of_the_open() {
-    let mut desk = desk(&jump(), &[]).slippage(Slippage::FixedBps(Bps::literal("100")));
+    let mut desk = desk(&jump(), &[]).taking(TakingTerms::fixed(Bps::literal("100")));
     let order = perp_limit(Side::Sell, "0.1", "50000", TimeInForce::Gtc);
     pending(&desk.run(order).unwrap());
     assert_eq!(fill(&desk.to(2)[0]).price, p("50000"));

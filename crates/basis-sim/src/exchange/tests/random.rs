@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use crate::exchange::liquidation::{Pool, TestPrice};
 use crate::exchange::testing::*;
 use crate::exchange::testing::{binance, bybit, okx};
-use crate::exchange::{ExchangeProfile, PositionMode, Slippage};
+use crate::exchange::{ExchangeProfile, PositionMode};
+use basis_core::venue::TakingTerms;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -140,7 +141,7 @@ fn play(
     };
     let rates = [(8, "0.0005"), (16, "-0.0007"), (24, "0.001")];
     let mut desk =
-        Desk::new(profile, &bars, &rates, balances).slippage(Slippage::FixedBps(Bps::literal("3")));
+        Desk::new(profile, &bars, &rates, balances).taking(TakingTerms::fixed(Bps::literal("3")));
     if hedge {
         desk = desk.with(|settings| settings.position_mode = PositionMode::Hedge);
     }

@@ -15,7 +15,8 @@ use serde_json::json;
 
 use crate::exchange::testing::*;
 use crate::exchange::testing::{binance, bybit, okx};
-use crate::exchange::{ExchangeSettings, SimulatedExchange, Slippage};
+use crate::exchange::{ExchangeSettings, SimulatedExchange};
+use basis_core::venue::TakingTerms;
 
 /// Kind, quantity, value, reference price of each line.
 fn table(entries: &[LedgerEntry]) -> Vec<(EntryKind, Quantity, Value, Price)> {
@@ -35,7 +36,7 @@ fn spot_buy_pays_quote_and_takes_the_fee_out_of_the_base() {
         &[],
         &[("spot", "USDT", "10000")],
     )
-    .slippage(Slippage::FixedBps(Bps::literal("1")));
+    .taking(TakingTerms::fixed(Bps::literal("1")));
     let execution = desk.run(spot_market(Side::Buy, "0.1")).unwrap();
     assert_eq!(execution.status, ExecutionStatus::Settled);
     let fill = &execution.fills[0];
@@ -59,7 +60,7 @@ fn spot_amounts_are_rounded_against_us_to_the_asset_s_decimals() {
     let bars = Bars::flat("50000.03");
     let balances = [("spot", "USDT", "10000"), ("spot", "BTC", "1")];
     let mut desk = Desk::new(&binance::PROFILE, &bars, &[], &balances)
-        .slippage(Slippage::FixedBps(Bps::literal("1")));
+        .taking(TakingTerms::fixed(Bps::literal("1")));
     // 50000.03 × 1.0001 = 50005.030003, up to the tick: 50005.04; × 0.00123 = 61.5061992.
     let bought = desk.run(spot_market(Side::Buy, "0.00123")).unwrap();
     assert_eq!(bought.entries[1].quantity, q("-61.5062"));
@@ -82,7 +83,7 @@ fn amounts_are_rounded_to_the_venue_s_own_decimals() {
     let mut own = rules_json("binance");
     own["snapshots"][0]["assets"] = json!([{ "asset": "USDT", "decimals": "8" }]);
     let mut desk = Desk::new(&binance::PROFILE, &bars, &[], &balances)
-        .slippage(Slippage::FixedBps(Bps::literal("1")))
+        .taking(TakingTerms::fixed(Bps::literal("1")))
         .under(read_rules(&own));
     // As above, where the venue keeps six as the wallet does.
     let bought = desk.run(spot_market(Side::Buy, "0.00123")).unwrap();
@@ -178,7 +179,7 @@ fn okx_fills_whole_contracts_given_in_base_units() {
 fn a_marketable_limit_takes_but_not_beyond_its_limit() {
     let balances = [("usdm", "USDT", "100000")];
     let mut desk = Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &balances)
-        .slippage(Slippage::FixedBps(Bps::literal("10")));
+        .taking(TakingTerms::fixed(Bps::literal("10")));
     let buy = perp_limit(Side::Buy, "0.1", "50020", TimeInForce::Ioc);
     let fill = desk.run(buy).unwrap().fills[0].clone();
     assert_eq!(fill.price, p("50020"), "slippage alone would pay 50,050");

@@ -12,11 +12,14 @@ pub(super) mod stake;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Quantity, Rounding};
-use basis_core::types::{Account, Asset, Label, Venue};
+use basis_core::types::{Account, Asset, Label, SeriesId, Venue};
 use basis_core::venue::DataProvider;
+use basis_engine::exit::{StakeExit, StakeWay};
+use basis_protocols::gas::{GasOperation, atomic_gas};
 
+use self::stake::{GROUPS, token};
 use super::Context;
-use crate::config::ChainConfig;
+use crate::config::{ChainConfig, ModeConfig, StakeRoute};
 
 /// The coin that pays for gas.
 pub(super) const ETH: Asset = Asset::literal("ETH");
@@ -33,6 +36,45 @@ pub(super) fn settings<'a>(context: &Context<'a>) -> Result<&'a ChainConfig, Com
         let message = format!("the mode {} has no keys of the chain", context.config.mode);
         ComponentError::new(Code::StrategyInfeasible, message)
     })
+}
+
+/// How the mode leaves its staking token; nothing in a mode that reads none of its `series`.
+pub(super) fn exit_routes(config: &ModeConfig<'_>, series: &[SeriesId]) -> Vec<StakeExit> {
+    let Some(chain) = config.chain else {
+        return Vec::new();
+    };
+    let Some(token) = token(chain.lst)
+        .ok()
+        .filter(|token| series.contains(&token.rate))
+    else {
+        return Vec::new();
+    };
+    let swap = GasOperation::CurveExchange2;
+    let repay = [GasOperation::AaveRepay, GasOperation::AaveWithdraw, swap];
+    let queue = [
+        GasOperation::EtherFiRequestWithdrawal,
+        GasOperation::EtherFiClaimWithdrawal,
+    ];
+    vec![StakeExit {
+        token: token.asset,
+        paid_in: WETH,
+        market: token.market,
+        pool: token.pool,
+        protocol: token.protocol,
+        rate: token.rate,
+        way: match chain.exit_route {
+            StakeRoute::Market => StakeWay::Market,
+            StakeRoute::Protocol => StakeWay::Queue,
+            StakeRoute::Cheapest => StakeWay::Cheapest,
+        },
+        groups: GROUPS,
+        gas: series::GAS,
+        gas_units: [
+            atomic_gas(&[swap, GasOperation::WethWithdraw], false),
+            queue.iter().map(|step| step.gas()).sum(),
+            atomic_gas(&repay, true),
+        ],
+    }]
 }
 
 /// The account of a protocol that keeps one for all assets.

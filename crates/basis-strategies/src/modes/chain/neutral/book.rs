@@ -17,6 +17,7 @@ use super::Stake;
 use crate::modes::Context;
 use crate::modes::hedge::{Book, rules_of};
 use crate::modes::layout::Layout;
+use crate::modes::volume::Pace;
 use basis_engine::RebalanceTo;
 
 /// Widest distance from a target that counts as there.
@@ -373,9 +374,16 @@ impl<'a> NeutralBook<'a> {
         Ok(())
     }
 
-    /// The legs to the aim of the shorts and to `spot` base units in the spot account.
-    pub(super) fn legs(&mut self, spot: Quantity) -> Result<Vec<Leg>, ComponentError> {
+    /// The legs to the aim of the shorts and to `spot` base units in the spot account, as far as the newest
+    /// bars have room for them.
+    pub(super) fn legs(
+        &mut self,
+        context: &Context<'_>,
+        spot: Quantity,
+        pace: Pace,
+    ) -> Result<Vec<Leg>, ComponentError> {
         self.hedge.spot_target = spot;
+        self.hedge.aim_within_volume(context, pace)?;
         self.hedge.legs_to_target()
     }
 
@@ -385,19 +393,22 @@ impl<'a> NeutralBook<'a> {
         Ok(notional.at_rate(Rate::ONE.add(BUY_BUFFER)?, Rounding::Ceil)?)
     }
 
-    /// ETH that the free balance of the spot account buys, less the fee.
-    pub(super) fn affordable(&self) -> Result<Quantity, ComponentError> {
+    /// ETH of `wanted` that the free balance of the spot account buys, less the fee.
+    pub(super) fn affordable(
+        &self,
+        context: &Context<'_>,
+        wanted: Quantity,
+    ) -> Result<Quantity, ComponentError> {
         let cash = self.hedge.free_spot_cash()?;
         if !cash.is_positive() || !self.price.is_positive() {
             return Ok(Quantity::ZERO);
         }
-        let price = self
-            .price
-            .at_rate(Rate::ONE.add(BUY_BUFFER)?, Rounding::Ceil)?;
+        let cost = self.hedge.impact_of_buying(context, wanted)?;
+        let above = Rate::ONE.add(BUY_BUFFER)?.add(cost)?;
+        let price = self.price.at_rate(above, Rounding::Ceil)?;
         let kept = Rate::ONE.sub(self.hedge.spot_taker_fee())?;
-        Ok(cash
-            .per(price, Rounding::Floor)?
-            .at_rate(kept, Rounding::Floor)?)
+        let affordable = cash.per(price, Rounding::Floor)?;
+        Ok(affordable.at_rate(kept, Rounding::Floor)?.min(wanted))
     }
 
     /// Whether a margin lacks more than `band` of its target, and enough for a transfer.

@@ -14,6 +14,7 @@ use super::super::stake::{leg_of, unwrap};
 use super::book::NeutralBook;
 use super::{MarketNeutral, Stake, plan, with_policy};
 use crate::modes::Context;
+use crate::modes::volume::Pace;
 
 /// A long below this part of the equity is not worth keeping shorts for when everything is left.
 const REMNANT: Rate = Rate::literal("0.01");
@@ -52,7 +53,7 @@ impl MarketNeutral {
             Quantity::ZERO
         };
         let kept = book.hedge.spot.sub(spot)?;
-        let mut legs = book.legs(kept)?;
+        let mut legs = book.legs(context, kept, Pace::Urgent)?;
         let rest = excess.sub(spot)?;
         if book.matters(rest)?
             && let part = self.slice(book, rest)?
@@ -138,7 +139,10 @@ impl MarketNeutral {
         };
         book.shift(context, left.sub(book.short)?.min(Quantity::ZERO))?;
         let kept = book.hedge.spot.sub(spot)?;
-        let legs = book.legs(kept)?;
+        let legs = book.legs(context, kept, Pace::Urgent)?;
+        // What the newest bars have no room for stays.
+        let kept = book.hedge.spot_target;
+        let long = book.long.sub(book.hedge.spot.sub(kept)?)?;
         for hedge in &mut book.hedge.hedges {
             hedge.position = hedge.target.neg()?;
         }

@@ -14,6 +14,7 @@ use super::{
     with_policy,
 };
 use crate::modes::funding::moves;
+use crate::modes::volume::Pace;
 use crate::modes::{Context, Decision};
 
 const HALF: Rate = Rate::literal("0.5");
@@ -39,7 +40,7 @@ impl MarketNeutral {
         }
         book.shift(context, naked)?;
         let spot = book.hedge.spot;
-        let legs = book.legs(spot)?;
+        let legs = book.legs(context, spot, Pace::Planned)?;
         let action = if naked.is_negative() {
             Action::ExitPartial
         } else {
@@ -167,15 +168,16 @@ impl MarketNeutral {
             }
         }
         let room = missing(book.capacity(context, Margin::Held)?, book.long)?;
-        let bought = wanted.min(book.affordable()?).min(room);
+        let bought = book.affordable(context, wanted)?.min(room);
         if !book.matters(bought)? {
             return Ok(None);
         }
         book.spread(context, book.long.add(bought)?)?;
         let spot = book.hedge.spot.add(bought)?;
-        let legs = book.legs(spot)?;
+        let legs = book.legs(context, spot, Pace::Planned)?;
         if legs.is_empty() {
-            return Ok(None);
+            // The next bar has room again.
+            return Ok(book.hedge.is_cut.then_some(Decision::Hold));
         }
         let policy = context.config.failure_policy;
         let mut trade = with_policy(action, reason, vec![legs], policy);
@@ -217,11 +219,14 @@ impl MarketNeutral {
             let left = book.long.sub(sold)?;
             book.shift(context, left.sub(book.short)?)?;
             let spot = book.hedge.spot.sub(sold)?;
-            let legs = book.legs(spot)?;
+            let legs = book.legs(context, spot, Pace::Planned)?;
             if !legs.is_empty() {
                 let policy = context.config.failure_policy;
                 let plan = with_policy(action, reason, vec![legs], policy);
                 return Ok(Some(Decision::Act(plan)));
+            }
+            if book.hedge.is_cut {
+                return Ok(Some(Decision::Hold));
             }
         }
         let rest = excess.sub(at_exchange)?;
@@ -291,7 +296,7 @@ impl MarketNeutral {
         }
         book.spread(context, book.long)?;
         let spot = book.hedge.spot;
-        let legs = book.legs(spot)?;
+        let legs = book.legs(context, spot, Pace::Planned)?;
         let policy = context.config.failure_policy;
         let plan = with_policy(action, "allocation", vec![legs], policy);
         Ok((!plan.blocks.is_empty()).then_some(Decision::Act(plan)))

@@ -1,0 +1,399 @@
+//! What the book is worth when it has to be sold, beside its value at marks.
+//!
+//! Everything is left by the mode's own exit at the present prices, volumes and pools: positions and spot by
+//! market orders at `max_participation`, with fee, half spread and the impact of their own slices; staking
+//! tokens in their pool or through their queue, with the yield that the queue forgoes; loans by one sale with
+//! a flash loan in front; then what came of it is sent home. What is in the wallet in the share class costs
+//! nothing.
+//!
+//! **Invariants.** It reads books, view and the venues' terms, and changes none of them. The books must have
+//! been valued at the view. An account's costs are its own, and the costs of the accounts add up to the
+//! whole. Where a market cannot be traded now, its last known cost stands and the hours are unknown.
+
+mod market;
+mod stake;
+
+use std::sync::Arc;
+
+use basis_core::error::ComponentError;
+use basis_core::num::{Fixed18, Quantity, Rounding, Value};
+use basis_core::rules::RuleBook;
+use basis_core::types::{Account, Asset, InstrumentKind, Item, Timestamp, Venue};
+use basis_market::{MarketView, is_dollar};
+use serde::{Deserialize, Serialize};
+
+use self::market::MarketExit;
+use crate::account::Books;
+use crate::config::RunConfig;
+use crate::strategy::Venues;
+
+pub use self::stake::{StakeExit, StakeWay};
+
+/// How a mode leaves what its markets alone do not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExitRoutes {
+    /// Where what is not the share class is sold, or the share class bought back in kind.
+    pub spot: Option<Venue>,
+    /// The staking tokens it holds.
+    pub stakes: Vec<StakeExit>,
+}
+
+/// What leaving takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitCost {
+    /// What is lost against the marks, USD, >= 0 but for a pool that pays more than the mark.
+    pub cost: Value,
+    /// Hours until all is sold and sent home; `None` while a market that it needs cannot be traded.
+    pub hours: Option<Fixed18>,
+}
+
+/// What leaving one account takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountExit {
+    /// The account.
+    pub account: Account,
+    /// What leaving it takes.
+    pub exit: ExitCost,
+}
+
+/// Values exits, step by step.
+#[derive(Debug)]
+pub(crate) struct ExitValuer {
+    routes: ExitRoutes,
+    rules: Arc<RuleBook>,
+    share_class: Asset,
+    in_kind: bool,
+    markets: Vec<MarketExit>,
+    homeward: Vec<Homeward>,
+    holdings_seen: usize,
+    rules_until: Timestamp,
+    /// By account, sorted; those of the last valuation.
+    accounts: Vec<AccountExit>,
+}
+
+/// What is sent home from a venue once it is sold.
+#[derive(Clone, Debug)]
+struct Homeward {
+    account: Account,
+    holdings: Vec<usize>,
+    fee: Quantity,
+    hours: Fixed18,
+}
+
+impl ExitCost {
+    /// Nothing to do.
+    pub const NONE: Self = Self {
+        cost: Value::ZERO,
+        hours: Some(Fixed18::ZERO),
+    };
+
+    /// Both side by side: the costs add up, and the slower one decides.
+    fn beside(self, other: Self) -> Result<Self, ComponentError> {
+        let hours = self.hours.zip(other.hours);
+        Ok(Self {
+            cost: self.cost.add(other.cost)?,
+            hours: hours.map(|(one, other)| one.max(other)),
+        })
+    }
+
+    /// `next` when this is done: costs and hours add up.
+    fn then(self, next: Self) -> Result<Self, ComponentError> {
+        let hours = self.hours.zip(next.hours);
+        Ok(Self {
+            cost: self.cost.add(next.cost)?,
+            hours: hours.map(|(one, next)| one.add(next)).transpose()?,
+        })
+    }
+}
+
+impl ExitValuer {
+    /// A valuer of the exits of a mode.
+    pub(crate) fn new(config: &RunConfig, rules: &Arc<RuleBook>, routes: ExitRoutes) -> Self {
+        Self {
+            routes,
+            rules: Arc::clone(rules),
+            share_class: config.share_class,
+            in_kind: config.is_in_kind(),
+            markets: Vec::new(),
+            homeward: Vec::new(),
+            holdings_seen: 0,
+            rules_until: Timestamp::MIN,
+            accounts: Vec::new(),
+        }
+    }
+
+    /// What leaving each account takes, as of the last valuation.
+    pub(crate) fn accounts(&self) -> &[AccountExit] {
+        &self.accounts
+    }
+
+    /// Computes what leaving everything takes now.
+    ///
+    /// # Errors
+    /// What a venue says when it is asked for its terms; POS-002 out of range.
+    pub(crate) fn refresh(
+        &mut self,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<ExitCost, ComponentError> {
+        if books.holdings().len() != self.holdings_seen || view.now() >= self.rules_until {
+            self.rebuild(books, view, venues)?;
+        }
+        self.accounts.clear();
+        let stakes = self.leave_stakes(books, view, venues)?;
+        let sold = self.sell(books, view, stakes)?;
+        let mut whole = sold;
+        for at in 0..self.homeward.len() {
+            let Some(home) = self.homeward.get(at) else {
+                continue;
+            };
+            let Some(sent) = self.send(books, view, home)? else {
+                continue;
+            };
+            let account = first_of(books, &home.holdings).unwrap_or(home.account);
+            whole = whole.beside(ExitCost {
+                cost: sent.cost,
+                hours: sold.then(sent)?.hours,
+            })?;
+            self.count(account, sent)?;
+        }
+        Ok(whole)
+    }
+
+    /// What leaving the staking tokens takes, the loans on them included.
+    fn leave_stakes(
+        &mut self,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<ExitCost, ComponentError> {
+        let mut left = ExitCost::NONE;
+        let mut routes = std::mem::take(&mut self.routes.stakes);
+        for route in &mut routes {
+            let fees = self.rules.venue(route.groups);
+            let fees = fees.map(|rules| rules.at(view.now()).fees);
+            for (account, exit) in route.leave(books, view, venues, fees.unwrap_or_default())? {
+                left = left.beside(exit)?;
+                self.count(account, exit)?;
+            }
+        }
+        self.routes.stakes = routes;
+        Ok(left)
+    }
+
+    /// What selling in the markets takes, spot once the stakes have been left.
+    fn sell(
+        &mut self,
+        books: &Books,
+        view: &MarketView,
+        stakes: ExitCost,
+    ) -> Result<ExitCost, ComponentError> {
+        let mut whole = stakes;
+        for at in 0..self.markets.len() {
+            let Some(market) = self.markets.get_mut(at) else {
+                continue;
+            };
+            let exit = market.leave(books, view)?;
+            let account = market.account_of(books);
+            let after = if market.is_spot() {
+                stakes.then(exit)?.hours
+            } else {
+                exit.hours
+            };
+            whole = whole.beside(ExitCost {
+                cost: exit.cost,
+                hours: after,
+            })?;
+            self.count(account, exit)?;
+        }
+        Ok(whole)
+    }
+
+    /// What sending home takes; `None` where there is nothing worth its cost.
+    fn send(
+        &self,
+        books: &Books,
+        view: &MarketView,
+        home: &Homeward,
+    ) -> Result<Option<ExitCost>, ComponentError> {
+        let mut value = Value::ZERO;
+        for &at in &home.holdings {
+            let holding = books.holding_at(Some(at));
+            let held = holding.map_or(Value::ZERO, |held| match held.item {
+                Item::Position(_) => held.value.sub(held.cost).unwrap_or(held.value),
+                _ => held.value,
+            });
+            value = value.add(held)?;
+        }
+        let fee = if self.in_kind {
+            let reference = view.quote(books.reference()).mark;
+            home.fee.notional(reference, Rounding::Ceil)?
+        } else {
+            Value::new(home.fee.get())
+        };
+        Ok((value > fee).then_some(ExitCost {
+            cost: fee,
+            hours: Some(home.hours),
+        }))
+    }
+
+    /// Adds to what leaving an account takes.
+    fn count(&mut self, account: Account, exit: ExitCost) -> Result<(), ComponentError> {
+        let known = self
+            .accounts
+            .binary_search_by_key(&account, |row| row.account);
+        match known {
+            Ok(at) => {
+                if let Some(row) = self.accounts.get_mut(at) {
+                    row.exit = row.exit.beside(exit)?;
+                }
+            }
+            Err(at) => self.accounts.insert(at, AccountExit { account, exit }),
+        }
+        Ok(())
+    }
+
+    /// Finds markets and ways home anew: a holding was added, or dated rules changed.
+    fn rebuild(
+        &mut self,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<(), ComponentError> {
+        let now = view.now();
+        self.holdings_seen = books.holdings().len();
+        self.rules_until = Timestamp::MAX;
+        let mut markets = Vec::new();
+        let mut homeward: Vec<Homeward> = Vec::new();
+        for (at, holding) in books.holdings().iter().enumerate() {
+            let account = holding.account;
+            let Some(rules) = self.rules.venue(account.venue) else {
+                continue;
+            };
+            let change = rules.next_change(now);
+            self.rules_until = self.rules_until.min(change.unwrap_or(Timestamp::MAX));
+            let rules = rules.at(now);
+            if let Item::Position(key) = holding.item
+                && let Some(market) = MarketExit::of(view, venues, rules, key, account)?
+            {
+                markets.push(market.with(at));
+            }
+            if venues.terms(account.venue, view)?.taking.is_none() {
+                continue;
+            }
+            let known = homeward
+                .iter_mut()
+                .find(|home| home.account.venue == account.venue);
+            match known {
+                Some(home) => home.holdings.push(at),
+                None => {
+                    let way = rules.withdrawal(self.share_class);
+                    homeward.extend(way.map(|way| Homeward {
+                        account: rules.accounts.deposit,
+                        holdings: vec![at],
+                        fee: way.fee,
+                        hours: hours_of(way.delay),
+                    }));
+                }
+            }
+        }
+        if let Some(spot) = self.spot_market(view, venues)? {
+            markets.push(self.sold_at(spot, books));
+        }
+        // What was measured of a market stays known.
+        for market in &mut markets {
+            let before = self.markets.iter_mut();
+            if let Some(before) = before.into_iter().find(|known| known.is_same(market)) {
+                market.remember(before);
+            }
+        }
+        (self.markets, self.homeward) = (markets, homeward);
+        Ok(())
+    }
+
+    /// The market of the underlying where the mode trades it.
+    fn spot_market(
+        &self,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<Option<MarketExit>, ComponentError> {
+        let Some(venue) = self.routes.spot else {
+            return Ok(None);
+        };
+        let Some(rules) = self.rules.venue(venue) else {
+            return Ok(None);
+        };
+        let rules = rules.at(view.now());
+        let listed = rules.instruments.iter();
+        let mut spots = listed.filter(|listed| {
+            listed.key.kind == InstrumentKind::Spot && view.slot(listed.key.series()).is_some()
+        });
+        let Some(spot) = spots.next() else {
+            return Ok(None);
+        };
+        MarketExit::of(view, venues, rules, spot.key, rules.accounts.spot)
+    }
+
+    /// The market with all that is traded in it on the way out: whatever has a delta and is no perp; in kind
+    /// the dollars, which buy the share class back.
+    fn sold_at(&self, market: MarketExit, books: &Books) -> MarketExit {
+        let mut market = market;
+        for (at, holding) in books.holdings().iter().enumerate() {
+            let is_position = matches!(holding.item, Item::Position(_));
+            let dollars = holding.item.asset().is_some_and(is_dollar);
+            if !is_position && dollars == self.in_kind {
+                market = market.with(at);
+            }
+        }
+        if self.in_kind { market.buys() } else { market }
+    }
+}
+
+/// The account of the first of `holdings` that is not empty.
+fn first_of(books: &Books, holdings: &[usize]) -> Option<Account> {
+    let mut held = holdings.iter().filter_map(|at| books.holding_at(Some(*at)));
+    let first = held.find(|held| !held.units.is_zero());
+    first.map(|held| held.account)
+}
+
+/// A span in hours, rounded up at 18 decimals.
+fn hours_of(span: basis_core::types::Span) -> Fixed18 {
+    let seconds = Fixed18::from_int(span.seconds());
+    let hours = seconds.div(Fixed18::from_int(3_600), Rounding::Ceil);
+    hours.unwrap_or(Fixed18::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(cost: &str, hours: Option<i64>) -> ExitCost {
+        ExitCost {
+            cost: cost.parse().unwrap(),
+            hours: hours.map(Fixed18::from_int),
+        }
+    }
+
+    #[test]
+    fn side_by_side_the_slower_decides_and_in_turn_hours_add_up() {
+        let (one, other) = (exit("3", Some(5)), exit("4", Some(2)));
+        assert_eq!(one.beside(other).unwrap(), exit("7", Some(5)));
+        assert_eq!(one.then(other).unwrap(), exit("7", Some(7)));
+        assert_eq!(one.beside(ExitCost::NONE).unwrap(), one);
+    }
+
+    #[test]
+    fn hours_are_unknown_where_any_part_s_are() {
+        let unknown = exit("1", None);
+        assert_eq!(unknown.beside(exit("4", Some(2))).unwrap(), exit("5", None));
+        assert_eq!(exit("4", Some(2)).then(unknown).unwrap(), exit("5", None));
+    }
+
+    #[test]
+    fn a_minute_is_a_sixtieth_of_an_hour_rounded_up() {
+        let minute = basis_core::types::Span::from_hours(1).nanos() / 60;
+        let hours = hours_of(basis_core::types::Span::from_nanos(minute));
+        assert_eq!(hours, Fixed18::literal("0.016666666666666667"));
+    }
+}

@@ -1,0 +1,235 @@
+//! Leaving a liquid staking token: in its pool, or through its protocol's queue; with a loan on it by one
+//! sale that repays the loan, a flash loan in front.
+
+use basis_core::error::ComponentError;
+use basis_core::instruction::{AmountOrAll, Swap, SwapAmounts};
+use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
+use basis_core::rules::Fees;
+use basis_core::types::{Account, Asset, Item, Label, SeriesId, Venue};
+use basis_market::{GasFees, MarketView};
+
+use super::{ExitCost, hours_of};
+use crate::account::Books;
+use crate::strategy::Venues;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+const GWEI_PER_ETH: i64 = 1_000_000_000;
+
+/// How an unlevered stake is left; a levered one always in the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StakeWay {
+    /// In the pool.
+    Market,
+    /// Through the protocol's queue.
+    Queue,
+    /// Whichever loses less.
+    Cheapest,
+}
+
+/// How a mode leaves one staking token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StakeExit {
+    /// The token.
+    pub token: Asset,
+    /// What its pool pays, and what is borrowed against it.
+    pub paid_in: Asset,
+    /// The venue of its pool.
+    pub market: Venue,
+    /// The pool's name there.
+    pub pool: Label,
+    /// Whose queue it leaves through.
+    pub protocol: Venue,
+    /// ETH per token at the protocol.
+    pub rate: SeriesId,
+    /// How it is left.
+    pub way: StakeWay,
+    /// Who runs the group that leaves a loan.
+    pub groups: Venue,
+    /// What gas costs.
+    pub gas: SeriesId,
+    /// Gas units of a sale in the pool, of joining the queue and claiming, of leaving a loan.
+    pub gas_units: [u64; 3],
+}
+
+/// What is held of a token, and where.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    /// Units free to be sold, the account they are in, and their value.
+    free: Option<(Account, Quantity, Value)>,
+    /// Units supplied, the account, and their value.
+    supplied: Option<(Account, Quantity, Value)>,
+    /// Owed against them, and its value (> 0).
+    debt: (Quantity, Value),
+}
+
+impl StakeExit {
+    /// What leaving it takes, by account.
+    pub(super) fn leave(
+        &mut self,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+        fees: Fees,
+    ) -> Result<Vec<(Account, ExitCost)>, ComponentError> {
+        let held = self.held(books)?;
+        let reference = view.quote(books.reference()).mark;
+        let mut exits = Vec::with_capacity(2);
+        if let Some((account, units, value)) = held.free {
+            exits.push((
+                account,
+                self.leave_free(view, venues, (units, value), reference)?,
+            ));
+        }
+        if let Some((account, units, value)) = held.supplied {
+            let sold = self.sell(view, venues, (units, value), reference)?;
+            let (owed, owed_value) = held.debt;
+            let mut exit = ExitCost {
+                cost: sold.unwrap_or(Value::ZERO),
+                hours: sold.map(|_| Fixed18::ZERO),
+            };
+            if owed.is_positive() {
+                let fee = owed_value.at_rate(fees.flash_loan, Rounding::Ceil)?;
+                exit.cost = exit.cost.add(fee)?;
+            }
+            let [_, _, gas] = self.gas_units;
+            exit.cost = exit.cost.add(self.gas_cost(view, gas, reference)?)?;
+            exits.push((account, exit));
+        }
+        Ok(exits)
+    }
+
+    fn held(&self, books: &Books) -> Result<Held, ComponentError> {
+        let mut held = Held::default();
+        for holding in books.holdings() {
+            if holding.units.is_zero() {
+                continue;
+            }
+            let row = (holding.account, holding.units, holding.value);
+            match holding.item {
+                Item::Asset(asset) if asset == self.token => held.free = Some(row),
+                Item::Shares(asset) if asset == self.token => held.supplied = Some(row),
+                Item::Debt(asset) if asset == self.paid_in => {
+                    held.debt = (holding.units, holding.value.abs()?);
+                }
+                _ => {}
+            }
+        }
+        Ok(held)
+    }
+
+    /// What leaving free units takes, by the way of the mode.
+    fn leave_free(
+        &self,
+        view: &MarketView,
+        venues: &dyn Venues,
+        (units, value): (Quantity, Value),
+        reference: Price,
+    ) -> Result<ExitCost, ComponentError> {
+        let [by_sale, by_queue, _] = self.gas_units;
+        let sold = match self.way {
+            StakeWay::Queue => None,
+            StakeWay::Market | StakeWay::Cheapest => {
+                let lost = self.sell(view, venues, (units, value), reference)?;
+                let gas = self.gas_cost(view, by_sale, reference)?;
+                lost.map(|lost| lost.add(gas)).transpose()?
+            }
+        };
+        let queued = match self.way {
+            StakeWay::Market => None,
+            StakeWay::Queue | StakeWay::Cheapest => {
+                let gas = self.gas_cost(view, by_queue, reference)?;
+                let forgone = self.forgone(view, venues, (units, reference))?;
+                let exit =
+                    forgone.map(|(lost, hours)| Ok::<_, ComponentError>((lost.add(gas)?, hours)));
+                exit.transpose()?
+            }
+        };
+        Ok(match (sold, queued) {
+            (Some(sold), Some((queued, _))) if sold <= queued => ExitCost {
+                cost: sold,
+                hours: Some(Fixed18::ZERO),
+            },
+            (_, Some((queued, hours))) => ExitCost {
+                cost: queued,
+                hours: Some(hours),
+            },
+            (Some(sold), None) => ExitCost {
+                cost: sold,
+                hours: Some(Fixed18::ZERO),
+            },
+            (None, None) => ExitCost {
+                cost: Value::ZERO,
+                hours: None,
+            },
+        })
+    }
+
+    /// What the pool pays less than the units are worth, USD; `None` where it cannot be asked now.
+    fn sell(
+        &self,
+        view: &MarketView,
+        venues: &dyn Venues,
+        (units, value): (Quantity, Value),
+        reference: Price,
+    ) -> Result<Option<Value>, ComponentError> {
+        let swap = Swap {
+            pool: self.pool,
+            asset_in: self.token,
+            asset_out: self.paid_in,
+            amounts: SwapAmounts::ExactInput {
+                amount_in: AmountOrAll::Exactly(units),
+                minimum_out: Quantity::ZERO,
+            },
+        };
+        let Some(paid) = venues.quote(self.market, &swap, view) else {
+            return Ok(None);
+        };
+        Ok(Some(value.sub(paid.notional(reference, Rounding::Floor)?)?))
+    }
+
+    /// The yield that the queue gives up, USD, and its delay in hours; `None` where there is no queue.
+    fn forgone(
+        &self,
+        view: &MarketView,
+        venues: &dyn Venues,
+        (units, reference): (Quantity, Price),
+    ) -> Result<Option<(Value, Fixed18)>, ComponentError> {
+        let Some(delay) = venues.terms(self.protocol, view)?.unstake_delay else {
+            return Ok(None);
+        };
+        let Some(slot) = view.row_slot::<Fixed18>(self.rate) else {
+            return Ok(None);
+        };
+        let days = Fixed18::from_int(delay.seconds())
+            .div(Fixed18::from_int(SECONDS_PER_DAY), Rounding::Ceil)?;
+        let mut daily = Fixed18::ZERO;
+        if let (Some(newest), Some(before)) = (view.newest(slot), view.before(slot)) {
+            let seconds = newest.known_at.since(before.known_at).seconds().max(1);
+            let grown = newest.row.sub(*before.row)?.max(Fixed18::ZERO);
+            let day = Fixed18::from_int(SECONDS_PER_DAY);
+            daily = grown.mul_div(day, Fixed18::from_int(seconds), Rounding::Ceil)?;
+        }
+        let ether = units.at_rate(Rate::new(daily.mul(days, Rounding::Ceil)?), Rounding::Ceil)?;
+        let lost = ether.notional(reference, Rounding::Ceil)?;
+        Ok(Some((lost, hours_of(delay))))
+    }
+
+    /// What so many units of gas cost now, USD; zero where the view knows no price of gas.
+    fn gas_cost(
+        &self,
+        view: &MarketView,
+        units: u64,
+        reference: Price,
+    ) -> Result<Value, ComponentError> {
+        let fees = view
+            .row_slot::<GasFees>(self.gas)
+            .and_then(|slot| view.gas(slot));
+        let Some(fees) = fees else {
+            return Ok(Value::ZERO);
+        };
+        let units = Fixed18::from_int(i64::try_from(units).unwrap_or(i64::MAX));
+        let per_ether = Fixed18::from_int(GWEI_PER_ETH);
+        let ether = units.mul_div(fees.row.gas_price_gwei, per_ether, Rounding::Ceil)?;
+        Ok(Quantity::new(ether).notional(reference, Rounding::Ceil)?)
+    }
+}
