@@ -112,7 +112,7 @@ fn months(days: &[Day], class: &str) -> String {
         .collect();
     let header: Vec<&str> = std::iter::once("year")
         .chain(MONTHS)
-        .chain(["year's"])
+        .chain(["all"])
         .collect();
     let caption = format!("Return in {class} by month, time-weighted; parts of months as they are");
     table(&caption, &header, &rows, true)

@@ -146,7 +146,10 @@ class Lending:
         part = int(chain.settings["aave"].get("liquidation_protocol_fee_bps", 1000))
         fee = percent_mul(amount - (amount * 10000 + bonus // 2) // bonus, part)
         seized = ray_div(amount - fee, indices[0])
-        moved = seized + min(ray_div(fee, indices[0]), scaled[collateral, "shares"] - seized)
+        left, charged = scaled[collateral, "shares"] - seized, ray_div(fee, indices[0])
+        if charged > left:  # the pool takes what is left, and says what that stands for
+            amount, charged = amount - fee + ray_mul(left, indices[0]), left
+        moved = seized + charged
         chain.lines, chain.wallet, chain.topic = [], {}, "liquidation"
         for asset, side, scaled_out, out, index, kind in (
                 (collateral, "shares", moved, amount, indices[0], "interest"),

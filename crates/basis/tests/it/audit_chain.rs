@@ -364,6 +364,16 @@ pub(crate) fn assert_reported(run: &Path, data: &Path, what: &str) {
 }
 
 #[test]
+fn a_loan_that_its_collateral_does_not_pay_for_agrees() {
+    let Some(data) = data_directory() else { return };
+    let at = "at 2024-06-10T05:00:00Z";
+    let shocks = format!("shocks=[\"protocol weETH -50% {at}\", \"oracle weETH -50% {at}\"]");
+    let dates = ("2024-06-01", "2024-06-20");
+    let run = backtest_from(&data, "lost", "eth_leveraged", dates, &[&shocks]);
+    assert_checked(&run, &data, &["liquidation", "lending", "health"]);
+}
+
+#[test]
 fn a_changed_action_day_or_slippage_of_a_transaction_is_found() {
     let Some(data) = data_directory() else { return };
     let original = leveraged(&data);
