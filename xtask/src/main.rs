@@ -34,7 +34,7 @@ const USAGE: &str = "cargo xtask COMMAND
 
 /// The features everything is linted, tested and documented with: all of them, and one set, so that
 /// nothing is built twice. Parquet costs a cold debug build 54 CPU seconds.
-const FEATURES: &str = "--features=basis/full,basis-sim/server";
+const FEATURES: &str = "--features=basis/full,basis-sim/server,basis-testkit/loopback";
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();

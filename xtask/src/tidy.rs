@@ -83,7 +83,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "basis-testkit",
-        &["basis-core", "basis-market", "basis-engine", "basis"],
+        &[
+            "basis-core",
+            "basis-market",
+            "basis-engine",
+            "basis-sim",
+            "basis",
+        ],
     ),
     ("own-exchange", &["basis"]),
     ("own-mode", &["basis"]),

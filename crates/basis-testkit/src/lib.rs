@@ -1,8 +1,8 @@
 //! The test kit: what the tests of several crates need to put a venue to work without an engine. Only
 //! ever a development dependency.
 //!
-//! **Invariant.** But for the feature `conformance` it knows no venue's code and nothing of the simulation, so
-//! that the tests of both can use it.
+//! **Invariant.** But for the features `conformance` and `loopback` it knows no venue's code and nothing of the
+//! simulation, so that the tests of both can use it.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,8 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod handles;
+#[cfg(feature = "loopback")]
+pub mod loopback;
 mod operations;
 mod posting;
 mod rules;

@@ -1,6 +1,6 @@
 //! Faults by rule and by seed: what goes wrong on the way to the venue, in it, and on the way back.
 //!
-//! A [`Rule`] says of which requests or frames it speaks, which of these it strikes, and how. All draws come
+//! A [`Rule`] says of which requests or frames it speaks, which of these it hits, and how. All draws come
 //! from one seed in the order of the traffic, so that a schedule repeats to the byte.
 
 use basis_core::transport::Response;
@@ -27,7 +27,7 @@ pub enum Target {
     Connection,
 }
 
-/// Which of the traffic that a rule speaks of it strikes.
+/// Which of the traffic that a rule speaks of it hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// All of it.
@@ -47,6 +47,9 @@ pub enum Fault {
     DropReply,
     /// The request arrives later, in milliseconds; its stamp grows old on the way.
     DelayRequest(i64),
+    /// The request is let in, and reaches the engine later, in milliseconds: spot's takes it then whatever its
+    /// stamp says, USD-M's refuses what has grown old with -5028. Spot answers -1007 after ten seconds.
+    DelayEngine(i64),
     /// The answer comes later, in milliseconds.
     DelayReply(i64),
     /// The request is taken, and the answer's body is cut and spoiled.
@@ -213,7 +216,7 @@ impl Rule {
 pub(super) struct Faults {
     rules: Vec<(Rule, u32)>,
     random: Random,
-    struck: u64,
+    injected: u64,
 }
 
 /// What the traffic is at a moment.
@@ -245,7 +248,7 @@ impl Faults {
             rules: Vec::new(),
             // Another stream than the venue's ids have.
             random: Random::new(seed ^ 0x5bf0_3635_dee6_d2d1),
-            struck: 0,
+            injected: 0,
         }
     }
 
@@ -253,9 +256,9 @@ impl Faults {
         self.rules = rules.into_iter().map(|rule| (rule, 0)).collect();
     }
 
-    /// How many faults have struck.
-    pub(super) const fn struck(&self) -> u64 {
-        self.struck
+    /// How many faults there were.
+    pub(super) const fn injected(&self) -> u64 {
+        self.injected
     }
 
     /// Whether any rule is in force.
@@ -263,24 +266,24 @@ impl Faults {
         self.rules.is_empty()
     }
 
-    /// What strikes this piece of traffic, in the order of the rules.
-    pub(super) fn strike(&mut self, traffic: Traffic<'_>) -> Vec<Fault> {
+    /// Draws the faults of this piece of traffic, in the order of the rules.
+    pub(super) fn draw(&mut self, traffic: Traffic<'_>) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (rule, seen) in &mut self.rules {
             if !rule.target.speaks_of(traffic) {
                 continue;
             }
             *seen = seen.saturating_add(1);
-            let strikes = match rule.when {
+            let hits = match rule.when {
                 When::Always => true,
                 When::Nth(n) => *seen == n,
                 When::Chance(bps) => self.random.hits(bps),
             };
-            if strikes {
+            if hits {
                 faults.push(rule.fault.clone());
             }
         }
-        self.struck += u64::try_from(faults.len()).unwrap_or(0);
+        self.injected += u64::try_from(faults.len()).unwrap_or(0);
         faults
     }
 

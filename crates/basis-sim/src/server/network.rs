@@ -1,16 +1,18 @@
 //! What lies between the venue and its clients: latency, connections, faults, virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use basis_core::transport::{Request, Response};
 use basis_core::types::Timestamp;
 
 use super::binance::stream::Channel;
-use super::binance::{Exchange, Settings, target_of};
-use super::faults::{Fault, Faults, Rule, Traffic};
+use super::binance::{Exchange, Listening, Settings, target_of};
+use super::faults::{Failure, Fault, Faults, Rule, Traffic};
 use super::seam::{ConnectionId, Content, Delivery, RequestId};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
+/// How long spot waits for its engine before it answers without it.
+const ENGINE_WAIT_MS: i64 = 10_000;
 /// How long a stream connection lives.
 const CONNECTION_MS: i64 = 86_400_000;
 /// WebSocket close codes.
@@ -48,7 +50,11 @@ struct Connection {
 
 #[derive(Debug)]
 enum Pending {
-    Arrival(RequestId, Request, Fate),
+    Arrival(RequestId, Request, RequestFaults),
+    /// What was let in at an instant of the venue's clock reaches the engine.
+    Engine(RequestId, Request, RequestFaults, i64),
+    /// The venue stops waiting for its engine.
+    GivenUp(RequestId),
     Answer(RequestId, Response),
     Broken(RequestId),
     ClientText(ConnectionId, String),
@@ -56,13 +62,29 @@ enum Pending {
     Close(ConnectionId, u16),
 }
 
+impl Pending {
+    /// The request whose client still waits.
+    const fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Arrival(id, ..) | Self::GivenUp(id) | Self::Answer(id, _) | Self::Broken(id) => {
+                Some(*id)
+            }
+            Self::Engine(id, _, faults, _) if !faults.is_given_up => Some(*id),
+            Self::Engine(..) | Self::ClientText(..) | Self::Frame(..) | Self::Close(..) => None,
+        }
+    }
+}
+
 /// What was drawn for a request when it was sent.
 #[derive(Debug, Default)]
-struct Fate {
+struct RequestFaults {
     is_dropped: bool,
     drops_reply: bool,
+    engine_delay_ms: i64,
     reply_delay_ms: i64,
     is_garbled: bool,
+    /// The client was told already that the engine did not answer.
+    is_given_up: bool,
     instead: Option<(Response, bool)>,
     freeze_ms: i64,
     restart_ms: Option<i64>,
@@ -96,11 +118,11 @@ impl Server {
         &self.exchange
     }
 
-    /// Does something at the venue at an instant, beside every wire form; streams hear of it.
+    /// Does something at the venue at an instant, beside every wire form; streams get their frames.
     pub fn at<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Exchange) -> T) -> T {
         self.run_to(now);
         let result = act(&mut self.exchange);
-        self.spread_events();
+        self.route_events();
         result
     }
 
@@ -111,8 +133,8 @@ impl Server {
 
     /// Returns how many faults have struck.
     #[must_use]
-    pub const fn faults_struck(&self) -> u64 {
-        self.faults.struck()
+    pub const fn faults_injected(&self) -> u64 {
+        self.faults.injected()
     }
 
     /// Sends a request at `now`; what comes of it is delivered later.
@@ -120,10 +142,10 @@ impl Server {
         self.run_to(now);
         self.sequence += 1;
         let id = RequestId(self.sequence);
-        let (fate, delay_ms) = self.fate_of(&request);
+        let (faults, delay_ms) = self.draw_request_faults(&request);
         let latency = self.exchange.settings().latency.request_ms;
         let arrival = later(self.now, latency.saturating_add(delay_ms));
-        self.put(arrival, Pending::Arrival(id, request, fate));
+        self.put(arrival, Pending::Arrival(id, request, faults));
         id
     }
 
@@ -170,7 +192,7 @@ impl Server {
         self.run_to(now);
         let refused = self
             .faults
-            .strike(Traffic::Connection)
+            .draw(Traffic::Connection)
             .contains(&Fault::RefuseConnection);
         if refused || now < self.down_until {
             return Err(super::binance::html(503, "Service Unavailable"));
@@ -186,6 +208,7 @@ impl Server {
             last_pong: now,
         };
         self.connections.insert(id, connection);
+        self.update_listening();
         Ok(id)
     }
 
@@ -263,7 +286,7 @@ impl Server {
             self.move_exchange();
             if queued.is_some_and(|queued| queued <= self.now) {
                 if let Some((_, pending)) = self.queue.pop_first() {
-                    self.happen(pending);
+                    self.process(pending);
                 }
             } else {
                 self.keep_connections();
@@ -276,17 +299,25 @@ impl Server {
     fn move_exchange(&mut self) {
         let ms = self.exchange.clock(self.now);
         self.exchange.advance(ms);
-        self.spread_events();
+        self.route_events();
     }
 
-    fn happen(&mut self, pending: Pending) {
+    fn process(&mut self, pending: Pending) {
         // What a frozen venue would take or send waits, in its order.
         if self.now < self.frozen_until {
             self.put(self.frozen_until, pending);
             return;
         }
         match pending {
-            Pending::Arrival(id, request, fate) => self.arrive(id, &request, fate),
+            Pending::Arrival(id, request, faults) => self.arrive(id, &request, faults),
+            Pending::Engine(id, request, faults, let_in_ms) => {
+                let response = self.exchange.answer_late(&request, let_in_ms);
+                self.answer(id, response, &faults);
+            }
+            Pending::GivenUp(id) => {
+                let response = Failure::BackendTimeout.response();
+                self.deliver(Content::Answer(id, response));
+            }
             Pending::Answer(id, response) => self.deliver(Content::Answer(id, response)),
             Pending::Broken(id) => self.deliver(Content::Broken(id)),
             Pending::ClientText(id, text) => self.client_text(id, &text),
@@ -303,11 +334,11 @@ impl Server {
         }
     }
 
-    fn fate_of(&mut self, request: &Request) -> (Fate, i64) {
-        let mut fate = Fate::default();
+    fn draw_request_faults(&mut self, request: &Request) -> (RequestFaults, i64) {
+        let mut faults = RequestFaults::default();
         let mut delay_ms = 0;
         if self.faults.is_empty() {
-            return (fate, delay_ms);
+            return (faults, delay_ms);
         }
         let target = target_of(&request.url);
         let path = target.split('?').next().unwrap_or_default();
@@ -315,16 +346,17 @@ impl Server {
             method: request.method,
             path,
         };
-        for fault in self.faults.strike(traffic) {
+        for fault in self.faults.draw(traffic) {
             match fault {
-                Fault::DropRequest => fate.is_dropped = true,
-                Fault::DropReply => fate.drops_reply = true,
+                Fault::DropRequest => faults.is_dropped = true,
+                Fault::DropReply => faults.drops_reply = true,
                 Fault::DelayRequest(ms) => delay_ms += ms,
-                Fault::DelayReply(ms) => fate.reply_delay_ms += ms,
-                Fault::Garble => fate.is_garbled = true,
-                Fault::Reply { reply, taken } => fate.instead = Some((reply.response(), taken)),
-                Fault::Freeze(ms) => fate.freeze_ms = ms,
-                Fault::Restart(ms) => fate.restart_ms = Some(ms),
+                Fault::DelayEngine(ms) => faults.engine_delay_ms += ms,
+                Fault::DelayReply(ms) => faults.reply_delay_ms += ms,
+                Fault::Garble => faults.is_garbled = true,
+                Fault::Reply { reply, taken } => faults.instead = Some((reply.response(), taken)),
+                Fault::Freeze(ms) => faults.freeze_ms = ms,
+                Fault::Restart(ms) => faults.restart_ms = Some(ms),
                 Fault::CloseStream
                 | Fault::DropFrame
                 | Fault::DuplicateFrame
@@ -333,50 +365,82 @@ impl Server {
                 | Fault::RefuseConnection => {}
             }
         }
-        (fate, delay_ms)
+        (faults, delay_ms)
     }
 
-    fn arrive(&mut self, id: RequestId, request: &Request, fate: Fate) {
-        if let Some(ms) = fate.restart_ms {
+    fn arrive(&mut self, id: RequestId, request: &Request, faults: RequestFaults) {
+        if let Some(ms) = faults.restart_ms {
             self.restart(ms);
         }
-        if fate.is_dropped || self.now < self.down_until {
+        if faults.is_dropped || self.now < self.down_until {
             self.deliver(Content::Broken(id));
             return;
         }
-        if fate.freeze_ms > 0 {
-            self.frozen_until = later(self.now, fate.freeze_ms);
-            let thawed = Fate {
+        if faults.freeze_ms > 0 {
+            self.frozen_until = later(self.now, faults.freeze_ms);
+            let unfrozen = RequestFaults {
                 freeze_ms: 0,
-                ..fate
+                ..faults
             };
             self.put(
                 self.frozen_until,
-                Pending::Arrival(id, request.clone(), thawed),
+                Pending::Arrival(id, request.clone(), unfrozen),
             );
             return;
         }
-        let mut response = match fate.instead {
+        if faults.engine_delay_ms > 0 {
+            self.delay_engine(id, request, faults);
+            return;
+        }
+        let response = match &faults.instead {
             Some((response, taken)) => {
-                if taken {
+                if *taken {
                     self.exchange.answer(request);
                 }
-                response
+                response.clone()
             }
             None => self.exchange.answer(request),
         };
-        if fate.is_garbled {
+        self.answer(id, response, &faults);
+    }
+
+    /// Lets a request in that its engine takes later.
+    fn delay_engine(&mut self, id: RequestId, request: &Request, mut faults: RequestFaults) {
+        let let_in_ms = self.exchange.clock(self.now);
+        let engine = later(self.now, faults.engine_delay_ms);
+        let is_spot = target_of(&request.url).starts_with("/api/");
+        if is_spot && faults.engine_delay_ms > ENGINE_WAIT_MS {
+            self.put(later(self.now, ENGINE_WAIT_MS), Pending::GivenUp(id));
+            faults.is_given_up = true;
+        }
+        self.put(
+            engine,
+            Pending::Engine(id, request.clone(), faults, let_in_ms),
+        );
+    }
+
+    /// Sends what a request was answered with, as far as its faults let it.
+    fn answer(&mut self, id: RequestId, mut response: Response, faults: &RequestFaults) {
+        if faults.is_garbled {
             response.body = self.faults.garble(&response.body);
         }
         let latency = self.exchange.settings().latency.reply_ms;
-        let at = later(self.now, latency.saturating_add(fate.reply_delay_ms));
-        let pending = if fate.drops_reply {
+        let at = later(self.now, latency.saturating_add(faults.reply_delay_ms));
+        // Frames of what the request did are put before its answer, as a venue's engine sends them.
+        self.route_events();
+        if faults.is_given_up {
+            return;
+        }
+        if self.now < self.down_until {
+            // One of them stopped the venue.
+            self.deliver(Content::Broken(id));
+            return;
+        }
+        let pending = if faults.drops_reply {
             Pending::Broken(id)
         } else {
             Pending::Answer(id, response)
         };
-        // Frames of what the request did are put before its answer, as a venue's engine sends them.
-        self.spread_events();
         self.put(at, pending);
     }
 
@@ -387,12 +451,15 @@ impl Server {
         for id in connections.into_keys() {
             self.deliver(Content::Closed(id, GOING_AWAY));
         }
+        let mut broken = BTreeSet::new();
         let queue = std::mem::take(&mut self.queue);
         for pending in queue.into_values() {
-            if let Pending::Arrival(id, ..) | Pending::Answer(id, _) | Pending::Broken(id) = pending
-            {
-                self.deliver(Content::Broken(id));
+            if let Some(id) = pending.request() {
+                broken.insert(id);
             }
+        }
+        for id in broken {
+            self.deliver(Content::Broken(id));
         }
     }
 
@@ -406,17 +473,19 @@ impl Server {
         }
     }
 
-    /// Sends what the venue says to every connection that hears it.
-    fn spread_events(&mut self) {
+    /// Sends each event to the connections it is for.
+    fn route_events(&mut self) {
         for event in self.exchange.take_events() {
             let name = event.body.get("e").and_then(serde_json::Value::as_str);
             let name = name.unwrap_or_default().to_owned();
-            let heard: Vec<(ConnectionId, String)> = self
+            let frames: Vec<(ConnectionId, String)> = self
                 .connections
                 .iter()
-                .filter_map(|(id, connection)| Some((*id, connection.channel.frame(&event)?)))
+                .filter_map(|(id, connection)| {
+                    Some((*id, connection.channel.frame(&self.exchange, &event)?))
+                })
                 .collect();
-            for (id, text) in heard {
+            for (id, text) in frames {
                 self.frame(id, text, &name);
             }
         }
@@ -426,7 +495,7 @@ impl Server {
         let latency = self.exchange.settings().latency.frame_ms;
         let (mut delay_ms, mut copies, mut text) = (0, 1, text);
         let traffic = Traffic::Frame { event };
-        for fault in self.faults.strike(traffic) {
+        for fault in self.faults.draw(traffic) {
             match fault {
                 Fault::CloseStream => {
                     self.put(later(self.now, latency), Pending::Close(id, NORMAL));
@@ -447,6 +516,7 @@ impl Server {
                 Fault::DropRequest
                 | Fault::DropReply
                 | Fault::DelayRequest(_)
+                | Fault::DelayEngine(_)
                 | Fault::DelayReply(_)
                 | Fault::Garble
                 | Fault::Reply { .. }
@@ -461,6 +531,15 @@ impl Server {
         for _ in 0..copies {
             self.put(at, Pending::Frame(id, text.clone()));
         }
+    }
+
+    /// Tells the venue what is worth saying. Connections that ended are counted until the next one opens.
+    fn update_listening(&mut self) {
+        let mut listening = Listening::default();
+        for connection in self.connections.values() {
+            connection.channel.add_to(&mut listening);
+        }
+        self.exchange.set_listening(listening);
     }
 
     /// When a connection is next pinged or closed.

@@ -145,8 +145,8 @@ impl Account {
             usdm,
             is_house,
         };
-        account.keep_spot(now);
-        account.keep_usdm(now);
+        account.snapshot_spot(now);
+        account.snapshot_usdm(now);
         account
     }
 
@@ -177,13 +177,13 @@ impl Account {
     }
 
     /// Remembers the spot wallet as it is now, for stale reads.
-    pub(super) fn keep_spot(&mut self, now: i64) {
+    pub(super) fn snapshot_spot(&mut self, now: i64) {
         self.spot_updated_ms = now;
         self.spot_versions.push((now, self.spot.clone()));
     }
 
     /// Remembers the USD-M side as it is now, for stale reads.
-    pub(super) fn keep_usdm(&mut self, now: i64) {
+    pub(super) fn snapshot_usdm(&mut self, now: i64) {
         self.usdm.updated_ms = now;
         let state = UsdMState {
             wallet: self.usdm.wallet.clone(),

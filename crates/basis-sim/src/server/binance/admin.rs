@@ -1,7 +1,7 @@
 //! What a test does at the venue, beside every wire form: accounts, keys, liquidity, marks, and the venue's
 //! own truth to compare with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::num::{MathError, Price, Quantity, Rate};
 use basis_core::types::{Asset, PositionSide, Side, Symbol, Timestamp};
@@ -13,13 +13,11 @@ use super::market::{Draft, Fill, Market, Order, OrderKind, TimeInForce};
 use super::settings::{AccountSettings, Behavior, Permissions, Product, Settings};
 use super::signature::Verifier;
 use super::usdm::MarkState;
-use super::{Event, Exchange, HOUSE};
+use super::{Event, Exchange, HOUSE, Listening};
 use crate::server::book::SelfTrade;
 use crate::server::random::Random;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// Numbers of orders and trades begin here.
-const FIRST_ID: u64 = 1_000_000;
 
 /// What a test asked of the venue that the venue does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +51,7 @@ impl Exchange {
     pub fn new(settings: Settings, at: Timestamp) -> Self {
         let markets = settings.listings.iter().map(|listing| {
             let key = (listing.product(), listing.rules.key.symbol);
-            (key, Market::new(listing.clone(), FIRST_ID))
+            (key, Market::new(listing.clone(), settings.first_id))
         });
         let mut exchange = Self {
             now: 0,
@@ -63,11 +61,14 @@ impl Exchange {
             keys: BTreeMap::new(),
             usage: Usage::new(settings.limits),
             random: Random::new(settings.seed),
-            last_id: FIRST_ID,
+            last_id: settings.first_id,
             transfers: Vec::new(),
             listen_keys: BTreeMap::new(),
             countdowns: BTreeMap::new(),
+            dated: BTreeSet::new(),
             fees: BTreeMap::new(),
+            listening: Listening::default(),
+            let_in_ms: None,
             events: Vec::new(),
             settings,
         };
@@ -223,7 +224,8 @@ impl Exchange {
             position_side: None,
             reduce_only: false,
             good_till_ms: 0,
-            self_trade: SelfTrade::ExpireMaker,
+            // The house is many others: its orders trade with one another.
+            self_trade: SelfTrade::Allow,
         }
     }
 
@@ -367,6 +369,10 @@ impl Exchange {
         let book = &self.market(product, symbol)?.book;
         let price = |level: Option<(Price, Quantity)>| level.map(|(price, _)| price);
         Ok((price(book.best_bid()), price(book.best_ask())))
+    }
+
+    pub(in crate::server) const fn set_listening(&mut self, listening: Listening) {
+        self.listening = listening;
     }
 
     pub(in crate::server) fn take_events(&mut self) -> Vec<Event> {

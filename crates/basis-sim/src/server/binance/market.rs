@@ -1,6 +1,6 @@
 //! One instrument's market: its book, every order it ever had, its fills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Value};
 use basis_core::types::{Asset, PositionSide, Side};
@@ -255,6 +255,8 @@ pub(super) struct Market {
     pub(super) listing: Listing,
     pub(super) book: OrderBook,
     pub(super) orders: BTreeMap<u64, Order>,
+    /// Numbers of orders that were open when somebody last looked.
+    open: BTreeSet<u64>,
     pub(super) fills: Vec<Fill>,
     pub(super) is_trading: bool,
     /// The reference of filters before the first trade, then the price of the last one.
@@ -271,6 +273,7 @@ impl Market {
             listing,
             book: OrderBook::default(),
             orders: BTreeMap::new(),
+            open: BTreeSet::new(),
             fills: Vec::new(),
             is_trading: true,
             last_price: None,
@@ -282,7 +285,7 @@ impl Market {
     }
 
     /// Takes an order in; it rests nowhere yet.
-    pub(super) fn open(&mut self, draft: Draft, now: i64) -> u64 {
+    pub(super) fn accept(&mut self, draft: Draft, now: i64) -> u64 {
         self.next_order += 1;
         let state = OrderState {
             price: draft.price,
@@ -310,6 +313,7 @@ impl Market {
             cancel_id: None,
             versions: vec![(now, state)],
         };
+        self.open.insert(order.id);
         self.orders.insert(order.id, order);
         self.next_order
     }
@@ -321,8 +325,16 @@ impl Market {
 
     /// Open orders of an account, oldest first.
     pub(super) fn open_orders(&self, account: u32) -> impl Iterator<Item = &Order> {
-        let all = self.orders.values();
+        let all = self.open.iter().filter_map(|id| self.orders.get(id));
         all.filter(move |order| order.account == account && order.state.status.is_open())
+    }
+
+    /// Drops an order that is done from those that are looked through.
+    pub(super) fn forget_if_done(&mut self, id: u64) {
+        let order = self.orders.get(&id);
+        if order.is_none_or(|order| !order.state.status.is_open()) {
+            self.open.remove(&id);
+        }
     }
 
     /// The order of an account by its number, else the newest by its client id: an id may be used again

@@ -159,6 +159,10 @@ impl Exchange {
         market.update_id += count;
         market.published_update_id = market.update_id;
         let last = market.update_id;
+        if !self.listening.public {
+            return Ok(());
+        }
+        let market = self.market(product, symbol)?;
         let side = |wanted: Side| {
             let levels = changes.iter().filter(|(side, _)| *side == wanted);
             let rows = levels.map(|(side, price)| {

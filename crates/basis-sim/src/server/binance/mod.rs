@@ -26,7 +26,7 @@ mod timed;
 mod usdm;
 mod wallet;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::num::{Price, Quantity};
 use basis_core::types::{Asset, Symbol};
@@ -64,6 +64,14 @@ pub(super) enum Audience {
     Public(Product, String),
 }
 
+/// Which streams anybody listens to: frames that nobody would get are not made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listening {
+    pub(super) spot_user: bool,
+    pub(super) usdm_user: bool,
+    pub(super) public: bool,
+}
+
 /// Something that streams say.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
@@ -88,7 +96,12 @@ pub struct Exchange {
     transfers: Vec<Transfer>,
     listen_keys: BTreeMap<String, stream::keys::ListenKey>,
     countdowns: BTreeMap<(u32, Symbol), i64>,
+    /// USD-M orders with a date, by it; some may be done already.
+    dated: BTreeSet<(i64, Symbol, u64)>,
     fees: BTreeMap<Asset, Quantity>,
+    listening: Listening,
+    /// When the request that the engine works on was let in, where that was earlier.
+    let_in_ms: Option<i64>,
     events: Vec<Event>,
 }
 

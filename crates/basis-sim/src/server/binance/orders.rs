@@ -151,7 +151,7 @@ impl Exchange {
         self.end_order(product, symbol, id, Ending::Canceled)
     }
 
-    /// Ends an open order: out of the book, what it holds back is free again, its owner hears of it.
+    /// Ends an open order: out of the book, what it holds back is free again, its owner's stream says so.
     pub(super) fn end_order(
         &mut self,
         product: Product,
@@ -165,6 +165,7 @@ impl Exchange {
         let order = market.orders.get_mut(&id);
         let order = order.ok_or_else(ApiError::unknown_order)?;
         order.change(now, |state| state.status = ending.status());
+        market.forget_if_done(id);
         match product {
             Product::Spot => self.end_spot(symbol, id, ending),
             Product::UsdM => self.end_usdm(symbol, id, ending),

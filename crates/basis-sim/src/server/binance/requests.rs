@@ -36,6 +36,14 @@ impl Exchange {
         self.reply(family, account, result)
     }
 
+    /// Answers a request that was let in at `let_in_ms` and reaches the engine now.
+    pub(in crate::server) fn answer_late(&mut self, request: &Request, let_in_ms: i64) -> Response {
+        self.let_in_ms = Some(let_in_ms);
+        let response = self.answer(request);
+        self.let_in_ms = None;
+        response
+    }
+
     fn has(&self, family: Family) -> bool {
         family != Family::Wallet || self.settings.has_wallet
     }
@@ -69,6 +77,16 @@ impl Exchange {
             Ok(account) => account,
             Err(error) => return (None, Err(error)),
         };
+        // USD-M's engine looks at the window once more, spot's does not.
+        let is_acting = route.method != "GET" && route.security != Security::Named;
+        if family == Family::UsdM
+            && is_acting
+            && self.let_in_ms.is_some()
+            && Self::check_stamp_at(self.now, &params).is_err()
+        {
+            let text = "Timestamp for this request is outside of the ME recvWindow.";
+            return (account, Err(ApiError::new(-5028, text)));
+        }
         let call = Call {
             family,
             params: &params,
@@ -120,8 +138,12 @@ impl Exchange {
         }
     }
 
-    /// Checks stamp and window against the venue's clock.
+    /// Checks stamp and window against the venue's clock when the request was let in.
     pub(super) fn check_stamp(&self, params: &Params) -> Result<(), ApiError> {
+        Self::check_stamp_at(self.let_in_ms.unwrap_or(self.now), params)
+    }
+
+    fn check_stamp_at(now: i64, params: &Params) -> Result<(), ApiError> {
         let stamp = params.integer("timestamp")?;
         let stamp = stamp.ok_or_else(|| ApiError::missing("timestamp"))?;
         let stamp_ms = if stamp > MILLIS_MAX {
@@ -139,13 +161,13 @@ impl Exchange {
         if window > WINDOW_MS_MAX {
             return Err(ApiError::new(-1131, "recvWindow must be less than 60000"));
         }
-        if stamp_ms >= self.now.saturating_add(AHEAD_MS_MAX) {
+        if stamp_ms >= now.saturating_add(AHEAD_MS_MAX) {
             return Err(ApiError::new(
                 -1021,
                 "Timestamp for this request was 1000ms ahead of the server's time.",
             ));
         }
-        if self.now.saturating_sub(stamp_ms) > window {
+        if now.saturating_sub(stamp_ms) > window {
             return Err(ApiError::new(
                 -1021,
                 "Timestamp for this request is outside of the recvWindow.",

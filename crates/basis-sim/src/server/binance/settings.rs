@@ -147,6 +147,8 @@ pub struct Behavior {
 pub struct Settings {
     /// Of ids, listen keys and drawn faults.
     pub seed: u64,
+    /// The number before that of the first order and the first trade of each symbol.
+    pub first_id: u64,
     /// What is traded.
     pub listings: Vec<Listing>,
     /// Requests and orders.
@@ -170,6 +172,7 @@ impl Settings {
         let listings = rules.instruments.iter().cloned().map(Listing::new);
         Self {
             seed,
+            first_id: 1_000_000,
             listings: listings.collect(),
             limits: Limits::default(),
             latency: Latency::default(),

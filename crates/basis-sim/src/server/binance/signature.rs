@@ -27,7 +27,8 @@ impl fmt::Debug for Verifier {
 
 impl Verifier {
     /// Tells whether `signature`, percent-decoded, is that of `payload`.
-    pub(super) fn accepts(&self, payload: &[u8], signature: &str) -> bool {
+    #[must_use]
+    pub fn accepts(&self, payload: &[u8], signature: &str) -> bool {
         match self {
             Self::Hmac(secret) => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, secret);

@@ -140,7 +140,7 @@ impl Exchange {
     /// Tells an account of what came to or left its spot wallet.
     fn spot_moved(&mut self, account: u32, asset: Asset, by: Quantity) {
         let now = self.now;
-        self.account_mut(account).keep_spot(now);
+        self.account_mut(account).snapshot_spot(now);
         let frame = json!({
             "e": "balanceUpdate", "E": now, "a": asset.as_str(), "d": padded(by.get(), 8), "T": now
         });

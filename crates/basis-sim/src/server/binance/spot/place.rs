@@ -91,7 +91,7 @@ impl Exchange {
         let (account, kind, force) = (draft.account, draft.kind, draft.time_in_force);
         let now = self.now;
         let market = self.market_mut(Product::Spot, symbol)?;
-        let id = market.open(draft, now);
+        let id = market.accept(draft, now);
         if !self.account(account).is_house {
             self.account_mut(account).lock(asset, needed)?;
             let market = self.market_mut(Product::Spot, symbol)?;
@@ -193,7 +193,7 @@ impl Exchange {
         };
         let market = self.market(Product::Spot, symbol)?;
         if !market.is_trading {
-            return Err(ApiError::new(-1013, "Market is closed."));
+            return Err(ApiError::new(-2010, "Market is closed."));
         }
         if let (None, Some(quote)) = (quantity, quote) {
             let floor = market.listing.rules.min_notional;
@@ -391,7 +391,10 @@ impl Exchange {
         let now = self.now;
         let rules = &self.market(Product::Spot, symbol)?.listing.rules;
         let (base, quote) = (rules.base, rules.quote);
-        self.account_mut(account).keep_spot(now);
+        self.account_mut(account).snapshot_spot(now);
+        if !self.listening.spot_user {
+            return Ok(());
+        }
         let frame = super::streams::position(self.account(account), [base, quote], now);
         self.emit(Audience::SpotUser(account), frame);
         Ok(())

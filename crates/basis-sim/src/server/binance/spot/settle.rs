@@ -100,9 +100,9 @@ impl Exchange {
             position_side: None,
             time_ms: now,
         };
-        self.market_mut(Product::Spot, symbol)?
-            .fills
-            .push(fill.clone());
+        let market = self.market_mut(Product::Spot, symbol)?;
+        market.fills.push(fill.clone());
+        market.forget_if_done(party.order);
         if is_filled {
             self.usage.order_filled(now, id);
         }
@@ -190,7 +190,7 @@ impl Exchange {
         let market = self.market(Product::Spot, symbol)?;
         let order = market.orders.get(&id).ok_or_else(ApiError::unknown_order)?;
         let account = order.account;
-        if self.account(account).is_house {
+        if self.account(account).is_house || !self.listening.spot_user {
             return Ok(());
         }
         let frame = super::streams::report(symbol, order, kind, fill, execution, now);

@@ -1,4 +1,4 @@
-//! Stream connections: what a path opens, what a client may say on it, what it hears.
+//! Stream connections: what a path opens, what a client may say on it, what it gets.
 
 pub(super) mod keys;
 mod ws_api;
@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 
 use self::ws_api::Session;
 use super::settings::Product;
-use super::{Audience, Event, Exchange, html, percent_decode, target_of};
+use super::{Audience, Event, Exchange, Listening, html, percent_decode, target_of};
 
 /// One connection.
 #[derive(Clone, Debug)]
 pub(in crate::server) enum Channel {
-    /// The USD-M user stream of a listen key.
+    /// The USD-M user stream of a listen key; `combined` wraps each frame in the key.
     User {
         account: u32,
-        combined: Option<String>,
+        key: String,
+        combined: bool,
     },
     /// Streams by name; `combined` wraps each frame in its stream's name.
     Public {
@@ -60,8 +61,11 @@ impl Channel {
         let names = percent_decode(names).ok_or_else(|| html(400, "Bad Request"))?;
         let key = parameter(query, "listenKey").unwrap_or(names.as_str());
         if let Some(account) = exchange.listener(key) {
-            let combined = combined.then(|| key.to_owned());
-            return Ok(Self::User { account, combined });
+            return Ok(Self::User {
+                account,
+                key: key.to_owned(),
+                combined,
+            });
         }
         let names = names.split('/').filter(|name| !name.is_empty());
         Ok(Self::Public {
@@ -86,14 +90,26 @@ impl Channel {
         }
     }
 
-    /// Returns an event as this connection hears it.
-    pub(in crate::server) fn frame(&self, event: &Event) -> Option<String> {
+    /// Returns an event as this connection gets it. A listen key that has run out gets its end and no more.
+    pub(in crate::server) fn frame(&self, exchange: &Exchange, event: &Event) -> Option<String> {
         match (self, &event.audience) {
-            (Self::User { account, combined }, Audience::UsdMUser(of)) if account == of => {
-                let frame = combined
-                    .as_ref()
-                    .map(|stream| json!({ "stream": stream, "data": event.body }).to_string());
-                Some(frame.unwrap_or_else(|| event.body.to_string()))
+            (
+                Self::User {
+                    account,
+                    key,
+                    combined,
+                },
+                Audience::UsdMUser(of),
+            ) if account == of => {
+                let is_end = event.body.get("listenKey").and_then(Value::as_str) == Some(key);
+                if exchange.listener(key).is_none() && !is_end {
+                    return None;
+                }
+                Some(if *combined {
+                    json!({ "stream": key, "data": event.body }).to_string()
+                } else {
+                    event.body.to_string()
+                })
             }
             (
                 Self::Public {
@@ -115,6 +131,15 @@ impl Channel {
                 Some(json!({ "subscriptionId": id, "event": event.body }).to_string())
             }
             _ => None,
+        }
+    }
+
+    /// Which streams this connection gets frames of.
+    pub(in crate::server) const fn add_to(&self, listening: &mut Listening) {
+        match self {
+            Self::User { .. } => listening.usdm_user = true,
+            Self::Public { .. } => listening.public = true,
+            Self::Api(_) => listening.spot_user = true,
         }
     }
 

@@ -8,7 +8,7 @@ use super::place::{check_filters, done};
 use super::replies;
 use crate::server::binance::Exchange;
 use crate::server::binance::error::ApiError;
-use crate::server::binance::market::{Draft, Order, OrderKind, TimeInForce};
+use crate::server::binance::market::{Draft, Market, Order, OrderKind, TimeInForce};
 use crate::server::binance::orders::Ending;
 use crate::server::binance::params::Params;
 use crate::server::binance::routes::{Call, Family};
@@ -31,7 +31,7 @@ pub(in crate::server::binance) fn cancel(
 
 /// The open order that a request names; of several that bore a client id in turn the open one.
 fn open_order<'a>(
-    market: &'a super::super::market::Market,
+    market: &'a Market,
     account: u32,
     params: &Params,
 ) -> Result<&'a Order, ApiError> {
@@ -83,17 +83,15 @@ impl Exchange {
 
     /// Ends orders whose date has come.
     pub(in crate::server::binance) fn end_dated_orders(&mut self) -> Result<(), ApiError> {
-        let now = self.now;
-        let mut due = Vec::new();
-        for market in self.markets_of(Product::UsdM, None)? {
-            let symbol = market.listing.rules.key.symbol;
-            let dated = market.orders.values().filter(|order| {
-                order.state.status.is_open() && order.good_till_ms > 0 && order.good_till_ms <= now
-            });
-            due.extend(dated.map(|order| (symbol, order.id)));
-        }
-        for (symbol, id) in due {
-            self.end_order(Product::UsdM, symbol, id, Ending::GoodTill)?;
+        while let Some((date, symbol, id)) = self.dated.first().copied() {
+            if date > self.now {
+                break;
+            }
+            self.dated.pop_first();
+            let order = self.market(Product::UsdM, symbol)?.orders.get(&id);
+            if order.is_some_and(|order| order.state.status.is_open()) {
+                self.end_order(Product::UsdM, symbol, id, Ending::GoodTill)?;
+            }
         }
         Ok(())
     }
@@ -101,13 +99,8 @@ impl Exchange {
     /// When a dead-man switch or a date is next due.
     pub(in crate::server::binance) fn next_ending(&self) -> Option<i64> {
         let switches = self.countdowns.values().copied();
-        let orders = self
-            .markets
-            .values()
-            .flat_map(|market| market.orders.values());
-        let dated = orders.filter(|order| order.good_till_ms > 0 && order.state.status.is_open());
-        let dates = dated.map(|order| order.good_till_ms);
-        switches.chain(dates).min()
+        let date = self.dated.first().map(|(date, _, _)| *date);
+        switches.chain(date).min()
     }
 }
 

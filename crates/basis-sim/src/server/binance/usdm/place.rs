@@ -174,10 +174,14 @@ impl Exchange {
             };
             self.order_margin(symbol, &draft, price)?
         };
+        let date = draft.good_till_ms;
         let market = self.market_mut(Product::UsdM, symbol)?;
-        let id = market.open(draft, now);
+        let id = market.accept(draft, now);
         if let Some(order) = market.orders.get_mut(&id) {
             order.held = held;
+        }
+        if date > 0 {
+            self.dated.insert((date, symbol, id));
         }
         self.report_usdm(symbol, id, "NEW", None, "0")?;
         self.run_plan(symbol, id, plan)?;

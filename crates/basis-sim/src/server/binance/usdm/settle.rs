@@ -75,14 +75,14 @@ impl Exchange {
             position_side,
             time_ms: now,
         };
-        self.market_mut(Product::UsdM, symbol)?
-            .fills
-            .push(fill.clone());
-        self.note_income(symbol, &fill, asset)?;
+        let market = self.market_mut(Product::UsdM, symbol)?;
+        market.fills.push(fill.clone());
+        market.forget_if_done(id);
+        self.record_income(symbol, &fill, asset)?;
         Ok(fill)
     }
 
-    fn note_income(&mut self, symbol: Symbol, fill: &Fill, asset: Asset) -> Result<(), ApiError> {
+    fn record_income(&mut self, symbol: Symbol, fill: &Fill, asset: Asset) -> Result<(), ApiError> {
         if self.account(fill.account).is_house {
             return Ok(());
         }
@@ -117,8 +117,10 @@ impl Exchange {
         let market = self.market(Product::UsdM, symbol)?;
         let order = market.orders.get(&fill.order);
         let order = order.ok_or_else(ApiError::no_such_order)?;
-        let lite = streams::trade_lite(symbol, order, fill, now);
-        self.emit(Audience::UsdMUser(account), lite);
+        if self.listening.usdm_user {
+            let lite = streams::trade_lite(symbol, order, fill, now);
+            self.emit(Audience::UsdMUser(account), lite);
+        }
         let asset = market_asset(self, symbol)?;
         let positions = [(symbol, fill.position_side)];
         let assets = [asset, fill.commission_asset];
@@ -185,7 +187,7 @@ impl Exchange {
         let order = market.orders.get(&id);
         let order = order.ok_or_else(ApiError::no_such_order)?;
         let account = order.account;
-        if self.account(account).is_house {
+        if self.account(account).is_house || !self.listening.usdm_user {
             return Ok(());
         }
         let frame = streams::order_update(symbol, order, kind, fill, reason, now)?;

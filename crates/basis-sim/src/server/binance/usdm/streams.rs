@@ -106,15 +106,18 @@ impl Exchange {
         if self.account(id).is_house {
             return Ok(());
         }
-        self.account_mut(id).keep_usdm(now);
+        self.account_mut(id).snapshot_usdm(now);
+        if !self.listening.usdm_user {
+            return Ok(());
+        }
         let mut balances: Vec<Value> = Vec::new();
-        let mut told: Vec<Asset> = Vec::new();
+        let mut shown: Vec<Asset> = Vec::new();
         for asset in assets {
-            if told.contains(asset) {
+            if shown.contains(asset) {
                 continue;
             }
             let margins = self.margins_now(id, *asset)?;
-            let change = if told.is_empty() {
+            let change = if shown.is_empty() {
                 other
             } else {
                 Quantity::ZERO
@@ -125,7 +128,7 @@ impl Exchange {
                 "cw": text(margins.wallet.sub(margins.isolated)?.get()),
                 "bc": text(change.get()),
             }));
-            told.push(*asset);
+            shown.push(*asset);
         }
         let mut rows: Vec<Value> = Vec::new();
         for (symbol, side) in positions {
