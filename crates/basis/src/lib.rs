@@ -38,6 +38,8 @@ pub mod journal;
 pub mod replies;
 pub mod stress;
 pub mod sweep;
+#[cfg(feature = "live")]
+pub mod trading;
 
 pub use app::App;
 pub use basis_core as core;

@@ -1,7 +1,8 @@
 //! What the engine's thread and a venue's actor exchange.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use basis_core::error::ComponentError;
@@ -43,11 +44,22 @@ pub struct Mailbox {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+/// Wakes the actor; whether it took the wake.
+type Waker = Box<dyn Fn() -> bool + Send + Sync>;
+
 struct Shared {
     content: Mutex<Content>,
     /// Something arrived for the engine's side.
     news: Condvar,
+    waker: OnceLock<Waker>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("content", &self.content)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Mailbox {
@@ -63,6 +75,7 @@ impl Default for Mailbox {
                     closed: false,
                 }),
                 news: Condvar::new(),
+                waker: OnceLock::new(),
             }),
         }
     }
@@ -91,7 +104,16 @@ impl Mailbox {
             return Err(command);
         }
         content.commands.push_back(command);
+        drop(content);
+        if let Some(waker) = self.shared.waker.get() {
+            waker();
+        }
         Ok(())
+    }
+
+    /// Calls `waker` after each command; the first one that is set stays.
+    pub fn on_command(&self, waker: Waker) {
+        self.shared.waker.set(waker).ok();
     }
 
     /// Takes the oldest command.
@@ -121,17 +143,26 @@ impl Mailbox {
                 }
                 content.notices.push_back(text);
             }
-            other @ (Output::Send { .. } | Output::OpenStream { .. }) => return Some(other),
+            other @ Output::Send { .. } => return Some(other),
         }
         drop(content);
         self.shared.news.notify_all();
         None
     }
 
-    /// The actor has ended: nothing is taken any more.
+    /// Ends the actor, or says that it has ended: nothing is taken any more.
     pub fn close(&self) {
         self.content().closed = true;
         self.shared.news.notify_all();
+        if let Some(waker) = self.shared.waker.get() {
+            waker();
+        }
+    }
+
+    /// Whether the actor has ended, or is to end.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.content().closed
     }
 
     /// Moves all events that are there to `events`.
@@ -161,6 +192,15 @@ impl Mailbox {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.content().readiness.clone()
+    }
+
+    /// Waits until the venue is no longer starting or the actor has ended, at most `timeout`.
+    pub fn wait_until_decided(&self, timeout: Duration) {
+        let is_open = |content: &mut Content| {
+            !content.closed && matches!(content.readiness, Readiness::Starting)
+        };
+        let news = &self.shared.news;
+        drop(news.wait_timeout_while(self.content(), timeout, is_open));
     }
 
     /// Waits until events are there, the venue is no longer starting or the actor has ended, at most

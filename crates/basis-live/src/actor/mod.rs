@@ -13,6 +13,8 @@ mod handle;
 mod limits;
 mod mailbox;
 mod switch;
+#[cfg(feature = "net")]
+mod task;
 mod virtual_time;
 
 use std::fmt;
@@ -26,6 +28,8 @@ pub use self::handle::LiveInterface;
 pub use self::limits::{Cost, Counted, Limit, Priority, RateLimiter};
 pub use self::mailbox::{Mailbox, Readiness};
 pub use self::switch::{FileSwitch, KillSwitch};
+#[cfg(feature = "net")]
+pub use self::task::{NotSpawned, Task, Transports};
 pub use self::virtual_time::{Network, Restless, VirtualDriver};
 
 /// Numbers a request within the life of a machine.
@@ -64,23 +68,6 @@ pub enum Input {
         /// The answer, or why there is none.
         result: Result<Response, TransportError>,
     },
-    /// A stream is open.
-    StreamOpened {
-        /// The machine's number of it.
-        stream: u8,
-    },
-    /// A frame of a stream.
-    Frame {
-        /// The machine's number of the stream.
-        stream: u8,
-        /// Its text.
-        payload: Vec<u8>,
-    },
-    /// A stream has ended.
-    StreamClosed {
-        /// The machine's number of it.
-        stream: u8,
-    },
     /// The instant that [`VenueMachine::due`] named has come.
     Timer,
 }
@@ -96,15 +83,6 @@ pub enum Output {
         lane: Lane,
         /// The bytes.
         request: Request,
-    },
-    /// Open a stream, instead of the one of the same number.
-    OpenStream {
-        /// The machine's number of it.
-        stream: u8,
-        /// Where; it may hold a secret and is not printed.
-        url: basis_core::secret::Secret,
-        /// What is sent first, where something is.
-        greeting: Option<basis_core::secret::Secret>,
     },
     /// Report this to the engine.
     Event(Box<VenueEvent>),
@@ -123,4 +101,14 @@ pub trait VenueMachine: Send + fmt::Debug {
 
     /// When it wants [`Input::Timer`], if nothing happens before.
     fn due(&self) -> Option<Timestamp>;
+}
+
+impl<M: VenueMachine + ?Sized> VenueMachine for Box<M> {
+    fn handle(&mut self, now: Timestamp, input: Input, outputs: &mut Vec<Output>) {
+        M::handle(self, now, input, outputs);
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        M::due(self)
+    }
 }

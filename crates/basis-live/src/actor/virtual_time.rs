@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use basis_core::secret::Secret;
 use basis_core::transport::Request;
 use basis_core::types::Timestamp;
 
@@ -16,9 +15,6 @@ const INPUTS_MAX: usize = 100_000;
 pub trait Network {
     /// Takes a request that leaves at `now`.
     fn send(&mut self, now: Timestamp, id: RequestId, lane: Lane, request: Request);
-
-    /// Opens a stream at `now`.
-    fn open(&mut self, now: Timestamp, stream: u8, url: &Secret, greeting: Option<&Secret>);
 
     /// When something next arrives at the machine.
     fn due(&self) -> Option<Timestamp>;
@@ -88,17 +84,8 @@ impl<M: VenueMachine, N: Network> VirtualDriver<M, N> {
     fn input(&mut self, input: Input) {
         self.machine.handle(self.now, input, &mut self.outputs);
         for output in std::mem::take(&mut self.outputs) {
-            match self.mailbox.deliver(output) {
-                None => {}
-                Some(Output::Send { id, lane, request }) => {
-                    self.network.send(self.now, id, lane, request);
-                }
-                Some(Output::OpenStream {
-                    stream,
-                    url,
-                    greeting,
-                }) => self.network.open(self.now, stream, &url, greeting.as_ref()),
-                Some(_) => {}
+            if let Some(Output::Send { id, lane, request }) = self.mailbox.deliver(output) {
+                self.network.send(self.now, id, lane, request);
             }
         }
     }

@@ -118,6 +118,8 @@ impl ExchangeSettings {
             Fixed18::from_int(3),
         );
         let transfer_failures = read_transfer_failures(&reader);
+        // What only live trading reads, which also checks it.
+        let _live = reader.node("live");
         reader.finish();
         Self {
             taking,

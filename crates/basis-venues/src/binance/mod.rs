@@ -7,8 +7,8 @@
 //! Margin mode and leverage belong to a symbol; lower leverage under an isolated position is refused.
 //! A perp order is amended with quantity and price both and queues anew; a spot order only shrinks.
 //!
-//! Live, the requests an instruction becomes and what answers say are there ([`codec`], [`answer`], [`codes`]);
-//! what sends them is not.
+//! Live, [`codec`] makes requests of instructions and facts of what answers say ([`answer`], [`codes`]); `live`
+//! decides what is sent and when, and what became of it.
 //!
 //! Codes (`errors`): Binance API error lists of spot and USD-M.
 
@@ -40,6 +40,8 @@ impl ExchangeVenue for Binance {
     const CREDENTIALS: CredentialSet = credentials::BINANCE;
     const MODULE: &'static str = module_path!();
     const DRY_RUN: Option<DryRunner> = Some(dry_run::dry_run);
+    #[cfg(feature = "live")]
+    const LIVE: Option<crate::driver::LiveBuilder> = Some(live::build);
 }
 
 /// The row of Binance in the driver table.

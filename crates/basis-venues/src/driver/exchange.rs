@@ -27,6 +27,10 @@ pub trait ExchangeVenue: 'static {
 
     /// What makes its requests without sending them, where there is a codec.
     const DRY_RUN: Option<DryRunner> = None;
+
+    /// What makes the machine that trades at the venue itself, where there is one.
+    #[cfg(feature = "live")]
+    const LIVE: Option<super::LiveBuilder> = None;
 }
 
 /// The driver of the exchange `V`.
@@ -50,6 +54,9 @@ impl<V: ExchangeVenue> Driver for Exchange<V> {
     };
 
     const DRY_RUN: Option<DryRunner> = V::DRY_RUN;
+
+    #[cfg(feature = "live")]
+    const LIVE: Option<super::LiveBuilder> = V::LIVE;
 
     fn parse(node: &Node, problems: &Problems) -> ExchangeSettings {
         ExchangeSettings::read(node, problems)

@@ -6,6 +6,8 @@
 
 mod dry_run;
 mod exchange;
+#[cfg(feature = "live")]
+mod live;
 mod on_chain;
 
 use std::fmt;
@@ -22,6 +24,8 @@ use basis_sim::world::SimulatedWorld;
 
 pub use self::dry_run::{DryRun, DryRunner};
 pub use self::exchange::{Exchange, ExchangeVenue};
+#[cfg(feature = "live")]
+pub use self::live::{LiveBuilder, LiveRequest};
 pub use self::on_chain::{OnChain, OnChainFacts, OnChainVenue};
 
 /// The dependencies of every built-in interface, by the specification's names.
@@ -63,6 +67,10 @@ pub trait Driver: 'static {
     /// What makes the exact requests of an instruction without sending them; `None` where there is nothing
     /// that could send them.
     const DRY_RUN: Option<DryRunner> = None;
+
+    /// What makes the machine that trades at the venue itself; `None` where there is none.
+    #[cfg(feature = "live")]
+    const LIVE: Option<LiveBuilder> = None;
 
     /// Reads the section. Every problem goes to `problems` with its place; whether a problem fails the
     /// venue or is a warning with the default is the factory's decision.
@@ -129,6 +137,9 @@ pub struct VenueDriver {
     pub facts: DriverFacts,
     /// What makes the exact requests of an instruction without sending them.
     pub dry_run: Option<DryRunner>,
+    /// What makes the machine that trades at the venue itself.
+    #[cfg(feature = "live")]
+    pub live: Option<LiveBuilder>,
     read: fn(&Node, &Problems) -> Build,
     refusal: Option<fn() -> ComponentError>,
 }
@@ -146,6 +157,8 @@ impl VenueDriver {
         Self {
             facts: D::FACTS,
             dry_run: D::DRY_RUN,
+            #[cfg(feature = "live")]
+            live: D::LIVE,
             read: read::<D>,
             refusal: None,
         }

@@ -9,6 +9,7 @@ use basis_testkit::{BTC, perp_limit, perp_market, spot_limit, spot_market, trans
 use crate::plan::{Move, Plan, account};
 use crate::process::InMemory;
 use crate::schedules::Run;
+use crate::teeth::Tooth;
 use crate::venue::Temper;
 
 /// What is done, and the request that it is done by.
@@ -106,6 +107,8 @@ fn faults() -> Vec<Fault> {
         Fault::DropReply,
         Fault::DelayRequest(1_000),
         Fault::DelayRequest(5_000),
+        Fault::DelayEngine(2_000),
+        Fault::DelayEngine(9_900),
         Fault::DelayReply(5_000),
         Fault::DelayReply(20_000),
         Fault::Garble,
@@ -165,6 +168,7 @@ fn each_fault_alone_ends_as_the_venue_has_it() {
                     temper,
                     faults: vec![rule],
                     moves: moves.clone(),
+                    tooth: Tooth::None,
                     faults_until_ms: 5_000,
                 };
                 if std::env::var_os("BASIS_TRACE").is_some() {

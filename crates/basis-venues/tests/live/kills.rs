@@ -8,6 +8,7 @@ use basis_testkit::{BTC, perp_market, spot_limit, spot_market, transfer};
 use crate::plan::{Move, Plan, account};
 use crate::process::InMemory;
 use crate::schedules::Run;
+use crate::teeth::Tooth;
 use crate::venue::Temper;
 
 fn plans() -> Vec<Plan> {
@@ -21,6 +22,7 @@ fn plans() -> Vec<Plan> {
         },
         faults: Vec::new(),
         moves,
+        tooth: Tooth::None,
         faults_until_ms: 6_000,
     };
     let rest = spot_limit(Side::Sell, "0.05", "50005", TimeInForce::Gtc);

@@ -10,11 +10,13 @@
 
 mod book;
 mod cases;
+mod durable;
 mod kills;
 mod plan;
 mod process;
 mod random;
 mod schedules;
 mod secrets;
+mod teeth;
 mod venue;
 mod verdict;

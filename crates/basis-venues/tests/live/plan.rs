@@ -10,6 +10,7 @@ use basis_testkit::{
 use basis_venues::binance::live::BinanceMachine;
 
 use crate::random::Random;
+use crate::teeth::Tooth;
 use crate::venue::Temper;
 
 /// Something that happens.
@@ -35,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) faults: Vec<Rule>,
     /// Milliseconds after the process is ready, ascending.
     pub(crate) moves: Vec<(i64, Move)>,
+    /// A mistake that is to be found.
+    pub(crate) tooth: Tooth,
     /// When all faults end.
     pub(crate) faults_until_ms: i64,
 }
@@ -102,7 +105,7 @@ const UNLISTED: Failure = Failure::Error {
 };
 
 pub(crate) fn fault(random: &mut Random) -> Fault {
-    match random.below(12) {
+    match random.below(13) {
         0 | 1 => Fault::DropRequest,
         2 | 3 => Fault::DropReply,
         4 => Fault::DelayRequest(random.between(100, 12_000)),
@@ -120,6 +123,7 @@ pub(crate) fn fault(random: &mut Random) -> Fault {
             reply: UNLISTED,
             taken: random.hits(50),
         },
+        11 => Fault::DelayEngine(random.between(100, 9_900)),
         _ if random.hits(50) => Fault::Freeze(random.between(100, 8_000)),
         _ => Fault::Restart(random.between(100, 5_000)),
     }
@@ -249,6 +253,7 @@ impl Plan {
             temper,
             faults: rules(&mut random),
             moves,
+            tooth: Tooth::None,
             faults_until_ms: 25_000,
         }
     }

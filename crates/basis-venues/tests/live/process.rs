@@ -10,13 +10,19 @@ use basis_live::actor::{Command, Mailbox, Readiness, VirtualDriver};
 use basis_live::memory::MemoryJournal;
 use basis_testkit::BTC;
 use basis_venues::binance::codec::signing::Keys;
-use basis_venues::binance::live::{BinanceMachine, Endpoints, LiveSettings};
+use basis_venues::binance::live::{BinanceMachine, Endpoints, LiveSettings, Signers};
 
 use crate::book::Ledger;
+use crate::teeth::{Machine, Tooth};
 use crate::venue::{KEY, SECRET, Venue, snapshot};
 
 pub(crate) fn book() -> BookId {
     BookId::from_number(7)
+}
+
+fn keys() -> Keys {
+    let key = Secret::new(KEY.to_owned());
+    Keys::new(key, &Secret::new(SECRET.to_owned())).unwrap()
 }
 
 /// Why a process ended.
@@ -26,6 +32,8 @@ pub(crate) enum Death {
     Killed,
     /// Its journal could not be written.
     Disk,
+    /// The venue could not be traded at when it started.
+    Refused,
 }
 
 /// The durable side: everything that a new process finds.
@@ -86,7 +94,7 @@ impl Store for InMemory {
 
 /// A process under virtual time.
 pub(crate) struct Process<J> {
-    pub(crate) driver: VirtualDriver<BinanceMachine, Venue>,
+    pub(crate) driver: VirtualDriver<Machine, Venue>,
     pub(crate) mailbox: Mailbox,
     journal: J,
     epoch: Epoch,
@@ -101,16 +109,24 @@ impl<J: Journal> Process<J> {
     pub(crate) fn start<S: Store<Journal = J>>(
         store: &mut S,
         mut venue: Venue,
-        now: Timestamp,
+        (now, tooth): (Timestamp, Tooth),
     ) -> Self {
-        venue.forget(now);
+        venue.forget();
         let open = Ledger::of(&store.commits()).open();
         let (journal, epoch) = store.begin(now, 0);
+        let epoch = match tooth {
+            Tooth::ReusesIds => Epoch::new(1, 0),
+            _ => epoch,
+        };
+        venue.retries = tooth == Tooth::Retries;
         let endpoints = Endpoints::on_loopback("http://127.0.0.1:9").unwrap();
         let settings = LiveSettings::new(book(), endpoints, vec![BTC]);
-        let key = Secret::new(KEY.to_owned());
-        let keys = Keys::new(key, &Secret::new(SECRET.to_owned())).unwrap();
-        let machine = BinanceMachine::new(settings, snapshot(), Box::new(keys), None);
+        let signers = Signers {
+            spot: Box::new(keys()),
+            usdm: Box::new(keys()),
+        };
+        let machine = BinanceMachine::new(settings, snapshot(), signers, None);
+        let machine = Machine::new(machine, tooth == Tooth::Impatient);
         let mailbox = Mailbox::new();
         let driver = VirtualDriver::new(machine, venue, mailbox.clone(), now);
         driver.command(Command::Recover(open)).unwrap();

@@ -6,6 +6,7 @@ use basis_testkit::START;
 use crate::book::Ledger;
 use crate::plan::{Move, Plan, amended, cancel};
 use crate::process::{Death, InMemory, Process, Store};
+use crate::teeth::Tooth;
 use crate::venue::{Venue, after};
 use crate::verdict::problems;
 
@@ -18,18 +19,20 @@ pub(crate) struct Run<S: Store> {
     process: Option<Process<S::Journal>>,
     issued: Vec<InstructionId>,
     faults_end: Timestamp,
+    tooth: Tooth,
     pub(crate) deaths: u32,
 }
 
 impl<S: Store> Run<S> {
     pub(crate) fn new(mut store: S, plan: &Plan) -> Self {
         let venue = Venue::new(plan.seed, plan.temper);
-        let process = Process::start(&mut store, venue, START);
+        let process = Process::start(&mut store, venue, (START, plan.tooth));
         Self {
             store,
             process: Some(process),
             issued: Vec::new(),
             faults_end: START,
+            tooth: plan.tooth,
             deaths: 0,
         }
     }
@@ -44,7 +47,8 @@ impl<S: Store> Run<S> {
             self.deaths += 1;
             let dead = self.process.take().unwrap();
             let now = dead.now();
-            let process = Process::start(&mut self.store, dead.die(), after(now, 500));
+            let process =
+                Process::start(&mut self.store, dead.die(), (after(now, 500), self.tooth));
             self.process = Some(process);
         }
     }
@@ -52,8 +56,15 @@ impl<S: Store> Run<S> {
     /// Runs to `at`, through as many deaths as there are.
     pub(crate) fn run_to(&mut self, at: Timestamp) {
         while self.process().now() < at {
-            let result = self.process().run_until(at);
-            self.survive(result);
+            let next = at.min(after(self.process().now(), 5_000));
+            let result = self.process().run_until(next);
+            // A start that the venue did not answer in time ends, and whoever watches it starts it again.
+            let is_refused = self.process().readiness().is_err();
+            self.survive(if is_refused {
+                Err(Death::Refused)
+            } else {
+                result
+            });
         }
         let result = self.process().run_until(at);
         self.survive(result);
@@ -62,7 +73,7 @@ impl<S: Store> Run<S> {
     /// Runs until the venue may be used.
     pub(crate) fn get_ready(&mut self) {
         for _ in 0..100 {
-            if self.process().readiness().unwrap() {
+            if matches!(self.process().readiness(), Ok(true)) {
                 return;
             }
             let next = after(self.process().now(), 500);

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use basis_core::num::Quantity;
 use basis_core::rules::RuleSnapshot;
-use basis_core::secret::Secret;
 use basis_core::transport::{Request, TransportError};
 use basis_core::types::{Asset, Side, Span, Timestamp};
 use basis_live::actor::{Input, Lane, Network, RequestId};
 use basis_sim::server::binance::{
     AccountSettings, Exchange, Permissions, Product, Settings, Verifier,
 };
-use basis_sim::server::{ConnectionId, Content, Server, faults::Rule};
+use basis_sim::server::{Content, Server, faults::Rule};
 use basis_testkit::{BTC, START, USDT, p, q, rules};
 
 pub(crate) const KEY: &str = "thekeyofthetests0001";
@@ -49,12 +48,11 @@ pub(crate) struct Venue {
     pub(crate) account: u32,
     /// Requests of the process that lives.
     requests: BTreeMap<basis_sim::server::RequestId, RequestId>,
-    streams: BTreeMap<ConnectionId, u8>,
     /// Everything that was sent, as it left.
     pub(crate) sent: Vec<(Timestamp, Request)>,
-    /// Inputs that are there before the server has any.
-    early: Vec<Input>,
-    early_at: Option<Timestamp>,
+    /// Whether an order whose connection breaks is sent again: a mistake.
+    pub(crate) retries: bool,
+    orders: BTreeMap<basis_sim::server::RequestId, Request>,
 }
 
 impl Venue {
@@ -85,10 +83,9 @@ impl Venue {
             server,
             account,
             requests: BTreeMap::new(),
-            streams: BTreeMap::new(),
             sent: Vec::new(),
-            early: Vec::new(),
-            early_at: None,
+            retries: false,
+            orders: BTreeMap::new(),
         };
         for product in [Product::Spot, Product::UsdM] {
             for (step, quantity) in [("0", "0.013"), ("10", "0.05"), ("20", "1")] {
@@ -139,12 +136,9 @@ impl Venue {
         self.server.set_faults(rules);
     }
 
-    /// The process died: nobody waits for what is under way, and its streams are closed.
-    pub(crate) fn forget(&mut self, now: Timestamp) {
+    /// The process died: nobody waits for what is under way.
+    pub(crate) fn forget(&mut self) {
         self.requests.clear();
-        for id in std::mem::take(&mut self.streams).into_keys() {
-            self.server.disconnect(now, id);
-        }
     }
 }
 
@@ -155,32 +149,17 @@ impl Network for Venue {
             eprintln!("{now} > {} {url}", request.method);
         }
         self.sent.push((now, request.clone()));
+        let again = (self.retries && request.method == "POST").then(|| request.clone());
         let number = self.server.send(now, request);
+        self.orders.extend(again.map(|request| (number, request)));
         self.requests.insert(number, id);
     }
 
-    fn open(&mut self, now: Timestamp, stream: u8, url: &Secret, greeting: Option<&Secret>) {
-        self.early_at = Some(now);
-        match self.server.connect(now, url.expose()) {
-            Ok(id) => {
-                self.streams.insert(id, stream);
-                self.early.push(Input::StreamOpened { stream });
-                if let Some(greeting) = greeting {
-                    self.server.send_text(now, id, greeting.expose());
-                }
-            }
-            Err(_refused) => self.early.push(Input::StreamClosed { stream }),
-        }
-    }
-
     fn due(&self) -> Option<Timestamp> {
-        let server = self.server.next_due();
-        self.early_at.into_iter().chain(server).min()
+        self.server.next_due()
     }
 
     fn arrivals(&mut self, now: Timestamp, inputs: &mut Vec<Input>) {
-        inputs.append(&mut self.early);
-        self.early_at = None;
         for delivery in self.server.advance(now) {
             match delivery.content {
                 Content::Answer(number, response) => {
@@ -197,23 +176,17 @@ impl Network for Venue {
                 }
                 Content::Broken(number) => {
                     let id = self.requests.remove(&number);
+                    if let (Some(id), Some(request)) = (id, self.orders.remove(&number)) {
+                        let again = self.server.send(now, request);
+                        self.requests.insert(again, id);
+                        continue;
+                    }
                     inputs.extend(id.map(|id| Input::Answer {
                         id,
                         result: Err(TransportError::Unanswered("it broke".to_owned())),
                     }));
                 }
-                Content::Text(id, text) => {
-                    let stream = self.streams.get(&id).copied();
-                    inputs.extend(stream.map(|stream| Input::Frame {
-                        stream,
-                        payload: text.into_bytes(),
-                    }));
-                }
-                Content::Ping(id, _) => self.server.pong(now, id),
-                Content::Closed(id, _) => {
-                    let stream = self.streams.remove(&id);
-                    inputs.extend(stream.map(|stream| Input::StreamClosed { stream }));
-                }
+                Content::Text(..) | Content::Ping(..) | Content::Closed(..) => {}
             }
         }
     }

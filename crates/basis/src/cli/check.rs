@@ -33,6 +33,11 @@ pub(super) struct Arguments {
     /// Check for this way of executing instead of the configured one.
     #[arg(long = "mode", id = "execution_mode", value_name = "EXECUTION")]
     execution: Option<Execution>,
+    /// Connect to the venues that can be traded at, and check clock, key, account and rules there. Nothing is
+    /// ordered.
+    #[cfg(feature = "live")]
+    #[arg(long, requires = "mode")]
+    connect: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -54,6 +59,12 @@ struct Finding {
 }
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
+    #[cfg(feature = "live")]
+    if let (true, Some(mode)) = (arguments.connect, &arguments.mode) {
+        let request = arguments.config.request(mode);
+        let resolved = layers::resolve(&request, &session.environment, &session.app)?;
+        return super::connect::run(&resolved.setup, session);
+    }
     let modes: Vec<&str> = match &arguments.mode {
         Some(mode) => vec![mode],
         None => session

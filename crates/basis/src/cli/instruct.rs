@@ -1,6 +1,8 @@
 //! `basis instruct`: one instruction on a fresh simulated venue, or the requests it would become.
 
 mod dry_run;
+#[cfg(feature = "live")]
+mod live;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -53,6 +55,10 @@ pub(super) struct Arguments {
     /// Rules of the venue to use instead of the built-in ones.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// With --mode live: the journal that holds what is sent and what came of it; begun where none is.
+    #[cfg(feature = "live")]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    journal: Option<PathBuf>,
     /// When: a date (its midnight) or an instant. Default: the end of the data.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -106,6 +112,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     }
     if arguments.mode == "live" && arguments.dry_run {
         return dry_run::run(arguments, &driver, session);
+    }
+    #[cfg(feature = "live")]
+    if arguments.mode == "live" {
+        return live::run(arguments, &driver, session);
     }
     only_simulated(arguments)?;
     let text = match arguments.instruction.as_deref() {
@@ -169,9 +179,9 @@ fn only_simulated(arguments: &Arguments) -> Result<(), ComponentError> {
         return Err(ComponentError::new(Code::Usage, message));
     }
     if arguments.mode == "live" {
-        let message = "live trading is not part of this version: nothing here sends a request yet; \
-                       --dry-run prints what would be sent, --mode backtest executes the instruction on \
-                       a simulated venue";
+        let message = "live trading is not part of this build: nothing here sends a request; build it with the \
+                       feature `live`. --dry-run prints what would be sent, --mode backtest executes the \
+                       instruction on a simulated venue";
         return Err(ComponentError::new(Code::CreationFailed, message).with_reason("mode"));
     }
     Ok(())

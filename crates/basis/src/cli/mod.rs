@@ -7,6 +7,8 @@
 mod answer;
 mod backtest;
 mod check;
+#[cfg(feature = "live")]
+mod connect;
 mod data;
 mod errors;
 mod explain;

@@ -176,11 +176,15 @@ fn what_cannot_be_sent_is_refused_with_its_reason() {
     )
     .fails(
         2,
-        &[
-            "EIF-001",
-            "live trading is not part of this version",
-            "--dry-run",
-        ],
+        if cfg!(feature = "live") {
+            &["CFG-005", "--journal FILE"]
+        } else {
+            &[
+                "EIF-001",
+                "live trading is not part of this build",
+                "--dry-run",
+            ]
+        },
     );
     let backtest = ["instruct", "--venue", "binance", "--dry-run", LIMIT];
     dir.run(&backtest, &[])

@@ -97,8 +97,14 @@ fn slips_of_the_command_line_are_usage_errors() {
         .fails(2, &["CFG-005", "binance has no account `spt`"]);
     instruct("binance", &["--balance", "spot:USDT=x"], BUY).fails(2, &["CFG-005"]);
     instruct("binance", &["--at", "noon"], BUY).fails(2, &["CFG-004", "`noon` is no date"]);
-    instruct("binance", &["--mode", "live"], BUY)
-        .fails(2, &["EIF-001", "live trading is not part"]);
+    instruct("binance", &["--mode", "live"], BUY).fails(
+        2,
+        &[if cfg!(feature = "live") {
+            "--journal FILE"
+        } else {
+            "EIF-001"
+        }],
+    );
     instruct("binance", &["--rules", "nowhere.yaml"], BUY).fails(2, &["CFG-002", "nowhere.yaml"]);
 }
 

@@ -31,6 +31,8 @@ mod journal;
 mod leveraged;
 mod library;
 mod liquidity;
+#[cfg(feature = "live")]
+mod live;
 mod market_neutral;
 mod messages;
 mod minutes;

@@ -62,6 +62,29 @@ impl Scratch {
         Outcome::from(output)
     }
 
+    /// Runs and kills (`SIGKILL`) what is still there after `wait`.
+    #[cfg(feature = "live")]
+    pub(crate) fn kill_after(
+        &self,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        wait: std::time::Duration,
+    ) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
+            .args(arguments)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .current_dir(&self.0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(wait);
+        child.kill().ok();
+        child.wait().unwrap();
+    }
+
     /// Runs with `input` on stdin.
     pub(crate) fn feed(&self, arguments: &[&str], input: &str) -> Outcome {
         let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))

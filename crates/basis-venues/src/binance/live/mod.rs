@@ -11,6 +11,7 @@
 
 mod account;
 mod admit;
+mod build;
 mod change;
 mod order;
 mod place;
@@ -35,8 +36,10 @@ use basis_core::types::{InstructionId, Span, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, VenueEvent};
 use basis_live::actor::{Command, Input, KillSwitch, Output, VenueMachine};
 
+pub use self::build::build;
 pub use self::settings::{Endpoints, LiveSettings};
 pub use self::start::CLOCK_OFF_MAX;
+pub use self::wire::Signers;
 
 use self::account::AccountRead;
 use self::change::Change;
@@ -45,8 +48,8 @@ use self::purpose::{Answered, Purpose};
 use self::recent::Recent;
 use self::start::Start;
 use self::wire::Wire;
+use super::codec::Product;
 use super::codec::replies::DecodeError;
-use super::codec::{Product, Signer};
 use super::simulated::PROFILE;
 
 /// How long reads may not show yet what was accepted.
@@ -79,10 +82,12 @@ pub struct BinanceMachine {
     phase: Phase,
     /// Commands that wait for the start.
     backlog: VecDeque<Command>,
+    /// Every instruction that was ever taken on or over: none is taken on twice.
+    taken: BTreeSet<InstructionId>,
     orders: BTreeMap<InstructionId, Tracked>,
     changes: BTreeMap<InstructionId, Change>,
     /// Transfers that wait for the one under way, and when the next may leave.
-    transfers: (VecDeque<Instruction>, Timestamp),
+    transfers: (VecDeque<(Instruction, Timestamp)>, Timestamp),
     /// The venue's numbers of transfers that are spoken for.
     claimed: BTreeSet<u64>,
     ended: VecDeque<Ended>,
@@ -103,10 +108,10 @@ impl BinanceMachine {
     pub fn new(
         settings: LiveSettings,
         rules: RuleSnapshot,
-        signer: Box<dyn Signer + Send>,
+        signers: Signers,
         switch: Option<Arc<dyn KillSwitch>>,
     ) -> Self {
-        let wire = Wire::new(settings.endpoints.clone(), signer);
+        let wire = Wire::new(settings.endpoints.clone(), signers);
         Self {
             phase: Phase::Starting(Box::new(Start::new(&settings))),
             settings,
@@ -114,6 +119,7 @@ impl BinanceMachine {
             wire,
             switch,
             backlog: VecDeque::new(),
+            taken: BTreeSet::new(),
             orders: BTreeMap::new(),
             changes: BTreeMap::new(),
             transfers: (VecDeque::new(), Timestamp::MIN),
@@ -182,6 +188,8 @@ impl BinanceMachine {
             self.look_after_recent();
             self.look_after_clock();
         }
+        self.expire_transfers();
+        self.hold_back();
         let held = self.has_unknown();
         let mut out = std::mem::take(&mut self.out);
         let pumped = self.wire.pump(self.now, held, &mut out);
@@ -192,6 +200,36 @@ impl BinanceMachine {
         for purpose in pumped.expired {
             self.expired(purpose);
         }
+    }
+
+    /// Takes back what waits to act, cancellations excepted, once the kill switch is thrown.
+    fn hold_back(&mut self) {
+        let waiting = self.wire.waiting_acts();
+        if waiting.is_empty() {
+            return;
+        }
+        let Some(reason) = self.stopped() else {
+            return;
+        };
+        for purpose in waiting {
+            let kind = VenueErrorKind::Unavailable(reason.clone());
+            match purpose {
+                Purpose::Place(id) if self.wire.withdraw(purpose) => self.end_unsent(id, kind),
+                Purpose::Change(id) if !self.is_cancel(id) && self.wire.withdraw(purpose) => {
+                    self.change_unsent(id, kind);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_cancel(&self, id: InstructionId) -> bool {
+        let change = self.changes.get(&id);
+        let operation = change.map(|change| &change.instruction.operation);
+        matches!(
+            operation,
+            Some(basis_core::instruction::Operation::CancelOrder(_))
+        )
     }
 
     /// Whether the outcome of anything is unknown.
@@ -292,7 +330,6 @@ impl VenueMachine for BinanceMachine {
                     self.route(answered);
                 }
             }
-            Input::StreamOpened { .. } | Input::Frame { .. } | Input::StreamClosed { .. } => {}
             Input::Timer => {}
         }
         self.turn();
@@ -306,7 +343,9 @@ impl VenueMachine for BinanceMachine {
         let looks = looks.filter_map(|look| look.due);
         let ready = matches!(self.phase, Phase::Ready);
         let recent = self.recent.iter().filter(|_| ready).filter_map(Recent::due);
-        let waiting = (!self.transfers.0.is_empty()).then_some(self.transfers.1);
+        let waits = !self.transfers.0.is_empty() && !self.is_transferring();
+        let waiting = waits.then_some(self.transfers.1);
+        let until = self.transfers.0.front().map(|(_, until)| *until);
         let clock = ready.then_some(self.clock_due);
         let start = match &self.phase {
             Phase::Starting(start) => start.due(),
@@ -315,6 +354,7 @@ impl VenueMachine for BinanceMachine {
         looks
             .chain(recent)
             .chain(waiting)
+            .chain(until)
             .chain(clock)
             .chain(start)
             .chain(self.wire.due())

@@ -61,6 +61,8 @@ impl Look {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proof {
     pub(super) step: ProofStep,
+    /// Where the window of a list that is read in windows begins, by the venue's clock.
+    pub(super) from: Option<Timestamp>,
     /// Numbers of orders that bear other ids.
     pub(super) others: BTreeSet<u64>,
     /// Numbers of orders with fills since it was sent, whose ids are not known.

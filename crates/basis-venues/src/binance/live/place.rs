@@ -19,7 +19,7 @@ const POLL: Span = Span::from_seconds(2);
 impl BinanceMachine {
     /// Takes an instruction on.
     pub(super) fn take_on(&mut self, instruction: Instruction) {
-        if self.orders.contains_key(&instruction.id) || self.changes.contains_key(&instruction.id) {
+        if !self.taken.insert(instruction.id) {
             return;
         }
         if let Some(kind) = self.refuses(&instruction) {
@@ -60,6 +60,9 @@ impl BinanceMachine {
     /// stamped before now.
     pub(super) fn take_over(&mut self, open: OpenInstruction) {
         let instruction = open.instruction;
+        if !self.taken.insert(instruction.id) {
+            return;
+        }
         let (book, at) = (self.settings.book, open.submitted_at);
         match Tracked::new(&instruction, at, (book, &self.rules)) {
             Some(Ok(mut tracked)) => {

@@ -14,6 +14,8 @@ use crate::binance::codec::{OrderRef, instruction_of, query, reads};
 /// How often fills are read, and how soon again after a failure.
 const EVERY: Span = Span::from_seconds(30);
 const AGAIN: Span = Span::from_seconds(5);
+/// How far back fills are read again while none is known.
+const OVERLAP: Span = Span::from_seconds(600);
 /// How often the venue's clock is measured.
 pub(super) const CLOCK_EVERY: Span = Span::from_seconds(60);
 
@@ -138,6 +140,8 @@ impl BinanceMachine {
         let now = self.now;
         if let Some(recent) = self.recent.get_mut(place) {
             recent.cursor = recent.cursor.max(newest);
+            // Without a cursor the time moves on, for a window has a longest length; with room for late rows.
+            recent.from = recent.from.max(answered.sent_at.minus(OVERLAP));
             let more = is_page || !strangers.is_empty();
             recent.strangers = strangers;
             recent.due = if more { now } else { now.plus(EVERY) };

@@ -49,11 +49,17 @@ impl BinanceMachine {
             .map(Tracked::id)
             .collect();
         for id in due {
-            if let Some((draft, purpose)) = self.next_question(id) {
-                if let Some(order) = self.orders.get_mut(&id) {
+            let question = self.next_question(id);
+            let now = self.now;
+            let Some(order) = self.orders.get_mut(&id) else {
+                continue;
+            };
+            match question {
+                Some((draft, purpose)) => {
                     order.look.asking = true;
+                    self.wire.read(now, draft, purpose);
                 }
-                self.wire.read(self.now, draft, purpose);
+                None => order.look.again(now),
             }
         }
     }
@@ -90,13 +96,10 @@ impl BinanceMachine {
         listed: &InstrumentRules,
         proof: &Proof,
     ) -> Option<Draft> {
-        let stamp = order.stamp?;
-        let clock = self.wire.clock(product_of(order.kind()));
-        let submitted = clock.venue(order.submitted_at);
-        let sent = stamp.deadline().minus(Stamp::WINDOW);
+        let from = self.proof_from(order, proof)?;
         let since = reads::Range {
-            from: Some(sent.min(submitted).minus(MARGIN)),
-            to: None,
+            from: Some(from),
+            to: self.proof_to(order, from),
             rows: Some(reads::ROWS_MAX),
         };
         Some(match proof.step {
@@ -106,6 +109,51 @@ impl BinanceMachine {
             ProofStep::Fills => reads::fills(listed, reads::FillsOf::Between(since)),
             ProofStep::Strangers => query(listed, &OrderRef::Venue(*proof.strangers.last()?)),
         })
+    }
+
+    /// Where the window of the proof begins: at first a little before the order can have been sent.
+    fn proof_from(&self, order: &Tracked, proof: &Proof) -> Option<Timestamp> {
+        let stamp = order.stamp?;
+        let clock = self.wire.clock(product_of(order.kind()));
+        let submitted = clock.venue(order.submitted_at);
+        let sent = stamp.deadline().minus(Stamp::WINDOW);
+        Some(proof.from.unwrap_or(sent.min(submitted).minus(MARGIN)))
+    }
+
+    /// Where it ends; `None` when it reaches the present.
+    fn proof_to(&self, order: &Tracked, from: Timestamp) -> Option<Timestamp> {
+        let product = product_of(order.kind());
+        let window = match product {
+            Product::UsdM => Span::from_hours(7 * 24),
+            Product::Spot | Product::Wallet => Span::from_hours(24),
+        };
+        let to = from.plus(window);
+        (to < self.wire.clock(product).venue(self.now)).then_some(to)
+    }
+
+    /// Whether a list is to be read on: in its next window, or again because a full page proves nothing.
+    fn reads_on(&mut self, id: InstructionId, rows: usize) -> bool {
+        let now = self.now;
+        let is_full = rows >= usize::try_from(reads::ROWS_MAX).unwrap_or(usize::MAX);
+        let next = self.orders.get(&id).and_then(|order| {
+            let from = self.proof_from(order, order.proof.as_ref()?)?;
+            self.proof_to(order, from)
+        });
+        if is_full {
+            self.notice(format!(
+                "instruction {id}: a list is too long to prove that its order is not there"
+            ));
+            return true;
+        }
+        let Some(order) = self.orders.get_mut(&id) else {
+            return true;
+        };
+        if let (Some(next), Some(proof)) = (next, order.proof.as_mut()) {
+            proof.from = Some(next);
+            order.look.at(now);
+            return true;
+        }
+        false
     }
 
     /// Takes the answer to a query of an order.
@@ -244,6 +292,9 @@ impl BinanceMachine {
                 .others
                 .extend(orders.iter().map(|order| order.order_id));
         }
+        if step == ProofStep::All && self.reads_on(id, orders.len()) {
+            return;
+        }
         let next = match step {
             ProofStep::Open => ProofStep::All,
             _ => ProofStep::Fills,
@@ -261,13 +312,19 @@ impl BinanceMachine {
         let Some(proof) = self.orders.get_mut(&id).and_then(|o| o.proof.as_mut()) else {
             return;
         };
-        let mut strangers: Vec<_> = fills.iter().map(|fill| fill.order_id).collect();
-        strangers.sort_unstable();
-        strangers.dedup();
-        strangers.retain(|number| !proof.others.contains(number) && !known.contains(number));
-        proof.strangers = strangers;
-        let next = (!proof.strangers.is_empty()).then_some(ProofStep::Strangers);
-        self.go_on(id, next);
+        let strangers = fills.iter().map(|fill| fill.order_id);
+        let strangers = strangers.filter(|number| !proof.others.contains(number));
+        proof
+            .strangers
+            .extend(strangers.filter(|number| !known.contains(number)));
+        proof.strangers.sort_unstable();
+        proof.strangers.dedup();
+        if self.reads_on(id, fills.len()) {
+            return;
+        }
+        let order = self.orders.get(&id).and_then(|o| o.proof.as_ref());
+        let is_clear = order.is_none_or(|proof| proof.strangers.is_empty());
+        self.go_on(id, (!is_clear).then_some(ProofStep::Strangers));
     }
 
     fn stranger_shown(&mut self, id: InstructionId, order: Result<OrderReply, DecodeError>) {
@@ -298,6 +355,7 @@ impl BinanceMachine {
         };
         if let (Some(step), Some(proof)) = (next, order.proof.as_mut()) {
             proof.step = step;
+            proof.from = None;
             order.look.at(now);
             return;
         }

@@ -113,6 +113,45 @@ impl BinanceMachine {
         }
     }
 
+    /// What a step that passed has shown, for a person.
+    fn describe(&self, step: Step) -> Option<String> {
+        Some(match step {
+            Step::Clock(product) => {
+                let clock = self.wire.clock(product);
+                let name = product_name(product);
+                format!(
+                    "clock: {name} is {} from this machine's, known to {}",
+                    clock.offset, clock.skew
+                )
+            }
+            Step::Permissions => {
+                "key: it may trade what is traded, and may not withdraw".to_owned()
+            }
+            Step::PositionMode => {
+                let mode = if self.settings.hedge_mode {
+                    "hedge"
+                } else {
+                    "one-way"
+                };
+                format!("position mode: {mode}")
+            }
+            Step::Rules(product) => {
+                let of_product = self.rules.instruments.iter();
+                let of_product = of_product.filter(|rules| product_of(rules.key.kind) == product);
+                let names: Vec<_> = of_product
+                    .map(|rules| rules.venue_symbol.as_str())
+                    .collect();
+                format!(
+                    "rules: {} trades {}",
+                    product_name(product),
+                    names.join(", ")
+                )
+            }
+            Step::Orders(key) => format!("orders: those of {key} were read"),
+            Step::Tiers | Step::Intervals | Step::Cursor(_) => return None,
+        })
+    }
+
     fn question(&self, step: Step) -> Option<Draft> {
         let listed = |key: InstrumentKey| self.rules.instrument(key.kind, key.symbol);
         Some(match step {
@@ -134,8 +173,14 @@ impl BinanceMachine {
     }
 
     fn step_passed(&mut self) {
+        let step = match &mut self.phase {
+            Phase::Starting(start) => start.steps.pop_front(),
+            Phase::Ready | Phase::Refused => None,
+        };
+        if let Some(text) = step.and_then(|step| self.describe(step)) {
+            self.notice(text);
+        }
         if let Phase::Starting(start) = &mut self.phase {
-            start.steps.pop_front();
             start.due = Some(self.now);
             self.begin();
         }
@@ -306,6 +351,14 @@ impl BinanceMachine {
             }
         }
         Ok(())
+    }
+}
+
+const fn product_name(product: Product) -> &'static str {
+    match product {
+        Product::Spot => "spot",
+        Product::UsdM => "USD-M",
+        Product::Wallet => "the wallet",
     }
 }
 

@@ -17,27 +17,48 @@ use crate::binance::codec::{Context, Draft, Product, Stamp, reads, requests};
 
 /// The least time between two transfers.
 const APART: Span = Span::from_seconds(1);
+/// How long a transfer may wait for those before it.
+const TURN_WAIT: Span = Span::from_seconds(60);
 /// How far the venue's stamp of a transfer may lie before our own.
 const MARGIN: Span = Span::from_nanos(500_000_000);
 
 impl BinanceMachine {
     pub(super) fn take_transfer(&mut self, instruction: Instruction) {
-        self.transfers.0.push_back(instruction);
+        self.transfers
+            .0
+            .push_back((instruction, self.now.plus(TURN_WAIT)));
         self.next_transfer();
+    }
+
+    /// Whether a transfer is under way.
+    pub(super) fn is_transferring(&self) -> bool {
+        let mut changes = self.changes.values();
+        changes.any(|change| matches!(change.instruction.operation, Operation::Transfer(_)))
+    }
+
+    /// Refuses transfers that have waited too long for the one under way.
+    pub(super) fn expire_transfers(&mut self) {
+        let now = self.now;
+        while let Some((instruction, _)) = self.transfers.0.pop_front_if(|(_, until)| *until <= now)
+        {
+            let text = format!(
+                "another transfer is under way since more than {TURN_WAIT}; nothing was sent"
+            );
+            self.reject(&instruction, VenueErrorKind::Unavailable(text));
+        }
     }
 
     /// Sends the next transfer when none is under way.
     pub(super) fn next_transfer(&mut self) {
-        let is_busy = self
-            .changes
-            .values()
-            .any(|change| matches!(change.instruction.operation, Operation::Transfer(_)));
-        if is_busy || self.now < self.transfers.1 {
+        if self.is_transferring() || self.now < self.transfers.1 {
             return;
         }
-        let Some(instruction) = self.transfers.0.pop_front() else {
+        let Some((instruction, _)) = self.transfers.0.pop_front() else {
             return;
         };
+        if let Some(kind) = self.refuses(&instruction) {
+            return self.reject(&instruction, kind);
+        }
         self.transfers.1 = self.now.plus(APART);
         let context = Context {
             book: self.settings.book,

@@ -68,10 +68,33 @@ pub(super) struct Pumped {
     pub(super) expired: Vec<Purpose>,
 }
 
+/// Who signs: spot and the wallet have one key, USD-M may have another.
+pub struct Signers {
+    /// Of spot and the wallet.
+    pub spot: Box<dyn Signer + Send>,
+    /// Of USD-M.
+    pub usdm: Box<dyn Signer + Send>,
+}
+
+impl fmt::Debug for Signers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signers")
+    }
+}
+
+impl Signers {
+    fn of(&self, product: Product) -> &dyn Signer {
+        match product {
+            Product::UsdM => self.usdm.as_ref(),
+            Product::Spot | Product::Wallet => self.spot.as_ref(),
+        }
+    }
+}
+
 /// Queues, limits and clocks of all hosts.
 pub(super) struct Wire {
     endpoints: Endpoints,
-    signer: Box<dyn Signer + Send>,
+    signers: Signers,
     next_id: RequestId,
     queues: BTreeMap<Lane, VecDeque<Queued>>,
     pending: BTreeMap<RequestId, Pending>,
@@ -99,11 +122,11 @@ const fn host(product: Product) -> u8 {
 }
 
 impl Wire {
-    pub(super) fn new(endpoints: Endpoints, signer: Box<dyn Signer + Send>) -> Self {
+    pub(super) fn new(endpoints: Endpoints, signers: Signers) -> Self {
         let limiter = |product| RateLimiter::new(&weights::first_limits(product));
         Self {
             endpoints,
-            signer,
+            signers,
             next_id: 0,
             queues: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -184,6 +207,13 @@ impl Wire {
         found
     }
 
+    /// What waits to act.
+    pub(super) fn waiting_acts(&self) -> Vec<Purpose> {
+        let acts = self.queues.iter().filter(|(lane, _)| lane.acts);
+        acts.flat_map(|(_, queue)| queue.iter().map(|queued| queued.purpose))
+            .collect()
+    }
+
     /// Hands out what may leave at `now`. While `held`, new orders wait.
     pub(super) fn pump(&mut self, now: Timestamp, held: bool, outputs: &mut Vec<Output>) -> Pumped {
         let mut pumped = Pumped::default();
@@ -236,7 +266,9 @@ impl Wire {
         };
         let stamp = Stamp::new(self.clock(product).venue(now));
         let origin = self.endpoints.origin(product).unwrap_or_default();
-        let request = queued.draft.finish_at(origin, stamp, self.signer.as_ref());
+        let request = queued
+            .draft
+            .finish_at(origin, stamp, self.signers.of(product));
         let id = self.next_id;
         self.next_id = self.next_id.saturating_add(1);
         let pending = Pending {

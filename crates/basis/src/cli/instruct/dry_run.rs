@@ -101,7 +101,7 @@ pub(super) fn run(
 }
 
 /// Refuses settings of the venue that contradict `BASIS_ENVIRONMENT`, and settings it does not have.
-fn check_networks(
+pub(super) fn check_networks(
     arguments: &Arguments,
     driver: &VenueDriver,
     environment: BasisEnvironment,

@@ -1,10 +1,17 @@
-use basis_core::instruction::{Instruction, Operation, TimeInForce};
-use basis_core::num::Value;
-use basis_core::types::{InstructionId, Side};
-use basis_core::venue_event::OrderState;
-use basis_testkit::{BTC, perp_limit, perp_market, spot_limit, spot_market};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::script::{Reply, client, count, driver_with, events, execute, ready, reply, run};
+use basis_core::instruction::{CancelOrder, Instruction, OpenInstruction, Operation, TimeInForce};
+use basis_core::num::Value;
+use basis_core::types::{InstructionId, Side, Span};
+use basis_core::venue_event::OrderState;
+use basis_live::actor::{Command, KillSwitch};
+use basis_testkit::{BTC, START, perp_limit, perp_market, spot_limit, spot_market};
+
+use super::super::BinanceMachine;
+use super::script::{
+    Reply, client, count, driver_under, driver_with, events, execute, ready, reply, run,
+};
 use super::{kinds, refusal, states};
 
 fn order(number: u32, operation: Operation) -> Instruction {
@@ -249,6 +256,72 @@ fn what_fails_a_filter_never_leaves() {
             .iter()
             .all(|line| line.starts_with("GET"))
     );
+}
+
+/// A switch that the test throws.
+#[derive(Debug, Default)]
+struct Hand(AtomicBool);
+
+impl KillSwitch for Hand {
+    fn thrown(&self) -> Option<String> {
+        let thrown = self.0.load(Ordering::Relaxed);
+        thrown.then(|| "by hand".to_owned())
+    }
+}
+
+#[test]
+fn a_thrown_switch_holds_back_what_has_not_left_and_lets_cancellations_go() {
+    let switch = Arc::new(Hand::default());
+    let shared: Arc<dyn KillSwitch> = switch.clone();
+    let replies = vec![
+        reply("POST /api/v3/order", shown(1, "NEW", "0")),
+        reply("DELETE /api/v3/order", shown(1, "CANCELED", "0")),
+    ];
+    let (mut driver, mailbox) = driver_under(replies, |_| {}, Some(shared));
+    run(&mut driver, 3);
+    execute(
+        &driver,
+        &order(1, spot_limit(Side::Buy, "0.01", "50250", TimeInForce::Gtc)),
+    );
+    run(&mut driver, 1);
+    events(&mailbox);
+    // It is taken on, and waits for its quote.
+    execute(&driver, &order(2, spot_market(Side::Buy, "0.01")));
+    let soon = driver.now().plus(Span::from_nanos(5_000_000));
+    driver.run_until(soon, &mut |_| false).unwrap();
+    switch.0.store(true, Ordering::Relaxed);
+    execute(&driver, &order(3, spot_market(Side::Buy, "0.01")));
+    run(&mut driver, 2);
+    let found = events(&mailbox);
+    assert_eq!(kinds(&found), ["rejected", "rejected"]);
+    assert!(refusal(&found).contains("by hand"), "{}", refusal(&found));
+    let cancel = CancelOrder {
+        symbol: BTC,
+        order: InstructionId::plain(1),
+    };
+    execute(&driver, &order(4, Operation::CancelOrder(cancel)));
+    run(&mut driver, 2);
+    assert_eq!(kinds(&events(&mailbox)), ["cancelled 0", "done"]);
+    assert_eq!(count(&driver, "POST /api/v3/order"), 1);
+}
+
+#[test]
+fn an_order_of_days_ago_is_looked_for_in_windows() {
+    let (mut driver, mailbox) =
+        driver_with(vec![reply("GET /api/v3/order", GONE).status(400)], |_| {});
+    let open = OpenInstruction {
+        venue: BinanceMachine::VENUE,
+        submitted_at: START.minus(Span::from_hours(60)),
+        instruction: spot_market_buy(),
+    };
+    driver.command(Command::Recover(vec![open])).unwrap();
+    run(&mut driver, 30);
+    assert_eq!(states(&events(&mailbox)), [OrderState::Lost]);
+    // Sixty hours are three days of lists, each of orders and of fills.
+    assert_eq!(count(&driver, "GET /allOrders"), 3);
+    let fills = driver.network.sent.iter();
+    let fills = fills.filter(|line| line.contains("myTrades") && line.contains("startTime"));
+    assert_eq!(fills.count(), 3);
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! A venue of a few written replies, under virtual time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use basis_core::instruction::Instruction;
-use basis_core::secret::Secret;
 use basis_core::transport::{Request, Response, TransportError};
 use basis_core::types::{BookId, ClientOrderId, InstructionId, Span, Timestamp};
 use basis_core::venue_event::{Events, VenueEvent};
 use basis_live::actor::{
-    Command, Input, Lane, Mailbox, Network, Readiness, RequestId, VirtualDriver,
+    Command, Input, KillSwitch, Lane, Mailbox, Network, Readiness, RequestId, VirtualDriver,
 };
 use basis_testkit::{BTC, START, rules};
 
-use super::super::{BinanceMachine, Endpoints, LiveSettings};
+use super::super::{BinanceMachine, Endpoints, LiveSettings, Signers};
 use crate::binance::codec::Masked;
 
 /// A reply to requests that fit.
@@ -93,8 +93,6 @@ impl Network for Script {
         self.under_way.push_back((at, id, result));
     }
 
-    fn open(&mut self, _: Timestamp, _: u8, _: &Secret, _: Option<&Secret>) {}
-
     fn due(&self) -> Option<Timestamp> {
         self.under_way.iter().map(|(at, ..)| *at).min()
     }
@@ -168,8 +166,16 @@ pub(super) fn driver(replies: Vec<Reply>) -> (Driver, Mailbox) {
 }
 
 pub(super) fn driver_with(
+    replies: Vec<Reply>,
+    change: impl FnOnce(&mut LiveSettings),
+) -> (Driver, Mailbox) {
+    driver_under(replies, change, None)
+}
+
+pub(super) fn driver_under(
     mut replies: Vec<Reply>,
     change: impl FnOnce(&mut LiveSettings),
+    switch: Option<Arc<dyn KillSwitch>>,
 ) -> (Driver, Mailbox) {
     replies.extend(start());
     let endpoints = Endpoints::on_loopback("http://127.0.0.1:1").unwrap();
@@ -177,8 +183,11 @@ pub(super) fn driver_with(
     let mut settings = LiveSettings::new(book, endpoints, vec![BTC]);
     change(&mut settings);
     let rules = rules("binance").at(START).clone();
-    let signer = Box::new(Masked::default());
-    let machine = BinanceMachine::new(settings, rules, signer, None);
+    let signers = Signers {
+        spot: Box::new(Masked::default()),
+        usdm: Box::new(Masked::default()),
+    };
+    let machine = BinanceMachine::new(settings, rules, signers, switch);
     let script = Script {
         replies,
         ..Script::default()
