@@ -701,8 +701,8 @@ mod tests {
         let other = LEDGER.replace("trade:x:1#", "x/1/trade/");
         let (said, equal) = ledgers("renamed", LEDGER, &other, options(true, false));
         assert!(equal, "{said}");
-        let told = "causes renamed: 2, the first trade:x:1#0 | x/1/trade/0\n";
-        assert!(said.contains(told), "{said}");
+        let expected = "causes renamed: 2, the first trade:x:1#0 | x/1/trade/0\n";
+        assert!(said.contains(expected), "{said}");
         let (said, equal) = ledgers("renamed", LEDGER, &other, options(false, false));
         assert!(!equal);
         assert!(
@@ -756,13 +756,13 @@ mod tests {
         let other = other.replace("02T00:00:00Z,7", "03T00:00:00Z,5");
         let (said, equal) = ledgers("cell", LEDGER, &other, options(false, true));
         assert!(!equal);
-        for told in [
+        for expected in [
             "2  line 3, quantity: -5.25 | -5.250000000000000001\n",
             "ledger.csv quantity: 2 cells differ; by at most 2 (line 4), relative 2.857142857142857e-1 (line 4)\n",
             "ledger.csv timestamp: 1 cells differ, 1 of them no numbers\n",
             "\nnot equal\n",
         ] {
-            assert!(said.contains(told), "no `{told}` in {said}");
+            assert!(said.contains(expected), "no `{expected}` in {said}");
         }
         let least = LEDGER.replace("-5.25", "-5.250000000000000001");
         let (said, _) = ledgers("cell", LEDGER, &least, options(false, true));
@@ -797,12 +797,12 @@ mod tests {
         fs::write(b.join("equity.csv"), more).unwrap();
         let (said, equal) = compare(&a, &b, Options::default()).unwrap();
         assert!(!equal);
-        for told in [
+        for expected in [
             "the file is only in B\n",
             "the file is only in A\n",
             "columns only in A: [], only in B: [more]",
         ] {
-            assert!(said.contains(told), "no `{told}` in {said}");
+            assert!(said.contains(expected), "no `{expected}` in {said}");
         }
     }
 
@@ -821,13 +821,13 @@ mod tests {
         let (a, b) = (scratch.0.join("a"), scratch.0.join("b"));
         let (said, equal) = compare(&a, &b, options(true, true)).unwrap();
         assert!(!equal);
-        for told in [
+        for expected in [
             "equal    7 rows\n",
             "DIFFERS  ledger.csv 1 (line 3, quantity: -5.25 | -5)\n",
             "total: 1 equal, 1 differ, 0 on one side only; 0 causes renamed\n",
             "by at most 0.25 (two line 3)",
         ] {
-            assert!(said.contains(told), "no `{told}` in {said}");
+            assert!(said.contains(expected), "no `{expected}` in {said}");
         }
         fs::remove_dir_all(a.join("two")).unwrap();
         let (said, equal) = compare(&a, &b, Options::default()).unwrap();
@@ -854,10 +854,10 @@ mod tests {
             (&[&place, &nowhere], "nowhere is no directory"),
             (&[&set, &place], "set is none: it has none of ledger.csv"),
         ];
-        for (arguments, told) in cases {
+        for (arguments, expected) in cases {
             let arguments: Vec<_> = arguments.iter().map(|text| (*text).to_owned()).collect();
             let said = run(&arguments).unwrap_err();
-            assert!(said.contains(told), "{said}");
+            assert!(said.contains(expected), "{said}");
         }
     }
 

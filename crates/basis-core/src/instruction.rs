@@ -316,13 +316,13 @@ pub struct Staking {
     pub amount: AmountOrAll,
 }
 
-/// Claims redemption tickets that have left the queue.
+/// Claims withdrawal requests that have left the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimUnstake {
-    /// The instruction whose unstake joined the queue; absent claims every ticket that is ready.
+    /// The instruction whose unstake joined the queue; absent claims every withdrawal request that is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<InstructionId>,
+    pub request: Option<InstructionId>,
 }
 
 /// Claims accrued rewards.

@@ -1,7 +1,7 @@
 //! Dated rules of a venue: filters, fees, margin tiers, contract sizes, transfers.
 //!
 //! The simulated venue enforces them, strategies size by them, and the run copies them into its
-//! `config.yaml` so that an auditor reckons with the same tables. Sources stand in the files under
+//! `config.yaml` so that an auditor computes with the same tables. Sources stand in the files under
 //! `configs/venues`. Sizes that a venue counts in contracts are converted to base units here, once.
 
 mod shared;

@@ -267,7 +267,7 @@ fn not_a_series(file: &SeriesFile, e: SeriesError) -> ComponentError {
     ComponentError::new(Code::DataMalformed, message).with_source(e)
 }
 
-/// One error out of many: the only one, or a list under the gravest code.
+/// One error out of many: the only one, or a list under the most severe code.
 fn together(mut failures: Vec<ComponentError>) -> ComponentError {
     if failures.len() == 1
         && let Some(only) = failures.pop()

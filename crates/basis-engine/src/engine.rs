@@ -24,10 +24,10 @@ use basis_core::clock::VirtualClock;
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
+use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Price, Quantity, Value};
 use basis_core::rules::RuleBook;
-use basis_core::transit::Transit;
 use basis_core::types::{Epoch, SeriesId, SeriesKind, Span, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, Events};
 use basis_market::ExecutionInterface;
@@ -39,7 +39,7 @@ use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
 use crate::mode::Mode;
 use crate::result::{ExecutionRow, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped};
-use crate::risk::{DeltaScale, Passing, RiskMonitor, Verdict};
+use crate::risk::{CapitalInTransit, DeltaScale, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
 use crate::strategy::{Context, Strategy};
@@ -75,7 +75,7 @@ pub struct EngineParts {
     /// Shows the books to the interfaces.
     pub positions: Arc<SharedPositions>,
     /// Capital on its way.
-    pub transit: Arc<Transit>,
+    pub transit: Arc<InFlightTransfers>,
 }
 
 /// How far a run has come.
@@ -103,7 +103,7 @@ pub struct Engine {
     strategy: Box<dyn Strategy>,
     desk: Desk,
     events: Arc<EventLog>,
-    transit: Arc<Transit>,
+    transit: Arc<InFlightTransfers>,
     plan: Option<ActivePlan>,
     /// What is left of the wake under way.
     turn: Option<Turn>,
@@ -453,9 +453,10 @@ impl Engine {
             equity: self.books.equity(),
             reference: self.reference_mark(),
         };
-        let passing = self.passing(at)?;
+        let in_transit = self.in_transit(at)?;
         let events = self.events.as_ref();
-        self.risk.assess(at, &self.exposure, scale, passing, events)
+        self.risk
+            .assess(at, &self.exposure, scale, in_transit, events)
     }
 
     /// Values the books and computes exposure, margins, isolated positions and lending accounts.
@@ -533,17 +534,17 @@ impl Engine {
     }
 
     /// What of the exposure is capital that comes or goes.
-    fn passing(&self, at: Timestamp) -> Result<Passing, ComponentError> {
-        let mut passing = Passing {
+    fn in_transit(&self, at: Timestamp) -> Result<CapitalInTransit, ComponentError> {
+        let mut in_transit = CapitalInTransit {
             building: self.strategy.is_building(self.run_state.due_flows),
             owed: Quantity::ZERO,
             unknown: self.desk.unknown_range()?,
         };
         if self.run_state.share.is_some() {
             let owed = setup::pending_withdrawal(&self.config, &self.transit, at)?;
-            passing.owed = Quantity::new(owed.get());
+            in_transit.owed = Quantity::new(owed.get());
         }
-        Ok(passing)
+        Ok(in_transit)
     }
 
     /// Shows the strategy what it may read and asks it something.
@@ -646,7 +647,7 @@ impl Engine {
             column.state.push(quote.state);
         }
         for (column, mark) in steps.tokens.iter_mut().zip(&self.tokens) {
-            let price = self.view.dollars(*mark)?.unwrap_or(Price::ZERO);
+            let price = self.view.price_usd(*mark)?.unwrap_or(Price::ZERO);
             column.price.push(price);
             column.state.push(self.view.state_of(*mark));
         }

@@ -30,4 +30,4 @@ pub use engine::{Engine, EngineJournal, EngineParts, JournalSync, Progress, Reco
 pub use event_log::EventLog;
 pub use result::{RunResult, Stopped};
 pub use setup::{needed_venues, refusal, required_series, survey, wanted_series};
-pub use sink::{Forget, StepChunk, StepSink};
+pub use sink::{NullSink, StepChunk, StepSink};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
+use basis_core::in_flight::{ExternalFlow, InFlightTransfers};
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::rules::RuleBook;
-use basis_core::transit::{ExternalFlow, Transit};
 use basis_core::types::{InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Timestamp, Venue};
 use basis_core::venue::FillAt;
 use basis_core::venue_event::FlowId;
@@ -441,8 +441,11 @@ pub(crate) fn view_failed(e: ViewError) -> ComponentError {
 }
 
 /// Queues the initial capital and the scheduled flows; the wallet takes them when they are due.
-pub(crate) fn queue_flows(config: &RunConfig, transit: &Transit) -> Result<(), ComponentError> {
-    let refused = |e: basis_core::transit::ExternalFlowError| {
+pub(crate) fn queue_flows(
+    config: &RunConfig,
+    transit: &InFlightTransfers,
+) -> Result<(), ComponentError> {
+    let refused = |e: basis_core::in_flight::ExternalFlowError| {
         ComponentError::new(Code::ConfigInvalid, e.to_string()).with_source(e)
     };
     let first = config.from.floor_to(config.step).plus(config.step);
@@ -499,7 +502,7 @@ fn dust(config: &RunConfig) -> Dust {
     if config.is_in_kind() {
         Dust::Units(config.dust_threshold)
     } else {
-        Dust::Worth(Value::new(config.dust_threshold.get()))
+        Dust::Value(Value::new(config.dust_threshold.get()))
     }
 }
 
@@ -508,7 +511,7 @@ fn dust(config: &RunConfig) -> Dust {
 /// withdrawals before them.
 pub(crate) fn refuse_withdrawals(
     config: &RunConfig,
-    transit: &Transit,
+    transit: &InFlightTransfers,
     now: Timestamp,
     (payable, equity): (Quantity, Quantity),
 ) -> Result<Vec<(FlowId, RefusedWithdrawal)>, ComponentError> {
@@ -548,7 +551,7 @@ pub(crate) fn refuse_withdrawals(
 /// Withdrawals that are due and not paid, in the share class.
 pub(crate) fn pending_withdrawal(
     config: &RunConfig,
-    transit: &Transit,
+    transit: &InFlightTransfers,
     now: Timestamp,
 ) -> Result<Value, ComponentError> {
     if config.flows.is_empty() {

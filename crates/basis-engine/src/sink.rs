@@ -38,9 +38,9 @@ pub trait StepSink: fmt::Debug {
 
 /// Forgets every step: for those who want the totals only.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Forget;
+pub struct NullSink;
 
-impl StepSink for Forget {
+impl StepSink for NullSink {
     fn take(&mut self, _: StepChunk) -> Result<(), ComponentError> {
         Ok(())
     }

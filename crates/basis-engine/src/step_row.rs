@@ -5,7 +5,7 @@ use basis_core::types::{Account, Timestamp};
 use basis_market::PriceState;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{RiskRow, RiskSubject, Standing};
+use crate::account::{RiskMeasure, RiskRow, RiskSubject};
 use crate::pnl::Attribution;
 use crate::result::{MarginColumn, StepColumns};
 use crate::risk::RiskLevel;
@@ -24,7 +24,7 @@ pub(crate) struct StepRow {
     prices: Vec<(Price, PriceState)>,
     tokens: Vec<(Price, PriceState)>,
     margins: Vec<(Account, Value, Value)>,
-    risk: Vec<(RiskSubject, RiskLevel, Standing)>,
+    risk: Vec<(RiskSubject, RiskLevel, RiskMeasure)>,
     gross_delta: Quantity,
     level: RiskLevel,
 }

@@ -44,14 +44,14 @@ fn market() -> Market {
         };
         let state = ReserveState::listed(U256::from(price * 100_000_000));
         let id = market.add_reserve(config, state).unwrap();
-        let worth = |dollars: u64| {
+        let value_of = |dollars: u64| {
             let unit = U256::from(10_u64).pow(U256::from(decimals));
             U256::from(dollars) * unit / U256::from(price)
         };
         market
-            .supply(UserId(0), id, worth(1_000_003), START)
+            .supply(UserId(0), id, value_of(1_000_003), START)
             .unwrap();
-        market.supply(USER, id, worth(10_007), START).unwrap();
+        market.supply(USER, id, value_of(10_007), START).unwrap();
     }
     for n in 0..RESERVES {
         let reserve = market.reserve(ReserveId(n)).unwrap();

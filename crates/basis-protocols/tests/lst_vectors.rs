@@ -321,7 +321,7 @@ fn lido_step(lido: &mut Lido, random: &mut Random, clock: u64, rate: &mut i128) 
     let wrapped = random.amount(lido.wrapped_of(by));
     let ether = random.ether();
     let requests = u64::try_from(lido.requests().count()).unwrap();
-    let ticket = random.below(requests + 2);
+    let request = random.below(requests + 2);
     let (some, wrapped_some) = (("amount", balance), ("amount", wrapped));
     match random.below(22) {
         0..=3 => done("submit", &[who, ("amount", ether)], lido.submit(by, ether)),
@@ -349,8 +349,8 @@ fn lido_step(lido: &mut Lido, random: &mut Random, clock: u64, rate: &mut i128) 
             )
         }
         17 => {
-            let last = ("last", U256::from(ticket));
-            done("finalize", &[last], lido.finalize(RequestId(ticket)))
+            let last = ("last", U256::from(request));
+            done("finalize", &[last], lido.finalize(RequestId(request)))
         }
         18 => {
             let due = lido.finalize_due(now, Span::DAY);
@@ -358,8 +358,8 @@ fn lido_step(lido: &mut Lido, random: &mut Random, clock: u64, rate: &mut i128) 
             done("finalize_due", &[at, DAY], due)
         }
         19 | 20 => {
-            let claimed = lido.claim(by, RequestId(ticket));
-            done("claim", &[who, ("number", U256::from(ticket))], claimed)
+            let claimed = lido.claim(by, RequestId(request));
+            done("claim", &[who, ("number", U256::from(request))], claimed)
         }
         _ => {
             *rate = random.rate(*rate);
@@ -400,7 +400,7 @@ fn etherfi_step(etherfi: &mut EtherFi, random: &mut Random, clock: u64, rate: &m
     let wrapped = random.amount(etherfi.wrapped_of(by));
     let ether = random.ether();
     let requests = u64::try_from(etherfi.requests().count()).unwrap();
-    let ticket = random.below(requests + 2);
+    let request = random.below(requests + 2);
     let some = ("amount", balance);
     match random.below(20) {
         0..=3 => done(
@@ -422,8 +422,8 @@ fn etherfi_step(etherfi: &mut EtherFi, random: &mut Random, clock: u64, rate: &m
             done("request", &[who, some, at], request)
         }
         15 => {
-            let finalized = etherfi.finalize(RequestId(ticket)).map(|()| U256::ZERO);
-            done("finalize", &[("last", U256::from(ticket))], finalized)
+            let finalized = etherfi.finalize(RequestId(request)).map(|()| U256::ZERO);
+            done("finalize", &[("last", U256::from(request))], finalized)
         }
         16 => {
             let due = etherfi.finalize_due(now, Span::DAY);
@@ -431,8 +431,8 @@ fn etherfi_step(etherfi: &mut EtherFi, random: &mut Random, clock: u64, rate: &m
             done::<String>("finalize_due", &[at, DAY], Ok(due))
         }
         17 | 18 => {
-            let claimed = etherfi.claim(by, RequestId(ticket));
-            done("claim", &[who, ("number", U256::from(ticket))], claimed)
+            let claimed = etherfi.claim(by, RequestId(request));
+            done("claim", &[who, ("number", U256::from(request))], claimed)
         }
         _ => {
             *rate = random.rate(*rate);

@@ -1,7 +1,7 @@
 //! Transfers that fail on purpose, the same in every run.
 
+use basis_core::in_flight::InFlightTransfer;
 use basis_core::num::Quantity;
-use basis_core::transit::InFlightTransfer;
 use basis_core::types::{InstructionId, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, TransferId, TransferStage, TransferUpdate, VenueEvent};
 

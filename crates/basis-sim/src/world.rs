@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use basis_core::transit::Transit;
+use basis_core::in_flight::InFlightTransfers;
 use basis_core::venue::FillAt;
 
 use crate::chain::SimulatedChain;
@@ -11,7 +11,7 @@ use crate::chain::SimulatedChain;
 #[derive(Clone, Debug, Default)]
 pub struct SimulatedWorld {
     /// Capital on its way between venues, and from and to outside.
-    pub transit: Arc<Transit>,
+    pub transit: Arc<InFlightTransfers>,
     /// The chain of the on-chain venues.
     pub chain: SimulatedChain,
     /// When taking orders fill.

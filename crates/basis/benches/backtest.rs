@@ -32,7 +32,8 @@ const BARS: usize = 12_132;
 const RUNS: usize = 15;
 
 /// What makes it four instruments and 600 rebalances.
-const SETS: [&str; 3] = [
+const SETS: [&str; 4] = [
+    "expected_carry.horizon_hours=null",
     "reference_price=spot.binance.BTCUSDT",
     "utilization_band=0.0185",
     "initial_capital=1000000",
@@ -52,7 +53,7 @@ fn main() {
         let prepared = Backtest::prepare(Arc::clone(&data), &setup).unwrap();
         let started = ThreadTime::now();
         let result = prepared
-            .run_into(&mut basis::engine::Forget, &mut |_| {})
+            .run_into(&mut basis::engine::NullSink, &mut |_| {})
             .unwrap();
         cpu.push(started.elapsed().as_secs_f64() * 1e3);
         counts = Some(result.counts);

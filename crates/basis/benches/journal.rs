@@ -21,7 +21,7 @@ use basis::config::environment::Environment;
 use basis::config::layers::{self, Request};
 use basis::core::journal::{Content, JournalReader as _};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
-use basis::engine::{Forget, JournalSync};
+use basis::engine::{JournalSync, NullSink};
 use basis::journal::{self, JournalRequest};
 use basis::live::sqlite::SqliteReader;
 use basis::market::MarketData;
@@ -51,7 +51,7 @@ fn measure(directory: &Path, years: usize) {
     let started = Instant::now();
     Backtest::prepare(Arc::clone(&data), &setup)
         .unwrap()
-        .run_into(&mut Forget, &mut |_| {})
+        .run_into(&mut NullSink, &mut |_| {})
         .unwrap();
     let plain = started.elapsed();
     println!("{years} year(s), plain: {plain:.1?}");
@@ -88,7 +88,7 @@ fn run(
     let started = Instant::now();
     let request = JournalRequest { path, resume, sync };
     let (backtest, _) = journal::prepare(Arc::clone(data), setup, request).unwrap();
-    backtest.run_into(&mut Forget, &mut |_| {}).unwrap();
+    backtest.run_into(&mut NullSink, &mut |_| {}).unwrap();
     started.elapsed()
 }
 

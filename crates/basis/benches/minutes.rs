@@ -21,7 +21,7 @@ use basis::core::num::{Fixed18, Price, Quantity};
 use basis::core::types::{RunId, SeriesKind, Span, Timestamp};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::data::{LoadRequest, load};
-use basis::engine::{Forget, Progress};
+use basis::engine::{NullSink, Progress};
 use basis::market::{Bar, BarSeries, BarSeriesBuilder, MarketData};
 use basis::report::Format;
 use basis::report::run::{OutputContext, RunWriter, Timing};
@@ -39,7 +39,8 @@ const TICK: i128 = 10_000_000_000_000_000;
 const RUNS: usize = 3;
 
 /// The mode on minutes; gaps of the recorded history are held, or filled by Bybit.
-const SETS: [&str; 5] = [
+const SETS: [&str; 6] = [
+    "expected_carry.horizon_hours=null",
     "data.step_minutes=1",
     "data.gaps=hold",
     "data.proxies.perp.okx.BTCUSDT=perp.bybit.BTCUSDT",
@@ -69,7 +70,7 @@ fn main() {
         let prepared = Backtest::prepare(Arc::clone(&data), &setup).unwrap();
         let started = ThreadTime::now();
         let result = prepared
-            .run_into(&mut Forget, &mut |_: Progress| {})
+            .run_into(&mut NullSink, &mut |_: Progress| {})
             .unwrap();
         println!(
             "engine: {:.3} CPU s, {} steps, {} fills, {} rebalances; peak {} MB",

@@ -45,7 +45,7 @@ fn main() {
         .filter(|mode| wanted(mode.name))
     {
         // Some series of the market begin and end within it: what is missing is held.
-        let sets = ["data.gaps=hold".to_owned()];
+        let sets = ["data.gaps=hold", "expected_carry.horizon_hours=null"].map(str::to_owned);
         let request = Request {
             mode: mode.name,
             sets: &sets,
@@ -63,7 +63,7 @@ fn main() {
             let prepared = Backtest::prepare(Arc::clone(&data), &setup).unwrap();
             let started = ThreadTime::now();
             let result = prepared
-                .run_into(&mut basis::engine::Forget, &mut |_| {})
+                .run_into(&mut basis::engine::NullSink, &mut |_| {})
                 .unwrap();
             cpu.push(started.elapsed().as_secs_f64() * 1e3);
             counts = Some(result.counts);

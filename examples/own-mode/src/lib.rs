@@ -117,7 +117,7 @@ impl Mode for FixedWeight {
 }
 
 /// The book at the exchange.
-struct Standing<'a> {
+struct ExchangeBook<'a> {
     rules: &'a RuleSnapshot,
     spot: &'a InstrumentRules,
     series: SeriesId,
@@ -126,7 +126,7 @@ struct Standing<'a> {
 }
 
 impl FixedWeight {
-    fn standing<'a>(&self, context: &'a Context<'_>) -> Result<Standing<'a>, ComponentError> {
+    fn book<'a>(&self, context: &'a Context<'_>) -> Result<ExchangeBook<'a>, ComponentError> {
         let (config, now) = (context.config, context.view.now());
         let rules = context.rules.venue(self.exchange).map(|own| own.at(now));
         let spot = rules.and_then(|at| at.instrument(InstrumentKind::Spot, config.symbol()));
@@ -139,7 +139,7 @@ impl FixedWeight {
                 .books
                 .quantity(rules.accounts.spot, Item::Asset(asset))
         };
-        Ok(Standing {
+        Ok(ExchangeBook {
             rules,
             spot,
             series: self.spot(config).series(),
@@ -177,7 +177,7 @@ impl FixedWeight {
     /// small to be one.
     fn order(
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &ExchangeBook<'_>,
         (weight, band): (Rate, Rate),
     ) -> Result<Option<Leg>, ComponentError> {
         let Some(quote) = context.view.quote_of(book.series) else {
@@ -203,15 +203,15 @@ impl FixedWeight {
         let size = off.abs()?.per(quote.mark, Rounding::Floor)?;
         let size = size.min(book.spot.max_market_quantity);
         let size = size.round_to_lot(book.spot.lot_size, Rounding::Floor)?;
-        let worth = size.notional(quote.mark, Rounding::Floor)?;
-        let fits = size >= book.spot.min_quantity && worth >= book.spot.min_notional;
+        let notional = size.notional(quote.mark, Rounding::Floor)?;
+        let fits = size >= book.spot.min_quantity && notional >= book.spot.min_notional;
         Ok(fits.then(|| Leg::market(book.spot.key, side, size, false)))
     }
 }
 
 impl Strategy for FixedWeight {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        let book = self.standing(context)?;
+        let book = self.book(context)?;
         if let Some(leg) = Self::funding(context, book.rules)? {
             return Ok(Decision::Act(plan(Action::EntryPartial, "capital", leg)));
         }
@@ -222,7 +222,7 @@ impl Strategy for FixedWeight {
     }
 
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        let book = self.standing(context)?;
+        let book = self.book(context)?;
         let order = Self::order(context, &book, (Rate::ZERO, Rate::ZERO))?;
         Ok(order.map(|leg| plan(Action::ExitFull, "risk", leg)))
     }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use basis::core::config::{Node, Problems, Reader};
 use basis::core::error::{ComponentError, VenueError, VenueErrorKind};
 use basis::core::health::Health;
+use basis::core::in_flight::InFlightTransfers;
 use basis::core::instruction::{Instruction, OperationKind};
 use basis::core::num::{Quantity, Rate};
-use basis::core::transit::Transit;
 use basis::core::types::{Account, Asset, InstructionId, Label, Span, Timestamp, Venue};
 use basis::core::venue::{Capabilities, CredentialSet, Dependencies, ExecutionMode, VenueType};
 use basis::core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
@@ -123,7 +123,7 @@ struct Harbor {
     settings: Settings,
     capabilities: Capabilities,
     is_ready: bool,
-    transit: Arc<Transit>,
+    transit: Arc<InFlightTransfers>,
     taken: BTreeSet<InstructionId>,
     inbox: Vec<(Timestamp, Pending)>,
     cash: BTreeMap<Asset, Quantity>,

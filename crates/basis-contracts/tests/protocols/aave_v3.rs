@@ -9,7 +9,7 @@ mod twins;
 
 use basis_contracts::U256;
 use basis_contracts::aave::USERS;
-use basis_protocols::aave_v3::{ALL, Liquidity, Version};
+use basis_protocols::aave_v3::{ALL, ReserveLiquidity, Version};
 
 use twins::{Inside, Step, Twins, USDC, WBTC, WETH, id, meaning, strategy};
 
@@ -187,7 +187,7 @@ fn rate_curves_leave_no_difference() {
         let listings = twins.listings.clone();
         for n in 0..3_000 {
             let reserve = n % listings.len();
-            let liquidity = Liquidity {
+            let liquidity = ReserveLiquidity {
                 available: twins.random.amount(256),
                 added: U256::ZERO,
                 taken: U256::ZERO,

@@ -11,7 +11,7 @@ use super::{Asset, InstrumentKey, InstrumentKind, PositionSide, Symbol, Venue};
 /// balance that moves by itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Item {
-    /// Units of an asset held in the account; a redemption ticket is a holding of what it pays, in
+    /// Units of an asset held in the account; a withdrawal request is a holding of what it pays, in
     /// the account of the queue.
     Asset(Asset),
     /// Signed base units of a perpetual position, long > 0.

@@ -56,7 +56,7 @@ pub(super) fn order(
     refuse_silent(&key, &table, &kept)?;
     let every = match table.every {
         Some(every) => every,
-        None => told_interval(&key, &table, &kept)?,
+        None => stated_interval(&key, &table, &kept)?,
     };
     Ok(Ordered {
         key,
@@ -132,7 +132,7 @@ fn refuse_silent(key: &Key, table: &Table, rows: &[usize]) -> Result<(), String>
 }
 
 /// The interval of rows that no name says one of: that of the layout, or of bars their smallest step.
-fn told_interval(key: &Key, table: &Table, rows: &[usize]) -> Result<Span, String> {
+fn stated_interval(key: &Key, table: &Table, rows: &[usize]) -> Result<Span, String> {
     match key.kind {
         Kind::AaveReserve | Kind::Oracle | Kind::StakingRate => return Ok(Span::DAY),
         Kind::StakingMarket | Kind::Gas => return Ok(Span::HOUR),

@@ -299,15 +299,15 @@ impl Books {
         self.unpriced.clear();
         for holding in &mut self.holdings {
             if holding.mark == Some(Mark::Par) {
-                holding.worth = Value::new(holding.signed_units()?.get());
+                holding.value = Value::new(holding.signed_units()?.get());
                 continue;
             }
-            (holding.worth, holding.delta) = (Value::ZERO, Quantity::ZERO);
+            (holding.value, holding.delta) = (Value::ZERO, Quantity::ZERO);
             if holding.units.is_zero() {
                 continue;
             }
             let price = match holding.mark {
-                Some(mark) => view.dollars(mark)?.map(|price| (mark, price)),
+                Some(mark) => view.price_usd(mark)?.map(|price| (mark, price)),
                 None => None,
             };
             holding.is_priced = price.is_some();
@@ -316,9 +316,9 @@ impl Books {
                 continue;
             };
             let units = holding.signed_units()?;
-            holding.worth = units.notional(price, Rounding::HalfEven)?;
+            holding.value = units.notional(price, Rounding::HalfEven)?;
             holding.delta = delta(view, mark, units)?;
-            equity = equity.add(holding.worth)?;
+            equity = equity.add(holding.value)?;
         }
         self.equity = equity;
         self.valued_at = Some(view.now());
@@ -391,7 +391,7 @@ impl Books {
             if opening.units.is_zero() {
                 // Nothing that a mark could have moved.
             } else if !opening.is_priced {
-                opening.attribute_first_price(&mut self.step, view.dollars(mark)?)?;
+                opening.attribute_first_price(&mut self.step, view.price_usd(mark)?)?;
             } else {
                 delta_at_open = delta_at_open.add(opening.delta)?;
                 let apart = underlying.diff(opening.underlying).sub(reference_move)?;

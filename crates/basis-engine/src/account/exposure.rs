@@ -53,7 +53,7 @@ pub struct Exposure {
     pub gross_delta: Quantity,
     /// Perp accounts in order of first use, isolated positions included.
     pub margins: Vec<MarginAccount>,
-    /// Lending accounts by venue, as their protocols reckon them; kept by the engine.
+    /// Lending accounts by venue, as their protocols compute them; kept by the engine.
     pub lending: Vec<LendingHealth>,
     /// Positions that stand on collateral of their own.
     pub isolated: Vec<IsolatedPosition>,
@@ -170,7 +170,7 @@ impl MarginAccount {
         let holdings = books.holdings();
         let mut balance = Value::ZERO;
         for cash in self.cash.iter().filter_map(|&at| holdings.get(at)) {
-            balance = balance.add(cash.worth)?;
+            balance = balance.add(cash.value)?;
         }
         let (mut deductions, mut slope) = (Value::ZERO, Value::ZERO);
         let (mut notional, mut net) = (Value::ZERO, Value::ZERO);
@@ -182,12 +182,12 @@ impl MarginAccount {
                 balance = balance.sub(position.cost)?;
                 continue;
             }
-            balance = balance.add(position.worth)?.sub(position.cost)?;
-            let worth = position.worth.abs()?;
-            notional = notional.add(worth)?;
-            net = net.add(position.worth)?;
+            balance = balance.add(position.value)?.sub(position.cost)?;
+            let value = position.value.abs()?;
+            notional = notional.add(value)?;
+            net = net.add(position.value)?;
             let (gross, deduction) =
-                exchange::margin::maintenance_parts(rules, position.quantity.abs()?, worth)?;
+                exchange::margin::maintenance_parts(rules, position.quantity.abs()?, value)?;
             slope = slope.add(gross)?;
             deductions = deductions.add(deduction)?;
         }

@@ -46,15 +46,15 @@ impl IsolatedPosition {
         let Some(perp) = instrument.and_then(|instrument| instrument.perp.as_ref()) else {
             return Ok(None);
         };
-        let result = held.worth.sub(held.cost)?;
+        let result = held.value.sub(held.cost)?;
         let (slope, deduction) =
-            exchange::margin::maintenance_parts(perp, held.quantity.abs()?, held.worth.abs()?)?;
+            exchange::margin::maintenance_parts(perp, held.quantity.abs()?, held.value.abs()?)?;
         Ok(Some(Self {
             account,
             instrument: key,
             margin_balance: Value::new(own.margin.get()).add(result)?,
             maintenance_margin: slope.sub(deduction)?,
-            net_notional: held.worth,
+            net_notional: held.value,
             maintenance_slope: slope,
         }))
     }

@@ -2,7 +2,7 @@
 //! positions and lending accounts in one table, with what the market takes off staking tokens.
 //!
 //! It watches and decides nothing: the ladder is [`crate::risk`]'s, liquidation the venues'. A step
-//! keeps what the measures are made of; ratios and distances are reckoned when they are read, by
+//! keeps what the measures are made of; ratios and distances are computed when they are read, by
 //! whoever writes them down.
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use basis_market::{Mark, MarketView, PointSlot, RateSource};
 
 use super::books::{Books, Holding};
 use super::exposure::{Exposure, MarginAccount};
-use super::standing::{DAYS_PER_YEAR, LendingStanding, MarginStanding, Standing, TokenStanding};
+use super::measure::{DAYS_PER_YEAR, LendingMeasure, MarginMeasure, RiskMeasure, TokenMeasure};
 use crate::limits::{RiskConfig, RiskLevel};
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -38,7 +38,7 @@ pub struct RiskRow {
     /// Its place on the ladder.
     pub level: RiskLevel,
     /// How it stood.
-    pub standing: Standing,
+    pub standing: RiskMeasure,
 }
 
 /// The table: rows of the steps, one after the other, and what there is one of per step.
@@ -93,7 +93,7 @@ pub struct WorstRisk {
     /// When, the first time.
     pub at: Timestamp,
     /// How it stood then.
-    pub standing: Standing,
+    pub standing: RiskMeasure,
 }
 
 /// What a run came to.
@@ -113,7 +113,7 @@ struct Token {
     market: PointSlot,
 }
 
-/// Growth of one protocol rate, reckoned when the rate changes.
+/// Growth of one protocol rate, computed when the rate changes.
 #[derive(Clone, Copy, Debug)]
 struct Growth {
     slot: PointSlot,
@@ -139,7 +139,7 @@ pub(crate) struct SavedRiskView {
     summary: RiskSummary,
 }
 
-/// What a step is reckoned from.
+/// What a step is computed from.
 type State<'a> = (&'a Books, &'a MarketView, &'a Exposure);
 
 impl RiskView {
@@ -239,7 +239,7 @@ impl RiskView {
                 .rate_of(token.protocol)
                 .filter(|rate| rate.is_positive());
             if let Some((protocol, market)) = protocol.zip(view.point(token.market)) {
-                let standing = Standing::Token(TokenStanding {
+                let standing = RiskMeasure::Token(TokenMeasure {
                     market: Rate::new(market.value),
                     protocol: Rate::new(protocol),
                 });
@@ -260,7 +260,7 @@ impl RiskView {
         &mut self,
         at: Timestamp,
         (account, item): (Option<Account>, Option<Item>),
-        standing: Standing,
+        standing: RiskMeasure,
         columns: Option<&mut RiskColumns>,
     ) {
         let subject = RiskSubject { account, item };
@@ -297,7 +297,7 @@ impl RiskView {
         (books, _, exposure): State<'_>,
         mut columns: Option<&mut RiskColumns>,
     ) -> Result<(), ComponentError> {
-        let mut shared = MarginStanding {
+        let mut shared = MarginMeasure {
             balance: margin.margin_balance,
             maintenance: margin.maintenance_margin,
             slope: margin.maintenance_slope,
@@ -315,12 +315,12 @@ impl RiskView {
         }
         let subject = (Some(margin.account), None::<Item>);
         // Without a row only what is worse than ever is written down.
-        let is_news = |worst| Standing::Margin(shared).is_worse_than(worst);
+        let is_news = |worst| RiskMeasure::Margin(shared).is_worse_than(worst);
         if shared.maintenance.is_positive()
             && (columns.is_some() || self.worst_of(subject).is_none_or(is_news))
         {
             shared.funding_cost_per_day = self.shared_funding(margin, books, exposure);
-            let standing = Standing::Margin(shared);
+            let standing = RiskMeasure::Margin(shared);
             self.push(at, subject, standing, columns.as_deref_mut());
         }
         for own in &exposure.isolated {
@@ -330,7 +330,7 @@ impl RiskView {
             let item = Item::Position(own.instrument);
             let mut held = positions(books, margin);
             let held = held.find(|(holding, _)| holding.item == item);
-            let standing = Standing::Margin(MarginStanding {
+            let standing = RiskMeasure::Margin(MarginMeasure {
                 balance: own.margin_balance,
                 maintenance: own.maintenance_margin,
                 slope: own.maintenance_slope,
@@ -380,13 +380,13 @@ impl RiskView {
         let Item::Position(key) = holding.item else {
             return Some(0.0);
         };
-        if holding.worth.is_zero() {
+        if holding.value.is_zero() {
             return Some(0.0);
         }
         let is_its = |series: &SeriesId| series.venue == key.venue && series.symbol == key.symbol;
         let (_, rate) = self.settled.iter().find(|(series, _)| is_its(series))?;
         let days = seconds(rules.funding_interval) / SECONDS_PER_DAY;
-        Some(holding.worth.to_f64() * rate.to_f64() / days)
+        Some(holding.value.to_f64() * rate.to_f64() / days)
     }
 
     fn lending_standing(
@@ -394,27 +394,27 @@ impl RiskView {
         account: &LendingHealth,
         health_factor: Rate,
         (books, view, _): State<'_>,
-    ) -> Result<Standing, ComponentError> {
+    ) -> Result<RiskMeasure, ComponentError> {
         let (mut collateral, mut staked) = (Value::ZERO, Value::ZERO);
         let mut grown = Some(0.0);
         for holding in books.holdings() {
-            if holding.account != account.account || !holding.worth.is_positive() {
+            if holding.account != account.account || !holding.value.is_positive() {
                 continue;
             }
-            collateral = collateral.add(holding.worth)?;
+            collateral = collateral.add(holding.value)?;
             if let Some(Mark::Rate {
                 rate: RateSource::Point(slot),
                 is_yield: true,
                 ..
             }) = holding.mark()
             {
-                staked = staked.add(holding.worth)?;
+                staked = staked.add(holding.value)?;
                 let growth = self.growth(view, slot);
-                let added = growth.map(|growth| holding.worth.to_f64() * growth);
+                let added = growth.map(|growth| holding.value.to_f64() * growth);
                 grown = grown.zip(added).map(|(sum, added)| sum + added);
             }
         }
-        Ok(Standing::Lending(LendingStanding {
+        Ok(RiskMeasure::Lending(LendingMeasure {
             health_factor,
             borrow_rate: account.borrow_rate,
             supply_rate: account.supply_rate,

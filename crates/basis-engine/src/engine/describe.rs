@@ -88,7 +88,7 @@ fn by_itself(kind: &EventKind) -> Option<(&'static str, String)> {
             format!("{} {} in {}", reward.amount, reward.asset, reward.account),
         ),
         EventKind::Redemption(request) if request.stage == RedemptionStage::Ready => (
-            "ticket_ready",
+            "withdrawal_ready",
             format!(
                 "instruction {}: {} {} to be claimed",
                 request.instruction, request.amount, request.asset

@@ -38,7 +38,7 @@ impl Marks for MarketView {
         if let Some(quoted) = own_quote(self, asset, venue) {
             return Ok(known(quoted));
         }
-        let price = self.mark_of(asset).map(|mark| self.dollars(mark));
+        let price = self.mark_of(asset).map(|mark| self.price_usd(mark));
         Ok(price.transpose().map(Option::flatten)?)
     }
 

@@ -202,7 +202,7 @@ impl MarketView {
     /// # Errors
     /// [`MathError`] when the product leaves the range.
     #[inline]
-    pub fn dollars(&self, mark: Mark) -> Result<Option<Price>, MathError> {
+    pub fn price_usd(&self, mark: Mark) -> Result<Option<Price>, MathError> {
         let shown = |slot| {
             let quote = self.quote(slot);
             (quote.state != PriceState::Missing).then_some(quote.mark)
@@ -214,8 +214,8 @@ impl MarketView {
                 let (Some(rate), Some(price)) = (self.rate_of(mark), shown(underlying)) else {
                     return Ok(None);
                 };
-                let worth = price.get().mul(rate, Rounding::HalfEven)?;
-                Ok(Some(Price::new(worth)?))
+                let value = price.get().mul(rate, Rounding::HalfEven)?;
+                Ok(Some(Price::new(value)?))
             }
         }
     }
@@ -283,7 +283,7 @@ mod tests {
     fn dollars(asset: &str) -> Option<Price> {
         let view = view();
         let mark = view.mark_of(Asset::literal(asset))?;
-        view.dollars(mark).unwrap()
+        view.price_usd(mark).unwrap()
     }
 
     #[test]

@@ -241,9 +241,9 @@ impl MarketView {
                 return Ok(rate);
             };
             let (price, worst) = self.spot_now(spot)?;
-            let worth = price.get().mul(rate.0, Rounding::Down)?;
+            let value = price.get().mul(rate.0, Rounding::Down)?;
             Ok((
-                worth,
+                value,
                 Some(rate.1.map_or(worst, |of_rate| of_rate.and(worst))),
             ))
         };

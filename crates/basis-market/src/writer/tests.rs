@@ -225,7 +225,7 @@ fn shown(view: &MarketView, from: Timestamp) -> String {
     text += &rows::<Reward>(view, EIGEN, from);
     for asset in ["ETH", "weETH", "EIGEN"].map(Asset::literal) {
         let mark = view.mark_of(asset);
-        let value = mark.map(|mark| (view.dollars(mark), view.state_of(mark)));
+        let value = mark.map(|mark| (view.price_usd(mark), view.state_of(mark)));
         writeln!(text, "{asset} {value:?} {:?}", view.aave_oracle(asset)).unwrap();
     }
     text

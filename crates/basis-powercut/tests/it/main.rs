@@ -27,7 +27,7 @@ fn nothing_acknowledged_is_lost_in_a_thousand_power_cuts() {
     assert!(count(Outcome::ResumedAtTheSecondTry) > 100);
 }
 
-/// What the suite is worth: without a sync it finds what is lost.
+/// What the suite is value: without a sync it finds what is lost.
 #[test]
 fn without_syncs_a_power_cut_loses_what_was_acknowledged() {
     let lost = (0..SEEDS).filter_map(|seed| run(Durability::Never, seed).err());

@@ -228,12 +228,12 @@ impl Market {
         .ok_or(Revert::DivisionByZero)?;
         let wanted = percent_mul(base, bonus)?;
         let (amount, repaid) = if wanted > balance {
-            let worth = div_floor(
+            let value = div_floor(
                 mul(mul(collateral_price, balance)?, debt_unit)?,
                 mul(debt_price, collateral_unit)?,
             )
             .ok_or(Revert::DivisionByZero)?;
-            (balance, percent_div(worth, bonus)?)
+            (balance, percent_div(value, bonus)?)
         } else {
             (wanted, to_cover)
         };

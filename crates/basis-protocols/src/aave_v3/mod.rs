@@ -68,7 +68,7 @@ pub use error::{PoolError, Revert};
 pub use flash_loan::{FlashLoan, FlashLoanOutcome};
 pub use liquidation::{LiquidationCall, LiquidationOutcome, Seized};
 pub use market::{Account, Market, Outcome, Position};
-pub use rates::{Liquidity, RateStrategy, Rates};
+pub use rates::{RateStrategy, Rates, ReserveLiquidity};
 pub use recorded::RecordedReserve;
 pub use reserve::{Reserve, ReserveConfig, ReserveState};
 

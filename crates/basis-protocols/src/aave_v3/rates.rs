@@ -33,7 +33,7 @@ pub struct Rates {
 
 /// What a rate strategy is asked about, in base units of the asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Liquidity {
+pub struct ReserveLiquidity {
     /// What lies in the reserve before the operation: in 3.0 the aToken contract's balance, in 3.2
     /// the reserve's virtual balance.
     pub available: U256,
@@ -119,7 +119,7 @@ impl RateStrategy {
     /// # Errors
     /// [`Revert::Arithmetic`] when more is taken than there is, [`Revert::Math`] out of 256 bits,
     /// [`Revert::Cast`] for a rate beyond 128 bits.
-    pub fn rates(&self, version: Version, liquidity: &Liquidity) -> Result<Rates, Revert> {
+    pub fn rates(&self, version: Version, liquidity: &ReserveLiquidity) -> Result<Rates, Revert> {
         let usage = usage_ratio(liquidity)?;
         if version == Version::V3_2 && liquidity.total_debt.is_zero() {
             return Ok(Rates {
@@ -163,7 +163,7 @@ impl RateStrategy {
 }
 
 /// Debt over debt and cash after the operation, in rays; zero without debt, whatever is taken.
-pub(super) fn usage_ratio(liquidity: &Liquidity) -> Result<U256, Revert> {
+pub(super) fn usage_ratio(liquidity: &ReserveLiquidity) -> Result<U256, Revert> {
     if liquidity.total_debt.is_zero() {
         return Ok(U256::ZERO);
     }
@@ -185,8 +185,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn liquidity(available: u64, total_debt: u64) -> Liquidity {
-        Liquidity {
+    fn liquidity(available: u64, total_debt: u64) -> ReserveLiquidity {
+        ReserveLiquidity {
             available: U256::from(available),
             added: U256::ZERO,
             taken: U256::ZERO,
@@ -228,7 +228,7 @@ mod tests {
         empty.taken = U256::from(11);
         for version in [Version::V3_0, Version::V3_2] {
             assert!(curve().rates(version, &empty).is_ok());
-            let lent = Liquidity {
+            let lent = ReserveLiquidity {
                 total_debt: U256::ONE,
                 ..empty
             };
@@ -265,8 +265,8 @@ mod tests {
             factor in 0_u16..=10_000,
         ) {
             for version in [Version::V3_0, Version::V3_2] {
-                let now = Liquidity { reserve_factor_bps: factor, ..liquidity(cash, debt) };
-                let more = Liquidity { total_debt: add(now.total_debt, U256::ONE).unwrap(), ..now };
+                let now = ReserveLiquidity { reserve_factor_bps: factor, ..liquidity(cash, debt) };
+                let more = ReserveLiquidity { total_debt: add(now.total_debt, U256::ONE).unwrap(), ..now };
                 let (now, more) = (
                     curve().rates(version, &now).unwrap(),
                     curve().rates(version, &more).unwrap(),

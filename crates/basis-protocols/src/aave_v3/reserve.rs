@@ -3,7 +3,7 @@
 use super::error::{PoolError, Revert, require};
 use super::limbs::{Divisor, long};
 use super::math::{PERCENTAGE_FACTOR, RAY, add, percent_mul, ray_div, ray_mul, sub, to_u128};
-use super::rates::{Liquidity, RateStrategy, Rates};
+use super::rates::{RateStrategy, Rates, ReserveLiquidity};
 use super::word::Word;
 use super::{Seconds, Version};
 use basis_core::num::U256;
@@ -368,7 +368,7 @@ impl Reserve {
     ) -> Result<(), Revert> {
         let rates = self.config.rate_strategy.rates(
             version,
-            &Liquidity {
+            &ReserveLiquidity {
                 available: self.state.cash,
                 added,
                 taken,

@@ -6,7 +6,7 @@ use super::error::Revert;
 use super::limbs::{half, long};
 use super::market::{bit, isolated_debt};
 use super::math::{PERCENTAGE_FACTOR, WAD, add, mul, ray_div, ray_mul, sub, to_u128};
-use super::rates::{Liquidity, Rates, usage_ratio};
+use super::rates::{Rates, ReserveLiquidity, usage_ratio};
 use super::reserve::Reserve;
 use super::scaled::balance_of;
 use super::{Market, ReserveId, Seconds, UserId, Version};
@@ -38,7 +38,7 @@ impl Market {
     pub fn utilization_ray(&self, reserve: ReserveId, now: Seconds) -> Result<U256, Revert> {
         let cell = self.reserve(reserve)?;
         let index = cell.state.normalized_debt_ray(now)?;
-        usage_ratio(&Liquidity {
+        usage_ratio(&ReserveLiquidity {
             available: cell.state.cash,
             added: U256::ZERO,
             taken: U256::ZERO,
@@ -60,7 +60,7 @@ impl Market {
         let config = &self.reserve(reserve)?.config;
         config.rate_strategy.rates(
             self.version,
-            &Liquidity {
+            &ReserveLiquidity {
                 available: cash,
                 added: U256::ZERO,
                 taken: U256::ZERO,
@@ -246,8 +246,8 @@ impl Market {
         )?;
         let value = weighted.wrapping_div(U256::from(threshold));
         // value = balance × price / unit, rounded down.
-        let worth = sub(mul(add(value, U256::ONE)?, cell.config.unit())?, U256::ONE)?;
-        Ok(Some(worth.wrapping_div(balance)))
+        let scaled = sub(mul(add(value, U256::ONE)?, cell.config.unit())?, U256::ONE)?;
+        Ok(Some(scaled.wrapping_div(balance)))
     }
 }
 
@@ -277,8 +277,8 @@ fn room_below_ltv(sums: &Sums<U256>, ltv_bps: u64, cell: &Reserve) -> Result<U25
     let Some(value) = covered.checked_sub(sums.debt) else {
         return Ok(U256::ZERO);
     };
-    let worth = sub(mul(add(value, U256::ONE)?, cell.config.unit())?, U256::ONE)?;
-    Ok(worth.wrapping_div(cell.price()?))
+    let scaled = sub(mul(add(value, U256::ONE)?, cell.config.unit())?, U256::ONE)?;
+    Ok(scaled.wrapping_div(cell.price()?))
 }
 
 /// The largest number up to `most` that has the property, by bisection; zero where zero lacks it.

@@ -77,8 +77,8 @@ impl BarPool {
             let amount_in = Fixed18::from_mantissa(mantissa.ok_or(MathError::Overflow { op })?);
             self.fill(bar, displacement, side, amount_in)
         };
-        let worth = at(bar.mid, side.opposite(), amount_out, Rounding::Floor)?;
-        let whole = worth.mantissa().checked_div(unit).unwrap_or_default();
+        let value = at(bar.mid, side.opposite(), amount_out, Rounding::Floor)?;
+        let whole = value.mantissa().checked_div(unit).unwrap_or_default();
         let (mut little, mut enough) = (0, whole.max(1));
         let (mut tried, _) = fill(enough)?;
         for doubling in 0.. {

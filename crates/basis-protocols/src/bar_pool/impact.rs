@@ -64,11 +64,11 @@ impl Impact {
                 let depth = depth.get();
                 // With x worth the depth at mid, y·dx ÷ (x + dx) is depth·v ÷ (depth + v), where v
                 // is what dx is worth. It grows with v, so a v rounded down never gives more.
-                let worth = match side {
+                let value = match side {
                     Side::Sell => at(bar.mid, side, net, Rounding::Floor)?,
                     Side::Buy => net,
                 };
-                let out = depth.mul_div(worth, depth.add(worth)?, Rounding::Floor)?;
+                let out = depth.mul_div(value, depth.add(value)?, Rounding::Floor)?;
                 match side {
                     Side::Sell => Ok(out),
                     Side::Buy => at(bar.mid, side, out, Rounding::Floor),

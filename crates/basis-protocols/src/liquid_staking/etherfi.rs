@@ -4,10 +4,10 @@
 //! smart-contracts`, `src/`). The two conversions are Lido's; the edges are not:
 //!
 //! - shares burned for a withdrawal round up ([`SharePool::shares_for_amount_ceil`]);
-//! - a ticket is worth the lesser of the amount asked for and what its shares stand for **when it is
+//! - a withdrawal request is worth the lesser of the amount asked for and what its shares stand for **when it is
 //!   claimed** (`getClaimableAmount`), not when it is finalized: a loss reaches it until the last
 //!   moment, a gain never;
-//! - shares of a claimed ticket that were not burned stay with the NFT contract as a remainder, where
+//! - shares of a claimed request that were not burned stay with the NFT contract as a remainder, where
 //!   they keep their part of the pool until the protocol disposes of them.
 //!
 //! Fees of `ether.fan`, the liquidity that the pool keeps for claims, pausing and invalidated
@@ -410,20 +410,20 @@ impl EtherFi {
         place(id).is_some_and(|place| place < self.finalized)
     }
 
-    /// What the ticket `id` is worth now, in wei: the lesser of the amount asked for and what its
+    /// What the withdrawal request `id` is worth now, in wei: the lesser of the amount asked for and what its
     /// shares stand for; nothing once paid.
     ///
     /// # Errors
     /// [`EtherFiError::RequestDoesNotExist`]; [`EtherFiError::Math`].
-    pub fn ticket_value(&self, id: RequestId) -> Result<U256, EtherFiError> {
+    pub fn request_value(&self, id: RequestId) -> Result<U256, EtherFiError> {
         let request = self
             .request(id)
             .ok_or(EtherFiError::RequestDoesNotExist(id.0))?;
         if request.claimed {
             return Ok(U256::ZERO);
         }
-        let worth = self.amount_for_share(request.shares)?;
-        Ok(request.amount.min(worth))
+        let value = self.amount_for_share(request.shares)?;
+        Ok(request.amount.min(value))
     }
 
     /// `WithdrawRequestNFT.claimWithdraw`; burns the shares that the payment stands for, rounded up,
@@ -447,7 +447,7 @@ impl EtherFi {
         if !self.is_finalized(id) {
             return Err(EtherFiError::RequestNotFinalized(id.0));
         }
-        let paid = self.ticket_value(id)?;
+        let paid = self.request_value(id)?;
         if paid.is_zero() {
             return Err(EtherFiError::InvalidAmount(paid));
         }
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_keeps_its_amount_when_the_pool_earns_and_leaves_a_remainder() {
+    fn a_request_keeps_its_amount_when_the_pool_earns_and_leaves_a_remainder() {
         let mut etherfi = etherfi();
         let id = etherfi.request_withdraw(ALICE, tokens(105), at(0)).unwrap();
         assert_eq!(
@@ -567,7 +567,7 @@ mod tests {
         let due = etherfi.finalize_due(at(72), Span::from_hours(72));
         assert_eq!(due, Some(id));
         etherfi.set_rate(Fixed18::literal("1.1")).unwrap();
-        assert_eq!(etherfi.ticket_value(id), Ok(tokens(105)));
+        assert_eq!(etherfi.request_value(id), Ok(tokens(105)));
         assert_eq!(etherfi.claim(BOB, id), Err(EtherFiError::NotOwner(1)));
         assert_eq!(etherfi.claim(ALICE, id), Ok(tokens(105)));
         assert_eq!(
@@ -590,12 +590,12 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_reaches_a_ticket_until_it_is_claimed() {
+    fn a_loss_reaches_a_request_until_it_is_claimed() {
         let mut etherfi = etherfi();
         let id = etherfi.request_withdraw(ALICE, tokens(105), at(0)).unwrap();
         etherfi.finalize(id).unwrap();
         etherfi.set_rate(Fixed18::literal("0.9")).unwrap();
-        assert_eq!(etherfi.ticket_value(id), Ok(tokens(90)));
+        assert_eq!(etherfi.request_value(id), Ok(tokens(90)));
         let mut gone = etherfi.clone();
         assert_eq!(etherfi.claim(ALICE, id), Ok(tokens(90)));
         assert_eq!(etherfi.remainder_shares(), U256::ZERO);

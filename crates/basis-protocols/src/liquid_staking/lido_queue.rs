@@ -2,7 +2,7 @@
 //!
 //! Mirrors `WithdrawalQueueERC721` and its base (V2, `contracts/0.8.9`). A request moves stETH into
 //! the queue and fixes two numbers: its amount and the shares moved. Rewards after that go to the
-//! others; penalties until finalization it still shares. So a ticket is a claim on a fixed amount of
+//! others; penalties until finalization it still shares. So a withdrawal request is a claim on a fixed amount of
 //! ether with one exception, a loss of the pool while it waits:
 //!
 //! claim = amount, or shares × rate at finalization where amount ÷ shares is above that rate.
@@ -170,12 +170,12 @@ impl Lido {
         self.queue.locked
     }
 
-    /// What the ticket `id` is worth, in wei: its claim once final, and until then the claim it would
+    /// What the withdrawal request `id` is worth, in wei: its claim once final, and until then the claim it would
     /// have if it were finalized now; nothing once paid.
     ///
     /// # Errors
     /// [`LidoError::RequestNotFoundOrNotFinalized`] for an unknown request; [`LidoError::Math`].
-    pub fn ticket_value(&self, id: RequestId) -> Result<U256, LidoError> {
+    pub fn request_value(&self, id: RequestId) -> Result<U256, LidoError> {
         let request = self
             .request(id)
             .ok_or(LidoError::RequestNotFoundOrNotFinalized(id.0))?;
@@ -352,11 +352,11 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_a_fixed_claim_while_the_pool_earns() {
+    fn a_request_is_a_fixed_claim_while_the_pool_earns() {
         let mut lido = lido();
         let id = lido.request_withdrawal(ALICE, tokens(100), at(0)).unwrap();
         lido.set_rate(Fixed18::literal("1.3")).unwrap();
-        assert_eq!(lido.ticket_value(id).unwrap(), tokens(100));
+        assert_eq!(lido.request_value(id).unwrap(), tokens(100));
         assert_eq!(
             lido.claim(ALICE, id),
             Err(LidoError::RequestNotFoundOrNotFinalized(1))
@@ -369,14 +369,14 @@ mod tests {
         assert_eq!(
             lido.claim(BOB, id),
             Err(LidoError::NotOwner(BOB, ALICE)),
-            "a ticket is its owner's"
+            "a withdrawal request is its owner's"
         );
         assert_eq!(lido.claim(ALICE, id), Ok(tokens(100)));
         assert_eq!(
             lido.claim(ALICE, id),
             Err(LidoError::RequestAlreadyClaimed(1))
         );
-        assert_eq!(lido.ticket_value(id), Ok(U256::ZERO));
+        assert_eq!(lido.request_value(id), Ok(U256::ZERO));
         assert_eq!(lido.locked_ether(), U256::ZERO);
     }
 
@@ -388,13 +388,13 @@ mod tests {
             .request_withdrawal_wrapped(ALICE, tokens(100), at(1))
             .unwrap();
         lido.set_rate(Fixed18::literal("1.1")).unwrap();
-        let shared = lido.ticket_value(first).unwrap();
+        let shared = lido.request_value(first).unwrap();
         // 100 shares at 1.1; both roundings are down.
         assert!(tokens(110) - shared <= U256::from(2_u64), "{shared}");
         lido.finalize(first).unwrap();
         lido.set_rate(Fixed18::literal("0.9")).unwrap();
         assert_eq!(lido.claim(ALICE, first), Ok(shared));
-        let lower = lido.ticket_value(second).unwrap();
+        let lower = lido.request_value(second).unwrap();
         assert!(tokens(90) - lower <= U256::from(2_u64), "{lower}");
     }
 
@@ -433,8 +433,8 @@ mod tests {
             let request = *lido.request(id).unwrap();
             prop_assert!(claim <= request.amount);
             // The shares' worth, give or take the wei by which the amount was rounded to shares.
-            let worth = before.amount_for_shares(request.shares).unwrap();
-            prop_assert!(claim <= worth + U256::from(4_u64), "{} {}", claim, worth);
+            let value = before.amount_for_shares(request.shares).unwrap();
+            prop_assert!(claim <= value + U256::from(4_u64), "{} {}", claim, value);
             lido.set_rate(rate(rates.2)).unwrap();
             prop_assert_eq!(lido.claim(ALICE, id).unwrap(), claim);
         }

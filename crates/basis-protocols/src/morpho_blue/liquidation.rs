@@ -141,8 +141,8 @@ impl Market {
         if self.exchange(totals, all, price)?.1 <= owed {
             return Ok(all);
         }
-        let worth = mul_div_down(collateral, price, ORACLE_PRICE_SCALE)?;
-        let paid = mul_div_down(worth, WAD, self.incentive_wad)?;
+        let value = mul_div_down(collateral, price, ORACLE_PRICE_SCALE)?;
+        let paid = mul_div_down(value, WAD, self.incentive_wad)?;
         let shares = to_shares_down(paid, totals.borrow_assets, totals.borrow_shares)?;
         Ok(LiquidationInput::repaying(shares.min(owed)))
     }
@@ -157,12 +157,12 @@ impl Market {
         let (assets, shares) = (totals.borrow_assets, totals.borrow_shares);
         if input.seized_assets.is_zero() {
             let repaid = to_assets_down(input.repaid_shares, assets, shares)?;
-            let worth = w_mul_down(repaid, self.incentive_wad)?;
-            let seized = mul_div_down(worth, ORACLE_PRICE_SCALE, price)?;
+            let value = w_mul_down(repaid, self.incentive_wad)?;
+            let seized = mul_div_down(value, ORACLE_PRICE_SCALE, price)?;
             return Ok((seized, input.repaid_shares));
         }
-        let worth = mul_div_up(input.seized_assets, price, ORACLE_PRICE_SCALE)?;
-        let repaid = w_div_up(worth, self.incentive_wad)?;
+        let value = mul_div_up(input.seized_assets, price, ORACLE_PRICE_SCALE)?;
+        let repaid = w_div_up(value, self.incentive_wad)?;
         Ok((input.seized_assets, to_shares_up(repaid, assets, shares)?))
     }
 }

@@ -175,10 +175,10 @@ impl Pass<'_> {
             0.0
         };
         (slot.seen, slot.quantity, slot.mark) = (self.step, quantity, mark);
-        let worth = quantity * mark;
+        let value = quantity * mark;
         if !is_par {
-            self.long += worth.max(0.0);
-            self.short += worth.min(0.0);
+            self.long += value.max(0.0);
+            self.short += value.min(0.0);
         }
         Ok(())
     }

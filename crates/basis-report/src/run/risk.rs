@@ -3,7 +3,7 @@
 
 use basis_core::error::ComponentError;
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
-use basis_engine::account::{RiskSubject, RiskSummary, Standing, WorstRisk};
+use basis_engine::account::{RiskMeasure, RiskSubject, RiskSummary, WorstRisk};
 use basis_engine::result::StepColumns;
 use serde_json::{Value as Json, json};
 
@@ -114,7 +114,7 @@ fn number<T: Rows>(table: &mut T, rate: Option<Rate>) {
     }
 }
 
-fn standing_fields<T: Rows>(table: &mut T, standing: &Standing) {
+fn standing_fields<T: Rows>(table: &mut T, standing: &RiskMeasure) {
     match standing.distance() {
         Some((distance, direction)) => {
             table.number(distance.get());
@@ -123,8 +123,8 @@ fn standing_fields<T: Rows>(table: &mut T, standing: &Standing) {
         None => table.blank(2),
     }
     let rate_distance = match standing {
-        Standing::Lending(lending) => lending.rate_distance(),
-        Standing::Margin(_) | Standing::Token(_) => None,
+        RiskMeasure::Lending(lending) => lending.rate_distance(),
+        RiskMeasure::Margin(_) | RiskMeasure::Token(_) => None,
     };
     number(table, rate_distance);
     number(table, standing.days().and_then(days));

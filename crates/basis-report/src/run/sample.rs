@@ -13,8 +13,8 @@ use basis_core::types::{
 };
 use basis_core::venue_event::{EventKey, Fill, FlowId, LiquiditySide};
 use basis_engine::account::{
-    LendingStanding, MarginStanding, RiskColumns, RiskRow, RiskSubject, RiskSummary, Standing,
-    TokenStanding, WorstRisk,
+    LendingMeasure, MarginMeasure, RiskColumns, RiskMeasure, RiskRow, RiskSubject, RiskSummary,
+    TokenMeasure, WorstRisk,
 };
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{
@@ -232,10 +232,10 @@ fn fill(kind: InstrumentKind, side: Side, numbers: (&str, &str), id: TradeId) ->
 }
 
 /// The perp account in both steps; in the second a lending account and a token beside it.
-fn standings() -> [Standing; 4] {
+fn standings() -> [RiskMeasure; 4] {
     let value = |text: &str| text.parse::<Value>().unwrap();
     let margin = |balance, maintenance, notional, cost| {
-        Standing::Margin(MarginStanding {
+        RiskMeasure::Margin(MarginMeasure {
             balance: value(balance),
             maintenance: value(maintenance),
             slope: value(maintenance),
@@ -246,7 +246,7 @@ fn standings() -> [Standing; 4] {
     [
         margin("29963.978", "240", "-60050", Some(24.076_416)),
         margin("29819.998", "180.6", "-45150", Some(-6.02)),
-        Standing::Lending(LendingStanding {
+        RiskMeasure::Lending(LendingMeasure {
             health_factor: Rate::literal("1.25"),
             borrow_rate: Rate::literal("0.02"),
             supply_rate: Rate::literal("0"),
@@ -254,7 +254,7 @@ fn standings() -> [Standing; 4] {
             staked: value("500"),
             staking_growth: Some(0.03),
         }),
-        Standing::Token(TokenStanding {
+        RiskMeasure::Token(TokenMeasure {
             market: Rate::literal("0.9975"),
             protocol: Rate::literal("1.05"),
         }),

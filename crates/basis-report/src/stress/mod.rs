@@ -25,12 +25,12 @@ pub struct Row {
     /// Hash of the resolved configuration; empty when nothing was run.
     pub config_hash: String,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: ScenarioOutcome,
 }
 
 /// What became of a scenario.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum ScenarioOutcome {
     /// It ran, to the end or until risk closed everything.
     Ran(Box<Figures>),
     /// It has nothing to act on in this run.
@@ -111,10 +111,10 @@ impl Row {
     #[must_use]
     pub fn status(&self) -> &'static str {
         match &self.outcome {
-            Outcome::Ran(figures) if figures.halted.is_some() => "halted",
-            Outcome::Ran(_) => "ok",
-            Outcome::Skipped(_) => "skipped",
-            Outcome::Failed(_) => "failed",
+            ScenarioOutcome::Ran(figures) if figures.halted.is_some() => "halted",
+            ScenarioOutcome::Ran(_) => "ok",
+            ScenarioOutcome::Skipped(_) => "skipped",
+            ScenarioOutcome::Failed(_) => "failed",
         }
     }
 
@@ -122,8 +122,8 @@ impl Row {
     #[must_use]
     pub fn figures(&self) -> Option<&Figures> {
         match &self.outcome {
-            Outcome::Ran(figures) => Some(figures),
-            Outcome::Skipped(_) | Outcome::Failed(_) => None,
+            ScenarioOutcome::Ran(figures) => Some(figures),
+            ScenarioOutcome::Skipped(_) | ScenarioOutcome::Failed(_) => None,
         }
     }
 
@@ -131,9 +131,9 @@ impl Row {
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         match &self.outcome {
-            Outcome::Ran(figures) => figures.halted.as_deref(),
-            Outcome::Skipped(why) => Some(why),
-            Outcome::Failed(e) => Some(&e.message),
+            ScenarioOutcome::Ran(figures) => figures.halted.as_deref(),
+            ScenarioOutcome::Skipped(why) => Some(why),
+            ScenarioOutcome::Failed(e) => Some(&e.message),
         }
     }
 
@@ -152,7 +152,7 @@ impl Row {
         {
             row.extend(figures);
         }
-        if let (Outcome::Failed(e), Some(row)) = (&self.outcome, row.as_object_mut()) {
+        if let (ScenarioOutcome::Failed(e), Some(row)) = (&self.outcome, row.as_object_mut()) {
             row.insert("code".to_owned(), json!(e.code.as_str()));
         }
         row
@@ -310,7 +310,7 @@ mod tests {
             name: "a".to_owned(),
             shocks: vec!["gas x20 at 2025-02-03".to_owned()],
             config_hash: String::new(),
-            outcome: Outcome::Skipped("no gas, \"here\"".to_owned()),
+            outcome: ScenarioOutcome::Skipped("no gas, \"here\"".to_owned()),
         };
         let text = String::from_utf8(csv(std::slice::from_ref(&row)).unwrap()).unwrap();
         let lines: Vec<_> = text.lines().collect();

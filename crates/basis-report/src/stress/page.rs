@@ -110,7 +110,7 @@ fn ran(about: Page<'_>, rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Outcome;
+    use super::super::ScenarioOutcome;
     use super::*;
 
     #[test]
@@ -122,8 +122,8 @@ mod tests {
             outcome,
         };
         let rows = [
-            row("base", Outcome::Skipped(String::new())),
-            row("a&b", Outcome::Skipped("nothing <here>".to_owned())),
+            row("base", ScenarioOutcome::Skipped(String::new())),
+            row("a&b", ScenarioOutcome::Skipped("nothing <here>".to_owned())),
         ];
         let about = Page {
             mode: "btc_basis",

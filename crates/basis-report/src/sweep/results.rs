@@ -18,7 +18,7 @@ use crate::table::{Column, Kind as ColumnKind, Rows};
 
 /// What came of one variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum VariantOutcome {
     /// It ran to the end, or until risk ended the strategy.
     Ran {
         /// Why risk ended it, if it did.
@@ -47,7 +47,7 @@ pub struct Row {
     /// Hash of the resolved configuration: that of the single run.
     pub config_hash: String,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: VariantOutcome,
 }
 
 impl Row {
@@ -55,9 +55,9 @@ impl Row {
     #[must_use]
     pub const fn status(&self) -> &'static str {
         match &self.outcome {
-            Outcome::Ran { halted: None, .. } => "ok",
-            Outcome::Ran { .. } => "halted",
-            Outcome::Failed { .. } => "failed",
+            VariantOutcome::Ran { halted: None, .. } => "ok",
+            VariantOutcome::Ran { .. } => "halted",
+            VariantOutcome::Failed { .. } => "failed",
         }
     }
 
@@ -65,8 +65,8 @@ impl Row {
     #[must_use]
     pub fn failure(&self) -> Option<(&str, &str)> {
         match &self.outcome {
-            Outcome::Failed { code, message } => Some((code, message)),
-            Outcome::Ran { .. } => None,
+            VariantOutcome::Failed { code, message } => Some((code, message)),
+            VariantOutcome::Ran { .. } => None,
         }
     }
 
@@ -74,8 +74,8 @@ impl Row {
     #[must_use]
     pub fn figure(&self, at: usize) -> Option<&str> {
         match &self.outcome {
-            Outcome::Ran { figures, .. } => figures.get(at)?.as_deref(),
-            Outcome::Failed { .. } => None,
+            VariantOutcome::Ran { figures, .. } => figures.get(at)?.as_deref(),
+            VariantOutcome::Failed { .. } => None,
         }
     }
 
@@ -83,8 +83,8 @@ impl Row {
     #[must_use]
     pub fn halted(&self) -> Option<&str> {
         match &self.outcome {
-            Outcome::Ran { halted, .. } => halted.as_deref(),
-            Outcome::Failed { .. } => None,
+            VariantOutcome::Ran { halted, .. } => halted.as_deref(),
+            VariantOutcome::Failed { .. } => None,
         }
     }
 
@@ -92,8 +92,8 @@ impl Row {
     #[must_use]
     pub fn notes(&self) -> &[String] {
         match &self.outcome {
-            Outcome::Ran { notes, .. } => notes,
-            Outcome::Failed { .. } => &[],
+            VariantOutcome::Ran { notes, .. } => notes,
+            VariantOutcome::Failed { .. } => &[],
         }
     }
 }
@@ -290,8 +290,8 @@ pub fn parameter_json(parameter: &Parameter) -> Json {
 #[must_use]
 pub fn kept_json(row: &Row) -> Json {
     let figures: Option<Map<_, _>> = match &row.outcome {
-        Outcome::Failed { .. } => None,
-        Outcome::Ran { figures, .. } => Some(
+        VariantOutcome::Failed { .. } => None,
+        VariantOutcome::Ran { figures, .. } => Some(
             FIELDS
                 .iter()
                 .zip(figures)
@@ -333,7 +333,7 @@ pub fn kept_row(json: &Json) -> Option<Row> {
         number: usize::try_from(json.get("variant")?.as_u64()?).ok()?,
         values: strings("values")?,
         config_hash: json.get("config_hash")?.as_str()?.to_owned(),
-        outcome: Outcome::Ran {
+        outcome: VariantOutcome::Ran {
             halted: json.get("halted")?.as_str().map(str::to_owned),
             notes: strings("notes")?,
             figures,
@@ -360,7 +360,7 @@ pub(super) mod tests {
             number,
             values: values.iter().map(|&value| value.to_owned()).collect(),
             config_hash: format!("{number:064x}"),
-            outcome: Outcome::Ran {
+            outcome: VariantOutcome::Ran {
                 halted: None,
                 notes: Vec::new(),
                 figures,
@@ -370,7 +370,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn failed(number: usize, values: &[&str]) -> Row {
         Row {
-            outcome: Outcome::Failed {
+            outcome: VariantOutcome::Failed {
                 code: "STRAT-002".to_owned(),
                 message: "too small, \"really\"".to_owned(),
             },
@@ -402,7 +402,7 @@ pub(super) mod tests {
         assert_eq!(ranking(&rows, find_field("return").unwrap()), [2, 3, 1, 0]);
         assert_eq!(ranking(&rows, find_field("sharpe").unwrap()), [0, 1, 2, 3]);
         let mut costly = rows[1].clone();
-        if let Outcome::Ran { figures, .. } = &mut costly.outcome {
+        if let VariantOutcome::Ran { figures, .. } = &mut costly.outcome {
             figures[find_field("costs.total").unwrap()] = Some("10".to_owned());
         }
         let rows = [costly, rows[2].clone()];

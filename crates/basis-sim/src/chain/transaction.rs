@@ -391,7 +391,7 @@ fn asset_of(item: Item) -> Result<Asset, Refusal> {
 /// The price the run values a unit of `asset` at, in USD.
 fn price(view: &MarketView, asset: Asset) -> Result<Price, Refusal> {
     let price = match view.mark_of(asset) {
-        Some(mark) => view.dollars(mark)?,
+        Some(mark) => view.price_usd(mark)?,
         None => None,
     };
     price.ok_or_else(|| {

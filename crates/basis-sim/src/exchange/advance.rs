@@ -17,7 +17,7 @@ use basis_market::Horizon;
 use basis_market::{FundingLookup, MarketView};
 
 use super::books::{OpenPosition, RestingOrder};
-use super::fills::Terms;
+use super::fills::FillTerms;
 use super::liquidation::{Guard, TestPrice};
 use super::resting::resting_order;
 use super::{Context, SETTLEMENT, SimulatedExchange};
@@ -314,7 +314,7 @@ impl SimulatedExchange {
     ) -> Result<(), Refusal> {
         let rules = cx.held_rules(order.key)?;
         let request = resting_order(order, rules, self.codes(order.key));
-        let terms = Terms {
+        let terms = FillTerms {
             quantity: self.reducible(&request)?,
             price: order.limit,
             mark: cx.view.quote(order.slot).mark,

@@ -40,7 +40,7 @@ fn dollar_price(cx: &Context<'_>, asset: Asset) -> Price {
         return quote.mark;
     }
     let mark = cx.view.mark_of(asset);
-    let price = mark.and_then(|mark| cx.view.dollars(mark).ok().flatten());
+    let price = mark.and_then(|mark| cx.view.price_usd(mark).ok().flatten());
     price.unwrap_or(Price::ZERO)
 }
 
@@ -85,10 +85,10 @@ impl SimulatedExchange {
         let (mut own, mut owed) = (Value::ZERO, Value::ZERO);
         let mut add = |asset, quantity: Quantity, price: Price| -> Result<(), Refusal> {
             let price = if asset == base { mark } else { price };
-            let worth = quantity.notional(price, Rounding::Floor)?;
-            own = own.add(worth)?;
+            let value = quantity.notional(price, Rounding::Floor)?;
+            own = own.add(value)?;
             if quantity.is_negative() {
-                owed = owed.sub(worth)?;
+                owed = owed.sub(value)?;
             }
             Ok(())
         };

@@ -24,7 +24,7 @@ use crate::refusal::Refusal;
 
 /// At what an order fills.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct FillTerms {
     pub(super) quantity: Quantity,
     pub(super) price: Price,
     pub(super) mark: Price,
@@ -50,7 +50,7 @@ impl SimulatedExchange {
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
-        terms: &Terms,
+        terms: &FillTerms,
         events: &mut Events,
     ) -> Result<(), Refusal> {
         if !terms.price.is_positive() {
@@ -71,7 +71,7 @@ impl SimulatedExchange {
     pub(super) fn spot_amounts(
         cx: &Context<'_>,
         order: &Order<'_>,
-        terms: &Terms,
+        terms: &FillTerms,
     ) -> Result<SpotAmounts, Refusal> {
         let rules = order.rules;
         let decimals = (cx.decimals(rules.base)?, cx.decimals(rules.quote)?);
@@ -93,7 +93,7 @@ impl SimulatedExchange {
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
-        terms: &Terms,
+        terms: &FillTerms,
     ) -> Result<Settled, Refusal> {
         let (base, quote) = (order.rules.base, order.rules.quote);
         let account = cx.snapshot.accounts.spot;
@@ -125,7 +125,7 @@ impl SimulatedExchange {
         cx: &Context<'_>,
         order: &Order<'_>,
         perp: &PerpRules,
-        terms: &Terms,
+        terms: &FillTerms,
     ) -> Result<Settled, Refusal> {
         let key = order.key;
         let decimals = cx.decimals(SETTLEMENT)?;
@@ -190,7 +190,7 @@ impl SimulatedExchange {
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
-        terms: &Terms,
+        terms: &FillTerms,
         settled: &Settled,
         events: &mut Events,
     ) {
@@ -256,7 +256,7 @@ impl SimulatedExchange {
         order: &Order<'_>,
         before: Option<OpenPosition>,
         after: &PerpPosition,
-        (terms, decimals): (&Terms, u32),
+        (terms, decimals): (&FillTerms, u32),
     ) -> Result<Option<Quantity>, Refusal> {
         let symbol = order.key.symbol;
         if self.margin_mode(symbol) == MarginMode::Cross || after.quantity.is_zero() {

@@ -48,10 +48,10 @@ use std::sync::Arc;
 
 use basis_core::error::{ComponentError, VenueErrorKind};
 use basis_core::health::Health;
+use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::{Instruction, MarginMode, Operation, OperationKind};
 use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::rules::{InstrumentRules, RuleSnapshot, VenueRules};
-use basis_core::transit::Transit;
 use basis_core::types::{Account, Asset, InstructionId, InstrumentKey, Symbol, Timestamp, Venue};
 use basis_core::venue::{Capabilities, DataProvider, Dependencies, FillAt};
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
@@ -89,7 +89,7 @@ pub struct SimulatedExchange {
     profile: &'static ExchangeProfile,
     settings: ExchangeSettings,
     capabilities: Capabilities,
-    transit: Arc<Transit>,
+    transit: Arc<InFlightTransfers>,
     fill_at: FillAt,
     ready: Option<Ready>,
     books: Books,
@@ -109,7 +109,7 @@ pub struct SimulatedExchange {
 struct Ready {
     rules: Arc<VenueRules>,
     data: Arc<dyn DataProvider>,
-    transit: Arc<Transit>,
+    transit: Arc<InFlightTransfers>,
     fill_at: FillAt,
 }
 
@@ -120,7 +120,7 @@ struct Context<'a> {
     rules: &'a VenueRules,
     snapshot: &'a RuleSnapshot,
     data: &'a dyn DataProvider,
-    transit: &'a Transit,
+    transit: &'a InFlightTransfers,
     fill_at: FillAt,
     /// The instant at which things happen.
     at: Timestamp,
@@ -185,7 +185,7 @@ impl SimulatedExchange {
     pub fn new(
         profile: &'static ExchangeProfile,
         settings: ExchangeSettings,
-        transit: Arc<Transit>,
+        transit: Arc<InFlightTransfers>,
         fill_at: FillAt,
     ) -> Self {
         let mut books = Books::default();

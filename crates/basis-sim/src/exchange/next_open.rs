@@ -19,7 +19,7 @@ use basis_market::{MarketView, Quote};
 use basis_protocols::exchange::orders::is_marketable;
 
 use super::books::PendingOrder;
-use super::fills::Terms;
+use super::fills::FillTerms;
 use super::order::Order;
 use super::profile::RefusalCodes;
 use super::{Context, SimulatedExchange};
@@ -31,7 +31,7 @@ impl SimulatedExchange {
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
-        terms: &Terms,
+        terms: &FillTerms,
         volume: Quantity,
     ) -> Result<(), Refusal> {
         let reserved = match order.rules.perp.as_ref() {

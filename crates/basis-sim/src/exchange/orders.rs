@@ -12,7 +12,7 @@ use basis_core::venue_event::{Events, LiquiditySide, OrderState};
 use basis_market::{Quote, SlotId, is_dollar};
 use basis_protocols::exchange::orders::is_marketable;
 
-use super::fills::Terms;
+use super::fills::FillTerms;
 use super::order::Order;
 use super::pricing::taking_price;
 use super::profile::RefusalCodes;
@@ -245,7 +245,7 @@ impl SimulatedExchange {
         quantity: Quantity,
         slot: SlotId,
         quote: &Quote,
-    ) -> Result<Terms, Refusal> {
+    ) -> Result<FillTerms, Refusal> {
         let tick = order.rules.tick_size;
         let price = taking_price(self.settings.slippage, quote, order.side, quantity, tick)?;
         let price = match (order.limit(), order.side) {
@@ -253,7 +253,7 @@ impl SimulatedExchange {
             (Some(limit), Side::Buy) => price.min(limit),
             (Some(limit), Side::Sell) => price.max(limit),
         };
-        Ok(Terms {
+        Ok(FillTerms {
             quantity,
             price,
             mark: quote.mark,

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basis_core::error::{VenueError, VenueErrorKind};
+use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::LedgerEntry;
 use basis_core::num::{Price, Quantity, Rate};
 use basis_core::rules::{RuleBook, VenueRules};
-use basis_core::transit::Transit;
 use basis_core::types::{
     Account, Asset, InstructionId, Item, Label, SeriesId, SeriesKind, Side, Span, Venue,
 };
@@ -117,7 +117,7 @@ pub(crate) fn view(venues: &[Venue], btc: &Bars, rates: &[(i64, &str)]) -> Marke
 pub(crate) struct Desk {
     pub(crate) venue: SimulatedExchange,
     pub(crate) view: MarketView,
-    pub(crate) transit: Arc<Transit>,
+    pub(crate) transit: Arc<InFlightTransfers>,
     pub(crate) ledger: Vec<LedgerEntry>,
     initial: Vec<(Account, Asset, Quantity)>,
     next: u32,
@@ -148,7 +148,7 @@ impl Desk {
             initial_balances,
             ..ExchangeSettings::default()
         };
-        let transit = Arc::new(Transit::default());
+        let transit = Arc::new(InFlightTransfers::default());
         let fill_at = FillAt::default();
         let mut venue = SimulatedExchange::new(profile, settings, Arc::clone(&transit), fill_at);
         venue.set_dependencies(dependencies(&[profile.venue.as_str(), "wallet"]));

@@ -1,7 +1,7 @@
 //! Transfers of an exchange: between its accounts, and out of it.
 
+use basis_core::in_flight::InFlightTransfer;
 use basis_core::instruction::Transfer;
-use basis_core::transit::InFlightTransfer;
 use basis_core::types::{InstructionId, Span};
 use basis_core::venue_event::{Events, TransferStage};
 

@@ -1,4 +1,4 @@
-//! What a staking venue does by itself: rates, rewards, tickets that leave the queue.
+//! What a staking venue does by itself: rates, rewards, withdrawal requests that leave the queue.
 
 use basis_core::num::{Fixed18, MathError, U256};
 use basis_core::types::{Item, Timestamp};
@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 pub(super) enum Due {
     Rate(Fixed18),
     Held(U256),
-    Tickets,
+    WithdrawalRequests,
     Reward(usize, Reward),
 }
 
@@ -23,7 +23,7 @@ impl Due {
         match self {
             Self::Rate(_) => 0,
             Self::Held(_) => 1,
-            Self::Tickets => 2,
+            Self::WithdrawalRequests => 2,
             Self::Reward(..) => 3,
         }
     }
@@ -72,10 +72,13 @@ impl<P: StakingPool> Staking<P> {
         }
         // A protocol that is out finalizes nothing; what was due meanwhile leaves when it is back.
         if !view.is_out(P::NAMES.venue) {
-            let waiting = self.tickets.iter().filter(|ticket| !ticket.is_ready);
-            let waiting = waiting.filter(|ticket| ticket.due <= now);
+            let waiting = self
+                .withdrawal_requests
+                .iter()
+                .filter(|withdrawal| !withdrawal.is_ready);
+            let waiting = waiting.filter(|withdrawal| withdrawal.due <= now);
             let at = |due: Timestamp| if due <= after { now } else { due };
-            due.extend(waiting.map(|ticket| (at(ticket.due), Due::Tickets)));
+            due.extend(waiting.map(|withdrawal| (at(withdrawal.due), Due::WithdrawalRequests)));
         }
         if let Some(rewards) = &self.rewards {
             let changes = rewards.changes.iter();
@@ -113,7 +116,7 @@ impl<P: StakingPool> Staking<P> {
                 }
                 self.hold(at)
             }
-            Due::Tickets => self.finalize(at, view, events),
+            Due::WithdrawalRequests => self.finalize(at, view, events),
             Due::Reward(index, reward) => self.pay_reward(at, index, &reward, view, events),
         }
     }

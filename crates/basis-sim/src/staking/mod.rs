@@ -1,26 +1,26 @@
 //! What the simulated liquid-staking venues have in common: the protocol's pool at the recorded rate,
-//! our tokens and tickets in it, and the events that report them.
+//! our tokens and withdrawal requests in it, and the events that report them.
 //!
 //! The rebasing token is kept in the wallet as `shares:<token>`: its quantity is the pool's shares, its
 //! units what they stand for. The pool reports it and the chain shows it among the wallet's holdings;
-//! the wallet itself counts plain assets only. A redemption ticket is a claim on ether, held as ETH in
+//! the wallet itself counts plain assets only. A withdrawal request is a claim on ether, held as ETH in
 //! the venue's `queue` account; a loss of the pool while it waits is a `rebase` there.
 //!
 //! It is not the protocol's oracle: the rate follows the recorded series from row to row and holds in
 //! between. Staking limits, pausing other than by an outage, and the liquidity of the queue are not
-//! modeled; a ticket is final when the configured delay has passed, but not during an outage.
+//! modeled; a withdrawal request is final when the configured delay has passed, but not during an outage.
 //!
 //! **Invariants.** What [`Protocol::positions`] reports is the sum of the reported changes, to the unit.
 //! What the contract rounds is part of the change of the operation that caused it; a unit that another
 //! holding gains or loses by it is a `rebase` of its own. An accrual is of one subject, the rebasing
-//! token or one ticket, and begins with the reading that the subject's last change ended with.
+//! token or one withdrawal request, and begins with the reading that the subject's last change ended with.
 
 mod due;
 mod operations;
 mod pool;
 mod rewards;
 mod settings;
-mod ticket;
+mod withdrawal_request;
 
 use basis_core::instruction::{ClaimRewards, ClaimUnstake, Operation};
 use basis_core::ledger::EntryKind;
@@ -30,7 +30,7 @@ use basis_core::venue::Terms;
 use basis_core::venue_event::{Accrual, BalanceChange, Cursor, Events, Position, Subject};
 use basis_market::MarketView;
 
-use self::ticket::Ticket;
+use self::withdrawal_request::WithdrawalRequest;
 use crate::chain::{Changes, ETH, Protocol, Sync, Transaction};
 use crate::refusal::Refusal;
 
@@ -53,7 +53,7 @@ pub struct Staking<P> {
     booked: (U256, U256),
     /// When the newest change of them was reported.
     booked_at: Timestamp,
-    tickets: Vec<Ticket>,
+    withdrawal_requests: Vec<WithdrawalRequest>,
     rewards: Option<Rewards>,
 }
 
@@ -103,14 +103,14 @@ impl<P: StakingPool> Staking<P> {
             synced_to: Timestamp::MIN,
             booked: (U256::ZERO, U256::ZERO),
             booked_at: Timestamp::MIN,
-            tickets: Vec::new(),
+            withdrawal_requests: Vec::new(),
             rewards,
         }
     }
 
     const SHARES: (Account, Item) = (Account::WALLET, Item::Shares(P::NAMES.rebasing));
     const QUEUE: (Account, Item) = (P::NAMES.queue, Item::Asset(ETH));
-    /// Tickets that have left the queue and wait to be claimed.
+    /// Withdrawal requests that have left the queue and wait to be claimed.
     const CLAIMABLE: (Account, Item) = (
         Account::new(P::NAMES.venue, Label::literal("claimable")),
         Item::Asset(ETH),
@@ -203,28 +203,28 @@ impl<P: StakingPool> Staking<P> {
             )?);
             (self.booked.1, self.booked_at) = (balance, at);
         }
-        for ticket in &mut self.tickets {
-            let value = ticket.value(pool)?;
-            if value == ticket.booked {
+        for withdrawal in &mut self.withdrawal_requests {
+            let value = withdrawal.value(pool)?;
+            if value == withdrawal.booked {
                 continue;
             }
-            let units = change(ticket.booked, value)?;
-            let place = if ticket.is_ready {
+            let units = change(withdrawal.booked, value)?;
+            let place = if withdrawal.is_ready {
                 Self::CLAIMABLE
             } else {
                 Self::QUEUE
             };
             let subject = Subject::Request {
                 account: P::NAMES.queue,
-                instruction: ticket.instruction,
+                instruction: withdrawal.instruction,
             };
             accruals.push(accrual(
                 subject,
-                (ticket.booked_at, ticket.booked),
+                (withdrawal.booked_at, withdrawal.booked),
                 (at, value),
                 BalanceChange::scaled(kind, place, units, units),
             )?);
-            (ticket.booked, ticket.booked_at) = (value, at);
+            (withdrawal.booked, withdrawal.booked_at) = (value, at);
         }
         Ok(accruals)
     }
@@ -263,7 +263,7 @@ impl<P: StakingPool> Protocol for Staking<P> {
 
     fn next_event_at(&self) -> Option<Timestamp> {
         let moves = !self.booked.0.is_zero()
-            || !self.tickets.is_empty()
+            || !self.withdrawal_requests.is_empty()
             || self.rewards.as_ref().is_some_and(Rewards::is_awake);
         moves.then_some(Timestamp::MIN)
     }
@@ -295,8 +295,12 @@ impl<P: StakingPool> Protocol for Staking<P> {
         }
         for ((account, item), is_ready) in [(Self::QUEUE, false), (Self::CLAIMABLE, true)] {
             let mut claims = Quantity::ZERO;
-            for ticket in self.tickets.iter().filter(|t| t.is_ready == is_ready) {
-                claims = claims.add(quantity(ticket.booked)?)?;
+            for withdrawal in self
+                .withdrawal_requests
+                .iter()
+                .filter(|t| t.is_ready == is_ready)
+            {
+                claims = claims.add(quantity(withdrawal.booked)?)?;
             }
             if !claims.is_zero() {
                 positions.push(Position::new(account, item, claims));
@@ -313,13 +317,13 @@ impl<P: StakingPool> Protocol for Staking<P> {
         Ok(())
     }
 
-    /// Tickets pay ether; what else is ours here are rewards. The wrapped token, which is asked for after
+    /// Withdrawal requests pay ether; what else is ours here are rewards. The wrapped token, which is asked for after
     /// every transaction, is never here.
     fn holding_of(&self, asset: Asset) -> Result<Quantity, Refusal> {
         let mut held = Quantity::ZERO;
         if asset == ETH {
-            for ticket in &self.tickets {
-                held = held.add(quantity(ticket.booked)?)?;
+            for withdrawal in &self.withdrawal_requests {
+                held = held.add(quantity(withdrawal.booked)?)?;
             }
         }
         if let Some(rewards) = &self.rewards {
@@ -340,9 +344,12 @@ impl<P: StakingPool> Protocol for Staking<P> {
             Operation::Unstake(ask) => ours(ask.asset_in),
             Operation::Wrap(ask) => ask.asset_in == rebasing,
             Operation::Unwrap(ask) => ask.asset_in == wrapped,
-            Operation::ClaimUnstake(ClaimUnstake { ticket }) => match ticket {
-                Some(ticket) => self.has_ticket(*ticket),
-                None => self.tickets.iter().any(|ticket| ticket.is_ready),
+            Operation::ClaimUnstake(ClaimUnstake { request }) => match request {
+                Some(request) => self.has_withdrawal_request(*request),
+                None => self
+                    .withdrawal_requests
+                    .iter()
+                    .any(|withdrawal| withdrawal.is_ready),
             },
             Operation::ClaimRewards(ClaimRewards { asset }) => {
                 let pays = |rewards: &Rewards| match asset {

@@ -23,7 +23,7 @@ impl<P: StakingPool> Staking<P> {
             | Operation::Unstake(ask)
             | Operation::Wrap(ask)
             | Operation::Unwrap(ask) => ask,
-            Operation::ClaimUnstake(claim) => return self.claim_ticket(transaction, claim),
+            Operation::ClaimUnstake(claim) => return self.claim_withdrawal(transaction, claim),
             Operation::ClaimRewards(claim) => return self.claim_rewards(transaction, claim),
             other => {
                 return Err(Refusal::unsupported(

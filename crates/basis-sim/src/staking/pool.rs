@@ -21,13 +21,13 @@ pub struct StakingNames {
     pub wrapped: Asset,
     /// The recorded protocol rate: ETH per wrapped token.
     pub rate: SeriesId,
-    /// Where redemption tickets are kept.
+    /// Where withdrawal requests are kept.
     pub queue: Account,
     /// What it executes.
     pub operations: &'static [OperationKind],
     /// Where rewards wait to be claimed.
     pub rewards: Account,
-    /// The contract's word for a ticket that is not final.
+    /// The contract's word for a withdrawal request that is not final.
     pub not_final: &'static str,
     /// What each operation uses.
     pub gas: StakingGas,

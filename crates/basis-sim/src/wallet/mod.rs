@@ -2,11 +2,11 @@
 //!
 //! Simulated in backtests: it holds assets in `wallet.main`, sends them to venues for the fee and
 //! delay of its rules (`configs/venues/wallet.yaml`), and takes deposits and withdrawals from the
-//! world's [`Transit`](basis_core::transit::Transit). It wraps ETH into WETH and back as a transaction on
+//! world's [`InFlightTransfers`](basis_core::in_flight::InFlightTransfers). It wraps ETH into WETH and back as a transaction on
 //! the chain, gas and all. It trades nothing and is not listed among the venues.
 //!
 //! **Invariants.** Its balance never falls below zero: a withdrawal that is not covered waits in
-//! [`external_queued`](basis_core::transit::Transit::external_queued) and is tried at every step.
+//! [`external_queued`](basis_core::in_flight::InFlightTransfers::external_queued) and is tried at every step.
 //! [`ExecutionInterface::account`] also has what is in flight between any two venues of the run.
 
 mod weth;
@@ -17,10 +17,10 @@ use std::sync::Arc;
 use basis_core::config::{Node, Problems, Reader};
 use basis_core::error::{ComponentError, Rejection, VenueErrorKind};
 use basis_core::health::Health;
+use basis_core::in_flight::{ExternalFlow, InFlightTransfer};
 use basis_core::instruction::{Instruction, Operation, OperationKind, Transfer};
 use basis_core::num::{MathError, Quantity};
 use basis_core::rules::VenueRules;
-use basis_core::transit::{ExternalFlow, InFlightTransfer};
 use basis_core::types::{Account, Asset, InstructionId, Item, Timestamp, Venue};
 use basis_core::venue::{Capabilities, DataProvider, Dependencies, VenueType};
 use basis_core::venue_event::{

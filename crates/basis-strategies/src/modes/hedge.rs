@@ -25,10 +25,7 @@ pub(super) const SPOT_BUFFER: Rate = Rate::literal("0.001");
 /// Part of a target that may lack: fees, and moves of the price while margin is on its way.
 pub(super) const NEAR: Rate = Rate::literal("0.02");
 
-/// Price move to liquidation that an account keeps when margin leaves it.
-const DISTANCE_KEPT: Rate = Rate::literal("0.4");
-
-/// Part of the distance at entry that is kept where leverage allows less than [`DISTANCE_KEPT`].
+/// Part of the distance at entry that is kept where leverage allows less than `risk.distance_warn`.
 const ENTRY_DISTANCE_KEPT: Rate = Rate::literal("0.8");
 
 /// Part of the margin kept below which money held for anything else is margin first.
@@ -50,7 +47,7 @@ pub(super) fn kept_margin(
     let at_entry = ENTRY_DISTANCE_KEPT
         .get()
         .div(config.hedge_leverage, Rounding::Floor)?;
-    let distance = DISTANCE_KEPT.min(Rate::new(at_entry));
+    let distance = config.risk.distance_warn.min(Rate::new(at_entry));
     let per_move = margin.maintenance_slope.sub(margin.net_notional)?;
     let moved = per_move
         .max(Value::ZERO)
@@ -585,9 +582,10 @@ impl<'a> Book<'a> {
 
     /// Whether nothing is open; spot that is the capital itself opens nothing.
     pub(super) fn is_flat(&self) -> bool {
-        let worth = self.spot.notional(self.spot_price, Rounding::Floor);
+        let notional = self.spot.notional(self.spot_price, Rounding::Floor);
         self.hedges.iter().all(|hedge| hedge.position.is_zero())
-            && (self.in_kind || worth.is_ok_and(|worth| worth < Value::new(fixed18!("10"))))
+            && (self.in_kind
+                || notional.is_ok_and(|notional| notional < Value::new(fixed18!("10"))))
     }
 
     /// Sets every hedge venue's leverage to twice the hedge's, at least [`LEVERAGE_MIN`], in whole

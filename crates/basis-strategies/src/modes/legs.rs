@@ -17,8 +17,8 @@ pub(super) fn split(
     price: Price,
     reduces: bool,
 ) -> Result<Vec<Quantity>, ComponentError> {
-    let worth = size.notional(price, Rounding::Floor)?;
-    if size.is_zero() || size < rules.min_quantity || (worth < rules.min_notional && !reduces) {
+    let notional = size.notional(price, Rounding::Floor)?;
+    if size.is_zero() || size < rules.min_quantity || (notional < rules.min_notional && !reduces) {
         return Ok(Vec::new());
     }
     let cap = rules.max_market_quantity.min(rules.max_quantity);

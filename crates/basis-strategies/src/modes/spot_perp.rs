@@ -25,7 +25,7 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
-use super::funding::{Moves, moves, sweeps};
+use super::funding::{Moves, moves, sweeps, top_up};
 use super::hedge::{Book, NEAR};
 use super::layout::Layout;
 use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
@@ -192,6 +192,10 @@ impl KeyedStrategy for SpotPerp {
     ) -> Result<Option<Plan>, ComponentError> {
         let layout = Layout::current(&mut self.layout, context)?;
         let mut book = Book::read(context, layout)?;
+        if !book.tradable {
+            // A short alone is not cut: what it hedges could not be sold.
+            return Ok(None);
+        }
         let spot = book.spot;
         let mut cut = Quantity::ZERO;
         for hedge in &mut book.hedges {
@@ -206,6 +210,19 @@ impl KeyedStrategy for SpotPerp {
         book.spot_target = spot.sub(cut.min(spot))?;
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
+    }
+
+    fn top_up(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let book = Book::read(context, layout)?;
+        let moves = top_up(context, &book, venue, missing)?;
+        let blocks = moves.map(|moves| vec![moves.internal, moves.external]);
+        Ok(blocks.map(|blocks| plan(context, Action::EntryPartial, "top_up", blocks)))
     }
 
     fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
@@ -306,8 +323,10 @@ impl SpotPerp {
         if !book.tradable {
             return Ok(Decision::Deferred(reason));
         }
-        if reason != "margin" && !carry::is_worth_its_cost(context, book)? {
-            return Ok(Decision::Uneconomic(reason));
+        // Capital in kind is exposed by itself: once a part of it is hedged, all of it is.
+        let must = reason == "margin" || book.in_kind && !flat;
+        if !must && let Some(shortfall) = carry::shortfall(context, book)? {
+            return Ok(Decision::Uneconomic(reason, shortfall));
         }
         // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
         let exact = (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(book)?);
@@ -491,8 +510,8 @@ fn mend_hedge(
         let size = naked
             .min(book.spot)
             .round_to_lot(rules.lot_size, Rounding::Floor)?;
-        let worth = size.notional(book.spot_price, Rounding::Floor)?;
-        if size >= rules.min_quantity && worth >= rules.min_notional {
+        let notional = size.notional(book.spot_price, Rounding::Floor)?;
+        if size >= rules.min_quantity && notional >= rules.min_notional {
             legs.push(Leg::market(
                 rules.key,
                 Side::Sell,
@@ -544,7 +563,7 @@ fn plan(
     reason: &'static str,
     blocks: Vec<Vec<Leg>>,
 ) -> Plan {
-    let failure_policy = context.config.failure_policy;
+    let failure_policy = context.failure_policy();
     let blocks = blocks
         .into_iter()
         .filter(|legs| !legs.is_empty())
@@ -598,9 +617,9 @@ fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentErr
     }
     let rules = book.layout().spot();
     let size = book.spot.round_to_lot(rules.lot_size, Rounding::Floor)?;
-    let worth = size.notional(book.spot_price, Rounding::Floor)?;
+    let notional = size.notional(book.spot_price, Rounding::Floor)?;
     let threshold = Value::new(context.config.dust_threshold.get()).max(rules.min_notional);
-    if worth < threshold || size < rules.min_quantity {
+    if notional < threshold || size < rules.min_quantity {
         return Ok(Decision::Hold);
     }
     if !book.tradable {

@@ -71,8 +71,8 @@ pub(super) fn values(subject: &Subject) -> Check {
                 }
                 continue;
             }
-            let worth = worth(line)?;
-            ensure!(line.value == worth, "worth {worth}: {line:?}");
+            let value = value_of(line)?;
+            ensure!(line.value == value, "value {value}: {line:?}");
             if !line.item.is_scaled() {
                 ensure!(line.quantity == line.units, "not scaled: {line:?}");
             }
@@ -82,15 +82,15 @@ pub(super) fn values(subject: &Subject) -> Check {
     Ok(())
 }
 
-fn worth(line: &LedgerEntry) -> Check<Value> {
-    let worth = line
+fn value_of(line: &LedgerEntry) -> Check<Value> {
+    let value = line
         .units
         .notional(line.reference_price, Rounding::HalfEven);
-    let worth = worth.map_err(|e| e.to_string())?;
+    let value = value.map_err(|e| e.to_string())?;
     if line.item.is_debt() {
-        return worth.neg().map_err(|e| e.to_string());
+        return value.neg().map_err(|e| e.to_string());
     }
-    Ok(worth)
+    Ok(value)
 }
 
 /// 16: the same script in another world brings the same events and lines, byte for byte.

@@ -80,7 +80,7 @@ cases! {
     1: "created by the factory as the driver row says", never, creation::created;
     2: "not ready before its dependencies, ready after", never, creation::ready;
     3: "every operation outside the capabilities is refused", never, refusals::unsupported;
-    4: "unknown asset, symbol, pool, market, account, order, ticket", never, refusals::unknown;
+    4: "unknown asset, symbol, pool, market, account, order, withdrawal request", never, refusals::unknown;
     5: "zero and negative amounts", never, refusals::no_amount;
     6: "above what is there", never, refusals::too_much;
     7: "below a minimum, above a cap or maximum", never, refusals::bounds;

@@ -38,7 +38,7 @@ pub(super) fn unsupported(subject: &Subject) -> Check {
     Ok(())
 }
 
-/// 4: unknown asset, symbol, pool, market, account, order or ticket.
+/// 4: unknown asset, symbol, pool, market, account, order or withdrawal request.
 pub(super) fn unknown(subject: &Subject) -> Check {
     all_refused(&mut Desk::new(subject.bench)?, subject, (subject.unknown)())
 }

@@ -200,8 +200,8 @@ pub(super) fn staking(kind: &str, way: [&str; 2], units: &str) -> Operation {
     op(json!({ kind: { "asset_in": way[0], "asset_out": way[1], "amount": amount(units) } }))
 }
 
-pub(super) fn claim(ticket: u32) -> Operation {
-    op(json!({ "claim_unstake": { "ticket": ticket } }))
+pub(super) fn claim(request: u32) -> Operation {
+    op(json!({ "claim_unstake": { "request": request } }))
 }
 
 pub(super) fn claim_rewards(asset: &str) -> Operation {

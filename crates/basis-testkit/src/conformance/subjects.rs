@@ -24,7 +24,7 @@ pub struct Subject {
     pub venue: &'static str,
     /// Valid instructions in order: fund, act, undo.
     pub script: fn(&mut Script),
-    /// Unknown asset, symbol, pool, market, account, order, ticket.
+    /// Unknown asset, symbol, pool, market, account, order, withdrawal request.
     pub unknown: fn() -> Vec<Operation>,
     /// Everything that has an amount, and an amount above what is there.
     pub amounts: &'static [Amount],

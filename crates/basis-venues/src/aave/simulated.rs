@@ -2,11 +2,11 @@
 
 mod balances;
 mod curve;
+mod lending_health;
 mod liquidation;
 mod listing;
 mod operations;
 mod reserves;
-mod standing;
 
 use basis_core::instruction::{FlashLoan, Operation};
 use basis_core::num::{Bps, Fixed18, Quantity};
@@ -146,7 +146,7 @@ impl Protocol for Aave {
     }
 
     fn lending(&self, lending: &mut Vec<LendingHealth>) -> Result<(), Refusal> {
-        lending.extend(self.standing()?);
+        lending.extend(self.lending_health()?);
         Ok(())
     }
 

@@ -9,7 +9,7 @@
 //! | `stake` ETH → weETH | deposits and wraps the eETH it was worth | `DepositAdapter.depositETHForWeETH` |
 //! | `wrap`, `unwrap` | eETH ↔ weETH | `WeETH.wrap`, `WeETH.unwrap` |
 //! | `unstake` eETH or weETH → ETH | joins the queue; weETH is unwrapped first | `LiquidityPool.requestWithdraw` |
-//! | `claim_unstake` | pays the ticket out | `WithdrawRequestNFT.claimWithdraw` |
+//! | `claim_unstake` | pays the withdrawal request out | `WithdrawRequestNFT.claimWithdraw` |
 //! | `claim_rewards` | moves EIGEN and ETHFI to the wallet | `CumulativeMerkleDrop.claim`, `LRTSquaredCore.redeem` |
 //!
 //! A request leaves the queue `queue_delay_hours` after it joined. The queue's real length is not

@@ -9,7 +9,7 @@
 //! | `stake` ETH → wstETH | the same in the wrapper, which mints the shares | `WstETH.receive` |
 //! | `wrap`, `unwrap` | stETH ↔ wstETH | `WstETH.wrap`, `WstETH.unwrap` |
 //! | `unstake` stETH or wstETH → ETH | joins the queue, 100 wei to 1000 stETH a request, more is split; a rest below 100 wei stays | `WithdrawalQueue.requestWithdrawals`, `…WstETH` |
-//! | `claim_unstake` | pays the ticket out | `WithdrawalQueue.claimWithdrawal` |
+//! | `claim_unstake` | pays the withdrawal request out | `WithdrawalQueue.claimWithdrawal` |
 //!
 //! A request leaves the queue `queue_delay_hours` after it joined. The queue's real length is not
 //! recorded; 72 hours is our assumption, within the one to five days that Lido names for the ordinary

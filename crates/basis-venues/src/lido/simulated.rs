@@ -115,7 +115,7 @@ impl StakingPool for LidoPool {
     }
 
     fn claimable(&self, request: RequestId) -> Result<U256, Refusal> {
-        self.0.ticket_value(request).map_err(refusal)
+        self.0.request_value(request).map_err(refusal)
     }
 
     fn claim(&mut self, request: RequestId) -> Result<U256, Refusal> {

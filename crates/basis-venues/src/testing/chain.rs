@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use basis_core::config::Problems;
 use basis_core::error::{VenueError, VenueErrorKind};
+use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::{
     AmountOrAll, ClaimRewards, ClaimUnstake, FlashLoan, Instruction, Operation, Staking,
 };
 use basis_core::ledger::LedgerEntry;
 use basis_core::num::Quantity;
 use basis_core::rules::RuleBook;
-use basis_core::transit::Transit;
 use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
 use basis_core::venue::{Dependencies, ExecutionMode};
 use basis_core::venue_event::{EventKind, Position, VenueEvent};
@@ -79,7 +79,7 @@ pub(crate) struct ChainDesk {
     pub(crate) chain: SimulatedChain,
     pub(crate) view: MarketView,
     pub(crate) ledger: Vec<LedgerEntry>,
-    pub(crate) transit: Arc<Transit>,
+    pub(crate) transit: Arc<InFlightTransfers>,
     venues: Vec<Box<dyn ExecutionInterface>>,
     initial: Vec<(Asset, Quantity)>,
     next: u32,
@@ -395,9 +395,9 @@ pub(crate) fn unwrap(given: &str, taken: &str, amount: &str) -> Operation {
     Operation::Unwrap(staking(given, taken, amount))
 }
 
-pub(crate) fn claim(ticket: u32) -> Operation {
-    let ticket = Some(InstructionId::plain(ticket));
-    Operation::ClaimUnstake(ClaimUnstake { ticket })
+pub(crate) fn claim(request: u32) -> Operation {
+    let request = Some(InstructionId::plain(request));
+    Operation::ClaimUnstake(ClaimUnstake { request })
 }
 
 pub(crate) fn claim_rewards(reward: Option<&str>) -> Operation {

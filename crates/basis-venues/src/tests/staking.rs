@@ -53,13 +53,13 @@ fn readings(accrual: &Accrual) -> [(i64, String); 2] {
     })
 }
 
-/// The ticket that an event reports as ready.
+/// The withdrawal request that an event reports as ready.
 fn ready(kind: &EventKind) -> Option<InstructionId> {
     match kind {
-        EventKind::Redemption(ticket) => {
-            assert_eq!(ticket.stage, RedemptionStage::Ready);
-            assert_eq!(ticket.asset.as_str(), "ETH");
-            Some(ticket.instruction)
+        EventKind::Redemption(request) => {
+            assert_eq!(request.stage, RedemptionStage::Ready);
+            assert_eq!(request.asset.as_str(), "ETH");
+            Some(request.instruction)
         }
         _ => None,
     }
@@ -209,7 +209,7 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
     assert_eq!(code.as_deref(), Some("RequestNotFoundOrNotFinalized"));
     assert_eq!(
         text,
-        "the ticket of instruction 2 leaves the queue at 2024-01-04T00:00:00Z"
+        "the withdrawal request of instruction 2 leaves the queue at 2024-01-04T00:00:00Z"
     );
     assert_eq!(desk.to(71), []);
     let events = desk.to(75);
@@ -234,12 +234,15 @@ fn a_redemption_waits_in_the_queue_and_is_claimed() {
         ]
     );
     let (_, text) = desk.refused("lido", claim(2));
-    assert!(text.contains("instruction 2 has no ticket"), "{text}");
+    assert!(
+        text.contains("instruction 2 has no withdrawal request"),
+        "{text}"
+    );
     assert_eq!(desk.to(90), []);
 }
 
 #[test]
-fn a_ticket_that_a_transaction_finds_ready_is_reported_before_it() {
+fn a_request_that_a_transaction_finds_ready_is_reported_before_it() {
     let mut desk = lido(&["1.25", "1.25", "1.25", "1.25"]);
     desk.run("lido", stake("ETH", "stETH", "5"));
     let queued = desk.run("lido", unstake("stETH", "all"));
@@ -262,7 +265,7 @@ fn a_ticket_that_a_transaction_finds_ready_is_reported_before_it() {
 }
 
 #[test]
-fn a_loss_of_the_pool_reaches_tickets_that_wait() {
+fn a_loss_of_the_pool_reaches_requests_that_wait() {
     let mut desk = lido(&["1.25", "1.2", "1.24", "1.24", "1.3"]);
     desk.run("lido", stake("ETH", "wstETH", "5"));
     desk.run("lido", unstake("wstETH", "2"));
@@ -325,7 +328,7 @@ fn tokens_from_elsewhere_redeem_like_minted_ones() {
     let (_, text) = desk.refused("etherfi", claim(1));
     assert_eq!(
         text,
-        "the ticket of instruction 1 leaves the queue at 2024-01-08T00:00:00Z"
+        "the withdrawal request of instruction 1 leaves the queue at 2024-01-08T00:00:00Z"
     );
     desk.run("etherfi", stake("ETH", "eETH", "2.5"));
     let done = desk.run("etherfi", wrap("eETH", "weETH", "1.25"));
@@ -467,7 +470,10 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
     let text = said(unwrap("wstETH", "stETH", "1"));
     assert_eq!(text, "insufficient balance: 1 wstETH needed, 0 free");
     let text = said(claim(9));
-    assert!(text.contains("instruction 9 has no ticket"), "{text}");
+    assert!(
+        text.contains("instruction 9 has no withdrawal request"),
+        "{text}"
+    );
     let text = said(claim_rewards(None));
     assert!(text.contains("executes no claim_rewards"), "{text}");
     // The gas does not fit in any more.

@@ -9,7 +9,7 @@ use basis_core::error::ComponentError;
 use basis_core::journal::JournalReader;
 use basis_core::types::{RunId, Venue};
 use basis_engine::{
-    Engine, EngineJournal, EngineParts, Forget, Progress, Recovery, RunResult, StepSink, Stopped,
+    Engine, EngineJournal, EngineParts, NullSink, Progress, Recovery, RunResult, StepSink, Stopped,
 };
 use basis_market::{Coverage, MarketData};
 use basis_report::Format;
@@ -206,7 +206,7 @@ impl Backtest {
         let started = ThreadTime::now();
         let ran = match &mut writer {
             Some(writer) => self.engine.run_or_stop(writer, progress),
-            None => self.engine.run_or_stop(&mut Forget, progress),
+            None => self.engine.run_or_stop(&mut NullSink, progress),
         };
         context.timing.run_ms = started.elapsed().as_secs_f64() * 1_000.0;
         match ran {

@@ -152,7 +152,7 @@ fn payload(kind: OperationKind) -> Json {
             ("asset_out", name(), true),
             ("amount", reference("amount"), true),
         ],
-        Kind::ClaimUnstake => vec![("ticket", reference("id"), false)],
+        Kind::ClaimUnstake => vec![("request", reference("id"), false)],
         Kind::ClaimRewards => vec![("asset", optional("name"), false)],
         Kind::FlashLoan => vec![("asset", name(), true), ("amount", decimal(), true)],
         Kind::Transfer => vec![
@@ -309,7 +309,7 @@ mod tests {
             (Kind::SetEMode, json!({ "category": 1 })),
             (Kind::Stake, staking.clone()),
             (Kind::Unstake, staking.clone()),
-            (Kind::ClaimUnstake, json!({ "ticket": 4 })),
+            (Kind::ClaimUnstake, json!({ "request": 4 })),
             (Kind::Wrap, staking.clone()),
             (Kind::Unwrap, staking),
             (Kind::ClaimRewards, json!({ "asset": "EIGEN" })),

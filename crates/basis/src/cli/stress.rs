@@ -6,7 +6,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Span, Timestamp};
 use basis_core::venue::ExecutionMode;
 use basis_report::stress::page::{self, Page};
-use basis_report::stress::{Outcome, Row, cells, csv};
+use basis_report::stress::{Row, ScenarioOutcome, cells, csv};
 use basis_report::{check_out_dir, write_files};
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value as Json, json};
@@ -21,7 +21,7 @@ use crate::config::dates;
 use crate::config::layers::{LogLevel, Template};
 use crate::stress::run::resolved;
 use crate::stress::run::{self, Common};
-use crate::stress::scenarios::{self, Terms};
+use crate::stress::scenarios::{self, Placeholders};
 use crate::sweep::run::UNITS;
 
 #[derive(Debug, clap::Args)]
@@ -143,7 +143,7 @@ fn stress(
     let setup = base.setup.fitted(&data)?;
     let load_ms = started.elapsed_ms();
     let at = instant(arguments, &setup)?;
-    let terms = Terms::of(&setup, at);
+    let terms = Placeholders::of(&setup, at);
     let ready = run::ready(list, &terms, &template, &data)?;
     let jobs = threads(arguments.jobs);
     let runs = u64::try_from(ready.len() + 1).unwrap_or(u64::MAX);
@@ -302,7 +302,7 @@ fn failures(tables: &[Stressed]) -> Option<Failure> {
     let mut first = None;
     for stressed in tables {
         for row in &stressed.rows {
-            if let Outcome::Failed(e) = &row.outcome {
+            if let ScenarioOutcome::Failed(e) = &row.outcome {
                 first = first.or(Some(e.code));
                 lines.push(format!("\n  {} {}: {e}", stressed.mode, row.name));
             }

@@ -11,10 +11,10 @@ use basis_core::config::{Location, Node, NodeValue};
 use basis_core::error::{Code, ComponentError};
 use basis_engine::RunResult;
 use basis_market::{MarketData, Shock, ShockError};
-use basis_report::stress::{BASE, Outcome, Row};
+use basis_report::stress::{BASE, Row, ScenarioOutcome};
 
 use super::outcome::{Measure, without_steps};
-use super::scenarios::{Resolved, Scenario, Terms};
+use super::scenarios::{Placeholders, Resolved, Scenario};
 use crate::assembly::{Backtest, Setup};
 use crate::config::layers::Template;
 use crate::config::yaml;
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Common<'_> {
 /// CFG-001 for a sentence that is no shock, and whatever refuses the configuration.
 pub fn ready(
     scenarios: &[Scenario],
-    terms: &Terms,
+    terms: &Placeholders,
     template: &Template<'_>,
     data: &MarketData,
 ) -> Result<Vec<Ready>, ComponentError> {
@@ -121,20 +121,22 @@ pub fn run(
         name: BASE.to_owned(),
         shocks: Vec::new(),
         config_hash: common.base.config_hash().to_owned(),
-        outcome: Outcome::Ran(Box::new(measure.figures(&base, &[])?)),
+        outcome: ScenarioOutcome::Ran(Box::new(measure.figures(&base, &[])?)),
     };
     let rows = each(jobs, scenarios.len(), &|index| {
         let scenario = scenarios.get(index)?;
         let (config_hash, outcome) = match &scenario.setup {
             Err(why) => {
                 progress(UNITS);
-                (String::new(), Outcome::Skipped(why.clone()))
+                (String::new(), ScenarioOutcome::Skipped(why.clone()))
             }
             Ok(setup) => {
                 let outcome = outcome(common, measure, setup, &scenario.shocks, progress);
                 let hash = match &outcome {
-                    Outcome::Skipped(_) => String::new(),
-                    Outcome::Ran(_) | Outcome::Failed(_) => setup.config_hash().to_owned(),
+                    ScenarioOutcome::Skipped(_) => String::new(),
+                    ScenarioOutcome::Ran(_) | ScenarioOutcome::Failed(_) => {
+                        setup.config_hash().to_owned()
+                    }
                 };
                 (hash, outcome)
             }
@@ -159,18 +161,18 @@ fn outcome(
     setup: &Setup,
     shocks: &[Shock],
     progress: &(dyn Fn(u64) + Sync),
-) -> Outcome {
+) -> ScenarioOutcome {
     let work = || {
         let result = ran(common, setup, progress)?;
         measure.figures(&result, shocks)
     };
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(figures)) => Outcome::Ran(Box::new(figures)),
+        Ok(Ok(figures)) => ScenarioOutcome::Ran(Box::new(figures)),
         Ok(Err(e)) => match untouched(&e) {
-            Some(why) => Outcome::Skipped(why),
-            None => Outcome::Failed(e),
+            Some(why) => ScenarioOutcome::Skipped(why),
+            None => ScenarioOutcome::Failed(e),
         },
-        Err(_) => Outcome::Failed(ComponentError::new(
+        Err(_) => ScenarioOutcome::Failed(ComponentError::new(
             Code::ComponentUnhealthy,
             "the run panicked (see stderr): a defect, please report it with this scenario",
         )),
@@ -211,7 +213,7 @@ pub fn resolved(rows: &[Row]) -> String {
     let mut all = Node::empty_map(place());
     let ran = rows
         .iter()
-        .filter(|row| row.name != BASE && !matches!(row.outcome, Outcome::Skipped(_)));
+        .filter(|row| row.name != BASE && !matches!(row.outcome, ScenarioOutcome::Skipped(_)));
     for row in ran {
         let texts = row.shocks.iter().map(|text| Node::text(text, place()));
         let value = NodeValue::List(texts.collect());
@@ -238,7 +240,7 @@ mod tests {
             name: "a".to_owned(),
             shocks: vec!["gas x20 at 2025-02-03".to_owned()],
             config_hash: String::new(),
-            outcome: Outcome::Skipped("no gas".to_owned()),
+            outcome: ScenarioOutcome::Skipped("no gas".to_owned()),
         };
         assert_eq!(resolved(&[row]), "scenarios: {}\n");
     }

@@ -31,7 +31,7 @@ pub struct Scenario {
 
 /// What the open places of sentences stand for in one run.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct Placeholders {
     /// `T`.
     pub at: Timestamp,
     /// `{underlying}`.
@@ -124,7 +124,7 @@ fn of(root: &Node, source: &str) -> Result<Vec<Scenario>, ComponentError> {
 
 /// Whether a sentence reads as a shock, whatever stands in its open places.
 fn check(text: &str) -> Result<(), String> {
-    let sample = Terms {
+    let sample = Placeholders {
         at: Timestamp::EPOCH,
         underlying: Asset::literal("ETH"),
         lst: Some(Asset::literal("weETH")),
@@ -166,7 +166,7 @@ impl Scenario {
     ///
     /// # Errors
     /// CFG-001 when a sentence does not read as a shock, with the place it was written at.
-    pub fn resolve(&self, terms: &Terms) -> Result<Resolved, ComponentError> {
+    pub fn resolve(&self, terms: &Placeholders) -> Result<Resolved, ComponentError> {
         let mut shocks = Vec::with_capacity(self.sentences.len());
         for (text, place) in &self.sentences {
             let filled = match terms.fill(text) {
@@ -210,7 +210,7 @@ impl std::fmt::Display for Open {
     }
 }
 
-impl Terms {
+impl Placeholders {
     /// What they are in the run of `setup` at `at`.
     #[must_use]
     pub fn of(setup: &Setup, at: Timestamp) -> Self {
@@ -299,8 +299,8 @@ fn span(text: &str) -> Option<Span> {
 mod tests {
     use super::*;
 
-    fn terms() -> Terms {
-        Terms {
+    fn terms() -> Placeholders {
+        Placeholders {
             at: Timestamp::parse("2025-02-03T00:00:00Z").unwrap(),
             underlying: Asset::literal("BTC"),
             lst: None,
@@ -340,7 +340,7 @@ mod tests {
     fn the_built_in_scenarios_read_and_are_at_least_twelve() {
         let all = builtin().unwrap();
         assert!(all.len() >= 12, "{}", all.len());
-        let whole = Terms {
+        let whole = Placeholders {
             lst: Some(Asset::literal("weETH")),
             ..terms()
         };

@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use basis_core::config::Node;
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::RunId;
-use basis_engine::Forget;
+use basis_engine::NullSink;
 use basis_market::MarketData;
 use basis_report::run::{OutputContext, Timing, summary};
 use basis_report::sweep::grid::Grid;
-use basis_report::sweep::results::{self, Outcome, Row};
+use basis_report::sweep::results::{self, Row, VariantOutcome};
 use basis_report::sweep::store::Store;
 
 use super::parse;
@@ -184,15 +184,15 @@ impl<'a> Variants<'a> {
     }
 }
 
-fn failed(e: &ComponentError) -> Outcome {
-    Outcome::Failed {
+fn failed(e: &ComponentError) -> VariantOutcome {
+    VariantOutcome::Failed {
         code: e.code.as_str().to_owned(),
         message: e.message.clone(),
     }
 }
 
 /// Runs one variant; a panic is a failure of this variant alone.
-fn outcome(run: impl FnOnce() -> Result<Outcome, ComponentError>) -> Outcome {
+fn outcome(run: impl FnOnce() -> Result<VariantOutcome, ComponentError>) -> VariantOutcome {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(e)) => failed(&e),
@@ -207,7 +207,7 @@ fn ran(
     data: &Arc<MarketData>,
     setup: &Setup,
     step: &mut dyn FnMut(u64),
-) -> Result<Outcome, ComponentError> {
+) -> Result<VariantOutcome, ComponentError> {
     let backtest = Backtest::prepare(Arc::clone(data), setup)?;
     let warnings = backtest.warnings().iter().map(ToString::to_string);
     let unavailable = backtest
@@ -215,7 +215,7 @@ fn ran(
         .iter()
         .map(|(_, e)| format!("{e} (the mode does not need this venue)"));
     let mut notes: Vec<String> = warnings.chain(unavailable).collect();
-    let result = backtest.run_into(&mut Forget, &mut |progress| {
+    let result = backtest.run_into(&mut NullSink, &mut |progress| {
         step(progress.step * UNITS / progress.steps.max(1));
     })?;
     // The figures come from the very summary a single run prints.
@@ -230,7 +230,7 @@ fn ran(
     let figures = results::figures(&summary(&result, &context));
     let refused = result.refused_withdrawals.iter();
     notes.extend(refused.map(|refused| format!("{} {refused}", refused.at)));
-    Ok(Outcome::Ran {
+    Ok(VariantOutcome::Ran {
         halted: result.halted,
         notes,
         figures,
@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_panic_fails_its_variant_alone() {
-        let Outcome::Failed { code, message } = outcome(|| panic!("of this test")) else {
+        let VariantOutcome::Failed { code, message } = outcome(|| panic!("of this test")) else {
             panic!("it failed")
         };
         assert_eq!(code, "HEALTH-001");

@@ -161,13 +161,17 @@ fn recorded_indices_are_met_where_own_size_is_off() {
 #[test]
 fn queues_pools_and_the_other_token_agree() {
     let Some(data) = data_directory() else { return };
-    assert_checked(queued(&data), &data, &["rebase", "transfer", "tickets"]);
+    assert_checked(
+        queued(&data),
+        &data,
+        &["rebase", "transfer", "withdrawal requests"],
+    );
     let run = |name, mode, settings: &[&str]| backtest(&data, name, mode, "2024-09-30", settings);
     let lido = "lst_type=wstETH";
     let many = "withdrawals=[{ at: 2024-07-01T00:00:00Z, amount: 1500 }]";
     let large = ["exit_route=queue", lido, "initial_capital=3000", many];
     let queue = run("lido-queue", "eth_staking_only", &large);
-    assert_checked(&queue, &data, &["tickets", "staking"]);
+    assert_checked(&queue, &data, &["withdrawal requests", "staking"]);
     let market = ["exit_route=market", "stake_route=market", lido, WITHDRAWAL];
     let pool = run("lido-pool", "eth_staking_only", &market);
     assert_checked(&pool, &data, &["swaps"]);
@@ -318,7 +322,7 @@ fn a_changed_loan_is_found() {
 }
 
 #[test]
-fn a_changed_ticket_is_found() {
+fn a_changed_request_is_found() {
     let Some(data) = data_directory() else { return };
     let run = queued(&data);
     for (name, account, kind) in [

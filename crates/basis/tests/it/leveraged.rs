@@ -124,7 +124,7 @@ fn an_oracle_that_falls_at_once_liquidates_by_the_pool_s_numbers() {
     let summary: Json = serde_json::from_str(&outcome.out).unwrap_or_default();
     assert!(liquidations(&summary) >= 1, "{summary}");
     let ledger = fs::read_to_string(dir.path().join("run/ledger.csv")).unwrap_or_default();
-    let worth = |item: &str| -> f64 {
+    let value_of = |item: &str| -> f64 {
         let lines = ledger
             .lines()
             .map(|line| line.split(',').collect::<Vec<_>>());
@@ -137,7 +137,7 @@ fn an_oracle_that_falls_at_once_liquidates_by_the_pool_s_numbers() {
     };
     // Half of the debt or all of it is repaid for collateral worth as much at the oracle and the bonus
     // of 1 % that the efficiency mode has.
-    let (repaid, seized) = (worth("debt:WETH"), worth("shares:weETH"));
+    let (repaid, seized) = (value_of("debt:WETH"), value_of("shares:weETH"));
     assert!(repaid > 0.0 && seized > 0.0, "{repaid} {seized}");
     let rates = summary["risk"]["worst"].as_array().map_or(0, Vec::len);
     assert!(rates > 0, "the worst moment is told");

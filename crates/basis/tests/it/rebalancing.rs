@@ -58,8 +58,8 @@ fn deviation(result: &RunResult, at: Timestamp) -> f64 {
 
 fn turnover(result: &RunResult) -> Value {
     let fills = result.executions.iter().filter_map(|row| row.fill.as_ref());
-    let worth = fills.map(|fill| fill.quantity.notional(fill.price, Rounding::Floor).unwrap());
-    worth.fold(Value::ZERO, |sum, worth| sum.add(worth).unwrap())
+    let notional = fills.map(|fill| fill.quantity.notional(fill.price, Rounding::Floor).unwrap());
+    notional.fold(Value::ZERO, |sum, notional| sum.add(notional).unwrap())
 }
 
 #[test]

@@ -18,7 +18,7 @@ use basis::sweep::parse;
 use basis::sweep::run::Variants;
 use basis::venues::registry::Registry;
 
-use crate::runner::Scratch;
+use crate::runner::{HURDLE_OFF, Scratch, without_hurdle};
 
 const DATES: &str = "--from 2024-01-01 --to 2024-01-03";
 
@@ -57,6 +57,7 @@ fn a_hundred_variants_equal_a_hundred_single_runs() {
         "to=2024-01-04",
         "risk.net_delta_halt=0.3",
         "utilization_band=0.02",
+        HURDLE_OFF,
     ]);
     let data = market();
     let rows = sweep(&parameters, &base, &data, 2);
@@ -363,7 +364,7 @@ fn a_resumed_sweep_runs_only_what_is_missing() {
     fs::remove_file(&kept[0]).unwrap();
     fs::remove_file(&kept[3]).unwrap();
     fs::write(&kept[4], "{").unwrap();
-    // A figure nobody would reckon shows that a finished variant is not run again.
+    // A figure nobody would compute shows that a finished variant is not run again.
     let text = fs::read_to_string(&kept[1]).unwrap();
     let marked = text.replace(
         "\"equity_start\": \"100000\"",
@@ -413,6 +414,7 @@ fn a_killed_sweep_leaves_its_finished_variants_and_resumes_to_the_same_bytes() {
         .collect();
     let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
         .args(&arguments)
+        .args(without_hurdle(&arguments))
         .env_clear()
         .current_dir(dir.path())
         .stdout(Stdio::null())

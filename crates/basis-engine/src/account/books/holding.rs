@@ -24,7 +24,7 @@ pub struct Holding {
     pub cost: Value,
     /// Units × mark at the last valuation, below zero for a debt; the units themselves for a
     /// stablecoin, zero while there is no price.
-    pub worth: Value,
+    pub value: Value,
     /// Units of the underlying that they stood for at the last valuation; zero for what is valued at 1
     /// and while there is no price.
     pub delta: Quantity,
@@ -103,7 +103,7 @@ impl Holding {
             quantity: Quantity::ZERO,
             units: Quantity::ZERO,
             cost: Value::ZERO,
-            worth: Value::ZERO,
+            value: Value::ZERO,
             delta: Quantity::ZERO,
             mark,
             is_priced: false,

@@ -137,7 +137,7 @@ impl Staged {
         }
         if mark != Some(Mark::Par) {
             let now = match mark {
-                Some(mark) => view.dollars(mark)?,
+                Some(mark) => view.price_usd(mark)?,
                 None => None,
             };
             // Without a price the books value the holding at 0, whatever the reference price of the line.

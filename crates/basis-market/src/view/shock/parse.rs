@@ -50,13 +50,13 @@ const INSTANT: &str = "an instant in UTC, as `2025-02-03T00:00Z`";
 const SPAN: &str = "a span of up to ten years, as `30min`, `6h` or `2d`";
 
 /// The words of a sentence, one after the other.
-struct Words<'a> {
+struct Tokens<'a> {
     text: &'a str,
     /// Offset in bytes of what is not read yet.
     at: usize,
 }
 
-impl<'a> Words<'a> {
+impl<'a> Tokens<'a> {
     /// The next word and its offset.
     fn next(&mut self) -> Option<(usize, &'a str)> {
         let rest = self.text.get(self.at..)?;
@@ -118,7 +118,7 @@ impl Shock {
     /// # Errors
     /// [`ShockParseError`] with the column and what could stand there.
     pub fn parse(text: &str) -> Result<Self, ShockParseError> {
-        let mut words = Words { text, at: 0 };
+        let mut words = Tokens { text, at: 0 };
         let first = words.need(SUBJECT)?;
         let (target, venue) = subject(&words, first)?;
         let (asset, venue) = match target {
@@ -157,7 +157,7 @@ impl Shock {
 
 /// What the first word says: `perp.binance`, `gas`, an asset.
 fn subject(
-    words: &Words<'_>,
+    words: &Tokens<'_>,
     (at, word): (usize, &str),
 ) -> Result<(Target, Option<Venue>), ShockParseError> {
     let (head, scope) = word
@@ -176,7 +176,7 @@ fn subject(
     Ok((*target, venue))
 }
 
-fn asset(words: &Words<'_>, word: (usize, &str)) -> Result<Asset, ShockParseError> {
+fn asset(words: &Tokens<'_>, word: (usize, &str)) -> Result<Asset, ShockParseError> {
     let starts_well = word.1.starts_with(|c: char| c.is_ascii_alphabetic());
     match Asset::new(word.1) {
         Ok(asset) if starts_well => Ok(asset),
@@ -189,7 +189,7 @@ fn asset(words: &Words<'_>, word: (usize, &str)) -> Result<Asset, ShockParseErro
 
 /// The venue after `outage` or `halt withdrawals`, which cannot carry one themselves.
 fn venue_word(
-    words: &mut Words<'_>,
+    words: &mut Tokens<'_>,
     first: (usize, &str),
     scope: Option<Venue>,
 ) -> Result<Venue, ShockParseError> {
@@ -200,7 +200,7 @@ fn venue_word(
     Venue::new(word.1).map_err(|_e| words.refuse(word, VENUE))
 }
 
-fn size(words: &mut Words<'_>, target: Target) -> Result<Size, ShockParseError> {
+fn size(words: &mut Tokens<'_>, target: Target) -> Result<Size, ShockParseError> {
     let is_rate = matches!(target, Target::Funding | Target::Borrow | Target::Supply);
     let expected = if is_rate { RATE } else { CHANGE };
     let word = words.need(expected)?;
@@ -225,7 +225,7 @@ fn size(words: &mut Words<'_>, target: Target) -> Result<Size, ShockParseError> 
     Ok(Size::Times(factor))
 }
 
-fn when(words: &mut Words<'_>, target: Target) -> Result<When, ShockParseError> {
+fn when(words: &mut Tokens<'_>, target: Target) -> Result<When, ShockParseError> {
     let is_switch = matches!(target, Target::Outage | Target::Halt);
     let (mut at, mut over, mut lasts) = (None, None, None);
     while let Some(clause) = words.next() {
@@ -273,7 +273,7 @@ fn instant(text: &str) -> Option<Timestamp> {
 }
 
 /// A span with the offset it stands at.
-fn span(words: &mut Words<'_>) -> Result<(usize, Span), ShockParseError> {
+fn span(words: &mut Tokens<'_>) -> Result<(usize, Span), ShockParseError> {
     let word = words.need(SPAN)?;
     let digits = word.1.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match word.1.get(digits.len()..) {

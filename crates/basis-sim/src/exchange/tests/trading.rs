@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use basis_core::error::VenueErrorKind;
+use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::{Instruction, Operation, SetLeverage, TimeInForce};
 use basis_core::ledger::{EntryKind, LedgerEntry};
 use basis_core::num::{Bps, Fixed18, Price, Quantity, Value};
-use basis_core::transit::Transit;
 use basis_core::types::{InstructionId, Side};
 use basis_core::venue::{Dependencies, FillAt};
 use basis_core::venue_event::{EventKind, Events, LiquiditySide};
@@ -217,7 +217,7 @@ fn leverage_decides_what_a_margin_carries() {
 fn nothing_is_executed_before_dependencies_are_set() {
     let mut desk = Desk::new(&binance::PROFILE, &Bars::flat("50000"), &[], &[]);
     let settings = ExchangeSettings::default();
-    let transit = Arc::new(Transit::default());
+    let transit = Arc::new(InFlightTransfers::default());
     let mut venue = SimulatedExchange::new(&binance::PROFILE, settings, transit, FillAt::Close);
     for id in 1..=2 {
         let mut events = Events::new();

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::ledger::EntryKind;
 use basis_core::num::Quantity;
-use basis_core::transit::Transit;
 use basis_core::types::{Account, InstructionId, Item, Label, Side, Span, Venue};
 use basis_core::venue::FillAt;
 use basis_core::venue_event::{EventKind, Events, TransferStage, TransferUpdate};
@@ -59,7 +59,7 @@ fn moved(event: &Reported) -> &TransferUpdate {
     }
 }
 
-fn world(transit: &Arc<Transit>) -> SimulatedWorld {
+fn world(transit: &Arc<InFlightTransfers>) -> SimulatedWorld {
     SimulatedWorld {
         transit: Arc::clone(transit),
         ..SimulatedWorld::default()
@@ -184,7 +184,7 @@ fn an_amount_finer_than_the_receiver_keeps_is_refused() {
 
 #[test]
 fn capital_goes_from_outside_through_the_wallet_to_a_venue_and_back() {
-    let transit = Arc::new(Transit::default());
+    let transit = Arc::new(InFlightTransfers::default());
     let venues = ["wallet", "bybit"];
     let settings = WalletSettings::default();
     let mut wallet = WalletExecutionInterface::new(&settings, world(&transit));
@@ -314,7 +314,7 @@ fn a_transfer_can_be_failed_by_the_number_of_its_instruction() {
 
 #[test]
 fn a_send_of_the_wallet_can_come_back_too() {
-    let transit = Arc::new(Transit::default());
+    let transit = Arc::new(InFlightTransfers::default());
     let settings = WalletSettings {
         initial_balances: vec![InitialBalance {
             account: Label::literal("main"),

@@ -80,14 +80,14 @@ impl RewardPlaces {
     /// # Errors
     /// POS-002 out of range.
     pub(in super::super) fn are_dust(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
-        let worth = |at| {
+        let booked = |at| {
             let holding = context.books.holding_at(at);
-            holding.map(|held| held.worth).unwrap_or_default()
+            holding.map(|held| held.value).unwrap_or_default()
         };
         let (mut own, mut due) = (Value::ZERO, Value::ZERO);
         for (in_wallet, to_claim) in self.0 {
-            own = own.max(worth(in_wallet));
-            due = due.add(worth(to_claim))?;
+            own = own.max(booked(in_wallet));
+            due = due.add(booked(to_claim))?;
         }
         if own.is_zero() && due.is_zero() {
             return Ok(true);
@@ -151,12 +151,12 @@ impl Harvest {
         let threshold = dust(context)?;
         let mut waiting = Value::ZERO;
         for (at, (program, (own, due))) in PROGRAMS.iter().zip(held).enumerate() {
-            if worth(context, program.asset, own)? > threshold
+            if value_of(context, program.asset, own)? > threshold
                 && let Some(sale) = self.sale(context, (at, program), (own, threshold))?
             {
                 return Ok(Some(act("sell_rewards", sale)));
             }
-            waiting = waiting.add(worth(context, program.asset, due)?)?;
+            waiting = waiting.add(value_of(context, program.asset, due)?)?;
         }
         if waiting <= threshold || context.view.is_out(PAYER) {
             return Ok(None);
@@ -212,7 +212,7 @@ impl Harvest {
             sales.most.map_or(held, |most| most.min(held)),
         )?;
         let half = amount.at_rate(HALF, Rounding::Floor)?;
-        let is_least = worth(context, program.asset, half)? <= threshold;
+        let is_least = value_of(context, program.asset, half)? <= threshold;
         let Some(leg) = sale(context, program, amount)? else {
             return Ok(None);
         };
@@ -239,13 +239,13 @@ fn dust(context: &Context<'_>) -> Result<Value, ComponentError> {
     Ok(threshold.notional(price, Rounding::HalfEven)?)
 }
 
-fn worth(context: &Context<'_>, asset: Asset, units: Quantity) -> Result<Value, ComponentError> {
+fn value_of(context: &Context<'_>, asset: Asset, units: Quantity) -> Result<Value, ComponentError> {
     if units.is_zero() {
         return Ok(Value::ZERO);
     }
     let mark = context.view.mark_of(asset);
     let price = match mark {
-        Some(mark) => context.view.dollars(mark)?,
+        Some(mark) => context.view.price_usd(mark)?,
         None => None,
     };
     let price = price.unwrap_or_default();

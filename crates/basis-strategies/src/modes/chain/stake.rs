@@ -209,7 +209,7 @@ impl Token {
         )))
     }
 
-    /// Whether selling now loses at most the yield that the queue's delay gives up: a ticket is a fixed
+    /// Whether selling now loses at most the yield that the queue's delay gives up: a withdrawal request is a fixed
     /// claim that earns nothing. The delay is the protocol's own, the yield the rate's own growth over the
     /// last step known. A protocol that states no delay has no queue to leave through.
     fn market_is_cheaper(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
@@ -254,12 +254,12 @@ impl Token {
         Ok(grown.mul_div(day, Fixed18::from_int(seconds), Rounding::Floor)?)
     }
 
-    /// The leg that claims tickets which have left the queue, when there are any and the protocol is not
+    /// The leg that claims withdrawal requests which have left the queue, when there are any and the protocol is not
     /// out.
     pub(in super::super) fn claim(&self, context: &Context<'_>) -> Option<Leg> {
         let ready = Account::new(self.protocol, Label::literal("claimable"));
         let waiting = context.books.quantity(ready, Item::Asset(ETH));
-        let claim = Operation::ClaimUnstake(ClaimUnstake { ticket: None });
+        let claim = Operation::ClaimUnstake(ClaimUnstake { request: None });
         (waiting.is_positive() && !context.view.is_out(self.protocol))
             .then(|| Leg::new(self.protocol, claim))
     }

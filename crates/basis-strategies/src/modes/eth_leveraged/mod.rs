@@ -145,7 +145,7 @@ const HALVINGS_MAX: u32 = 10;
 
 /// The book as it stands and as it should, in ETH.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
+struct LoopBook {
     held: Loop,
     /// What the loop should be worth, debt taken off.
     target: Quantity,
@@ -155,7 +155,7 @@ struct Standing {
     short: Quantity,
 }
 
-impl Standing {
+impl LoopBook {
     fn read(context: &Context<'_>, places: &Places) -> Result<Self, ComponentError> {
         let held = Loop::read(context, places)?;
         let owed = Quantity::new(context.pending_withdrawal.get());
@@ -185,12 +185,12 @@ impl KeyedStrategy for Leveraged {
             let step = leg_of(vec![unwrap(AmountOrAll::All)]);
             return Ok(act(Action::SellDust, "unwrap", step));
         }
-        let book = Standing::read(context, places)?;
+        let book = LoopBook::read(context, places)?;
         self.rebalance(context, &book)
     }
 
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        let book = Standing::read(context, Places::current(&mut self.places, context)?)?;
+        let book = LoopBook::read(context, Places::current(&mut self.places, context)?)?;
         if book.held.is_empty() {
             let rest = leftover(context);
             let unwrapped = || leg_of(vec![unwrap(AmountOrAll::All)]);
@@ -263,7 +263,7 @@ impl Leveraged {
     fn rebalance(
         &mut self,
         context: &Context<'_>,
-        book: &Standing,
+        book: &LoopBook,
     ) -> Result<Decision, ComponentError> {
         let config = context.config;
         let chain = settings(context)?;
@@ -338,7 +338,7 @@ impl Leveraged {
     fn withdraw(
         &mut self,
         context: &Context<'_>,
-        book: &Standing,
+        book: &LoopBook,
     ) -> Result<Decision, ComponentError> {
         let held = &book.held;
         let equity = held.equity()?;

@@ -1,7 +1,7 @@
 //! `eth_staking_only`: ETH in a liquid staking token; earns the staking yield and its rewards.
 //!
 //! Sizing: C = ETH × (1 − reserve) is staked, the reserve and the ETH for gas stay in the wallet. Comes
-//! in by `stake_route`, leaves by `exit_route`; tickets of a queue are claimed when they are ready,
+//! in by `stake_route`, leaves by `exit_route`; withdrawal requests of a queue are claimed when they are ready,
 //! rewards above dust are sold for ETH and staked with the next change.
 
 use basis_core::error::{Code, ComponentError};
@@ -107,7 +107,7 @@ struct Staking {
 
 /// The book as it stands and as it should, in ETH.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
+struct StakingBook {
     token: Token,
     /// Units of the token in the wallet.
     units: Quantity,
@@ -116,13 +116,13 @@ struct Standing {
     target: Quantity,
     /// What the wallet can do without.
     spare: Quantity,
-    /// Withdrawals that neither the wallet nor a ticket covers.
+    /// Withdrawals that neither the wallet nor a withdrawal request covers.
     short: Quantity,
     /// What stays in the wallet.
     reserve: Quantity,
 }
 
-impl Standing {
+impl StakingBook {
     fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
         let token = token_of(context.config)?;
         let item = Item::Asset(token.asset);
@@ -151,9 +151,9 @@ impl Standing {
 
 impl KeyedStrategy for Staking {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        let book = Standing::read(context)?;
+        let book = StakingBook::read(context)?;
         if let Some(claim) = book.token.claim(context) {
-            return Ok(act(Action::ExitPartial, "claim_ticket", claim));
+            return Ok(act(Action::ExitPartial, "claim_withdrawal", claim));
         }
         if let Some(step) = self.rewards.next(context)? {
             return Ok(step);
@@ -166,7 +166,7 @@ impl KeyedStrategy for Staking {
     }
 
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        let book = Standing::read(context)?;
+        let book = StakingBook::read(context)?;
         if !book.units.is_positive() {
             return Ok(None);
         }
@@ -213,7 +213,7 @@ impl Staking {
     fn rebalance(
         &mut self,
         context: &Context<'_>,
-        book: &Standing,
+        book: &StakingBook,
     ) -> Result<Decision, ComponentError> {
         let config = context.config;
         let scale = context.flows_seen != self.flows_scaled;
@@ -254,7 +254,7 @@ impl Staking {
     fn leave(
         &mut self,
         context: &Context<'_>,
-        book: &Standing,
+        book: &StakingBook,
     ) -> Result<Decision, ComponentError> {
         let rate = book.token.rate_now(context).unwrap_or_default();
         let needed = book.short.add(book.reserve)?.min(book.staked);

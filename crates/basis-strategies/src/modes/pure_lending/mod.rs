@@ -91,7 +91,7 @@ fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
 
 /// The book as it stands and as it should.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
+struct LendingBook {
     venue: Venue,
     supplied: Quantity,
     target: Quantity,
@@ -101,7 +101,7 @@ struct Standing {
     owed: Quantity,
 }
 
-impl Standing {
+impl LendingBook {
     fn read(context: &Context<'_>) -> Result<Self, ComponentError> {
         let asset = context.config.asset;
         let venue = settings(context)?.lending_venue;
@@ -144,7 +144,7 @@ impl KeyedStrategy for PureLending {
         if let Some(step) = gas::top_up(context)? {
             return Ok(step);
         }
-        let book = Standing::read(context)?;
+        let book = LendingBook::read(context)?;
         let scale = context.flows_seen != self.flows_scaled;
         let config = context.config;
         let rested = self
@@ -191,7 +191,7 @@ impl KeyedStrategy for PureLending {
     }
 
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
-        let book = Standing::read(context)?;
+        let book = LendingBook::read(context)?;
         if !book.supplied.is_positive() {
             return Ok(None);
         }

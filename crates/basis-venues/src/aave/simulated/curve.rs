@@ -8,7 +8,9 @@
 
 use basis_core::num::U256;
 use basis_protocols::aave_v3::math::{PERCENTAGE_FACTOR, RAY, ray_div, ray_mul};
-use basis_protocols::aave_v3::{Liquidity, RateStrategy, Rates, RecordedReserve, Revert, Version};
+use basis_protocols::aave_v3::{
+    RateStrategy, Rates, RecordedReserve, ReserveLiquidity, Revert, Version,
+};
 
 /// What is fixed about a reserve's curve beside its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub(super) fn rates_with(
     };
     let cash = row.total_supplied.saturating_sub(row.total_debt);
     let at = |available: U256, total_debt: U256| {
-        let liquidity = Liquidity {
+        let liquidity = ReserveLiquidity {
             available,
             added: U256::ZERO,
             taken: U256::ZERO,

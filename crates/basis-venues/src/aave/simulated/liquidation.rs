@@ -10,7 +10,7 @@ use basis_protocols::aave_v3::{ALL, LiquidationCall, LiquidationOutcome, Reserve
 use basis_sim::chain::Changes;
 use basis_sim::refusal::Refusal;
 
-use super::standing::{HEALTHY, health};
+use super::lending_health::{HEALTHY, health};
 use super::{AAVE, ACCOUNT, Aave, Side, US, seconds};
 use crate::aave::errors::refused;
 
@@ -73,9 +73,9 @@ impl Aave {
             }
             let units = self.balance_units(listed, side, now)?;
             let price = self.market.reserve(id).map_err(refused)?.state().price_base;
-            let worth = mul_div_floor(units, price, listed.unit)?;
-            if largest.is_none_or(|(_, most)| worth > most) {
-                largest = Some((at, worth));
+            let value = mul_div_floor(units, price, listed.unit)?;
+            if largest.is_none_or(|(_, most)| value > most) {
+                largest = Some((at, value));
             }
         }
         Ok(largest.map(|(at, _)| at))

@@ -24,7 +24,7 @@ fn world(own_size: bool) -> World {
 }
 
 /// Scaled units of 18 decimals × an index, half up.
-pub(super) fn worth(scaled: Quantity, index_ray: u128) -> Quantity {
+pub(super) fn value_of(scaled: Quantity, index_ray: u128) -> Quantity {
     let units = units_of(scaled.get(), 18, Rounding::Down).unwrap();
     let product = units * U256::from(index_ray) + U256::from(RAY / 2);
     let amount = i128::try_from(product / U256::from(RAY)).unwrap();
@@ -47,11 +47,11 @@ fn at_every_row_interest_is_scaled_units_times_the_recorded_index() {
             continue;
         }
         let row = WETH_RESERVE.row(at / 24);
-        let expected = worth(scaled, row.liquidity_index_ray);
+        let expected = value_of(scaled, row.liquidity_index_ray);
         assert_eq!(desk.units("aave.main", shares), expected);
         let interest = desk.booked(EntryKind::Interest, shares);
         assert_eq!(interest, expected.sub(q("1234.567")).unwrap());
-        let expected = worth(owed, row.variable_borrow_index_ray);
+        let expected = value_of(owed, row.variable_borrow_index_ray);
         assert_eq!(desk.units("aave.main", debt), expected);
         let cost = desk.booked(EntryKind::BorrowCost, debt);
         assert_eq!(cost, expected.sub(q("321.1")).unwrap());
@@ -76,7 +76,7 @@ fn between_rows_interest_accrues_at_the_rate_of_the_last_one() {
     let scaled = desk.quantity("aave.main", Item::Shares(WETH));
     assert_eq!(
         desk.units("aave.main", Item::Shares(WETH)),
-        worth(scaled, index)
+        value_of(scaled, index)
     );
 }
 
@@ -159,7 +159,7 @@ fn an_asset_nobody_of_us_holds_keeps_the_recorded_index() {
         .unwrap();
     let scaled = desk.quantity("aave.main", Item::Shares(WETH));
     let row = Reserve::row(&WETH_RESERVE, 3);
-    assert_eq!(worth(scaled, row.liquidity_index_ray), q("10"));
+    assert_eq!(value_of(scaled, row.liquidity_index_ray), q("10"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use basis_core::num::{Fixed18, Quantity};
 use basis_core::types::{Asset, Item, Span, Timestamp};
 use basis_market::{ReserveRow, RowSeries};
 
-use super::interest::worth;
+use super::interest::value_of;
 use crate::aave::{AAVE, AaveSettings};
 use crate::testing::lending::{Desk, START, World, exactly};
 
@@ -93,7 +93,7 @@ fn interest_of_the_recorded_history_is_index_growth() {
             }
             let (_, row) = recorded[0].1[usize::try_from(hour / 24).unwrap()];
             let owed = desk.units("aave.main", Item::Debt(weth));
-            let expected = worth(scaled, row.variable_borrow_index_ray);
+            let expected = value_of(scaled, row.variable_borrow_index_ray);
             if own_size {
                 assert!(owed > expected, "our debt raises what it costs");
             } else {

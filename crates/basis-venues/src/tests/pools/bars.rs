@@ -45,12 +45,12 @@ fn a_swap_gets_what_the_model_quotes_and_leaves_two_lines_that_cancel_and_the_ga
         .iter()
         .map(|line| (line.kind, line.quantity, line.value))
         .collect();
-    let worth = Value::literal("4000");
+    let value = Value::literal("4000");
     // 138,000 gas × 10 gwei, at 2,000 dollars.
     let gas = (EntryKind::Gas, q("-0.00138"), Value::literal("-2.76"));
     let expected = [
-        (EntryKind::Trade, q("-2"), worth.neg().unwrap()),
-        (EntryKind::Trade, quoted, worth),
+        (EntryKind::Trade, q("-2"), value.neg().unwrap()),
+        (EntryKind::Trade, quoted, value),
         gas,
     ];
     assert_eq!(lines, expected);

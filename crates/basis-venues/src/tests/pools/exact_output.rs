@@ -87,14 +87,14 @@ fn a_pool_of_prices_takes_the_least_that_gets_it_and_leaves_the_lines_of_any_swa
         .map(|line| (line.kind, line.quantity, line.value))
         .collect();
     // What was given at 2,000 dollars, on both sides: the difference to the marks is slippage.
-    let worth = paid
+    let value = paid
         .notional(Price::literal("2000"), Rounding::HalfEven)
         .unwrap();
     // 138,000 gas × 10 gwei.
     let gas = (EntryKind::Gas, q("-0.00138"), Value::literal("-2.76"));
     let expected = [
-        (EntryKind::Trade, paid.neg().unwrap(), worth.neg().unwrap()),
-        (EntryKind::Trade, out, worth),
+        (EntryKind::Trade, paid.neg().unwrap(), value.neg().unwrap()),
+        (EntryKind::Trade, out, value),
         gas,
     ];
     assert_eq!(lines, expected);

@@ -89,7 +89,7 @@ fn an_entry_changes_what_it_writes_and_adds_pools() {
 }
 
 /// The pool `x` is left out, and the problems hold every one of `expected`.
-fn told(dex: &Dex, pool: &Json, expected: &[&str]) {
+fn assert_refused(dex: &Dex, pool: &Json, expected: &[&str]) {
     let (settings, problems) = read(dex, &json!({ "pools": { "x": pool } }));
     assert!(settings.pools.iter().all(|pool| pool.name.as_str() != "x"));
     for text in expected {
@@ -106,7 +106,7 @@ fn what_is_wrong_with_a_pool_of_bars_is_reported_at_its_place() {
         "pools.x.assets",
         "pools.x.depth",
     ];
-    told(&uniswap::DEX, &json!({}), &missing);
+    assert_refused(&uniswap::DEX, &json!({}), &missing);
     let base = json!({
         "series": "staking_market.uniswap.wstETH_ETH", "assets": ["wstETH", "WETH"], "fee": "100",
     });
@@ -140,7 +140,7 @@ fn what_is_wrong_with_a_pool_of_bars_is_reported_at_its_place() {
                 "{problems:?}"
             );
         } else {
-            told(&uniswap::DEX, &pool, &[expected]);
+            assert_refused(&uniswap::DEX, &pool, &[expected]);
         }
     }
 }
@@ -151,7 +151,7 @@ fn what_is_wrong_with_a_pool_given_by_its_state_is_reported_at_its_place() {
         "model": "state", "assets": ["WETH", "USDT"], "fee": "3000", "tick_spacing": "60",
         "price": "1", "ranges": [{ "lower": "-61", "upper": "60", "liquidity": "1" }],
     });
-    told(&uniswap::DEX, &state, &["pools.x.ranges"]);
+    assert_refused(&uniswap::DEX, &state, &["pools.x.ranges"]);
     let missing = [
         "fee",
         "tick_spacing",
@@ -161,7 +161,7 @@ fn what_is_wrong_with_a_pool_given_by_its_state_is_reported_at_its_place() {
         "assets",
     ];
     let state = json!({ "model": "state", "ranges": [{ "lower": "0" }] });
-    told(&uniswap::DEX, &state, &missing);
+    assert_refused(&uniswap::DEX, &state, &missing);
     let state = json!({
         "model": "state", "assets": ["WETH", "USDT"], "fee": "3000", "tick_spacing": "60",
         "sqrt_price_x96": "1",
@@ -172,7 +172,7 @@ fn what_is_wrong_with_a_pool_given_by_its_state_is_reported_at_its_place() {
         "pools.x.ranges[0].upper: `x` is no number from -887272 to 887272",
         "pools.x.ranges[0].liquidity: `1.5` is no whole number from 1 to 340282366",
     ];
-    told(&uniswap::DEX, &state, &wrong);
+    assert_refused(&uniswap::DEX, &state, &wrong);
     let stable = json!({
         "model": "state", "assets": ["WETH", "stETH"], "fee": "4000000", "a": "100",
         "template": "base", "balances": ["1", "0", "3"], "rates": ["1", "1.1"],
@@ -182,7 +182,7 @@ fn what_is_wrong_with_a_pool_given_by_its_state_is_reported_at_its_place() {
         "0 is not above zero",
         "only pools of the template stableswap_ng",
     ];
-    told(&curve::DEX, &stable, &wrong);
+    assert_refused(&curve::DEX, &stable, &wrong);
     let stable = json!({
         "model": "state", "balances": ["a"], "rates": ["spot.binance.ETHUSDT"],
     });
@@ -192,7 +192,7 @@ fn what_is_wrong_with_a_pool_given_by_its_state_is_reported_at_its_place() {
         "pools.x.rates",
         "pools.x.fee",
     ];
-    told(&curve::DEX, &stable, &missing);
+    assert_refused(&curve::DEX, &stable, &missing);
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use basis::core::error::{Code, VenueError, VenueErrorKind};
 use basis::core::health::Health;
+use basis::core::in_flight::InFlightTransfers;
 use basis::core::instruction::{
     AmountOrAll, Instruction, Operation, OperationKind, Swap, SwapAmounts,
 };
 use basis::core::ledger::EntryKind;
 use basis::core::num::Quantity;
 use basis::core::plan::{FailurePolicy, Leg};
-use basis::core::transit::Transit;
 use basis::core::types::{Asset, InstructionId, Item, Label, Side, Span, Timestamp, Venue};
 use basis::core::venue::{Capabilities, Dependencies};
 use basis::core::venue_event::{
@@ -38,7 +38,7 @@ type Story = &'static [(i64, u8, u32, TransactionStage)];
 struct Chain {
     story: Story,
     capabilities: Capabilities,
-    transit: Arc<Transit>,
+    transit: Arc<InFlightTransfers>,
     taken: BTreeSet<InstructionId>,
     inbox: Vec<(Timestamp, InstructionId, u8, u32, TransactionStage)>,
     assets: BTreeMap<Asset, Quantity>,
@@ -53,7 +53,7 @@ const fn hash(letter: u8) -> TransactionHash {
 }
 
 impl Chain {
-    fn create(story: Story, transit: &Arc<Transit>) -> Box<dyn ExecutionInterface> {
+    fn create(story: Story, transit: &Arc<InFlightTransfers>) -> Box<dyn ExecutionInterface> {
         Box::new(Self {
             story,
             capabilities: Capabilities {

@@ -18,12 +18,12 @@ use basis::config::{embedded, yaml};
 use basis::core::config::Problems;
 use basis::core::error::{Code, ComponentError};
 use basis::core::event::EventData;
+use basis::core::in_flight::InFlightTransfers;
 use basis::core::instruction::{Instruction, Operation, Transfer};
 use basis::core::journal::{Journal, JournalReader};
 use basis::core::num::{Price, Quantity, Rate};
 use basis::core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis::core::rules::{RuleBook, VenueRules};
-use basis::core::transit::Transit;
 use basis::core::types::{
     Account, Asset, Epoch, InstructionId, InstrumentKey, InstrumentKind, Label, SeriesId, Side,
     Span, Symbol, Timestamp, Venue,
@@ -100,7 +100,7 @@ pub(crate) fn trace(line: &str) {
 
 /// Takes what has arrived at a venue of a test into its tally.
 pub(crate) fn arrivals(
-    transit: &Transit,
+    transit: &InFlightTransfers,
     venue: Venue,
     now: Timestamp,
     tally: &mut BTreeMap<Asset, Quantity>,
@@ -235,7 +235,8 @@ impl WakeSource for Operated {
 }
 
 /// Makes an interface of a test's own that shares the transit of the world.
-pub(crate) type MakeInterface = Box<dyn FnOnce(&Arc<Transit>) -> Box<dyn ExecutionInterface>>;
+pub(crate) type MakeInterface =
+    Box<dyn FnOnce(&Arc<InFlightTransfers>) -> Box<dyn ExecutionInterface>>;
 
 /// Everything a test sets.
 #[derive(Default)]

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use basis::core::error::{Rejection, VenueError, VenueErrorKind};
 use basis::core::health::Health;
+use basis::core::in_flight::InFlightTransfers;
 use basis::core::instruction::{Instruction, MarginMode, Operation, OperationKind};
 use basis::core::ledger::TradeId;
 use basis::core::num::{Quantity, Rate, Rounding};
-use basis::core::transit::Transit;
 use basis::core::types::{
     Account, Asset, InstructionId, InstrumentKey, InstrumentKind, Item, Side, Span, Timestamp,
     Venue,
@@ -66,7 +66,7 @@ pub(super) struct SlowVenue {
     capabilities: Capabilities,
     settings: SlowSettings,
     dependencies: Dependencies,
-    transit: Arc<Transit>,
+    transit: Arc<InFlightTransfers>,
     taken: BTreeSet<InstructionId>,
     orders: BTreeMap<InstructionId, Order>,
     /// By the instant each becomes known; what has the same keeps its order.

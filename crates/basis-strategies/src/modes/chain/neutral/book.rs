@@ -1,7 +1,7 @@
 //! The hedged stake as it stands and as it should.
 //!
 //! Everything that is not a perp is the long: spot, coins in the wallet and under way, the staking
-//! token or the loop's collateral less its debt, tickets, gas, rewards. The shorts are its mirror.
+//! token or the loop's collateral less its debt, withdrawal requests, gas, rewards. The shorts are its mirror.
 
 use basis_core::error::ComponentError;
 use basis_core::fixed18;
@@ -70,7 +70,7 @@ impl Target {
 
 /// The whole book.
 #[derive(Debug)]
-pub(super) struct Standing<'a> {
+pub(super) struct NeutralBook<'a> {
     /// Accounts, margins and shorts; its `outside` is the long but for the spot account.
     pub(super) hedge: Book<'a>,
     pub(super) token: Token,
@@ -106,7 +106,7 @@ pub(super) struct Standing<'a> {
     pub(super) price: Price,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> NeutralBook<'a> {
     /// Reads the book and sizes it.
     ///
     /// # Errors
@@ -182,13 +182,13 @@ impl<'a> Standing<'a> {
     }
 
     /// USD that `ether` is worth.
-    pub(super) fn worth(&self, ether: Quantity) -> Result<Value, ComponentError> {
+    pub(super) fn value_of(&self, ether: Quantity) -> Result<Value, ComponentError> {
         Ok(ether.notional(self.price, Rounding::Floor)?)
     }
 
     /// Whether `ether` is worth a transfer or a trade of its own.
     pub(super) fn matters(&self, ether: Quantity) -> Result<bool, ComponentError> {
-        Ok(ether.is_positive() && self.worth(ether)? >= self.hedge.min_transfer)
+        Ok(ether.is_positive() && self.value_of(ether)? >= self.hedge.min_transfer)
     }
 
     /// Whether nothing is staked, held or short, but for what is worth no trade.
@@ -381,8 +381,8 @@ impl<'a> Standing<'a> {
 
     /// What buying `ether` costs, with room for the price to move.
     pub(super) fn cost_of(&self, ether: Quantity) -> Result<Value, ComponentError> {
-        let worth = ether.notional(self.price, Rounding::Ceil)?;
-        Ok(worth.at_rate(Rate::ONE.add(BUY_BUFFER)?, Rounding::Ceil)?)
+        let notional = ether.notional(self.price, Rounding::Ceil)?;
+        Ok(notional.at_rate(Rate::ONE.add(BUY_BUFFER)?, Rounding::Ceil)?)
     }
 
     /// ETH that the free balance of the spot account buys, less the fee.
@@ -416,8 +416,8 @@ impl<'a> Standing<'a> {
     pub(super) fn cost_of_leaving(&self, context: &Context<'_>) -> Result<Value, ComponentError> {
         let traded = self.levered.collateral_ether.add(self.long)?;
         let slippage = settings(context)?.max_slippage.to_rate(Rounding::Up)?;
-        let swapped = self.worth(traded)?.at_rate(slippage, Rounding::Ceil)?;
-        let gas = self.worth(self.gas_reserve)?;
+        let swapped = self.value_of(traded)?.at_rate(slippage, Rounding::Ceil)?;
+        let gas = self.value_of(self.gas_reserve)?;
         Ok(self
             .hedge
             .cost_of_leaving(context)?

@@ -3,7 +3,7 @@
 //!
 //! With C = equity × (1 − reserve): `stake_allocation_eth` of C is the stake's own capital, the ETH of
 //! the gas reserve stands beside it, the rest is margin. The shorts are the delta of everything that is
-//! no perp: staking tokens at the protocol's rate, collateral less debt, gas, rewards, tickets, coins
+//! no perp: staking tokens at the protocol's rate, collateral less debt, gas, rewards, withdrawal requests, coins
 //! under way. So ETH is hedged wherever it is, and moving it is no naked delta.
 //!
 //! Work goes through two phases and then rests until a band is left. **Sizing** brings the long to its
@@ -23,17 +23,17 @@ mod route;
 mod steps;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Span, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
-use self::book::Standing;
+use self::book::NeutralBook;
 use super::leverage::Loop;
 use super::places::Places;
 use super::rewards::Harvest;
 use super::settings;
-use crate::modes::funding::{Moves, sweeps};
+use crate::modes::funding::{Moves, sweeps, top_up};
 use crate::modes::layout::Layout;
 use crate::modes::{Checkpoint, Context, Decision, KeyedStrategy};
 
@@ -41,6 +41,10 @@ use crate::modes::{Checkpoint, Context, Decision, KeyedStrategy};
 /// wrong but the market's rate, and every refusal keeps the engine from mending delta for a while.
 const RELEASE_RETRY: Span = Span::from_hours(24);
 const REFUSALS_MAX: u32 = 5;
+
+/// What a withdrawal still lacks this long after it was due does not begin to wait in a queue any more: it
+/// is sold in the market, unless the queue is all that is allowed.
+const QUEUES_WITHIN: Span = Span::from_hours(24);
 
 /// How the stake is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +103,7 @@ enum Underway {
 }
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in super::super) struct MarketNeutral {
@@ -121,6 +125,8 @@ pub(in super::super) struct MarketNeutral {
     slice_max: Option<Quantity>,
     /// What was to be taken out last.
     tried: Quantity,
+    /// Since when a withdrawal waits.
+    owing_since: Option<Timestamp>,
     /// The stake when risk last asked to leave.
     left_at: Option<Quantity>,
     /// Boxed: these are taken out and put back at every step.
@@ -147,6 +153,7 @@ impl MarketNeutral {
             refusals: 0,
             slice_max: None,
             tried: Quantity::ZERO,
+            owing_since: None,
             left_at: None,
             layout: None,
             places: None,
@@ -173,10 +180,10 @@ impl MarketNeutral {
     fn with_book<T>(
         &mut self,
         context: &Context<'_>,
-        work: impl FnOnce(&mut Self, &mut Standing<'_>) -> Result<T, ComponentError>,
+        work: impl FnOnce(&mut Self, &mut NeutralBook<'_>) -> Result<T, ComponentError>,
     ) -> Result<T, ComponentError> {
         self.with_places(context, |this, layout, places| {
-            let mut book = Standing::read(context, layout, (this.stake, places))?;
+            let mut book = NeutralBook::read(context, layout, (this.stake, places))?;
             work(this, &mut book)
         })
     }
@@ -185,11 +192,14 @@ impl MarketNeutral {
 impl KeyedStrategy for MarketNeutral {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         self.with_places(context, |this, layout, places| {
+            let owes = context.pending_withdrawal.is_positive();
+            let since = this.owing_since.unwrap_or(context.view.now());
+            this.owing_since = owes.then_some(since);
             if this.rests(context, layout, places) {
                 debug_assert!(this.holds(context, layout, places));
                 return Ok(Decision::Hold);
             }
-            let mut book = Standing::read(context, layout, (this.stake, places))?;
+            let mut book = NeutralBook::read(context, layout, (this.stake, places))?;
             this.decide_with(context, &mut book)
         })
     }
@@ -208,6 +218,19 @@ impl KeyedStrategy for MarketNeutral {
         self.with_book(context, |this, book| {
             this.cut(context, book, (venue, fraction))
         })
+    }
+
+    fn top_up(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let moves = self.with_book(context, |_, book| {
+            top_up(context, &book.hedge, venue, missing)
+        })?;
+        let blocks = moves.map(|moves| vec![moves.internal, moves.external]);
+        Ok(blocks.map(|blocks| plan(Action::EntryPartial, "top_up", blocks)))
     }
 
     fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
@@ -254,7 +277,7 @@ impl MarketNeutral {
     fn decide_with(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Decision, ComponentError> {
         let sweeps = sweeps(context, &book.hedge);
         if !sweeps.is_empty() {
@@ -304,7 +327,7 @@ impl MarketNeutral {
     fn wakes(
         &self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Phase>, ComponentError> {
         let flat = book.is_flat()?;
         if context.flows_seen != self.flows_scaled {
@@ -397,7 +420,7 @@ fn send(action: Action, reason: &'static str, moves: Moves) -> Decision {
 }
 
 /// Refuses capital that does not reach one lot at some venue.
-fn smallest_capital(context: &Context<'_>, book: &Standing<'_>) -> Result<(), ComponentError> {
+fn smallest_capital(context: &Context<'_>, book: &NeutralBook<'_>) -> Result<(), ComponentError> {
     if context.pending_withdrawal.is_positive() || !book.price.is_positive() {
         return Ok(());
     }

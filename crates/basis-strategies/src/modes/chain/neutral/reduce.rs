@@ -11,8 +11,8 @@ use basis_core::plan::{Action, FailurePolicy, Leg, Plan};
 use basis_core::types::Venue;
 
 use super::super::stake::{leg_of, unwrap};
-use super::book::Standing;
-use super::{MarketNeutral, Stake, plan, with_policy};
+use super::book::NeutralBook;
+use super::{MarketNeutral, Stake, missing, plan, with_policy};
 use crate::modes::Context;
 
 /// A long below this part of the equity is not worth keeping shorts for when everything is left.
@@ -22,11 +22,12 @@ const HALF: Rate = Rate::literal("0.5");
 
 impl MarketNeutral {
     /// Cuts what is held through `venue` by `fraction`: the loop by that part of its debt; or the short
-    /// there and as much of the long, spot first, then the stake.
+    /// there and as much of the long, spot first, then the stake. Never more of the short than of the long: what is
+    /// in a queue keeps its hedge.
     pub(super) fn cut(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         (venue, fraction): (Venue, Rate),
     ) -> Result<Option<Plan>, ComponentError> {
         let (action, reason) = (Action::ExitPartial, "deleverage");
@@ -40,26 +41,34 @@ impl MarketNeutral {
                 let lot = hedge.rules.lot_size;
                 let cut = hedge.target.at_rate(fraction, Rounding::Ceil)?;
                 wanted = cut.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
-                hedge.target = hedge.target.sub(wanted)?;
             }
         }
-        // The long that is hedged nowhere goes first with the cut.
-        let naked = book.short.sub(book.long)?;
-        let excess = wanted.sub(naked.max(Quantity::ZERO))?.max(Quantity::ZERO);
+        // The short that hedges nothing goes first with the cut.
+        let idle = book.short.sub(book.long)?.max(Quantity::ZERO);
+        let excess = missing(wanted, idle)?;
         let spot = if book.spot_fresh {
             excess.min(book.hedge.spot)
         } else {
             Quantity::ZERO
         };
+        let rest = excess.sub(spot)?;
+        let sale = if book.matters(rest)? {
+            let part = self.slice(book, rest)?;
+            book.sell_stake(context, self.stake, part)?
+        } else {
+            None
+        };
+        let sold = sale.as_ref().map_or(Quantity::ZERO, |sale| sale.sold);
+        let cut = wanted.min(idle.add(spot)?.add(sold)?);
+        for hedge in &mut book.hedge.hedges {
+            if hedge.venue == venue && hedge.fresh {
+                let cut = cut.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?;
+                hedge.target = hedge.target.sub(cut)?;
+            }
+        }
         let kept = book.hedge.spot.sub(spot)?;
         let mut legs = book.legs(kept)?;
-        let rest = excess.sub(spot)?;
-        if book.matters(rest)?
-            && let part = self.slice(book, rest)?
-            && let Some(sale) = book.sell_stake(context, self.stake, part)?
-        {
-            legs.push(sale.leg);
-        }
+        legs.extend(sale.map(|sale| sale.leg));
         let policy = FailurePolicy::Continue;
         let plan = with_policy(action, reason, vec![legs], policy);
         Ok((!plan.blocks.is_empty()).then_some(plan))
@@ -69,7 +78,7 @@ impl MarketNeutral {
     /// shorts follow that.
     fn cut_loop(
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
         fraction: Rate,
     ) -> Result<Option<Plan>, ComponentError> {
         let levered = &book.levered;
@@ -92,7 +101,7 @@ impl MarketNeutral {
     pub(super) fn leave(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Option<Plan>, ComponentError> {
         let (action, reason) = (Action::ExitFull, "risk");
         // A stake that is about as it was at the last call was refused by its pool.
@@ -126,12 +135,12 @@ impl MarketNeutral {
     /// worth a hedge; the book stands as if they had been done.
     fn follow(
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         spot: Quantity,
     ) -> Result<Vec<Leg>, ComponentError> {
         let long = book.long.sub(spot)?;
         let remnant = context.books.equity().at_rate(REMNANT, Rounding::Floor)?;
-        let left = if book.worth(long.max(Quantity::ZERO))? <= remnant.max(Value::ZERO) {
+        let left = if book.value_of(long.max(Quantity::ZERO))? <= remnant.max(Value::ZERO) {
             Quantity::ZERO
         } else {
             long.max(Quantity::ZERO)
@@ -152,7 +161,7 @@ impl MarketNeutral {
     fn leave_chain(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<(Quantity, Vec<Vec<Leg>>), ComponentError> {
         if book.matters(book.staked)? {
             let part = self.slice(book, book.staked)?;

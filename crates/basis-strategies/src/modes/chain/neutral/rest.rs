@@ -13,7 +13,7 @@ use basis_core::types::Item;
 use super::super::leverage::Loop;
 use super::super::places::Places;
 use super::super::settings;
-use super::book::{Standing, Target};
+use super::book::{NeutralBook, Target};
 use super::{MarketNeutral, Phase, Stake, strays};
 use crate::modes::hedge::kept_margin;
 use crate::modes::layout::{Layout, is_fresh};
@@ -70,7 +70,7 @@ impl MarketNeutral {
     /// Whether the whole book agrees that there is nothing to do, and leaves everything as it is.
     pub(super) fn holds(&self, context: &Context<'_>, layout: &Layout, places: &Places) -> bool {
         let mut looked = self.clone();
-        let decision = Standing::read(context, layout, (self.stake, places))
+        let decision = NeutralBook::read(context, layout, (self.stake, places))
             .and_then(|mut book| looked.decide_with(context, &mut book));
         matches!(decision, Ok(Decision::Hold)) && format!("{looked:?}") == format!("{self:?}")
     }
@@ -101,7 +101,7 @@ fn hedged(context: &Context<'_>, layout: &Layout) -> Result<Option<Shorts>, Comp
     Ok(is_hedged.then_some(Shorts { short, long }))
 }
 
-/// Whether a ticket waits to be claimed, gas must be bought, or rewards are more than dust.
+/// Whether a withdrawal request waits to be claimed, gas must be bought, or rewards are more than dust.
 fn collects(context: &Context<'_>, places: &Places) -> Result<bool, ComponentError> {
     let books = context.books;
     let ether = books.quantity_at(places.ether);

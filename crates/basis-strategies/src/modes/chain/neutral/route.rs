@@ -13,7 +13,7 @@ use super::super::leverage::due_to;
 use super::super::stake::{GROUPS, group, leg_of, unwrap, wrap};
 use super::super::{WETH, floor_to_unit, settings};
 use super::Stake;
-use super::book::Standing;
+use super::book::NeutralBook;
 use crate::config::StakeRoute;
 use crate::modes::Context;
 use crate::modes::funding::{Moves, route};
@@ -42,7 +42,7 @@ pub(super) struct Sale {
     pub(super) sold: Quantity,
 }
 
-impl Standing<'_> {
+impl NeutralBook<'_> {
     /// Sends up to `most` ETH of the spot account to the wallet; `None` where it is not worth it.
     pub(super) fn ship_to_wallet(
         &self,
@@ -123,7 +123,7 @@ impl Standing<'_> {
 
     /// Takes about `ether` out of the stake: by the exit route when it is unleveraged and not needed
     /// `at_once`, else through the market, in proportion, so that the debt ratio stays. The blocks end in
-    /// ETH or a ticket.
+    /// ETH or a withdrawal request.
     pub(super) fn release(
         &self,
         context: &Context<'_>,
@@ -287,7 +287,7 @@ impl Standing<'_> {
     ) -> Result<Instruction, ComponentError> {
         let slippage = settings(context)?.max_slippage.to_rate(Rounding::Up)?;
         let kept = Rate::ONE.sub(slippage)?.sub(pool_fee(context)?)?;
-        let fair = Quantity::new(self.worth(amount)?.get());
+        let fair = Quantity::new(self.value_of(amount)?.get());
         let asset_out = context.config.share_class;
         let minimum_out = fair.at_rate(kept, Rounding::Floor)?;
         let swap = Swap {

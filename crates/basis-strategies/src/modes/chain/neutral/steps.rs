@@ -8,11 +8,12 @@ use basis_core::types::Venue;
 
 use super::super::settings;
 use super::super::stake::{leg_of, unwrap};
-use super::book::{Margin, Standing};
+use super::book::{Margin, NeutralBook};
 use super::{
-    MarketNeutral, Phase, Reason, Stake, Underway, missing, plan, send, smallest_capital, strays,
-    with_policy,
+    MarketNeutral, Phase, QUEUES_WITHIN, Reason, Stake, Underway, missing, plan, send,
+    smallest_capital, strays, with_policy,
 };
+use crate::config::StakeRoute;
 use crate::modes::funding::moves;
 use crate::modes::{Context, Decision};
 
@@ -29,7 +30,7 @@ impl MarketNeutral {
     pub(super) fn mend(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let naked = book.long.sub(book.short)?;
         let larger = book.long.max(book.short);
@@ -59,14 +60,14 @@ impl MarketNeutral {
         Ok(None)
     }
 
-    /// Tickets that have left the queue, rewards, gas.
+    /// Withdrawal requests that have left the queue, rewards, gas.
     pub(super) fn collect(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         if let Some(claim) = book.token.claim(context) {
-            let plan = plan(Action::ExitPartial, "claim_ticket", vec![vec![claim]]);
+            let plan = plan(Action::ExitPartial, "claim_withdrawal", vec![vec![claim]]);
             return Ok(Some(Decision::Act(plan)));
         }
         if let Some(decision) = self.top_up_gas(context, book)? {
@@ -82,7 +83,7 @@ impl MarketNeutral {
     fn top_up_gas(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let missing = book.gas_missing()?;
         if !missing.is_positive() || (book.ether.is_zero() && !book.staked.is_positive()) {
@@ -114,7 +115,7 @@ impl MarketNeutral {
     pub(super) fn size(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         let flat = book.is_flat()?;
@@ -142,7 +143,7 @@ impl MarketNeutral {
     fn grow(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         (goal, reason): (Quantity, &'static str),
     ) -> Result<Option<Decision>, ComponentError> {
         if context.reduce_only {
@@ -177,7 +178,7 @@ impl MarketNeutral {
         if legs.is_empty() {
             return Ok(None);
         }
-        let policy = context.config.failure_policy;
+        let policy = context.failure_policy();
         let mut trade = with_policy(action, reason, vec![legs], policy);
         if flat {
             // The venues' own leverage must not bind before the hedge's does. Where a venue refuses,
@@ -197,7 +198,7 @@ impl MarketNeutral {
     fn shrink(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         (goal, reason): (Quantity, &'static str),
     ) -> Result<Option<Decision>, ComponentError> {
         let action = if goal.is_zero() {
@@ -219,7 +220,7 @@ impl MarketNeutral {
             let spot = book.hedge.spot.sub(sold)?;
             let legs = book.legs(spot)?;
             if !legs.is_empty() {
-                let policy = context.config.failure_policy;
+                let policy = context.failure_policy();
                 let plan = with_policy(action, reason, vec![legs], policy);
                 return Ok(Some(Decision::Act(plan)));
             }
@@ -236,7 +237,7 @@ impl MarketNeutral {
         }
         let coming = book.spare()?.add(book.queued)?.add(book.in_flight)?;
         let rest = missing(rest, coming)?;
-        // While tickets wait, every move of the price would ask for another little one.
+        // While withdrawal requests wait, every move of the price would ask for another little one.
         let band = if book.queued.is_zero() {
             book.near_band()?
         } else {
@@ -248,18 +249,27 @@ impl MarketNeutral {
             return Ok(None);
         }
         let part = self.slice(book, rest)?;
-        let blocks = book.release(context, self.stake, (part, false))?;
+        let at_once = self.is_overdue(context)?;
+        let blocks = book.release(context, self.stake, (part, at_once))?;
         if blocks.is_some() {
             self.underway = Underway::Release;
         }
         Ok(blocks.map(|blocks| Decision::Act(plan(action, reason, blocks))))
     }
 
+    /// Whether a withdrawal has waited for too long to begin another wait in a queue.
+    fn is_overdue(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
+        let now = context.view.now();
+        let waited = self.owing_since.map(|since| now.since(since));
+        let may_sell = settings(context)?.exit_route != StakeRoute::Protocol;
+        Ok(may_sell && waited.is_some_and(|waited| waited >= QUEUES_WITHIN))
+    }
+
     /// What of `rest` to take out at once: all of it, unless the pool has refused as much; never less
     /// than is worth its gas.
     pub(super) fn slice(
         &mut self,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
         rest: Quantity,
     ) -> Result<Quantity, ComponentError> {
         let least = Value::new(book.hedge.min_transfer.get().mul_int(10)?);
@@ -280,7 +290,7 @@ impl MarketNeutral {
     fn reallocate(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let action = Action::EntryPartial;
         if book.lacks_margin(context.config.margin_deviation_threshold)? {
@@ -292,7 +302,7 @@ impl MarketNeutral {
         book.spread(context, book.long)?;
         let spot = book.hedge.spot;
         let legs = book.legs(spot)?;
-        let policy = context.config.failure_policy;
+        let policy = context.failure_policy();
         let plan = with_policy(action, "allocation", vec![legs], policy);
         Ok((!plan.blocks.is_empty()).then_some(Decision::Act(plan)))
     }
@@ -302,7 +312,7 @@ impl MarketNeutral {
     pub(super) fn place(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         if let Some(decision) = self.fill_margins(context, book, reason)? {
@@ -325,7 +335,7 @@ impl MarketNeutral {
     fn fill_margins(
         &mut self,
         context: &Context<'_>,
-        book: &mut Standing<'_>,
+        book: &mut NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         let band = if is_exact(reason) {
@@ -353,7 +363,7 @@ impl MarketNeutral {
     fn stake_more(
         &mut self,
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
         reason: &'static str,
     ) -> Result<Option<Decision>, ComponentError> {
         let threshold = context.config.utilization_band;
@@ -382,7 +392,7 @@ impl MarketNeutral {
     /// Brings the debt ratio back to its target.
     fn relever(
         context: &Context<'_>,
-        book: &Standing<'_>,
+        book: &NeutralBook<'_>,
     ) -> Result<Option<Decision>, ComponentError> {
         let (levered, target) = (&book.levered, settings(context)?.target_ltv);
         let wanted = levered.collateral_ether.at_rate(target, Rounding::Floor)?;

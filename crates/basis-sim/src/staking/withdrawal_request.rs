@@ -1,4 +1,4 @@
-//! Redemption tickets: what one instruction has waiting in the queue.
+//! Withdrawal requests: what one instruction has waiting in the queue.
 
 use basis_core::instruction::ClaimUnstake;
 use basis_core::ledger::EntryKind;
@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 
 /// The requests of one instruction.
 #[derive(Clone, Debug)]
-pub(super) struct Ticket {
+pub(super) struct WithdrawalRequest {
     pub(super) instruction: InstructionId,
     pub(super) requests: Vec<RequestId>,
     /// When it leaves the queue.
@@ -28,7 +28,7 @@ pub(super) struct Ticket {
     pub(super) booked_at: Timestamp,
 }
 
-impl Ticket {
+impl WithdrawalRequest {
     /// Wei that the requests pay together.
     pub(super) fn value<P: StakingPool>(&self, pool: &P) -> Result<U256, Refusal> {
         let mut value = U256::ZERO;
@@ -42,12 +42,12 @@ impl Ticket {
 }
 
 impl<P: StakingPool> Staking<P> {
-    pub(super) fn has_ticket(&self, instruction: InstructionId) -> bool {
-        let mut tickets = self.tickets.iter();
-        tickets.any(|ticket| ticket.instruction == instruction)
+    pub(super) fn has_withdrawal_request(&self, instruction: InstructionId) -> bool {
+        let mut withdrawal_requests = self.withdrawal_requests.iter();
+        withdrawal_requests.any(|withdrawal| withdrawal.instruction == instruction)
     }
 
-    /// Makes `requests` a ticket of the instruction, taken in `exchange`. A second one within the same
+    /// Makes `requests` a withdrawal request of the instruction, taken in `exchange`. A second one within the same
     /// group joins the first.
     pub(super) fn join_queue(
         &mut self,
@@ -57,7 +57,7 @@ impl<P: StakingPool> Staking<P> {
     ) -> Result<(), Refusal> {
         transaction.spend_gas(gas_of(&vec![P::NAMES.gas.request; requests.len()]));
         let now = transaction.now();
-        let mut ticket = Ticket {
+        let mut withdrawal = WithdrawalRequest {
             instruction: transaction.instruction(),
             requests,
             due: now.plus(self.queue_delay),
@@ -66,25 +66,25 @@ impl<P: StakingPool> Staking<P> {
             booked_at: now,
         };
         if let Some(pool) = &self.pool {
-            ticket.booked = ticket.value(pool)?;
+            withdrawal.booked = withdrawal.value(pool)?;
         }
-        let units = quantity(ticket.booked)?;
+        let units = quantity(withdrawal.booked)?;
         transaction.trade(Self::QUEUE, (units, units), exchange, false)?;
-        let same = |known: &&mut Ticket| known.instruction == ticket.instruction;
-        match self.tickets.iter_mut().find(same) {
+        let same = |known: &&mut WithdrawalRequest| known.instruction == withdrawal.instruction;
+        match self.withdrawal_requests.iter_mut().find(same) {
             Some(known) => {
-                known.requests.append(&mut ticket.requests);
-                let sum = known.booked.checked_add(ticket.booked);
+                known.requests.append(&mut withdrawal.requests);
+                let sum = known.booked.checked_add(withdrawal.booked);
                 known.booked = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
                 known.booked_at = now;
             }
-            None => self.tickets.push(ticket),
+            None => self.withdrawal_requests.push(withdrawal),
         }
         transaction.waits();
         Ok(())
     }
 
-    /// Lets the tickets leave the queue that are due at `at`.
+    /// Lets the withdrawal requests leave the queue that are due at `at`.
     pub(super) fn finalize(
         &mut self,
         at: Timestamp,
@@ -97,10 +97,10 @@ impl<P: StakingPool> Staking<P> {
         }
         self.accrue(at, view, events)?;
         let mut ready = Vec::new();
-        for ticket in &mut self.tickets {
-            if !ticket.is_ready && ticket.due <= at {
-                ticket.is_ready = true;
-                ready.push((ticket.instruction, quantity(ticket.booked)?));
+        for withdrawal in &mut self.withdrawal_requests {
+            if !withdrawal.is_ready && withdrawal.due <= at {
+                withdrawal.is_ready = true;
+                ready.push((withdrawal.instruction, quantity(withdrawal.booked)?));
             }
         }
         for (instruction, amount) in ready {
@@ -123,21 +123,27 @@ impl<P: StakingPool> Staking<P> {
         Ok(())
     }
 
-    /// Claims one ticket, or every one that has left the queue.
-    pub(super) fn claim_ticket(
+    /// Claims one withdrawal request, or every one that has left the queue.
+    pub(super) fn claim_withdrawal(
         &mut self,
         transaction: &mut Transaction<'_>,
         claim: &ClaimUnstake,
     ) -> Result<(), Refusal> {
         transaction.spend_gas(TRANSACTION);
-        if let Some(instruction) = claim.ticket {
+        if let Some(instruction) = claim.request {
             return self.claim_one(transaction, instruction);
         }
-        let ready = self.tickets.iter().filter(|ticket| ticket.is_ready);
-        let ready: Vec<_> = ready.map(|ticket| ticket.instruction).collect();
+        let ready = self
+            .withdrawal_requests
+            .iter()
+            .filter(|withdrawal| withdrawal.is_ready);
+        let ready: Vec<_> = ready.map(|withdrawal| withdrawal.instruction).collect();
         if ready.is_empty() {
             return Err(Refusal::other(
-                format!("no ticket has left the queue of {}", P::NAMES.venue),
+                format!(
+                    "no withdrawal request has left the queue of {}",
+                    P::NAMES.venue
+                ),
                 Some(P::NAMES.not_final),
             ));
         }
@@ -153,35 +159,37 @@ impl<P: StakingPool> Staking<P> {
         instruction: InstructionId,
     ) -> Result<(), Refusal> {
         let venue = P::NAMES.venue;
-        let mut tickets = self.tickets.iter();
-        let Some(place) = tickets.position(|ticket| ticket.instruction == instruction) else {
+        let mut withdrawal_requests = self.withdrawal_requests.iter();
+        let Some(place) =
+            withdrawal_requests.position(|withdrawal| withdrawal.instruction == instruction)
+        else {
             return Err(Refusal::invalid(format!(
-                "instruction {instruction} has no ticket in the queue of {venue}, or it has been claimed"
+                "instruction {instruction} has no withdrawal request in the queue of {venue}, or it has been claimed"
             )));
         };
-        let ticket = self.tickets.remove(place);
-        if !ticket.is_ready {
+        let withdrawal = self.withdrawal_requests.remove(place);
+        if !withdrawal.is_ready {
             return Err(Refusal::other(
                 format!(
-                    "the ticket of instruction {instruction} leaves the queue at {}",
-                    ticket.due
+                    "the withdrawal request of instruction {instruction} leaves the queue at {}",
+                    withdrawal.due
                 ),
                 Some(P::NAMES.not_final),
             ));
         }
-        let requests = u64::try_from(ticket.requests.len()).unwrap_or(u64::MAX);
+        let requests = u64::try_from(withdrawal.requests.len()).unwrap_or(u64::MAX);
         let each = P::NAMES.gas.claim.gas().saturating_sub(TRANSACTION);
         transaction.spend_gas(each.saturating_mul(requests));
         let Some(pool) = &mut self.pool else {
             return Ok(());
         };
         let mut paid = U256::ZERO;
-        for request in &ticket.requests {
+        for request in &withdrawal.requests {
             let sum = paid.checked_add(pool.claim(*request)?);
             paid = sum.ok_or(MathError::Overflow256 { op: "claims" })?;
         }
-        // A claim moves the pool's rounding, and with it what a later claim of the same ticket pays.
-        let rounded = quantity(paid)?.sub(quantity(ticket.booked)?)?;
+        // A claim moves the pool's rounding, and with it what a later claim of the same withdrawal request pays.
+        let rounded = quantity(paid)?.sub(quantity(withdrawal.booked)?)?;
         let (account, item) = Self::CLAIMABLE;
         if !rounded.is_zero() {
             transaction.book(EntryKind::Rebase, (account, item), rounded, rounded)?;

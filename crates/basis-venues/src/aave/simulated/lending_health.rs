@@ -16,7 +16,7 @@ const BPS_DECIMALS: u32 = 4;
 
 impl Aave {
     /// The account as the pool sees it; none while we hold nothing, or hold no debt and have no price.
-    pub(super) fn standing(&self) -> Result<Option<LendingHealth>, Refusal> {
+    pub(super) fn lending_health(&self) -> Result<Option<LendingHealth>, Refusal> {
         let Some(synced_at) = self.synced_at.filter(|_| self.holds()) else {
             return Ok(None);
         };
@@ -104,9 +104,9 @@ impl<'a> Average<'a> {
     }
 
     fn add(&mut self, holding: Weighed<'_>) -> Result<(), Refusal> {
-        let worth = mul_div_floor(holding.units, *holding.price, *holding.unit)?;
-        let weighted = worth.saturating_mul(U256::from(holding.rate_ray));
-        self.whole = self.whole.saturating_add(worth);
+        let value = mul_div_floor(holding.units, *holding.price, *holding.unit)?;
+        let weighted = value.saturating_mul(U256::from(holding.rate_ray));
+        self.whole = self.whole.saturating_add(value);
         self.weighted = self.weighted.saturating_add(weighted);
         Ok(())
     }

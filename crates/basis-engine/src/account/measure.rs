@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use basis_core::num::{Fixed18, Rate, Rounding, Value};
 
 use super::isolated::margin_ratio;
-use crate::limits::{RiskConfig, RiskLevel, health_rung, margin_rung};
+use crate::limits::{RiskConfig, RiskLevel, distance_rung, health_rung};
 
 pub(super) const DAYS_PER_YEAR: f64 = 365.0;
 
@@ -37,7 +37,7 @@ impl Direction {
 
 /// A pool of margin: a perp account without its isolated positions, or one of those.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MarginStanding {
+pub struct MarginMeasure {
     /// Collateral plus unrealised result.
     pub balance: Value,
     /// Below this the venue liquidates; > 0.
@@ -51,7 +51,7 @@ pub struct MarginStanding {
     pub funding_cost_per_day: Option<f64>,
 }
 
-impl MarginStanding {
+impl MarginMeasure {
     /// Maintenance margin ÷ balance; the venue liquidates at 1.
     #[must_use]
     pub fn ratio(&self) -> Rate {
@@ -65,22 +65,10 @@ impl MarginStanding {
     /// it, a fall by all of the price included.
     #[must_use]
     pub fn distance(&self) -> Option<(Rate, Direction)> {
-        let buffer = self.balance.sub(self.maintenance).ok()?;
-        let closing = self.slope.sub(self.net_notional).ok()?;
-        if closing.is_zero() {
-            return None;
-        }
-        let direction = if closing.is_positive() {
-            Direction::Up
-        } else {
-            Direction::Down
-        };
-        if !buffer.is_positive() {
-            return Some((Rate::ZERO, direction));
-        }
-        let moved = buffer.ratio(closing.abs().ok()?, Rounding::Floor).ok()?;
-        let is_possible = direction == Direction::Up || moved < Rate::ONE;
-        is_possible.then_some((moved, direction))
+        liquidation_distance(
+            (self.balance, self.maintenance),
+            (self.slope, self.net_notional),
+        )
     }
 
     /// Days until funding has eaten what the balance has above maintenance; none when it is received.
@@ -92,9 +80,33 @@ impl MarginStanding {
     }
 }
 
+/// As [`MarginMeasure::distance`], of balance and maintenance, slope and net notional.
+#[must_use]
+pub(crate) fn liquidation_distance(
+    (balance, maintenance): (Value, Value),
+    (slope, net_notional): (Value, Value),
+) -> Option<(Rate, Direction)> {
+    let buffer = balance.sub(maintenance).ok()?;
+    let closing = slope.sub(net_notional).ok()?;
+    if closing.is_zero() {
+        return None;
+    }
+    let direction = if closing.is_positive() {
+        Direction::Up
+    } else {
+        Direction::Down
+    };
+    if !buffer.is_positive() {
+        return Some((Rate::ZERO, direction));
+    }
+    let moved = buffer.ratio(closing.abs().ok()?, Rounding::Floor).ok()?;
+    let is_possible = direction == Direction::Up || moved < Rate::ONE;
+    is_possible.then_some((moved, direction))
+}
+
 /// A lending account that owes something.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LendingStanding {
+pub struct LendingMeasure {
     /// Collateral × threshold ÷ debt, Morpho's LLTV being the threshold; liquidated below 1.
     pub health_factor: Rate,
     /// Yearly rate that the debt costs.
@@ -110,7 +122,7 @@ pub struct LendingStanding {
     pub staking_growth: Option<f64>,
 }
 
-impl LendingStanding {
+impl LendingMeasure {
     /// The relative fall of the collateral against the debt that liquidates: 1 − 1 ÷ health factor.
     #[must_use]
     pub fn distance(&self) -> Rate {
@@ -145,14 +157,14 @@ impl LendingStanding {
 
 /// What the market pays for a staking token, and its protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenStanding {
+pub struct TokenMeasure {
     /// ETH per token in the market.
     pub market: Rate,
     /// ETH per token at the protocol, > 0.
     pub protocol: Rate,
 }
 
-impl TokenStanding {
+impl TokenMeasure {
     /// 1 − market ÷ protocol; < 0 for a premium.
     #[must_use]
     pub fn discount(&self) -> Rate {
@@ -165,16 +177,16 @@ impl TokenStanding {
 /// What one row of the table is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum RiskMeasure {
     /// Of a pool of margin.
-    Margin(MarginStanding),
+    Margin(MarginMeasure),
     /// Of a lending account.
-    Lending(LendingStanding),
+    Lending(LendingMeasure),
     /// Of a staking token; nothing is liquidated by a market's discount alone.
-    Token(TokenStanding),
+    Token(TokenMeasure),
 }
 
-impl Standing {
+impl RiskMeasure {
     /// The name of the measure.
     #[must_use]
     pub const fn measure(&self) -> &'static str {
@@ -234,14 +246,10 @@ impl Standing {
     pub(super) fn level(&self, limits: &RiskConfig) -> RiskLevel {
         match self {
             Self::Margin(margin) => {
-                let near = limits.margin_ratio_warn;
-                let tolerated = margin.balance.at_rate(near, Rounding::Floor);
-                if margin.balance.is_positive()
-                    && tolerated.is_ok_and(|tolerated| margin.maintenance < tolerated)
-                {
-                    return RiskLevel::Clear;
-                }
-                margin_rung(limits, margin.ratio()).0
+                let distance = margin.distance();
+                distance.map_or(RiskLevel::Clear, |(distance, _)| {
+                    distance_rung(limits, distance).0
+                })
             }
             Self::Lending(lending) => health_rung(limits, lending.health_factor).0,
             Self::Token(_) => RiskLevel::Clear,
@@ -253,8 +261,8 @@ impl Standing {
 mod tests {
     use super::*;
 
-    fn margin(balance: &str, maintenance: &str, slope: &str, notional: &str) -> MarginStanding {
-        MarginStanding {
+    fn margin(balance: &str, maintenance: &str, slope: &str, notional: &str) -> MarginMeasure {
+        MarginMeasure {
             balance: balance.parse().unwrap(),
             maintenance: maintenance.parse().unwrap(),
             slope: slope.parse().unwrap(),
@@ -263,8 +271,8 @@ mod tests {
         }
     }
 
-    fn lending(factor: &str, borrow: &str, supply: &str, growth: f64) -> LendingStanding {
-        LendingStanding {
+    fn lending(factor: &str, borrow: &str, supply: &str, growth: f64) -> LendingMeasure {
+        LendingMeasure {
             health_factor: factor.parse().unwrap(),
             borrow_rate: borrow.parse().unwrap(),
             supply_rate: supply.parse().unwrap(),
@@ -299,7 +307,7 @@ mod tests {
     fn what_is_liquidated_already_has_no_distance_left() {
         let short = margin("400", "450", "500", "-50000");
         assert_eq!(short.distance(), Some((Rate::ZERO, Direction::Up)));
-        let paying = MarginStanding {
+        let paying = MarginMeasure {
             funding_cost_per_day: Some(1.0),
             ..short
         };
@@ -310,7 +318,7 @@ mod tests {
 
     #[test]
     fn funding_takes_what_is_above_maintenance_and_never_when_it_is_received() {
-        let at = |cost| MarginStanding {
+        let at = |cost| MarginMeasure {
             funding_cost_per_day: cost,
             ..margin("10250", "450", "500", "-50000")
         };
@@ -331,7 +339,7 @@ mod tests {
         let days = account.days().unwrap();
         assert!((days - 784.212).abs() < 0.001, "{days}");
         assert_eq!(lending("1.04", "0.03", "0.001", 0.03).days(), None);
-        let young = LendingStanding {
+        let young = LendingMeasure {
             staking_growth: None,
             ..account
         };
@@ -352,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_discount_is_what_the_market_pays_less() {
-        let token = |market| TokenStanding {
+        let token = |market| TokenMeasure {
             market: Rate::literal(market),
             protocol: Rate::literal("1.05"),
         };
@@ -362,11 +370,11 @@ mod tests {
 
     #[test]
     fn worse_is_nearer_to_liquidation() {
-        let short = Standing::Margin(margin("10250", "450", "500", "-50000"));
+        let short = RiskMeasure::Margin(margin("10250", "450", "500", "-50000"));
         assert!(short.is_worse_than(Rate::literal("0.0439")));
         assert!(!short.is_worse_than(short.value()));
-        assert!(Standing::Margin(margin("0", "1", "1", "1")).is_worse_than(Rate::ONE));
-        let account = Standing::Lending(lending("1.25", "0.05", "0", 0.0));
+        assert!(RiskMeasure::Margin(margin("0", "1", "1", "1")).is_worse_than(Rate::ONE));
+        let account = RiskMeasure::Lending(lending("1.25", "0.05", "0", 0.0));
         assert!(account.is_worse_than(Rate::literal("1.26")));
         assert!(!account.is_worse_than(Rate::literal("1.25")));
     }

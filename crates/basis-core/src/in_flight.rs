@@ -64,7 +64,7 @@ pub enum ExternalFlowError {
 
 /// All amounts on their way in one simulated world.
 #[derive(Debug, Default)]
-pub struct Transit {
+pub struct InFlightTransfers {
     in_flight: Mutex<Vec<InFlightTransfer>>,
     /// How many there are: every venue asks at every step, and mostly nothing is on its way.
     count: AtomicUsize,
@@ -72,7 +72,7 @@ pub struct Transit {
     external: Mutex<Vec<ExternalFlow>>,
 }
 
-impl Transit {
+impl InFlightTransfers {
     /// Sends `transfer` off.
     pub fn send(&self, transfer: InFlightTransfer) {
         self.with(|in_flight| in_flight.push(transfer));
@@ -129,7 +129,7 @@ impl Transit {
     }
 
     /// Queues a withdrawal of `amount` (> 0) that the wallet pays at `at`, or later when its free
-    /// balance covers it; until then [`Transit::external_queued`] shows it.
+    /// balance covers it; until then [`InFlightTransfers::external_queued`] shows it.
     ///
     /// # Errors
     /// [`ExternalFlowError`] for an amount of zero or less, or a number used before at `at`.
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_withdrawal_nobody_takes_stays_queued_and_due() {
-        let transit = Transit::default();
+        let transit = InFlightTransfers::default();
         let usdt = Asset::literal("USDT");
         let at = Timestamp::from_seconds;
         let amount = |text: &str| text.parse::<Quantity>().unwrap();
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn flows_without_amount_or_with_a_used_number_are_refused() {
-        let transit = Transit::default();
+        let transit = InFlightTransfers::default();
         let usdt = Asset::literal("USDT");
         let one: Quantity = "1".parse().unwrap();
         let zero = transit.deposit(usdt, Quantity::ZERO, Timestamp::EPOCH, 0);
