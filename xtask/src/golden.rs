@@ -121,13 +121,15 @@ const RUNS: &[Run] = &[
             "--set",
             "hedge_leverage=4",
             "--set",
-            "risk.margin_ratio_halt=9",
+            "risk.distance_halt=0",
             "--set",
-            "risk.margin_ratio_deleverage=9",
+            "risk.distance_deleverage=0",
             "--set",
-            "risk.margin_ratio_reduce_only=9",
+            "risk.distance_top_up=0",
             "--set",
-            "risk.margin_ratio_warn=9",
+            "risk.distance_reduce_only=0",
+            "--set",
+            "risk.distance_warn=0",
             "--set",
             "risk.net_delta_halt=10",
             "--shock",
@@ -225,6 +227,10 @@ fn make(run: &Run, basis: &Path, made: &Path) -> Result<(), String> {
         .arg(&whole);
     if !run.arguments.contains(&"--from") {
         command.args(["--from", "2024-01-01"]);
+    }
+    // A look-back of a week would leave short runs without a book.
+    if run.mode.ends_with("_basis") {
+        command.args(["--set", "expected_carry.horizon_hours=null"]);
     }
     // Nothing of the caller's environment gets into a configuration.
     let done = command.args(run.arguments).env_clear().output();

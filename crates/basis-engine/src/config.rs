@@ -10,8 +10,6 @@ use basis_core::types::{Asset, SeriesId, SeriesKind, Span, Symbol, Timestamp, Ve
 use basis_core::venue::FillAt;
 use basis_market::{Bounds, GapPolicy, Shock, ShockSet, ViewPolicy};
 
-use crate::limits::HealthLadder;
-
 pub use crate::limits::RiskConfig;
 
 /// Everything one run is decided by. The same values give the same result, byte for byte.
@@ -61,7 +59,8 @@ pub struct RunConfig {
     pub view: ViewPolicy,
     /// Limits.
     pub risk: RiskConfig,
-    /// What happens to a block when a leg fails.
+    /// What happens to a block when a leg fails. Its bound on open delta is in the share class here:
+    /// [`Context::failure_policy`](crate::strategy::Context::failure_policy) has it in base units.
     pub failure_policy: FailurePolicy,
     /// Scheduled capital flows, in order of time.
     pub flows: Vec<ExternalFlow>,
@@ -370,61 +369,19 @@ fn read_shocks(r: &Reader<'_>) -> Option<Arc<ShockSet>> {
 }
 
 fn read_risk(r: Reader<'_>, lends: bool) -> RiskConfig {
-    let default = RiskConfig::DEFAULT;
-    let rate = |key: &str, default: Rate| {
-        Rate::new(r.fixed(key, Fixed18::ZERO..=fixed18!("10"), default.get()))
-    };
-    let risk = RiskConfig {
-        margin_ratio_warn: rate("margin_ratio_warn", default.margin_ratio_warn),
-        margin_ratio_reduce_only: rate(
-            "margin_ratio_reduce_only",
-            default.margin_ratio_reduce_only,
-        ),
-        margin_ratio_deleverage: rate("margin_ratio_deleverage", default.margin_ratio_deleverage),
-        margin_ratio_halt: rate("margin_ratio_halt", default.margin_ratio_halt),
-        net_delta_halt: rate("net_delta_halt", default.net_delta_halt),
-        health: if lends {
-            HealthLadder::read(&r)
-        } else {
-            default.health
-        },
-        exit_cost_max: r
-            .within("exit_cost_max", Fixed18::ZERO..=Fixed18::ONE)
-            .map(Rate::new),
-    };
-    let ladder = [
-        (
-            "margin_ratio_reduce_only",
-            risk.margin_ratio_warn,
-            risk.margin_ratio_reduce_only,
-        ),
-        (
-            "margin_ratio_deleverage",
-            risk.margin_ratio_reduce_only,
-            risk.margin_ratio_deleverage,
-        ),
-        (
-            "margin_ratio_halt",
-            risk.margin_ratio_deleverage,
-            risk.margin_ratio_halt,
-        ),
-    ];
-    for (key, lower, upper) in ladder {
-        if upper < lower {
-            r.problem(key, format!("{upper} is below the step before it, {lower}"));
-        }
-    }
+    let risk = RiskConfig::read(&r, lends);
     r.finish();
     risk
 }
 
+/// Open delta that a failed block may leave unless configured, in the share class.
+const NAKED_DELTA_MAX: Quantity = Quantity::literal("1000");
+
 fn read_failure_policy(r: &Reader<'_>) -> FailurePolicy {
     let Some(section) = r.section("execution") else {
-        return compensate(Quantity::literal("0.1"), Span::from_minutes(1));
+        return compensate(NAKED_DELTA_MAX, Span::from_minutes(1));
     };
-    let delta: Quantity = section
-        .parse("naked_delta_max")
-        .unwrap_or(Quantity::literal("0.1"));
+    let delta: Quantity = section.parse("naked_delta_max").unwrap_or(NAKED_DELTA_MAX);
     let seconds = section.integer("naked_time_max_seconds", 0..=86_400, 60);
     let policies = [
         ("halt", FailurePolicy::Halt),

@@ -16,6 +16,8 @@ pub enum RiskLevel {
     Warn,
     /// Nothing may add exposure.
     ReduceOnly,
+    /// Idle cash goes to the account, or positions are cut where there is none.
+    TopUp,
     /// Positions are cut.
     Deleverage,
     /// Everything is closed.
@@ -30,24 +32,26 @@ impl RiskLevel {
             Self::Clear => "clear",
             Self::Warn => "warn",
             Self::ReduceOnly => "reduce_only",
+            Self::TopUp => "top_up",
             Self::Deleverage => "deleverage",
             Self::Halt => "halt",
         }
     }
 }
 
-/// The ladder of limits. Margin ratio = maintenance margin ÷ margin balance; the venue liquidates
-/// at 1.
+/// The ladder of limits. Distance = the relative move of all marks of a pool of margin that liquidates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RiskConfig {
-    /// From here on the event log says so.
-    pub margin_ratio_warn: Rate,
+    /// From here on the event log says so; what is topped up or cut is brought back to here.
+    pub distance_warn: Rate,
     /// From here on nothing may add exposure.
-    pub margin_ratio_reduce_only: Rate,
-    /// From here on positions are cut until the ratio is back at `reduce_only`.
-    pub margin_ratio_deleverage: Rate,
-    /// From here on everything is closed and the strategy stops.
-    pub margin_ratio_halt: Rate,
+    pub distance_reduce_only: Rate,
+    /// From here on idle cash goes to the account, and what it cannot mend is cut.
+    pub distance_top_up: Rate,
+    /// From here on positions are cut at once.
+    pub distance_deleverage: Rate,
+    /// Where cutting has left an account here, everything is closed and the strategy stops.
+    pub distance_halt: Rate,
     /// Largest net delta, at the reference price over the equity, of any step before the run closes everything.
     pub net_delta_halt: Rate,
     /// Limits of a lending account.
@@ -110,28 +114,94 @@ impl HealthLadder {
 }
 
 impl RiskConfig {
-    /// Warn at 0.3, reduce only at 0.5, deleverage at 0.7, halt at 0.9; net delta halt at 0.25.
+    /// Reads the section `risk`, its health factors where a mode `lends`.
+    pub(crate) fn read(r: &Reader<'_>, lends: bool) -> Self {
+        let default = Self::DEFAULT;
+        let rate = |key: &str, default: Rate| {
+            Rate::new(r.fixed(key, Fixed18::ZERO..=fixed18!("10"), default.get()))
+        };
+        let risk = Self {
+            distance_warn: rate("distance_warn", default.distance_warn),
+            distance_reduce_only: rate("distance_reduce_only", default.distance_reduce_only),
+            distance_top_up: rate("distance_top_up", default.distance_top_up),
+            distance_deleverage: rate("distance_deleverage", default.distance_deleverage),
+            distance_halt: rate("distance_halt", default.distance_halt),
+            net_delta_halt: rate("net_delta_halt", default.net_delta_halt),
+            health: if lends {
+                HealthLadder::read(r)
+            } else {
+                default.health
+            },
+            exit_cost_max: r
+                .within("exit_cost_max", Fixed18::ZERO..=Fixed18::ONE)
+                .map(Rate::new),
+        };
+        let ladder = [
+            (
+                "distance_reduce_only",
+                risk.distance_warn,
+                risk.distance_reduce_only,
+            ),
+            (
+                "distance_top_up",
+                risk.distance_reduce_only,
+                risk.distance_top_up,
+            ),
+            (
+                "distance_deleverage",
+                risk.distance_top_up,
+                risk.distance_deleverage,
+            ),
+            (
+                "distance_halt",
+                risk.distance_deleverage,
+                risk.distance_halt,
+            ),
+        ];
+        for (key, before, rung) in ladder {
+            if rung > before {
+                r.problem(key, format!("{rung} is above the step before it, {before}"));
+            }
+        }
+        for rung in ["warn", "reduce_only", "deleverage", "halt"] {
+            let renamed = format!("margin_ratio_{rung}");
+            if r.node(&renamed).is_some() {
+                let message = format!(
+                    "it is now `distance_{rung}`, the relative move of the price that liquidates: it counts \
+                     down, from {} to {}",
+                    default.distance_warn, default.distance_halt
+                );
+                r.problem(&renamed, message);
+            }
+        }
+        risk
+    }
+
+    /// Warn at 0.40, reduce only at 0.35, top up at 0.30, deleverage at 0.22, halt at 0.10; net delta halt at
+    /// 0.25.
     pub const DEFAULT: Self = Self {
-        margin_ratio_warn: Rate::literal("0.3"),
-        margin_ratio_reduce_only: Rate::literal("0.5"),
-        margin_ratio_deleverage: Rate::literal("0.7"),
-        margin_ratio_halt: Rate::literal("0.9"),
+        distance_warn: Rate::literal("0.4"),
+        distance_reduce_only: Rate::literal("0.35"),
+        distance_top_up: Rate::literal("0.3"),
+        distance_deleverage: Rate::literal("0.22"),
+        distance_halt: Rate::literal("0.1"),
         net_delta_halt: Rate::literal("0.25"),
         health: HealthLadder::DEFAULT,
         exit_cost_max: None,
     };
 }
 
-/// Where on the ladder a margin ratio is, and the limit it has met; the first one while it is clear.
-pub(crate) fn margin_rung(limits: &RiskConfig, ratio: Rate) -> (RiskLevel, Rate) {
+/// Where on the ladder a distance is, and the limit it has met; the first one while it is clear.
+pub(crate) fn distance_rung(limits: &RiskConfig, distance: Rate) -> (RiskLevel, Rate) {
     let rungs = [
-        (RiskLevel::Halt, limits.margin_ratio_halt),
-        (RiskLevel::Deleverage, limits.margin_ratio_deleverage),
-        (RiskLevel::ReduceOnly, limits.margin_ratio_reduce_only),
-        (RiskLevel::Warn, limits.margin_ratio_warn),
+        (RiskLevel::Halt, limits.distance_halt),
+        (RiskLevel::Deleverage, limits.distance_deleverage),
+        (RiskLevel::TopUp, limits.distance_top_up),
+        (RiskLevel::ReduceOnly, limits.distance_reduce_only),
+        (RiskLevel::Warn, limits.distance_warn),
     ];
-    let reached = rungs.into_iter().find(|(_, limit)| ratio >= *limit);
-    reached.unwrap_or((RiskLevel::Clear, limits.margin_ratio_warn))
+    let reached = rungs.into_iter().find(|(_, limit)| distance <= *limit);
+    reached.unwrap_or((RiskLevel::Clear, limits.distance_warn))
 }
 
 /// Where on the ladder a health factor is, and the limit it has met; the first one while it is clear.

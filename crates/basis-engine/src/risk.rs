@@ -1,9 +1,11 @@
 //! Risk: watches delta and margin, and can only reduce.
 //!
-//! The ladder per perp account and per isolated position, by margin ratio (maintenance ÷ balance), and
-//! per lending account, by health factor: warn → reduce only → deleverage (cut until the measure is
-//! back at `reduce_only`; an isolated position is closed, for a part of it takes its part of the margin
-//! with it) → halt (close everything, stop the strategy). The worst decides. Net delta beyond its part of
+//! The ladder per perp account and per isolated position, by distance (the move of the price that
+//! liquidates), and per lending account, by health factor: warn → reduce only → top up (margin only: idle
+//! cash goes to the account; what is not there is deleverage) → deleverage (cut until the measure is back
+//! at `warn`, a lending account at `reduce_only`; an isolated position is closed, for a part of it takes its
+//! part of the margin with it) → halt (close everything, stop the strategy). Halt of a perp account waits
+//! until a cut at the assessment before has left it there. The worst decides. Net delta beyond its part of
 //! the equity halts too, unless the strategy can mend it first; what no order could mend, less than one
 //! lot of the coarsest instrument, does not.
 
@@ -24,8 +26,8 @@ use basis_core::venue_event::Text;
 use serde::{Deserialize, Serialize};
 
 use self::after::cross_margins;
-use crate::account::{Exposure, margin_ratio};
-use crate::limits::{RiskConfig, health_rung, margin_rung};
+use crate::account::{Exposure, liquidation_distance};
+use crate::limits::{RiskConfig, distance_rung, health_rung};
 
 pub use crate::limits::RiskLevel;
 
@@ -34,12 +36,23 @@ pub use crate::limits::RiskLevel;
 pub enum Verdict {
     /// Go on.
     Proceed,
+    /// Bring `missing` of margin to `account`, or cut what is held through it by `fraction`.
+    TopUp {
+        /// The perp account.
+        account: Account,
+        /// Quote units that bring its distance back to `warn`, > 0.
+        missing: Value,
+        /// What cutting takes instead, 0 to 1.
+        fraction: Rate,
+    },
     /// Cut what is held through `account` by `fraction`.
     Deleverage {
         /// The perp account, or the lending account.
         account: Account,
         /// 0 to 1: of the position in a perp account, of the debt in a lending account.
         fraction: Rate,
+        /// Quote units that would bring the distance of a perp account back to `warn`; zero of a loan.
+        missing: Value,
     },
     /// Close everything.
     Halt,
@@ -100,6 +113,13 @@ pub struct RiskMonitor {
     /// What brought the level about.
     breach: Option<Breach>,
     net_delta_since: Option<Timestamp>,
+    /// When the last assessment was, and the accounts that have been seen to since then.
+    assessed_at: Timestamp,
+    seen: Vec<Account>,
+    /// Those of them that were cut.
+    cut: Vec<Account>,
+    /// Those that the assessment before had cut.
+    cut_before: Vec<Account>,
 }
 
 /// What a monitor has to know to go on.
@@ -108,6 +128,10 @@ pub(crate) struct SavedRisk {
     level: RiskLevel,
     breach: Option<Breach>,
     net_delta_since: Option<Timestamp>,
+    assessed_at: Timestamp,
+    seen: Vec<Account>,
+    cut: Vec<Account>,
+    cut_before: Vec<Account>,
 }
 
 /// A measure that met its limit. It displays as a clause for people.
@@ -152,6 +176,10 @@ impl RiskMonitor {
             level: RiskLevel::Clear,
             breach: None,
             net_delta_since: None,
+            assessed_at: Timestamp::MIN,
+            seen: Vec::new(),
+            cut: Vec::new(),
+            cut_before: Vec::new(),
         }
     }
 
@@ -161,6 +189,10 @@ impl RiskMonitor {
             level: self.level,
             breach: self.breach.clone(),
             net_delta_since: self.net_delta_since,
+            assessed_at: self.assessed_at,
+            seen: self.seen.clone(),
+            cut: self.cut.clone(),
+            cut_before: self.cut_before.clone(),
         }
     }
 
@@ -169,6 +201,8 @@ impl RiskMonitor {
         self.level = saved.level;
         self.breach = saved.breach;
         self.net_delta_since = saved.net_delta_since;
+        (self.assessed_at, self.seen) = (saved.assessed_at, saved.seen);
+        (self.cut, self.cut_before) = (saved.cut, saved.cut_before);
     }
 
     /// The present level.
@@ -197,7 +231,13 @@ impl RiskMonitor {
         events: &dyn EventSink,
     ) -> Result<Verdict, ComponentError> {
         let limits = self.limits;
-        let reading = worst_reading(&limits, exposure)?;
+        if self.assessed_at != at {
+            self.assessed_at = at;
+            self.cut_before = std::mem::take(&mut self.cut);
+            self.seen.clear();
+        }
+        let mut reading = worst_reading(&limits, exposure)?;
+        self.cut_first(&mut reading);
         let delta_halts = self.delta_halts(at, exposure, scale, in_transit)?;
         let level = if delta_halts {
             RiskLevel::Halt
@@ -230,14 +270,62 @@ impl RiskMonitor {
             events.record(Event::new(at, Component::RiskMonitor, data));
             (self.level, self.breach) = (level, Some(breach));
         }
-        Ok(match level {
+        if level == RiskLevel::Halt {
+            return Ok(Verdict::Halt);
+        }
+        Ok(self.verdict(&reading))
+    }
+
+    /// What the next perp account demands at the same instant, when the ones before it have been seen to:
+    /// `None` when no other is at top-up or beyond.
+    ///
+    /// # Errors
+    /// POS-002 when a ratio leaves the range.
+    pub(crate) fn next_account(
+        &mut self,
+        exposure: &Exposure,
+    ) -> Result<Option<Verdict>, ComponentError> {
+        let mut reading = worst_margin(&self.limits, exposure, &self.seen)?;
+        self.cut_first(&mut reading);
+        let acts = matches!(reading.level, RiskLevel::TopUp | RiskLevel::Deleverage);
+        Ok(acts.then(|| self.verdict(&reading)))
+    }
+
+    /// A perp account halts the run only where the cut of the assessment before has left it there.
+    fn cut_first(&self, reading: &mut Reading) {
+        let was_cut = self.cut_before.contains(&reading.account);
+        if reading.level == RiskLevel::Halt && reading.measure == DISTANCE && !was_cut {
+            reading.level = RiskLevel::Deleverage;
+            reading.limit = self.limits.distance_deleverage;
+        }
+    }
+
+    /// What a reading demands, and notes whom it has cut.
+    fn verdict(&mut self, reading: &Reading) -> Verdict {
+        let account = reading.account;
+        let fraction = reading.cut;
+        match reading.level {
             RiskLevel::Halt => Verdict::Halt,
-            RiskLevel::Deleverage => Verdict::Deleverage {
-                account: reading.account,
-                fraction: reading.cut,
-            },
+            RiskLevel::TopUp => {
+                self.seen.push(account);
+                let missing = reading.missing;
+                Verdict::TopUp {
+                    account,
+                    missing,
+                    fraction,
+                }
+            }
+            RiskLevel::Deleverage => {
+                self.seen.push(account);
+                self.cut.push(account);
+                Verdict::Deleverage {
+                    account,
+                    fraction,
+                    missing: reading.missing,
+                }
+            }
             RiskLevel::Clear | RiskLevel::Warn | RiskLevel::ReduceOnly => Verdict::Proceed,
-        })
+        }
     }
 
     /// Net delta over its limit at two assessments in a row: the strategy had its step to mend it.
@@ -287,48 +375,83 @@ struct Reading {
     isolated: bool,
     value: Rate,
     limit: Rate,
-    /// What must be cut at [`RiskLevel::Deleverage`], 0 to 1.
+    /// What must be cut from [`RiskLevel::TopUp`] on, 0 to 1.
     cut: Rate,
+    /// What must be brought at [`RiskLevel::TopUp`] instead, quote units.
+    missing: Value,
 }
 
-/// The pool of collateral with the highest margin ratio, where one is near the first limit: account,
-/// ratio, and whether it is an isolated position. What those keep is nobody else's.
-fn worst_ratio(
+/// The measure of a pool of margin.
+const DISTANCE: &str = "distance";
+
+/// A pool of margin: balance, maintenance margin, its slope and net notional.
+#[derive(Clone, Copy, Debug)]
+struct Pool {
+    account: Account,
+    isolated: bool,
+    balance: Value,
+    maintenance: Value,
+    slope: Value,
+    net_notional: Value,
+}
+
+impl Pool {
+    /// What a relative move of all marks takes from balance and adds to maintenance, >= 0.
+    fn closing(&self) -> Result<Value, ComponentError> {
+        Ok(self.slope.sub(self.net_notional)?.abs()?)
+    }
+
+    /// Balance that keeps it `distance` from liquidation.
+    fn kept(&self, distance: Rate) -> Result<Value, ComponentError> {
+        let moved = self.closing()?.at_rate(distance, Rounding::Ceil)?;
+        Ok(self.maintenance.add(moved)?)
+    }
+}
+
+/// The pool of margin that is nearest to liquidation with its distance, where one is near the first limit.
+/// What isolated positions keep is nobody else's. Accounts that were `seen` to are left out.
+fn nearest_pool(
     limits: &RiskConfig,
     exposure: &Exposure,
-) -> Result<Option<(Account, Rate, bool)>, ComponentError> {
-    let mut worst: Option<(Account, Rate, bool)> = None;
-    let near = limits.margin_ratio_warn;
-    let mut judge = |account, balance: Value, maintenance: Value, isolated| {
-        // The ratio takes a division; far below the first limit a product tells.
-        let tolerated = balance.at_rate(near, Rounding::Floor)?;
-        if balance.is_positive() && maintenance < tolerated {
+    seen: &[Account],
+) -> Result<Option<(Pool, Rate)>, ComponentError> {
+    let mut nearest: Option<(Pool, Rate)> = None;
+    let mut judge = |pool: Pool| {
+        // The distance takes a division; far above the first limit a product tells.
+        if pool.maintenance.is_zero() || seen.contains(&pool.account) {
             return Ok(());
         }
-        let ratio = margin_ratio(balance, maintenance);
-        if worst.is_none_or(|(_, highest, _)| ratio > highest) {
-            worst = Some((account, ratio, isolated));
+        if pool.balance > pool.kept(limits.distance_warn)? {
+            return Ok(());
+        }
+        let amounts = (pool.balance, pool.maintenance);
+        let found = liquidation_distance(amounts, (pool.slope, pool.net_notional));
+        if let Some((distance, _)) = found
+            && nearest.is_none_or(|(_, least)| distance < least)
+        {
+            nearest = Some((pool, distance));
         }
         Ok::<_, ComponentError>(())
     };
-    for margin in cross_margins(exposure) {
-        let (account, balance, maintenance) = margin?;
-        judge(account, balance, maintenance, false)?;
+    for pool in cross_margins(exposure) {
+        judge(pool?)?;
     }
     for own in &exposure.isolated {
-        judge(
-            own.account,
-            own.margin_balance,
-            own.maintenance_margin,
-            true,
-        )?;
+        judge(Pool {
+            account: own.account,
+            isolated: true,
+            balance: own.margin_balance,
+            maintenance: own.maintenance_margin,
+            slope: own.maintenance_slope,
+            net_notional: own.net_notional,
+        })?;
     }
-    Ok(worst)
+    Ok(nearest)
 }
 
 /// The account that decides: the worst lending account where it is further up than every margin.
 fn worst_reading(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
-    let margin = worst_margin(limits, exposure)?;
+    let margin = worst_margin(limits, exposure, &[])?;
     let lending = worst_lending(limits, exposure)?;
     Ok(if lending.level > margin.level {
         lending
@@ -337,31 +460,41 @@ fn worst_reading(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Co
     })
 }
 
-/// The perp account with the highest margin ratio.
-fn worst_margin(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, ComponentError> {
-    let worst = worst_ratio(limits, exposure)?;
-    let (account, ratio, isolated) = worst.unwrap_or((Account::WALLET, Rate::ZERO, false));
-    let (level, limit) = margin_rung(limits, ratio);
-    let mut cut = Rate::ZERO;
-    if level == RiskLevel::Deleverage && isolated {
-        // A part of an isolated position takes its part of the margin with it: only closing helps.
-        cut = Rate::ONE;
-    } else if level == RiskLevel::Deleverage {
-        // Maintenance falls in proportion to the position while the balance stays.
-        let keep = limits
-            .margin_ratio_reduce_only
-            .div(ratio, Rounding::Floor)?;
-        cut = Rate::ONE.sub(keep.min(Rate::ONE))?;
+/// The perp account or isolated position that is nearest to liquidation.
+fn worst_margin(
+    limits: &RiskConfig,
+    exposure: &Exposure,
+    seen: &[Account],
+) -> Result<Reading, ComponentError> {
+    let mut reading = Reading {
+        level: RiskLevel::Clear,
+        measure: DISTANCE,
+        account: Account::WALLET,
+        isolated: false,
+        value: Rate::ZERO,
+        limit: limits.distance_warn,
+        cut: Rate::ZERO,
+        missing: Value::ZERO,
+    };
+    let Some((pool, distance)) = nearest_pool(limits, exposure, seen)? else {
+        return Ok(reading);
+    };
+    (reading.level, reading.limit) = distance_rung(limits, distance);
+    (reading.account, reading.isolated) = (pool.account, pool.isolated);
+    reading.value = distance;
+    if reading.level >= RiskLevel::TopUp {
+        let wanted = pool.kept(limits.distance_warn)?;
+        reading.missing = wanted.sub(pool.balance)?;
+        // What a whole position wants falls in proportion to it while the balance stays. A part of an
+        // isolated one takes its part of the margin with it: only closing helps.
+        let keep = if pool.isolated || !pool.balance.is_positive() {
+            Rate::ZERO
+        } else {
+            pool.balance.ratio(wanted, Rounding::Floor)?.min(Rate::ONE)
+        };
+        reading.cut = Rate::ONE.sub(keep)?;
     }
-    Ok(Reading {
-        level,
-        measure: "margin_ratio",
-        account,
-        isolated,
-        value: ratio,
-        limit,
-        cut,
-    })
+    Ok(reading)
 }
 
 /// The lending account with the lowest health factor.
@@ -378,6 +511,7 @@ fn worst_lending(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Co
             value: Rate::ZERO,
             limit: ladder.warn,
             cut: Rate::ZERO,
+            missing: Value::ZERO,
         });
     };
     let (level, limit) = health_rung(limits, factor);
@@ -402,5 +536,6 @@ fn worst_lending(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Co
         value: factor,
         limit,
         cut,
+        missing: Value::ZERO,
     })
 }

@@ -10,7 +10,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::Swap;
 use basis_core::journal::JournalError;
 use basis_core::num::{Quantity, Rounding, Value};
-use basis_core::plan::Plan;
+use basis_core::plan::{FailurePolicy, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, Asset, InstructionId, Timestamp, Venue};
 use basis_core::venue::Terms;
@@ -104,6 +104,30 @@ impl Context<'_> {
         !self.view.withdrawals_halted(venue) && !self.view.is_out(venue)
     }
 
+    /// What happens to a block of the mode when a leg fails, its bound on open delta in base units at the
+    /// reference price, rounded down; nothing may stay open while there is no price.
+    #[must_use]
+    pub fn failure_policy(&self) -> FailurePolicy {
+        let FailurePolicy::Compensate {
+            naked_delta_max,
+            naked_time_max,
+        } = self.config.failure_policy
+        else {
+            return self.config.failure_policy;
+        };
+        let bound = if self.config.is_in_kind() {
+            naked_delta_max
+        } else {
+            let reference = self.view.quote(self.books.reference()).mark;
+            let bound = Value::new(naked_delta_max.get()).per(reference, Rounding::Floor);
+            bound.unwrap_or(Quantity::ZERO)
+        };
+        FailurePolicy::Compensate {
+            naked_delta_max: bound,
+            naked_time_max,
+        }
+    }
+
     /// The equity in units of the share class, rounded down.
     ///
     /// # Errors
@@ -125,6 +149,53 @@ impl Context<'_> {
     }
 }
 
+/// Why exposure is not added. It displays as a clause for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortfall {
+    /// Too little of the look-back is recorded.
+    LookBack {
+        /// Settlements that are.
+        recorded: u32,
+        /// Settlements that were due.
+        due: u32,
+    },
+    /// The carry is below the cost.
+    Carry {
+        /// What is expected over the horizon, USD.
+        expected: Value,
+        /// What opening and closing costs, USD.
+        cost: Value,
+    },
+}
+
+impl Shortfall {
+    /// The state in the event log.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::LookBack { .. } => "look_back_short",
+            Self::Carry { .. } => "carry_below_cost",
+        }
+    }
+}
+
+impl std::fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LookBack { recorded, due } => {
+                write!(
+                    f,
+                    "{recorded} of {due} settlements of the look-back are recorded"
+                )
+            }
+            Self::Carry { expected, cost } => write!(
+                f,
+                "the expected carry of {expected} USD is not above the round trip of {cost} USD"
+            ),
+        }
+    }
+}
+
 /// What a strategy decided.
 #[derive(Debug)]
 pub enum Decision {
@@ -132,8 +203,8 @@ pub enum Decision {
     Hold,
     /// Something to do, put off because a market it needs has no fresh price.
     Deferred(&'static str),
-    /// Something to do that is not expected to earn its cost.
-    Uneconomic(&'static str),
+    /// Something to do that is not expected to earn its cost, and by how much it falls short.
+    Uneconomic(&'static str, Shortfall),
     /// Something to do that this venue keeps from being done: it is out, or its withdrawals are halted.
     Halted(&'static str, Venue),
     /// Do this.
@@ -204,6 +275,20 @@ pub trait Strategy: Send + std::fmt::Debug {
         venue: Venue,
         fraction: basis_core::num::Rate,
     ) -> Result<Option<Plan>, ComponentError>;
+
+    /// The plan that brings `missing` (> 0) quote units of idle capital to the perp account at `venue`, where
+    /// all of it can be there within a step; else `None`, and risk has the account cut.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    fn top_up(
+        &mut self,
+        _context: &Context<'_>,
+        _venue: Venue,
+        _missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        Ok(None)
+    }
 
     /// The most of the share class that could be paid out now, with everything closed and its cost off;
     /// the equity unless the strategy knows better. A withdrawal of more is refused.

@@ -32,7 +32,8 @@ const BARS: usize = 12_132;
 const RUNS: usize = 15;
 
 /// What makes it four instruments and 600 rebalances.
-const SETS: [&str; 3] = [
+const SETS: [&str; 4] = [
+    "expected_carry.horizon_hours=null",
     "reference_price=spot.binance.BTCUSDT",
     "utilization_band=0.0185",
     "initial_capital=1000000",

@@ -39,7 +39,8 @@ const TICK: i128 = 10_000_000_000_000_000;
 const RUNS: usize = 3;
 
 /// The mode on minutes; gaps of the recorded history are held, or filled by Bybit.
-const SETS: [&str; 5] = [
+const SETS: [&str; 6] = [
+    "expected_carry.horizon_hours=null",
     "data.step_minutes=1",
     "data.gaps=hold",
     "data.proxies.perp.okx.BTCUSDT=perp.bybit.BTCUSDT",

@@ -45,7 +45,7 @@ fn main() {
         .filter(|mode| wanted(mode.name))
     {
         // Some series of the market begin and end within it: what is missing is held.
-        let sets = ["data.gaps=hold".to_owned()];
+        let sets = ["data.gaps=hold", "expected_carry.horizon_hours=null"].map(str::to_owned);
         let request = Request {
             mode: mode.name,
             sets: &sets,

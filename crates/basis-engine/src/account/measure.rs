@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use basis_core::num::{Fixed18, Rate, Rounding, Value};
 
 use super::isolated::margin_ratio;
-use crate::limits::{RiskConfig, RiskLevel, health_rung, margin_rung};
+use crate::limits::{RiskConfig, RiskLevel, distance_rung, health_rung};
 
 pub(super) const DAYS_PER_YEAR: f64 = 365.0;
 
@@ -65,22 +65,10 @@ impl MarginMeasure {
     /// it, a fall by all of the price included.
     #[must_use]
     pub fn distance(&self) -> Option<(Rate, Direction)> {
-        let buffer = self.balance.sub(self.maintenance).ok()?;
-        let closing = self.slope.sub(self.net_notional).ok()?;
-        if closing.is_zero() {
-            return None;
-        }
-        let direction = if closing.is_positive() {
-            Direction::Up
-        } else {
-            Direction::Down
-        };
-        if !buffer.is_positive() {
-            return Some((Rate::ZERO, direction));
-        }
-        let moved = buffer.ratio(closing.abs().ok()?, Rounding::Floor).ok()?;
-        let is_possible = direction == Direction::Up || moved < Rate::ONE;
-        is_possible.then_some((moved, direction))
+        liquidation_distance(
+            (self.balance, self.maintenance),
+            (self.slope, self.net_notional),
+        )
     }
 
     /// Days until funding has eaten what the balance has above maintenance; none when it is received.
@@ -90,6 +78,30 @@ impl MarginMeasure {
         let buffer = self.balance.to_f64() - self.maintenance.to_f64();
         Some(buffer.max(0.0) / cost).filter(|days| *days <= DAYS_MAX)
     }
+}
+
+/// As [`MarginMeasure::distance`], of balance and maintenance, slope and net notional.
+#[must_use]
+pub(crate) fn liquidation_distance(
+    (balance, maintenance): (Value, Value),
+    (slope, net_notional): (Value, Value),
+) -> Option<(Rate, Direction)> {
+    let buffer = balance.sub(maintenance).ok()?;
+    let closing = slope.sub(net_notional).ok()?;
+    if closing.is_zero() {
+        return None;
+    }
+    let direction = if closing.is_positive() {
+        Direction::Up
+    } else {
+        Direction::Down
+    };
+    if !buffer.is_positive() {
+        return Some((Rate::ZERO, direction));
+    }
+    let moved = buffer.ratio(closing.abs().ok()?, Rounding::Floor).ok()?;
+    let is_possible = direction == Direction::Up || moved < Rate::ONE;
+    is_possible.then_some((moved, direction))
 }
 
 /// A lending account that owes something.
@@ -234,14 +246,10 @@ impl RiskMeasure {
     pub(super) fn level(&self, limits: &RiskConfig) -> RiskLevel {
         match self {
             Self::Margin(margin) => {
-                let near = limits.margin_ratio_warn;
-                let tolerated = margin.balance.at_rate(near, Rounding::Floor);
-                if margin.balance.is_positive()
-                    && tolerated.is_ok_and(|tolerated| margin.maintenance < tolerated)
-                {
-                    return RiskLevel::Clear;
-                }
-                margin_rung(limits, margin.ratio()).0
+                let distance = margin.distance();
+                distance.map_or(RiskLevel::Clear, |(distance, _)| {
+                    distance_rung(limits, distance).0
+                })
             }
             Self::Lending(lending) => health_rung(limits, lending.health_factor).0,
             Self::Token(_) => RiskLevel::Clear,

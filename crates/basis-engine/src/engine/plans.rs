@@ -103,12 +103,13 @@ impl Engine {
                 self.state(at, "rebalance_deferred", detail);
                 Ok(false)
             }
-            Decision::Uneconomic(reason) => {
-                if self.run_state.uneconomic.as_deref() != Some(reason) {
-                    let detail = format!("{reason}: the expected carry is below the round trip");
-                    self.state(at, "carry_below_cost", detail);
+            Decision::Uneconomic(reason, shortfall) => {
+                let waits_for = format!("{}: {reason}", shortfall.state());
+                if self.run_state.uneconomic.as_deref() != Some(waits_for.as_str()) {
+                    let detail = format!("{reason}: {shortfall}");
+                    self.state(at, shortfall.state(), detail);
                 }
-                self.run_state.uneconomic = Some(reason.into());
+                self.run_state.uneconomic = Some(waits_for.into());
                 Ok(false)
             }
             Decision::Halted(reason, venue) => {

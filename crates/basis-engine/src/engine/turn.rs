@@ -6,8 +6,10 @@
 use std::collections::VecDeque;
 
 use basis_core::error::ComponentError;
+use basis_core::num::{Rate, Value};
 use basis_core::plan::{Action, Plan};
-use basis_core::types::Timestamp;
+use basis_core::types::{Account, Timestamp};
+use basis_market::Mark;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
@@ -83,14 +85,87 @@ impl Engine {
         match (&self.run_state.halted, verdict) {
             _ if self.run_state.holds => Ok(Stage::Done),
             (Some(_), _) | (None, Verdict::Halt) => self.halt(at),
-            (None, Verdict::Deleverage { account, fraction }) => {
-                let plan = self.ask_strategy(true, |strategy, context| {
+            (None, verdict) => self.reducing(verdict),
+        }
+    }
+
+    /// The stage that does what risk demands of one account.
+    fn reducing(&mut self, verdict: Verdict) -> Result<Stage, ComponentError> {
+        match verdict {
+            Verdict::Deleverage {
+                account,
+                fraction,
+                missing,
+            } => {
+                let cut = self.ask_strategy(true, |strategy, context| {
                     strategy.deleverage(context, account.venue, fraction)
                 })?;
+                // What cannot be cut now, a stake in a queue, stands on idle cash meanwhile.
+                let still = missing.sub(self.coming_to(account)?)?;
+                let brought = self.bring_margin(account, still)?;
+                let plan = match (cut, brought) {
+                    (Some(mut cut), Some(brought)) => {
+                        cut.blocks.extend(brought.blocks);
+                        Some(cut)
+                    }
+                    (cut, brought) => cut.or(brought),
+                };
                 Ok(plan.map_or(Stage::Done, Stage::Preempting))
             }
-            (None, Verdict::Proceed) => Ok(self.resuming().unwrap_or_else(|| self.deciding())),
+            Verdict::TopUp {
+                account,
+                missing,
+                fraction,
+            } => self.top_up(account, missing, fraction),
+            Verdict::Proceed | Verdict::Halt => {
+                Ok(self.resuming().unwrap_or_else(|| self.deciding()))
+            }
         }
+    }
+
+    /// Brings margin to an account that is low on it, with what is on its way there counted; what cannot be
+    /// brought is cut at once.
+    fn top_up(
+        &mut self,
+        account: Account,
+        missing: Value,
+        fraction: Rate,
+    ) -> Result<Stage, ComponentError> {
+        let coming = self.coming_to(account)?;
+        if coming >= missing {
+            return Ok(self.resuming().unwrap_or_else(|| self.deciding()));
+        }
+        let plan = match self.bring_margin(account, missing.sub(coming)?)? {
+            Some(plan) => Some(plan),
+            None => self.ask_strategy(true, |strategy, context| {
+                strategy.deleverage(context, account.venue, fraction)
+            })?,
+        };
+        Ok(plan.map_or(Stage::Done, Stage::Preempting))
+    }
+
+    /// The plan that brings `missing` quote units of idle capital to an account.
+    fn bring_margin(
+        &mut self,
+        account: Account,
+        missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        if !missing.is_positive() {
+            return Ok(None);
+        }
+        self.ask_strategy(true, |strategy, context| {
+            strategy.top_up(context, account.venue, missing)
+        })
+    }
+
+    /// Quote units on their way to the venue of an account.
+    fn coming_to(&self, account: Account) -> Result<Value, ComponentError> {
+        let coming = self.run_state.in_flight.iter().filter(|transfer| {
+            transfer.to.venue == account.venue
+                && self.view.mark_of(transfer.asset) == Some(Mark::Par)
+        });
+        let mut coming = coming.map(|transfer| Value::new(transfer.amount.get()));
+        Ok(coming.try_fold(Value::ZERO, Value::add)?)
     }
 
     /// The stage that goes on with the plan under way; `None` without one.
@@ -186,11 +261,7 @@ impl Engine {
                 self.start(plan);
                 Ok(Stage::Reducing)
             }
-            Stage::Reducing => {
-                let went_on = self.run_plan()?;
-                self.has_acted(went_on);
-                Ok(Stage::Done)
-            }
+            Stage::Reducing => self.reduce(),
             Stage::Stopping => {
                 self.abandon_plan()?;
                 self.state(at, "stopped", "an operator stopped the run".to_owned());
@@ -217,6 +288,21 @@ impl Engine {
                 self.killed(at, flatten)
             }
             Stage::Done => Ok(Stage::Done),
+        }
+    }
+
+    /// Carries out the plan of risk, and yields the stage of the next account: each is seen to in the step
+    /// that finds it low.
+    fn reduce(&mut self) -> Result<Stage, ComponentError> {
+        let went_on = self.run_plan()?;
+        self.has_acted(went_on);
+        if self.plan.is_some() || self.run_state.halted.is_some() {
+            return Ok(Stage::Done);
+        }
+        self.refresh_exposure()?;
+        match self.risk.next_account(&self.exposure)? {
+            Some(verdict) => self.reducing(verdict),
+            None => Ok(Stage::Done),
         }
     }
 

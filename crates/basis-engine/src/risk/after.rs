@@ -19,7 +19,8 @@ use basis_core::types::{Account, Asset, InstrumentKey, InstrumentKind, Item, Spa
 use basis_market::{Mark, MarketView};
 use basis_protocols::exchange;
 
-use crate::account::{Books, Exposure, Holding, margin_ratio};
+use super::Pool;
+use crate::account::{Books, Exposure, Holding, liquidation_distance};
 
 /// How much faster collateral may leave than what it stands for, where both do: what sells the
 /// collateral of a loan to repay it loses a part on the way.
@@ -32,7 +33,7 @@ pub(super) type Cause = (OperationKind, Venue);
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Collateral {
     /// Cross margin of a perp account, isolated positions apart.
-    Margin { balance: Value, maintenance: Value },
+    Margin(Pool),
     /// A lending account, in its protocol's base currency.
     Lending {
         collateral: Value,
@@ -42,15 +43,14 @@ pub(super) enum Collateral {
 }
 
 impl Collateral {
-    /// Margin ratio, or health factor; `None` without a position or a debt.
+    /// Distance, or health factor; `None` without a position or a debt, or where no move liquidates.
     pub(super) fn measure(self) -> Result<Option<Rate>, ComponentError> {
         match self {
-            Self::Margin {
-                balance,
-                maintenance,
-            } => {
-                let needs = maintenance.is_positive();
-                Ok(needs.then(|| margin_ratio(balance, maintenance)))
+            Self::Margin(pool) => {
+                let amounts = (pool.balance, pool.maintenance);
+                let found = liquidation_distance(amounts, (pool.slope, pool.net_notional));
+                let needs = pool.maintenance.is_positive();
+                Ok(found.filter(|_| needs).map(|(distance, _)| distance))
             }
             Self::Lending {
                 collateral,
@@ -70,10 +70,7 @@ impl Collateral {
     /// What stands there, and what it stands for.
     const fn sides(self) -> (Value, Value) {
         match self {
-            Self::Margin {
-                balance,
-                maintenance,
-            } => (balance, maintenance),
+            Self::Margin(pool) => (pool.balance, pool.maintenance),
             Self::Lending {
                 collateral, debt, ..
             } => (collateral, debt),
@@ -96,10 +93,7 @@ impl Collateral {
         Ok(match (before.measure()?, self.measure()?) {
             (_, None) => false,
             (None, Some(_)) => true,
-            (Some(before), Some(after)) => match self {
-                Self::Margin { .. } => after > before,
-                Self::Lending { .. } => after < before,
-            },
+            (Some(before), Some(after)) => after < before,
         })
     }
 }
@@ -138,6 +132,13 @@ impl AccountAfter {
         Ok(worse && !self.after.shrank_from(self.before)?)
     }
 
+    /// Whether what brought it nearer to liquidation takes collateral away.
+    pub(super) fn loses_collateral(&self) -> bool {
+        let takes = [OperationKind::Transfer, OperationKind::Withdraw];
+        self.worsened_by
+            .is_some_and(|(operation, _)| takes.contains(&operation))
+    }
+
     fn set(&mut self, after: Collateral, cause: Cause) -> Result<(), ComponentError> {
         if after.is_worse_than(self.after)? {
             self.worsened_by = Some(cause);
@@ -166,13 +167,9 @@ impl<'a> StateAfter<'a> {
         rules: &'a RuleBook,
     ) -> Result<Self, ComponentError> {
         let mut accounts = Vec::new();
-        for margin in cross_margins(exposure) {
-            let (account, balance, maintenance) = margin?;
-            let margin = Collateral::Margin {
-                balance,
-                maintenance,
-            };
-            accounts.push(AccountAfter::of(account, margin));
+        for pool in cross_margins(exposure) {
+            let pool = pool?;
+            accounts.push(AccountAfter::of(pool.account, Collateral::Margin(pool)));
         }
         accounts.extend(exposure.lending.iter().map(|lender| {
             let lending = Collateral::Lending {
@@ -240,7 +237,7 @@ impl<'a> StateAfter<'a> {
             Operation::SetEMode(_) => {
                 let owes = |account: &AccountAfter| match account.after {
                     Collateral::Lending { debt, .. } => debt.is_positive(),
-                    Collateral::Margin { .. } => false,
+                    Collateral::Margin(_) => false,
                 };
                 let accounts = self.accounts.iter_mut();
                 let at = accounts.filter(|a| venue.is_none_or(|venue| a.account.venue == venue));
@@ -279,34 +276,27 @@ impl<'a> StateAfter<'a> {
         amount: Value,
         cause: Cause,
     ) -> Result<(), ComponentError> {
-        self.change_margin(account, cause, |balance, maintenance| {
-            Ok((balance.add(amount)?, maintenance))
+        self.change_margin(account, cause, |pool| {
+            pool.balance = pool.balance.add(amount)?;
+            Ok(())
         })
     }
 
-    /// Changes balance and maintenance margin of `account`, where it is one of margin.
+    /// Changes the pool of `account`, where it is one of margin.
     fn change_margin(
         &mut self,
         account: Account,
         cause: Cause,
-        change: impl FnOnce(Value, Value) -> Result<(Value, Value), ComponentError>,
+        change: impl FnOnce(&mut Pool) -> Result<(), ComponentError>,
     ) -> Result<(), ComponentError> {
         let Some(account) = self.account(account) else {
             return Ok(());
         };
-        let Collateral::Margin {
-            balance,
-            maintenance,
-        } = account.after
-        else {
+        let Collateral::Margin(mut pool) = account.after else {
             return Ok(());
         };
-        let (balance, maintenance) = change(balance, maintenance)?;
-        let after = Collateral::Margin {
-            balance,
-            maintenance,
-        };
-        account.set(after, cause)
+        change(&mut pool)?;
+        account.set(Collateral::Margin(pool), cause)
     }
 
     /// Changes the maintenance margin by what a trade changes of that of its position.
@@ -334,15 +324,22 @@ impl<'a> StateAfter<'a> {
         }
         let (size, notional) = (held.quantity.abs()?, held.value.abs()?);
         let part = left.abs()?.ratio(size, Rounding::Ceil)?;
-        let before = exchange::margin::maintenance_of(perp, size, notional)?;
-        let after = exchange::margin::maintenance_of(
-            perp,
-            left.abs()?,
-            notional.at_rate(part, Rounding::Ceil)?,
-        )?;
-        self.change_margin(held.account, cause, |balance, maintenance| {
-            let maintenance = maintenance.sub(before)?.add(after)?;
-            Ok((balance, maintenance.max(Value::ZERO)))
+        let before = exchange::margin::maintenance_parts(perp, size, notional)?;
+        let kept = notional.at_rate(part, Rounding::Ceil)?;
+        let after = exchange::margin::maintenance_parts(perp, left.abs()?, kept)?;
+        let signed = if left.is_negative() {
+            kept.neg()?
+        } else {
+            kept
+        };
+        let turned = signed.sub(held.value)?;
+        self.change_margin(held.account, cause, |pool| {
+            let maintenance = pool.maintenance.sub(before.0.sub(before.1)?)?;
+            let maintenance = maintenance.add(after.0.sub(after.1)?)?;
+            pool.maintenance = maintenance.max(Value::ZERO);
+            pool.slope = pool.slope.sub(before.0)?.add(after.0)?.max(Value::ZERO);
+            pool.net_notional = pool.net_notional.add(turned)?;
+            Ok(())
         })
     }
 
@@ -502,18 +499,27 @@ const fn is_alike(a: Item, b: Item) -> bool {
     )
 }
 
-/// The cross margin of every perp account: balance and maintenance without what isolated positions keep.
+/// The cross margin of every perp account, without what isolated positions keep.
 pub(super) fn cross_margins(
     exposure: &Exposure,
-) -> impl Iterator<Item = Result<(Account, Value, Value), MathError>> + '_ {
+) -> impl Iterator<Item = Result<Pool, MathError>> + '_ {
     exposure.margins.iter().map(|margin| {
-        let (mut balance, mut maintenance) = (margin.margin_balance, margin.maintenance_margin);
+        let mut pool = Pool {
+            account: margin.account,
+            isolated: false,
+            balance: margin.margin_balance,
+            maintenance: margin.maintenance_margin,
+            slope: margin.maintenance_slope,
+            net_notional: margin.net_notional,
+        };
         for own in &exposure.isolated {
             if own.account == margin.account {
-                balance = balance.sub(own.margin_balance)?;
-                maintenance = maintenance.sub(own.maintenance_margin)?;
+                pool.balance = pool.balance.sub(own.margin_balance)?;
+                pool.maintenance = pool.maintenance.sub(own.maintenance_margin)?;
+                pool.slope = pool.slope.sub(own.maintenance_slope)?;
+                pool.net_notional = pool.net_notional.sub(own.net_notional)?;
             }
         }
-        Ok((margin.account, balance, maintenance))
+        Ok(pool)
     })
 }

@@ -11,11 +11,12 @@ use basis_market::MarketView;
 use super::after::{AccountAfter, Collateral, StateAfter};
 use super::{Approved, RiskLevel, RiskMonitor, worst_reading};
 use crate::account::{Books, Exposure};
-use crate::limits::{health_rung, margin_rung};
+use crate::limits::{distance_rung, health_rung};
 
 impl RiskMonitor {
-    /// Lets a block pass, or says which of its legs adds exposure, or brings an account nearer to
-    /// liquidation than the reduce-only rung, while nothing may. A block after which the worst account
+    /// Lets a block pass, or says which of its legs adds exposure while nothing may, or brings an account
+    /// nearer to liquidation than the reduce-only rung: by taking collateral away at any time, by anything
+    /// else while nothing may add exposure. A block after which the worst account
     /// stands better passes whatever else it does, and an account may shrink in proportion; `exposure`
     /// must be that of the view.
     ///
@@ -28,10 +29,18 @@ impl RiskMonitor {
         exposure: &Exposure,
         view: &MarketView,
     ) -> Result<Approved<'a>, ComponentError> {
+        let state = StateAfter::of(block, books, exposure, view, &self.rules)?;
         if self.level < RiskLevel::ReduceOnly {
+            for account in &state.accounts {
+                if account.loses_collateral()
+                    && self.rung(account.after)? >= RiskLevel::ReduceOnly
+                    && account.is_worse()?
+                {
+                    return Err(self.too_near(account)?);
+                }
+            }
             return Ok(Approved(block));
         }
-        let state = StateAfter::of(block, books, exposure, view, &self.rules)?;
         let mode_change = state.accounts.iter().find_map(|account| {
             let cause = account.mode_changed_by?;
             Some((account, cause))
@@ -51,11 +60,11 @@ impl RiskMonitor {
             if adds_exposure(leg, books)? {
                 return Err(refused(format!(
                     "{} at {} adds exposure while risk is at {}; only reducing legs pass until the \
-                     margin ratio is below {}",
+                     distance is above {}",
                     leg.instruction.operation.kind(),
                     leg.venue,
                     self.level.as_str(),
-                    self.limits.margin_ratio_reduce_only
+                    self.limits.distance_reduce_only
                 )));
             }
         }
@@ -70,7 +79,7 @@ impl RiskMonitor {
     /// The refusal of a block that brings an account nearer to liquidation than it may be.
     fn too_near(&self, account: &AccountAfter) -> Result<ComponentError, ComponentError> {
         let (name, bound) = match account.after {
-            Collateral::Margin { .. } => ("margin ratio", self.limits.margin_ratio_reduce_only),
+            Collateral::Margin(_) => ("distance", self.limits.distance_reduce_only),
             Collateral::Lending { .. } => ("health factor", self.limits.health.reduce_only),
         };
         let shown = |measure: Option<Rate>| measure.map_or("none".to_owned(), |m| m.to_string());
@@ -93,7 +102,7 @@ impl RiskMonitor {
     fn rung(&self, collateral: Collateral) -> Result<RiskLevel, ComponentError> {
         Ok(match (collateral, collateral.measure()?) {
             (_, None) => RiskLevel::Clear,
-            (Collateral::Margin { .. }, Some(ratio)) => margin_rung(&self.limits, ratio).0,
+            (Collateral::Margin(_), Some(distance)) => distance_rung(&self.limits, distance).0,
             (Collateral::Lending { .. }, Some(factor)) => health_rung(&self.limits, factor).0,
         })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use basis_core::config::{Entry, Location, Node, NodeValue, Problems};
 use basis_core::event::{Event, EventSink};
-use basis_core::num::{Price, Value};
+use basis_core::num::{Price, Rate, Value};
 use basis_core::rules::{RuleBook, VenueRules};
 use basis_core::types::{InstrumentKey, InstrumentKind, Span, Symbol, Timestamp, Venue};
 
@@ -163,4 +163,55 @@ fn a_lot_halts_where_nothing_is_left_of_the_equity() {
     assert_eq!(judged("0", "0.00999").0, Verdict::Proceed);
     assert_eq!(judged("0", "0.01").0, Verdict::Halt);
     assert_eq!(judged("-5", "0.01").0, Verdict::Halt);
+}
+
+/// The levels of three assessments in a row of a short of 1 BTC at 50,000 with `margins` behind it, and the last
+/// verdict.
+fn assessed(margins: [&str; 3]) -> (Vec<RiskLevel>, Verdict) {
+    let view = approving::view();
+    let limits = RiskConfig {
+        net_delta_halt: Rate::literal("10"),
+        ..RiskConfig::DEFAULT
+    };
+    let dust = Dust::Value(Value::ZERO);
+    let mut risk = RiskMonitor::new(limits, dust, rules(), Vec::new());
+    let (mut levels, mut last) = (Vec::new(), Verdict::Proceed);
+    for (margin, hour) in margins.into_iter().zip(1..) {
+        let books = approving::opened(&view, margin, "1000");
+        let mut exposure = Exposure::new(rules());
+        exposure.refresh(&books, &view).unwrap();
+        let scale = DeltaScale {
+            equity: books.equity(),
+            reference: Price::literal("50000"),
+        };
+        let at = Timestamp::EPOCH.plus(Span::from_hours(hour));
+        let in_transit = CapitalInTransit::default();
+        let verdict = risk.assess(at, &exposure, scale, in_transit, &NoEvents);
+        last = verdict.unwrap();
+        levels.push(risk.level());
+    }
+    (levels, last)
+}
+
+#[test]
+fn an_account_is_topped_up_then_cut_and_halts_only_where_a_cut_has_left_it() {
+    // Distance is (margin − 5,000) ÷ 55,000; the way back to 0.40 takes 27,000.
+    let (levels, verdict) = assessed(["30000", "25000", "20000"]);
+    let expected = [RiskLevel::Clear, RiskLevel::Warn, RiskLevel::TopUp];
+    assert_eq!(levels, expected);
+    let Verdict::TopUp {
+        missing, fraction, ..
+    } = verdict
+    else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!(missing, Value::literal("7000"));
+    // 20 of 27 parts are kept.
+    assert_eq!(fraction, Rate::literal("0.25925925925925926"));
+    let (levels, verdict) = assessed(["30000", "15000", "10000"]);
+    assert_eq!(levels[1..], [RiskLevel::Deleverage, RiskLevel::Halt]);
+    assert_eq!(verdict, Verdict::Halt);
+    let (levels, verdict) = assessed(["30000", "30000", "10000"]);
+    assert_eq!(levels[2], RiskLevel::Deleverage, "it has its cut first");
+    assert!(matches!(verdict, Verdict::Deleverage { .. }));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use basis_core::config::Reader;
 use basis_core::error::ComponentError;
-use basis_core::num::{Quantity, Rate};
+use basis_core::num::{Quantity, Rate, Value};
 use basis_core::plan::Plan;
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Venue};
@@ -135,6 +135,16 @@ pub(super) trait KeyedStrategy: Send + std::fmt::Debug {
         fraction: Rate,
     ) -> Result<Option<Plan>, ComponentError>;
 
+    /// As [`Strategy::top_up`].
+    fn top_up(
+        &mut self,
+        _context: &Context<'_>,
+        _venue: Venue,
+        _missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        Ok(None)
+    }
+
     /// As [`Strategy::payable`].
     fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
         context.equity_in_share_class()
@@ -199,6 +209,17 @@ impl Strategy for Keyed {
     ) -> Result<Option<Plan>, ComponentError> {
         self.ask(shown, |strategy, context| {
             strategy.deleverage(context, venue, fraction)
+        })
+    }
+
+    fn top_up(
+        &mut self,
+        shown: &strategy::Context<'_>,
+        venue: Venue,
+        missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        self.ask(shown, |strategy, context| {
+            strategy.top_up(context, venue, missing)
         })
     }
 

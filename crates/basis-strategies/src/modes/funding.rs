@@ -128,6 +128,80 @@ pub(super) fn moves(
     Ok(moves)
 }
 
+/// Brings `missing` quote units of idle capital to the perp account of `venue`: what has arrived there, the
+/// wallet with its reserve, free cash of the spot account, what other accounts can spare. `None` where all
+/// of it cannot be there within a step.
+pub(super) fn top_up(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    venue: Venue,
+    missing: Value,
+) -> Result<Option<Moves>, ComponentError> {
+    let Some(short) = book.hedges.iter().find(|hedge| hedge.venue == venue) else {
+        return Ok(None);
+    };
+    let mut moves = Moves::default();
+    let mut rest = missing;
+    if short.sweepable.is_positive() {
+        let arrived = short.sweepable;
+        let (from, to) = (short.accounts.deposit, short.account);
+        moves
+            .internal
+            .push(transfer_leg(book.quote, arrived, from, to));
+        rest = rest.sub(Value::new(arrived.get()))?;
+    }
+    let mut places = vec![(Account::WALLET, book.wallet)];
+    if book.spot_account != short.account {
+        places.push((book.spot_account, book.free_spot_cash()?));
+    }
+    for other in &book.hedges {
+        if other.account != short.account && other.account != book.spot_account {
+            places.push((other.account, other.spare_margin()?));
+        }
+    }
+    // What is there at once comes first.
+    places.sort_by_key(|(account, _)| account.venue != venue);
+    for (from, free) in places {
+        if !rest.is_positive() {
+            break;
+        }
+        let is_here = from.venue == venue;
+        if !is_here && !arrives_within_step(context, from.venue, book.quote)? {
+            continue;
+        }
+        let cost = if is_here {
+            Value::ZERO
+        } else {
+            Value::new(send_cost(context, from.venue, book.quote)?.get())
+        };
+        let amount = rest.max(book.min_transfer).min(free.sub(cost)?);
+        let amount = Value::new(amount.get().round_to_decimals(2, Rounding::Ceil)?);
+        let amount = amount.min(Value::new(
+            free.sub(cost)?
+                .get()
+                .round_to_decimals(2, Rounding::Floor)?,
+        ));
+        if amount < book.min_transfer && amount < rest || !amount.is_positive() {
+            continue;
+        }
+        rest = rest.sub(amount)?;
+        let units = Quantity::new(amount.get());
+        route(context, book.quote, from, short.account, units, &mut moves)?;
+    }
+    Ok((!rest.is_positive()).then_some(moves))
+}
+
+/// Whether what leaves `venue` now is where it goes by the next step.
+fn arrives_within_step(
+    context: &Context<'_>,
+    venue: Venue,
+    asset: Asset,
+) -> Result<bool, ComponentError> {
+    let row = rules_of(context, venue)?.withdrawal(asset);
+    let delay = row.map(|row| row.delay);
+    Ok(context.sends(venue) && delay.is_some_and(|delay| delay <= context.config.step))
+}
+
 /// The smallest transfer. The last of a closed book goes to a withdrawal in as little as its venue sends;
 /// what is missing there is rounded up to that.
 fn smallest(

@@ -25,10 +25,7 @@ pub(super) const SPOT_BUFFER: Rate = Rate::literal("0.001");
 /// Part of a target that may lack: fees, and moves of the price while margin is on its way.
 pub(super) const NEAR: Rate = Rate::literal("0.02");
 
-/// Price move to liquidation that an account keeps when margin leaves it.
-const DISTANCE_KEPT: Rate = Rate::literal("0.4");
-
-/// Part of the distance at entry that is kept where leverage allows less than [`DISTANCE_KEPT`].
+/// Part of the distance at entry that is kept where leverage allows less than `risk.distance_warn`.
 const ENTRY_DISTANCE_KEPT: Rate = Rate::literal("0.8");
 
 /// Part of the margin kept below which money held for anything else is margin first.
@@ -50,7 +47,7 @@ pub(super) fn kept_margin(
     let at_entry = ENTRY_DISTANCE_KEPT
         .get()
         .div(config.hedge_leverage, Rounding::Floor)?;
-    let distance = DISTANCE_KEPT.min(Rate::new(at_entry));
+    let distance = config.risk.distance_warn.min(Rate::new(at_entry));
     let per_move = margin.maintenance_slope.sub(margin.net_notional)?;
     let moved = per_move
         .max(Value::ZERO)

@@ -25,7 +25,7 @@ use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
-use super::funding::{Moves, moves, sweeps};
+use super::funding::{Moves, moves, sweeps, top_up};
 use super::hedge::{Book, NEAR};
 use super::layout::Layout;
 use super::volume::Pace;
@@ -196,6 +196,10 @@ impl KeyedStrategy for SpotPerp {
     ) -> Result<Option<Plan>, ComponentError> {
         let layout = Layout::current(&mut self.layout, context)?;
         let mut book = Book::read(context, layout)?;
+        if !book.tradable {
+            // A short alone is not cut: what it hedges could not be sold.
+            return Ok(None);
+        }
         let spot = book.spot;
         let mut cut = Quantity::ZERO;
         for hedge in &mut book.hedges {
@@ -211,6 +215,19 @@ impl KeyedStrategy for SpotPerp {
         book.aim_within_volume(context, Pace::Urgent)?;
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
+    }
+
+    fn top_up(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let layout = Layout::current(&mut self.layout, context)?;
+        let book = Book::read(context, layout)?;
+        let moves = top_up(context, &book, venue, missing)?;
+        let blocks = moves.map(|moves| vec![moves.internal, moves.external]);
+        Ok(blocks.map(|blocks| plan(context, Action::EntryPartial, "top_up", blocks)))
     }
 
     fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
@@ -311,8 +328,10 @@ impl SpotPerp {
         if !book.tradable {
             return Ok(Decision::Deferred(reason));
         }
-        if reason != "margin" && !carry::is_worth_its_cost(context, book)? {
-            return Ok(Decision::Uneconomic(reason));
+        // Capital in kind is exposed by itself: once a part of it is hedged, all of it is.
+        let must = reason == "margin" || book.in_kind && !flat;
+        if !must && let Some(shortfall) = carry::shortfall(context, book)? {
+            return Ok(Decision::Uneconomic(reason, shortfall));
         }
         // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
         let exact = (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(book)?);
@@ -555,7 +574,7 @@ fn plan(
     reason: &'static str,
     blocks: Vec<Vec<Leg>>,
 ) -> Plan {
-    let failure_policy = context.config.failure_policy;
+    let failure_policy = context.failure_policy();
     let blocks = blocks
         .into_iter()
         .filter(|legs| !legs.is_empty())

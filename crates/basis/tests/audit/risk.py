@@ -16,14 +16,14 @@ from lending import LENDER
 from protocols import WAD, percent_mul
 
 FILE = "risk.csv"
-LEVELS = ("clear", "warn", "reduce_only", "deleverage", "halt")
+LEVELS = ("clear", "warn", "reduce_only", "top_up", "deleverage", "halt")
 DAYS_MAX, DAYS_PER_YEAR = 365_000.0, 365.0
 DAY_TOLERANCE = Decimal("0.00005")
 # What a difference of two yearly rates may be off by, in floats: 365 x the last bit of a day's growth.
 RATE_DOUBT = 2e-13
 RATIO_MAX = Decimal("170141183460469231731.687303715884105727")  # of a balance that is gone
 LADDERS = {  # `risk` of config.yaml; the defaults of docs/modes.md
-    "margin_ratio": {"warn": "0.3", "reduce_only": "0.5", "deleverage": "0.7", "halt": "0.9"},
+    "distance": {"warn": "0.40", "reduce_only": "0.35", "top_up": "0.30", "deleverage": "0.22", "halt": "0.10"},
     "health_factor": {"warn": "1.03", "reduce_only": "1.02", "deleverage": "1.015", "halt": "1.005"},
 }
 
@@ -106,12 +106,12 @@ class Risk:
             audit.check(FILE, number, "one row per subject", False, key in where)
             where[key] = (number, row)
         limits = audit.config.get("risk") or {}
-        self.ladders = {measure: [(level, Decimal(str(limits.get(f"{measure}_{level}", rungs[level])))) for level in LEVELS[:0:-1]]
+        self.ladders = {measure: [(level, Decimal(str(limits.get(f"{measure}_{level}", rungs[level])))) for level in LEVELS[:0:-1] if level in rungs]
                         for measure, rungs in LADDERS.items()}
         self.delta_halt = Decimal(str(limits["net_delta_halt"])) if limits.get("net_delta_halt") is not None else None
         self.settled, self.isolated, self.worst = {}, {}, {}
         self.level, self.drifted, self.adrift = 0, False, False
-        self.judged = None
+        self.judged, self.cut_before = None, set()
         self.changes = defaultdict(list)  # when a venue's leverage was set
         for _, row in audit.executions:
             if row["operation"] == "set_leverage" and row["status"] == "settled":
@@ -254,7 +254,9 @@ class Risk:
         return ([(LENDER, *health)] if health else []) + chain.morpho.standings()
 
     def rung(self, measure, value):
-        met = (lambda limit: value >= limit) if measure == "margin_ratio" else (lambda limit: value < limit)
+        if value is None:
+            return "clear"  # no move liquidates
+        met = (lambda limit: value <= limit) if measure == "distance" else (lambda limit: value < limit)
         return next((level for level, limit in self.ladders[measure] if met(limit)), "clear")
 
     # -- the level that risk saw, before it acted -----------------------------------------------------------
@@ -264,10 +266,18 @@ class Risk:
         if not self.audit.market:
             return
         shared, own = self.pools(self.audit.mark)
-        levels = [self.rung("margin_ratio", pool.ratio()) for pool in shared.values()]
-        levels += [self.rung("margin_ratio", next(iter(pools.values())).ratio()) for pools in own.values()]
-        levels += [self.rung("health_factor", factor) for _, factor, _, _ in self.lenders()]
-        ladder = max((LEVELS.index(level) for level in levels), default=0)
+        pools = [(account, pool) for account, pool in shared.items()]
+        pools += [(account, next(iter(own.values()))) for (account, _), own in own.items()]
+        near = [(pool.distance()[0], account) for account, pool in pools if pool.needed > 0]
+        near = min((pair for pair in near if pair[0] is not None), key=lambda pair: pair[0], default=(None, None))
+        margin = LEVELS.index(self.rung("distance", near[0]))
+        lending = max((LEVELS.index(self.rung("health_factor", factor)) for _, factor, _, _ in self.lenders()), default=0)
+        cut, deleverage = self.cut_before, LEVELS.index("deleverage")
+        self.cut_before = {account for account, pool in pools if pool.needed > 0
+                           and LEVELS.index(self.rung("distance", pool.distance()[0])) >= deleverage}
+        if LEVELS[margin] == "halt" and near[1] not in cut:
+            margin = deleverage  # an account is cut before it halts the run
+        ladder = max(margin, lending)
         net, _ = self.audit.deltas()
         worth = abs(net) * self.audit.market.reference.mark
         before = self.drifted
@@ -343,7 +353,9 @@ class Risk:
         part = rounded(Decimal(row["net_delta_base"]) / gross) if gross else None
         check(FILE, number, "net over gross delta", part, blank(row["net_delta_fraction"]))
         self.audit_level(number, row["run_level"])
-        level = "clear" if row["measure"] == "lst_discount" else self.rung(row["measure"], Decimal(row["value"]))
+        level = "clear" if row["measure"] == "lst_discount" else (
+            self.rung("distance", blank(row["price_distance_fraction"])) if row["measure"] == "margin_ratio"
+            else self.rung(row["measure"], Decimal(row["value"])))
         check(FILE, number, "rung of the value", level, row["level"])
 
     def audit_row(self, number, row, name, values):

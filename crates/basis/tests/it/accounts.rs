@@ -16,6 +16,8 @@ use basis::engine::RunResult;
 use basis::market::MarketData;
 use basis::venues::registry::Registry;
 
+use crate::runner::HURDLE_OFF;
+
 const BARS: usize = 24 * 30;
 
 fn market() -> Arc<MarketData> {
@@ -27,7 +29,8 @@ fn market() -> Arc<MarketData> {
 
 fn run(data: &Arc<MarketData>, sets: &[&str]) -> RunResult {
     let registry = Registry::builtin();
-    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    let sets = sets.iter().chain(&[HURDLE_OFF]);
+    let sets: Vec<String> = sets.map(|&set| set.to_owned()).collect();
     let request = Request {
         mode: "btc_basis",
         sets: &sets,
@@ -197,15 +200,22 @@ fn a_hedge_at_the_venues_default_leverage_is_entered() {
 #[test]
 fn the_risk_ladder_cuts_then_closes_and_stays_closed() {
     let data = market();
-    // Around half a percent of maintenance margin is normal for this book, so limits there bite.
+    // Each cut is followed by a move that leaves the account at the last rung.
+    let from = SyntheticSpec::default().start.plus(Span::from_hours(48));
+    let shocks = format!("shocks=['BTC +24% at {from} over 4h']");
     let result = run(
         &data,
         &[
-            "risk.margin_ratio_warn=0.004",
-            "risk.margin_ratio_reduce_only=0.0048",
-            "risk.margin_ratio_deleverage=0.005",
-            "risk.margin_ratio_halt=0.0052",
-            "utilization_band=0.02",
+            "risk.distance_warn=0.09",
+            "risk.distance_reduce_only=0.08",
+            "risk.distance_top_up=0.07",
+            "risk.distance_deleverage=0.07",
+            "risk.distance_halt=0.07",
+            "hedge_leverage=4",
+            "utilization_band=1",
+            "margin_deviation_threshold=1",
+            "equity_deviation=1",
+            &shocks,
         ],
     );
     let levels: Vec<&str> = result

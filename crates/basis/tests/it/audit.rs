@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use crate::runner::HURDLE_OFF;
+
 pub(crate) const TABLES: [&str; 7] = [
     "config.yaml",
     "daily_nav.csv",
@@ -77,6 +79,7 @@ fn backtest_with(data: &Path, name: &str, to: &str, capital: &str, settings: &[&
     let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
     command.args(["backtest", "btc_basis", "--from", "2024-05-01", "--to", to]);
     command.args(["--capital", capital, "--set", "data.gaps=hold"]);
+    command.args(["--set", HURDLE_OFF]);
     command.args(["--set", "data.proxies.perp.okx.BTCUSDT=perp.bybit.BTCUSDT"]);
     for setting in settings {
         command.args(["--set", setting]);
@@ -294,8 +297,8 @@ fn other_fill_models_and_liquidations_agree() {
         })
         .collect();
     // Out of the way, so that the venue and not the risk monitor closes positions.
-    for limit in ["halt", "deleverage", "reduce_only", "warn"] {
-        settings.push(format!("risk.margin_ratio_{limit}=9"));
+    for limit in ["halt", "deleverage", "top_up", "reduce_only", "warn"] {
+        settings.push(format!("risk.distance_{limit}=0"));
     }
     settings.push("risk.net_delta_halt=10".to_owned());
     settings.push("hedge_leverage=18".to_owned());
@@ -312,9 +315,9 @@ fn other_fill_models_and_liquidations_agree() {
 #[test]
 fn liquidations_in_steps_agree() {
     let Some(data) = data_directory() else { return };
-    let mut settings: Vec<String> = ["warn", "reduce_only", "deleverage", "halt"]
+    let mut settings: Vec<String> = ["warn", "reduce_only", "top_up", "deleverage", "halt"]
         .iter()
-        .map(|limit| format!("risk.margin_ratio_{limit}=9"))
+        .map(|limit| format!("risk.distance_{limit}=0"))
         .collect();
     settings.push("risk.net_delta_halt=10".to_owned());
     settings.push("hedge_leverage=18".to_owned());
@@ -401,6 +404,8 @@ fn a_refused_withdrawal_is_said_listed_and_audited() {
         "2024-01-20",
         "--set",
         flows,
+        "--set",
+        HURDLE_OFF,
     ]);
     let done = command.arg("--out").arg(&out).output().unwrap();
     assert!(done.status.success(), "{}", text(&done.stderr));

@@ -16,6 +16,7 @@ use std::process::Command;
 use serde_json::Value as Json;
 
 use crate::audit::{assert_agrees, copy_of, data_directory, fresh, tamper, text};
+use crate::runner::HURDLE_OFF;
 
 const AT: &str = "2025-02-03T00:00Z";
 const DATES: [&str; 4] = ["--from", "2025-01-31", "--to", "2025-02-07"];
@@ -33,7 +34,7 @@ fn backtest(
     command.args(["backtest", mode, "-q"]).args(dates);
     if mode != "eth_leveraged" {
         let base = if mode == "btc_basis" { "BTC" } else { "ETH" };
-        command.args(["--set", "data.gaps=hold"]);
+        command.args(["--set", "data.gaps=hold", "--set", HURDLE_OFF]);
         for kind in ["perp", "funding"] {
             let proxy = format!("data.proxies.{kind}.okx.{base}USDT={kind}.bybit.{base}USDT");
             command.args(["--set", &proxy]);

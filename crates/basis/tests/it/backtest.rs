@@ -8,7 +8,7 @@ use basis::config::environment::Environment;
 use basis::config::layers::{Request, resolve};
 use basis::venues::registry::Registry;
 
-use crate::runner::Scratch;
+use crate::runner::{HURDLE_OFF, Scratch};
 
 const TWO_DAYS: &str = "backtest btc_basis --from 2024-01-01 --to 2024-01-02";
 
@@ -39,12 +39,21 @@ fn a_run_without_data_is_labelled_synthetic_everywhere() {
 #[test]
 fn a_halted_run_leaves_its_result_and_fails_with_the_reason() {
     let dir = Scratch::new();
-    let limits = ["warn", "reduce_only", "deleverage", "halt"]
-        .map(|rung| format!("--set risk.margin_ratio_{rung}=0.002"))
+    let limits = ["warn", "reduce_only", "top_up", "deleverage", "halt"]
+        .map(|rung| format!("--set risk.distance_{rung}=0.08"))
         .join(" ");
-    let halted = dir.basis(&format!("{TWO_DAYS} {limits} --json --out run"));
-    let expected = "risk halted the strategy at 2024-01-01T03:00:00Z: margin_ratio 0.00";
-    halted.fails(1, &["\"RISK-001\"", expected, "limit 0.002"]);
+    // Every cut is followed by a move that leaves the account there.
+    let moved = "--set hedge_leverage=4 --set utilization_band=1 --set margin_deviation_threshold=1 --set \
+                 equity_deviation=1 --set shocks=['BTC~+24%~at~2024-01-02T00:00Z~over~4h']";
+    let arguments = format!("{TWO_DAYS} {limits} {moved} --json --out run");
+    let arguments: Vec<_> = arguments
+        .split(' ')
+        .map(|word| word.replace('~', " "))
+        .collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let halted = dir.run(&arguments, &[]);
+    let expected = "risk halted the strategy at 2024-01-02T04:00:00Z: distance 0.0";
+    halted.fails(1, &["\"RISK-001\"", expected, "limit 0.08"]);
     let summary: serde_json::Value = serde_json::from_str(&halted.out).unwrap();
     assert!(summary["halted"].as_str().unwrap().starts_with(expected));
     let written = fs::read_to_string(dir.path().join("run/summary.json")).unwrap();
@@ -190,7 +199,8 @@ fn missing_series_name_the_file_and_a_proxy() {
 #[test]
 fn eight_threads_on_one_market_give_the_same_result() {
     let registry = Registry::builtin();
-    let sets = vec!["from=2024-01-01".to_owned(), "to=2024-01-10".to_owned()];
+    let sets = ["from=2024-01-01", "to=2024-01-10", HURDLE_OFF];
+    let sets: Vec<_> = sets.map(str::to_owned).to_vec();
     let request = Request {
         mode: "btc_basis",
         sets: &sets,

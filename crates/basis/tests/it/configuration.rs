@@ -40,7 +40,7 @@ fn every_problem_is_reported_at_once_with_its_line() {
     let dir = Scratch::new();
     dir.write(
         "my.yaml",
-        "reserve_ratio: 2\nhedge_leverage: 100\nrisk:\n  margin_ratio_warn: much\n\
+        "reserve_ratio: 2\nhedge_leverage: 100\nrisk:\n  distance_warn: much\n\
          component_config:\n  execution_interface_factory:\n    timeout: 301\n    max_retries: 0\n\
          deposits:\n  - { at: 2024-01-02, amount: -5 }\n",
     );
@@ -51,7 +51,7 @@ fn every_problem_is_reported_at_once_with_its_line() {
             "has 7 problems",
             "my.yaml:1: reserve_ratio: 2 is outside 0 to 0.9",
             "my.yaml:2: hedge_leverage: 100 is outside 0.05 to 20",
-            "my.yaml:4: risk.margin_ratio_warn: `much`",
+            "my.yaml:4: risk.distance_warn: `much`",
             "my.yaml:7: component_config.execution_interface_factory.timeout: 301 is outside 1 to 300",
             "my.yaml:8: component_config.execution_interface_factory.max_retries: 0 is outside 1 to 10",
             "my.yaml:10: deposits[0].at: ",

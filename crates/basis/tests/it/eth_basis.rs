@@ -24,6 +24,8 @@ use basis::engine::RunResult;
 use basis::venues::registry::Registry;
 use serde_json::Value as Json;
 
+use crate::runner::HURDLE_OFF;
+
 const BARS: usize = 24 * 30;
 
 /// Capital in ETH.
@@ -49,7 +51,8 @@ fn run_of(sets: &[&str]) -> RunResult {
         bars: BARS,
         ..SyntheticSpec::default()
     }));
-    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    let sets = sets.iter().chain(&[HURDLE_OFF]);
+    let sets: Vec<String> = sets.map(|&set| set.to_owned()).collect();
     let request = Request {
         mode: "eth_basis",
         sets: &sets,
@@ -245,6 +248,8 @@ fn audited(data: &Path, name: &str, sets: &[&str]) -> Json {
         "2025-05-31",
         "--set",
         "data.gaps=hold",
+        "--set",
+        HURDLE_OFF,
     ]);
     for set in sets {
         command.args(["--set", set]);

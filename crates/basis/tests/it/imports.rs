@@ -286,7 +286,7 @@ fn pepe_is_hedged_with_contracts_of_a_thousand() {
     );
     let set = "--set asset=PEPE --set reference_price=spot.bybit.PEPEUSDT --set spot_venue=bybit --set \
                hedge_allocation.binance=0 --set hedge_allocation.bybit=1 --set hedge_allocation.okx=0 --set hedge_symbols.bybit=1000PEPEUSDT --set \
-               rules.bybit=bybit.yaml --set execution.naked_delta_max=1000000";
+               rules.bybit=bybit.yaml";
     done(&dir, &format!("check btc_basis {set}"));
     done(
         &dir,

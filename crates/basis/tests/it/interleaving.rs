@@ -199,10 +199,11 @@ fn a_spot_and_perp_book_with_capital_flows() {
 fn a_book_that_exchanges_liquidate() {
     let sets = [
         "hedge_leverage=4",
-        "risk.margin_ratio_halt=9",
-        "risk.margin_ratio_deleverage=9",
-        "risk.margin_ratio_reduce_only=9",
-        "risk.margin_ratio_warn=9",
+        "risk.distance_halt=0",
+        "risk.distance_deleverage=0",
+        "risk.distance_top_up=0",
+        "risk.distance_reduce_only=0",
+        "risk.distance_warn=0",
         "risk.net_delta_halt=10",
         "shocks=['BTC +60% at 2024-01-03T00:00Z']",
     ];

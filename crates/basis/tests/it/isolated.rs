@@ -60,10 +60,11 @@ fn run(mode: &str, deleverage: &str) -> RunResult {
         "hedge_allocation={ binance: 0, bybit: 1, okx: 0 }".to_owned(),
         "hedge_leverage=3".to_owned(),
         format!("venue_settings.bybit.margin_mode={mode}"),
-        "risk.margin_ratio_warn=0.1".to_owned(),
-        "risk.margin_ratio_reduce_only=0.15".to_owned(),
-        format!("risk.margin_ratio_deleverage={deleverage}"),
-        "risk.margin_ratio_halt=9".to_owned(),
+        "risk.distance_warn=0.05".to_owned(),
+        "risk.distance_reduce_only=0.04".to_owned(),
+        format!("risk.distance_top_up={deleverage}"),
+        format!("risk.distance_deleverage={deleverage}"),
+        "risk.distance_halt=0".to_owned(),
         "risk.net_delta_halt=10".to_owned(),
     ];
     let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
@@ -85,7 +86,7 @@ fn levels(result: &RunResult) -> Vec<(&str, String)> {
 
 #[test]
 fn an_isolated_position_is_closed_before_its_own_margin_is_gone() {
-    let saved = run("isolated", "0.2");
+    let saved = run("isolated", "0.03");
     let deleveraged = ("deleverage", "bybit.unified".to_owned());
     assert!(
         levels(&saved).contains(&deleveraged),
@@ -94,10 +95,10 @@ fn an_isolated_position_is_closed_before_its_own_margin_is_gone() {
     );
     assert_eq!(saved.counts.liquidations, 0);
     // Left alone, the venue closes it, though the account has cash enough for years.
-    let lost = run("isolated", "9");
+    let lost = run("isolated", "0");
     assert!(lost.counts.liquidations > 0);
     // On cross margin all of that cash stands for it, and nothing is near.
-    let cross = run("cross", "0.2");
+    let cross = run("cross", "0.03");
     assert_eq!(cross.counts.liquidations, 0);
     assert_eq!(levels(&cross), []);
 }

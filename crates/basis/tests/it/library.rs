@@ -18,11 +18,12 @@ use crate::runner::Scratch;
 
 /// What a library run could miss: orders at the next open, volumes that OKX counts in contracts, and
 /// no dates.
-const SETS: [&str; 4] = [
+const SETS: [&str; 5] = [
     "fill_at=next_open",
     "venue_settings.okx.slippage=sqrt_impact",
     "venue_settings.okx.impact=3",
     "hedge_leverage=2",
+    "expected_carry.horizon_hours=null",
 ];
 
 fn setup() -> Setup {

@@ -244,11 +244,16 @@ fn deposits_are_staked_and_withdrawals_paid_in_full() {
 
 #[test]
 fn a_halt_leaves_the_loop_and_every_short_without_opening_the_delta() {
+    // Each cut is followed by a move that leaves the account at the last rung.
     let rungs = [
-        "risk.margin_ratio_warn=0.005",
-        "risk.margin_ratio_reduce_only=0.0056",
-        "risk.margin_ratio_deleverage=0.0058",
-        "risk.margin_ratio_halt=0.0058",
+        "risk.distance_warn=0.62",
+        "risk.distance_reduce_only=0.6",
+        "risk.distance_top_up=0.6",
+        "risk.distance_deleverage=0.6",
+        "risk.distance_halt=0.6",
+        "utilization_band=1",
+        "margin_deviation_threshold=1",
+        "shocks=['ETH +60% at 2024-02-03T00:00Z over 8h']",
     ];
     for mode in BOTH {
         let sets: Vec<_> = rungs
@@ -298,9 +303,10 @@ fn risk_shrinks_the_loop_when_its_oracle_falls_and_its_shorts_follow() {
 #[test]
 fn risk_cuts_a_short_with_the_stake_that_it_hedged() {
     let margin = [
-        "risk.margin_ratio_warn=0.005",
-        "risk.margin_ratio_reduce_only=0.0056",
-        "risk.margin_ratio_deleverage=0.0058",
+        "risk.distance_warn=0.9",
+        "risk.distance_reduce_only=0.83",
+        "risk.distance_top_up=0.8",
+        "risk.distance_deleverage=0.8",
     ];
     for mode in BOTH {
         let result = run(mode, &margin);

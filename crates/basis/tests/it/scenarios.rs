@@ -130,7 +130,7 @@ fn every_row_is_the_single_run_under_its_shocks() {
 #[test]
 fn a_halted_scenario_is_a_result_and_a_failed_one_is_reported_beside_the_others() {
     let dir = Scratch::new();
-    let text = "scenarios:\n  late: BTC -1% at T+30d\n  crash:\n    - BTC +15% at T over 1h\n";
+    let text = "scenarios:\n  late: BTC -1% at T+30d\n  crash:\n    - BTC +24% at T over 4h\n";
     dir.write("own.yaml", text);
     let more = [
         "--scenarios",
@@ -138,15 +138,21 @@ fn a_halted_scenario_is_a_result_and_a_failed_one_is_reported_beside_the_others(
         "--set",
         "hedge_leverage=4",
         "--set",
-        "utilization_band=0.02",
+        "utilization_band=1",
         "--set",
-        "risk.margin_ratio_warn=0.03",
+        "margin_deviation_threshold=1",
         "--set",
-        "risk.margin_ratio_reduce_only=0.035",
+        "equity_deviation=1",
         "--set",
-        "risk.margin_ratio_deleverage=0.04",
+        "risk.distance_warn=0.09",
         "--set",
-        "risk.margin_ratio_halt=0.05",
+        "risk.distance_reduce_only=0.08",
+        "--set",
+        "risk.distance_top_up=0.07",
+        "--set",
+        "risk.distance_deleverage=0.07",
+        "--set",
+        "risk.distance_halt=0.07",
         "--json",
     ];
     let halted = stress(&dir, &[more.as_slice(), &["--scenario", "crash"]].concat());

@@ -19,6 +19,8 @@ use basis::report::Format;
 use basis::report::run::{OutputContext, RunWriter, Timing};
 use basis::venues::registry::Registry;
 
+use crate::runner::HURDLE_OFF;
+
 /// Plays its plans at their hours.
 #[derive(Debug)]
 pub(crate) struct Script(pub(crate) VecDeque<(Timestamp, Plan)>);
@@ -71,10 +73,17 @@ pub(crate) fn plan(legs: Vec<Leg>) -> Plan {
     }
 }
 
-/// The configuration of `mode` with `sets` over it, from `from` to `to`.
+/// The configuration of `mode` with `sets` over it, from `from` to `to`; without the carry hurdle, unless they
+/// name it.
 pub(crate) fn setup(mode: &str, sets: &[&str], (from, to): (Timestamp, Timestamp)) -> Setup {
     let registry = Registry::builtin();
-    let sets: Vec<_> = sets.iter().map(|set| (*set).to_owned()).collect();
+    let names_it = sets.iter().any(|set| set.contains("expected_carry"));
+    let off = (!names_it).then_some(HURDLE_OFF);
+    let sets: Vec<_> = off
+        .iter()
+        .chain(sets)
+        .map(|set| (*set).to_owned())
+        .collect();
     let request = Request {
         mode,
         sets: &sets,

@@ -10,6 +10,15 @@ const CRASH: &str = "BTC +40% at 2024-03-01T00:00Z over 1h";
 /// Keeps the book at its size, so that the crash meets it as it was entered.
 const BAND: &str = "utilization_band=0.02";
 
+/// Rungs below where shorts of four times their margin begin.
+const LADDER: [&str; 5] = [
+    "risk.distance_warn=0.09",
+    "risk.distance_reduce_only=0.08",
+    "risk.distance_top_up=0.07",
+    "risk.distance_deleverage=0.07",
+    "risk.distance_halt=0.07",
+];
+
 /// `btc_basis` on the built-in market with shorts at four times their margin.
 fn backtest(dir: &Scratch, out: &str, shocks: &[&str]) -> Outcome {
     backtest_with(dir, out, shocks, &[])
@@ -20,6 +29,9 @@ fn backtest_with(dir: &Scratch, out: &str, shocks: &[&str], sets: &[String]) -> 
     let mut arguments = vec!["backtest", "btc_basis", "--json", "-q", "--out", out];
     arguments.extend(["--set", "hedge_leverage=4", "--to", "2024-04-01"]);
     arguments.extend(["--set", BAND]);
+    for set in LADDER {
+        arguments.extend(["--set", set]);
+    }
     for set in sets {
         arguments.extend(["--set", set]);
     }
@@ -66,20 +78,20 @@ fn a_jump_liquidates_what_an_unshocked_run_keeps() {
 #[test]
 fn risk_acts_on_a_move_that_gives_it_time() {
     let dir = Scratch::new();
-    let shock = "BTC +40% at 2024-03-01T00:00Z over 3h";
-    let rungs = [
-        ("warn", "0.03"),
-        ("reduce_only", "0.035"),
-        ("deleverage", "0.04"),
-        ("halt", "0.05"),
+    let shock = "BTC +24% at 2024-03-01T00:00Z over 4h";
+    // The strategy leaves it to risk.
+    let sets = [
+        "from=2024-02-29",
+        "utilization_band=1",
+        "margin_deviation_threshold=1",
+        "equity_deviation=1",
     ];
-    let rungs = rungs.map(|(rung, limit)| format!("risk.margin_ratio_{rung}={limit}"));
-    let stopped = backtest_with(&dir, "run", &[shock], &rungs);
+    let stopped = backtest_with(&dir, "run", &[shock], &sets.map(str::to_owned));
     assert_eq!(stopped.code, 1, "{stopped:?}");
     let run: serde_json::Value = serde_json::from_str(&stopped.out).unwrap();
     assert_eq!(run["counts"]["liquidations"], 0);
     let halted = run["halted"].as_str().unwrap();
-    assert!(halted.contains("2024-03-01T01:00:00Z"), "{halted}");
+    assert!(halted.contains("2024-03-01T04:00:00Z"), "{halted}");
     let log = events(&dir, "run");
     let is_exit = |line: &&str| line.contains("exit_full") && line.contains(r#""reason":"risk""#);
     assert!(
@@ -110,10 +122,11 @@ fn the_configuration_of_a_run_makes_it_again() {
 fn no_shock_changes_no_byte() {
     let dir = Scratch::new();
     backtest(&dir, "without", &[]).json();
-    let empty = dir.basis(
-        "backtest btc_basis --json -q --out empty --set hedge_leverage=4 --set utilization_band=0.02 --to 2024-04-01 \
-         --set shocks=[]",
-    );
+    let ladder = LADDER.map(|set| format!("--set {set}")).join(" ");
+    let empty = dir.basis(&format!(
+        "backtest btc_basis --json -q --out empty --set hedge_leverage=4 --set utilization_band=0.02 {ladder} \
+         --to 2024-04-01 --set shocks=[]"
+    ));
     assert_eq!(empty.code, 0, "{empty:?}");
     let after = "BTC -20% at 2024-03-30T00:00Z over 1h";
     backtest(&dir, "after", &[after]).json();
@@ -211,6 +224,8 @@ fn a_sweep_runs_every_variant_under_the_shocks_or_sweeps_them() {
         "--set",
         BAND,
     ];
+    let ladder: Vec<_> = LADDER.iter().flat_map(|set| ["--set", set]).collect();
+    let common = [common.as_slice(), &ladder].concat();
     let leverage = ["--param", "hedge_leverage=1,4", "--shock", CRASH];
     let swept = dir
         .run(&[common.as_slice(), &leverage].concat(), &[])

@@ -18,7 +18,7 @@ use basis::sweep::parse;
 use basis::sweep::run::Variants;
 use basis::venues::registry::Registry;
 
-use crate::runner::Scratch;
+use crate::runner::{HURDLE_OFF, Scratch, without_hurdle};
 
 const DATES: &str = "--from 2024-01-01 --to 2024-01-03";
 
@@ -57,6 +57,7 @@ fn a_hundred_variants_equal_a_hundred_single_runs() {
         "to=2024-01-04",
         "risk.net_delta_halt=0.3",
         "utilization_band=0.02",
+        HURDLE_OFF,
     ]);
     let data = market();
     let rows = sweep(&parameters, &base, &data, 2);
@@ -415,6 +416,7 @@ fn a_killed_sweep_leaves_its_finished_variants_and_resumes_to_the_same_bytes() {
         .collect();
     let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
         .args(&arguments)
+        .args(without_hurdle(&arguments))
         .env_clear()
         .current_dir(dir.path())
         .stdout(Stdio::null())

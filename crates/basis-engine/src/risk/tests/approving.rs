@@ -4,7 +4,7 @@
 use basis_core::error::Code;
 use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation, SetEMode, Transfer};
 use basis_core::ledger::EntryKind;
-use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::num::{Quantity, Rounding};
 use basis_core::plan::{Block, FailurePolicy, Leg};
 use basis_core::types::{Account, Asset, Item, Label, Side};
 use basis_core::venue_event::{
@@ -28,7 +28,7 @@ fn q(text: &str) -> Quantity {
 }
 
 /// One hour of BTC at 50,000, spot and perp.
-fn view() -> MarketView {
+pub(super) fn view() -> MarketView {
     let mut data = MarketData::new("bars in code", true);
     let spot = InstrumentKey::new(ALPHA, InstrumentKind::Spot, BTC).series();
     let requests = [spot, PERP.series()].map(|id| {
@@ -55,7 +55,7 @@ fn view() -> MarketView {
 }
 
 /// A book with the short and the loan.
-fn opened(view: &MarketView, margin: &str, owed: &str) -> Books {
+pub(super) fn opened(view: &MarketView, margin: &str, owed: &str) -> Books {
     let reference = InstrumentKey::new(ALPHA, InstrumentKind::Spot, BTC).series();
     let pricing = Pricing {
         base: BITCOIN,
@@ -207,14 +207,14 @@ fn group(steps: impl IntoIterator<Item = Operation>) -> Vec<Leg> {
 
 #[test]
 fn margin_cannot_leave_an_account_at_reduce_only() {
-    // 5,000 of 9,000 are needed: beyond 0.5.
-    let world = Fixture::new("9000", "50000");
+    // 23,000 less 5,000 are used up by a move of 18,000 ÷ 55,000: below 0.35.
+    let world = Fixture::new("23000", "50000");
     assert_eq!(world.risk.level(), RiskLevel::ReduceOnly);
     let refused = world.refused(vec![transfer("500", MARGIN, CASH)]).unwrap();
     assert_eq!(
         refused,
         "transfer at alpha brings alpha.margin nearer to liquidation while risk is at reduce_only: \
-         margin ratio 0.555555555555555556 before, 0.588235294117647059 after, bound 0.5; leave more \
+         distance 0.327272727272727272 before, 0.318181818181818181 after, bound 0.35; leave more \
          collateral there or reduce first"
     );
     let out = transfer("500", CASH, Account::WALLET);
@@ -224,21 +224,21 @@ fn margin_cannot_leave_an_account_at_reduce_only() {
 
 #[test]
 fn margin_may_leave_with_the_position_that_needed_it() {
-    let world = Fixture::new("9000", "50000");
+    let world = Fixture::new("23000", "50000");
     let close = |quantity| Leg::market(PERP, Side::Buy, q(quantity), true);
     let out = |amount| transfer(amount, MARGIN, CASH);
-    // 2,500 of 8,500.
+    // 22,500 less 2,500, over 27,500.
     assert_eq!(world.refused(vec![close("0.5"), out("500")]), None);
-    assert_eq!(world.refused(vec![close("1"), out("9000")]), None);
-    // 4,500 of 8,000 is beyond 0.5 and worse than before.
-    let refused = world.refused(vec![close("0.1"), out("1000")]).unwrap();
-    assert!(refused.contains("0.5625 after"), "{refused}");
+    assert_eq!(world.refused(vec![close("1"), out("23000")]), None);
+    // 20,000 less 4,500 over 49,500: worse than before.
+    let refused = world.refused(vec![close("0.1"), out("3000")]).unwrap();
+    assert!(refused.contains("0.313131313131313131 after"), "{refused}");
 }
 
 #[test]
 fn collateral_cannot_leave_a_loan_beyond_its_rung() {
     // 70,000 ÷ 68,700.
-    let world = Fixture::new("20000", "68700");
+    let world = Fixture::new("30000", "68700");
     assert_eq!(world.risk.level(), RiskLevel::ReduceOnly);
     let refused = world.refused(at_aave(withdraw("0.1"))).unwrap();
     assert_eq!(
@@ -255,7 +255,7 @@ fn collateral_cannot_leave_a_loan_beyond_its_rung() {
 
 #[test]
 fn the_state_after_a_group_decides_and_not_its_steps() {
-    let world = Fixture::new("20000", "68700");
+    let world = Fixture::new("30000", "68700");
     let steps = || [withdraw("0.1"), repay("10000")];
     assert_eq!(world.refused(group(steps())), None);
     let turned = steps().into_iter().rev();
@@ -276,17 +276,17 @@ fn the_state_after_a_group_decides_and_not_its_steps() {
 
 #[test]
 fn leaving_in_proportion_passes_with_what_the_sale_costs() {
-    let world = Fixture::new("20000", "68700");
+    let world = Fixture::new("30000", "68700");
     // A tenth of the debt is repaid.
     let leave = |collateral| group([repay("6870"), withdraw(collateral)]);
     assert_eq!(world.refused(leave("0.2")), None);
     assert_eq!(world.refused(leave("0.21")), None);
     let refused = world.refused(leave("0.2101")).unwrap();
     assert!(refused.contains("before, 1.0132"), "{refused}");
-    let world = Fixture::new("9000", "50000");
+    let world = Fixture::new("23000", "50000");
     let close = Leg::market(PERP, Side::Buy, q("0.3"), true);
     assert_eq!(
-        world.refused(vec![close, transfer("2700", MARGIN, CASH)]),
+        world.refused(vec![close, transfer("7200", MARGIN, CASH)]),
         None
     );
 }
@@ -294,7 +294,7 @@ fn leaving_in_proportion_passes_with_what_the_sale_costs() {
 #[test]
 fn a_healthy_loan_may_give_collateral_back_down_to_its_rung() {
     // The perp account is at reduce-only; the loan at 1.4.
-    let world = Fixture::new("9000", "50000");
+    let world = Fixture::new("23000", "50000");
     assert_eq!(world.refused(at_aave(withdraw("0.5"))), None, "1.05");
     let refused = world.refused(at_aave(withdraw("0.6"))).unwrap();
     assert!(refused.contains("1.4 before, 0.98 after"), "{refused}");
@@ -302,7 +302,7 @@ fn a_healthy_loan_may_give_collateral_back_down_to_its_rung() {
 
 #[test]
 fn the_efficiency_mode_stays_while_anything_is_owed() {
-    let world = Fixture::new("20000", "68700");
+    let world = Fixture::new("30000", "68700");
     let refused = world.refused(at_aave(e_mode())).unwrap();
     assert_eq!(
         refused,
@@ -315,9 +315,14 @@ fn the_efficiency_mode_stays_while_anything_is_owed() {
 }
 
 #[test]
-fn below_reduce_only_everything_passes() {
-    let world = Fixture::new("20000", "50000");
+fn below_reduce_only_all_passes_but_collateral_that_keeps_the_distance() {
+    let world = Fixture::new("30000", "50000");
     assert_eq!(world.risk.level(), RiskLevel::Clear);
-    assert_eq!(world.refused(vec![transfer("9000", MARGIN, CASH)]), None);
+    // 24,500 less 5,000 over 55,000 is 0.354…
+    assert_eq!(world.refused(vec![transfer("5500", MARGIN, CASH)]), None);
+    let refused = world.refused(vec![transfer("6000", MARGIN, CASH)]).unwrap();
+    assert!(refused.contains("0.345454545454545454 after"), "{refused}");
     assert_eq!(world.refused(at_aave(e_mode())), None);
+    assert_eq!(world.refused(at_aave(withdraw("0.5"))), None, "1.05");
+    assert!(world.refused(at_aave(withdraw("0.6"))).is_some(), "0.98");
 }

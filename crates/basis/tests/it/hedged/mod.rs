@@ -10,7 +10,9 @@
     reason = "a failure is a failed test; a skip must be loud, and the figures of a series are for reading"
 )]
 
+mod hurdle;
 mod starts;
+mod withdrawals;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -144,6 +144,11 @@ fn a_liquidated_book_goes_on() {
     let sets = [
         "shocks=[\"BTC +60% at 2024-01-03T00:00Z over 2h\"]",
         "hedge_leverage=3",
+        "risk.distance_halt=0",
+        "risk.distance_deleverage=0",
+        "risk.distance_top_up=0",
+        "risk.distance_reduce_only=0",
+        "risk.distance_warn=0",
     ];
     let result = goes_on_from_any_commit("btc_basis", &sets, 4);
     assert!(result.counts.liquidations > 0);

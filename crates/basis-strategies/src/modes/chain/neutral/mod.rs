@@ -23,7 +23,7 @@ mod route;
 mod steps;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Span, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ use super::leverage::Loop;
 use super::places::Places;
 use super::rewards::Harvest;
 use super::settings;
-use crate::modes::funding::{Moves, sweeps};
+use crate::modes::funding::{Moves, sweeps, top_up};
 use crate::modes::layout::Layout;
 use crate::modes::{Checkpoint, Context, Decision, KeyedStrategy};
 
@@ -41,6 +41,10 @@ use crate::modes::{Checkpoint, Context, Decision, KeyedStrategy};
 /// wrong but the market's rate, and every refusal keeps the engine from mending delta for a while.
 const RELEASE_RETRY: Span = Span::from_hours(24);
 const REFUSALS_MAX: u32 = 5;
+
+/// What a withdrawal still lacks this long after it was due does not begin to wait in a queue any more: it
+/// is sold in the market, unless the queue is all that is allowed.
+const QUEUES_WITHIN: Span = Span::from_hours(24);
 
 /// How the stake is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +103,7 @@ enum Underway {
 }
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in super::super) struct MarketNeutral {
@@ -121,6 +125,8 @@ pub(in super::super) struct MarketNeutral {
     slice_max: Option<Quantity>,
     /// What was to be taken out last.
     tried: Quantity,
+    /// Since when a withdrawal waits.
+    owing_since: Option<Timestamp>,
     /// The stake when risk last asked to leave.
     left_at: Option<Quantity>,
     /// Boxed: these are taken out and put back at every step.
@@ -147,6 +153,7 @@ impl MarketNeutral {
             refusals: 0,
             slice_max: None,
             tried: Quantity::ZERO,
+            owing_since: None,
             left_at: None,
             layout: None,
             places: None,
@@ -185,6 +192,9 @@ impl MarketNeutral {
 impl KeyedStrategy for MarketNeutral {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
         self.with_places(context, |this, layout, places| {
+            let owes = context.pending_withdrawal.is_positive();
+            let since = this.owing_since.unwrap_or(context.view.now());
+            this.owing_since = owes.then_some(since);
             if this.rests(context, layout, places) {
                 debug_assert!(this.holds(context, layout, places));
                 return Ok(Decision::Hold);
@@ -208,6 +218,19 @@ impl KeyedStrategy for MarketNeutral {
         self.with_book(context, |this, book| {
             this.cut(context, book, (venue, fraction))
         })
+    }
+
+    fn top_up(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+        missing: Value,
+    ) -> Result<Option<Plan>, ComponentError> {
+        let moves = self.with_book(context, |_, book| {
+            top_up(context, &book.hedge, venue, missing)
+        })?;
+        let blocks = moves.map(|moves| vec![moves.internal, moves.external]);
+        Ok(blocks.map(|blocks| plan(Action::EntryPartial, "top_up", blocks)))
     }
 
     fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {

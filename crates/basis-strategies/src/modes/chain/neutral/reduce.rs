@@ -12,7 +12,7 @@ use basis_core::types::Venue;
 
 use super::super::stake::{leg_of, unwrap};
 use super::book::NeutralBook;
-use super::{MarketNeutral, Stake, plan, with_policy};
+use super::{MarketNeutral, Stake, missing, plan, with_policy};
 use crate::modes::Context;
 use crate::modes::volume::Pace;
 
@@ -23,7 +23,8 @@ const HALF: Rate = Rate::literal("0.5");
 
 impl MarketNeutral {
     /// Cuts what is held through `venue` by `fraction`: the loop by that part of its debt; or the short
-    /// there and as much of the long, spot first, then the stake.
+    /// there and as much of the long, spot first, then the stake. Never more of the short than of the long: what is
+    /// in a queue keeps its hedge.
     pub(super) fn cut(
         &mut self,
         context: &Context<'_>,
@@ -41,26 +42,34 @@ impl MarketNeutral {
                 let lot = hedge.rules.lot_size;
                 let cut = hedge.target.at_rate(fraction, Rounding::Ceil)?;
                 wanted = cut.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
-                hedge.target = hedge.target.sub(wanted)?;
             }
         }
-        // The long that is hedged nowhere goes first with the cut.
-        let naked = book.short.sub(book.long)?;
-        let excess = wanted.sub(naked.max(Quantity::ZERO))?.max(Quantity::ZERO);
+        // The short that hedges nothing goes first with the cut.
+        let idle = book.short.sub(book.long)?.max(Quantity::ZERO);
+        let excess = missing(wanted, idle)?;
         let spot = if book.spot_fresh {
             excess.min(book.hedge.spot)
         } else {
             Quantity::ZERO
         };
+        let rest = excess.sub(spot)?;
+        let sale = if book.matters(rest)? {
+            let part = self.slice(book, rest)?;
+            book.sell_stake(context, self.stake, part)?
+        } else {
+            None
+        };
+        let sold = sale.as_ref().map_or(Quantity::ZERO, |sale| sale.sold);
+        let cut = wanted.min(idle.add(spot)?.add(sold)?);
+        for hedge in &mut book.hedge.hedges {
+            if hedge.venue == venue && hedge.fresh {
+                let cut = cut.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?;
+                hedge.target = hedge.target.sub(cut)?;
+            }
+        }
         let kept = book.hedge.spot.sub(spot)?;
         let mut legs = book.legs(context, kept, Pace::Urgent)?;
-        let rest = excess.sub(spot)?;
-        if book.matters(rest)?
-            && let part = self.slice(book, rest)?
-            && let Some(sale) = book.sell_stake(context, self.stake, part)?
-        {
-            legs.push(sale.leg);
-        }
+        legs.extend(sale.map(|sale| sale.leg));
         let policy = FailurePolicy::Continue;
         let plan = with_policy(action, reason, vec![legs], policy);
         Ok((!plan.blocks.is_empty()).then_some(plan))

@@ -10,9 +10,10 @@ use super::super::settings;
 use super::super::stake::{leg_of, unwrap};
 use super::book::{Margin, NeutralBook};
 use super::{
-    MarketNeutral, Phase, Reason, Stake, Underway, missing, plan, send, smallest_capital, strays,
-    with_policy,
+    MarketNeutral, Phase, QUEUES_WITHIN, Reason, Stake, Underway, missing, plan, send,
+    smallest_capital, strays, with_policy,
 };
+use crate::config::StakeRoute;
 use crate::modes::funding::moves;
 use crate::modes::volume::Pace;
 use crate::modes::{Context, Decision};
@@ -179,7 +180,7 @@ impl MarketNeutral {
             // The next bar has room again.
             return Ok(book.hedge.is_cut.then_some(Decision::Hold));
         }
-        let policy = context.config.failure_policy;
+        let policy = context.failure_policy();
         let mut trade = with_policy(action, reason, vec![legs], policy);
         if flat {
             // The venues' own leverage must not bind before the hedge's does. Where a venue refuses,
@@ -221,7 +222,7 @@ impl MarketNeutral {
             let spot = book.hedge.spot.sub(sold)?;
             let legs = book.legs(context, spot, Pace::Planned)?;
             if !legs.is_empty() {
-                let policy = context.config.failure_policy;
+                let policy = context.failure_policy();
                 let plan = with_policy(action, reason, vec![legs], policy);
                 return Ok(Some(Decision::Act(plan)));
             }
@@ -253,11 +254,20 @@ impl MarketNeutral {
             return Ok(None);
         }
         let part = self.slice(book, rest)?;
-        let blocks = book.release(context, self.stake, (part, false))?;
+        let at_once = self.is_overdue(context)?;
+        let blocks = book.release(context, self.stake, (part, at_once))?;
         if blocks.is_some() {
             self.underway = Underway::Release;
         }
         Ok(blocks.map(|blocks| Decision::Act(plan(action, reason, blocks))))
+    }
+
+    /// Whether a withdrawal has waited for too long to begin another wait in a queue.
+    fn is_overdue(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
+        let now = context.view.now();
+        let waited = self.owing_since.map(|since| now.since(since));
+        let may_sell = settings(context)?.exit_route != StakeRoute::Protocol;
+        Ok(may_sell && waited.is_some_and(|waited| waited >= QUEUES_WITHIN))
     }
 
     /// What of `rest` to take out at once: all of it, unless the pool has refused as much; never less
@@ -297,7 +307,7 @@ impl MarketNeutral {
         book.spread(context, book.long)?;
         let spot = book.hedge.spot;
         let legs = book.legs(context, spot, Pace::Planned)?;
-        let policy = context.config.failure_policy;
+        let policy = context.failure_policy();
         let plan = with_policy(action, "allocation", vec![legs], policy);
         Ok((!plan.blocks.is_empty()).then_some(Decision::Act(plan)))
     }

@@ -1,0 +1,185 @@
+//! Withdrawals of every hedged mode are paid in time and leave every account far from liquidation.
+
+use std::fmt::Write as _;
+
+use basis::core::ledger::EntryKind;
+use basis::core::types::{Span, Timestamp};
+use basis::engine::{RunResult, risk::RiskLevel};
+
+use super::{Recorded, at, is_full};
+
+/// Parts of the capital, percent.
+const PARTS: [i64; 5] = [10, 25, 50, 75, 95];
+
+/// What is asked back of a mode.
+struct Case {
+    mode: &'static str,
+    sets: &'static [&'static str],
+    capital: i64,
+    /// The first start; staking tokens are recorded from May 2024.
+    first: &'static str,
+    /// Longest wait, hours: a stake leaves by its queue.
+    within: i64,
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        mode: "btc_basis",
+        sets: &[],
+        capital: 100_000,
+        first: "2024-01-08T01:00:00Z",
+        within: 24,
+    },
+    Case {
+        mode: "eth_basis",
+        sets: &[],
+        capital: 100_000,
+        first: "2024-01-08T01:00:00Z",
+        within: 24,
+    },
+    Case {
+        mode: "usdt_market_neutral_no_leverage",
+        sets: &["exit_route=cheapest"],
+        capital: 100_000,
+        first: "2024-05-15T01:00:00Z",
+        within: 24 * 7 + 24,
+    },
+    Case {
+        mode: "usdt_market_neutral_no_leverage",
+        sets: &["exit_route=market"],
+        capital: 100_000,
+        first: "2024-05-15T01:00:00Z",
+        within: 24,
+    },
+    Case {
+        mode: "usdt_market_neutral",
+        sets: &["target_ltv=0.65", "max_ltv=0.75"],
+        capital: 100_000,
+        first: "2024-05-15T01:00:00Z",
+        within: 24,
+    },
+];
+
+/// When a withdrawal was paid, after it was due.
+fn waited(result: &RunResult, due: Timestamp) -> Option<Span> {
+    let lines = result.ledger.iter();
+    let mut paid = lines.filter(|line| line.kind == EntryKind::Withdrawal);
+    paid.next().map(|line| line.at.since(due))
+}
+
+/// The largest net delta from the day before `due` on, over the capital, at steps at which every market can be
+/// traded.
+fn naked(result: &RunResult, due: Timestamp) -> f64 {
+    let steps = &result.steps;
+    let capital = steps.equity_usd[0].to_f64();
+    let is_open = |step: &usize| {
+        let mut markets = steps.prices.iter();
+        steps.at[*step] >= due.minus(Span::DAY)
+            && markets.all(|market| market.state[*step].is_tradable())
+    };
+    let open = (0..steps.at.len()).filter(is_open);
+    let naked = open.map(|step| {
+        steps.net_delta[step].to_f64().abs() * steps.reference[step].to_f64() / capital
+    });
+    naked.fold(0.0, f64::max)
+}
+
+/// Whether an account is at the deleverage rung after two steps in a row: margin that a jump of the price asks for
+/// may take one to arrive.
+fn is_low_for_two_steps(result: &RunResult) -> bool {
+    let is_low = |step: usize| {
+        let rows = result.steps.risk.rows_of(step);
+        rows.iter().any(|row| row.level >= RiskLevel::Deleverage)
+    };
+    (1..result.steps.at.len()).any(|step| is_low(step - 1) && is_low(step))
+}
+
+/// What is wrong with a run, in words; empty where nothing is.
+fn faults(result: &RunResult, due: Timestamp, within: i64) -> String {
+    let mut text = String::new();
+    let mut note = |wrong: bool, what: &str| {
+        if wrong {
+            write!(text, " {what}").unwrap();
+        }
+    };
+    note(!result.refused_withdrawals.is_empty(), "refused");
+    note(result.counts.liquidations > 0, "liquidated");
+    note(result.halted.is_some(), "halted");
+    let late = waited(result, due).is_none_or(|span| span > Span::from_hours(within));
+    note(late, "late");
+    note(is_low_for_two_steps(result), "low on margin");
+    note(naked(result, due) > 0.01, "naked");
+    text
+}
+
+/// Runs every part at every date; the faults, and the waits in hours.
+fn series(case: &Case, dates: usize) -> Option<(Vec<String>, Vec<i64>)> {
+    let market = Recorded::of(case.mode, case.sets)?;
+    let first = at(case.first);
+    let last = at("2025-05-10T00:00:00Z");
+    let days = last.since(first).seconds() / 86_400;
+    let (mut wrong, mut waits) = (Vec::new(), Vec::new());
+    for number in 0..dates {
+        let part = PARTS[number % PARTS.len()];
+        let parts = if is_full() {
+            PARTS.to_vec()
+        } else {
+            vec![part]
+        };
+        let day = days * i64::try_from(number).unwrap() / i64::try_from(dates).unwrap();
+        let start = first.plus(Span::from_hours(24 * day));
+        // Five days in, at an hour of its own.
+        let due = start.plus(Span::from_hours(120 + day % 24));
+        for part in parts {
+            let amount = case.capital * part / 100;
+            let asked = format!("withdrawals=[{{ at: {due}, amount: {amount} }}]");
+            let (wait, fault) = match market.run(start, 20, &[&asked]) {
+                Ok(result) => (waited(&result, due), faults(&result, due, case.within)),
+                Err(e) => (None, format!(" {e}")),
+            };
+            let hours = wait.map(|span| (span.seconds() + 3_599) / 3_600);
+            waits.extend(hours);
+            if !fault.is_empty() {
+                wrong.push(format!("{part} % at {due}:{fault}, after {hours:?} h"));
+            }
+        }
+    }
+    waits.sort_unstable();
+    let (mode, sets) = (case.mode, case.sets);
+    let slowest = waits.last();
+    eprintln!(
+        "{mode} {sets:?}: {} runs, median {:?} h, slowest {slowest:?} h, {} wrong",
+        waits.len(),
+        waits.get(waits.len() / 2),
+        wrong.len()
+    );
+    for fault in &wrong {
+        eprintln!("  {fault}");
+    }
+    Some((wrong, waits))
+}
+
+/// Dates of a series.
+fn dates() -> usize {
+    if is_full() { 50 } else { 10 }
+}
+
+#[test]
+fn withdrawals_of_basis_modes_are_paid_within_a_day() {
+    for case in &CASES[..2] {
+        let Some((wrong, _)) = series(case, dates()) else {
+            return;
+        };
+        assert_eq!(wrong, Vec::<String>::new(), "{}", case.mode);
+    }
+}
+
+#[test]
+fn withdrawals_of_hedged_stakes_are_paid_when_the_stake_has_left() {
+    for case in &CASES[2..] {
+        let Some((wrong, _)) = series(case, dates()) else {
+            return;
+        };
+        assert_eq!(wrong, Vec::<String>::new(), "{} {:?}", case.mode, case.sets);
+    }
+}
