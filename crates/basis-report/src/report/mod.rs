@@ -136,11 +136,17 @@ impl RunReport {
         page::run(self)
     }
 
-    /// The numbers at the head of the page, as `summary.json` has them, and of a run that failed `failed`.
+    /// The numbers at the head of the page, as `summary.json` has them, with what each is counted in, what is to
+    /// be said of the yearly return, and of a run that failed `failed`.
     #[must_use]
     pub fn headline(&self) -> BTreeMap<String, Json> {
         let rows = sections::HEADLINE.iter().map(|row| (row.key, row.pointer));
-        rows.chain([("failed", "/failed")])
+        let beside = [
+            ("units", "/units"),
+            ("apy_caveat", "/apy_caveat"),
+            ("failed", "/failed"),
+        ];
+        rows.chain(beside)
             .filter_map(|(key, pointer)| {
                 Some((key.to_owned(), self.summary.pointer(pointer)?.clone()))
             })

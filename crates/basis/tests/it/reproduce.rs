@@ -116,6 +116,11 @@ fn three_runs_are_laid_side_by_side_with_the_settings_that_differ() {
         report["runs"]["c"]["return"],
         summary_of(&dir.path().join("c"))["return"]
     );
+    assert_eq!(
+        report["runs"]["a"]["units"]["return"],
+        "fraction of the equity in USDT"
+    );
+    assert!(report["runs"]["a"]["apy_caveat"].is_string(), "three days");
     let page = fs::read_to_string(dir.path().join("all.html")).unwrap();
     assert!(page.contains("Settings that differ: 1 of 1"));
     assert_eq!(dir.basis("report a b c").out, "compare-a-b-c.html\n");
