@@ -6,11 +6,12 @@ are checked.
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from amounts import ONE, ZERO, iso, rounded
+from amounts import ZERO, instant, iso, rounded
 from chain_data import ETHERS
 from config_file import dig
 from items import DOLLARS, contract, is_position, plain
 from market import impact_bps
+from performance import NEAR, Index
 
 FILE = "equity.csv"
 
@@ -175,18 +176,15 @@ class Exits:
             self.check(file, key, "the same in the share class", share, Decimal(s[key]))
         hours = Decimal(last["exit_hours"]) if last["exit_hours"] else None
         self.check(file, "exit_hours", "that of the last step", hours, s["exit_hours"] and Decimal(s["exit_hours"]))
-        index = peak = ONE
-        fall, before = ZERO, ZERO
+        index = Index(instant(s["from"]))
         for value, row in zip(self.values, rows):
             flow = Decimal(row["external_flow_usd"])
-            start, end = (before, value - flow) if before > 0 else (flow, value)
-            before = value
-            if start > 0:
-                index *= max(end / start, ZERO)
-                peak = max(peak, index)
-                fall = max(fall, 1 - index / peak)
-        found = s["max_drawdown_exit"]
-        self.check(file, "max_drawdown_exit", "largest fall of the exit value's index", True, abs(float(fall) - found) < 1e-9)
+            if self.in_kind:
+                price = Decimal(row["reference_price_usd"])
+                value, flow = rounded(value / price), rounded(flow / price)
+            index.step(instant(row["timestamp"]), value, flow)
+        found = Decimal(repr(s["max_drawdown_exit"]))
+        self.check(file, "max_drawdown_exit", "largest fall of the exit value's index", index.fall, found, NEAR)
 
 
 def slower(one, other):
