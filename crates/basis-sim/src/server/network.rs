@@ -15,6 +15,9 @@ const NANOS_PER_MILLI: i64 = 1_000_000;
 const ENGINE_WAIT_MS: i64 = 10_000;
 /// How long a stream connection lives.
 const CONNECTION_MS: i64 = 86_400_000;
+/// How many stream connections may be asked for in how long.
+const ATTEMPTS_MAX: usize = 300;
+const ATTEMPTS_MS: i64 = 300_000;
 /// WebSocket close codes.
 const GOING_AWAY: u16 = 1001;
 const NORMAL: u16 = 1000;
@@ -32,6 +35,8 @@ pub struct Server {
     sequence: u64,
     connections: BTreeMap<ConnectionId, Connection>,
     outbox: VecDeque<Delivery>,
+    /// When stream connections were lately asked for.
+    attempts: VecDeque<Timestamp>,
     /// Until when nothing is taken or sent.
     frozen_until: Timestamp,
     /// Until when nobody is there.
@@ -46,6 +51,8 @@ struct Connection {
     opened: Timestamp,
     last_ping: Timestamp,
     last_pong: Timestamp,
+    /// A second, and how many messages came in it.
+    messages: (i64, u32),
 }
 
 #[derive(Debug)]
@@ -107,6 +114,7 @@ impl Server {
             sequence: 0,
             connections: BTreeMap::new(),
             outbox: VecDeque::new(),
+            attempts: VecDeque::new(),
             frozen_until: at,
             down_until: at,
         }
@@ -190,6 +198,11 @@ impl Server {
     /// The answer to the upgrade when it is refused.
     pub fn connect(&mut self, now: Timestamp, url: &str) -> Result<ConnectionId, Response> {
         self.run_to(now);
+        self.attempts.retain(|at| later(*at, ATTEMPTS_MS) > now);
+        self.attempts.push_back(now);
+        if self.attempts.len() > ATTEMPTS_MAX {
+            return Err(super::binance::html(429, "Too Many Requests"));
+        }
         let refused = self
             .faults
             .draw(Traffic::Connection)
@@ -206,6 +219,7 @@ impl Server {
             opened: now,
             last_ping: now,
             last_pong: now,
+            messages: (now.seconds(), 0),
         };
         self.connections.insert(id, connection);
         self.update_listening();
@@ -464,9 +478,18 @@ impl Server {
     }
 
     fn client_text(&mut self, id: ConnectionId, text: &str) {
+        let second = self.now.seconds();
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
+        let (counted, count) = connection.messages;
+        let count = if counted == second { count + 1 } else { 1 };
+        connection.messages = (second, count);
+        if count > connection.channel.messages_per_second_max() {
+            self.connections.remove(&id);
+            self.deliver(Content::Closed(id, POLICY));
+            return;
+        }
         let answers = connection.channel.text(&mut self.exchange, text);
         for answer in answers {
             self.frame(id, answer, "");

@@ -203,6 +203,8 @@ fn only_an_ed25519_key_logs_on_to_a_session() {
     let connection = venue.server.connect(venue.now, "/ws-api/v3").unwrap();
     let stamp = venue.now_ms();
     let ask = |venue: &mut Venue, method: &str, signature: &str| {
+        // No more than five messages a second.
+        venue.later(250);
         let params = json!({ "apiKey": KEY, "timestamp": stamp, "signature": signature });
         let message = json!({ "id": 7, "method": method, "params": params });
         venue
@@ -459,4 +461,48 @@ fn a_fill_can_arrive_before_its_acknowledgement() {
     assert!(fill < answer);
     let ms = |at: usize| deliveries[at].at.nanos() / 1_000_000 - (venue.now_ms() - 200);
     assert_eq!((ms(fill), ms(answer)), (6, 55));
+}
+
+#[test]
+fn a_client_that_says_too_much_or_connects_too_often_is_turned_away() {
+    let mut venue = Venue::new();
+    for (path, most) in [("/ws/btcusdt@depth", 5), ("/public/ws/btcusdt@depth", 10)] {
+        let stream = venue.server.connect(venue.now, path).unwrap();
+        let message = r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#;
+        for _ in 0..most {
+            venue.server.send_text(venue.now, stream, message);
+        }
+        assert_eq!(frames(&mut venue, stream).len(), most);
+        venue.server.send_text(venue.now, stream, message);
+        let closed = venue.server.advance(venue.now);
+        assert_eq!(closed[0].content, Content::Closed(stream, 1008));
+        venue.later(1000);
+    }
+    let mut refused = 0;
+    for _ in 0..300 {
+        let result = venue.server.connect(venue.now, "/ws/btcusdt@depth");
+        refused += u32::from(result.is_err_and(|response| response.status == 429));
+    }
+    assert_eq!(refused, 2, "three hundred in five minutes, two were there");
+    venue.later(300_000);
+    venue
+        .server
+        .connect(venue.now, "/ws/btcusdt@depth")
+        .unwrap();
+}
+
+#[test]
+fn a_venue_that_is_about_to_restart_says_so() {
+    let mut venue = Venue::new();
+    let stream = spot_stream(&mut venue);
+    let now = venue.now;
+    venue
+        .server
+        .at(now, |exchange| exchange.announce_shutdown());
+    let heard = frames(&mut venue, stream);
+    has_form(
+        &heard[0],
+        "binance_spot_docs",
+        "web-socket-api.md: Server Shutdown",
+    );
 }

@@ -13,7 +13,7 @@ use super::market::{Draft, Fill, Market, Order, OrderKind, TimeInForce};
 use super::settings::{AccountSettings, Behavior, Permissions, Product, Settings};
 use super::signature::Verifier;
 use super::usdm::MarkState;
-use super::{Event, Exchange, HOUSE, Listening};
+use super::{Audience, Event, Exchange, HOUSE, Listening};
 use crate::server::book::SelfTrade;
 use crate::server::random::Random;
 
@@ -296,6 +296,12 @@ impl Exchange {
         let state = self.marks.get_mut(&symbol);
         state.ok_or_else(ApiError::invalid_symbol)?.rate = rate;
         Ok(())
+    }
+
+    /// Asks the clients of the spot WebSocket API to connect anew, as before a restart.
+    pub fn announce_shutdown(&mut self) {
+        let body = serde_json::json!({ "e": "serverShutdown", "E": self.now });
+        self.emit(Audience::SpotSessions, body);
     }
 
     /// Bans the clients' address.

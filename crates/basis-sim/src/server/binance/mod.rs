@@ -58,6 +58,8 @@ pub const HOUSE: u32 = 0;
 pub(super) enum Audience {
     /// The spot user stream of an account.
     SpotUser(u32),
+    /// Every connection to the spot WebSocket API.
+    SpotSessions,
     /// The USD-M user stream of an account.
     UsdMUser(u32),
     /// A stream by its name.

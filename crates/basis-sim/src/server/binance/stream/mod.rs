@@ -126,6 +126,9 @@ impl Channel {
                     event.body.to_string()
                 })
             }
+            (Self::Api(_), Audience::SpotSessions) => {
+                Some(json!({ "event": event.body }).to_string())
+            }
             (Self::Api(session), Audience::SpotUser(account)) => {
                 let id = session.subscription(*account)?;
                 Some(json!({ "subscriptionId": id, "event": event.body }).to_string())
@@ -140,6 +143,18 @@ impl Channel {
             Self::User { .. } => listening.usdm_user = true,
             Self::Public { .. } => listening.public = true,
             Self::Api(_) => listening.spot_user = true,
+        }
+    }
+
+    /// How many messages a client may send in a second.
+    pub(in crate::server) const fn messages_per_second_max(&self) -> u32 {
+        match self {
+            Self::Api(_)
+            | Self::Public {
+                product: Product::Spot,
+                ..
+            } => 5,
+            Self::User { .. } | Self::Public { .. } => 10,
         }
     }
 
