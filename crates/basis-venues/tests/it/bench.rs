@@ -2,10 +2,12 @@
 
 use basis_core::error::VenueError;
 use basis_core::instruction::{Instruction, Operation};
-use basis_core::num::{Bps, Price};
-use basis_core::rules::RuleSnapshot;
-use basis_core::types::{BookId, InstructionId, Venue};
-use basis_venues::wire::{Collar, Context, JsonDraft, KnownOrder, Payload, Scalar};
+use basis_core::num::{Bps, Price, Quantity};
+use basis_core::rules::{RuleSnapshot, WithdrawalRules};
+use basis_core::types::{Account, Asset, BookId, InstructionId, Label, Span, Venue};
+use basis_venues::wire::{
+    Collar, Context, JsonDraft, KnownOrder, Payload, Scalar, WithdrawalTarget,
+};
 use serde_json::{Value, json};
 
 use crate::compare::{limit, trade};
@@ -43,6 +45,40 @@ impl Bench {
             withdrawal: None,
         };
         (self.requests)(self.venue, &instruction, &context).map_err(|e| e.to_string())
+    }
+
+    /// What a withdrawal of `amount` USDT from `from` becomes, where the venue asks 1 for it and takes 6 decimals.
+    pub(crate) fn withdrawal(&self, from: Account, amount: &str) -> Result<JsonDraft, String> {
+        let usdt = Asset::literal("USDT");
+        let mut rules = self.rules.clone();
+        rules.transfers.withdrawals.push(WithdrawalRules {
+            asset: usdt,
+            network: Label::literal("ethereum"),
+            fee: Quantity::literal("1"),
+            minimum: Quantity::literal("2"),
+            decimals: 6,
+            delay: Span::from_minutes(5),
+        });
+        let operation = json!({"transfer": {"asset": "USDT", "amount": amount, "from": from,
+            "to": {"venue": "wallet", "name": "main"}}});
+        let operation = serde_json::from_value(operation).unwrap();
+        let target = WithdrawalTarget {
+            network: "USDT-ERC20".to_owned(),
+            address: "0xabc".to_owned(),
+            tag: Some("7".to_owned()),
+        };
+        let context = Context {
+            book: BookId::from_number(Self::BOOK),
+            rules: &rules,
+            collar: None,
+            order: None,
+            withdrawal: Some(&target),
+        };
+        let instruction = Instruction::new(InstructionId::plain(2), operation);
+        let drafts = (self.requests)(self.venue, &instruction, &context);
+        drafts
+            .map(|mut drafts| drafts.remove(0))
+            .map_err(|e| e.to_string())
     }
 
     pub(crate) fn drafts(&self, operation: Value) -> Vec<JsonDraft> {

@@ -7,6 +7,7 @@
 use basis_core::types::{InstrumentKind, Span};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::replies::wire::{decode, kind_of};
 use super::replies::{AccountRow, Execution, OrderReply, Position, UnifiedAccount};
@@ -98,17 +99,30 @@ fn rows<T: DeserializeOwned>(what: &'static str, frame: &[u8]) -> Result<Vec<T>,
     decode::<Frame<T>>(what, frame).map(|frame| frame.data)
 }
 
-/// Reads which product each row is of; rows of products that are not traded here are `None`.
-fn kinds(what: &'static str, frame: &[u8]) -> Result<Vec<Option<InstrumentKind>>, DecodeError> {
+/// Reads the rows of products that are traded here, with what they are; those of other products are not looked
+/// at.
+fn rows_of<T: DeserializeOwned>(
+    what: &'static str,
+    frame: &[u8],
+) -> Result<Vec<(InstrumentKind, T)>, DecodeError> {
+    #[derive(Deserialize)]
+    struct Frame<'a> {
+        #[serde(borrow)]
+        data: Vec<&'a RawValue>,
+    }
     #[derive(Deserialize)]
     struct Row {
         category: String,
     }
-    let kind = |row: Row| match row.category.as_str() {
-        "inverse" | "option" => Ok(None),
-        word => kind_of(what, word).map(Some),
-    };
-    rows::<Row>(what, frame)?.into_iter().map(kind).collect()
+    let mut read = Vec::new();
+    for row in decode::<Frame<'_>>(what, frame)?.data {
+        let row = row.get().as_bytes();
+        let category = decode::<Row>(what, row)?.category;
+        if !["inverse", "option"].contains(&category.as_str()) {
+            read.push((kind_of(what, &category)?, decode::<T>(what, row)?));
+        }
+    }
+    Ok(read)
 }
 
 /// Reads a frame of the private stream.
@@ -163,27 +177,19 @@ fn control(head: Head) -> StreamFact {
 }
 
 fn orders(frame: &[u8]) -> Result<StreamFact, DecodeError> {
-    const WHAT: &str = "order frame";
-    let kinds = kinds(WHAT, frame)?;
-    let rows = rows::<OrderReply>(WHAT, frame)?;
-    let rows = rows.into_iter().zip(kinds);
-    let row = |(row, kind)| match kind {
-        None => Ok(None),
-        kind => OrderReply { kind, ..row }.checked().map(Some),
-    };
-    let rows = rows.filter_map(|row_of| row(row_of).transpose());
+    let rows = rows_of::<OrderReply>("order frame", frame)?.into_iter();
+    let rows = rows.map(|(kind, row)| {
+        let kind = Some(kind);
+        OrderReply { kind, ..row }.checked()
+    });
     Ok(StreamFact::Orders(rows.collect::<Result<_, _>>()?))
 }
 
 fn executions(frame: &[u8]) -> Result<StreamFact, DecodeError> {
-    const WHAT: &str = "execution frame";
-    let kinds = kinds(WHAT, frame)?;
-    let rows = rows::<Execution>(WHAT, frame)?;
-    let rows = rows.into_iter().zip(kinds);
-    let row = |(row, kind)| match kind {
-        None => Ok(None),
-        kind => Execution { kind, ..row }.checked().map(Some),
-    };
-    let rows = rows.filter_map(|row_of| row(row_of).transpose());
+    let rows = rows_of::<Execution>("execution frame", frame)?.into_iter();
+    let rows = rows.map(|(kind, row)| {
+        let kind = Some(kind);
+        Execution { kind, ..row }.checked()
+    });
     Ok(StreamFact::Executions(rows.collect::<Result<_, _>>()?))
 }

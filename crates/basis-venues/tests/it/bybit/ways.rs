@@ -397,3 +397,28 @@ fn the_demo_has_no_transfers_and_the_funding_history_no_open_end() {
         assert!(cancel_on_disconnect(Category::Spot, seconds).is_err());
     }
 }
+
+#[test]
+fn a_withdrawal_arrives_whole_and_is_stamped_in_its_body() {
+    let Some(bench) = bench() else { return };
+    let draft = bench.withdrawal(account("funding"), "25.1234567").unwrap();
+    assert_eq!(draft.path, "/v5/asset/withdraw/create");
+    let value = |name: &str| field(&draft, name).unwrap();
+    // The fee of 1 comes on top; what the venue does not take of the amount is cut off.
+    assert_eq!([value("amount"), value("feeType")], ["25.123456", "0"]);
+    assert_eq!([value("accountType"), value("forceChain")], ["FUND", "1"]);
+    assert_eq!(
+        [value("chain"), value("address"), value("tag")],
+        ["USDT-ERC20", "0xabc", "7"]
+    );
+    assert_eq!(value("timestamp"), "the stamp");
+    let id = value("requestId");
+    assert!(
+        id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        "{id}"
+    );
+    let message = bench.withdrawal(account("funding"), "1.9").unwrap_err();
+    assert!(message.contains("below the minimum of 2"), "{message}");
+    assert!(bench.withdrawal(account("unified"), "25").is_err());
+    assert_eq!(replies::UNFILLED_KEPT, Span::from_hours(24));
+}

@@ -205,7 +205,7 @@ fn states_are_known_words_and_expiries_are_told_by_their_sources() {
     let order = |state: &str, source: &str, filled: &str| {
         let row = format!(
             r#"{{"instType":"SWAP","instId":"BTC-USDT-SWAP","ordId":"1","clOrdId":"a","side":"buy","posSide":"net",
-            "state":"{state}","sz":"2","px":"","accFillSz":"{filled}","cancelSource":"{source}",
+            "ordType":"limit","state":"{state}","sz":"2","px":"","accFillSz":"{filled}","cancelSource":"{source}",
             "category":"normal","uTime":"1700000000000"}}"#
         );
         replies::orders(reply(&row).as_bytes()).map(|mut rows| rows.remove(0))

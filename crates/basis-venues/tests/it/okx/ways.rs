@@ -1,7 +1,7 @@
 //! What OKX does its own way: each of these fails where it is treated as another venue.
 
 use basis_core::error::VenueErrorKind;
-use basis_core::num::Quantity;
+use basis_core::num::{Fixed18, Quantity, Rounding};
 use basis_core::transport::Response;
 use basis_core::types::{Span, Timestamp};
 use basis_venues::okx::answer::{Failure, Success, outcome};
@@ -12,6 +12,7 @@ use basis_venues::okx::codec::{
 };
 use basis_venues::okx::codes::{Action, Class, classify};
 use basis_venues::wire::{Context, Effect, Masked, Stamp};
+use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 use serde_json::{Value, json};
 
 use super::{OKX, account, bench};
@@ -469,4 +470,57 @@ fn what_the_venue_would_refuse_is_refused_here() {
         &Masked::default(),
     );
     assert!(message.unwrap_err().to_string().contains("no deposits"));
+}
+
+#[test]
+fn a_withdrawal_arrives_whole_and_names_its_tag_in_the_address() {
+    let Some(bench) = bench() else { return };
+    let draft = bench.withdrawal(account("funding"), "25.1234567").unwrap();
+    assert_eq!(draft.path, "/api/v5/asset/withdrawal");
+    let value = |name: &str| field(&draft, name).unwrap();
+    // The fee of 1 comes on top, and need not be named.
+    assert_eq!([value("amt"), value("dest")], ["25.123456", "4"]);
+    assert_eq!([value("chain"), value("toAddr")], ["USDT-ERC20", "0xabc:7"]);
+    assert_eq!((field(&draft, "fee"), value("clientId").len()), (None, 29));
+    let message = bench.withdrawal(account("funding"), "1.9").unwrap_err();
+    assert!(message.contains("below the minimum of 2"), "{message}");
+    // What ended without a fill is forgotten twelve times sooner than at Bybit.
+    assert_eq!(replies::UNFILLED_KEPT, Span::from_hours(2));
+}
+
+#[test]
+fn a_foreign_market_buy_that_counts_quote_does_not_make_a_list_unreadable() {
+    let row = |order_type: &str| {
+        let row = format!(
+            r#"{{"code":"0","msg":"","data":[{{"instType":"SPOT","instId":"PEPE-USDT","ordId":"1","clOrdId":"",
+            "side":"buy","posSide":"","ordType":"{order_type}","state":"filled","sz":"10","px":"",
+            "accFillSz":"900000","cancelSource":"","category":"normal","uTime":"1700000000000"}}]}}"#
+        );
+        replies::orders(row.as_bytes())
+    };
+    assert!(row("market").is_ok());
+    assert!(row("limit").unwrap_err().to_string().contains("accFillSz"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn contracts_sent_are_whole_lots_and_never_more_than_asked(
+        mantissa in 100_000_000_000_000_i128..8_000_000_000_000_000_000_000,
+        buys in any::<bool>(),
+    ) {
+        let Some(bench) = bench() else { return Ok(()) };
+        let asked = Quantity::new(Fixed18::from_mantissa(mantissa));
+        let side = if buys { "buy" } else { "sell" };
+        let order = trade("perp_trade", side, &asked.to_string(), limit("38000", json!({})));
+        let drafts = bench.drafts(order);
+        let contracts = Quantity::parse(&field(&drafts[0], "sz").unwrap()).unwrap();
+        let lot = Quantity::literal("0.01");
+        prop_assert!(contracts.is_multiple_of(lot));
+        // A contract is 0.01 BTC.
+        let size = Fixed18::literal("0.01");
+        let sent = contracts.get().mul(size, Rounding::Down).unwrap();
+        let left = asked.get().sub(sent).unwrap();
+        prop_assert!(!left.is_negative() && left < Fixed18::literal("0.0001"));
+    }
 }

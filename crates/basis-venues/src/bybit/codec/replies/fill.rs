@@ -120,7 +120,10 @@ impl Execution {
         position_side: Option<PositionSide>,
         received_at: Timestamp,
     ) -> Result<VenueEvent, FillError> {
-        let kind = self.kind.unwrap_or(InstrumentKind::Perp);
+        let kind = self.kind.ok_or_else(|| FillError::Unclear {
+            symbol: self.symbol.clone(),
+            what: "the venue does not say whether it is spot or linear",
+        })?;
         let listed = of_symbol(rules, kind, &self.symbol)?;
         // Perpetuals pay fees in what they settle in; the spot rule holds where the row does not say.
         let receives_base = (self.side == Side::Buy) != self.exec_fee.is_negative();

@@ -19,7 +19,7 @@ pub use self::market::{
     FeeRates, FundingPayment, FundingRate, PerpTicker, Ticker, best_of_book, fee_rates,
     funding_history, funding_payments, perp_ticker, server_time, ticker,
 };
-pub use self::order::{Accepted, OrderReply, accepted, orders};
+pub use self::order::{Accepted, OrderReply, UNFILLED_KEPT, accepted, orders};
 pub use self::wallet::{
     Chain, Coin, Deposit, DepositAddress, KeyPermissions, TransferRow, TransferStatus, Withdrawn,
     coins, deposit_address, deposits, key_permissions, transferred, transfers, withdrawable,

@@ -1,7 +1,9 @@
 //! What replies say of orders.
 
 use basis_core::num::{Price, Quantity};
-use basis_core::types::{InstructionId, InstrumentKind, PositionSide, Side, Timestamp, Venue};
+use basis_core::types::{
+    InstructionId, InstrumentKind, PositionSide, Side, Span, Timestamp, Venue,
+};
 use basis_core::venue_event::{EventKind, OrderState, OrderUpdate, VenueEvent};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -10,6 +12,9 @@ use super::wire::{
     Page, instant_text, list, optional, position_side, result, side, text_or_null, unit,
 };
 use crate::wire::{DecodeError, Forced};
+
+/// How long an order that ended without a fill can still be asked for. Orders with fills are kept two years.
+pub const UNFILLED_KEPT: Span = Span::from_hours(24);
 
 /// What the venue took: a placement, an amendment or a cancellation. What became of it is not said.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -52,7 +57,10 @@ pub struct OrderReply {
     /// Its state, by the venue's word; [`OrderReply::state`] says what it stands for.
     #[serde(deserialize_with = "known_status")]
     pub order_status: String,
-    /// Base units ordered.
+    /// `Limit`, as every order of ours, or `Market`.
+    #[serde(default, deserialize_with = "text_or_null")]
+    pub order_type: String,
+    /// Base units ordered; of a spot market order, which is never ours, it may be quote units.
     #[serde(deserialize_with = "unit")]
     pub qty: Quantity,
     /// Its limit; zero for a market order.
@@ -171,7 +179,8 @@ impl OrderReply {
 
     /// Checks what no order may say.
     pub(in crate::bybit::codec) fn checked(self) -> Result<Self, DecodeError> {
-        if self.cum_exec_qty.is_negative() || self.cum_exec_qty > self.qty {
+        let in_quote = self.order_type == "Market" && self.kind != Some(InstrumentKind::Perp);
+        if self.cum_exec_qty.is_negative() || (!in_quote && self.cum_exec_qty > self.qty) {
             let reason = format!("{} of {} is out of range", self.cum_exec_qty, self.qty);
             return Err(DecodeError::new("order", "cumExecQty", reason));
         }

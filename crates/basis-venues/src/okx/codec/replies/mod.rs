@@ -19,7 +19,7 @@ pub use self::market::{
     FeeRates, FundingPayment, FundingRate, FundingSettlement, MarkPrice, Ticker, best_of_book,
     fee_rates, funding_history, funding_payments, funding_rate, mark_price, server_time, ticker,
 };
-pub use self::order::{Accepted, OrderReply, accepted, orders};
+pub use self::order::{Accepted, OrderReply, UNFILLED_KEPT, accepted, orders};
 pub use self::wallet::{
     Currency, Deposit, DepositAddress, TransferState, TransferStatus, Withdrawn, currencies,
     deposit_address, deposits, transfer_id, transfer_state, withdrawable, withdrawal_id,

@@ -2,7 +2,7 @@
 
 use basis_core::num::{Price, Quantity};
 use basis_core::rules::RuleSnapshot;
-use basis_core::types::{InstructionId, InstrumentKind, PositionSide, Side, Timestamp};
+use basis_core::types::{InstructionId, InstrumentKind, PositionSide, Side, Span, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState, OrderUpdate, VenueEvent};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -13,6 +13,9 @@ use super::wire::{
 use crate::okx::codec::contracts::base_units;
 use crate::wire::fill::of_symbol;
 use crate::wire::{DecodeError, FillError, Forced};
+
+/// How long an order that ended without a fill can still be asked for. Orders with fills are kept three months.
+pub const UNFILLED_KEPT: Span = Span::from_hours(2);
 
 /// What the venue took: a placement, an amendment or a cancellation. What became of it is not said.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -61,7 +64,7 @@ pub struct OrderReply {
     /// Its state, by the venue's word; [`OrderReply::state`] says what it stands for.
     #[serde(deserialize_with = "known_state")]
     pub state: String,
-    /// Size ordered; [`OrderReply::quantity`] is in base units.
+    /// Size ordered; [`OrderReply::quantity`] is in base units. Of a spot market buy it counts quote.
     #[serde(deserialize_with = "unit")]
     pub sz: Quantity,
     /// Its limit; none for a market order.
@@ -70,9 +73,8 @@ pub struct OrderReply {
     /// Size filled so far; [`OrderReply::filled`] is in base units.
     #[serde(deserialize_with = "unit")]
     pub acc_fill_sz: Quantity,
-    /// What the size of a spot market order is counted in; such an order is never ours.
-    #[serde(default, deserialize_with = "text_or_null")]
-    pub tgt_ccy: String,
+    /// `limit`, `ioc`, `fok` and `post_only`, as orders of ours; `market` and others are never ours.
+    pub ord_type: String,
     /// Who or what cancelled it, by the venue's number.
     #[serde(default, deserialize_with = "text_or_null")]
     pub cancel_source: String,
@@ -175,7 +177,7 @@ impl OrderReply {
 
     /// Checks what no order may say. The size of a market buy counts quote, and what it filled counts base.
     pub(in crate::okx::codec) fn checked(self) -> Result<Self, DecodeError> {
-        let in_quote = self.tgt_ccy == "quote_ccy";
+        let in_quote = self.ord_type == "market" && self.kind == InstrumentKind::Spot;
         if self.acc_fill_sz.is_negative() || (!in_quote && self.acc_fill_sz > self.sz) {
             let reason = format!("{} of {} is out of range", self.acc_fill_sz, self.sz);
             return Err(DecodeError::new("order", "accFillSz", reason));
