@@ -3,25 +3,14 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::transport::Request;
 
-use super::codec::{COLLAR_WIDTH, Collar, Context, KnownOrder, Masked, Network, Stamp, requests};
+use super::codec::{Masked, Network, Stamp, requests};
 use super::simulated::PROFILE;
 use crate::driver::DryRun;
 
 /// Returns the exact requests of an instruction, key and signature masked.
 pub(super) fn dry_run(run: &DryRun<'_>) -> Result<Vec<Request>, ComponentError> {
-    let order = run.opening.map(KnownOrder::opened_by).transpose()?;
-    let collar = run.reference.map(|reference| Collar {
-        reference,
-        width: COLLAR_WIDTH,
-    });
-    let context = Context {
-        book: run.book,
-        rules: run.rules,
-        collar,
-        order: order.as_ref(),
-        withdrawal: None,
-    };
-    let drafts = requests(PROFILE.venue, run.instruction, &context)?;
+    let order = run.order()?;
+    let drafts = requests(PROFILE.venue, run.instruction, &run.context(order.as_ref()))?;
     let (network, stamp) = (Network::of(run.environment), Stamp::new(run.at));
     let signer = Masked::default();
     let finished = drafts

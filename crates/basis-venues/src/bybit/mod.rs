@@ -7,9 +7,16 @@
 //! The margin mode is one for the account. Forced closing goes to the lower tier at which the margin
 //! holds, else everything goes.
 //!
+//! Live, the requests an instruction becomes and what answers say are there ([`codec`], [`answer`], [`codes`]);
+//! what sends them is not.
+//!
 //! Codes (`errors`): Bybit v5 error list. A post-only order that would take is accepted and then canceled by
 //! Bybit; here it is refused with Bybit's reason.
 
+pub mod answer;
+pub mod codec;
+pub mod codes;
+mod dry_run;
 mod errors;
 mod simulated;
 
@@ -18,7 +25,7 @@ use basis_sim::exchange::ExchangeProfile;
 
 use self::simulated::PROFILE;
 use crate::credentials;
-use crate::driver::{Exchange, ExchangeVenue, VenueDriver};
+use crate::driver::{DryRunner, Exchange, ExchangeVenue, VenueDriver};
 
 /// Bybit as the factory creates it.
 #[derive(Debug)]
@@ -29,6 +36,7 @@ impl ExchangeVenue for Bybit {
     const DESCRIPTION: &'static str = "Bybit spot and perpetual trading";
     const CREDENTIALS: CredentialSet = credentials::BYBIT;
     const MODULE: &'static str = module_path!();
+    const DRY_RUN: Option<DryRunner> = Some(dry_run::dry_run);
 }
 
 /// The row of Bybit in the driver table.

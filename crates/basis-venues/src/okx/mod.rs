@@ -9,9 +9,16 @@
 //! Margin mode is a property of each order at OKX and of a symbol here. Forced closing goes down two
 //! tiers at a time from the third on.
 //!
+//! Live, the requests an instruction becomes and what answers say are there ([`codec`], [`answer`], [`codes`]);
+//! what sends them is not.
+//!
 //! Codes (`errors`): OKX v5 error list. A post-only order that would take is accepted and then canceled by
 //! OKX; here it is refused with OKX's reason.
 
+pub mod answer;
+pub mod codec;
+pub mod codes;
+mod dry_run;
 mod errors;
 mod simulated;
 
@@ -20,7 +27,7 @@ use basis_sim::exchange::ExchangeProfile;
 
 use self::simulated::PROFILE;
 use crate::credentials;
-use crate::driver::{Exchange, ExchangeVenue, VenueDriver};
+use crate::driver::{DryRunner, Exchange, ExchangeVenue, VenueDriver};
 
 /// OKX as the factory creates it.
 #[derive(Debug)]
@@ -31,6 +38,7 @@ impl ExchangeVenue for Okx {
     const DESCRIPTION: &'static str = "OKX spot and perpetual trading";
     const CREDENTIALS: CredentialSet = credentials::OKX;
     const MODULE: &'static str = module_path!();
+    const DRY_RUN: Option<DryRunner> = Some(dry_run::dry_run);
 }
 
 /// The row of OKX in the driver table.

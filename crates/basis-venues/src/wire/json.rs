@@ -2,6 +2,7 @@
 
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Value};
 use basis_core::types::Timestamp;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -113,6 +114,26 @@ pub(crate) fn optional_instant<'de, D: Deserializer<'de>>(
     instant(deserializer).map(Some)
 }
 
+/// Milliseconds since 1970 as text, as Bybit and OKX write them.
+pub(crate) fn instant_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Timestamp, D::Error> {
+    let text = digits(<&RawValue>::deserialize(deserializer)?);
+    let millis = text.parse();
+    from_millis(millis.map_err(|e| D::Error::custom(format_args!("{text:?}: {e}")))?)
+}
+
+/// The same, where an empty text, zero or absence says that there is none.
+pub(crate) fn optional_instant_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    match digits(raw) {
+        "" | "0" | "null" => Ok(None),
+        _ => instant_text(raw).map(Some).map_err(D::Error::custom),
+    }
+}
+
 fn from_millis<E: serde::de::Error>(millis: i64) -> Result<Timestamp, E> {
     // Beyond this, nanoseconds leave their range: the year 2262.
     if !(0..9_223_372_036_854).contains(&millis) {
@@ -121,4 +142,9 @@ fn from_millis<E: serde::de::Error>(millis: i64) -> Result<Timestamp, E> {
         )));
     }
     Ok(Timestamp::from_millis(millis))
+}
+
+/// A text; null says that there is none.
+pub(crate) fn text_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
 }

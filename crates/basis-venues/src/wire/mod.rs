@@ -9,17 +9,23 @@ mod class;
 pub(crate) mod draft;
 #[cfg(feature = "live")]
 pub(crate) mod encoding;
+pub(crate) mod fill;
+mod forced;
 pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod order;
 pub(crate) mod params;
 pub(crate) mod plan;
+mod reference;
 
 pub use self::answer::{Failure, Success};
 pub use self::class::{Action, Class};
-pub use self::draft::{Effect, Masked, Stamp};
+pub use self::draft::{Effect, Fields, HeaderSigner, JsonDraft, Masked, Payload, Scalar, Stamp};
+pub use self::fill::FillError;
+pub use self::forced::Forced;
 pub use self::ids::instruction_of;
 pub use self::json::DecodeError;
 pub use self::order::{COLLAR_WIDTH, Collar, KnownOrder};
 pub use self::params::{Params, millis};
 pub use self::plan::{Context, WithdrawalTarget};
+pub use self::reference::{NamedOrder, Range};

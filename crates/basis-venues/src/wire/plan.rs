@@ -1,9 +1,12 @@
 //! What an instruction is turned into requests with.
 
+use basis_core::error::{Rejection, VenueErrorKind};
+use basis_core::instruction::Transfer;
+use basis_core::num::{Quantity, Rounding};
 use basis_core::rules::RuleSnapshot;
 use basis_core::types::{BookId, InstructionId, Symbol};
 
-use super::order::{Collar, KnownOrder, Refusal, invalid};
+use super::order::{Collar, KnownOrder, Refusal, invalid, out_of_range};
 
 /// What an instruction is turned into requests with.
 #[derive(Clone, Copy, Debug)]
@@ -48,4 +51,58 @@ pub(crate) fn known(
              and what an amendment leaves as it is"
         ))),
     }
+}
+
+/// Whether the fee of a withdrawal comes out of the amount that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WithdrawalFee {
+    /// It does: what is asked for is what is to arrive and the fee.
+    Inside,
+    /// It is charged beside it: what is asked for arrives.
+    OnTop,
+}
+
+/// Returns where a withdrawal goes and how much is asked for, in decimals that the venue accepts.
+pub(crate) fn withdrawn<'a>(
+    transfer: &Transfer,
+    rules: &RuleSnapshot,
+    target: Option<&'a WithdrawalTarget>,
+    fee: WithdrawalFee,
+) -> Result<(&'a WithdrawalTarget, Quantity), Refusal> {
+    if transfer.from != rules.accounts.deposit {
+        return Err(invalid(format!(
+            "withdrawals leave from {}, not from {}; transfer there first",
+            rules.accounts.deposit, transfer.from
+        )));
+    }
+    let Some(target) = target else {
+        return Err(VenueErrorKind::Unsupported(format!(
+            "withdrawals are off: no address of {} is on the allow-list",
+            transfer.to
+        )));
+    };
+    let terms = rules.withdrawal(transfer.asset).ok_or_else(|| {
+        invalid(format!(
+            "the rules list no withdrawal of {}",
+            transfer.asset
+        ))
+    })?;
+    if transfer.amount < terms.minimum {
+        return Err(VenueErrorKind::Rejected {
+            reason: Rejection::BelowMinimum {
+                what: "withdrawal".into(),
+                asset: transfer.asset,
+                value: transfer.amount,
+                minimum: terms.minimum,
+            },
+            venue_code: None,
+        });
+    }
+    let amount = match fee {
+        WithdrawalFee::Inside => transfer.amount.add(terms.fee).map_err(out_of_range)?,
+        WithdrawalFee::OnTop => transfer.amount,
+    };
+    let amount = amount.get();
+    let amount = amount.round_to_decimals(terms.decimals, Rounding::Down);
+    Ok((target, Quantity::new(amount.map_err(out_of_range)?)))
 }

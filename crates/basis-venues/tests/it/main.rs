@@ -1,4 +1,4 @@
-//! Binance's codec beside material that is not ours: recorded requests, signatures, sample replies.
+//! The codecs of exchanges beside material that is not ours: recorded requests, signatures, sample replies.
 //!
 //! The material is shared test data beside the checkout; without it the tests say so and pass.
 
@@ -15,6 +15,10 @@
     reason = "tables as long as what they list, of JSON written where it is used"
 )]
 
+mod bench;
+mod bybit;
+mod compare;
+mod okx;
 mod requests;
 mod samples;
 #[cfg(feature = "live")]

@@ -189,15 +189,14 @@ fn what_cannot_be_sent_is_refused_with_its_reason() {
     let backtest = ["instruct", "--venue", "binance", "--dry-run", LIMIT];
     dir.run(&backtest, &[])
         .fails(2, &["CFG-005", "--mode live"]);
-    let bybit = [
-        "instruct",
-        "--venue",
-        "bybit",
-        "--mode",
-        "live",
-        "--dry-run",
-        MARKET,
-    ];
-    dir.run(&bybit, &[])
-        .fails(2, &["EIF-001", "bybit has no live requests"]);
+    let wallet = r#"{"supply":{"asset":"USDT","amount":"1"}}"#;
+    let aave = "instruct --venue aave --mode live --dry-run";
+    dir.run(
+        &[&aave.split(' ').collect::<Vec<_>>()[..], &[wallet]].concat(),
+        &[],
+    )
+    .fails(
+        2,
+        &["EIF-001", "aave has no live requests", "bybit and okx"],
+    );
 }

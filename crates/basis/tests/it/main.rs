@@ -17,6 +17,7 @@ mod commands;
 mod configuration;
 mod conformance;
 mod dry_run;
+mod dry_run_headers;
 mod eth_basis;
 mod exact_output;
 mod files;

@@ -2,15 +2,16 @@
 
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{MarginMode, SetLeverage, Transfer};
-use basis_core::num::{Fixed18, Quantity, Rounding};
+use basis_core::num::Fixed18;
 use basis_core::rules::RuleSnapshot;
 use basis_core::types::{Account, ClientOrderId, InstrumentKind};
 
 use super::endpoint::Product;
-use super::order::{Refusal, invalid, listed, out_of_range};
+use super::order::{Refusal, invalid, listed};
 use super::params::Params;
 use super::request::{Draft, Effect, Security};
 pub use crate::wire::WithdrawalTarget;
+use crate::wire::plan::{WithdrawalFee, withdrawn};
 
 /// Returns the requests of a leverage change: the margin mode first, where it changes too.
 pub(super) fn set_leverage(
@@ -129,41 +130,7 @@ pub(super) fn transfer(
             params,
         ));
     }
-    let payer = wallet(transfer.from)?;
-    if transfer.from != rules.accounts.deposit {
-        return Err(invalid(format!(
-            "withdrawals leave from {}, not from {} ({payer}); transfer there first",
-            rules.accounts.deposit, transfer.from
-        )));
-    }
-    let Some(target) = target else {
-        return Err(VenueErrorKind::Unsupported(format!(
-            "withdrawals are off: no address of {} is on the allow-list",
-            transfer.to
-        )));
-    };
-    let terms = rules.withdrawal(transfer.asset).ok_or_else(|| {
-        invalid(format!(
-            "the rules list no withdrawal of {}",
-            transfer.asset
-        ))
-    })?;
-    if transfer.amount < terms.minimum {
-        return Err(VenueErrorKind::Rejected {
-            reason: Rejection::BelowMinimum {
-                what: "withdrawal".into(),
-                asset: transfer.asset,
-                value: transfer.amount,
-                minimum: terms.minimum,
-            },
-            venue_code: None,
-        });
-    }
-    let total = transfer.amount.add(terms.fee).map_err(out_of_range)?;
-    let total = total
-        .get()
-        .round_to_decimals(terms.decimals, Rounding::Down);
-    let total = Quantity::new(total.map_err(out_of_range)?);
+    let (target, total) = withdrawn(transfer, rules, target, WithdrawalFee::Inside)?;
     let params = Params::default()
         .with("coin", transfer.asset.as_str())
         .with("network", target.network.as_str())

@@ -10,7 +10,7 @@ use super::ids::OrderRef;
 use super::params::Params;
 use super::request::{Draft, Security};
 use crate::wire::order::{FilterTerms, Order, Priced};
-pub(super) use crate::wire::order::{Refusal, invalid, listed, out_of_range};
+pub(super) use crate::wire::order::{Refusal, invalid, listed};
 pub use crate::wire::{Collar, KnownOrder};
 
 /// Reduce-only orders skip the minimum notional at USD-M.

@@ -14,6 +14,7 @@ use super::replies::wire::{
     DecodeError, decode, instant, optional, order_state, position_side, side, unit,
 };
 use super::replies::{FillReply, OrderReply};
+pub use crate::wire::Forced;
 
 /// What a frame says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,17 +56,6 @@ pub struct OrderFact {
     pub fill: Option<FillReply>,
     /// Which kind of forced order it is, where it is one.
     pub forced: Option<Forced>,
-}
-
-/// What the venue did by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forced {
-    /// A liquidation.
-    Liquidation,
-    /// Auto-deleveraging against somebody else's liquidation.
-    AutoDeleverage,
-    /// The settlement of a delisted or delivered contract.
-    Settlement,
 }
 
 impl Forced {

@@ -34,7 +34,8 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let venue = driver.facts.venue;
     let runner = driver.dry_run.ok_or_else(|| {
-        let message = format!("{venue} has no live requests in this version; binance has");
+        let message =
+            format!("{venue} has no live requests in this version; binance, bybit and okx have");
         ComponentError::new(Code::CreationFailed, message).with_reason("mode")
     })?;
     let environment = BasisEnvironment::read(session.environment.variables());

@@ -1,15 +1,15 @@
 //! What replies say of fills, and the event that a fill is.
 
-use basis_core::num::{MathError, Price, Quantity, Rate, Rounding};
-use basis_core::rules::{InstrumentRules, RuleSnapshot};
-use basis_core::types::{
-    Account, Asset, InstructionId, InstrumentKind, LabelError, PositionSide, Side, Timestamp,
-};
-use basis_core::venue_event::{EventKind, Fill, LiquiditySide, TradeId, VenueEvent};
+use basis_core::num::{Price, Quantity, Rounding};
+use basis_core::rules::RuleSnapshot;
+use basis_core::types::{InstructionId, InstrumentKind, PositionSide, Side, Timestamp};
+use basis_core::venue_event::{TradeId, VenueEvent};
 use serde::Deserialize;
 
 use super::order::{ImmediateFill, OrderReply};
 use super::wire::{DecodeError, decode, instant, position_side, side, unit};
+pub use crate::wire::FillError;
+use crate::wire::fill::FillFacts;
 
 /// One fill of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,24 +173,6 @@ pub fn immediate_fills(order: &OrderReply) -> Result<Vec<FillReply>, DecodeError
     order.fills.iter().map(row).collect()
 }
 
-/// A fill that does not fit the rules: no event can be made of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FillError {
-    /// A symbol that the rules do not list.
-    #[error("a fill of {symbol}, which the rules do not list")]
-    Unlisted {
-        /// The venue's symbol.
-        symbol: String,
-    },
-    /// A fee in something that has no name here.
-    #[error("a fee asset that is none: {0}")]
-    FeeAsset(#[from] LabelError),
-    /// An amount out of range.
-    #[error("a fill out of range: {0}")]
-    Range(#[from] MathError),
-}
-
 impl FillReply {
     /// Checks what no fill may be without.
     pub(in crate::binance::codec) fn checked(self) -> Result<Self, DecodeError> {
@@ -219,74 +201,22 @@ impl FillReply {
         reference: Option<Price>,
         received_at: Timestamp,
     ) -> Result<VenueEvent, FillError> {
-        let mut listed = rules.instruments.iter();
-        let listed = listed.find(|rules| {
-            rules.key.kind == self.kind && rules.venue_symbol.as_str() == self.symbol
-        });
-        let listed = listed.ok_or_else(|| FillError::Unlisted {
-            symbol: self.symbol.clone(),
-        })?;
-        let fee_asset = Asset::new(&self.fee_asset)?;
-        let is_spot = self.kind == InstrumentKind::Spot;
-        let fill = Fill {
-            instruction,
-            account: self.account(rules),
+        let facts = FillFacts {
+            kind: self.kind,
+            symbol: &self.symbol,
             trade: TradeId::Number(self.trade_id),
-            instrument: listed.key.sided(self.position_side),
-            base: listed.base,
-            quote: listed.quote,
             side: self.side,
-            quantity: self.quantity,
+            position_side: self.position_side,
             price: self.price,
-            turnover: if is_spot {
-                self.quote_quantity
-            } else {
-                Quantity::ZERO
-            },
-            reference: reference.unwrap_or(self.price),
-            fee_asset,
+            quantity: self.quantity,
+            turnover: self.quote_quantity,
+            reference,
             fee: self.fee,
-            fee_rate: self.fee_rate(rules, listed, fee_asset)?,
-            liquidity: if self.maker {
-                LiquiditySide::Maker
-            } else {
-                LiquiditySide::Taker
-            },
-            realized: if is_spot {
-                Some(Quantity::ZERO)
-            } else {
-                self.realized
-            },
-            covered: Quantity::ZERO,
+            fee_asset: &self.fee_asset,
+            maker: self.maker,
+            realized: self.realized,
+            at: self.at,
         };
-        let venue = listed.key.venue;
-        let kind = EventKind::Fill(Box::new(fill));
-        Ok(VenueEvent::new(venue, self.at, received_at, kind))
-    }
-
-    const fn account(&self, rules: &RuleSnapshot) -> Account {
-        match self.kind {
-            InstrumentKind::Spot => rules.accounts.spot,
-            _ => rules.accounts.perp,
-        }
-    }
-
-    fn fee_rate(
-        &self,
-        rules: &RuleSnapshot,
-        listed: &InstrumentRules,
-        fee_asset: Asset,
-    ) -> Result<Rate, MathError> {
-        if fee_asset == listed.quote && self.quote_quantity.is_positive() {
-            return self.fee.ratio(self.quote_quantity, Rounding::HalfEven);
-        }
-        if fee_asset == listed.base {
-            return self.fee.ratio(self.quantity, Rounding::HalfEven);
-        }
-        let rates = match self.kind {
-            InstrumentKind::Spot => rules.fees.spot,
-            _ => rules.fees.perp,
-        };
-        Ok(if self.maker { rates.maker } else { rates.taker })
+        facts.event(rules, instruction, received_at)
     }
 }
