@@ -340,6 +340,8 @@ fn read_bounds(r: Reader<'_>) -> Bounds {
     let number = |key: &str, usual: Fixed18| r.fixed(key, Fixed18::ZERO..=most, usual);
     let bounds = Bounds {
         price_ratio_max: number("price_ratio_max", usual.price_ratio_max),
+        basis_ratio_max: number("basis_ratio_max", usual.basis_ratio_max),
+        repeated_bars_max: number("repeated_bars_max", usual.repeated_bars_max),
         rate_ratio_max: number("rate_ratio_max", usual.rate_ratio_max),
         lending_rate_max: number("lending_rate_max", usual.lending_rate_max),
         index_ratio_max: number("index_ratio_max", usual.index_ratio_max),

@@ -3,11 +3,11 @@
 //!
 //! **Invariant.** Nothing is changed or left out here: rows beyond a bound are counted and named.
 
-use basis_core::num::Fixed18;
+use basis_core::num::{Fixed18, Price};
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Timestamp};
 
 use super::schedule::Schedule;
-use super::series::{BarSeries, GasFees, MarketData, ReserveRow, Reward};
+use super::series::{Bar, BarSeries, GasFees, MarketData, ReserveRow, Reward};
 
 /// One in 27 decimals.
 const RAY: u128 = 10_u128.pow(27);
@@ -19,6 +19,10 @@ const RATE_OF_UNKNOWN_PERP: Fixed18 = Fixed18::literal("0.04");
 pub struct Bounds {
     /// A price of an asset against another bar or row of it, greater over smaller.
     pub price_ratio_max: Fixed18,
+    /// A perp's close against the close of the same symbol's spot at that instant, greater over smaller.
+    pub basis_ratio_max: Fixed18,
+    /// Bars in a row that are alike to the last digit although their price moved: a feed that stands still.
+    pub repeated_bars_max: Fixed18,
     /// A rate between an asset and what it stands for against the row before, greater over smaller.
     pub rate_ratio_max: Fixed18,
     /// A yearly lending rate, 1 = 100 %.
@@ -37,6 +41,8 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             price_ratio_max: Fixed18::from_int(2),
+            basis_ratio_max: Fixed18::literal("1.25"),
+            repeated_bars_max: Fixed18::from_int(3),
             rate_ratio_max: Fixed18::literal("1.25"),
             lending_rate_max: Fixed18::from_int(5),
             index_ratio_max: Fixed18::literal("1.05"),
@@ -112,7 +118,12 @@ pub(super) fn implausible(
         SeriesKind::Funding => funding(data, series, schedule, range, &mut finder),
         SeriesKind::Spot | SeriesKind::Perp | SeriesKind::Dex => {
             let bars = data.bars(series)?;
-            prices(bars, range, &mut finder);
+            let is_its = |id: &SeriesId| id.kind == SeriesKind::Spot && id.symbol == series.symbol;
+            let spot = (series.kind == SeriesKind::Perp)
+                .then(|| data.ids().find(is_its))
+                .flatten()
+                .and_then(|id| data.bars(id));
+            prices(bars, spot.map(AsRef::as_ref), range, &mut finder);
         }
         SeriesKind::AaveReserve => reserves(data, series, range, &mut finder),
         SeriesKind::Oracle | SeriesKind::StakingRate | SeriesKind::StakingMarket => {
@@ -174,28 +185,68 @@ fn apart(a: Fixed18, b: Fixed18, ratio: Fixed18) -> bool {
     less.mul(ratio, rounding).is_ok_and(|most| more > most)
 }
 
-fn prices(bars: &BarSeries, (from, to): (Timestamp, Timestamp), finder: &mut Finder<'_>) {
-    let key = "price_ratio_max";
+/// Judges each bar once: by itself, beside the one before, and beside the spot bar that closed with it.
+fn prices(
+    bars: &BarSeries,
+    spot: Option<&BarSeries>,
+    (from, to): (Timestamp, Timestamp),
+    finder: &mut Finder<'_>,
+) {
     let first = bars.closed_by(from).saturating_sub(1);
     let last = bars.closed_by(to);
-    let mut before: Option<Fixed18> = None;
+    let (mut before, mut alike) = (None::<Bar>, 0_i64);
     for row in first..last {
         let Some(bar) = bars.bar(row) else { break };
-        let (high, low, close) = (bar.high.get(), bar.low.get(), bar.close.get());
+        let moves = bar.high > bar.low;
+        let is_alike = moves && before.is_some_and(|before| figures(&before) == figures(&bar));
+        alike = if is_alike { alike.saturating_add(1) } else { 1 };
+        let closed_at = bar.opened_at.plus(bars.length);
         finder.look(bar.opened_at, |bounds| {
-            let ratio = bounds.price_ratio_max;
-            let pairs = [
-                ("high", high, Some(low)),
-                ("open", bar.open.get(), before),
-                ("close", close, before),
-            ];
-            pairs.into_iter().find_map(|(column, value, other)| {
-                let other = other.filter(|other| apart(value, *other, ratio))?;
-                Some((column, format!("{value} after {other}"), key, ratio))
-            })
+            jump(&bar, before.as_ref(), bounds.price_ratio_max)
+                .or_else(|| repeated(&bar, alike, bounds.repeated_bars_max))
+                .or_else(|| far_from(spot?, &bar, closed_at, bounds.basis_ratio_max))
         });
-        before = Some(close);
+        before = Some(bar);
     }
+}
+
+fn figures(bar: &Bar) -> [Price; 4] {
+    [bar.open, bar.high, bar.low, bar.close]
+}
+
+fn jump(bar: &Bar, before: Option<&Bar>, ratio: Fixed18) -> Option<Beyond> {
+    let before = before.map(|before| before.close.get());
+    let pairs = [
+        ("high", bar.high.get(), Some(bar.low.get())),
+        ("open", bar.open.get(), before),
+        ("close", bar.close.get(), before),
+    ];
+    pairs.into_iter().find_map(|(column, value, other)| {
+        let other = other.filter(|other| apart(value, *other, ratio))?;
+        let value = format!("{value} after {other}");
+        Some((column, value, "price_ratio_max", ratio))
+    })
+}
+
+/// The bar came `alike` times in a row: a feed that stands still.
+fn repeated(bar: &Bar, alike: i64, most: Fixed18) -> Option<Beyond> {
+    (Fixed18::from_int(alike) > most).then(|| {
+        let value = format!("{}, the same bar {alike} times in a row,", bar.close);
+        ("close", value, "repeated_bars_max", most)
+    })
+}
+
+/// A perp cannot leave its spot far behind: a file of another pair, or of another unit, can.
+fn far_from(spot: &BarSeries, perp: &Bar, closed_at: Timestamp, ratio: Fixed18) -> Option<Beyond> {
+    let row = spot.closed_by(closed_at).checked_sub(1)?;
+    let other = spot
+        .bar(row)
+        .filter(|other| other.opened_at.plus(spot.length) == closed_at)?;
+    let (close, other) = (perp.close.get(), other.close.get());
+    apart(close, other, ratio).then(|| {
+        let value = format!("{close} beside {other} of {}", spot.id);
+        ("close", value, "basis_ratio_max", ratio)
+    })
 }
 
 fn funding(
@@ -324,7 +375,7 @@ fn fraction(ray: u128) -> Fixed18 {
 mod tests {
     use super::*;
     use crate::series::{BarColumns, RateSeries};
-    use basis_core::num::{Price, Quantity, Rate};
+    use basis_core::num::{Quantity, Rate};
     use basis_core::types::Span;
 
     fn at(hour: i64) -> Timestamp {
@@ -345,19 +396,9 @@ mod tests {
     #[test]
     fn a_crash_passes_and_a_shifted_point_does_not() {
         let name = "perp.okx.BTCUSDT";
-        let closes = ["100", "55", "90", "9", "91"].map(Price::literal).to_vec();
-        let columns = BarColumns {
-            id: name.parse().unwrap(),
-            length: Span::HOUR,
-            opened_at: (0..5).map(at).collect(),
-            open: closes.clone(),
-            high: closes.clone(),
-            low: closes.clone(),
-            close: closes,
-            volume: vec![Quantity::ZERO; 5],
-        };
         let mut data = MarketData::new("test", false);
-        data.add_bars(columns).unwrap();
+        data.add_bars(bars(name, &["100", "55", "90", "9", "91"]))
+            .unwrap();
         let refused = found(&data, name, &Bounds::default()).unwrap();
         assert_eq!(
             (refused.rows, refused.first, refused.refused),
@@ -369,6 +410,59 @@ mod tests {
             ..Bounds::default()
         };
         assert!(!found(&data, name, &wide).unwrap().refused);
+    }
+
+    fn bars(name: &str, closes: &[&str]) -> BarColumns {
+        let prices: Vec<_> = closes.iter().map(|text| Price::literal(text)).collect();
+        BarColumns {
+            id: name.parse().unwrap(),
+            length: Span::HOUR,
+            opened_at: (0..).map(at).take(prices.len()).collect(),
+            open: prices.clone(),
+            high: prices.clone(),
+            low: prices.clone(),
+            volume: vec![Quantity::ZERO; prices.len()],
+            close: prices,
+        }
+    }
+
+    #[test]
+    fn a_perp_far_from_its_spot_is_beyond_the_bound() {
+        let mut data = MarketData::new("test", false);
+        data.add_bars(bars("spot.okx.BTCUSDT", &["100", "100", "100"]))
+            .unwrap();
+        data.add_bars(bars("perp.okx.BTCUSDT", &["101", "126", "124"]))
+            .unwrap();
+        data.add_bars(bars("perp.okx.ETHUSDT", &["7", "7", "7"]))
+            .unwrap();
+        let refused = found(&data, "perp.okx.BTCUSDT", &Bounds::default()).unwrap();
+        assert_eq!((refused.rows, refused.first), (1, at(1)));
+        assert_eq!(refused.key, "basis_ratio_max");
+        assert!(
+            refused.what.contains("126 beside 100 of spot.okx.BTCUSDT"),
+            "{}",
+            refused.what
+        );
+        assert_eq!(found(&data, "perp.okx.ETHUSDT", &Bounds::default()), None);
+    }
+
+    #[test]
+    fn a_feed_that_stands_still_is_beyond_the_bound_and_a_quiet_market_is_not() {
+        let name = "perp.okx.BTCUSDT";
+        let data = |high: &str| {
+            let columns = BarColumns {
+                high: vec![Price::literal(high); 6],
+                ..bars(name, &["100"; 6])
+            };
+            let mut data = MarketData::new("test", false);
+            data.add_bars(columns).unwrap();
+            data
+        };
+        let refused = found(&data("101"), name, &Bounds::default()).unwrap();
+        assert_eq!((refused.rows, refused.first), (3, at(3)));
+        assert_eq!(refused.key, "repeated_bars_max");
+        assert!(refused.refused);
+        assert_eq!(found(&data("100"), name, &Bounds::default()), None);
     }
 
     #[test]
