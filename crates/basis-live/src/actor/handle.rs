@@ -167,3 +167,85 @@ impl ExecutionInterface for LiveInterface {
         self.health.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use basis_core::types::Side;
+    use basis_market::{MarketData, ViewPolicy};
+    use basis_testkit::{dependencies, spot_market};
+
+    use super::*;
+
+    fn view() -> MarketView {
+        MarketView::new(Arc::new(MarketData::default()), &[], ViewPolicy::default()).unwrap()
+    }
+
+    const VENUE: Venue = Venue::literal("binance");
+
+    fn interface(mailbox: &Mailbox) -> LiveInterface {
+        let dependencies = dependencies(&["binance"]);
+        LiveInterface::new(
+            VENUE,
+            Capabilities::default(),
+            mailbox.clone(),
+            dependencies,
+        )
+    }
+
+    fn order(number: u32) -> Instruction {
+        Instruction::new(InstructionId::plain(number), spot_market(Side::Buy, "0.01"))
+    }
+
+    fn commands(mailbox: &Mailbox) -> usize {
+        std::iter::from_fn(|| mailbox.next_command()).count()
+    }
+
+    #[test]
+    fn an_instruction_is_handed_over_once() {
+        let mailbox = Mailbox::new();
+        let (mut interface, mut events) = (interface(&mailbox), Events::new());
+        for _ in 0..3 {
+            interface.execute_instructions(&view(), &[order(1)], &mut events);
+        }
+        assert_eq!((commands(&mailbox), events.len()), (1, 0));
+        let open = OpenInstruction {
+            venue: VENUE,
+            submitted_at: basis_testkit::START,
+            instruction: order(2),
+        };
+        interface.recover(&[open]);
+        interface.execute_instructions(&view(), &[order(2)], &mut events);
+        assert_eq!((commands(&mailbox), events.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_refused_unsent_and_so_is_all_after_a_lost_recovery() {
+        let mailbox = Mailbox::new();
+        let (mut interface, mut events) = (interface(&mailbox), Events::new());
+        while mailbox.command(Command::Snapshot).is_ok() {}
+        interface.execute_instructions(&view(), &[order(1)], &mut events);
+        assert!(matches!(events[0].kind, EventKind::Rejected { .. }));
+        interface.recover(&[]);
+        assert!(commands(&mailbox) > 0);
+        interface.execute_instructions(&view(), &[order(2)], &mut events);
+        assert_eq!((events.len(), commands(&mailbox)), (2, 0));
+    }
+
+    #[test]
+    fn without_dependencies_nothing_is_taken_on() {
+        let mailbox = Mailbox::new();
+        let capabilities = Capabilities::default();
+        let mut interface = LiveInterface::new(
+            VENUE,
+            capabilities,
+            mailbox.clone(),
+            Dependencies::default(),
+        );
+        let mut events = Events::new();
+        interface.execute_instructions(&view(), &[order(1)], &mut events);
+        assert_eq!((events.len(), commands(&mailbox)), (1, 0));
+        interface.set_dependencies(dependencies(&["binance"]));
+        interface.execute_instructions(&view(), &[order(2)], &mut events);
+        assert_eq!((events.len(), commands(&mailbox)), (1, 1));
+    }
+}

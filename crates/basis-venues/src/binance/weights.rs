@@ -84,7 +84,8 @@ pub(super) fn cost(draft: &Draft) -> Cost {
     }
 }
 
-/// Limits until the venue's own are known: well below what it usually has.
+/// Limits until the venue's own are known: what it usually has. Lower ones would hold a start for a minute where
+/// others of this address have used as much.
 pub(super) fn first_limits(product: Product) -> Vec<Limit> {
     let limit = |counted, seconds, max| Limit {
         counted,
@@ -92,7 +93,8 @@ pub(super) fn first_limits(product: Product) -> Vec<Limit> {
         max,
     };
     let weight = match product {
-        Product::Spot | Product::UsdM => 1_200,
+        Product::Spot => 6_000,
+        Product::UsdM => 2_400,
         Product::Wallet => 12_000,
     };
     vec![

@@ -12,8 +12,11 @@ use crate::schedules::Run;
 use crate::teeth::Tooth;
 use crate::venue::Temper;
 
+/// Method and path of a request, and the moves that it is made by.
+type Doing = (&'static str, &'static str, Vec<(i64, Move)>);
+
 /// What is done, and the request that it is done by.
-fn doings() -> Vec<(&'static str, &'static str, Vec<(i64, Move)>)> {
+fn doings() -> Vec<Doing> {
     let rest_spot = spot_limit(Side::Buy, "0.02", "49000", TimeInForce::Gtc);
     let rest_perp = perp_limit(Side::Buy, "0.02", "49000", TimeInForce::Gtc);
     let fills = spot_limit(Side::Sell, "0.05", "50005", TimeInForce::Gtc);
@@ -171,9 +174,6 @@ fn each_fault_alone_ends_as_the_venue_has_it() {
                     tooth: Tooth::None,
                     faults_until_ms: 5_000,
                 };
-                if std::env::var_os("BASIS_TRACE").is_some() {
-                    eprintln!("{method} {path} {fault:?} {temper:?}");
-                }
                 let mut run = Run::new(InMemory::new(), &plan);
                 run.carry_out(&plan);
                 let found = run.verdict();

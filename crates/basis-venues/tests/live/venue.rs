@@ -144,10 +144,6 @@ impl Venue {
 
 impl Network for Venue {
     fn send(&mut self, now: Timestamp, id: RequestId, _lane: Lane, request: Request) {
-        if std::env::var_os("BASIS_TRACE").is_some() {
-            let url = request.url.split("recvWindow").next().unwrap();
-            eprintln!("{now} > {} {url}", request.method);
-        }
         self.sent.push((now, request.clone()));
         let again = (self.retries && request.method == "POST").then(|| request.clone());
         let number = self.server.send(now, request);
@@ -163,11 +159,6 @@ impl Network for Venue {
         for delivery in self.server.advance(now) {
             match delivery.content {
                 Content::Answer(number, response) => {
-                    if std::env::var_os("BASIS_TRACE").is_some() {
-                        let body = String::from_utf8_lossy(&response.body);
-                        let body: String = body.chars().take(200).collect();
-                        eprintln!("{now} < {} {body}", response.status);
-                    }
                     let id = self.requests.remove(&number);
                     inputs.extend(id.map(|id| Input::Answer {
                         id,

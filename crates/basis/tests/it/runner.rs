@@ -66,6 +66,10 @@ impl Scratch {
 
     /// Runs and kills (`SIGKILL`) what is still there after `wait`.
     #[cfg(feature = "live")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a process is killed in its own time"
+    )]
     pub(crate) fn kill_after(
         &self,
         arguments: &[&str],

@@ -275,6 +275,7 @@ fn a_thrown_switch_holds_back_what_has_not_left_and_lets_cancellations_go() {
     let shared: Arc<dyn KillSwitch> = switch.clone();
     let replies = vec![
         reply("POST /api/v3/order", shown(1, "NEW", "0")),
+        reply("GET /api/v3/order", shown(1, "NEW", "0")),
         reply("DELETE /api/v3/order", shown(1, "CANCELED", "0")),
     ];
     let (mut driver, mailbox) = driver_under(replies, |_| {}, Some(shared));
