@@ -20,6 +20,7 @@ pub mod result;
 pub mod risk;
 mod setup;
 mod sink;
+pub mod size;
 mod statistics;
 mod step_row;
 pub mod strategy;

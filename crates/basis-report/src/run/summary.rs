@@ -85,13 +85,16 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
     all
 }
 
-/// What leaving everything takes at the end; amounts in the share class as `class` has them.
+/// What the book earned and stands at, and what leaving everything takes at the end; amounts in the share class as `class` has them.
 fn add_exit(
     all: &mut Map<String, Json>,
     result: &RunResult,
     end: Option<Value>,
     class: impl Fn(Option<Value>) -> Json,
 ) {
+    all.insert("leverage".to_owned(), text(result.leverage));
+    all.insert("carry".to_owned(), carry(&result.attribution));
+    all.insert("never_held".to_owned(), json!(result.never_held));
     let cost = result.exit.map(|exit| exit.last.cost);
     let value = end.zip(cost).and_then(|(end, cost)| end.sub(cost).ok());
     for (key, amount) in [("exit_value", value), ("exit_cost", cost)] {
@@ -174,6 +177,27 @@ fn share_attribution(share: &ShareAttribution) -> Json {
         .into()
 }
 
+/// What the book earned by being held, what it borrowed for, and the difference; USD.
+fn carry(attribution: &Attribution) -> Json {
+    let earned = [
+        attribution.funding,
+        attribution.interest,
+        attribution.staking_yield,
+        attribution.rewards,
+        attribution.liquidity_fees,
+    ];
+    let earned = earned
+        .iter()
+        .try_fold(Value::ZERO, |sum, value| sum.add(*value));
+    let borrowed = attribution.borrow_cost.neg();
+    let net = earned.and_then(|earned| earned.add(attribution.borrow_cost));
+    json!({
+        "yield": text(earned.ok()),
+        "borrow_cost": text(borrowed.ok()),
+        "net": text(net.ok()),
+    })
+}
+
 /// Costs are the buckets that cost, turned round: 5 means that 5 were paid.
 fn costs(attribution: &Attribution) -> Json {
     let paid = [
@@ -206,6 +230,7 @@ fn counts(counts: &Counts) -> Json {
         "funding_payments": counts.funding_payments,
         "rejections": counts.rejections,
         "rebalances_deferred": counts.rebalances_deferred,
+        "stood_aside_steps": counts.stood_aside_steps,
     })
 }
 
