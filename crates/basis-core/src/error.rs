@@ -170,6 +170,9 @@ registry! {
     CapitalTooSmall "STRAT-002" "StrategyManager" High
         "the capital is too small for one lot" =>
         "Raise --capital above the amount the message names, or drop venues from hedge_allocation.";
+    NothingHeld "STRAT-003" "StrategyManager" High
+        "a book that was wanted was never held" =>
+        "The message says what kept the entry from being made; a run that stood aside by its own rule is no failure.";
     DataMissing "DATA-001" "DataProvider" High
         "a needed series is not there" =>
         "Add the file the message names under --data, name a proxy with data.proxies, or choose dates `basis data check DIR` offers.";

@@ -35,6 +35,8 @@ pub struct RunConfig {
     pub margin_deviation_threshold: Rate,
     /// Net delta over spot quantity that triggers a rebalance.
     pub delta_tolerance: Rate,
+    /// Longest time that the entry may take at the volume of the market.
+    pub entry_time_max: Span,
     /// Least time between two rebalances; risk is exempt.
     pub rebalance_min_interval: Span,
     /// How far a rebalance goes.
@@ -149,6 +151,7 @@ impl RunConfig {
             utilization_band: ratio(r, "utilization_band", "1", "0.25"),
             margin_deviation_threshold: ratio(r, "margin_deviation_threshold", "1", "0.2"),
             delta_tolerance: ratio(r, "delta_tolerance", "1", "0.005"),
+            entry_time_max: Span::from_hours(r.integer("entry_time_max_hours", 1..=8_760, 72)),
             rebalance_min_interval: minutes(r, "rebalance_min_interval_minutes"),
             rebalance_to: read_rebalance_to(r),
             expected_carry: r.section("expected_carry").and_then(read_carry),

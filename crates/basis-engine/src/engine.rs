@@ -26,7 +26,7 @@ use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
 use basis_core::in_flight::InFlightTransfers;
 use basis_core::instruction::OperationKind;
-use basis_core::num::{Price, Quantity, Rounding, Value};
+use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Epoch, SeriesId, SeriesKind, Span, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, Events};
@@ -47,6 +47,7 @@ use crate::result::{
 use crate::risk::{CapitalInTransit, DeltaScale, RiskMonitor, Verdict};
 use crate::setup;
 use crate::sink::{CHUNK_STEPS, StepChunk, StepSink};
+use crate::size;
 use crate::strategy::{Context, Strategy};
 use crate::wake::{Flow, RecordedSteps, Wake, WakeSource};
 
@@ -147,7 +148,15 @@ impl Engine {
         optional.retain(|id| parts.data.contains(*id) && !series.contains(id));
         let strategy = mode.build(&parts.config, &parts.rules);
         let routes = mode.exit_routes(&parts.config);
-        Self::create(parts, (&series, &optional), (strategy, routes))
+        let data = Arc::clone(&parts.data);
+        let engine = Self::create(parts, (&series, &optional), (strategy, routes))?;
+        size::check(
+            &mode.entry(&engine.config),
+            &engine.config,
+            (&*data, &*engine.rules),
+            (&engine.view, &engine.desk),
+        )?;
+        Ok(engine)
     }
 
     /// A run of any strategy over the price and funding series it needs.
@@ -699,8 +708,22 @@ impl Engine {
         Ok(())
     }
 
+    /// Gross delta at the reference price over the equity.
+    fn leverage(&self) -> Result<Option<Rate>, ComponentError> {
+        let equity = self.books.equity();
+        if !equity.is_positive() {
+            return Ok(None);
+        }
+        let gross = self.exposure.gross_delta;
+        let gross = gross.notional(self.reference_mark(), Rounding::HalfEven)?;
+        Ok(Some(Rate::new(
+            gross.get().div(equity.get(), Rounding::HalfEven)?,
+        )))
+    }
+
     fn finish(self) -> RunResult {
         let statistics = self.run_state.statistics.finish(self.config.step);
+        let leverage = self.leverage().ok().flatten();
         let exit_statistics = self.run_state.exit_statistics.finish(self.config.step);
         let exit = self.run_state.exit.map(|last| ExitSummary {
             last,
@@ -740,6 +763,7 @@ impl Engine {
             share_attribution: share.map(|share| share.attribution),
             statistics,
             share_statistics,
+            leverage,
             exit,
             counts: self.run_state.counts,
             coverage: self.coverage,
@@ -747,6 +771,11 @@ impl Engine {
             refused_withdrawals: self.run_state.refused,
             shocks,
             assumptions,
+            never_held: self
+                .run_state
+                .kept_from
+                .filter(|_| !self.run_state.held && self.config.adopt.is_empty())
+                .map(|why| why.to_string()),
             halted: self.run_state.halted,
             health,
         }

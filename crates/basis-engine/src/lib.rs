@@ -20,6 +20,7 @@ pub mod result;
 pub mod risk;
 mod setup;
 mod sink;
+pub mod size;
 pub mod statistics;
 mod step_row;
 pub mod strategy;

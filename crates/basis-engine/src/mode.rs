@@ -17,6 +17,7 @@ use basis_market::MarketData;
 
 use crate::config::{RunConfig, RunRequest};
 use crate::exit::ExitRoutes;
+use crate::size::EntryShare;
 use crate::strategy::Strategy;
 
 /// A mode with its own keys as one configuration has them.
@@ -36,6 +37,12 @@ pub trait Mode: Send + Sync + fmt::Debug {
     /// What it trades, for those beside it.
     fn trades(&self) -> Trades {
         Trades::default()
+    }
+
+    /// What is traded in each market at the entry; a run whose capital does not fit them is refused. Provided:
+    /// nothing is known.
+    fn entry(&self, _config: &RunConfig) -> Vec<EntryShare> {
+        Vec::new()
     }
 
     /// How it leaves what it holds. Provided: where it trades spot, and no staking token.

@@ -5,7 +5,7 @@ use basis_core::event::Event;
 use basis_core::health::Health;
 use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
-use basis_core::num::{Price, Quantity, Value};
+use basis_core::num::{Price, Quantity, Rate, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
 use basis_core::venue_event::{EventKey, Fill, FlowId, Text};
 use basis_market::{Coverage, DataFile, MarketView, PriceState, SlotId};
@@ -57,6 +57,9 @@ pub struct RunResult {
     pub share_statistics: Option<Statistics>,
     /// What leaving would take; absent for a run without a step.
     pub exit: Option<ExitSummary>,
+    /// Sum of all absolute deltas at the reference price over the equity, after the last step; absent where there
+    /// is no equity.
+    pub leverage: Option<Rate>,
     /// How often things happened.
     pub counts: Counts,
     /// What each needed series holds of the range, with its gaps and proxies.
@@ -70,8 +73,10 @@ pub struct RunResult {
     pub shocks: Vec<String>,
     /// What the result rests on, in sentences.
     pub assumptions: Vec<String>,
-    /// Whether risk ended the strategy before the end of the range.
+    /// Whether risk, or a venue that refuses for good, ended the strategy before the end of the range.
     pub halted: Option<String>,
+    /// What kept the entry from being made, of a run that wanted to hold something and never did.
+    pub never_held: Option<String>,
     /// Health of every component and venue at the end, by name.
     pub health: Vec<(String, Health)>,
 }
@@ -418,4 +423,7 @@ pub struct Counts {
     pub rejections: u64,
     /// Rebalances put off because a market was stale.
     pub rebalances_deferred: u64,
+    /// Steps at which exposure was not added because it was not expected to earn its cost.
+    #[serde(default)]
+    pub stood_aside_steps: u64,
 }

@@ -117,6 +117,12 @@ pub(crate) struct RunState {
     pub(crate) halted: Option<String>,
     /// Whether the first entry is done.
     pub(crate) entered: bool,
+    /// Whether a plan that enters has traded.
+    pub(crate) held: bool,
+    /// What kept the book that is wanted from being held, last.
+    pub(crate) kept_from: Option<Text>,
+    /// Refusals of one permanent kind in a row: the kind, and how many.
+    pub(crate) refusals: Option<(Text, u32)>,
     /// Plans in a row that failed.
     pub(crate) failures_in_a_row: u32,
     /// Until when the strategy is not asked.
@@ -153,6 +159,9 @@ impl RunState {
             in_flight: Vec::new(),
             halted: None,
             entered: false,
+            held: false,
+            kept_from: None,
+            refusals: None,
             failures_in_a_row: 0,
             pause_until: Timestamp::MIN,
             uneconomic: None,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use basis_core::error::{Code, ComponentError, VenueError};
+use basis_core::error::{Code, ComponentError, Rejection, VenueError, VenueErrorKind};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::instruction::Operation;
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
@@ -26,6 +26,9 @@ const SENDS_PER_BLOCK_MAX: usize = 16;
 
 /// A plan that waits for a venue that is out, or sends nothing.
 const WAITS: &str = "waits_for_venue";
+
+/// Refusals of one permanent kind in a row after which the strategy stops.
+const REFUSALS_MAX: u32 = 6;
 
 /// Most steps a strategy pauses after a plan failed.
 const PAUSE_STEPS_MAX: u64 = 24;
@@ -100,10 +103,12 @@ impl Engine {
             Decision::Deferred(reason) => {
                 self.run_state.counts.rebalances_deferred += 1;
                 let detail = format!("{reason}: a market has no fresh price");
+                self.kept_from(detail.clone());
                 self.state(at, "rebalance_deferred", detail);
                 Ok(false)
             }
             Decision::Uneconomic(reason, shortfall) => {
+                self.run_state.counts.stood_aside_steps += 1;
                 let waits_for = format!("{}: {reason}", shortfall.state());
                 if self.run_state.uneconomic.as_deref() != Some(waits_for.as_str()) {
                     let detail = format!("{reason}: {shortfall}");
@@ -136,15 +141,48 @@ impl Engine {
 
     /// Says once, for as long as it lasts, that a venue keeps a plan from being carried out.
     fn wait_for_venue(&mut self, at: Timestamp, detail: String) {
+        self.kept_from(detail.clone());
         if self.run_state.uneconomic.as_deref() != Some(WAITS) {
             self.state(at, WAITS, detail);
         }
         self.run_state.uneconomic = Some(WAITS.into());
     }
 
+    /// Keeps what keeps the book that is wanted from being held.
+    fn kept_from(&mut self, why: String) {
+        if !self.run_state.held {
+            self.run_state.kept_from = Some(why.into());
+        }
+    }
+
+    /// Counts refusals of one permanent kind in a row, and stops the strategy with the venue's reason where
+    /// they do not end.
+    fn count_refusals(&mut self, at: Timestamp, failures: &[(InstructionId, VenueError)]) {
+        let permanent = failures.iter().find_map(|(_, e)| permanent_kind(e));
+        let Some((kind, why)) = permanent else {
+            return;
+        };
+        self.kept_from(why.clone());
+        let before = match &self.run_state.refusals {
+            Some((known, count)) if **known == *kind => *count,
+            _ => 0,
+        };
+        let count = before + 1;
+        self.run_state.refusals = Some((kind.into(), count));
+        if count < REFUSALS_MAX || self.run_state.halted.is_some() {
+            return;
+        }
+        let reason = format!("{count} refusals in a row, the last at {at}: {why}");
+        self.state(at, "halted", reason.clone());
+        self.run_state.halted = Some(reason);
+    }
+
     /// Takes a plan on; [`Self::run_plan`] carries it out.
     pub(super) fn start(&mut self, plan: Plan) {
         let at = self.view.now();
+        if is_entry(plan.action) {
+            self.kept_from(format!("its plan `{}` came to no entry", plan.reason));
+        }
         let legs = plan.blocks.iter().map(|block| block.legs.len()).sum();
         let data = EventData::Plan {
             action: plan.action,
@@ -243,6 +281,7 @@ impl Engine {
             self.run_state.counts.rebalances += u64::from(self.run_state.entered);
             // What is traded before only makes the entry possible.
             self.run_state.entered |= plan.action == Action::EntryFull;
+            self.run_state.held |= is_entry(plan.action);
         }
         self.strategy.completed(plan.flows, plan.traded);
         self.back_off(at, plan.failed);
@@ -437,7 +476,9 @@ impl Engine {
         for (id, e) in &failures {
             self.report_failure(at, *id, e);
         }
+        self.count_refusals(at, &failures);
         if !end.failed {
+            self.run_state.refusals = None;
             self.desk.health.succeeded(at, at.since(submitted_at));
         }
         self.track_rest(run.legs);
@@ -529,4 +570,27 @@ fn legs_from(plan: Option<&ActivePlan>, first: usize) -> Vec<&Leg> {
         .iter()
         .map(|run| &run.leg)
         .collect()
+}
+
+/// Of an error that the same order will meet again, the kind and the venue's own words; `None` where time,
+/// money or a smaller order may change the answer.
+fn permanent_kind(e: &VenueError) -> Option<(String, String)> {
+    let kind = match &e.kind {
+        VenueErrorKind::Unsupported(_) => "unsupported",
+        VenueErrorKind::InvalidRequest(_) => "invalid_request",
+        VenueErrorKind::Rejected {
+            reason: Rejection::Filter { .. },
+            ..
+        } => "filter",
+        VenueErrorKind::Rejected {
+            reason: Rejection::Other(_),
+            venue_code: Some(_),
+        } if e.operation == "spot_trade" || e.operation == "perp_trade" => "rejected",
+        _ => return None,
+    };
+    Some((format!("{} {} {kind}", e.venue, e.operation), e.to_string()))
+}
+
+const fn is_entry(action: Action) -> bool {
+    matches!(action, Action::EntryFull | Action::EntryPartial)
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use basis_core::error::ComponentError;
 use basis_core::num::{Fixed18, Quantity, Rounding, Value};
 use basis_core::rules::RuleBook;
-use basis_core::types::{Account, Asset, InstrumentKind, Item, Timestamp, Venue};
+use basis_core::types::{Account, Asset, InstrumentKind, Item, Span, Timestamp, Venue};
 use basis_market::{MarketView, is_dollar};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,8 @@ pub struct AccountExit {
 #[derive(Debug)]
 pub(crate) struct ExitValuer {
     routes: ExitRoutes,
+    /// How long the queue of each stake's protocol takes, by its place; settings that do not change.
+    delays: Vec<Option<Span>>,
     rules: Arc<RuleBook>,
     share_class: Asset,
     in_kind: bool,
@@ -111,6 +113,7 @@ impl ExitValuer {
     pub(crate) fn new(config: &RunConfig, rules: &Arc<RuleBook>, routes: ExitRoutes) -> Self {
         Self {
             routes,
+            delays: Vec::new(),
             rules: Arc::clone(rules),
             share_class: config.share_class,
             in_kind: config.is_in_kind(),
@@ -169,11 +172,14 @@ impl ExitValuer {
         venues: &dyn Venues,
     ) -> Result<ExitCost, ComponentError> {
         let mut left = ExitCost::NONE;
-        let mut routes = std::mem::take(&mut self.routes.stakes);
-        for route in &mut routes {
+        let routes = std::mem::take(&mut self.routes.stakes);
+        for (route, at) in routes.iter().zip(0..) {
+            let delay = self.delays.get(at).copied().flatten();
             let fees = self.rules.venue(route.groups);
             let fees = fees.map(|rules| rules.at(view.now()).fees);
-            for (account, exit) in route.leave(books, view, venues, fees.unwrap_or_default())? {
+            for (account, exit) in
+                route.leave(books, (view, venues), fees.unwrap_or_default(), delay)?
+            {
                 left = left.beside(exit)?;
                 self.count(account, exit)?;
             }
@@ -264,6 +270,11 @@ impl ExitValuer {
         let now = view.now();
         self.holdings_seen = books.holdings().len();
         self.rules_until = Timestamp::MAX;
+        let mut delays = Vec::with_capacity(self.routes.stakes.len());
+        for route in &self.routes.stakes {
+            delays.push(venues.terms(route.protocol, view)?.unstake_delay);
+        }
+        self.delays = delays;
         let mut markets = Vec::new();
         let mut homeward: Vec<Homeward> = Vec::new();
         for (at, holding) in books.holdings().iter().enumerate() {
@@ -358,7 +369,7 @@ fn first_of(books: &Books, holdings: &[usize]) -> Option<Account> {
 }
 
 /// A span in hours, rounded up at 18 decimals.
-fn hours_of(span: basis_core::types::Span) -> Fixed18 {
+fn hours_of(span: Span) -> Fixed18 {
     let seconds = Fixed18::from_int(span.seconds());
     let hours = seconds.div(Fixed18::from_int(3_600), Rounding::Ceil);
     hours.unwrap_or(Fixed18::MAX)

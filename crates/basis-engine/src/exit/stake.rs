@@ -5,7 +5,7 @@ use basis_core::error::ComponentError;
 use basis_core::instruction::{AmountOrAll, Swap, SwapAmounts};
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::rules::Fees;
-use basis_core::types::{Account, Asset, Item, Label, SeriesId, Venue};
+use basis_core::types::{Account, Asset, Item, Label, SeriesId, Span, Venue};
 use basis_market::{GasFees, MarketView};
 
 use super::{ExitCost, hours_of};
@@ -65,11 +65,11 @@ struct Held {
 impl StakeExit {
     /// What leaving it takes, by account.
     pub(super) fn leave(
-        &mut self,
+        &self,
         books: &Books,
-        view: &MarketView,
-        venues: &dyn Venues,
+        (view, venues): (&MarketView, &dyn Venues),
         fees: Fees,
+        delay: Option<Span>,
     ) -> Result<Vec<(Account, ExitCost)>, ComponentError> {
         let held = self.held(books)?;
         let reference = view.quote(books.reference()).mark;
@@ -77,7 +77,7 @@ impl StakeExit {
         if let Some((account, units, value)) = held.free {
             exits.push((
                 account,
-                self.leave_free(view, venues, (units, value), reference)?,
+                self.leave_free((view, venues), (units, value), reference, delay)?,
             ));
         }
         if let Some((account, units, value)) = held.supplied {
@@ -120,10 +120,10 @@ impl StakeExit {
     /// What leaving free units takes, by the way of the mode.
     fn leave_free(
         &self,
-        view: &MarketView,
-        venues: &dyn Venues,
+        (view, venues): (&MarketView, &dyn Venues),
         (units, value): (Quantity, Value),
         reference: Price,
+        delay: Option<Span>,
     ) -> Result<ExitCost, ComponentError> {
         let [by_sale, by_queue, _] = self.gas_units;
         let sold = match self.way {
@@ -138,7 +138,7 @@ impl StakeExit {
             StakeWay::Market => None,
             StakeWay::Queue | StakeWay::Cheapest => {
                 let gas = self.gas_cost(view, by_queue, reference)?;
-                let forgone = self.forgone(view, venues, (units, reference))?;
+                let forgone = self.forgone(view, delay, (units, reference))?;
                 let exit =
                     forgone.map(|(lost, hours)| Ok::<_, ComponentError>((lost.add(gas)?, hours)));
                 exit.transpose()?
@@ -191,10 +191,10 @@ impl StakeExit {
     fn forgone(
         &self,
         view: &MarketView,
-        venues: &dyn Venues,
+        delay: Option<Span>,
         (units, reference): (Quantity, Price),
     ) -> Result<Option<(Value, Fixed18)>, ComponentError> {
-        let Some(delay) = venues.terms(self.protocol, view)?.unstake_delay else {
+        let Some(delay) = delay else {
             return Ok(None);
         };
         let Some(slot) = view.row_slot::<Fixed18>(self.rate) else {

@@ -45,6 +45,8 @@ pub(super) const HEADLINE: &[Headline] = headline![
     "equity_end_usd" "/equity_end_usd" "Equity at the end" "USD" Money "the same, in US dollars";
     "exit_value" "/exit_value" "Exit value" "class" Money "equity at the end less what leaving costs";
     "exit_hours" "/exit_hours" "Hours to leave" "" Plain "until all is sold and sent home";
+    "leverage" "/leverage" "Leverage" "" Plain "absolute deltas over equity, at the end";
+    "carry.net" "/carry/net" "Carry" "USD" Money "funding, interest, staking, rewards and pool fees less what was borrowed for";
     "costs.total" "/costs/total" "Costs" "USD" Money "fees, slippage, gas, borrowing, transfers, liquidation";
     "attribution.residual" "/attribution/residual" "Unexplained" "USD" Plain "change of equity that no bucket explains";
     "counts.fills" "/counts/fills" "Fills" "" Plain "confirmed executions of orders";

@@ -462,6 +462,7 @@ pub(crate) fn result() -> RunResult {
             total_return: -0.00086,
             ..Statistics::default()
         },
+        leverage: None,
         exit: Some(ExitSummary {
             last: exit("13.75", None),
             max_drawdown: 0.001,
@@ -495,6 +496,7 @@ pub(crate) fn result() -> RunResult {
         refused_withdrawals: Vec::new(),
         shocks: Vec::new(),
         assumptions: vec!["1 USDT is 1 USD".to_owned()],
+        never_held: None,
         halted: None,
         health: vec![("binance".to_owned(), Health::default())],
     }

@@ -115,11 +115,14 @@ fn statistics(statistics: &Statistics) -> Json {
     })
 }
 
-/// What leaving everything takes at the end; amounts in the share class as `class` has them.
+/// What the book earned and stands at, and what leaving everything takes at the end; amounts in the share class as `class` has them.
 fn exit(result: &RunResult, end: Option<Value>, class: impl Fn(Option<Value>) -> Json) -> Json {
     let cost = result.exit.map(|exit| exit.last.cost);
     let value = end.zip(cost).and_then(|(end, cost)| end.sub(cost).ok());
     json!({
+        "leverage": text(result.leverage),
+        "carry": carry(&result.attribution),
+        "never_held": result.never_held,
         "exit_value": class(value),
         "exit_value_usd": text(value),
         "exit_cost": class(cost),
@@ -145,6 +148,8 @@ fn units(share_class: Asset) -> Json {
         "exit_value_usd": "USD",
         "exit_cost_usd": "USD",
         "exit_hours": "hours",
+        "leverage": "ratio to the equity",
+        "carry": "USD",
         "max_drawdown_exit": of("fraction of the peak"),
         "sharpe": of("ratio a year of daily returns"),
         "sortino": of("ratio a year of daily returns"),
@@ -237,6 +242,27 @@ fn share_attribution(share: &ShareAttribution) -> Json {
         .into()
 }
 
+/// What the book earned by being held, what it borrowed for, and the difference; USD.
+fn carry(attribution: &Attribution) -> Json {
+    let earned = [
+        attribution.funding,
+        attribution.interest,
+        attribution.staking_yield,
+        attribution.rewards,
+        attribution.liquidity_fees,
+    ];
+    let earned = earned
+        .iter()
+        .try_fold(Value::ZERO, |sum, value| sum.add(*value));
+    let borrowed = attribution.borrow_cost.neg();
+    let net = earned.and_then(|earned| earned.add(attribution.borrow_cost));
+    json!({
+        "yield": text(earned.ok()),
+        "borrow_cost": text(borrowed.ok()),
+        "net": text(net.ok()),
+    })
+}
+
 /// Costs are the buckets that cost, turned round: 5 means that 5 were paid.
 fn costs(attribution: &Attribution) -> Json {
     let paid = [
@@ -269,6 +295,7 @@ fn counts(counts: &Counts) -> Json {
         "funding_payments": counts.funding_payments,
         "rejections": counts.rejections,
         "rebalances_deferred": counts.rebalances_deferred,
+        "stood_aside_steps": counts.stood_aside_steps,
     })
 }
 

@@ -87,6 +87,7 @@ pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
         "funding_payments",
         "rejections",
         "rebalances_deferred",
+        "stood_aside_steps",
     ];
     let field = |name: String, kind, least_first| Field {
         name,

@@ -13,10 +13,11 @@ use basis_core::types::{SeriesId, Venue};
 use basis_engine::RunConfig;
 use basis_engine::exit::ExitRoutes;
 use basis_engine::mode::{Mode, Trades};
+use basis_engine::size::EntryShare;
 use basis_engine::strategy::{self, Checkpoint, Decision, Strategy};
 use basis_market::MarketData;
 
-use super::chain;
+use super::{chain, spot_perp};
 use crate::config::{Keys, ModeConfig, Uses};
 
 /// What a mode is made of.
@@ -71,6 +72,10 @@ impl Mode for WithKeys {
             perps: self.keys.hedge_allocation.clone(),
             staking_token: self.keys.chain.as_ref().map(|chain| chain.lst),
         }
+    }
+
+    fn entry(&self, config: &RunConfig) -> Vec<EntryShare> {
+        spot_perp::entry(&self.keys.beside(config)).unwrap_or_default()
     }
 
     fn exit_routes(&self, config: &RunConfig) -> ExitRoutes {

@@ -31,6 +31,7 @@ use super::layout::Layout;
 use super::volume::Pace;
 use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
 use crate::config::ModeConfig;
+use basis_engine::size::EntryShare;
 
 /// The version of what is saved of it.
 const STATE_VERSION: u32 = 3;
@@ -95,6 +96,7 @@ pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), Com
         return refuse("hedge_allocation names no venue with a share above 0".to_owned());
     }
     refuse_idle_symbols(config)?;
+    check_networks(config, rules)?;
     let spot = (config.spot_venue, InstrumentKind::Spot, config.symbol());
     let perps = config
         .hedge_allocation
@@ -151,6 +153,57 @@ pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), Com
                 config.hedge_leverage, instrument.key
             ));
         }
+    }
+    Ok(())
+}
+
+/// What is traded at the entry, of the equity: spot, and as much of perps by their shares. A hedged stake buys
+/// `stake_allocation_eth`, a basis h ÷ (1 + h).
+pub(super) fn entry(config: &ModeConfig<'_>) -> Result<Vec<EntryShare>, ComponentError> {
+    if config.hedge_allocation.is_empty() {
+        return Ok(Vec::new());
+    }
+    let h = config.hedge_leverage;
+    let part = match config.chain {
+        Some(chain) => chain.stake_allocation,
+        None => Rate::new(h.div(h.add(Fixed18::ONE)?, Rounding::Floor)?),
+    };
+    let invested = Rate::ONE.sub(config.reserve_ratio)?;
+    let whole = invested.mul(part, Rounding::Floor)?;
+    let key = |venue, kind, symbol| basis_core::types::InstrumentKey::new(venue, kind, symbol);
+    // In kind the spot is there, and a part of it is sold for margin.
+    let bought = if config.is_in_kind() {
+        invested.sub(whole)?
+    } else {
+        whole
+    };
+    let mut entry = vec![EntryShare {
+        instrument: key(config.spot_venue, InstrumentKind::Spot, config.symbol()),
+        share: bought,
+    }];
+    for &(venue, share) in config.hedge_allocation {
+        entry.push(EntryShare {
+            instrument: key(venue, InstrumentKind::Perp, config.hedge_symbol(venue)),
+            share: whole.mul(share, Rounding::Floor)?,
+        });
+    }
+    Ok(entry)
+}
+
+/// The share class must get to every exchange of the mode and back.
+fn check_networks(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), ComponentError> {
+    let asset = config.share_class;
+    for venue in std::iter::once(Venue::WALLET).chain(venues(config)) {
+        let listed = rules.venue(venue).map(|rules| rules.at(config.from));
+        if listed.is_some_and(|rules| rules.withdrawal(asset).is_some()) {
+            continue;
+        }
+        let message = format!(
+            "{venue} sends no {asset} on {}, so that capital in share_class {asset} cannot get to the exchanges \
+             and back; give its network under transfers.withdrawals of rules.{venue}",
+            config.from
+        );
+        return Err(ComponentError::new(Code::StrategyInfeasible, message));
     }
     Ok(())
 }

@@ -155,7 +155,12 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     } else {
         session.print(&report::human(&summary, out.as_deref()))?;
     }
-    result.halted.map_or(Ok(()), |why| Err(halted(why)))
+    if let Some(why) = result.halted {
+        return Err(halted(why));
+    }
+    result
+        .never_held
+        .map_or(Ok(()), |why| Err(never_held(&why)))
 }
 
 /// What was found in a journal, in a sentence.
@@ -180,6 +185,15 @@ fn recovered(recovery: &Recovery) -> String {
 fn halted(why: String) -> Failure {
     Failure {
         error: ComponentError::new(Code::RiskHalted, why),
+        exit: RUN_FAILED,
+    }
+}
+
+/// A run that wanted to hold something and never did is no success: its figures are those of idle capital.
+fn never_held(why: &str) -> Failure {
+    let message = format!("the run wanted to hold a book and never did: {why}");
+    Failure {
+        error: ComponentError::new(Code::NothingHeld, message),
         exit: RUN_FAILED,
     }
 }

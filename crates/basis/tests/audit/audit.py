@@ -45,6 +45,7 @@ class Audit:
     def __init__(self, run, data):
         self.run, self.differences, self.counts, self.skipped = run, [], defaultdict(int), []
         self.unchecked = defaultdict(int)  # what is not derived, by name
+        self.exit_sums = 0  # steps whose exit is not derived: staking tokens and loans are left in pools
         self.config = read_yaml((run / "config.yaml").read_text())
         self.summary = json.loads((run / "summary.json").read_text())
         self.rules = Rules(self.config["rules"])
@@ -191,6 +192,8 @@ class Audit:
 def report(audit):
     for text in audit.skipped:
         print(f"SKIPPED: {text}")
+    if audit.exit_sums:
+        print(f"exit value: {audit.exit_sums} steps with staking tokens or loans, of which the sums are checked")
     for name, count in sorted(audit.unchecked.items()):
         print(f"SKIPPED: {count} x {name}: not derived, only the sums are checked")
     differences = audit.differences
@@ -217,7 +220,7 @@ def main():
             print(f"audit: cannot read {run}: {type(e).__name__}: {e}", file=sys.stderr)
             return 2
         code = max(code, 1 if audit.differences else 0)
-        found.append({"checks": audit.counts, "skipped": audit.skipped, "unchecked": audit.unchecked,
+        found.append({"checks": audit.counts, "skipped": audit.skipped, "unchecked": audit.unchecked, "exit_sums": audit.exit_sums,
                       "differences": audit.differences})
         if not arguments.json:
             if len(arguments.runs) > 1:

@@ -94,13 +94,12 @@ pub(crate) fn setup(mode: &str, sets: &[&str], (from, to): (Timestamp, Timestamp
     resolved.setup.with_range(from, to)
 }
 
-/// Runs `script` over `data` and leaves its directory at `out`; no order may be refused.
-pub(crate) fn run(
+/// The engine of a run of `script` over `data`.
+pub(crate) fn engine(
     setup: &Setup,
     (data, series): (Arc<MarketData>, &[SeriesId]),
     script: Script,
-    out: &Path,
-) -> RunResult {
+) -> Engine {
     let registry = Registry::builtin();
     let world = World::of(setup);
     let created = world.create_interfaces(&registry, setup);
@@ -115,13 +114,19 @@ pub(crate) fn run(
         positions: world.positions,
         transit: world.simulated.transit,
     };
-    let engine = Engine::with_strategy(parts, series, Box::new(script)).unwrap();
-    let mut writer = RunWriter::create(
-        out,
-        (setup.run().share_class, setup.run().from),
-        Format::Csv,
-    )
-    .unwrap();
+    Engine::with_strategy(parts, series, Box::new(script)).unwrap()
+}
+
+/// Runs `script` over `data` and leaves its directory at `out`; no order may be refused.
+pub(crate) fn run(
+    setup: &Setup,
+    market: (Arc<MarketData>, &[SeriesId]),
+    script: Script,
+    out: &Path,
+) -> RunResult {
+    let engine = engine(setup, market, script);
+    let run = (setup.run().share_class, setup.run().from);
+    let mut writer = RunWriter::create(out, run, Format::Csv).unwrap();
     let result = engine.run_into(&mut writer, &mut |_| {}).unwrap();
     let context = OutputContext {
         config_yaml: setup.config_yaml().to_owned(),

@@ -7,14 +7,20 @@
 
 use std::sync::Arc;
 
+use basis::assembly::Backtest;
+use basis::core::error::{Code, ComponentError};
 use basis::core::event::EventData;
 use basis::core::num::{Quantity, Rate, Rounding, Value};
-use basis::core::types::{Span, Timestamp};
+use basis::core::plan::Leg;
+use basis::core::types::{InstrumentKey, InstrumentKind, Side, Span, Symbol, Timestamp, Venue};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::RunResult;
 use basis::market::MarketData;
 
-use crate::runner::backtest;
+use crate::runner::{Scratch, backtest};
+use crate::scripted::{self, Script, setup};
+
+const BTC: Symbol = Symbol::literal("BTCUSDT");
 
 fn hour(number: i64) -> Timestamp {
     SyntheticSpec::default()
@@ -123,4 +129,120 @@ fn growth_is_held_back_while_leaving_costs_more_than_its_bound() {
         matches!(&event.data, EventData::StateUpdate { state, .. } if state.as_ref() == "exit_too_dear")
     });
     assert_eq!(told.count(), 1, "said once");
+}
+
+/// The error of a run that does not start.
+fn refused(mode: &str, sets: &[&str]) -> ComponentError {
+    let setup = setup(mode, sets, (hour(0), hour(240)));
+    Backtest::run(market(10), &setup).unwrap_err()
+}
+
+#[test]
+fn capital_that_cannot_enter_in_time_is_refused_with_what_can() {
+    let e = refused("btc_basis", &["initial_capital=3000000000"]);
+    assert_eq!(e.code, Code::StrategyInfeasible, "{e}");
+    for words in [
+        "entry_time_max_hours 72",
+        "max_participation 0.05",
+        "enters in time",
+    ] {
+        assert!(e.message.contains(words), "{e}");
+    }
+    // A bound of the user's own decides.
+    let e = refused(
+        "btc_basis",
+        &["initial_capital=60000000", "entry_time_max_hours=2"],
+    );
+    assert!(e.message.contains("entry_time_max_hours 2"), "{e}");
+}
+
+#[test]
+fn a_position_above_the_last_margin_tier_is_refused_at_the_start() {
+    let sets = [
+        "initial_capital=400000000",
+        "hedge_allocation={ binance: 0, bybit: 1, okx: 0 }",
+        "entry_time_max_hours=8760",
+    ];
+    let e = refused("btc_basis", &sets);
+    assert!(
+        e.message.contains("above the venue's last margin tier"),
+        "{e}"
+    );
+}
+
+#[test]
+fn capital_too_small_to_be_invested_is_refused_in_every_mode() {
+    for (mode, capital) in [
+        ("btc_basis", "20"),
+        ("eth_basis", "20"),
+        ("pure_lending", "100"),
+        ("eth_staking_only", "0.1"),
+        ("eth_leveraged", "0.1"),
+        ("usdt_market_neutral", "20"),
+        ("usdt_market_neutral_no_leverage", "20"),
+    ] {
+        let e = refused(mode, &[&format!("initial_capital={capital}")]);
+        assert_eq!(e.code, Code::CapitalTooSmall, "{mode}: {e}");
+        assert!(e.message.contains(capital), "{mode}: {e}");
+    }
+}
+
+#[test]
+fn a_share_class_without_a_network_is_refused_at_the_start() {
+    // An Ethereum address cannot send bitcoin.
+    let class = "--set share_class=BTC --set initial_capital=1";
+    for command in [
+        "check btc_basis",
+        "backtest btc_basis --to 2024-01-03 --json",
+    ] {
+        let done = Scratch::new().basis(&format!("{command} {class}"));
+        done.fails(2, &["STRAT-001", "wallet sends no BTC"]);
+    }
+}
+
+/// A book that was wanted and never held fails the run; one that stood aside by its own rule does not.
+#[test]
+fn a_book_that_is_never_held_fails_the_run_and_one_that_stands_aside_counts_its_steps() {
+    let scratch = Scratch::new();
+    let dates = "backtest btc_basis --to 2024-01-05 --json";
+    // Nothing can be bought: no order fits a bar any more.
+    let none = "--set venue_settings.binance.max_participation=0.0000001";
+    let done = scratch.basis(&format!("{dates} {none} --set entry_time_max_hours=8760"));
+    assert_ne!(done.code, 0, "{done:?}");
+    // No carry is worth a round trip within an hour.
+    let aside = "--set expected_carry.horizon_hours=1 --set expected_carry.lookback_hours=8";
+    let summary = scratch.basis(&format!("{dates} {aside}")).json();
+    assert!(
+        summary["counts"]["stood_aside_steps"].as_u64().unwrap() > 50,
+        "{summary}"
+    );
+    assert_eq!(summary["never_held"], serde_json::Value::Null);
+    assert_eq!(summary["counts"]["fills"], 0);
+}
+
+/// An order that a venue refuses for good is not repeated for months: the strategy stops with the venue's
+/// own reason. One that is refused for want of volume, which time cures, does not stop it.
+#[test]
+fn refusals_of_one_permanent_kind_in_a_row_stop_the_strategy() {
+    let perp = InstrumentKey::new(Venue::literal("binance"), InstrumentKind::Perp, BTC);
+    let stops = |quantity: &str, sets: &[&str]| {
+        let leg = || Leg::market(perp, Side::Sell, quantity.parse().unwrap(), false);
+        let plans = (1..100).map(|at| (hour(at), scripted::plan(vec![leg()])));
+        let setup = setup("btc_basis", sets, (hour(0), hour(10 * 24)));
+        let series = setup.required_series().unwrap();
+        let script = Script(plans.collect());
+        let engine = scripted::engine(&setup, (market(10), &series), script);
+        let result = engine.run(&mut |_| {}).unwrap();
+        assert!(result.counts.rejections >= 6, "{:?}", result.counts);
+        (result.halted, result.counts.rejections)
+    };
+    let (halted, rejections) = stops("0.0000001", &[]);
+    let why = halted.unwrap();
+    assert!(
+        why.contains("6 refusals in a row") && why.contains("quantity"),
+        "{why}"
+    );
+    assert_eq!(rejections, 6);
+    let thin = "venue_settings.binance.max_participation=0.0000001";
+    assert_eq!(stops("0.01", &[thin]).0, None, "volume may come");
 }

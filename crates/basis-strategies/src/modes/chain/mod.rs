@@ -11,7 +11,7 @@ pub(super) mod series;
 pub(super) mod stake;
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::{Quantity, Rounding};
+use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::types::{Account, Asset, Label, SeriesId, Venue};
 use basis_core::venue::DataProvider;
 use basis_engine::exit::{StakeExit, StakeWay};
@@ -75,6 +75,32 @@ pub(super) fn exit_routes(config: &ModeConfig<'_>, series: &[SeriesId]) -> Vec<S
             atomic_gas(&repay, true),
         ],
     }]
+}
+
+/// Refuses capital of which less than `min_transfer` is left beside the reserve and `gas`, both in the share
+/// class: it would never be invested.
+///
+/// # Errors
+/// STRAT-002 with the numbers.
+pub(super) fn check_capital(config: &ModeConfig<'_>, gas: Quantity) -> Result<(), ComponentError> {
+    let kept = Rate::ONE.sub(config.reserve_ratio)?;
+    let capital = config.initial_capital;
+    let invested = capital.at_rate(kept, Rounding::Floor)?.sub(gas)?;
+    if capital.is_zero() || invested >= config.min_transfer {
+        return Ok(());
+    }
+    let needed = config
+        .min_transfer
+        .add(gas)?
+        .div_rate(kept, Rounding::Ceil)?;
+    let needed = needed.get().round_to_decimals(2, Rounding::Ceil)?;
+    let class = config.share_class;
+    let message = format!(
+        "initial_capital {capital} {class} leaves {invested} {class} beside reserve_ratio {} and gas of {gas} \
+         {class}, below min_transfer {}: nothing would ever be invested. It takes {needed} {class}",
+        config.reserve_ratio, config.min_transfer
+    );
+    Err(ComponentError::new(Code::CapitalTooSmall, message))
 }
 
 /// The account of a protocol that keeps one for all assets.

@@ -20,7 +20,7 @@ use super::chain::places::Places;
 use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, leverage as leverage_series, staking};
 use super::chain::stake::{GROUPS, leg_of, unwrap};
-use super::chain::{ETH, floor_to_unit, settings};
+use super::chain::{ETH, check_capital, floor_to_unit, settings};
 use super::eth_staking_only::{act, in_ether, optional_series, plan, token_of};
 use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses};
 use crate::config::ModeConfig;
@@ -69,7 +69,11 @@ fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
 
 fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
     token_of(config)?;
-    in_ether(config)
+    in_ether(config)?;
+    let gas = config
+        .chain
+        .map_or(Quantity::ZERO, |chain| chain.gas_reserve);
+    check_capital(config, gas)
 }
 
 /// The debt ratio must be allowed by the pool, and leave a health factor above the ladder's third rung.

@@ -15,7 +15,7 @@ use super::chain::leverage::{leftover, spare_ether};
 use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, rewards as reward_series, staking};
 use super::chain::stake::{GROUPS, Token, leg_of, token, unwrap};
-use super::chain::{floor_to_unit, settings};
+use super::chain::{check_capital, floor_to_unit, settings};
 use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses, any_market};
 use crate::config::ModeConfig;
 
@@ -74,7 +74,11 @@ fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
 
 fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
     token_of(config)?;
-    in_ether(config)
+    in_ether(config)?;
+    let gas = config
+        .chain
+        .map_or(Quantity::ZERO, |chain| chain.gas_reserve);
+    check_capital(config, gas)
 }
 
 /// Capital of these modes is ETH.

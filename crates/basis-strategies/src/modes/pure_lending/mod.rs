@@ -10,12 +10,13 @@ use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, SeriesId, Timestamp, Venue};
+use basis_market::MarketData;
 use serde::{Deserialize, Serialize};
 
 use super::chain::legs::{LendingKind, lending};
 use super::chain::series::{GAS, oracle, reserve};
-use super::chain::{floor_to_unit, gas, main_account, settings};
-use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses, any_market};
+use super::chain::{check_capital, floor_to_unit, gas, main_account, settings};
+use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses};
 use crate::config::ModeConfig;
 
 /// The mode's row.
@@ -38,7 +39,7 @@ static PARTS: BuiltIn = BuiltIn {
     optional_series,
     venues,
     check,
-    check_market: any_market,
+    check_market,
     build,
 };
 
@@ -83,6 +84,18 @@ fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentErro
         config.asset, config.share_class
     );
     Err(ComponentError::new(Code::StrategyInfeasible, message))
+}
+
+/// What is left beside the gas reserve, at the price of the start, must be worth lending.
+fn check_market(config: &ModeConfig<'_>, data: &MarketData) -> Result<(), ComponentError> {
+    let bars = data.bars(config.reference_price);
+    let row = bars.map(|bars| bars.closed_by(config.from).saturating_sub(1));
+    let price = bars.zip(row).and_then(|(bars, row)| bars.close(row));
+    let (Some(price), Some(chain)) = (price, config.chain) else {
+        return Ok(());
+    };
+    let gas = chain.gas_reserve.notional(price, Rounding::Ceil)?;
+    check_capital(config, Quantity::new(gas.get()))
 }
 
 fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
