@@ -69,20 +69,20 @@ pub struct HealthLadder {
     pub warn: Rate,
     /// Below this nothing may add exposure.
     pub reduce_only: Rate,
-    /// Below this the loop is shrunk until the factor is back at `reduce_only`.
+    /// Below this the loop is shrunk until the factor is back at `warn`.
     pub deleverage: Rate,
     /// Below this everything is closed and the strategy stops.
     pub halt: Rate,
 }
 
 impl HealthLadder {
-    /// Warn below 1.03, reduce only below 1.02, deleverage below 1.015, halt below 1.005: in the
-    /// e-mode of correlated assets the usual factors of 1.5 and 2 do not exist.
+    /// Warn below 1.20, reduce only below 1.15, deleverage below 1.10, halt below 1.04: in the e-mode of
+    /// correlated assets the usual factors of 1.5 and 2 do not exist.
     pub const DEFAULT: Self = Self {
-        warn: Rate::literal("1.03"),
-        reduce_only: Rate::literal("1.02"),
-        deleverage: Rate::literal("1.015"),
-        halt: Rate::literal("1.005"),
+        warn: Rate::literal("1.2"),
+        reduce_only: Rate::literal("1.15"),
+        deleverage: Rate::literal("1.1"),
+        halt: Rate::literal("1.04"),
     };
 
     pub(crate) fn read(r: &Reader<'_>) -> Self {

@@ -3,7 +3,7 @@
 //! The ladder per perp account and per isolated position, by distance (the move of the price that
 //! liquidates), and per lending account, by health factor: warn → reduce only → top up (margin only: idle
 //! cash goes to the account; what is not there is deleverage) → deleverage (cut until the measure is back
-//! at `warn`, a lending account at `reduce_only`; an isolated position is closed, for a part of it takes its
+//! at `warn`; an isolated position is closed, for a part of it takes its
 //! part of the margin with it) → halt (close everything, stop the strategy). Halt of a perp account waits
 //! until a cut at the assessment before has left it there. The worst decides. Net delta beyond its part of
 //! the equity halts too, unless the strategy can mend it first; what no order could mend, less than one
@@ -519,7 +519,7 @@ fn worst_lending(limits: &RiskConfig, exposure: &Exposure) -> Result<Reading, Co
     if level == RiskLevel::Deleverage {
         // Repaying x out of the collateral leaves (C − x) × T ÷ (D − x); that is the wanted factor F
         // at x = (F × D − C × T) ÷ (F − T).
-        let wanted = ladder.reduce_only;
+        let wanted = ladder.warn;
         let covered = worst
             .collateral
             .at_rate(worst.liquidation_threshold, Rounding::Floor)?;

@@ -71,7 +71,7 @@ impl ChainConfig {
         ];
         let one = || Fixed18::ZERO..=Fixed18::ONE;
         let ltv = |key: &str| r.within(key, Fixed18::ZERO..=fixed18!("0.95"));
-        let max_ltv = ltv("max_ltv").unwrap_or(fixed18!("0.92"));
+        let max_ltv = ltv("max_ltv").unwrap_or(fixed18!("0.75"));
         let spread = r.fixed(
             "max_stake_spread_move",
             Fixed18::ZERO..=fixed18!("0.5"),

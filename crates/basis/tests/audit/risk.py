@@ -24,7 +24,7 @@ RATE_DOUBT = 2e-13
 RATIO_MAX = Decimal("170141183460469231731.687303715884105727")  # of a balance that is gone
 LADDERS = {  # `risk` of config.yaml; the defaults of docs/modes.md
     "distance": {"warn": "0.40", "reduce_only": "0.35", "top_up": "0.30", "deleverage": "0.22", "halt": "0.10"},
-    "health_factor": {"warn": "1.03", "reduce_only": "1.02", "deleverage": "1.015", "halt": "1.005"},
+    "health_factor": {"warn": "1.20", "reduce_only": "1.15", "deleverage": "1.10", "halt": "1.04"},
 }
 
 

@@ -19,6 +19,7 @@ use basis::protocols::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation as Op
 use crate::audit::{
     assert_agrees, assert_found_in, audit, copy_of, data_directory, fresh, python, text,
 };
+use crate::runner::usual_arguments;
 
 const OWN_SIZE_OFF: &str = "venue_settings.aave.own_size=false";
 const WITHDRAWAL: &str = "withdrawals=[{ at: 2024-08-01T00:00:00Z, amount: 20 }]";
@@ -40,6 +41,7 @@ fn backtest_from(
     let out = fresh(name);
     let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
     command.args(["backtest", mode, "--from", from, "--to", to]);
+    command.args(usual_arguments(&["backtest", mode]));
     for setting in settings {
         command.args(["--set", setting]);
     }

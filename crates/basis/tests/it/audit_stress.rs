@@ -16,7 +16,7 @@ use std::process::Command;
 use serde_json::Value as Json;
 
 use crate::audit::{assert_agrees, copy_of, data_directory, fresh, tamper, text};
-use crate::runner::HURDLE_OFF;
+use crate::runner::usual_arguments;
 
 const AT: &str = "2025-02-03T00:00Z";
 const DATES: [&str; 4] = ["--from", "2025-01-31", "--to", "2025-02-07"];
@@ -32,9 +32,10 @@ fn backtest(
     let out = fresh(name);
     let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
     command.args(["backtest", mode, "-q"]).args(dates);
+    command.args(usual_arguments(&["backtest", mode]));
     if mode != "eth_leveraged" {
         let base = if mode == "btc_basis" { "BTC" } else { "ETH" };
-        command.args(["--set", "data.gaps=hold", "--set", HURDLE_OFF]);
+        command.args(["--set", "data.gaps=hold"]);
         for kind in ["perp", "funding"] {
             let proxy = format!("data.proxies.{kind}.okx.{base}USDT={kind}.bybit.{base}USDT");
             command.args(["--set", &proxy]);

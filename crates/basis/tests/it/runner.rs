@@ -50,11 +50,12 @@ impl Scratch {
         self.run(&arguments.split_whitespace().collect::<Vec<_>>(), &[])
     }
 
-    /// Runs `basis`; a basis mode without its carry hurdle, unless the arguments name it.
+    /// Runs `basis`, a mode with [`usual_sets`].
     pub(crate) fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
         let output = Command::new(env!("CARGO_BIN_EXE_basis"))
-            .args(arguments)
-            .args(without_hurdle(arguments))
+            .args(arguments.get(..1).unwrap_or_default())
+            .args(usual_arguments(arguments))
+            .args(arguments.get(1..).unwrap_or_default())
             .env_clear()
             .envs(environment.iter().copied())
             .current_dir(&self.0)
@@ -148,18 +149,37 @@ impl Outcome {
 /// Turns the carry hurdle of a basis mode off.
 pub(crate) const HURDLE_OFF: &str = "expected_carry.horizon_hours=null";
 
-/// What turns the carry hurdle off where the arguments run a basis mode and say nothing of it: most tests are
-/// about what a book does, and not about whether it is worth having.
-pub(crate) fn without_hurdle(arguments: &[&str]) -> &'static [&'static str] {
+/// The loops that tests were made with: ten times the stake, at the edge of what the pool lends.
+pub(crate) const NARROW_LOOP: [&str; 6] = [
+    "max_ltv=0.92",
+    "target_ltv=0.9016",
+    "risk.health_factor_warn=1.03",
+    "risk.health_factor_reduce_only=1.02",
+    "risk.health_factor_deleverage=1.015",
+    "risk.health_factor_halt=1.005",
+];
+
+/// What tests set for `mode` unless they say otherwise: no carry hurdle, a narrow loop. Most tests are about what a
+/// book does, and not about whether it is worth having.
+pub(crate) fn usual_sets(mode: &str) -> &'static [&'static str] {
+    match mode {
+        "btc_basis" | "eth_basis" => &[HURDLE_OFF],
+        "eth_leveraged" | "usdt_market_neutral" => &NARROW_LOOP,
+        _ => &[],
+    }
+}
+
+/// The same as arguments, where these run one mode and say nothing of its hurdle.
+pub(crate) fn usual_arguments(arguments: &[&str]) -> Vec<&'static str> {
     let runs = ["backtest", "sweep", "stress"];
     let runs = arguments.first().is_some_and(|word| runs.contains(word));
-    let is_basis = arguments.iter().any(|word| word.ends_with("_basis"));
     let names_it = arguments.iter().any(|word| word.contains("expected_carry"));
-    if runs && is_basis && !names_it {
-        &["--set", HURDLE_OFF]
-    } else {
-        &[]
+    let mut modes = arguments.iter().map(|word| usual_sets(word));
+    let sets = modes.find(|sets| !sets.is_empty()).unwrap_or_default();
+    if !runs || names_it || modes.any(|more| more != sets && !more.is_empty()) {
+        return Vec::new();
     }
+    sets.iter().flat_map(|set| ["--set", set]).collect()
 }
 
 /// Runs a mode over `(from, to]` of a market in memory.

@@ -19,7 +19,7 @@ use basis::report::Format;
 use basis::report::run::{OutputContext, RunWriter, Timing};
 use basis::venues::registry::Registry;
 
-use crate::runner::HURDLE_OFF;
+use crate::runner::usual_sets;
 
 /// Plays its plans at their hours.
 #[derive(Debug)]
@@ -73,17 +73,14 @@ pub(crate) fn plan(legs: Vec<Leg>) -> Plan {
     }
 }
 
-/// The configuration of `mode` with `sets` over it, from `from` to `to`; without the carry hurdle, unless they
-/// name it.
+/// The configuration of `mode` with `sets` over it, from `from` to `to`; with [`usual_sets`] below
+/// them, unless they name the carry hurdle.
 pub(crate) fn setup(mode: &str, sets: &[&str], (from, to): (Timestamp, Timestamp)) -> Setup {
     let registry = Registry::builtin();
     let names_it = sets.iter().any(|set| set.contains("expected_carry"));
-    let off = (!names_it).then_some(HURDLE_OFF);
-    let sets: Vec<_> = off
-        .iter()
-        .chain(sets)
-        .map(|set| (*set).to_owned())
-        .collect();
+    let usual = if names_it { &[] } else { usual_sets(mode) };
+    let sets = usual.iter().chain(sets);
+    let sets: Vec<_> = sets.map(|set| (*set).to_owned()).collect();
     let request = Request {
         mode,
         sets: &sets,

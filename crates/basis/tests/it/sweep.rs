@@ -18,7 +18,7 @@ use basis::sweep::parse;
 use basis::sweep::run::Variants;
 use basis::venues::registry::Registry;
 
-use crate::runner::{HURDLE_OFF, Scratch, without_hurdle};
+use crate::runner::{HURDLE_OFF, Scratch, usual_arguments};
 
 const DATES: &str = "--from 2024-01-01 --to 2024-01-03";
 
@@ -416,7 +416,7 @@ fn a_killed_sweep_leaves_its_finished_variants_and_resumes_to_the_same_bytes() {
         .collect();
     let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
         .args(&arguments)
-        .args(without_hurdle(&arguments))
+        .args(usual_arguments(&arguments))
         .env_clear()
         .current_dir(dir.path())
         .stdout(Stdio::null())

@@ -14,6 +14,7 @@ use basis_market::{BarColumns, MarketData, MarketView, SeriesRequest, ViewPolicy
 
 use super::*;
 use crate::account::{Books, Pricing};
+use crate::limits::HealthLadder;
 
 const AAVE: Venue = Venue::literal("aave");
 const BITCOIN: Asset = Asset::literal("BTC");
@@ -126,6 +127,12 @@ impl Fixture {
         // Neither account is hedged against anything here.
         let limits = RiskConfig {
             net_delta_halt: Rate::literal("10"),
+            health: HealthLadder {
+                warn: Rate::literal("1.03"),
+                reduce_only: Rate::literal("1.02"),
+                deleverage: Rate::literal("1.015"),
+                halt: Rate::literal("1.005"),
+            },
             ..RiskConfig::DEFAULT
         };
         let dust = Dust::Value(Value::ZERO);

@@ -53,7 +53,14 @@ const CASES: [Case; 5] = [
     },
     Case {
         mode: "usdt_market_neutral",
-        sets: &["target_ltv=0.65", "max_ltv=0.75"],
+        sets: &[
+            "target_ltv=0.65",
+            "max_ltv=0.75",
+            "risk.health_factor_warn=1.2",
+            "risk.health_factor_reduce_only=1.15",
+            "risk.health_factor_deleverage=1.1",
+            "risk.health_factor_halt=1.04",
+        ],
         capital: 100_000,
         first: "2024-05-15T01:00:00Z",
         within: 24,
@@ -181,5 +188,32 @@ fn withdrawals_of_hedged_stakes_are_paid_when_the_stake_has_left() {
             return;
         };
         assert_eq!(wrong, Vec::<String>::new(), "{} {:?}", case.mode, case.sets);
+    }
+}
+
+#[test]
+fn more_than_can_be_paid_is_refused_with_what_can() {
+    for case in &CASES {
+        let Some(market) = Recorded::of(case.mode, case.sets) else {
+            return;
+        };
+        let start = at("2024-06-15T01:00:00Z");
+        let due = start.plus(Span::from_hours(120));
+        for part in [100, 120] {
+            let amount = case.capital * part / 100;
+            let asked = format!("withdrawals=[{{ at: {due}, amount: {amount} }}]");
+            let result = market.run(start, 8, &[&asked]).unwrap();
+            let [refused] = result.refused_withdrawals.as_slice() else {
+                panic!("{} {part} %: {:?}", case.mode, result.refused_withdrawals)
+            };
+            assert_eq!((refused.at, refused.refused_at), (due, due));
+            let available = refused.available.to_f64();
+            let capital = f64::from(i32::try_from(case.capital).unwrap());
+            let share = available / capital * 100.0;
+            assert!((90.0..100.0).contains(&share), "{}: {share} %", case.mode);
+            assert_eq!((&result.halted, waited(&result, due)), (&None, None));
+            // As if it had never been asked.
+            assert!(naked(&result, due) <= 0.01, "{}", case.mode);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::runner::{Scratch, without_hurdle};
+use crate::runner::{Scratch, usual_arguments};
 
 /// Kills in all modes together: more than 200.
 const KILLS: u32 = 29;
@@ -30,7 +30,7 @@ fn start(scratch: &Scratch, mode: &str, resume: bool) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
     command.args(["backtest", mode, "--to", "2024-01-05", "-q"]);
     command.args(["--journal", "run.journal", "--out", "resumed"]);
-    command.args(without_hurdle(&["backtest", mode]));
+    command.args(usual_arguments(&["backtest", mode]));
     if resume {
         command.arg("--resume");
     }
