@@ -1,11 +1,13 @@
 //! `basis backtest`: one mode over one range of data.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{RunId, Timestamp};
 use basis_core::venue::ExecutionMode;
 use basis_engine::{JournalSync, Progress, Recovery};
+use basis_market::MarketData;
 use basis_report::Format;
 use basis_report::check_out_dir;
 use basis_report::run::summary as run_summary;
@@ -14,6 +16,7 @@ use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::{RunArguments, Session, progress, report};
 use crate::assembly::{self, Backtest, Finished, Stamp, Unfinished};
+use crate::config::Setup;
 use crate::config::layers::{self, LogLevel};
 use crate::journal::{self, JournalRequest};
 
@@ -106,21 +109,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let started = WallClock::now();
     let out = output_directory(arguments, &mode, (session, &started))?;
     let data = source.load(&resolved.setup.data_request()?, session.quiet)?;
-    let backtest = match &arguments.journal {
-        None => Backtest::prepare(data, &resolved.setup)?,
-        Some(path) => {
-            let request = JournalRequest {
-                path,
-                resume: arguments.resume,
-                sync: arguments.journal_sync.into(),
-            };
-            let (backtest, recovery) = journal::prepare(data, &resolved.setup, request)?;
-            if arguments.resume {
-                session.note(LogLevel::Info, &recovered(&recovery));
-            }
-            backtest
-        }
-    };
+    let backtest = prepare(arguments, data, &resolved.setup, session)?;
     let stamp = Stamp {
         run_id: arguments.run_id.unwrap_or_else(|| started.run_id()),
         load_ms: started.elapsed_ms(),
@@ -161,6 +150,28 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     result
         .never_held
         .map_or(Ok(()), |why| Err(never_held(&why)))
+}
+
+/// Makes the run ready, with the journal that was asked for.
+fn prepare(
+    arguments: &Arguments,
+    data: Arc<MarketData>,
+    setup: &Setup,
+    session: &Session,
+) -> Result<Backtest, Failure> {
+    let Some(path) = &arguments.journal else {
+        return Ok(Backtest::prepare(data, setup)?);
+    };
+    let request = JournalRequest {
+        path,
+        resume: arguments.resume,
+        sync: arguments.journal_sync.into(),
+    };
+    let (backtest, recovery) = journal::prepare(data, setup, request)?;
+    if arguments.resume {
+        session.note(LogLevel::Info, &recovered(&recovery));
+    }
+    Ok(backtest)
 }
 
 /// What was found in a journal, in a sentence.
