@@ -15,8 +15,7 @@ use basis_report::run::summary as run_summary;
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
 use super::{RunArguments, Session, progress, report};
-use crate::assembly::{self, Backtest, Finished, Stamp, Unfinished};
-use crate::config::Setup;
+use crate::assembly::{self, Backtest, Finished, Setup, Stamp, Unfinished};
 use crate::config::layers::{self, LogLevel};
 use crate::journal::{self, JournalRequest};
 
