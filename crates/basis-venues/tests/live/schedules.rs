@@ -151,7 +151,8 @@ impl<S: Store> Run<S> {
         for (id, outcome) in &ledger.outcomes {
             let rests = outcome.state == Some(basis_core::venue_event::OrderState::Working);
             if !ledger.is_over(*id) && !rests {
-                found.push(format!("{id} is still open: {outcome:?}"));
+                let asked = &ledger.instructions[id].instruction.operation;
+                found.push(format!("{id} is still open: {asked:?}, {outcome:?}"));
             }
         }
         found

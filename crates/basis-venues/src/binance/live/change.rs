@@ -466,6 +466,20 @@ impl BinanceMachine {
         }
     }
 
+    /// Ends what was asked of an order whose last fills came without another reply about it.
+    pub(super) fn target_ended(&mut self, target: InstructionId) {
+        let about: Vec<_> = self
+            .changes
+            .values()
+            .filter(|change| change.target == Some(target))
+            .filter(|change| change.state != ChangeState::Sending)
+            .map(|change| change.instruction.id)
+            .collect();
+        for id in about {
+            self.conclude_by_end(id);
+        }
+    }
+
     /// Ends what was asked of an order that was over before the answer came.
     fn conclude_by_end(&mut self, id: InstructionId) {
         let Some(change) = self.changes.get(&id) else {

@@ -325,8 +325,8 @@ impl BinanceMachine {
                 self.emit(at, EventKind::Order(update));
             }
         }
-        self.settle(id);
         self.target_observed(id, reply, asked_at);
+        self.settle(id);
     }
 
     /// Reports a fill, once.
@@ -363,6 +363,7 @@ impl BinanceMachine {
             order.look.never();
             if let Some(order) = self.orders.remove(&id) {
                 self.remember(order);
+                self.target_ended(id);
             }
             return;
         }

@@ -111,8 +111,13 @@ impl BinanceMachine {
         let Operation::Transfer(transfer) = &change.instruction.operation else {
             return None;
         };
+        // By its number it is found wherever the venue's clock has put it.
+        let room = match change.transfer {
+            Some(_) => Span::from_hours(1),
+            None => Span::ZERO,
+        };
         let range = reads::Range {
-            from: self.transfer_from(change),
+            from: self.transfer_from(change).map(|from| from.minus(room)),
             to: None,
             rows: Some(100),
         };
