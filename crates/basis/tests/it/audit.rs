@@ -322,6 +322,11 @@ fn liquidations_in_steps_agree() {
     settings.push("risk.net_delta_halt=10".to_owned());
     settings.push("hedge_leverage=18".to_owned());
     settings.push("venue_settings.bybit.margin_mode=isolated".to_owned());
+    // The book is to be there at once, whatever the bars hold.
+    for venue in ["binance", "bybit", "okx"] {
+        settings.push(format!("venue_settings.{venue}.max_participation=none"));
+        settings.push(format!("venue_settings.{venue}.slippage=fixed_bps"));
+    }
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     // So much that positions lie above the first tiers: venues reduce those before they close them.
     let run = backtest_with(&data, "steps", "2024-08-10", "30000000", &settings);
