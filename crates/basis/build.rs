@@ -15,7 +15,7 @@ fn main() {
     }
     let commit = git(&["rev-parse", "--short=12", "HEAD"]);
     println!(
-        "cargo:rustc-env=BASIS_COMMIT={}",
+        "cargo:rustc-env=BUILD_COMMIT={}",
         commit.as_deref().unwrap_or("unknown")
     );
 }

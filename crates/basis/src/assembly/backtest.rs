@@ -258,7 +258,7 @@ pub fn versions() -> Vec<(&'static str, String)> {
         .collect();
     vec![
         ("basis", env!("CARGO_PKG_VERSION").to_owned()),
-        ("commit", env!("BASIS_COMMIT").to_owned()),
+        ("commit", env!("BUILD_COMMIT").to_owned()),
         ("features", built.join(", ")),
     ]
 }
