@@ -35,7 +35,7 @@ fn a_run_is_made_again_from_its_own_configuration_to_the_byte() {
         "positions.csv",
         "report.html",
         "risk.csv",
-        "events/engine_events.jsonl",
+        "events/strategy_manager_events.jsonl",
         "events/tight_loop_events.jsonl",
     ] {
         let read = |run: &Path| fs::read(run.join(name)).unwrap();
