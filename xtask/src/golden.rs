@@ -349,6 +349,6 @@ mod tests {
             .iter()
             .flat_map(|run| TABLES.iter().map(|table| kept().join(run.name).join(table)));
         let bytes: u64 = tables.map(|table| fs::metadata(table).unwrap().len()).sum();
-        assert!(bytes < 1_500_000, "{bytes} bytes");
+        assert!(bytes < 2_000_000, "{bytes} bytes");
     }
 }
