@@ -42,7 +42,7 @@ impl Endpoints {
         let host = host.map(|rest| rest.rsplit_once(':').map_or(rest, |(host, _)| host));
         if !matches!(host, Some("127.0.0.1" | "localhost")) {
             let message = format!(
-                "venue_settings.binance.endpoint: `{origin}` is not on this machine; it must begin with \
+                "venue_settings.binance.live.endpoint: `{origin}` is not on this machine; it must begin with \
                  http://127.0.0.1: or http://localhost:, or be left out for the venue's own hosts"
             );
             return Err(ComponentError::new(Code::VenueInvalid, message).with_reason("endpoint"));
