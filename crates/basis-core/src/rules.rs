@@ -694,6 +694,22 @@ impl Default for TransferRules {
     }
 }
 
+/// Returns how many units a contract of the venue's `base` holds, and of what: `1000PEPE` is a thousand PEPE.
+#[must_use]
+pub fn contract_multiple(base: &str) -> (Fixed18, &str) {
+    let zeros = base.strip_prefix('1').map(|rest| {
+        let name = rest.trim_start_matches('0');
+        (rest.len() - name.len(), name)
+    });
+    match zeros {
+        Some((zeros @ 2..=9, name)) if !name.is_empty() => {
+            let power = u32::try_from(zeros).unwrap_or_default();
+            (Fixed18::from_int(10_i64.pow(power)), name)
+        }
+        _ => (Fixed18::ONE, base),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -120,12 +120,20 @@ pub(crate) fn listed(
     kind: InstrumentKind,
     symbol: Symbol,
 ) -> Result<&InstrumentRules, Refusal> {
-    rules.instrument(kind, symbol).ok_or_else(|| {
+    let listed = rules.instrument(kind, symbol).ok_or_else(|| {
         invalid(format!(
             "the rules list no {kind} {symbol}; read the venue's own list of instruments, or give a file that \
              lists it"
         ))
-    })
+    })?;
+    // Quantities here are base units: sent as they are, they would be so many times too large.
+    match &listed.perp {
+        Some(perp) if perp.prices_contracts => Err(VenueErrorKind::Unsupported(format!(
+            "a contract of {} is {} {}: instruments that count in multiples are not sent in this version",
+            listed.venue_symbol, perp.contract_size, listed.base
+        ))),
+        _ => Ok(listed),
+    }
 }
 
 /// What a venue does its own way about filters.

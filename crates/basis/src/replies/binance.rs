@@ -2,9 +2,10 @@
 //! `account/commission`.
 
 use basis_core::num::{Fixed18, Rounding};
+use basis_core::rules::contract_multiple;
 use serde_json::Value as Json;
 
-use super::reply::{Reply, initial_rate, multiple, number, positive, rows, same, text};
+use super::reply::{Reply, initial_rate, number, positive, rows, same, text};
 use super::snapshot::{Instrument, Perp, Snapshot, Tier, deductions};
 
 /// Adds what the replies have of `symbol`.
@@ -145,7 +146,7 @@ fn perp(row: &Json, replies: &[Reply], made: &mut Instrument, what: &str) -> Res
         .push(format!("tiers: leverageBracket in {}", reply.name));
     let interval_hours = interval(replies, made, what)?;
     let fee = number(row, "liquidationFee", what)?;
-    let (size, base) = multiple(&made.base);
+    let (size, base) = contract_multiple(&made.base);
     let contracts = size != Fixed18::ONE;
     let perp = Perp {
         contract_size: size,

@@ -1,10 +1,11 @@
 //! Bybit v5: `market/instruments-info` of spot and linear, `market/risk-limit`, `account/fee-rate`.
 
 use basis_core::num::{Fixed18, Rounding};
+use basis_core::rules::contract_multiple;
 use serde_json::Value as Json;
 
 use super::binance::bps;
-use super::reply::{Reply, multiple, number, positive, rows, same, text};
+use super::reply::{Reply, number, positive, rows, same, text};
 use super::snapshot::{Instrument, Perp, Snapshot, Tier, deductions};
 
 /// The entry tier's taker fee, where no reply has it, and what it rests on.
@@ -118,7 +119,7 @@ fn linear(row: &Json, reply: &Reply, replies: &[Reply], what: &str) -> Result<In
     })?;
     let tiers = tiers(&text(row, "symbol"), replies, what, &mut source)?;
     let coin = text(row, "baseCoin");
-    let (size, base) = multiple(&coin);
+    let (size, base) = contract_multiple(&coin);
     let contracts = size != Fixed18::ONE;
     if contracts {
         source.push(format!("a contract is {size} {base}, by its name"));

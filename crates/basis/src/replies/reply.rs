@@ -109,21 +109,6 @@ pub(super) fn initial_rate(leverage: Fixed18, what: &str) -> Result<Fixed18, Str
         .map_err(|e| format!("{what}: leverage {leverage}: {e}"))
 }
 
-/// `1000PEPE` is a thousand PEPE: how many units a contract holds, and of what.
-pub(super) fn multiple(base: &str) -> (Fixed18, &str) {
-    let zeros = base.strip_prefix('1').map(|rest| {
-        let name = rest.trim_start_matches('0');
-        (rest.len() - name.len(), name)
-    });
-    match zeros {
-        Some((zeros @ 2..=9, name)) if !name.is_empty() => {
-            let power = u32::try_from(zeros).unwrap_or_default();
-            (Fixed18::from_int(10_i64.pow(power)), name)
-        }
-        _ => (Fixed18::ONE, base),
-    }
-}
-
 /// Whether two spellings are of one instrument: `SOL-USDT` is `SOLUSDT`.
 pub(super) fn same(one: &str, other: &str) -> bool {
     let letters = |text: &str| text.replace(['-', '/', '_'], "");

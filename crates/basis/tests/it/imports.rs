@@ -303,6 +303,12 @@ fn pepe_is_hedged_with_contracts_of_a_thousand() {
         .unwrap();
     // Whole lots of 100 contracts, priced per PEPE.
     assert!(perp.contains("00000,"), "{perp}");
+    // What live cannot count yet is never sent as if it were single units.
+    let order = r#"{"perp_trade":{"symbol":"1000PEPEUSDT","side":"sell","quantity":"1000000","order_type":"limit","limit_price":"0.0000143"}}"#;
+    let dry = "instruct --venue bybit --mode live --dry-run --rules bybit.yaml";
+    let dry: Vec<_> = dry.split(' ').chain([order]).collect();
+    dir.run(&dry, &[])
+        .fails(1, &["EXI-006", "a contract of 1000PEPEUSDT is 1000 PEPE"]);
     assert!(perp.contains(",0.00001"), "{perp}");
     agrees(&dir.path().join("pepe"), Some(&dir.path().join("data")));
 

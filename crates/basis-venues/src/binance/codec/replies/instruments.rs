@@ -1,7 +1,9 @@
 //! What replies say of instruments: they become the rules of a snapshot.
 
 use basis_core::num::{Fixed18, MathError, Price, Quantity, Rate, Rounding, Value};
-use basis_core::rules::{InstrumentRules, MarginTier, PerpRules, TierMethod, TierUnit};
+use basis_core::rules::{
+    InstrumentRules, MarginTier, PerpRules, TierMethod, TierUnit, contract_multiple,
+};
 use basis_core::types::{Asset, InstrumentKey, InstrumentKind, Label, Span, Symbol, Venue};
 use serde::Deserialize;
 
@@ -213,6 +215,11 @@ pub fn perp_instruments(
         .iter()
         .filter(|row| row.contract_type.as_deref() == Some("PERPETUAL") && is_wanted(row, wanted));
     let listed = |row: &Row| {
+        if contract_multiple(&row.base_asset).0 != Fixed18::ONE {
+            return Err(
+                row.missing("contract of one base unit: multiples are not traded in this version")
+            );
+        }
         if row.margin_asset.as_deref() != Some(row.quote_asset.as_str()) {
             return Err(row.missing("margin in its quote asset"));
         }

@@ -1,7 +1,9 @@
 //! What replies say of instruments: they become the rules of a snapshot.
 
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Value};
-use basis_core::rules::{InstrumentRules, MarginTier, PerpRules, TierMethod, TierUnit};
+use basis_core::rules::{
+    InstrumentRules, MarginTier, PerpRules, TierMethod, TierUnit, contract_multiple,
+};
 use basis_core::types::{Asset, InstrumentKey, InstrumentKind, Label, Span, Symbol, Venue};
 use serde::Deserialize;
 
@@ -236,6 +238,11 @@ pub fn perp_instruments(
         .iter()
         .filter(|row| is_perp(row) && row.is_wanted(wanted));
     let listed = |row: &Row| {
+        if contract_multiple(&row.base_coin).0 != Fixed18::ONE {
+            return Err(
+                row.missing("contract of one base unit: multiples are not traded in this version")
+            );
+        }
         if row.settle_coin.as_deref() != Some(row.quote_coin.as_str()) {
             return Err(row.missing("settlement in its quote coin"));
         }
