@@ -13,7 +13,7 @@ use basis_core::config::{Location, Node, Problems, nearest};
 use basis_core::error::{Code, ComponentError, Rejection, VenueError, VenueErrorKind};
 use basis_core::instruction::{Instruction, Operation, OperationKind};
 use basis_core::num::Quantity;
-use basis_core::rules::{RuleBook, VenueRules};
+use basis_core::rules::RuleBook;
 use basis_core::types::{
     Asset, InstructionId, Label, SeriesId, SeriesKind, Span, Timestamp, Venue,
 };
@@ -32,7 +32,7 @@ use crate::assembly::World;
 use crate::config::dates::{self, End};
 use crate::config::layers::{LogLevel, Template};
 use crate::config::setup::load_request;
-use crate::config::{embedded, listed, read_file, yaml};
+use crate::config::{listed, read_file, rules};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -52,7 +52,7 @@ pub(super) struct Arguments {
     /// data at TIME.
     #[arg(long, value_name = "PRICE", requires = "dry_run")]
     price: Option<String>,
-    /// Rules of the venue to use instead of the built-in ones.
+    /// Rules of the venue, laid over the built-in ones as in a run.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// With --mode live: the journal that holds what is sent and what came of it; begun where none is.
@@ -139,7 +139,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     source.announce(session);
     session.warn_of_environment();
     let (view, at, synthetic) = market(&source, &rules, &driver, arguments, session)?;
-    let world = World::new(at, Arc::new(rules), FillAt::default());
+    let world = World::new(at, Arc::clone(&rules), FillAt::default());
     // On the chain the wallet pays, and the steps of a group go to other venues: all of them are there.
     let mut others = Vec::new();
     for other in session.app.venues.all().filter(|_| is_on_chain(&driver)) {
@@ -305,40 +305,26 @@ fn names(operations: &[OperationKind]) -> String {
     names.join(", ")
 }
 
-/// The rules of the venue, of the wallet, which knows the decimals of every asset, and of the receiver
-/// of a transfer.
+/// The rules of the venue, those of `file` over those built in as a run would have them, of the wallet, which
+/// knows the decimals of every asset, and of the receiver of a transfer.
 fn rules_of(
     venue: Venue,
     receiver: Option<Venue>,
     file: Option<&Path>,
-) -> Result<RuleBook, ComponentError> {
+) -> Result<Arc<RuleBook>, ComponentError> {
     let problems = Problems::new();
-    let mut all = Vec::new();
     let mut names = vec![venue, Venue::WALLET];
     names.extend(receiver);
     names.sort_unstable();
     names.dedup();
-    for wanted in names {
-        let tree = match (
-            file.filter(|_| wanted == venue),
-            embedded::venue(wanted.as_str()),
-        ) {
-            (Some(file), _) => read_file(file)?,
-            (None, Some(builtin)) => yaml::parse(builtin.text, builtin.source)
-                .map_err(|list| listed(Code::ConfigFile, builtin.source, &list))?,
-            (None, None) => continue,
-        };
-        if let Some(rules) = VenueRules::read(&tree, &problems) {
-            if rules.venue != wanted {
-                let message = format!("these are the rules of {}, not of {wanted}", rules.venue);
-                problems.add(&tree.location, "venue", message);
-            }
-            all.push(rules);
-        }
+    let mut root = Node::empty_map(Location::new("--rules", 0));
+    if let Some(file) = file {
+        root.set_path(&format!("rules.{venue}"), read_file(file)?);
     }
+    let rules = rules::resolve(&root, &names, &problems);
     let problems = problems.into_sorted();
     if problems.is_empty() {
-        return Ok(RuleBook::new(all));
+        return Ok(rules.book);
     }
     Err(listed(Code::ConfigInvalid, "the rules", &problems))
 }

@@ -308,7 +308,7 @@ fn pepe_is_hedged_with_contracts_of_a_thousand() {
     let dry = "instruct --venue bybit --mode live --dry-run --rules bybit.yaml";
     let dry: Vec<_> = dry.split(' ').chain([order]).collect();
     dir.run(&dry, &[])
-        .fails(1, &["EXI-006", "a contract of 1000PEPEUSDT is 1000 PEPE"]);
+        .fails(2, &["EXI-006", "a contract of 1000PEPEUSDT is 1000 PEPE"]);
     assert!(perp.contains(",0.00001"), "{perp}");
     agrees(&dir.path().join("pepe"), Some(&dir.path().join("data")));
 

@@ -33,6 +33,7 @@ use basis_core::types::{Asset, Symbol};
 use serde_json::Value;
 
 pub use self::account::{Balance, Income, Position, SymbolConfig};
+pub use self::admin::AdminError;
 pub use self::market::{Fill, Order, OrderKind, OrderState, Status, TimeInForce};
 pub(super) use self::params::{Params, percent_decode};
 pub(super) use self::requests::{html, target_of};
