@@ -107,7 +107,7 @@ fn headline(summary: &Json) -> String {
             format!("exit value, {class}"),
             money(&summary["exit_value"]),
         ),
-        ("hours to leave".to_owned(), text(&summary["exit_hours"])),
+        ("hours to leave".to_owned(), money(&summary["exit_hours"])),
     ];
     for (name, value) in rows_of {
         rows.add_row([name, value]);
