@@ -4,7 +4,7 @@ use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::Transfer;
 use basis_core::num::{Quantity, Rounding};
 use basis_core::rules::RuleSnapshot;
-use basis_core::types::{BookId, InstructionId, Symbol};
+use basis_core::types::{Account, BookId, InstructionId, Symbol};
 
 use super::order::{Collar, KnownOrder, Refusal, invalid, out_of_range};
 
@@ -51,6 +51,28 @@ pub(crate) fn known(
              and what an amendment leaves as it is"
         ))),
     }
+}
+
+/// Returns the venue's names of the account that pays a transfer and, where both are the venue's, of the one
+/// that receives it; `wallet` names them.
+pub(crate) fn parties(
+    transfer: &Transfer,
+    wallet: fn(Account) -> Result<&'static str, Refusal>,
+) -> Result<(&'static str, Option<&'static str>), Refusal> {
+    if !transfer.amount.is_positive() {
+        let text = format!("the amount {} is not above zero", transfer.amount);
+        return Err(invalid(text));
+    }
+    let payer = wallet(transfer.from)?;
+    if transfer.from.venue != transfer.to.venue {
+        return Ok((payer, None));
+    }
+    let receiver = wallet(transfer.to)?;
+    if payer == receiver {
+        let text = format!("{} cannot transfer to itself", transfer.from);
+        return Err(invalid(text));
+    }
+    Ok((payer, Some(receiver)))
 }
 
 /// Whether the fee of a withdrawal comes out of the amount that is asked for.

@@ -447,6 +447,15 @@ impl BinanceMachine {
         self.change_done(id);
     }
 
+    /// The cancellations and amendments of an order that have been sent.
+    fn sent_about(&self, target: InstructionId) -> Vec<InstructionId> {
+        let about = self
+            .changes
+            .values()
+            .filter(|change| change.target == Some(target) && change.state != ChangeState::Sending);
+        about.map(|change| change.instruction.id).collect()
+    }
+
     /// Ends cancellations and amendments of an order, now that a reply asked for at `asked_at` shows it.
     pub(super) fn target_observed(
         &mut self,
@@ -454,28 +463,14 @@ impl BinanceMachine {
         reply: &OrderReply,
         asked_at: Timestamp,
     ) {
-        let about: Vec<_> = self
-            .changes
-            .values()
-            .filter(|change| change.target == Some(target))
-            .filter(|change| change.state != ChangeState::Sending)
-            .map(|change| change.instruction.id)
-            .collect();
-        for id in about {
+        for id in self.sent_about(target) {
             self.conclude(id, reply, asked_at);
         }
     }
 
     /// Ends what was asked of an order whose last fills came without another reply about it.
     pub(super) fn target_ended(&mut self, target: InstructionId) {
-        let about: Vec<_> = self
-            .changes
-            .values()
-            .filter(|change| change.target == Some(target))
-            .filter(|change| change.state != ChangeState::Sending)
-            .map(|change| change.instruction.id)
-            .collect();
-        for id in about {
+        for id in self.sent_about(target) {
             self.conclude_by_end(id);
         }
     }

@@ -8,7 +8,7 @@ use basis_core::types::{Account, Asset, BookId, ClientOrderId, InstructionId, In
 
 use super::endpoint::Category;
 use crate::wire::order::{Refusal, invalid, listed};
-use crate::wire::plan::{WithdrawalFee, withdrawn};
+use crate::wire::plan::{WithdrawalFee, parties, withdrawn};
 use crate::wire::{Fields, JsonDraft, Scalar, WithdrawalTarget};
 
 /// Returns the requests of a leverage change: the margin mode of the whole account first, where it changes too.
@@ -145,17 +145,8 @@ pub(super) fn transfer(
     rules: &RuleSnapshot,
     target: Option<&WithdrawalTarget>,
 ) -> Result<JsonDraft, Refusal> {
-    if !transfer.amount.is_positive() {
-        let text = format!("the amount {} is not above zero", transfer.amount);
-        return Err(invalid(text));
-    }
-    let payer = wallet(transfer.from)?;
-    if transfer.from.venue == transfer.to.venue {
-        let receiver = wallet(transfer.to)?;
-        if payer == receiver {
-            let text = format!("{} cannot transfer to itself", transfer.from);
-            return Err(invalid(text));
-        }
+    let (payer, receiver) = parties(transfer, wallet)?;
+    if let Some(receiver) = receiver {
         let fields = Fields::default()
             .with("transferId", transfer_id(book, instruction))
             .with("coin", transfer.asset.as_str())

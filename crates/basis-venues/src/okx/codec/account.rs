@@ -8,7 +8,7 @@ use basis_core::types::{Account, ClientOrderId, InstrumentKind};
 
 use super::order::AccountLevel;
 use crate::wire::order::{Refusal, invalid, listed};
-use crate::wire::plan::{WithdrawalFee, withdrawn};
+use crate::wire::plan::{WithdrawalFee, parties, withdrawn};
 use crate::wire::{Fields, JsonDraft, WithdrawalTarget};
 
 /// Returns the request of a leverage change: that of one swap in cross mode. The margin mode is each order's,
@@ -106,17 +106,8 @@ pub(super) fn transfer(
     rules: &RuleSnapshot,
     target: Option<&WithdrawalTarget>,
 ) -> Result<JsonDraft, Refusal> {
-    if !transfer.amount.is_positive() {
-        let text = format!("the amount {} is not above zero", transfer.amount);
-        return Err(invalid(text));
-    }
-    let payer = wallet(transfer.from)?;
-    if transfer.from.venue == transfer.to.venue {
-        let receiver = wallet(transfer.to)?;
-        if payer == receiver {
-            let text = format!("{} cannot transfer to itself", transfer.from);
-            return Err(invalid(text));
-        }
+    let (payer, receiver) = parties(transfer, wallet)?;
+    if let Some(receiver) = receiver {
         let fields = Fields::default()
             .with("ccy", transfer.asset.as_str())
             .with("amt", transfer.amount.to_string())
