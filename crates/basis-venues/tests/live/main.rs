@@ -17,6 +17,7 @@ mod process;
 mod random;
 mod schedules;
 mod secrets;
+mod streams;
 mod teeth;
 mod venue;
 mod verdict;

@@ -111,7 +111,7 @@ impl<J: Journal> Process<J> {
         mut venue: Venue,
         (now, tooth): (Timestamp, Tooth),
     ) -> Self {
-        venue.forget();
+        venue.forget(now);
         let open = Ledger::of(&store.commits()).open();
         let (journal, epoch) = store.begin(now, 0);
         let epoch = match tooth {
@@ -120,13 +120,16 @@ impl<J: Journal> Process<J> {
         };
         venue.retries = tooth == Tooth::Retries;
         let endpoints = Endpoints::on_loopback("http://127.0.0.1:9").unwrap();
-        let settings = LiveSettings::new(book(), endpoints, vec![BTC]);
+        let settings = LiveSettings {
+            streams: !venue.polls_only,
+            ..LiveSettings::new(book(), endpoints, vec![BTC])
+        };
         let signers = Signers {
             spot: Box::new(keys()),
             usdm: Box::new(keys()),
         };
         let machine = BinanceMachine::new(settings, snapshot(), signers, None);
-        let machine = Machine::new(machine, tooth == Tooth::Impatient);
+        let machine = Machine::new(machine, tooth);
         let mailbox = Mailbox::new();
         let driver = VirtualDriver::new(machine, venue, mailbox.clone(), now);
         driver.command(Command::Recover(open)).unwrap();

@@ -20,6 +20,7 @@ mod request;
 #[cfg(feature = "live")]
 pub mod signing;
 pub mod stream;
+mod subscribe;
 
 use crate::wire::params;
 
@@ -29,4 +30,7 @@ pub use self::ids::{OrderRef, instruction_of};
 pub use self::order::{Collar, KnownOrder, open_orders, open_orders_of, query};
 pub use self::plan::{COLLAR_WIDTH, Context, requests};
 pub use self::request::{Draft, Effect, Masked, Security, Signer, Stamp};
+pub use self::subscribe::{
+    SubscriptionRefusal, perp_stream, spot_stream, spot_subscription, stream_origin, subscription,
+};
 pub use crate::wire::{Params, millis};

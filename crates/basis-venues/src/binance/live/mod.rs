@@ -13,6 +13,7 @@ mod account;
 mod admit;
 mod build;
 mod change;
+mod frame;
 mod order;
 mod place;
 mod purpose;
@@ -20,6 +21,7 @@ mod recent;
 mod resolve;
 mod settings;
 mod start;
+mod stream;
 mod transfer;
 mod wire;
 
@@ -47,6 +49,7 @@ use self::order::{Ended, Tracked};
 use self::purpose::{Answered, Purpose};
 use self::recent::Recent;
 use self::start::Start;
+use self::stream::Streams;
 use self::wire::Wire;
 use super::codec::Product;
 use super::codec::replies::DecodeError;
@@ -93,6 +96,7 @@ pub struct BinanceMachine {
     ended: VecDeque<Ended>,
     recent: Vec<Recent>,
     account: AccountRead,
+    streams: Streams,
     clock_due: Timestamp,
     /// Why nothing is sent any more but cancellations.
     halted: Option<String>,
@@ -127,6 +131,7 @@ impl BinanceMachine {
             ended: VecDeque::new(),
             recent: Vec::new(),
             account: AccountRead::default(),
+            streams: Streams::default(),
             clock_due: Timestamp::MAX,
             halted: None,
             connected: true,
@@ -174,6 +179,7 @@ impl BinanceMachine {
             Purpose::Recent(place) => self.recent_answered(place, answered),
             Purpose::Owner(place) => self.owner_answered(place, answered),
             Purpose::Account => self.account_answered(answered),
+            Purpose::ListenKey => self.listen_key_answered(answered),
         }
     }
 
@@ -185,6 +191,7 @@ impl BinanceMachine {
         self.look_after_orders();
         self.look_after_changes();
         if matches!(self.phase, Phase::Ready) {
+            self.look_after_streams();
             self.look_after_recent();
             self.look_after_clock();
         }
@@ -330,6 +337,7 @@ impl VenueMachine for BinanceMachine {
                     self.route(answered);
                 }
             }
+            Input::Stream { id, news } => self.stream_news(id, news),
             Input::Timer => {}
         }
         self.turn();
@@ -357,6 +365,7 @@ impl VenueMachine for BinanceMachine {
             .chain(until)
             .chain(clock)
             .chain(start)
+            .chain(self.streams.due())
             .chain(self.wire.due())
             .min()
     }

@@ -35,6 +35,8 @@ pub(super) enum Purpose {
     Owner(usize),
     /// A part of the account.
     Account,
+    /// The name of USD-M's private stream.
+    ListenKey,
 }
 
 impl Purpose {

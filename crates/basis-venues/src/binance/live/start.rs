@@ -231,6 +231,7 @@ impl BinanceMachine {
         self.phase = Phase::Ready;
         self.clock_due = self.now.plus(CLOCK_EVERY);
         self.out.push(Output::Ready(Ok(())));
+        self.begin_streams();
         self.serve_backlog();
     }
 

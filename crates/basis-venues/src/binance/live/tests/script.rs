@@ -181,6 +181,8 @@ pub(super) fn driver_under(
     let endpoints = Endpoints::on_loopback("http://127.0.0.1:1").unwrap();
     let book = BookId::from_number(book());
     let mut settings = LiveSettings::new(book, endpoints, vec![BTC]);
+    // What streams change is shown against the venue in process.
+    settings.streams = false;
     change(&mut settings);
     let rules = rules("binance").at(START).clone();
     let signers = Signers {
