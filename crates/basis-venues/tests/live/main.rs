@@ -11,6 +11,7 @@
 mod book;
 mod cases;
 mod durable;
+mod funding;
 mod kills;
 mod plan;
 mod process;

@@ -283,6 +283,7 @@ impl Plan {
             burns_bnb: false,
             frame_ms: 0,
             polls_only: false,
+            dead_man_seconds: None,
         };
         let temper = Temper {
             duplicate_rows: random.hits(20),
@@ -299,6 +300,7 @@ impl Plan {
         let temper = Temper {
             frame_ms: if calm { 0 } else { random.between(0, 300) },
             polls_only: random.hits(15),
+            dead_man_seconds: random.hits(20).then_some(60),
             ..temper
         };
         Self {

@@ -44,6 +44,8 @@ pub(crate) struct Temper {
     pub(crate) frame_ms: i64,
     /// Whether the client uses no streams.
     pub(crate) polls_only: bool,
+    /// After how long without word of the client the venue takes its orders back.
+    pub(crate) dead_man_seconds: Option<i64>,
 }
 
 /// The venue and who is connected to it. It outlives the processes that speak to it.
@@ -67,6 +69,7 @@ pub(crate) struct Venue {
     /// Whether nothing that streams say reaches the process.
     pub(crate) is_deaf: bool,
     pub(crate) polls_only: bool,
+    pub(crate) dead_man: Option<Span>,
 }
 
 impl Venue {
@@ -106,6 +109,7 @@ impl Venue {
             urls: Vec::new(),
             is_deaf: false,
             polls_only: temper.polls_only,
+            dead_man: temper.dead_man_seconds.map(Span::from_seconds),
         };
         for product in [Product::Spot, Product::UsdM] {
             for (step, quantity) in [("0", "0.013"), ("10", "0.05"), ("20", "1")] {

@@ -24,7 +24,7 @@ mod subscribe;
 
 use crate::wire::params;
 
-pub use self::account::{WithdrawalTarget, open_listen_key, set_position_mode};
+pub use self::account::{WithdrawalTarget, cancel_after, open_listen_key, set_position_mode};
 pub use self::endpoint::{Network, NoSuchHost, Product};
 pub use self::ids::{OrderRef, instruction_of};
 pub use self::order::{Collar, KnownOrder, open_orders, open_orders_of, query};

@@ -38,6 +38,9 @@ impl BinanceMachine {
             Ok(StreamFact::Order(fact)) => self.order_frame((place, product), &fact),
             Ok(StreamFact::BalanceUpdate { .. }) => self.balance_moved(),
             Ok(StreamFact::PerpAccount { reason, .. }) if reason == "ORDER" => {}
+            Ok(StreamFact::PerpAccount { reason, .. }) if reason == "FUNDING_FEE" => {
+                self.funding_settled();
+            }
             Ok(StreamFact::PerpAccount { .. }) => self.balance_moved(),
             Ok(StreamFact::Config { symbol }) => self.setting_changed(symbol.as_deref()),
             Ok(StreamFact::Ended) => self.stream_ended(place, "the venue ended it"),

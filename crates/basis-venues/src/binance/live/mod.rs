@@ -13,7 +13,9 @@ mod account;
 mod admit;
 mod build;
 mod change;
+mod dead_man;
 mod frame;
+mod funding;
 mod order;
 mod place;
 mod purpose;
@@ -45,6 +47,8 @@ pub use self::wire::Signers;
 
 use self::account::AccountRead;
 use self::change::Change;
+use self::dead_man::DeadMan;
+use self::funding::FundingRead;
 use self::order::{Ended, Tracked};
 use self::purpose::{Answered, Purpose};
 use self::recent::Recent;
@@ -97,6 +101,8 @@ pub struct BinanceMachine {
     recent: Vec<Recent>,
     account: AccountRead,
     streams: Streams,
+    funding: Vec<FundingRead>,
+    dead_men: Vec<DeadMan>,
     clock_due: Timestamp,
     /// Why nothing is sent any more but cancellations.
     halted: Option<String>,
@@ -132,6 +138,8 @@ impl BinanceMachine {
             recent: Vec::new(),
             account: AccountRead::default(),
             streams: Streams::default(),
+            funding: Vec::new(),
+            dead_men: Vec::new(),
             clock_due: Timestamp::MAX,
             halted: None,
             connected: true,
@@ -180,6 +188,8 @@ impl BinanceMachine {
             Purpose::Owner(place) => self.owner_answered(place, answered),
             Purpose::Account => self.account_answered(answered),
             Purpose::ListenKey => self.listen_key_answered(answered),
+            Purpose::Funding(place) => self.funding_answered(place, answered),
+            Purpose::DeadMan(place) => self.dead_man_answered(place, &answered),
         }
     }
 
@@ -193,6 +203,8 @@ impl BinanceMachine {
         if matches!(self.phase, Phase::Ready) {
             self.look_after_streams();
             self.look_after_recent();
+            self.look_after_funding();
+            self.look_after_dead_man();
             self.look_after_clock();
         }
         self.expire_transfers();
@@ -366,6 +378,8 @@ impl VenueMachine for BinanceMachine {
             .chain(clock)
             .chain(start)
             .chain(self.streams.due())
+            .chain(self.funding.iter().filter_map(FundingRead::due))
+            .chain(self.dead_men.iter().filter_map(DeadMan::due))
             .chain(self.wire.due())
             .min()
     }

@@ -218,6 +218,8 @@ impl BinanceMachine {
             Purpose::Recent(place) | Purpose::Owner(place) => self.recent_failed(place),
             Purpose::Account => self.account_failed(),
             Purpose::ListenKey => self.listen_key_failed("no turn within the limits"),
+            Purpose::Funding(place) => self.funding_failed(place),
+            Purpose::DeadMan(place) => self.dead_man_failed(place, "no turn within the limits"),
             Purpose::Clock(_) => self.clock_due = self.now.plus(POLL),
             Purpose::Start => self.start_expired(),
         }

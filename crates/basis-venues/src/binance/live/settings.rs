@@ -3,7 +3,7 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Bps, Value};
-use basis_core::types::{BookId, Symbol};
+use basis_core::types::{BookId, Span, Symbol, Timestamp};
 
 use crate::binance::codec::{COLLAR_WIDTH, Network, Product, stream_origin};
 use crate::credentials::BasisEnvironment;
@@ -128,6 +128,11 @@ pub struct LiveSettings {
     pub order_value_max: Option<Value>,
     /// The operations that may be sent.
     pub operations: Vec<OperationKind>,
+    /// After how long without word of ours the venue cancels the orders of an instrument of USD-M. It cancels
+    /// foreign ones too: only for an account that is ours alone.
+    pub dead_man: Option<Span>,
+    /// From when on funding payments are the book's: the last instant an earlier process of it has seen.
+    pub payments_since: Option<Timestamp>,
     /// Whether the private streams are listened to; without them everything is read by REST.
     pub streams: bool,
 }
@@ -156,6 +161,8 @@ impl LiveSettings {
             collar: COLLAR_WIDTH,
             order_value_max: None,
             operations: Self::OPERATIONS.to_vec(),
+            dead_man: None,
+            payments_since: None,
             streams: true,
         }
     }

@@ -137,6 +137,7 @@ pub(super) fn start() -> Vec<Reply> {
         reply("GET /fundingInfo", "[]"),
         reply("GET /api/v3/exchangeInfo", SPOT),
         reply("GET /fapi/v1/exchangeInfo", PERP),
+        reply("GET /income", "[]"),
         reply("GET /openOrders", "[]"),
         reply("GET /myTrades", "[]"),
         reply("GET /userTrades", "[]"),
