@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::error::{ComponentError, VenueError};
-use basis_core::instruction::{OpenInstruction, Operation};
+use basis_core::instruction::{OpenInstruction, Operation, OrderType, TimeInForce};
 use basis_core::journal::{Content, JournalReader};
 use basis_core::num::Quantity;
 use basis_core::types::InstructionId;
@@ -14,6 +14,8 @@ use basis_core::venue_event::{
 /// What became of an instruction, as far as is known.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
+    /// Whether it is an order that can rest: a frame shows one that cannot as working too, for a moment.
+    pub may_rest: bool,
     /// The state of the order it is.
     pub state: Option<OrderState>,
     /// Base units filled, by the venue's count.
@@ -63,12 +65,22 @@ impl Outcome {
     /// Whether it rests at the venue, as far as it has filled all known.
     #[must_use]
     pub fn rests(&self) -> bool {
-        self.state == Some(OrderState::Working) && self.has_its_fills()
+        self.may_rest && self.state == Some(OrderState::Working) && self.has_its_fills()
     }
 
     fn has_its_fills(&self) -> bool {
         self.filled >= self.reported
     }
+}
+
+/// Whether an operation is an order that stays in the book.
+fn may_rest(operation: &Operation) -> bool {
+    let (kind, time) = match operation {
+        Operation::SpotTrade(trade) => (trade.order_type, trade.time_in_force),
+        Operation::PerpTrade(trade) => (trade.order_type, trade.time_in_force),
+        _ => return false,
+    };
+    kind == OrderType::Limit && matches!(time, TimeInForce::Gtc | TimeInForce::PostOnly)
 }
 
 /// The instructions of a journal, and what became of each.
@@ -105,7 +117,8 @@ impl Outcomes {
 
     /// Notes an instruction that is about to be sent.
     pub fn begin(&mut self, open: OpenInstruction) {
-        self.outcomes.entry(open.instruction.id).or_default();
+        let outcome = self.outcomes.entry(open.instruction.id).or_default();
+        outcome.may_rest = may_rest(&open.instruction.operation);
         self.instructions.insert(open.instruction.id, open);
     }
 

@@ -247,6 +247,11 @@ impl Trader {
         outcome.is_some_and(|outcome| outcome.is_over() || outcome.rests())
     }
 
+    fn is_over(&self, id: InstructionId) -> bool {
+        let outcome = self.book.outcomes.of(id);
+        outcome.is_some_and(Outcome::is_over)
+    }
+
     fn command(&self, command: Command) -> Result<(), ComponentError> {
         self.mailbox.command(command).map_err(|_refused| {
             let message = format!(
@@ -265,7 +270,8 @@ impl Trader {
         loop {
             let mut events = Events::new();
             self.mailbox.take_events(&mut events);
-            if !events.is_empty() {
+            let is_quiet = events.is_empty();
+            if !is_quiet {
                 heard.extend(
                     events
                         .iter()
@@ -273,8 +279,11 @@ impl Trader {
                 );
                 self.book.take(self.clock.now(), events)?;
             }
-            let is_settled =
-                |id: &InstructionId| self.is_settled(*id) && (!anew || heard.contains(id));
+            // An order that works may be about to fill: a frame says the one before the other.
+            let is_settled = |id: &InstructionId| {
+                let rests = self.is_settled(*id) && is_quiet;
+                (rests || self.is_over(*id)) && (!anew || heard.contains(id))
+            };
             if ids.iter().all(is_settled) || self.clock.now() >= until || self.mailbox.is_closed() {
                 return Ok(());
             }
