@@ -111,3 +111,122 @@ async fn converse<N: News>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+
+    type Told = (StreamId, StreamNews);
+
+    impl News for Sender<Told> {
+        async fn tell(&self, id: StreamId, news: StreamNews) -> bool {
+            self.send((id, news)).await.is_ok()
+        }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(future)
+    }
+
+    fn streams() -> (Streams<Sender<Told>>, Receiver<Told>) {
+        let (sender, news) = channel(4);
+        let settings = Settings {
+            tls: None,
+            connect_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(5),
+        };
+        (Streams::new(settings, sender), news)
+    }
+
+    async fn listener() -> (TcpListener, Secret) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, Secret::new(format!("ws://{address}/ws")))
+    }
+
+    fn text(text: &str) -> Secret {
+        Secret::new(text.to_owned())
+    }
+
+    #[test]
+    fn a_stream_tells_all_that_happens_on_it_and_takes_texts() {
+        run(async {
+            let (listener, url) = listener().await;
+            let (mut streams, mut news) = streams();
+            streams.open(7, url);
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = accept_async(stream).await.unwrap();
+            assert_eq!(news.recv().await, Some((7, StreamNews::Opened)));
+            streams.send(7, text("subscribe"));
+            let said = socket.next().await.unwrap().unwrap();
+            assert_eq!(said, Message::text("subscribe"));
+            // More than the queue of news has room for: all of it arrives, in order.
+            let frames = async {
+                for number in 0..50 {
+                    socket
+                        .send(Message::text(number.to_string()))
+                        .await
+                        .unwrap();
+                }
+                drop(socket);
+            };
+            let told = async {
+                let mut told = Vec::new();
+                while told.len() < 51 {
+                    told.push(news.recv().await.unwrap().1);
+                }
+                told
+            };
+            let ((), told) = futures_util::future::join(frames, told).await;
+            for (number, news) in told.iter().take(50).enumerate() {
+                assert_eq!(*news, StreamNews::Frame(number.to_string()));
+            }
+            assert!(
+                matches!(told.last(), Some(StreamNews::Closed(_))),
+                "{told:?}"
+            );
+        });
+    }
+
+    #[test]
+    fn a_stream_that_the_machine_closes_is_closed_and_says_nothing_more() {
+        run(async {
+            let (listener, url) = listener().await;
+            let (mut streams, mut news) = streams();
+            streams.open(1, url);
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = accept_async(stream).await.unwrap();
+            assert_eq!(news.recv().await, Some((1, StreamNews::Opened)));
+            streams.close(1);
+            assert!(matches!(socket.next().await, Some(Ok(Message::Close(_)))));
+            drop(streams);
+            assert_eq!(news.recv().await, None);
+        });
+    }
+
+    #[test]
+    fn a_socket_that_takes_nothing_is_closed_and_says_so() {
+        run(async {
+            let (_listener, url) = listener().await;
+            let (mut streams, mut news) = streams();
+            streams.open(1, url);
+            for _ in 0..=TEXTS_MAX {
+                streams.send(1, text("one more"));
+            }
+            let Some((1, StreamNews::Closed(reason))) = news.recv().await else {
+                panic!("no news");
+            };
+            assert!(reason.contains("takes nothing"), "{reason}");
+        });
+    }
+}

@@ -8,7 +8,7 @@ use basis_core::venue_event::{EventKind, OrderState};
 use basis_venues::binance::answer::outcome;
 use basis_venues::binance::codec::replies::{self, DecodeError};
 use basis_venues::binance::codec::stream::{Forced, OrderFact, StreamFact, perp_frame, spot_frame};
-use basis_venues::binance::codec::{Effect, Product};
+use basis_venues::binance::codec::{Effect, Product, subscription};
 use basis_venues::binance::codes::Class;
 use serde_json::value::RawValue;
 
@@ -265,6 +265,27 @@ fn frames_of_the_documentation_are_read() {
         }
     }
     assert!(read >= 6, "{read}");
+}
+
+#[test]
+fn answers_to_subscriptions_are_told_from_frames() {
+    let Some(items) = samples("binance_spot_docs") else {
+        return;
+    };
+    let mut answers = Vec::new();
+    for (name, list) in &items {
+        if name.contains("Subscribe to User Data Stream") || name.ends_with("Event format") {
+            for frame in serde_json::from_str::<Vec<&RawValue>>(list.get()).unwrap() {
+                answers.push(subscription(frame.get().as_bytes()).unwrap().is_some());
+            }
+        }
+    }
+    answers.sort_unstable();
+    // Two questions and an event say nothing of a subscription, two answers do.
+    assert_eq!(answers, [false, false, false, true, true]);
+    let refused = br#"{"id":3,"status":400,"error":{"code":-1021,"msg":"Timestamp"}}"#;
+    let refusal = subscription(refused).unwrap().unwrap().unwrap_err();
+    assert_eq!(refusal.code, -1021);
 }
 
 #[test]

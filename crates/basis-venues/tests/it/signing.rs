@@ -4,11 +4,15 @@ use basis_core::secret::Secret;
 use basis_core::types::Timestamp;
 use basis_venues::binance::codec::signing::{KeyError, Keys};
 use basis_venues::binance::codec::{
-    Draft, Network, Product, Signer, Stamp, open_listen_key, open_orders, replies,
+    Draft, Network, Product, Signer, Stamp, open_listen_key, open_orders, perp_stream, replies,
+    spot_subscription,
 };
 use serde_json::Value;
 
 use crate::vectors::file;
+
+/// An Ed25519 private key of the tests.
+const PEM: &str = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\\n-----END PRIVATE KEY-----";
 
 fn keys(secret: &str) -> Result<Keys, KeyError> {
     Keys::new(
@@ -71,7 +75,6 @@ fn the_recorded_texts_of_sdks_get_the_signatures_they_were_sent_with() {
 
 #[test]
 fn the_signature_is_last_and_covers_what_stands_before_it() {
-    const PEM: &str = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\\n-----END PRIVATE KEY-----";
     let draft: Draft = open_orders(Product::UsdM);
     let stamp = Stamp::new(Timestamp::from_millis(1_700_000_000_000));
     for secret in ["thesecretitself", PEM] {
@@ -105,6 +108,42 @@ fn a_listen_key_is_asked_for_with_the_key_alone_and_is_a_secret() {
         (key.expose(), format!("{key:?}")),
         ("pqia91ma", "[secret]".to_owned())
     );
+}
+
+#[test]
+fn a_subscription_is_signed_over_its_parameters_by_name_and_not_encoded() {
+    let stamp = Stamp::new(Timestamp::from_millis(1_747_385_641_636));
+    for secret in ["thesecretitself", PEM] {
+        let keys = keys(secret).unwrap();
+        let text = spot_subscription(3, stamp, &keys);
+        assert_eq!(format!("{text:?}"), "[secret]");
+        let text: Value = serde_json::from_str(text.expose()).unwrap();
+        let signed = "apiKey=thekeysname&recvWindow=3000&timestamp=1747385641636";
+        let expected = serde_json::json!({
+            "id": 3,
+            "method": "userDataStream.subscribe.signature",
+            "params": {
+                "apiKey": "thekeysname",
+                "recvWindow": 3_000,
+                "timestamp": 1_747_385_641_636_u64,
+                "signature": keys.sign(signed).expose(),
+            },
+        });
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
+fn a_listen_key_shows_in_no_text_of_the_url_it_stands_in() {
+    let url = perp_stream(
+        "wss://fstream.binance.com",
+        &Secret::new("pqia91ma".to_owned()),
+    );
+    assert_eq!(
+        url.expose(),
+        "wss://fstream.binance.com/private/ws/pqia91ma"
+    );
+    assert_eq!(format!("{url:?}"), "[secret]");
 }
 
 #[test]

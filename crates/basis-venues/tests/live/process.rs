@@ -20,7 +20,7 @@ pub(crate) fn book() -> BookId {
     BookId::from_number(7)
 }
 
-fn keys() -> Keys {
+pub(crate) fn keys() -> Keys {
     let key = Secret::new(KEY.to_owned());
     Keys::new(key, &Secret::new(SECRET.to_owned())).unwrap()
 }

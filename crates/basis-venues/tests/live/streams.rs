@@ -1,20 +1,22 @@
 //! The private streams: what they make known sooner, what goes wrong with them, and that they are never the
 //! only proof.
 
-use basis_core::instruction::{Operation, TimeInForce};
+use basis_core::instruction::{Instruction, Operation, TimeInForce};
 use basis_core::num::Quantity;
-use basis_core::types::Side;
+use basis_core::types::{BookId, InstructionId, Side};
 use basis_core::venue_event::EventKind;
 use basis_sim::server::binance::Product;
 use basis_sim::server::faults::{Fault, Rule, Target, When};
 use basis_testkit::{BTC, perp_limit, perp_market, q, spot_limit, spot_market, transfer};
+use basis_venues::binance::codec::{Context, Stamp, requests};
+use basis_venues::binance::live::BinanceMachine;
 
 use crate::book::Ledger;
 use crate::plan::{Move, Plan, account};
-use crate::process::{InMemory, Store};
+use crate::process::{InMemory, Store, keys};
 use crate::schedules::Run;
 use crate::teeth::Tooth;
-use crate::venue::{Temper, after};
+use crate::venue::{Temper, after, snapshot};
 
 const PERP_FRAME: &str = "ORDER_TRADE_UPDATE";
 const SPOT_FRAME: &str = "executionReport";
@@ -120,6 +122,81 @@ fn a_resting_order_is_asked_for_seldom_while_its_stream_is_live() {
         wait(&mut run, 60_000);
         let count = asked(&mut run, "GET", "/fapi/v1/order");
         assert!(bounds.contains(&count), "{count}, polls only: {polls_only}");
+    }
+}
+
+#[test]
+fn a_market_order_needs_no_question_while_quotes_come() {
+    for (product, path) in [
+        (Product::Spot, "/api/v3/ticker/bookTicker"),
+        (Product::UsdM, "/fapi/v1/ticker/bookTicker"),
+    ] {
+        let order = || match product {
+            Product::Spot => spot_market(Side::Buy, "0.02"),
+            Product::UsdM => perp_market(BTC, Side::Buy, "0.02"),
+        };
+        let mut run = ready(Temper::default());
+        // Nothing has moved since the stream is there.
+        run.make(&Move::Execute(order()));
+        wait(&mut run, 1_000);
+        assert_eq!(asked(&mut run, "GET", path), 1);
+        let now = run.process().now();
+        run.process()
+            .driver
+            .network
+            .quote(now, product, "-1", "0.5");
+        wait(&mut run, 900);
+        run.make(&Move::Execute(order()));
+        wait(&mut run, 300);
+        assert_eq!(asked(&mut run, "GET", path), 1, "{product:?}");
+        assert_eq!(filled(&run), q("0.04"));
+        // What came longer ago is no quote any more.
+        wait(&mut run, 2_000);
+        run.make(&Move::Execute(order()));
+        wait(&mut run, 300);
+        assert_eq!(asked(&mut run, "GET", path), 2, "{product:?}");
+        assert_eq!(run.verdict(), Vec::<String>::new());
+    }
+}
+
+/// Sends an order of another book to the same account.
+fn order_elsewhere(run: &mut Run<InMemory>, operation: Operation) {
+    let rules = snapshot();
+    let context = Context {
+        book: BookId::from_number(8),
+        rules: &rules,
+        collar: None,
+        order: None,
+        withdrawal: None,
+    };
+    let instruction = Instruction::new(InstructionId::plain(1), operation);
+    let mut drafts = requests(BinanceMachine::VENUE, &instruction, &context).unwrap();
+    let draft = drafts.pop().unwrap();
+    let now = run.process().now();
+    let request = draft.finish_at("http://127.0.0.1:9", Stamp::new(now), &keys());
+    run.process().driver.network.server.send(now, request);
+}
+
+#[test]
+fn an_order_of_somebody_else_is_left_alone_and_its_fill_reported_once() {
+    for product in [Product::Spot, Product::UsdM] {
+        let mut run = ready(Temper::default());
+        order_elsewhere(&mut run, rests(product));
+        wait(&mut run, 500);
+        run.make(&Move::Trade(product, Side::Buy, "0.2"));
+        wait(&mut run, 20);
+        let told = filled(&run);
+        assert_eq!(told, q("0.02"), "{product:?}");
+        // The list of fills shows it again.
+        wait(&mut run, 60_000);
+        let ledger = Ledger::of(&run.store.commits());
+        assert_eq!(ledger.fills.len(), 1);
+        assert_eq!(ledger.fills[0].instruction, None);
+        assert_eq!(connectivity(&run), []);
+        let sent = run.process().driver.network.sent.iter();
+        let acts = sent.filter(|(_, request)| request.method != "GET");
+        let acts = acts.filter(|(_, request)| !request.url.ends_with("/listenKey"));
+        assert_eq!(acts.count(), 0, "nothing of it is touched");
     }
 }
 
@@ -308,7 +385,8 @@ fn streams_are_renewed_before_the_venue_ends_their_day() {
     wait(&mut run, 50 * 3_600_000);
     assert_eq!(connectivity(&run), []);
     let streams = run.process().driver.network.urls.len();
-    assert_eq!(streams, 6, "two products, three days that are begun");
+    let why = "two products with two streams each, three days that are begun";
+    assert_eq!(streams, 12, "{why}");
 }
 
 /// Whether a client that asks nothing ends as the venue has it.
@@ -320,7 +398,7 @@ fn trusting(faults: Vec<Rule>) -> Vec<String> {
     let mut run = Run::new(InMemory::new(), &plan);
     run.get_ready();
     wait(&mut run, 2_000);
-    run.process().driver.network.set_faults(plan.faults.clone());
+    run.process().driver.network.set_faults(plan.faults);
     run.make(&Move::Execute(rests(Product::UsdM)));
     wait(&mut run, 500);
     run.make(&Move::Trade(Product::UsdM, Side::Buy, "0.2"));

@@ -255,6 +255,9 @@ fn what_is_not_in_order_is_refused_before_a_byte_that_acts() {
     let value = "venue_settings.binance.live.order_value_max=100";
     desk.instruct(&["--set", value, MARKET])
         .fails(1, &["order_value_max"]);
+    let guard = "venue_settings.binance.live.dead_man_seconds=30";
+    desk.instruct(&["--set", guard, MARKET])
+        .fails(2, &["EIF-002", "dead_man_seconds", "sole_owner"]);
     let numbered = MARKET.replacen('{', r#"{"id":"5","#, 1);
     desk.instruct(&[&numbered]).fails(2, &["EXI-006", "`id`"]);
     assert_eq!(desk.orders(), 0);

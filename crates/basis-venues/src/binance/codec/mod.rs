@@ -31,6 +31,7 @@ pub use self::order::{Collar, KnownOrder, open_orders, open_orders_of, query};
 pub use self::plan::{COLLAR_WIDTH, Context, requests};
 pub use self::request::{Draft, Effect, Masked, Security, Signer, Stamp};
 pub use self::subscribe::{
-    SubscriptionRefusal, perp_stream, spot_stream, spot_subscription, stream_origin, subscription,
+    SubscriptionRefusal, perp_stream, public_stream, public_stream_origin, spot_stream,
+    spot_subscription, stream_origin, subscription,
 };
 pub use crate::wire::{Params, millis};

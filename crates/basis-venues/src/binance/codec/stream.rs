@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::replies::wire::{
     DecodeError, decode, instant, optional, order_state, position_side, side, unit,
 };
-use super::replies::{FillReply, OrderReply};
+use super::replies::{BookTicker, FillReply, OrderReply};
 pub use crate::wire::Forced;
 
 /// What a frame says.
@@ -92,6 +92,65 @@ pub struct StreamBalance {
     /// What orders hold.
     #[serde(rename = "l", deserialize_with = "unit")]
     pub locked: Quantity,
+}
+
+/// What a frame of a public stream says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuoteFact {
+    /// Best bid and ask.
+    Quote {
+        /// The venue's number of the state of the book, which only rises.
+        update: u64,
+        /// The quote.
+        ticker: BookTicker,
+    },
+    /// The venue is about to end the connection.
+    Ended,
+    /// A frame that says nothing that is read from public streams, by its name.
+    Other(String),
+}
+
+/// Reads a frame of a public stream; spot's quotes bear no name.
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn quote_frame(frame: &[u8]) -> Result<QuoteFact, DecodeError> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow, default, rename = "e")]
+        name: Option<Cow<'a, str>>,
+    }
+    #[derive(Deserialize)]
+    struct Frame {
+        #[serde(rename = "u")]
+        update: u64,
+        #[serde(rename = "s")]
+        symbol: String,
+        #[serde(rename = "b", deserialize_with = "unit")]
+        bid_price: Price,
+        #[serde(rename = "B", deserialize_with = "unit")]
+        bid_qty: Quantity,
+        #[serde(rename = "a", deserialize_with = "unit")]
+        ask_price: Price,
+        #[serde(rename = "A", deserialize_with = "unit")]
+        ask_qty: Quantity,
+    }
+    match decode::<Named<'_>>("quote", frame)?.name {
+        Some(name) if name == "serverShutdown" => return Ok(QuoteFact::Ended),
+        Some(name) if name != "bookTicker" => return Ok(QuoteFact::Other(name.into_owned())),
+        _ => {}
+    }
+    let frame = decode::<Frame>("quote", frame)?;
+    Ok(QuoteFact::Quote {
+        update: frame.update,
+        ticker: BookTicker {
+            symbol: frame.symbol,
+            bid_price: frame.bid_price,
+            bid_qty: frame.bid_qty,
+            ask_price: frame.ask_price,
+            ask_qty: frame.ask_qty,
+        },
+    })
 }
 
 #[derive(Deserialize)]

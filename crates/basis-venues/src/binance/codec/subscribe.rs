@@ -23,6 +23,23 @@ pub const fn stream_origin(network: Network, product: Product) -> &'static str {
     }
 }
 
+/// Returns scheme, host and folder of the public streams of `product`.
+#[must_use]
+pub const fn public_stream_origin(network: Network, product: Product) -> &'static str {
+    match (network, product) {
+        (Network::Live, Product::UsdM) => "wss://fstream.binance.com/public",
+        (Network::Live, _) => "wss://stream.binance.com:9443",
+        (Network::Demo, Product::UsdM) => "wss://fstream.binancefuture.com/public",
+        (Network::Demo, _) => "wss://demo-stream.binance.com",
+    }
+}
+
+/// Returns where the public streams of these names are.
+#[must_use]
+pub fn public_stream(origin: &str, names: &[String]) -> Secret {
+    Secret::new(format!("{origin}/ws/{}", names.join("/")))
+}
+
 /// Returns where spot's subscription is asked for.
 #[must_use]
 pub fn spot_stream(origin: &str) -> Secret {

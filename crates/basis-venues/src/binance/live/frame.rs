@@ -4,6 +4,7 @@ use basis_core::instruction::Operation;
 use basis_live::actor::StreamId;
 
 use super::BinanceMachine;
+use super::stream::StreamKind;
 use crate::binance::codec::stream::{OrderFact, StreamFact, perp_frame, spot_frame};
 use crate::binance::codec::{Product, instruction_of, subscription};
 
@@ -13,9 +14,12 @@ const CLOCK: i64 = -1021;
 impl BinanceMachine {
     /// Takes a frame. One that cannot be read may have said anything: the stream is opened anew.
     pub(super) fn stream_frame(&mut self, place: usize, id: StreamId, frame: &[u8]) {
-        let Some((product, is_subscribing)) = self.stream_at(place) else {
+        let Some((product, kind, is_subscribing)) = self.stream_at(place) else {
             return;
         };
+        if kind == StreamKind::Quotes {
+            return self.quote_shown((place, product), frame);
+        }
         if is_subscribing {
             match subscription(frame) {
                 Ok(Some(Ok(()))) => return self.stream_is_live(place, id),

@@ -19,6 +19,7 @@ mod funding;
 mod order;
 mod place;
 mod purpose;
+mod quotes;
 mod recent;
 mod resolve;
 mod settings;
@@ -51,6 +52,7 @@ use self::dead_man::DeadMan;
 use self::funding::FundingRead;
 use self::order::{Ended, Tracked};
 use self::purpose::{Answered, Purpose};
+use self::quotes::Quotes;
 use self::recent::Recent;
 use self::start::Start;
 use self::stream::Streams;
@@ -101,6 +103,7 @@ pub struct BinanceMachine {
     recent: Vec<Recent>,
     account: AccountRead,
     streams: Streams,
+    quotes: Quotes,
     funding: Vec<FundingRead>,
     dead_men: Vec<DeadMan>,
     clock_due: Timestamp,
@@ -138,6 +141,7 @@ impl BinanceMachine {
             recent: Vec::new(),
             account: AccountRead::default(),
             streams: Streams::default(),
+            quotes: Quotes::default(),
             funding: Vec::new(),
             dead_men: Vec::new(),
             clock_due: Timestamp::MAX,

@@ -77,8 +77,17 @@ impl BinanceMachine {
         }
     }
 
-    /// Reads the quote that a market order's limit is measured from.
+    /// Reads the quote that a market order's limit is measured from, unless a stream has just shown it.
     fn ask_quote(&mut self, id: InstructionId) {
+        let order = self.orders.get(&id);
+        let quote = order.and_then(|order| {
+            let product = product_of(order.kind());
+            self.fresh_quote(product, &order.venue_symbol, order.side)
+        });
+        if let Some(reference) = quote {
+            let width = self.settings.collar;
+            return self.place(id, Some(Collar { reference, width }));
+        }
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };

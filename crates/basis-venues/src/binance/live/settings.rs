@@ -5,7 +5,7 @@ use basis_core::instruction::OperationKind;
 use basis_core::num::{Bps, Value};
 use basis_core::types::{BookId, Span, Symbol, Timestamp};
 
-use crate::binance::codec::{COLLAR_WIDTH, Network, Product, stream_origin};
+use crate::binance::codec::{COLLAR_WIDTH, Network, Product, public_stream_origin, stream_origin};
 use crate::credentials::BasisEnvironment;
 
 /// Scheme and host of each product.
@@ -21,6 +21,10 @@ pub struct Endpoints {
     pub spot_stream: String,
     /// The private stream of USD-M.
     pub usdm_stream: String,
+    /// The public streams of spot.
+    pub spot_public: String,
+    /// The public streams of USD-M.
+    pub usdm_public: String,
 }
 
 impl Endpoints {
@@ -35,6 +39,8 @@ impl Endpoints {
             wallet: rest(Product::Wallet),
             spot_stream: stream_origin(network, Product::Spot).to_owned(),
             usdm_stream: stream_origin(network, Product::UsdM).to_owned(),
+            spot_public: public_stream_origin(network, Product::Spot).to_owned(),
+            usdm_public: public_stream_origin(network, Product::UsdM).to_owned(),
         }
     }
 
@@ -59,6 +65,8 @@ impl Endpoints {
             usdm: origin.to_owned(),
             wallet: Some(origin.to_owned()),
             spot_stream: stream.clone(),
+            spot_public: stream.clone(),
+            usdm_public: format!("{stream}/public"),
             usdm_stream: stream,
         })
     }
@@ -82,7 +90,13 @@ impl Endpoints {
         let own = Self::of(environment);
         let is_own = *self == own;
         let hosts = [Some(&self.spot), Some(&self.usdm), self.wallet.as_ref()];
-        let streams = [&self.spot_stream, &self.usdm_stream];
+        let public = self.usdm_public.trim_end_matches("/public");
+        let streams = [
+            &self.spot_stream,
+            &self.usdm_stream,
+            &self.spot_public,
+            public,
+        ];
         let streams = streams.map(|origin| origin.replacen("ws", "http", 1));
         let on_loopback = hosts
             .into_iter()

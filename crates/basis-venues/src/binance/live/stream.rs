@@ -1,6 +1,6 @@
-//! The private streams: opened, kept open, listened to, and never the only proof.
+//! The streams: opened, kept open, listened to, and never the only proof.
 //!
-//! A stream says sooner what REST says anyway, by the same facts with the same keys. Nothing is replayed: after
+//! A private stream says sooner what REST says anyway, by the same facts with the same keys. Nothing is replayed: after
 //! each opening and each loss, fills since the cursor and orders that work are read. A stream that is silent
 //! past the venue's own pings, that cannot be read, or that does not show what REST has shown, is given up and
 //! opened anew. Source of the rules (pings, an hour of a listen key, a day of a connection): Binance's spot
@@ -18,7 +18,7 @@ use super::BinanceMachine;
 use super::admit::product_of;
 use super::purpose::{Answered, Purpose};
 use crate::binance::codec::replies::{self, FillReply};
-use crate::binance::codec::{Product, open_listen_key, perp_stream, spot_stream};
+use crate::binance::codec::{Product, open_listen_key, perp_stream, public_stream, spot_stream};
 
 /// How long opening may take, each step of it.
 const OPEN_MAX: Span = Span::from_seconds(10);
@@ -44,10 +44,21 @@ const fn silence_max(product: Product) -> Span {
     }
 }
 
-const fn name(product: Product) -> &'static str {
-    match product {
-        Product::UsdM => "the private stream of USD-M",
-        Product::Spot | Product::Wallet => "the private stream of spot",
+/// What a stream tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StreamKind {
+    /// Of our orders, fills and balances.
+    Private,
+    /// Of best bid and ask.
+    Quotes,
+}
+
+const fn name(kind: StreamKind, product: Product) -> &'static str {
+    match (kind, product) {
+        (StreamKind::Private, Product::UsdM) => "the private stream of USD-M",
+        (StreamKind::Private, _) => "the private stream of spot",
+        (StreamKind::Quotes, Product::UsdM) => "the stream of quotes of USD-M",
+        (StreamKind::Quotes, _) => "the stream of quotes of spot",
     }
 }
 
@@ -79,9 +90,10 @@ struct Listening {
     owed: BTreeMap<(String, u64), Timestamp>,
 }
 
-/// The private stream of a product.
+/// A stream of a product.
 #[derive(Debug)]
-struct PrivateStream {
+struct Stream {
+    kind: StreamKind,
     product: Product,
     state: State,
     /// How often in a row it came to nothing.
@@ -89,7 +101,7 @@ struct PrivateStream {
     key: Option<Secret>,
 }
 
-impl PrivateStream {
+impl Stream {
     const fn id(&self) -> Option<StreamId> {
         match &self.state {
             State::Waiting(_) | State::AskingKey => None,
@@ -109,6 +121,11 @@ impl PrivateStream {
                 owed.chain(live.extend).chain([silent, old]).min()
             }
         }
+    }
+
+    /// Whether its URL does not say what it is to tell.
+    fn subscribes(&self) -> bool {
+        self.kind == StreamKind::Private && self.product == Product::Spot
     }
 
     /// Why a stream that is listened to is given up at `now`, and whether that was to be expected.
@@ -145,31 +162,32 @@ enum Loss {
     Unexpected,
 }
 
-/// The private streams.
+/// The streams.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    all: Vec<PrivateStream>,
+    all: Vec<Stream>,
     next_id: StreamId,
 }
 
 impl Streams {
-    /// Whether the stream of `product` is listened to.
+    /// Whether the private stream of `product` is listened to.
     pub(super) fn are_live(&self, product: Product) -> bool {
-        let mut own = self.all.iter().filter(|stream| stream.product == product);
-        own.any(|stream| matches!(stream.state, State::Live(_)))
+        let own = self.private(product).and_then(|place| self.all.get(place));
+        own.is_some_and(|stream| matches!(stream.state, State::Live(_)))
+    }
+
+    /// The place of the private stream of `product`.
+    fn private(&self, product: Product) -> Option<usize> {
+        let is_it = |s: &Stream| s.kind == StreamKind::Private && s.product == product;
+        self.all.iter().position(is_it)
     }
 
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.all.iter().filter_map(PrivateStream::due).min()
+        self.all.iter().filter_map(Stream::due).min()
     }
 
     fn place_of(&self, id: StreamId) -> Option<usize> {
         self.all.iter().position(|stream| stream.id() == Some(id))
-    }
-
-    fn of_usdm(&mut self) -> Option<&mut PrivateStream> {
-        let mut all = self.all.iter_mut();
-        all.find(|stream| stream.product == Product::UsdM)
     }
 }
 
@@ -180,13 +198,22 @@ impl BinanceMachine {
             return;
         }
         let now = self.now;
-        let streams = self.settings.products().map(|product| PrivateStream {
-            product,
-            state: State::Waiting(now),
-            failures: 0,
-            key: None,
+        let kinds = [StreamKind::Private, StreamKind::Quotes];
+        let streams = self.settings.products().flat_map(|product| {
+            kinds.map(|kind| Stream {
+                kind,
+                product,
+                state: State::Waiting(now),
+                failures: 0,
+                key: None,
+            })
         });
-        self.streams.all = streams.collect();
+        // Where nothing of a product trades, nobody has quotes.
+        let wanted = |stream: &Stream| {
+            stream.kind == StreamKind::Private || !self.quote_streams(stream.product).is_empty()
+        };
+        let wanted: Vec<_> = streams.filter(wanted).collect();
+        self.streams.all = wanted;
     }
 
     /// Opens, keeps and gives up what is due.
@@ -211,25 +238,39 @@ impl BinanceMachine {
         }
     }
 
-    /// Goes on to open a stream: USD-M's needs its name first.
+    /// Goes on to open a stream: USD-M's private one needs its name first.
     fn open_stream(&mut self, place: usize) {
         let now = self.now;
+        let Some(stream) = self.streams.all.get(place) else {
+            return;
+        };
+        let (kind, product) = (stream.kind, stream.product);
+        let origin = self.wire.stream_origin(product);
+        let url = match (kind, product, &stream.key) {
+            (StreamKind::Quotes, ..) => {
+                let names = self.quote_streams(product);
+                Some(public_stream(self.wire.public_origin(product), &names))
+            }
+            (StreamKind::Private, Product::UsdM, key) => {
+                key.as_ref().map(|key| perp_stream(origin, key))
+            }
+            (StreamKind::Private, ..) => Some(spot_stream(origin)),
+        };
+        let id = self.streams.next_id;
         let Some(stream) = self.streams.all.get_mut(place) else {
             return;
         };
-        let origin = self.wire.stream_origin(stream.product);
-        let url = match (stream.product, stream.key.as_ref()) {
-            (Product::UsdM, None) => {
-                stream.state = State::AskingKey;
-                return self.wire.read(now, open_listen_key(), Purpose::ListenKey);
+        match url {
+            Some(url) => {
+                stream.state = State::Opening(id, now.plus(OPEN_MAX));
+                self.streams.next_id = id.saturating_add(1);
+                self.out.push(Output::OpenStream { id, url });
             }
-            (Product::UsdM, Some(key)) => perp_stream(origin, key),
-            _ => spot_stream(origin),
-        };
-        let id = self.streams.next_id;
-        self.streams.next_id = id.saturating_add(1);
-        stream.state = State::Opening(id, now.plus(OPEN_MAX));
-        self.out.push(Output::OpenStream { id, url });
+            None => {
+                stream.state = State::AskingKey;
+                self.wire.read(now, open_listen_key(), Purpose::ListenKey);
+            }
+        }
     }
 
     /// Takes the name of USD-M's stream; another one than before opens it anew.
@@ -245,45 +286,36 @@ impl BinanceMachine {
             Ok(key) => key,
             Err(e) => return self.listen_key_failed(&e.to_string()),
         };
-        let Some(stream) = self.streams.of_usdm() else {
+        let Some(place) = self.streams.private(Product::UsdM) else {
             return;
         };
-        let is_same = stream
-            .key
-            .as_ref()
-            .is_some_and(|own| own.expose() == key.expose());
-        let is_live = matches!(stream.state, State::Live(_));
-        stream.key = Some(key);
-        let place = self
-            .streams
-            .all
-            .iter()
-            .position(|s| s.product == Product::UsdM);
-        match place {
-            Some(place) if is_live && !is_same => {
-                self.lose_stream(place, "its listen key is another one now", Loss::Unexpected);
+        let Some(stream) = self.streams.all.get_mut(place) else {
+            return;
+        };
+        match &stream.state {
+            State::AskingKey => {
+                stream.key = Some(key);
+                self.open_stream(place);
             }
-            Some(place) if !is_live => self.open_stream(place),
-            _ => {}
+            State::Live(_) => {
+                let own = stream.key.as_ref();
+                if own.is_none_or(|own| own.expose() != key.expose()) {
+                    let reason = "its listen key is another one now";
+                    self.lose_stream(place, reason, Loss::Unexpected);
+                }
+            }
+            // The answer to an earlier question: whoever needs a key asks again.
+            State::Waiting(_) | State::Opening(..) | State::Subscribing(..) => {}
         }
     }
 
     pub(super) fn listen_key_failed(&mut self, reason: &str) {
         let now = self.now;
-        let Some(place) = self
-            .streams
-            .all
-            .iter()
-            .position(|s| s.product == Product::UsdM)
-        else {
+        let Some(place) = self.streams.private(Product::UsdM) else {
             return;
         };
-        match self
-            .streams
-            .all
-            .get_mut(place)
-            .map(|stream| &mut stream.state)
-        {
+        let stream = self.streams.all.get_mut(place);
+        match stream.map(|stream| &mut stream.state) {
             Some(State::Live(live)) => live.extend = Some(now.plus(EXTEND_AGAIN)),
             Some(State::AskingKey) => {
                 let reason = format!("no listen key: {reason}");
@@ -306,7 +338,7 @@ impl BinanceMachine {
             live.heard = now;
         }
         match news {
-            StreamNews::Opened if stream.product == Product::UsdM => self.stream_is_live(place, id),
+            StreamNews::Opened if !stream.subscribes() => self.stream_is_live(place, id),
             StreamNews::Opened => {
                 stream.state = State::Subscribing(id, now.plus(OPEN_MAX));
                 let text = self.wire.spot_subscription(now, id);
@@ -323,22 +355,25 @@ impl BinanceMachine {
         let Some(stream) = self.streams.all.get_mut(place) else {
             return;
         };
-        let product = stream.product;
+        let (kind, product) = (stream.kind, stream.product);
+        let has_key = kind == StreamKind::Private && product == Product::UsdM;
         stream.state = State::Live(Listening {
             id,
             since: now,
             heard: now,
-            extend: (product == Product::UsdM).then(|| now.plus(EXTEND_EVERY)),
+            extend: has_key.then(|| now.plus(EXTEND_EVERY)),
             owed: BTreeMap::new(),
         });
-        self.resynchronize(product);
+        if kind == StreamKind::Private {
+            self.resynchronize(product);
+        }
     }
 
-    /// The product of a stream, and whether its subscription is still to be answered.
-    pub(super) fn stream_at(&self, place: usize) -> Option<(Product, bool)> {
+    /// What a stream tells, and whether its subscription is still to be answered.
+    pub(super) fn stream_at(&self, place: usize) -> Option<(Product, StreamKind, bool)> {
         let stream = self.streams.all.get(place)?;
         let is_subscribing = matches!(stream.state, State::Subscribing(..));
-        Some((stream.product, is_subscribing))
+        Some((stream.product, stream.kind, is_subscribing))
     }
 
     /// The venue or a frame says that nothing more of use comes on a stream.
@@ -352,7 +387,7 @@ impl BinanceMachine {
         let Some(stream) = self.streams.all.get_mut(place) else {
             return;
         };
-        let product = stream.product;
+        let (kind, product) = (stream.kind, stream.product);
         if let Some(id) = stream.id() {
             self.out.push(Output::CloseStream { id });
         }
@@ -370,13 +405,20 @@ impl BinanceMachine {
         stream.state = State::Waiting(now.plus(wait));
         // The venue answers with the key that is good; an expired one is not tried again.
         stream.key = None;
-        let text = format!("{}: {reason}; it is opened anew in {wait}", name(product));
-        if lived.is_some() && loss == Loss::Unexpected {
-            let kind = VenueErrorKind::Unavailable(text.clone());
-            self.disconnected(VenueError::new(Self::VENUE, "stream", kind));
+        let text = format!(
+            "{}: {reason}; it is opened anew in {wait}",
+            name(kind, product)
+        );
+        self.notice(text.clone());
+        // Without quotes they are read; nothing that was said is missing.
+        if kind == StreamKind::Quotes {
+            return self.quotes.forget(product);
         }
-        self.notice(text);
         if lived.is_some() {
+            if loss == Loss::Unexpected {
+                let kind = VenueErrorKind::Unavailable(text);
+                self.disconnected(VenueError::new(Self::VENUE, "stream", kind));
+            }
             self.resynchronize(product);
         }
     }
@@ -399,8 +441,9 @@ impl BinanceMachine {
     pub(super) fn expect_on_stream(&mut self, fill: &FillReply) {
         let (now, product) = (self.now, product_of(fill.kind));
         let at = self.ours(product, fill.at);
-        let mut all = self.streams.all.iter_mut();
-        let Some(stream) = all.find(|stream| stream.product == product) else {
+        let place = self.streams.private(product);
+        let stream = place.and_then(|place| self.streams.all.get_mut(place));
+        let Some(stream) = stream else {
             return;
         };
         if let State::Live(live) = &mut stream.state

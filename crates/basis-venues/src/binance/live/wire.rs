@@ -187,6 +187,14 @@ impl Wire {
         }
     }
 
+    /// Returns scheme, host and folder of the public streams of `product`.
+    pub(super) fn public_origin(&self, product: Product) -> &str {
+        match product {
+            Product::UsdM => &self.endpoints.usdm_public,
+            Product::Spot | Product::Wallet => &self.endpoints.spot_public,
+        }
+    }
+
     /// Queues a request that acts, for at most `wait`.
     pub(super) fn act(&mut self, now: Timestamp, draft: Draft, purpose: Purpose, wait: Span) {
         self.push(draft, purpose, now.plus(wait));
