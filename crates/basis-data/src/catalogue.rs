@@ -3,6 +3,8 @@
 //! | path | series |
 //! | --- | --- |
 //! | `spot\|perp\|dex/<venue>/<SYMBOL>_<length>.csv` | `spot\|perp\|dex.<venue>.<SYMBOL>` |
+//! | `mark\|index/<venue>/<SYMBOL>_<length>.csv` | `mark\|index.<venue>.<SYMBOL>` |
+//! | `peg/<TOKEN>USD_<length>.csv` | `peg.usd.<TOKEN>USD` |
 //! | `funding/<venue>/<SYMBOL>.csv` | `funding.<venue>.<SYMBOL>` |
 //! | `aave/reserves/<ASSET>_<length>.csv` | `aave_reserve.aave.<ASSET>` |
 //! | `aave/oracle/<ASSET>_<QUOTE>_<length>.csv` | `oracle.aave.<ASSET>_<QUOTE>` |
@@ -28,6 +30,7 @@ pub const FUNDING_INTERVAL: Span = Span::from_hours(8);
 
 /// The layout, as errors state it.
 pub const LAYOUT: &str = "spot/<venue>/<SYMBOL>_1h.csv, perp/<venue>/<SYMBOL>_1h.csv, \
+    mark/<venue>/<SYMBOL>_1h.csv, index/<venue>/<SYMBOL>_1h.csv, peg/<TOKEN>USD_1h.csv, \
     funding/<venue>/<SYMBOL>.csv, dex/<venue>/<SYMBOL>_1h.csv, aave/reserves/<ASSET>_1d.csv, \
     aave/oracle/<ASSET>_<QUOTE>_1d.csv, staking/<LST>_<QUOTE>_protocol_1d.csv, \
     staking/<LST>_<QUOTE>_market_1h.csv, gas/<chain>_1h.csv, rewards/etherfi_eigen.csv, \
@@ -43,6 +46,8 @@ const STAKING: [(&str, Venue, Venue); 2] = [
 ];
 /// The symbol of every gas series.
 const GWEI: Symbol = Symbol::literal("gwei");
+/// The venue of every peg: the market in dollars.
+pub(crate) const PEG_VENUE: Venue = Venue::literal("usd");
 const AAVE: Venue = Venue::literal("aave");
 /// The files of rewards, each with its series.
 const REWARDS: [(&str, SeriesId); 2] = [
@@ -240,6 +245,10 @@ pub(crate) fn classify(parts: &[String]) -> Result<(SeriesId, Span), String> {
             series(SeriesKind::Oracle, AAVE, symbol, interval)
         }
         ["staking", file] => staking(file),
+        ["peg", file] => {
+            let (symbol, interval) = csv_with_length(file, "USDTUSD_1h.csv")?;
+            series(SeriesKind::Peg, PEG_VENUE, symbol, interval)
+        }
         ["gas", file] => {
             let (chain, interval) = csv_with_length(file, "ethereum_1h.csv")?;
             let chain = Venue::new(chain).map_err(|e| e.to_string())?;
@@ -261,7 +270,8 @@ pub(crate) fn classify(parts: &[String]) -> Result<(SeriesId, Span), String> {
 /// As [`classify`], for bars and funding, which lie in a folder per venue.
 fn by_venue(kind: &str, rest: &[&str]) -> Result<(SeriesId, Span), String> {
     let kinds = SeriesKind::ALL.into_iter();
-    let mut kinds = kinds.filter(|kind| kind.has_bars() || *kind == SeriesKind::Funding);
+    let mut kinds = kinds
+        .filter(|kind| kind.has_bars() && *kind != SeriesKind::Peg || *kind == SeriesKind::Funding);
     let Some(kind) = kinds.find(|known| known.as_str() == kind) else {
         return Err("not read by this version".to_owned());
     };
@@ -340,6 +350,7 @@ pub fn expected_path(id: SeriesId, step: Span) -> String {
         SeriesKind::StakingRate => format!("staking/{symbol}_protocol_1d.csv"),
         SeriesKind::StakingMarket => format!("staking/{symbol}_market_1h.csv"),
         SeriesKind::Gas => format!("gas/{venue}_1h.csv"),
+        SeriesKind::Peg => format!("peg/{symbol}_{}.csv", length_name(step)),
         SeriesKind::RewardRate | SeriesKind::RewardTopUp => {
             REWARDS.iter().find(|(_, known)| *known == id).map_or_else(
                 || format!("rewards/{venue}.csv"),

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use basis_core::types::{SeriesId, Span, Timestamp};
+use basis_core::types::{SeriesId, SeriesKind, Span, Timestamp};
 use basis_market::ViewPolicy;
 use serde::Serialize;
 
+use crate::catalogue::RISK_PARAMETERS;
 use crate::check::{DataReport, SeriesReport, as_text};
 
 /// The series a mode needs.
@@ -85,6 +86,13 @@ fn mode_range(report: &DataReport, requirement: &ModeRequirement) -> ModeRange {
             Ok(source) => sources.push(source),
             Err(why) => result.blocked_by.extend(why),
         }
+    }
+    let lends = sources
+        .iter()
+        .any(|source| source.id.kind == SeriesKind::AaveReserve);
+    if lends && report.tables.is_empty() {
+        let what = format!("{RISK_PARAMETERS} is not there: the reserves have no risk parameters");
+        result.blocked_by.push(what);
     }
     if !result.blocked_by.is_empty() {
         return result;

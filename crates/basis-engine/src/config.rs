@@ -212,6 +212,19 @@ impl RunConfig {
         base.filter(|base| !base.is_empty())
     }
 
+    /// The dollar token that everything is counted in: the share class, or what the reference price is quoted in.
+    #[must_use]
+    pub fn dollar(&self) -> Asset {
+        if !self.is_in_kind() {
+            return self.share_class;
+        }
+        let symbol = self.reference_price.symbol.as_str();
+        let quote = self.base().and_then(|base| symbol.strip_prefix(base));
+        quote
+            .and_then(|quote| Asset::new(quote).ok())
+            .unwrap_or(self.share_class)
+    }
+
     /// The symbol of the underlying against the share class's quote asset.
     #[must_use]
     pub fn symbol(&self) -> Symbol {
@@ -343,6 +356,7 @@ fn read_bounds(r: Reader<'_>) -> Bounds {
     let bounds = Bounds {
         price_ratio_max: number("price_ratio_max", usual.price_ratio_max),
         basis_ratio_max: number("basis_ratio_max", usual.basis_ratio_max),
+        peg_ratio_max: number("peg_ratio_max", usual.peg_ratio_max),
         repeated_bars_max: number("repeated_bars_max", usual.repeated_bars_max),
         rate_ratio_max: number("rate_ratio_max", usual.rate_ratio_max),
         lending_rate_max: number("lending_rate_max", usual.lending_rate_max),

@@ -40,6 +40,7 @@ use crate::event_log::EventLog;
 use crate::exit::{ExitCost, ExitRoutes, ExitValuer};
 use crate::mode::Mode;
 use crate::numeraire::in_class;
+use crate::peg::{PegStep, peg_at};
 use crate::pnl::residual_bound;
 use crate::result::{
     ExecutionRow, ExitSummary, RefusedWithdrawal, RunResult, StepColumns, StepEnd, Stopped,
@@ -129,6 +130,8 @@ pub struct Engine {
     /// Venues that lend, by their place at the desk.
     lenders: Vec<usize>,
     reference: SlotId,
+    /// The dollar token against the dollar, where a series is there.
+    peg: Option<SlotId>,
     coverage: Vec<Coverage>,
     /// What has come of the run so far, as a checkpoint holds it.
     run_state: RunState,
@@ -144,8 +147,7 @@ impl Engine {
         mode.check_market(&parts.config, &parts.data)?;
         setup::refuse_hedge_mode(mode, &parts.config, &parts.interfaces)?;
         let series = mode.required_series(&parts.config);
-        let mut optional = mode.optional_series(&parts.config);
-        optional.retain(|id| parts.data.contains(*id) && !series.contains(id));
+        let optional = mode.optional_series(&parts.config);
         let strategy = mode.build(&parts.config, &parts.rules);
         let routes = mode.exit_routes(&parts.config);
         let data = Arc::clone(&parts.data);
@@ -183,6 +185,7 @@ impl Engine {
             ..
         } = parts;
         setup::resolve_range(&mut config, &data, series)?;
+        let optional = &setup::optional_of(&mut config, &data, series, optional);
         let coverage = setup::coverage_of(&config, &data, &rules, (series, optional))?;
         let view = setup::view_of(&config, &data, (series, optional))?;
         let mut books = Books::new(setup::pricing(&config), &view)?;
@@ -193,12 +196,11 @@ impl Engine {
         let rows = rows.min(ROOM_MAX);
         books.reserve(rows.saturating_mul(lines));
         parts.events.reserve(rows);
-        let reference = books.reference();
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
         let (columns, slots) = StepColumns::of(&view);
-        let tokens = view.tokens().map(|(_, mark)| mark).collect();
-        let run_state = RunState::new(config.is_in_kind(), config.from);
+        let peg = setup::peg_of(&config).and_then(|peg| view.slot(peg));
+        let run_state = RunState::new(config.is_in_kind(), peg.is_some(), config.from);
         let (journaling, epoch) = match parts.journal {
             Some(journal) => (
                 Some(Journaling::new(journal.journal, journal.sync)),
@@ -226,6 +228,8 @@ impl Engine {
             config,
             rules,
             clock: parts.clock,
+            reference: books.reference(),
+            tokens: view.tokens().map(|(_, mark)| mark).collect(),
             view,
             books,
             desk,
@@ -241,9 +245,8 @@ impl Engine {
             lines_taken: 0,
             run_state,
             slots,
-            tokens,
             lenders,
-            reference,
+            peg,
             coverage,
         })
     }
@@ -608,7 +611,14 @@ impl Engine {
         let close = self.books.close_step(&self.view)?;
         check_residual(at, close.attribution.residual, close.equity)?;
         let reference = self.reference_mark();
-        self.run_state.attribution.accumulate(&close.attribution)?;
+        let peg = match (&mut self.run_state.peg, self.peg) {
+            (Some(book), Some(slot)) => Some(book.step(at, &close, peg_at(&self.view, slot))?),
+            _ => None,
+        };
+        let attribution = close
+            .attribution
+            .with_peg(peg.map_or(Value::ZERO, |peg| peg.bucket));
+        self.run_state.attribution.accumulate(&attribution)?;
         self.run_state
             .statistics
             .step(at, close.equity, close.external_flow);
@@ -628,7 +638,7 @@ impl Engine {
         }
         self.run_state.counts.steps += 1;
         let columns = if self.keeps {
-            self.keep_step(at, &close)?;
+            self.keep_step(at, &close, peg)?;
             Some(&mut self.steps.risk)
         } else {
             None
@@ -674,13 +684,20 @@ impl Engine {
     }
 
     /// Adds the columns of a step.
-    fn keep_step(&mut self, at: Timestamp, close: &StepClose) -> Result<(), ComponentError> {
+    fn keep_step(
+        &mut self,
+        at: Timestamp,
+        close: &StepClose,
+        peg: Option<PegStep>,
+    ) -> Result<(), ComponentError> {
         let reference = self.reference_mark();
+        let bucket = peg.map_or(Value::ZERO, |peg| peg.bucket);
         let steps = &mut self.steps;
         steps.at.push(at);
         steps.equity_usd.push(close.equity);
         steps.external_flow_usd.push(close.external_flow);
-        steps.attribution.push(close.attribution);
+        steps.peg.extend(peg);
+        steps.attribution.push(close.attribution.with_peg(bucket));
         steps.net_delta.push(close.net_delta);
         steps.reference.push(reference);
         let rows = u32::try_from(self.books.ledger().len()).map_err(|e| {
@@ -733,7 +750,15 @@ impl Engine {
         let share_statistics = share
             .as_ref()
             .map(|share| share.statistics.finish(self.config.step));
-        let mut assumptions = setup::assumptions(&self.config, self.view.provenance());
+        let mut assumptions = setup::assumptions(
+            &self.config,
+            self.view.provenance(),
+            &self
+                .coverage
+                .iter()
+                .map(|found| found.series)
+                .collect::<Vec<_>>(),
+        );
         assumptions.extend(
             self.books
                 .unpriced()
@@ -753,6 +778,11 @@ impl Engine {
             synthetic: self.view.provenance().synthetic,
             data_source: self.view.provenance().source.clone(),
             data_files: self.view.provenance().files.clone(),
+            peg: self
+                .run_state
+                .peg
+                .as_ref()
+                .and_then(|peg| peg.finish(self.config.step)),
             steps: self.steps,
             ends: self.run_state.ends,
             ledger: self.books.into_ledger(),

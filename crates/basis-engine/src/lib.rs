@@ -14,6 +14,7 @@ pub mod journal;
 pub mod limits;
 pub mod mode;
 pub mod numeraire;
+pub mod peg;
 pub mod pnl;
 pub mod posting;
 pub mod result;

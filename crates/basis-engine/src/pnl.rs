@@ -8,7 +8,7 @@
 //! quantity × (mark at the step's end − reference price) to `price`: R at a moment within a bar is not
 //! recorded, so what a mark drifts between such a moment and the step's end counts as R's. A fill at
 //! the open of the step's bar adds quantity × (R at the end − R at the open) to `price` and the rest of
-//! its drift to `basis`. No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
+//! its drift to `basis`. What the run's dollar token did against the dollar is `peg` ([`crate::peg`]). No bucket is a remainder; `residual` = Δequity − external flows − Σ buckets,
 //! zero to rounding.
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,8 @@ pub struct Attribution {
     pub transfer_cost: Value,
     /// Liquidation fees, net of what an insurance fund covered.
     pub liquidation: Value,
+    /// Moves of the run's dollar token against the dollar.
+    pub peg: Value,
     /// What the buckets leave unexplained.
     pub residual: Value,
 }
@@ -99,11 +101,11 @@ impl Attribution {
     }
 
     /// The values of [`Attribution::rows`].
-    pub(crate) fn values(&self) -> [Value; 14] {
+    pub(crate) fn values(&self) -> [Value; 15] {
         self.rows().map(|(_, value)| value)
     }
 
-    pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 14] {
+    pub(crate) const fn buckets_mut(&mut self) -> [&mut Value; 15] {
         [
             &mut self.price,
             &mut self.basis,
@@ -118,13 +120,14 @@ impl Attribution {
             &mut self.gas,
             &mut self.transfer_cost,
             &mut self.liquidation,
+            &mut self.peg,
             &mut self.residual,
         ]
     }
 
     /// Bucket names and values in the order of the output files; `residual` last.
     #[must_use]
-    pub const fn rows(&self) -> [(&'static str, Value); 14] {
+    pub const fn rows(&self) -> [(&'static str, Value); 15] {
         [
             ("price", self.price),
             ("basis", self.basis),
@@ -139,6 +142,7 @@ impl Attribution {
             ("gas", self.gas),
             ("transfer_cost", self.transfer_cost),
             ("liquidation", self.liquidation),
+            ("peg", self.peg),
             ("residual", self.residual),
         ]
     }

@@ -17,6 +17,7 @@ use crate::exit::{AccountExit, ExitCost};
 use crate::numeraire::ShareAttribution;
 use crate::pnl::Attribution;
 
+pub use crate::peg::{PegResult, PegStep};
 pub use crate::pnl::StepEnd;
 pub use crate::statistics::Statistics;
 
@@ -60,6 +61,8 @@ pub struct RunResult {
     /// Sum of all absolute deltas at the reference price over the equity, after the last step; absent where there
     /// is no equity.
     pub leverage: Option<Rate>,
+    /// What the dollar token's price in dollars did to the run; absent where no series is there.
+    pub peg: Option<PegResult>,
     /// How often things happened.
     pub counts: Counts,
     /// What each needed series holds of the range, with its gaps and proxies.
@@ -128,10 +131,12 @@ pub struct Stopped {
 pub struct StepColumns {
     /// The step's instant.
     pub at: Vec<Timestamp>,
-    /// Equity at the end of the step, USD.
+    /// Equity at the end of the step, a unit of the run's dollar token counted as one USD.
     pub equity_usd: Vec<Value>,
-    /// Capital that came from (> 0) or went (< 0) outside within the step, USD.
+    /// Capital that came from (> 0) or went (< 0) outside within the step, as `equity_usd`.
     pub external_flow_usd: Vec<Value>,
+    /// What the peg adds to both; empty in a run that reads none.
+    pub peg: Vec<PegStep>,
     /// Attribution of the step, USD.
     pub attribution: Vec<Attribution>,
     /// Net delta in base units of the underlying after the step.

@@ -6,7 +6,9 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::in_flight::{ExternalFlow, InFlightTransfers};
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::rules::RuleBook;
-use basis_core::types::{InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Timestamp, Venue};
+use basis_core::types::{
+    Asset, InstrumentKey, InstrumentKind, SeriesId, SeriesKind, Timestamp, Venue,
+};
 use basis_core::venue::FillAt;
 use basis_core::venue_event::FlowId;
 use basis_market::ExecutionInterface;
@@ -18,6 +20,7 @@ use basis_market::{
 use crate::account::Pricing;
 use crate::config::RunConfig;
 use crate::mode::Mode;
+use crate::peg::peg_series;
 use crate::result::RefusedWithdrawal;
 use crate::risk::{Dust, RiskMonitor};
 use crate::size;
@@ -75,6 +78,60 @@ fn check_amounts(config: &RunConfig, rules: &RuleBook) -> Result<(), ComponentEr
     Ok(())
 }
 
+/// Marks and indices of the perps among `series`: read where they are there.
+pub(crate) fn marks_of(series: &[SeriesId]) -> Vec<SeriesId> {
+    let perps = series.iter().filter(|id| id.kind == SeriesKind::Perp);
+    perps
+        .flat_map(|id| [SeriesKind::Mark, SeriesKind::Index].map(|kind| id.of_kind(kind)))
+        .collect()
+}
+
+/// The series of `wanted` that `data` has, or something in the place of, and that are not needed anyhow.
+fn optional_in(
+    wanted: impl IntoIterator<Item = SeriesId>,
+    needed: &[SeriesId],
+    (config, data): (&RunConfig, &MarketData),
+) -> Vec<SeriesId> {
+    let proxies = &config.view.proxies;
+    let is_there = |id: &SeriesId| {
+        data.contains(*id) || proxies.get(id).is_some_and(|proxy| data.contains(*proxy))
+    };
+    let mut found: Vec<_> = wanted.into_iter().collect();
+    found.retain(|id| !needed.contains(id) && is_there(id));
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The series of the run's dollar token against the dollar.
+pub(crate) fn peg_of(config: &RunConfig) -> Option<SeriesId> {
+    peg_series(config.dollar())
+}
+
+/// What of the `optional` series, and of peg and marks of the perps, a run over `data` reads beside `needed`.
+pub(crate) fn optional_of(
+    config: &mut RunConfig,
+    data: &MarketData,
+    needed: &[SeriesId],
+    optional: &[SeriesId],
+) -> Vec<SeriesId> {
+    let beside = marks_of(needed).into_iter().chain(peg_of(config));
+    let wanted = beside.chain(optional.iter().copied());
+    let found = optional_in(wanted, needed, (config, data));
+    stand_in_for_marks(config, &found, data);
+    found
+}
+
+/// Where a mark series has a hole the close of its perp stands in, unless another proxy is named.
+fn stand_in_for_marks(config: &mut RunConfig, series: &[SeriesId], data: &MarketData) {
+    for id in series {
+        let perp = id.of_kind(SeriesKind::Perp);
+        if id.kind == SeriesKind::Mark && data.contains(perp) {
+            config.view.proxies.entry(*id).or_insert(perp);
+        }
+    }
+}
+
 /// Every series that the run reads when it is there: those it needs, and those it can do without.
 ///
 /// # Errors
@@ -85,7 +142,11 @@ pub fn wanted_series(
     rules: &RuleBook,
 ) -> Result<Vec<SeriesId>, ComponentError> {
     let mut series = required_series(mode, config, rules)?;
+    series.extend(marks_of(&mode.required_series(config)));
+    series.extend(peg_of(config));
     series.extend(mode.optional_series(config));
+    let proxies = series.iter().filter_map(|id| config.view.proxies.get(id));
+    series.extend(proxies.copied().collect::<Vec<_>>());
     series.sort_unstable();
     series.dedup();
     Ok(series)
@@ -210,13 +271,14 @@ pub fn survey(
     data: &MarketData,
     rules: &RuleBook,
 ) -> Result<Vec<Coverage>, ComponentError> {
-    let mut series = required_series(mode, config, rules)?;
-    let optional: Vec<_> = wanted_series(mode, config, rules)?
-        .into_iter()
-        .filter(|id| !series.contains(id) && data.contains(*id))
-        .collect();
-    series.extend(optional);
-    look_over(config, data, rules, &series)
+    let needed = required_series(mode, config, rules)?;
+    let mut series = needed.clone();
+    let mut config = config.clone();
+    let optional = mode.optional_series(&config);
+    let traded = mode.required_series(&config);
+    let optional = optional_of(&mut config, data, &traded, &optional);
+    series.extend(optional.into_iter().filter(|id| !needed.contains(id)));
+    look_over(&config, data, rules, &series)
 }
 
 /// Why a run over such series does not start: what needed series lack, or hold beyond their schedule.
@@ -251,6 +313,27 @@ fn check_proxies(
     })
 }
 
+/// Refuses reserves that nothing is known of but their rates: what may be borrowed against them, and the kink
+/// of their curve.
+fn check_risk_parameters(data: &MarketData, series: &[SeriesId]) -> Result<(), ComponentError> {
+    let reserves = series
+        .iter()
+        .filter(|id| id.kind == SeriesKind::AaveReserve);
+    let mut unknown = reserves.filter(|id| {
+        let asset = Asset::new(id.symbol.as_str()).ok();
+        asset.is_none_or(|asset| data.risk_parameters_of(asset).is_none())
+    });
+    unknown.next().map_or(Ok(()), |id| {
+        let message = format!(
+            "{id} is there, but aave/risk_parameters.csv of {} has no row of {}: write one with the columns of \
+             docs/data.md",
+            data.source(),
+            id.symbol
+        );
+        Err(ComponentError::new(Code::DataMissing, message))
+    })
+}
+
 fn look_over(
     config: &RunConfig,
     data: &MarketData,
@@ -258,6 +341,7 @@ fn look_over(
     series: &[SeriesId],
 ) -> Result<Vec<Coverage>, ComponentError> {
     check_proxies(config, data, series)?;
+    check_risk_parameters(data, series)?;
     let mut found = Vec::with_capacity(series.len());
     for &id in series {
         let proxied = config.view.proxies.contains_key(&id);
@@ -418,7 +502,8 @@ pub(crate) fn view_of(
     data: &Arc<MarketData>,
     (series, optional): (&[SeriesId], &[SeriesId]),
 ) -> Result<MarketView, ComponentError> {
-    check_shocks(config, series)?;
+    let read: Vec<_> = series.iter().chain(optional).copied().collect();
+    check_shocks(config, &read)?;
     // The reference comes first: what values the underlying is the first series that does.
     let requests: Vec<_> = series
         .iter()
@@ -426,8 +511,9 @@ pub(crate) fn view_of(
         .filter(|id| id.kind != SeriesKind::Funding)
         .map(|id| SeriesRequest {
             id: *id,
-            // A pool's price is in another unit than the reference: it is held flat.
-            reference: (id.kind != SeriesKind::Dex).then_some(config.reference_price),
+            // The price of a pool or a peg is in another unit than the reference: it is held flat.
+            reference: (!matches!(id.kind, SeriesKind::Dex | SeriesKind::Peg))
+                .then_some(config.reference_price),
         })
         .collect();
     MarketView::new(Arc::clone(data), &requests, config.view.clone()).map_err(view_failed)
@@ -569,7 +655,11 @@ pub(crate) fn pending_withdrawal(
 }
 
 /// What the result rests on.
-pub(crate) fn assumptions(config: &RunConfig, provenance: &Provenance) -> Vec<String> {
+pub(crate) fn assumptions(
+    config: &RunConfig,
+    provenance: &Provenance,
+    series: &[SeriesId],
+) -> Vec<String> {
     let mut list = Vec::new();
     if provenance.synthetic {
         list.push("the market is synthetic: generated, not recorded".to_owned());
@@ -580,11 +670,8 @@ pub(crate) fn assumptions(config: &RunConfig, provenance: &Provenance) -> Vec<St
             shock.text()
         )
     }));
-    list.push("1 USDT = 1 USDC = 1 USD: no peg series is read, so no peg bucket exists".to_owned());
-    list.push(format!(
-        "no mark series is recorded: the close of each perp's {} bar stands in for its mark",
-        config.step
-    ));
+    list.push(pegged(config, series));
+    list.extend(unmarked(config, series));
     list.push(match config.fill_at {
         FillAt::Close => {
             "orders fill at the close of the step's bar plus the venue's slippage model".to_owned()
@@ -612,6 +699,37 @@ pub(crate) fn assumptions(config: &RunConfig, provenance: &Provenance) -> Vec<St
         );
     }
     list
+}
+
+/// What a unit of the run's dollar token is taken for.
+fn pegged(config: &RunConfig, series: &[SeriesId]) -> String {
+    let dollar = config.dollar();
+    match peg_of(config).filter(|peg| series.contains(peg)) {
+        Some(peg) => format!(
+            "everything is counted in {dollar}; equity and flows are in USD at {peg}, whose moves are the \
+             bucket peg; another dollar token counts as one {dollar}"
+        ),
+        None => format!(
+            "1 {dollar} = 1 USD, as any other dollar token: no series of its peg is there, so the bucket peg \
+             is 0"
+        ),
+    }
+}
+
+/// The perps among `series` without a mark series.
+fn unmarked(config: &RunConfig, series: &[SeriesId]) -> Option<String> {
+    let perps = series.iter().filter(|id| id.kind == SeriesKind::Perp);
+    let unmarked: Vec<_> = perps
+        .filter(|id| !series.contains(&id.of_kind(SeriesKind::Mark)))
+        .map(ToString::to_string)
+        .collect();
+    (!unmarked.is_empty()).then(|| {
+        format!(
+            "no mark series is there for {}: the close of each {} bar stands in for the mark",
+            unmarked.join(", "),
+            config.step
+        )
+    })
 }
 
 /// What values the holdings of a run.

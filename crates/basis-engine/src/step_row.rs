@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{RiskMeasure, RiskRow, RiskSubject};
 use crate::exit::{AccountExit, ExitCost};
+use crate::peg::PegStep;
 use crate::pnl::Attribution;
 use crate::result::{MarginColumn, StepColumns};
 use crate::risk::RiskLevel;
@@ -17,6 +18,7 @@ pub(crate) struct StepRow {
     at: Timestamp,
     equity_usd: Value,
     external_flow_usd: Value,
+    peg: Option<PegStep>,
     attribution: Attribution,
     net_delta: Quantity,
     reference: Price,
@@ -56,6 +58,7 @@ impl StepRow {
             at: *columns.at.last()?,
             equity_usd: *columns.equity_usd.last()?,
             external_flow_usd: *columns.external_flow_usd.last()?,
+            peg: columns.peg.last().copied(),
             attribution: *columns.attribution.last()?,
             net_delta: *columns.net_delta.last()?,
             reference: *columns.reference.last()?,
@@ -82,6 +85,7 @@ impl StepRow {
         columns.at.push(self.at);
         columns.equity_usd.push(self.equity_usd);
         columns.external_flow_usd.push(self.external_flow_usd);
+        columns.peg.extend(self.peg);
         columns.attribution.push(self.attribution);
         columns.net_delta.push(self.net_delta);
         columns.reference.push(self.reference);

@@ -24,9 +24,9 @@ pub use series::{
     SeriesRow,
 };
 pub use view::{
-    FundingLookup, GapPolicy, GasSlot, Known, Mark, MarketView, OracleError, OracleQuote,
-    OracleRatio, PointQuote, PointSlot, PriceState, Quote, RateSource, ReserveSlot, RewardSlot,
-    RowSlot, SeriesRequest, Shock, ShockError, ShockParseError, ShockSet, SlotId, ViewError,
-    ViewPolicy, is_dollar,
+    ETHER_POOL_SERIES, FundingLookup, GAS_SERIES, GapPolicy, GasSlot, Known, Mark, MarketView,
+    OracleError, OracleQuote, OracleRatio, PointQuote, PointSlot, PriceState, Quote, RateSource,
+    ReserveSlot, RewardSlot, RowSlot, SeriesRequest, Shock, ShockError, ShockParseError, ShockSet,
+    SlotId, ViewError, ViewPolicy, is_dollar,
 };
 pub use writer::MarketWriter;

@@ -3,6 +3,8 @@
 //!
 //! **Invariant.** Nothing is changed or left out here: rows beyond a bound are counted and named.
 
+use std::sync::Arc;
+
 use basis_core::num::{Fixed18, Price};
 use basis_core::types::{InstrumentKind, SeriesId, SeriesKind, Timestamp};
 
@@ -21,6 +23,8 @@ pub struct Bounds {
     pub price_ratio_max: Fixed18,
     /// A perp's close against the close of the same symbol's spot at that instant, greater over smaller.
     pub basis_ratio_max: Fixed18,
+    /// A dollar token against the dollar, greater over smaller.
+    pub peg_ratio_max: Fixed18,
     /// Bars in a row that are alike to the last digit although their price moved: a feed that stands still.
     pub repeated_bars_max: Fixed18,
     /// A rate between an asset and what it stands for against the row before, greater over smaller.
@@ -42,6 +46,7 @@ impl Default for Bounds {
         Self {
             price_ratio_max: Fixed18::from_int(2),
             basis_ratio_max: Fixed18::literal("1.25"),
+            peg_ratio_max: Fixed18::literal("1.2"),
             repeated_bars_max: Fixed18::from_int(3),
             rate_ratio_max: Fixed18::literal("1.25"),
             lending_rate_max: Fixed18::from_int(5),
@@ -116,15 +121,14 @@ pub(super) fn implausible(
     };
     match series.kind {
         SeriesKind::Funding => funding(data, series, schedule, range, &mut finder),
-        SeriesKind::Spot | SeriesKind::Perp | SeriesKind::Dex => {
-            let bars = data.bars(series)?;
-            let is_its = |id: &SeriesId| id.kind == SeriesKind::Spot && id.symbol == series.symbol;
-            let spot = (series.kind == SeriesKind::Perp)
-                .then(|| data.ids().find(is_its))
-                .flatten()
-                .and_then(|id| data.bars(id));
-            prices(bars, spot.map(AsRef::as_ref), range, &mut finder);
+        SeriesKind::Spot | SeriesKind::Dex => {
+            prices(data.bars(series)?, None, range, &mut finder);
         }
+        SeriesKind::Perp | SeriesKind::Mark | SeriesKind::Index => {
+            let beside = beside(data, series).map(AsRef::as_ref);
+            prices(data.bars(series)?, beside, range, &mut finder);
+        }
+        SeriesKind::Peg => pegs(data.bars(series)?, range, &mut finder),
         SeriesKind::AaveReserve => reserves(data, series, range, &mut finder),
         SeriesKind::Oracle | SeriesKind::StakingRate | SeriesKind::StakingMarket => {
             points(data, series, range, &mut finder);
@@ -150,6 +154,16 @@ pub(super) fn implausible(
         }
     }
     finder.found
+}
+
+/// What the price of a perp, its mark and its index follow: spot of the symbol, or where no venue has that the
+/// index of the perp's own.
+fn beside(data: &MarketData, series: SeriesId) -> Option<&Arc<BarSeries>> {
+    let is_spot = |id: &SeriesId| id.kind == SeriesKind::Spot && id.symbol == series.symbol;
+    let index = series.of_kind(SeriesKind::Index);
+    let spot = data.ids().find(is_spot);
+    spot.or_else(|| (index != series).then_some(index))
+        .and_then(|id| data.bars(id))
 }
 
 /// The rows known within a range.
@@ -183,6 +197,21 @@ fn apart(a: Fixed18, b: Fixed18, ratio: Fixed18) -> bool {
     }
     let rounding = basis_core::num::Rounding::Down;
     less.mul(ratio, rounding).is_ok_and(|most| more > most)
+}
+
+/// Judges the closes of a dollar token against the dollar.
+fn pegs(bars: &BarSeries, (from, to): (Timestamp, Timestamp), finder: &mut Finder<'_>) {
+    for row in bars.closed_by(from).saturating_sub(1)..bars.closed_by(to) {
+        let Some(bar) = bars.bar(row) else { break };
+        finder.look(bar.opened_at, |bounds| {
+            let ratio = bounds.peg_ratio_max;
+            let prices = [("high", bar.high), ("low", bar.low)];
+            let found = prices
+                .into_iter()
+                .find(|(_, price)| apart(price.get(), Fixed18::ONE, ratio));
+            found.map(|(column, price)| (column, price.to_string(), "peg_ratio_max", ratio))
+        });
+    }
 }
 
 /// Judges each bar once: by itself, beside the one before, and beside the spot bar that closed with it.

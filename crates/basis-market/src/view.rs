@@ -16,6 +16,7 @@ mod shock;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod wallet;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use self::mark::{Mark, RateSource, is_dollar};
 pub use self::oracle::{OracleError, OracleQuote, OracleRatio};
 pub use self::row_view::{GasSlot, Known, PointQuote, PointSlot, ReserveSlot, RewardSlot, RowSlot};
 pub use self::shock::{Shock, ShockError, ShockParseError, ShockSet};
+pub use self::wallet::{ETHER_POOL_SERIES, GAS_SERIES};
 
 /// What to do where a needed price series has no value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -247,6 +249,7 @@ impl MarketView {
                 .filter(|reference| *reference != request.id);
             view.add_slot(&data, request.id, reference)?;
         }
+        view.mark_perps();
         view.marks = Marks::of(&view);
         view.oracles = Oracles::of(&view);
         Ok(view)
@@ -349,6 +352,25 @@ impl MarketView {
     /// The series of a slot.
     pub(super) fn id_of(&self, slot: SlotId) -> SeriesId {
         self.slot_of(slot).id
+    }
+
+    /// Where what trades in `slot` is marked: in the mark series of a perp where the view carries one, else in
+    /// `slot` itself.
+    ///
+    /// # Panics
+    /// When the slot belongs to another view.
+    #[inline]
+    #[must_use]
+    pub fn mark_slot(&self, slot: SlotId) -> SlotId {
+        self.slot_of(slot).marked_by.unwrap_or(slot)
+    }
+
+    /// Notes which series mark the perps.
+    fn mark_perps(&mut self) {
+        for slot in &mut self.slots {
+            let mark = slot.id.mark_of_perp();
+            slot.marked_by = mark.and_then(|mark| self.by_id.get(&mark).copied());
+        }
     }
 
     /// The length of the bars of `slot`: its own, else its proxy's where it has none itself.

@@ -20,6 +20,8 @@ use crate::refusal::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) fee: Quantity,
+    /// Decimals that amounts over it have.
+    pub(crate) decimals: u32,
     pub(crate) delay: Span,
     pub(crate) internal: bool,
 }
@@ -64,6 +66,7 @@ pub(crate) fn route(
         check_decimals(transfer, data.decimals(venue, asset))?;
         return Ok(Route {
             fee: snapshot.transfers.internal_fee,
+            decimals: data.decimals(venue, asset).unwrap_or_default(),
             delay: snapshot.transfers.internal_delay,
             internal: true,
         });
@@ -96,6 +99,7 @@ pub(crate) fn route(
     check_decimals(transfer, data.decimals(to.venue, asset))?;
     Ok(Route {
         fee: rules.fee,
+        decimals: rules.decimals,
         delay: rules.delay,
         internal: false,
     })

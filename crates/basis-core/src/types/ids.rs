@@ -256,6 +256,12 @@ impl InstrumentKey {
         }
     }
 
+    /// The series that holds a perpetual's own mark prices; `None` for spot.
+    #[must_use]
+    pub const fn mark_series(&self) -> Option<SeriesId> {
+        self.series().mark_of_perp()
+    }
+
     /// The series that holds this instrument's funding rates.
     #[must_use]
     pub const fn funding_series(&self) -> SeriesId {
@@ -283,8 +289,14 @@ impl fmt::Display for InstrumentKey {
 pub enum SeriesKind {
     /// Spot price bars.
     Spot,
-    /// Perpetual-future price bars (last trades; they stand in for a mark series).
+    /// Perpetual-future price bars, last trades.
     Perp,
+    /// Bars of a perpetual's mark price: margins, funding and liquidation are computed at it.
+    Mark,
+    /// Bars of the index that a perpetual follows.
+    Index,
+    /// Bars of a dollar token against the dollar, as in `USDTUSD`.
+    Peg,
     /// Funding rates, one row per settlement.
     Funding,
     /// Price bars of an on-chain pool; the symbol ends in the pool's fee, as in `WETHUSDT_3000`.
@@ -307,9 +319,12 @@ pub enum SeriesKind {
 
 impl SeriesKind {
     /// Every kind, in catalogue order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Spot,
         Self::Perp,
+        Self::Mark,
+        Self::Index,
+        Self::Peg,
         Self::Funding,
         Self::Dex,
         Self::AaveReserve,
@@ -327,6 +342,9 @@ impl SeriesKind {
         match self {
             Self::Spot => "spot",
             Self::Perp => "perp",
+            Self::Mark => "mark",
+            Self::Index => "index",
+            Self::Peg => "peg",
             Self::Funding => "funding",
             Self::Dex => "dex",
             Self::AaveReserve => "aave_reserve",
@@ -342,7 +360,10 @@ impl SeriesKind {
     /// Whether the series is price bars.
     #[must_use]
     pub const fn has_bars(self) -> bool {
-        matches!(self, Self::Spot | Self::Perp | Self::Dex)
+        matches!(
+            self,
+            Self::Spot | Self::Perp | Self::Mark | Self::Index | Self::Peg | Self::Dex
+        )
     }
 
     /// Whether a value happens at its instant and is over, as a settlement or a payment; every other
@@ -378,6 +399,23 @@ impl SeriesId {
             kind,
             venue,
             symbol,
+        }
+    }
+}
+
+impl SeriesId {
+    /// The same venue and symbol in a series of another kind.
+    #[must_use]
+    pub const fn of_kind(self, kind: SeriesKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The mark series of a perpetual's price series; `None` for any other.
+    #[must_use]
+    pub const fn mark_of_perp(self) -> Option<Self> {
+        match self.kind {
+            SeriesKind::Perp => Some(self.of_kind(SeriesKind::Mark)),
+            _ => None,
         }
     }
 }

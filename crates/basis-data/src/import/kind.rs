@@ -19,6 +19,8 @@ pub enum Kind {
     Mark,
     /// Bars of the index a perpetual follows.
     Index,
+    /// Bars of a dollar token against the dollar.
+    Peg,
     /// Settled funding rates.
     Funding,
     /// Bars of a pool.
@@ -37,11 +39,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its word.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("spot", Self::Spot),
         ("perp", Self::Perp),
         ("mark", Self::Mark),
         ("index", Self::Index),
+        ("peg", Self::Peg),
         ("funding", Self::Funding),
         ("dex", Self::Dex),
         ("aave_reserve", Self::AaveReserve),
@@ -71,14 +74,16 @@ impl Kind {
     pub const fn has_bars(self) -> bool {
         matches!(
             self,
-            Self::Spot | Self::Perp | Self::Mark | Self::Index | Self::Dex
+            Self::Spot | Self::Perp | Self::Mark | Self::Index | Self::Peg | Self::Dex
         )
     }
 
     /// The header of its files.
     pub(super) const fn header(self) -> &'static str {
         match self {
-            Self::Spot | Self::Perp | Self::Mark | Self::Index | Self::Dex => BAR_HEADER,
+            Self::Spot | Self::Perp | Self::Mark | Self::Index | Self::Peg | Self::Dex => {
+                BAR_HEADER
+            }
             Self::Funding => RATE_HEADER,
             Self::AaveReserve => RESERVE_HEADER,
             Self::Oracle => ORACLE_HEADER,
@@ -104,8 +109,10 @@ impl Kind {
     pub(super) fn series(self, venue: Venue, symbol: Symbol) -> SeriesId {
         let kind = match self {
             Self::Spot => SeriesKind::Spot,
-            // Marks and indices keep the rules of bars.
-            Self::Perp | Self::Mark | Self::Index => SeriesKind::Perp,
+            Self::Perp => SeriesKind::Perp,
+            Self::Mark => SeriesKind::Mark,
+            Self::Index => SeriesKind::Index,
+            Self::Peg => SeriesKind::Peg,
             Self::Funding => SeriesKind::Funding,
             Self::Dex => SeriesKind::Dex,
             Self::AaveReserve => SeriesKind::AaveReserve,
@@ -127,6 +134,7 @@ impl Kind {
             Self::StakingRate => format!("staking/{symbol}_protocol_{every}.csv"),
             Self::StakingMarket => format!("staking/{symbol}_market_{every}.csv"),
             Self::Gas => format!("gas/{venue}_{every}.csv"),
+            Self::Peg => format!("peg/{symbol}_{every}.csv"),
             _ => format!("{}/{venue}/{symbol}_{every}.csv", self.as_str()),
         }
     }

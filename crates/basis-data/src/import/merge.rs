@@ -136,7 +136,13 @@ fn stated_interval(key: &Key, table: &Table, rows: &[usize]) -> Result<Span, Str
     match key.kind {
         Kind::AaveReserve | Kind::Oracle | Kind::StakingRate => return Ok(Span::DAY),
         Kind::StakingMarket | Kind::Gas => return Ok(Span::HOUR),
-        Kind::Spot | Kind::Perp | Kind::Mark | Kind::Index | Kind::Dex | Kind::Funding => {}
+        Kind::Spot
+        | Kind::Perp
+        | Kind::Mark
+        | Kind::Index
+        | Kind::Peg
+        | Kind::Dex
+        | Kind::Funding => {}
     }
     let at = |row: &usize| table.at.get(*row).copied().unwrap_or(Timestamp::EPOCH);
     let steps = rows.windows(2).filter_map(|pair| match pair {

@@ -8,6 +8,7 @@
 //! differ are refused with both lines. A shape of file that is not documented is not guessed at.
 
 mod bind;
+mod fees;
 mod kind;
 mod map;
 mod merge;
@@ -32,6 +33,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::types::Timestamp;
 use serde::Serialize;
 
+pub use fees::Anchor;
 pub use kind::Kind;
 pub use map::Mapping;
 pub use shape::FORMATS;
@@ -62,6 +64,8 @@ pub struct ImportRequest<'a> {
     pub interval: Option<&'a str>,
     /// Decimals of a token whose amounts are counted in its smallest unit.
     pub decimals: Option<u8>,
+    /// A block and its instant, where files name blocks alone.
+    pub anchor: Option<Anchor>,
 }
 
 /// What an import did.
@@ -219,6 +223,7 @@ fn prepare(request: &ImportRequest<'_>) -> Result<(Vec<Shape>, Given), String> {
             venue: request.venue.map(str::to_owned),
             symbols: request.symbols.to_vec(),
             every,
+            anchor: request.anchor,
         },
     ))
 }
@@ -303,6 +308,7 @@ fn merged(ordered: Ordered, to: &Path, labels: &mut Vec<String>) -> Result<(Orde
         venue: Some(key.venue.clone()),
         symbols: vec![key.symbol.clone()],
         every: (key.kind != Kind::Funding).then_some(every),
+        anchor: None,
     };
     let (mut tables, mut tally) = (Tables::default(), Tally::default());
     let mut before = 0;
@@ -358,16 +364,13 @@ fn assumptions(
                 "the subgraph names no block: column `block` is 0. Index and rate are those of the \
                  last update of the reserve, total supply is that of the aToken"
             }
+            "fee history reply" => {
+                "blocks were counted from the anchor at 12 s each, so that one after a missed slot is \
+                 dated up to a few slots early; the priority fee is the middle one of those asked for, \
+                 and the gas price both fees together"
+            }
             _ => continue,
         };
-        list.insert(said, ());
-    }
-    if made
-        .iter()
-        .any(|(made, _)| made.path.starts_with("mark/") || made.path.starts_with("index/"))
-    {
-        let said = "series of marks and indices are kept and listed, but no run of this version reads \
-                    them";
         list.insert(said, ());
     }
     list.into_keys().map(str::to_owned).collect()

@@ -11,6 +11,24 @@ use crate::csv::read;
 /// The most that one compressed file may unpack to.
 const UNPACKED_MAX: u64 = 4 << 30;
 
+/// First bytes of files that are not taken apart here, and what to do with them.
+const FOREIGN: [(&[u8], &str); 8] = [
+    (b"BZh", "is packed with bzip2; unpack it first (bunzip2)"),
+    (b"\xFD7zXZ\0", "is packed with xz; unpack it first (unxz)"),
+    (
+        b"\x28\xB5\x2F\xFD",
+        "is packed with zstd; unpack it first (unzstd)",
+    ),
+    (b"7z\xBC\xAF\x27\x1C", "is a 7z archive; unpack it first"),
+    (b"Rar!", "is a RAR archive; unpack it first"),
+    (b"\xFF\xFE", "is UTF-16; save it as UTF-8 text"),
+    (b"\xFE\xFF", "is UTF-16; save it as UTF-8 text"),
+    (
+        b"SQLite format 3\0",
+        "is a database; export the table as CSV",
+    ),
+];
+
 /// One piece of text to import.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -47,6 +65,12 @@ pub(super) fn open(path: &Path) -> Result<Vec<Part>, ComponentError> {
         _ => vec![Part { label, name, bytes }],
     };
     for part in &parts {
+        if let Some((_, what)) = FOREIGN
+            .iter()
+            .find(|(magic, _)| part.bytes.starts_with(magic))
+        {
+            return Err(refused(&part.label, what));
+        }
         if part.is_parquet() && part.label != path.display().to_string() {
             return Err(refused(
                 &part.label,
@@ -82,11 +106,21 @@ fn unzip(label: &str, bytes: Vec<u8>) -> Result<Vec<Part>, ComponentError> {
             continue;
         }
         let text = unpacked(label, entry)?;
-        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        parts.push(Part {
-            label: format!("{label}:{path}"),
-            name,
-            bytes: text,
+        let label = format!("{label}:{path}");
+        if path.ends_with(".xml") || path.ends_with(".rels") {
+            return Err(refused(
+                &label,
+                "is part of a workbook; save the sheet as CSV",
+            ));
+        }
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        parts.push(match text.as_slice() {
+            [0x1f, 0x8b, ..] => gunzip(&label, name, &text)?,
+            _ => Part {
+                label,
+                name: name.to_owned(),
+                bytes: text,
+            },
         });
     }
     if parts.is_empty() {

@@ -1,6 +1,7 @@
 //! Reads the parts of an import into tables.
 
 use super::bind::Bound;
+use super::fees;
 use super::open::Part;
 use super::shape::{Form, Shape};
 use super::table::{Tables, Tally};
@@ -31,6 +32,13 @@ pub(super) fn part(
     tally: &mut Tally,
 ) -> Result<Read, String> {
     let json = matches!(part.bytes.trim_ascii_start(), [b'{' | b'[', ..]);
+    if let Some(shape) = shapes.iter().find(|shape| shape.form == Form::Fees)
+        && let Some(history) = fees::history(&part.bytes).filter(|_| json)
+    {
+        let mut target = Target::new(part, number, shape, given, None, tables, tally)?;
+        fees::read(&history, &mut target)?;
+        return taken(shape, target.rows);
+    }
     let found = if json {
         Some(document(&part.bytes)?)
     } else {
@@ -47,17 +55,26 @@ pub(super) fn part(
         (Some(found), _) => read_rows(found, shape, &mut target)?,
         (None, _) => read_lines(&part.bytes, shape, &mut target)?,
     }
-    if target.rows == 0 {
+    taken(shape, target.rows)
+}
+
+fn taken(shape: &Shape, rows: u64) -> Result<Read, String> {
+    if rows == 0 {
         return Err("has no row to import".to_owned());
     }
     Ok(Read {
         shape: shape.name,
-        rows: target.rows,
+        rows,
     })
 }
 
 /// What a file looks like that fits no shape.
 fn unknown(part: &Part, shapes: &[Shape], found: Option<&Document<'_>>) -> String {
+    if part.bytes.windows(8).any(|text| text == b"apyBase\"") {
+        return "is DefiLlama's chart of a pool: a yearly yield, with neither the index nor the debt of the \
+                reserve, which no run can be computed from; import the reserve itself with --format aave"
+            .to_owned();
+    }
     let looks = match found {
         Some(found) => match found.rows.first() {
             Some(row) => format!(
@@ -101,7 +118,7 @@ fn fits_lines(shape: &Shape, bytes: &[u8]) -> bool {
             let needed = shape.map.needed();
             needed.iter().all(|name| fields.contains(&name.as_bytes()))
         }
-        Form::Arrays | Form::Objects => false,
+        Form::Arrays | Form::Objects | Form::Fees => false,
     }
 }
 

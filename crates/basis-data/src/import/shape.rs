@@ -20,6 +20,8 @@ pub(super) enum Form {
     Objects,
     /// Tardis' derivative ticker, of which settlements are made.
     Ticker,
+    /// A reply of `eth_feeHistory`.
+    Fees,
 }
 
 /// One shape.
@@ -45,7 +47,7 @@ const OKX_CANDLES: &str = "ts,o,h,l,c,vol,volCcy,volCcyQuote,confirm";
 const TICKER: &str = "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,\
     predicted_funding_rate,open_interest,last_price,index_price,mark_price";
 
-const SHAPES: [Row; 21] = [
+const SHAPES: [Row; 22] = [
     (
         "binance",
         "Binance archive klines",
@@ -188,6 +190,14 @@ const SHAPES: [Row; 21] = [
         SUBGRAPH,
     ),
     ("aave", "Aave reserve table", Form::Named, "", RESERVE_TABLE),
+    (
+        "feehistory",
+        "fee history reply",
+        Form::Fees,
+        "",
+        "kind=gas,interval=1h,timestamp=oldestBlock,block=oldestBlock,\
+         base_fee_gwei=baseFeePerGas*1e-9,priority_fee_p50_gwei=reward*1e-9",
+    ),
 ];
 
 /// Rates and indices in ray, amounts in the token's smallest unit: `%` stands for its decimals.
@@ -204,13 +214,14 @@ const RESERVE_TABLE: &str = "kind=aave_reserve,timestamp=block_time,block=block_
     total_variable_debt=total_variable_debt*1e-%,oracle_price_usd=price_usd";
 
 /// The formats, each with the venue whose files it reads, where that is one.
-pub const FORMATS: [(&str, Option<&str>); 7] = [
+pub const FORMATS: [(&str, Option<&str>); 8] = [
     ("binance", Some("binance")),
     ("bybit", Some("bybit")),
     ("okx", Some("okx")),
     ("ccxt", None),
     ("tardis", None),
     ("aave", Some("aave")),
+    ("feehistory", Some("ethereum")),
     ("basis", None),
 ];
 
@@ -312,11 +323,13 @@ mod tests {
                 let kind = shape.map.kind.unwrap_or(super::super::kind::Kind::Spot);
                 for (column, _) in kind.columns() {
                     let mapped = shape.map.values.iter().any(|(name, _)| name == column);
-                    assert!(mapped, "{}: {column}", shape.name);
+                    // Left out it is both fees together.
+                    let summed = column == "gas_price_gwei";
+                    assert!(mapped || summed, "{}: {column}", shape.name);
                 }
                 for needed in shape.map.needed() {
                     let known = shape.names.iter().any(|name| name == needed);
-                    let any_order = matches!(shape.form, Form::Named | Form::Objects);
+                    let any_order = matches!(shape.form, Form::Named | Form::Objects | Form::Fees);
                     assert!(known || any_order, "{}: {needed}", shape.name);
                 }
             }

@@ -110,6 +110,8 @@ pub(super) struct Tally {
     /// Rows left out: unfinished bars, other instruments.
     pub(super) unconfirmed: u64,
     pub(super) others: u64,
+    /// Blocks that are not the first of their hour.
+    pub(super) within_hours: u64,
     /// Cells that were binary floats.
     pub(super) floats: u64,
 }
@@ -161,6 +163,13 @@ impl Tally {
         say(
             self.others,
             format!("{} rows of other instruments were left out", self.others),
+        );
+        say(
+            self.within_hours,
+            format!(
+                "{} blocks within their hours were left out: of each hour the first block is kept",
+                self.within_hours
+            ),
         );
         list
     }

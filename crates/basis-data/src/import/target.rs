@@ -3,6 +3,7 @@
 use basis_core::types::{Span, Timestamp};
 
 use super::bind::{Bound, CellFrom};
+use super::fees::Anchor;
 use super::kind::Kind;
 use super::map::{SymbolFrom, ValueFrom};
 use super::name::{FileName, Instrument, file_name, folder_kind, instrument};
@@ -22,6 +23,8 @@ pub(super) struct Given {
     /// The instruments wanted, in any spelling; that of a file that holds one when empty.
     pub(super) symbols: Vec<String>,
     pub(super) every: Option<Span>,
+    /// A block and its instant.
+    pub(super) anchor: Option<Anchor>,
 }
 
 /// Where the rows of a part go.
@@ -88,6 +91,7 @@ impl<'t> Target<'t> {
             let own = match kind? {
                 Kind::AaveReserve | Kind::Oracle => "aave",
                 Kind::StakingRate | Kind::StakingMarket => "staking",
+                Kind::Peg => "usd",
                 _ => return None,
             };
             Some(own.to_owned())
@@ -110,6 +114,11 @@ impl<'t> Target<'t> {
     pub(super) fn columns(&self) -> Result<Vec<(&'static str, u8)>, String> {
         // Without a kind the rows are bars, whichever; their instruments or a flag say which.
         Ok(self.kind.unwrap_or(Kind::Spot).columns())
+    }
+
+    /// The block whose instant the request says.
+    pub(super) const fn anchor(&self) -> Option<Anchor> {
+        self.given.anchor
     }
 
     pub(super) fn named_venue(&mut self, venue: &str) {
@@ -283,7 +292,8 @@ impl<'t> Target<'t> {
 
     fn open(&mut self, found: &Instrument) -> Result<usize, String> {
         let kind = self.kind.or(found.kind).ok_or_else(|| {
-            "is of a market that nothing names; say --kind spot, perp, mark or index".to_owned()
+            "is of a market that nothing names; say --kind spot, perp, mark, index or peg"
+                .to_owned()
         })?;
         let is_spot = |kind| kind == Kind::Spot;
         if matches!(kind, Kind::Spot | Kind::Perp | Kind::Mark | Kind::Funding)

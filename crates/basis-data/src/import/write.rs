@@ -7,7 +7,6 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::Fixed18;
 use basis_core::types::{SeriesKind, Symbol, Timestamp, Venue};
 
-use super::kind::Kind;
 use super::merge::Ordered;
 use super::number;
 use super::table::From;
@@ -32,11 +31,9 @@ pub(super) struct Made {
 pub(super) fn make(series: &Ordered, place: &dyn Fn(From) -> String) -> Result<Made, String> {
     let key = &series.key;
     let path = key.kind.path(&key.venue, &key.symbol, series.every);
-    if !matches!(key.kind, Kind::Mark | Kind::Index) {
-        let parts: Vec<_> = path.split('/').map(str::to_owned).collect();
-        // What no run would find is of no use.
-        classify(&parts).map_err(|what| format!("{path}: {what}"))?;
-    }
+    let parts: Vec<_> = path.split('/').map(str::to_owned).collect();
+    // What no run would find is of no use.
+    classify(&parts).map_err(|what| format!("{path}: {what}"))?;
     let columns = key.kind.columns();
     // A row of bars has about 70 characters.
     let mut text = Vec::with_capacity(series.order.len().saturating_mul(12 * columns.len() + 24));

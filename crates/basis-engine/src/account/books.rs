@@ -275,7 +275,7 @@ impl Books {
             | Item::Shares(asset)
             | Item::Debt(asset)
             | Item::Liquidity { asset, .. } => asset,
-            Item::Position(key) => return view.slot(key.series()).map(Mark::Series),
+            Item::Position(key) => return view.mark_of_instrument(key),
         };
         if asset == self.pricing.base {
             let symbol = self.pricing.symbol;

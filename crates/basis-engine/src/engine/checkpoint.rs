@@ -20,6 +20,7 @@ use crate::block::LegRun;
 use crate::desk::{Desk, VenueState};
 use crate::exit::ExitCost;
 use crate::numeraire::ShareClass;
+use crate::peg::PegBook;
 use crate::pnl::Attribution;
 use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFunding};
 use crate::risk::SavedRisk;
@@ -28,7 +29,7 @@ use crate::step_row::StepRow;
 use crate::strategy::{Checkpoint, OpenTransfer};
 
 /// The version of what the state parts hold; a journal of another is refused.
-pub(super) const STATE_VERSION: u32 = 2;
+pub(super) const STATE_VERSION: u32 = 3;
 
 /// How often a journal of a simulated run is committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +106,8 @@ pub(crate) struct RunState {
     pub(crate) attribution: Attribution,
     /// The run in its share class, where that is not a dollar.
     pub(crate) share: Option<ShareClass>,
+    /// The run in dollars, where a peg is read.
+    pub(crate) peg: Option<PegBook>,
     /// Funding instants without a rate.
     pub(crate) unbooked: Vec<UnbookedFunding>,
     /// Withdrawals that were refused.
@@ -139,8 +142,8 @@ pub(crate) struct RunState {
 
 impl RunState {
     /// Creates the state of a run from `from` of which nothing has come yet; `in_kind` whether its share
-    /// class is no dollar.
-    pub(super) fn new(in_kind: bool, from: Timestamp) -> Self {
+    /// class is no dollar, `pegged` whether it reads a peg.
+    pub(super) fn new(in_kind: bool, pegged: bool, from: Timestamp) -> Self {
         Self {
             version: STATE_VERSION,
             now: Timestamp::MIN,
@@ -153,6 +156,7 @@ impl RunState {
             exit_too_dear: false,
             attribution: Attribution::default(),
             share: in_kind.then(|| ShareClass::new(from)),
+            peg: pegged.then(|| PegBook::new(from)),
             unbooked: Vec::new(),
             refused: Vec::new(),
             due_flows: 0,

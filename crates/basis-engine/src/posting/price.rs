@@ -73,7 +73,8 @@ impl Marks for MarketView {
     }
 
     fn mark(&self, instrument: InstrumentKey) -> Result<Option<Price>, PostingError> {
-        Ok(self.quote_of(instrument.series()).map(|quote| quote.mark))
+        let slot = self.slot(instrument.series());
+        Ok(slot.map(|slot| self.quote(self.mark_slot(slot)).mark))
     }
 }
 

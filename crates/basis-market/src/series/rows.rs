@@ -372,7 +372,13 @@ impl RowStore {
             SeriesKind::RewardRate | SeriesKind::RewardTopUp => {
                 self.rewards.get(&id).map(|series| of(series))
             }
-            SeriesKind::Spot | SeriesKind::Perp | SeriesKind::Dex | SeriesKind::Funding => None,
+            SeriesKind::Spot
+            | SeriesKind::Perp
+            | SeriesKind::Mark
+            | SeriesKind::Index
+            | SeriesKind::Peg
+            | SeriesKind::Dex
+            | SeriesKind::Funding => None,
         }
     }
 }

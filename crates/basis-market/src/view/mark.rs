@@ -8,7 +8,7 @@
 //! **Invariant.** The marks follow from the series a view carries, and from nothing else.
 
 use basis_core::num::{Fixed18, MathError, Price, Rounding};
-use basis_core::types::{Asset, SeriesKind};
+use basis_core::types::{Asset, InstrumentKey, SeriesKind};
 
 use super::row_view::PointSlot;
 use super::{MarketView, PriceState, SlotId};
@@ -150,6 +150,14 @@ impl MarketView {
     #[must_use]
     pub fn mark_of(&self, asset: Asset) -> Option<Mark> {
         self.marks.find(asset)
+    }
+
+    /// The mark of an instrument: of a perp in its mark series where the view carries one. `None` when
+    /// nothing of the view prices it.
+    #[must_use]
+    pub fn mark_of_instrument(&self, key: InstrumentKey) -> Option<Mark> {
+        let slot = self.slot(key.series())?;
+        Some(Mark::Series(self.mark_slot(slot)))
     }
 
     /// Every asset that stands for another: wrapped forms of ether, tokens valued at a rate.
@@ -308,5 +316,34 @@ mod tests {
         assert_eq!(is_yield("weETH"), Some(true));
         assert_eq!(is_yield("EIGEN"), Some(false));
         assert_eq!(is_yield("ETH"), None);
+    }
+
+    #[test]
+    fn a_perp_is_marked_by_its_mark_series_where_the_view_carries_it() {
+        let names = ["perp.bybit.ETHUSDT", "mark.bybit.ETHUSDT"];
+        let key = InstrumentKey::new(
+            id(names[0]).venue,
+            basis_core::types::InstrumentKind::Perp,
+            id(names[0]).symbol,
+        );
+        let price = |carried: &[&str]| {
+            let mut data = MarketData::new("test", true);
+            data.add_bars(bars(names[0], "3000")).unwrap();
+            data.add_bars(bars(names[1], "3001.5")).unwrap();
+            let requests: Vec<_> = carried
+                .iter()
+                .map(|series| SeriesRequest {
+                    id: id(series),
+                    reference: None,
+                })
+                .collect();
+            let mut view =
+                MarketView::new(Arc::new(data), &requests, ViewPolicy::default()).unwrap();
+            view.advance_to(hour(1)).unwrap();
+            let mark = view.mark_of_instrument(key).unwrap();
+            view.price_usd(mark).unwrap().unwrap()
+        };
+        assert_eq!(price(&names), Price::literal("3001.5"));
+        assert_eq!(price(&names[..1]), Price::literal("3000"));
     }
 }

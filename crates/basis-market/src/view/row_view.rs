@@ -231,9 +231,13 @@ impl MarketView {
             SeriesKind::AaveReserve => self.add_entry::<ReserveRow>(data, id),
             SeriesKind::Gas => self.add_entry::<GasFees>(data, id),
             SeriesKind::RewardRate | SeriesKind::RewardTopUp => self.add_entry::<Reward>(data, id),
-            SeriesKind::Spot | SeriesKind::Perp | SeriesKind::Dex | SeriesKind::Funding => {
-                Err(ViewError::Missing(id))
-            }
+            SeriesKind::Spot
+            | SeriesKind::Perp
+            | SeriesKind::Mark
+            | SeriesKind::Index
+            | SeriesKind::Peg
+            | SeriesKind::Dex
+            | SeriesKind::Funding => Err(ViewError::Missing(id)),
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     pub(crate) own: Option<Cursor>,
     pub(crate) proxy: Option<Cursor>,
     pub(crate) reference: Option<SlotId>,
+    /// The mark series of a perp.
+    pub(crate) marked_by: Option<SlotId>,
     pub(crate) quote: Quote,
     /// Mark and reference price when a real bar was last visible.
     anchor: Option<(Price, Price)>,
@@ -160,6 +162,7 @@ impl Slot {
             own,
             proxy,
             reference,
+            marked_by: None,
             quote: Quote {
                 mark: Price::ZERO,
                 open: Price::ZERO,

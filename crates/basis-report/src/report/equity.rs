@@ -59,6 +59,8 @@ struct Pass {
     /// Cost of leaving in basis points of the equity, and hours.
     exit: Sampler,
     has_exit: bool,
+    /// The column of the dollar token's price in dollars.
+    peg: Option<usize>,
 }
 
 const EQUITY: usize = 1;
@@ -67,6 +69,8 @@ const FLOW: usize = 3;
 const DELTA: usize = 4;
 const REFERENCE: usize = 5;
 const FIXED: usize = 6;
+/// Dollars per token that the run counts in; empty without a series.
+const PEG: &str = "peg_price_usd";
 
 /// What leaving takes: columns of their own, not buckets.
 const EXIT: [&str; 3] = ["exit_value_usd", "exit_cost_usd", "exit_hours"];
@@ -83,6 +87,7 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
     .map(str::to_owned)
     .to_vec();
     let has_exit = Table::has(directory, "equity.csv", EXIT[1])?;
+    let has_peg = Table::has(directory, "equity.csv", PEG)?;
     let rows = Attribution::default().rows();
     let names = rows.iter().map(|(name, _)| (*name).to_owned());
     let buckets: Vec<String> = names.filter(|name| name != "residual").collect();
@@ -90,6 +95,8 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
     if has_exit {
         wanted.extend(EXIT.iter().skip(1).map(|name| (*name).to_owned()));
     }
+    let peg = has_peg.then_some(wanted.len());
+    wanted.extend(peg.map(|_| PEG.to_owned()));
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let mut table = Table::open(directory, "equity.csv", &wanted)?;
     let sampler = || Sampler::new(frame.range);
@@ -108,6 +115,7 @@ pub(super) fn charts(directory: &Path, frame: Frame<'_>) -> Result<EquityCharts,
         price: sampler(),
         exit: sampler(),
         has_exit,
+        peg,
     };
     while let Some(row) = table.next()? {
         pass.take(row)?;
@@ -123,10 +131,12 @@ impl Pass {
         self.equity.push(at, equity_usd, &[equity_usd, equity]);
         // Capital arrives after the move of its step; the first capital is the start itself.
         let first = self.performance.is_empty();
+        let peg = self.peg.map(|peg| row.number(peg)).transpose()?.flatten();
+        let tokens = row.amount(FLOW)? / peg.unwrap_or(1.0);
         let flow = match row.number(REFERENCE)? {
             _ if first => 0.0,
-            Some(reference) if !self.in_dollars => row.amount(FLOW)? / reference,
-            _ => row.amount(FLOW)?,
+            Some(reference) if !self.in_dollars => tokens / reference,
+            _ => tokens,
         };
         if self.before > 0.0 {
             self.index *= ((equity - flow) / self.before).max(0.0);
@@ -149,8 +159,8 @@ impl Pass {
         if self.has_exit {
             let first = FIXED + self.buckets.len();
             let cost = row.amount(first)?;
-            let share = if equity > 0.0 {
-                cost / equity * 10_000.0
+            let share = if equity_usd > 0.0 {
+                cost / equity_usd * 10_000.0
             } else {
                 0.0
             };

@@ -79,7 +79,8 @@ impl<T: Rows> DailyNav<T> {
                 let mark = column?.mark.get(step).copied();
                 mark.filter(|mark| *mark > Price::ZERO)
             });
-            self.last = (*equity_usd, equity);
+            let peg = steps.peg.get(step).map_or(Value::ZERO, |peg| peg.value);
+            self.last = (equity_usd.add(peg)?, equity);
             self.flow = self.flow.add(flow)?;
             if let Some(day) = ended.filter(|_| ends_itself) {
                 self.row(&day)?;

@@ -180,7 +180,10 @@ impl Holding {
 fn source_of(steps: &StepColumns, account: Account, item: Item) -> PriceSource {
     let prices = &steps.prices;
     let found = match (item, item.asset()) {
-        (Item::Position(key), _) => prices.iter().position(|p| p.series == key.series()),
+        (Item::Position(key), _) => {
+            let of = |series| prices.iter().position(|p| p.series == series);
+            key.mark_series().and_then(of).or_else(|| of(key.series()))
+        }
         (_, None) => None,
         (_, Some(asset)) if is_dollar(asset) => return PriceSource::Par,
         (_, Some(asset)) => {

@@ -351,6 +351,7 @@ pub(crate) fn result() -> RunResult {
         reference: price(reference),
     };
     RunResult {
+        peg: None,
         mode: "btc_basis",
         share_class: USDT,
         range: (instant(0), instant(2)),
@@ -361,6 +362,7 @@ pub(crate) fn result() -> RunResult {
             at: vec![instant(1), instant(2)],
             equity_usd: vec![value("99957.978"), value("99913.998")],
             external_flow_usd: vec![value("100000"), Value::ZERO],
+            peg: Vec::new(),
             attribution: vec![
                 step("0", "0", "0", "-12", "-30.022"),
                 step("0", "-50", "6.02", "0", "0"),
@@ -525,6 +527,7 @@ pub(crate) fn step_by_step(result: &RunResult) -> Vec<(StepColumns, Vec<LedgerEn
                 at: vec![steps.at[step]],
                 equity_usd: vec![steps.equity_usd[step]],
                 external_flow_usd: vec![steps.external_flow_usd[step]],
+                peg: Vec::new(),
                 attribution: vec![steps.attribution[step]],
                 net_delta: vec![steps.net_delta[step]],
                 reference: vec![steps.reference[step]],

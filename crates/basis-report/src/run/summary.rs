@@ -7,7 +7,7 @@ use basis_engine::ExternalFlow;
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{
-    Counts, RefusedWithdrawal, RunResult, Statistics, Stopped, UnbookedFunding,
+    Counts, PegResult, RefusedWithdrawal, RunResult, Statistics, Stopped, UnbookedFunding,
 };
 use basis_engine::statistics::{DAY, DAYS_MIN};
 use basis_market::{Coverage, DataFile, Gap, GapTreatment, is_dollar};
@@ -19,6 +19,7 @@ use super::{OutputContext, in_share_class, risk};
 #[must_use]
 pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
     let (start, end) = equity_ends(result);
+    let (start_usd, end_usd) = in_dollars(result, (start, end));
     let [first, last] = result
         .ends
         .map_or([None, None], |ends| ends.map(|end| Some(end.reference)));
@@ -43,8 +44,9 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
         "run_id": context.run_id.as_str(),
         "equity_start": class(start, first),
         "equity_end": class(end, last),
-        "equity_start_usd": text(start),
-        "equity_end_usd": text(end),
+        "equity_start_usd": text(start_usd),
+        "equity_end_usd": text(end_usd),
+        "peg": result.peg.map(|peg| peg_ends(&peg)),
         "attribution": attribution(&result.attribution),
         "attribution_share_class": result.share_attribution.as_ref().map(share_attribution),
         "costs": costs(&result.attribution),
@@ -72,7 +74,7 @@ pub fn summary(result: &RunResult, context: &OutputContext) -> Json {
             "write_ms": context.timing.write_ms,
         },
     });
-    let exit = exit(result, end, |amount| class(amount, last));
+    let exit = exit(result, (end, end_usd), |amount| class(amount, last));
     [headline(result), exit, whole]
         .into_iter()
         .filter_map(|part| match part {
@@ -89,6 +91,7 @@ fn headline(result: &RunResult) -> Json {
     let mut headline = statistics(&result.headline());
     if let Json::Object(fields) = &mut headline {
         let usd = result.share_statistics.map(|_| result.statistics);
+        let usd = result.peg.map(|peg| peg.statistics).or(usd);
         let beside = [
             ("apy_caveat", apy_caveat(result)),
             (
@@ -116,15 +119,20 @@ fn statistics(statistics: &Statistics) -> Json {
 }
 
 /// What the book earned and stands at, and what leaving everything takes at the end; amounts in the share class as `class` has them.
-fn exit(result: &RunResult, end: Option<Value>, class: impl Fn(Option<Value>) -> Json) -> Json {
+fn exit(
+    result: &RunResult,
+    (end, end_usd): (Option<Value>, Option<Value>),
+    class: impl Fn(Option<Value>) -> Json,
+) -> Json {
     let cost = result.exit.map(|exit| exit.last.cost);
-    let value = end.zip(cost).and_then(|(end, cost)| end.sub(cost).ok());
+    let less = |end: Option<Value>| end.zip(cost).and_then(|(end, cost)| end.sub(cost).ok());
+    let value = less(end);
     json!({
         "leverage": text(result.leverage),
         "carry": carry(&result.attribution),
         "never_held": result.never_held,
         "exit_value": class(value),
-        "exit_value_usd": text(value),
+        "exit_value_usd": text(less(end_usd)),
         "exit_cost": class(cost),
         "exit_cost_usd": text(cost),
         "exit_hours": text(result.exit.and_then(|exit| exit.last.hours)),
@@ -199,6 +207,7 @@ fn equity_ends(result: &RunResult) -> (Option<Value>, Option<Value>) {
     };
     let start = || -> Result<Value, MathError> {
         let mut before = first.equity_usd.sub(first.external_flow_usd)?;
+        // In tokens: the peg moves nothing there.
         for (_, value) in first.attribution.rows() {
             before = before.sub(value)?;
         }
@@ -209,6 +218,27 @@ fn equity_ends(result: &RunResult) -> (Option<Value>, Option<Value>) {
         })
     };
     (start().ok(), Some(last.equity_usd))
+}
+
+/// The same ends in dollars at the peg, where one is read.
+fn in_dollars(
+    result: &RunResult,
+    (start, end): (Option<Value>, Option<Value>),
+) -> (Option<Value>, Option<Value>) {
+    let (Some(peg), Some([first, _])) = (result.peg, result.ends) else {
+        return (start, end);
+    };
+    let [first_peg, last_peg] = peg.ends;
+    let begins = start == Some(first.external_flow_usd);
+    let at_start = if begins { first_peg.flow } else { Value::ZERO };
+    let add = |amount: Option<Value>, more: Value| amount.and_then(|amount| amount.add(more).ok());
+    (add(start, at_start), add(end, last_peg.value))
+}
+
+/// The peg at both ends.
+fn peg_ends(peg: &PegResult) -> Json {
+    let [first, last] = peg.ends.map(|step| text(Some(step.price)));
+    json!({ "start": first, "end": last })
 }
 
 /// One for a class at par, whatever the reference; none where there is no step.

@@ -88,6 +88,7 @@ pub(super) fn equity_columns() -> Vec<Column<'static>> {
     let last = [
         "net_delta_base",
         "reference_price_usd",
+        "peg_price_usd",
         "numeraire_share_class",
         "exit_value_usd",
         "exit_cost_usd",
@@ -131,25 +132,33 @@ impl<T: Rows> Equity<T> {
         let rows = steps.at.iter().zip(money).zip(&steps.attribution);
         let rows = rows.zip(steps.net_delta.iter().zip(&steps.reference));
         let rows = rows.zip(&steps.exit);
-        for ((((at, (equity, flow)), attribution), (delta, reference)), exit) in rows {
+        for (step, row) in rows.enumerate() {
+            let ((((at, (equity, flow)), attribution), (delta, reference)), exit) = row;
             let numeraire = self.numeraire(*reference)?;
             self.before = Some((*equity, *reference));
             let table = &mut self.table;
             table.instant(*at);
-            table.number(equity.get());
+            let peg = steps.peg.get(step);
+            let usd = equity.add(peg.map_or(Value::ZERO, |peg| peg.value))?;
+            let flow_usd = flow.add(peg.map_or(Value::ZERO, |peg| peg.flow))?;
+            table.number(usd.get());
             table.number(in_share_class(self.share_class, *equity, *reference)?.get());
-            table.number(flow.get());
+            table.number(flow_usd.get());
             for (_, value) in attribution.rows() {
                 table.number(value.get());
             }
             table.number(delta.get());
             table.number(reference.get());
+            match peg {
+                Some(peg) => table.number(peg.price.get()),
+                None => table.blank(1),
+            }
             if in_dollars {
                 table.blank(1);
             } else {
                 table.number(numeraire.get());
             }
-            table.number(equity.sub(exit.cost)?.get());
+            table.number(usd.sub(exit.cost)?.get());
             table.number(exit.cost.get());
             hours(table, *exit);
             table.end()?;
@@ -480,10 +489,10 @@ mod tests {
             rows,
             [
                 "timestamp,equity_usd,equity_share_class,external_flow_usd,price,basis,funding,\
-                 interest,borrow_cost,staking_yield,rewards,liquidity_fees,slippage,fees,gas,transfer_cost,liquidation,residual,\
-                 net_delta_base,reference_price_usd,numeraire_share_class,exit_value_usd,exit_cost_usd,exit_hours",
-                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,60000,,99945.478,12.5,1",
-                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0,0.25,60100,,99900.248,13.75,",
+                 interest,borrow_cost,staking_yield,rewards,liquidity_fees,slippage,fees,gas,transfer_cost,liquidation,peg,residual,\
+                 net_delta_base,reference_price_usd,peg_price_usd,numeraire_share_class,exit_value_usd,exit_cost_usd,exit_hours",
+                "2024-05-01T01:00:00Z,99957.978,99957.978,100000,0,0,0,0,0,0,0,0,-12,-30.022,0,0,0,0,0,0,60000,,,99945.478,12.5,1",
+                "2024-05-01T02:00:00Z,99913.998,99913.998,0,0,-50,6.02,0,0,0,0,0,0,0,0,0,0,0,0,0.25,60100,,,99900.248,13.75,",
             ]
         );
     }

@@ -5,14 +5,12 @@ use basis_core::instruction::AmountOrAll;
 use basis_core::ledger::EntryKind;
 use basis_core::num::uint256::{amount_of, units_of};
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, U256};
-use basis_core::types::{
-    Account, Asset, InstructionId, Item, SeriesId, SeriesKind, Span, Symbol, Timestamp, Venue,
-};
+use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
 use basis_core::venue::DataProvider;
 use basis_core::venue_event::{
     BalanceChange, EventKind, TransactionHash, TransactionStage, TransactionUpdate, VenueEvent,
 };
-use basis_market::{GasFees, MarketView};
+use basis_market::{GAS_SERIES, GasFees, MarketView};
 
 use super::Changes;
 use crate::holdings::Holdings;
@@ -26,13 +24,6 @@ pub const WETH: Asset = Asset::literal("WETH");
 
 /// Tokens whose balances change by themselves: no plain holding of them would stay true.
 const REBASING: [Asset; 2] = [Asset::literal("stETH"), Asset::literal("eETH")];
-
-/// What the chain charges.
-const GAS_SERIES: SeriesId = SeriesId::new(
-    SeriesKind::Gas,
-    Venue::literal("ethereum"),
-    Symbol::literal("gwei"),
-);
 
 const GWEI_PER_ETH: i64 = 1_000_000_000;
 

@@ -317,7 +317,7 @@ impl SimulatedExchange {
         let terms = FillTerms {
             quantity: self.reducible(&request)?,
             price: order.limit,
-            mark: cx.view.quote(order.slot).mark,
+            mark: cx.traded_mark(order.slot),
             liquidity: LiquiditySide::Maker,
             slot: order.slot,
         };

@@ -17,7 +17,7 @@ use basis_protocols::exchange::PerpPosition;
 use super::pricing::Met;
 use crate::holdings::Holdings;
 
-/// An open perp position and where its price stands in the view.
+/// An open perp position and where its mark stands in the view.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenPosition {
     pub(crate) key: InstrumentKey,

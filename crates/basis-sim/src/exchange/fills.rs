@@ -27,6 +27,7 @@ use crate::refusal::Refusal;
 pub(super) struct FillTerms {
     pub(super) quantity: Quantity,
     pub(super) price: Price,
+    /// What margins are computed at: the price of a mark series where there is one.
     pub(super) mark: Price,
     pub(super) liquidity: LiquiditySide,
     pub(super) slot: SlotId,
@@ -172,7 +173,7 @@ impl SimulatedExchange {
         self.books.set_position(OpenPosition {
             key,
             position: change.after,
-            slot: terms.slot,
+            slot: cx.view.mark_slot(terms.slot),
             margin: own,
         });
         Ok(Settled {

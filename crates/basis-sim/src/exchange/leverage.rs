@@ -33,10 +33,8 @@ impl SimulatedExchange {
         if mode != self.margin_mode(set.symbol) {
             self.may_change_mode(set.symbol, mode)?;
         }
-        let mark = cx
-            .view
-            .quote_of(rules.key.series())
-            .map_or(Price::ZERO, |q| q.mark);
+        let slot = cx.view.slot(rules.key.series());
+        let mark = slot.map_or(Price::ZERO, |slot| cx.traded_mark(slot));
         let held: Vec<OpenPosition> = self.positions_in(set.symbol).copied().collect();
         let mut sizes = held.iter().map(|open| open.position.quantity.abs());
         let size = sizes.try_fold(Quantity::ZERO, |most, size| size.map(|s| s.max(most)))?;

@@ -156,6 +156,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What a unit is worth at the instant of the call, of what trades in `slot`.
+    fn traded_mark(&self, slot: SlotId) -> Price {
+        self.mark(self.view.mark_slot(slot))
+    }
+
     /// What a position is worth per unit at the instant of the call.
     fn mark(&self, slot: SlotId) -> Price {
         let quote = self.view.quote(slot);

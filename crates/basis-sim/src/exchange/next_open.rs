@@ -102,7 +102,7 @@ impl SimulatedExchange {
         }
         let mut met = order.met;
         met.quote.mark = quote.open;
-        let terms = self.taking_terms(&request, quantity, &met)?;
+        let terms = self.taking_terms(cx, &request, quantity, &met)?;
         self.fill(cx, &request, &terms, order.is_cut, events)
     }
 

@@ -242,7 +242,7 @@ impl SimulatedExchange {
                 order.codes.fill_or_kill,
             ));
         }
-        let terms = self.taking_terms(order, quantity, &met)?;
+        let terms = self.taking_terms(cx, order, quantity, &met)?;
         if cx.fill_at == FillAt::NextOpen {
             self.defer(cx, order, &terms, (&met, is_cut))?;
             self.count_taken(order, quantity, &met)?;
@@ -256,6 +256,7 @@ impl SimulatedExchange {
     /// What taking `quantity` comes to in the market that the order has met, not worse than its limit.
     pub(super) fn taking_terms(
         &self,
+        cx: &Context<'_>,
         order: &Order<'_>,
         quantity: Quantity,
         met: &Met,
@@ -269,7 +270,7 @@ impl SimulatedExchange {
         Ok(FillTerms {
             quantity,
             price,
-            mark: met.quote.mark,
+            mark: cx.traded_mark(met.slot),
             liquidity: LiquiditySide::Taker,
             slot: met.slot,
         })

@@ -29,6 +29,7 @@ impl SimulatedExchange {
             fee,
             delay,
             internal,
+            ..
         } = route(venue, cx.snapshot, cx.data, transfer, now)?;
         if to.venue != venue {
             refuse_halted(venue, cx.view)?;

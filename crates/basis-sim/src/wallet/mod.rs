@@ -1,7 +1,8 @@
 //! Our own on-chain wallet: where outside capital arrives, and from where venues are funded.
 //!
-//! Simulated in backtests: it holds assets in `wallet.main`, sends them to venues for the fee and
-//! delay of its rules (`configs/venues/wallet.yaml`), and takes deposits and withdrawals from the
+//! Simulated in backtests: it holds assets in `wallet.main`, sends them to venues for the gas of a transfer at
+//! the recorded price, or the flat fee of its rules (`configs/venues/wallet.yaml`) where that is not known, and
+//! for the delay of the rules, and takes deposits and withdrawals from the
 //! world's [`InFlightTransfers`](basis_core::in_flight::InFlightTransfers). It wraps ETH into WETH and back as a transaction on
 //! the chain, gas and all. It trades nothing and is not listed among the venues.
 //!
@@ -146,9 +147,15 @@ impl WalletExecutionInterface {
     ) -> Result<VenueEvent, Refusal> {
         let now = view.now();
         let snapshot = ready.rules.at(now);
-        let route = route(Venue::WALLET, snapshot, &*ready.data, transfer, now)?;
+        let mut route = route(Venue::WALLET, snapshot, &*ready.data, transfer, now)?;
         refuse_halted(Venue::WALLET, view)?;
         let (from, asset) = (transfer.from, transfer.asset);
+        if let Some(gas) = view
+            .wallet_send_cost(asset, route.decimals)?
+            .filter(|_| !route.internal)
+        {
+            route.fee = gas;
+        }
         let needed = transfer.amount.add(route.fee)?;
         let mut state = self.world.chain.state();
         let available = state.wallet.get(from, asset);

@@ -138,8 +138,14 @@ pub(super) fn send_cost(
     venue: Venue,
     asset: Asset,
 ) -> Result<Quantity, ComponentError> {
-    let row = rules_of(context, venue)?.withdrawal(asset);
-    Ok(row.map_or(Quantity::ZERO, |row| Quantity::new(row.fee.get())))
+    let Some(row) = rules_of(context, venue)?.withdrawal(asset) else {
+        return Ok(Quantity::ZERO);
+    };
+    if venue != Venue::WALLET {
+        return Ok(row.fee);
+    }
+    let gas = context.view.wallet_send_cost(asset, row.decimals)?;
+    Ok(gas.unwrap_or(row.fee))
 }
 
 /// The least that is sent away from `venue`: by its rules, and by the configuration.

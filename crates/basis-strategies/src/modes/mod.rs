@@ -20,7 +20,6 @@ pub mod usdt_market_neutral_no_leverage;
 mod volume;
 
 use basis_core::error::ComponentError;
-use basis_core::types::SeriesId;
 use basis_engine::mode::{ModeRow, Modes};
 use basis_engine::strategy::{Checkpoint, Decision};
 use basis_market::MarketData;
@@ -50,11 +49,6 @@ pub fn builtin() -> Modes {
             .with(row)
             .expect("invariant: the rows above have a name each")
     })
-}
-
-/// No optional series: for modes that need all they read.
-fn no_series(_config: &ModeConfig<'_>) -> Vec<SeriesId> {
-    Vec::new()
 }
 
 /// Any market will do.

@@ -22,7 +22,8 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::rules::RuleBook;
-use basis_core::types::{InstrumentKind, SeriesId, Side, Timestamp, Venue};
+use basis_core::types::{Asset, InstrumentKind, SeriesId, Side, Timestamp, Venue};
+use basis_market::{ETHER_POOL_SERIES, GAS_SERIES};
 use serde::{Deserialize, Serialize};
 
 use super::funding::{Moves, moves, sweeps, top_up};
@@ -70,6 +71,13 @@ pub(super) fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     series.sort_unstable();
     series.dedup();
     series
+}
+
+/// What transfers out of the wallet cost.
+pub(super) fn optional_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
+    let in_ether = config.underlying() == Asset::literal("ETH");
+    let pool = (!in_ether).then_some(ETHER_POOL_SERIES);
+    std::iter::once(GAS_SERIES).chain(pool).collect()
 }
 
 pub(super) fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use basis_core::error::{Code, ComponentError};
-use basis_data::import::{Kind, Mapping};
+use basis_data::import::{Anchor, Kind, Mapping};
 use basis_data::{ImportReport, ImportRequest};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use super::{Session, progress};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Whose files these are: binance, bybit, okx, ccxt, tardis, aave, or basis for the layout itself.
+    /// Whose files these are: binance, bybit, okx, ccxt, tardis, aave, feehistory, or basis for the layout itself.
     /// May be repeated; a file is of the first that it fits.
     #[arg(
         long = "format",
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// The directory of data; made where it is not there, merged with where it is.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// What the rows are, where the files do not say it: spot, perp, mark, index, funding, dex,
+    /// What the rows are, where the files do not say it: spot, perp, mark, index, peg, funding, dex,
     /// `aave_reserve`, oracle, `staking_rate`, `staking_market` or gas.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Kind>,
@@ -49,6 +49,9 @@ pub(super) struct Arguments {
     /// Decimals of the token, where amounts are in its smallest unit.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=36))]
     decimals: Option<u8>,
+    /// A block and its instant, as 19000000@2024-01-13T22:29:59Z, for files that name blocks alone.
+    #[arg(long, value_name = "BLOCK@INSTANT", value_parser = Anchor::parse)]
+    anchor: Option<Anchor>,
     /// CSV, JSON, gzip or zip.
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
@@ -75,6 +78,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
             symbols: &arguments.symbols,
             interval: arguments.interval.as_deref(),
             decimals: arguments.decimals,
+            anchor: arguments.anchor,
         },
         &arguments.to,
         &|file, done| {

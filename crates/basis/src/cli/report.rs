@@ -151,6 +151,7 @@ fn attribution(summary: &Json) -> String {
         "gas",
         "transfer_cost",
         "liquidation",
+        "peg",
     ];
     let all = &summary["attribution"];
     let class = &summary["attribution_share_class"];

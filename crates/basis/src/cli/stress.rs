@@ -27,8 +27,8 @@ use crate::sweep::run::UNITS;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The strategy modes, as `btc_basis`.
-    #[arg(required = true, value_name = "MODE")]
+    /// The strategy modes, as `btc_basis`. Default: that of --config.
+    #[arg(value_name = "MODE")]
     modes: Vec<String>,
     /// A YAML file of scenarios instead of those built in. See docs/stress.md.
     #[arg(long, value_name = "FILE")]
@@ -68,15 +68,19 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         None => scenarios::builtin()?,
     };
     let list = scenarios::chosen(list, &arguments.names)?;
-    for mode in &arguments.modes {
+    let modes = match arguments.modes.as_slice() {
+        [] => vec![arguments.run.mode(None)?],
+        named => named.to_vec(),
+    };
+    for mode in &modes {
         session.app.modes.require(mode)?;
         if let Some(out) = arguments.out_of(mode) {
             check_out_dir(&out)?;
         }
     }
     let source = Source::choose(arguments.run.data.as_deref(), session);
-    let mut tables = Vec::with_capacity(arguments.modes.len());
-    for (number, mode) in arguments.modes.iter().enumerate() {
+    let mut tables = Vec::with_capacity(modes.len());
+    for (number, mode) in modes.iter().enumerate() {
         let stressed = stress(arguments, mode, &source, &list, (session, number == 0))?;
         if let Some(out) = arguments.out_of(mode) {
             let files = [
@@ -110,7 +114,7 @@ impl Arguments {
     fn out_of(&self, mode: &str) -> Option<PathBuf> {
         let out = self.out.as_ref()?;
         Some(match self.modes.len() {
-            1 => out.clone(),
+            0 | 1 => out.clone(),
             _ => out.join(mode),
         })
     }

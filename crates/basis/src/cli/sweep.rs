@@ -28,8 +28,8 @@ use crate::sweep::run::{UNITS, Variants};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The strategy mode, as `btc_basis`.
-    mode: String,
+    /// The strategy mode, as `btc_basis`. Default: that of --config.
+    mode: Option<String>,
     /// A key and its values: KEY=A,B,C or KEY=LO:HI:STEP (exact, HI included when hit); may be
     /// repeated, and every combination is run.
     #[arg(
@@ -72,7 +72,8 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     let grid = parse::grid(&arguments.parameters)?;
     refuse_fixed(&grid, arguments)?;
     let source = Source::choose(arguments.run.data.as_deref(), session);
-    let request = arguments.run.request(&arguments.mode);
+    let mode = arguments.run.mode(arguments.mode.as_deref())?;
+    let request = arguments.run.request(&mode);
     let template = Template::new(&request, &session.environment, &session.app)
         .inspect_err(|_| session.warn_of_environment())?;
     let jobs = threads(arguments.jobs);
@@ -90,13 +91,13 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
         session.warn("execution_mode is live, but this is `basis sweep`: nothing is traded");
     }
     let started = WallClock::now();
-    let out = output_directory(arguments, session, &started)?;
+    let out = output_directory(arguments, &mode, (session, &started))?;
     let data = load(&source, needs, session)?;
     variants.fit(&data)?;
     let load_ms = started.elapsed_ms();
 
     let version = env!("CARGO_PKG_VERSION");
-    let plan = Plan::new(&arguments.mode, version, &template.yaml(), &grid, &data);
+    let plan = Plan::new(&mode, version, &template.yaml(), &grid, &data);
     let store = out
         .as_deref()
         .map(|out| Store::open(out, &plan, grid.count()))
@@ -116,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failur
     bar.finish_and_clear();
 
     let swept = Swept {
-        mode: &arguments.mode,
+        mode: &mode,
         shocks: template.shocks(),
         grid: &grid,
         order: results::ranking(&rows, rank),
@@ -224,10 +225,10 @@ fn same_unit(
 /// Where the sweep goes, checked before anything is loaded.
 fn output_directory(
     arguments: &Arguments,
-    session: &Session,
-    started: &WallClock,
+    mode: &str,
+    (session, started): (&Session, &WallClock),
 ) -> Result<Option<PathBuf>, ComponentError> {
-    let name = format!("{}-sweep", arguments.mode);
+    let name = format!("{mode}-sweep");
     let Some(out) = directory_for(arguments.out.as_ref(), &name, (session, started)) else {
         return Ok(None);
     };

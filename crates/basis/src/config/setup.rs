@@ -230,7 +230,10 @@ pub(crate) fn load_request(ids: Vec<SeriesId>, rules: &RuleBook) -> LoadRequest 
 
 /// The perpetual of a series of bars, by the newest rules.
 fn perp_of(id: SeriesId, rules: &RuleBook) -> Option<&PerpRules> {
-    if id.kind != SeriesKind::Perp {
+    if !matches!(
+        id.kind,
+        SeriesKind::Perp | SeriesKind::Mark | SeriesKind::Index
+    ) {
         return None;
     }
     let snapshot = rules.venue(id.venue)?.at(Timestamp::MAX);

@@ -64,6 +64,8 @@ class Audit:
         self.base = self.config["reference_price"].split(".")[2]
         for dollar in DOLLARS:
             self.base = self.base.removesuffix(dollar)
+        share, quote = self.config["share_class"], self.config["reference_price"].split(".")[2].removeprefix(self.base)
+        self.dollar = share if share in DOLLARS else quote  # what everything is counted in
         self.held, self.cost, self.units = defaultdict(Decimal), defaultdict(Decimal), defaultdict(Decimal)
         self.replay, self.results = Replay(self), Results(self)
         self.fills, self.funding, self.transfers = Fills(self), Funding(self), Transfers(self)
@@ -95,11 +97,12 @@ class Audit:
         return False
 
     def series_of(self, key):
-        """The price series of a holding; None for what the run values at 1."""
+        """The price series of a holding, of a position that of its marks; None for what the run values at 1."""
         account, item = key
         if is_position(item):
             venue, kind, symbol = contract(item)
-            return f"{kind}.{venue}.{symbol}"
+            name = f"{kind}.{venue}.{symbol}"
+            return self.market.marked_by(name) if self.market else name
         item, _ = plain(item)
         if item in DOLLARS:
             return None

@@ -171,7 +171,8 @@ class Exits:
         s, last, file = self.audit.summary, rows[-1], "summary.json"
         for key in ("exit_value", "exit_cost"):
             amount = Decimal(last[f"{key}_usd"])
-            self.check(file, f"{key}_usd", "that of the last step", amount, Decimal(s[f"{key}_usd"]))
+            dollars = Decimal(last["in_dollars"][2]) if key == "exit_value" else amount
+            self.check(file, f"{key}_usd", "that of the last step", dollars, Decimal(s[f"{key}_usd"]))
             share = rounded(amount / Decimal(last["reference_price_usd"])) if self.in_kind else amount
             self.check(file, key, "the same in the share class", share, Decimal(s[key]))
         hours = Decimal(last["exit_hours"]) if last["exit_hours"] else None

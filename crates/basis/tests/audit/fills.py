@@ -130,13 +130,14 @@ class Fills:
         series = audit.market.series[f"{kind}.{venue}.{symbol}"] if audit.market else None
         opening = series and self.next_open and row["liquidity"] == "taker"
         # Of its own bar an order at the next open sees nothing but that open.
-        seen = series.seen[0] if opening else mark
+        seen = series.seen[0] if opening else series.mark if series else mark
         if not (kind == "perp" and closes):  # exchanges waive the floor for what only closes
             self.check("executions.csv", number, f"{what}: notional at least the minimum", True,
                        quantity * seen >= rules["min_notional"])
         if not audit.market:
             return
-        self.check("executions.csv", number, f"{what}: mark", series.open if opening else series.mark, mark)
+        marked = audit.market.series[audit.market.marked_by(series.name)]
+        self.check("executions.csv", number, f"{what}: mark", marked.open if opening else marked.mark, mark)
         if opening:
             self.check("executions.csv", number, f"{what}: the bar opens where it was decided",
                        audit.steps[audit.index - 1], series.opened)
@@ -153,7 +154,8 @@ class Fills:
         if model == "sqrt_impact":
             bps += impact_bps(bars, taken, Decimal(settings.get("impact") or 1))
         against = ROUND_CEILING if sign > 0 else ROUND_FLOOR
-        expected = to_step(rounded(mark * (1 + sign * bps / 10000), mode=against), rules["tick_size"], against)
+        traded = series.open if opening else series.mark
+        expected = to_step(rounded(traded * (1 + sign * bps / 10000), mode=against), rules["tick_size"], against)
         self.check("executions.csv", number, f"{what}: price = mark with {model} slippage, on the tick", expected, price)
 
     def participation(self, number, what, settings, bar, bars, quantity, reduces):

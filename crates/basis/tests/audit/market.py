@@ -153,23 +153,36 @@ class Market:
             for venue, symbols in (venues or {}).items():
                 for symbol, proxy in (symbols or {}).items():
                     self.proxies[f"{kind}.{venue}.{symbol}"] = proxy
+        for path in directory.glob(f"mark/*/*_{self.suffix}.csv"):
+            symbol = path.name.removesuffix(f"_{self.suffix}.csv")
+            perp = f"perp.{path.parent.name}.{symbol}"
+            if (directory / "perp" / path.parent.name / path.name).exists():  # its closes stand in for missing marks
+                self.proxies.setdefault(perp.replace("perp", "mark", 1), perp)
         self.shocks = Shocks(config.get("shocks") or [], config["reference_price"], self.step)
         self.recorded = self.load(config["reference_price"])  # as it was, without any shock
         self.reference = Series(self, config["reference_price"])
         self.series = {self.reference.name: self.reference}
 
     def bars(self, name):
+        if name is None:
+            return None
         if name not in self.cache:
             bars = self.load(name)
             self.cache[name] = bars and bars.shocked(self.shocks, name)
         return self.cache[name]
 
+    def marked_by(self, name):
+        """The series that marks what trades by another: of a perp its marks, where they are recorded or replaced."""
+        mark = name.replace("perp.", "mark.", 1)
+        return mark if mark != name and (self.bars(mark) or self.bars(self.proxies.get(mark))) else name
+
     def load(self, name):
         kind, venue, symbol = name.split(".")
-        path = self.directory / kind / venue / f"{symbol}_{self.suffix}.csv"
+        folder = self.directory / kind
+        path = (folder if kind == "peg" else folder / venue) / f"{symbol}_{self.suffix}.csv"
         volume = price = ONE
-        if kind == "perp":
-            row = self.rules.listed(venue, kind, symbol, datetime.now(timezone.utc))
+        if kind in ("perp", "mark", "index"):
+            row = self.rules.listed(venue, "perp", symbol, datetime.now(timezone.utc))
             if row and row.get("quantity_unit") == "contracts":
                 volume = row["contract_size"]
             if row and row.get("price_unit") == "contract":
@@ -228,7 +241,7 @@ class Market:
         for series in self.series.values():
             if series is not self.reference:
                 # A pool's price in ETH does not follow the dollar price of anything.
-                follows = not series.name.startswith("dex.")
+                follows = not series.name.startswith(("dex.", "peg."))
                 series.advance(now, self.age_max, self.reference.mark if follows else None)
         for series in self.series.values():
             if series.state in ("fresh", "proxied") and self.shocks.is_out(series.name.split(".")[1], now):

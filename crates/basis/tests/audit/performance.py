@@ -56,7 +56,7 @@ class Performance:
         for row in rows:
             at = instant(row["timestamp"])
             equity, flow = Decimal(row["equity_usd"]), Decimal(row["external_flow_usd"])
-            usd.step(at, equity, flow)
+            usd.step(at, *(Decimal(amount) for amount in row["in_dollars"][:2]))
             if not in_dollars:
                 price = Decimal(row["reference_price_usd"])
                 equity, flow = rounded(equity / price), rounded(flow / price)
@@ -66,7 +66,7 @@ class Performance:
             if index.day is not None:
                 index.close(False)
         self.statistics("", own, summary)
-        if in_dollars:
+        if in_dollars and not rows[0]["peg_price_usd"]:
             self.check("summary.json", "statistics_usd", "none in a dollar class", None, summary["statistics_usd"])
         else:
             self.statistics("statistics_usd.", usd, summary["statistics_usd"])
@@ -107,7 +107,7 @@ class Performance:
             inside = [(i, flow) for i, (at, flow) in enumerate(flows) if day < at <= day + DAY]
             last = rows[inside[-1][0]]
             exact = {"date": f"{day:%Y-%m-%d}", "whole_day": "true" if is_whole else "false",
-                     "equity_usd": last["equity_usd"], "equity_share_class": last["equity_share_class"]}
+                     "equity_usd": last["in_dollars"][0], "equity_share_class": last["equity_share_class"]}
             for name, expected in exact.items():
                 self.check(file, number, name, expected, row[name])
             self.check(file, number, "external_flow_share_class", sum((flow for _, flow in inside), ZERO),

@@ -19,7 +19,7 @@ class Replay:
 
     def __init__(self, audit):
         self.audit, self.check = audit, audit.check
-        self.totals = defaultdict(Decimal)
+        self.totals, self.peg_before = defaultdict(Decimal), ZERO
 
     def replay(self):
         """Walks the steps; checks positions.csv, equity.csv, funding and fills on the way."""
@@ -31,13 +31,15 @@ class Replay:
             self.check("positions.csv", number, "one row per holding", False, (row["account"], row["item"]) in where)
             where[row["account"], row["item"]] = (number, row)
         if audit.market:
-            audit.market.want(name for name in {audit.series_of(line.key) for line in audit.ledger} if name)
-            audit.market.want(name for name in audit.chain.covered if name.startswith("dex."))
+            named = {audit.series_of(line.key) for line in audit.ledger} - {None}
+            audit.market.want(named | {name.replace("mark.", "perp.", 1) for name in named})
+            audit.market.want(name for name in audit.chain.covered if name.startswith(("dex.", "peg.")))
         opening, before, next_line = None, ZERO, 0
         for index, (number, now, row) in enumerate(audit.equity):
             if audit.market:
                 audit.market.advance(now)
             audit.now, audit.index = now, index
+            audit.transfers.note_gas(now)
             buckets = defaultdict(Decimal)
             events = []
             while next_line < len(audit.ledger) and audit.step_of[next_line] <= index:
@@ -182,8 +184,9 @@ class Replay:
     def audit_equity(self, number, row, equity, before, opening, buckets):
         audit = self.audit
         file = "equity.csv"
-        self.check(file, number, "equity = sum of holdings at their marks", equity, Decimal(row["equity_usd"]))
         flow = buckets.pop("external_flow", ZERO)
+        self.audit_peg(number, row, equity, flow)
+        self.check(file, number, "equity = sum of holdings at their marks", equity, Decimal(row["equity_usd"]))
         self.check(file, number, "external flow", flow, Decimal(row["external_flow_usd"]))
         share = equity
         reference = Decimal(row["reference_price_usd"])
@@ -217,6 +220,25 @@ class Replay:
                      for key, q in held.items() if q}
             return marks, audit.market.reference.mark
         return None
+
+    def audit_peg(self, number, row, equity, flow):
+        """What the dollar token's price in dollars adds to a step; `row` is left in tokens, with the dollars beside."""
+        audit, file = self.audit, "equity.csv"
+        name = f"peg.usd.{audit.dollar}USD"
+        read = name in audit.chain.covered
+        self.check(file, number, "a price of the dollar token where a series is read", read, row["peg_price_usd"] != "")
+        price = Decimal(row["peg_price_usd"] or 1)
+        if audit.market and read:
+            mark = audit.market.series[name].mark
+            self.check(file, number, "price of the dollar token", ONE if mark is None else mark, price)
+        above = lambda tokens: rounded(tokens * (price - 1))
+        value, more = above(equity), above(flow)
+        self.check(file, number, "bucket peg", value - self.peg_before - more, Decimal(row["peg"]))
+        self.totals["peg"] += Decimal(row["peg"])
+        self.peg_before = value
+        row["in_dollars"] = (row["equity_usd"], row["external_flow_usd"], row["exit_value_usd"])
+        for column, change in (("equity_usd", value), ("external_flow_usd", more), ("exit_value_usd", value)):
+            row[column] = str(Decimal(row[column]) - change)
 
     def market_moves(self, opening, buckets):
         """price = delta at the start x move of the reference; basis = what marks moved beyond it."""

@@ -34,11 +34,13 @@ class Results:
         rows = [row for _, _, row in audit.equity]
         equity = [Decimal(row["equity_usd"]) for row in rows]
         flows = [Decimal(row["external_flow_usd"]) for row in rows]
-        self.check(file, "equity_end_usd", "last equity", equity[-1], Decimal(s["equity_end_usd"]))
-        self.check(file, "equity_start_usd", "first capital", flows[0], Decimal(s["equity_start_usd"]))
-        self.check(file, "equity_start_usd", "initial_capital of config.yaml",
-                   Decimal(audit.config["initial_capital"]) if audit.config["share_class"] in DOLLARS else flows[0],
-                   Decimal(s["equity_start_usd"]))
+        self.check(file, "equity_end_usd", "last equity", Decimal(rows[-1]["in_dollars"][0]), Decimal(s["equity_end_usd"]))
+        self.check(file, "equity_start_usd", "first capital", Decimal(rows[0]["in_dollars"][1]), Decimal(s["equity_start_usd"]))
+        if audit.config["share_class"] in DOLLARS:
+            self.check(file, "equity_start", "initial_capital of config.yaml",
+                       Decimal(audit.config["initial_capital"]), Decimal(s["equity_start"]))
+        ends = [row["peg_price_usd"] for row in (rows[0], rows[-1])]
+        self.check(file, "peg", "at both ends", {"start": ends[0], "end": ends[1]} if ends[0] else None, s["peg"])
         first = flows[0]
         if audit.config["share_class"] not in DOLLARS:
             first = rounded(first / Decimal(rows[0]["reference_price_usd"]))
@@ -56,7 +58,7 @@ class Results:
         self.check(file, "config_hash", "SHA-256 of config.yaml", resolved, s["config_hash"])
         self.check(file, "equity_end", "last equity, share class", Decimal(rows[-1]["equity_share_class"]), Decimal(s["equity_end"]))
         self.audit_share_class(rows, equity, flows)
-        for bucket in (*BUCKETS, "residual"):
+        for bucket in (*BUCKETS, "peg", "residual"):
             self.check(file, f"attribution.{bucket}", "sum over the steps", audit.replay.totals[bucket], Decimal(s["attribution"][bucket]))
         costs = {name: -audit.replay.totals[name] for name in ("fees", "slippage", "gas", "borrow_cost", "transfer_cost", "liquidation")}
         for name, cost in (*costs.items(), ("total", sum(costs.values(), ZERO))):
@@ -97,7 +99,8 @@ class Results:
             self.check("equity.csv", number, "residual in the share class is rounding", ZERO, residual, TOLERANCE)
             self.check("equity.csv", number, "numeraire in the share class", parts["numeraire"],
                        Decimal(row["numeraire_share_class"] or "Infinity"))
-            for bucket, part in (*parts.items(), ("residual", residual)):
+            # In the share class nothing is in dollars: the peg moves nothing.
+            for bucket, part in (*parts.items(), ("peg", ZERO), ("residual", residual)):
                 totals[bucket] += part
             before, then = value, now
         self.check(file, "attribution_share_class", "buckets", sorted(totals), sorted(stated))
@@ -136,6 +139,7 @@ class Results:
         stated = {row["series"] for row in audit.summary["coverage"]}
         used = {audit.config["reference_price"]} | {audit.series_of(line.key) for line in audit.ledger} - {None}
         used |= {audit.chain.market.rate_series(line.asset)[0] for line in audit.ledger if audit.rated(line.key)}
+        used |= {name.replace("mark.", "perp.", 1) for name in used}
         used |= {name.replace("perp.", "funding.", 1) for name in used if name.startswith("perp.")}
         self.check("summary.json", "coverage", "every series used is covered", [], sorted(used - stated))
         coverage, gaps, proxies, shifts, unscheduled = [], [], {}, [], []

@@ -14,9 +14,9 @@ from items import DOLLARS
 from protocols import compounded, linear
 
 ROOTS = ("ETH", "BTC")
-PRICES = ("spot", "perp", "dex", "staking_market")
+PRICES = ("spot", "perp", "mark", "index", "peg", "dex", "staking_market")
 ORACLES = ("oracle", "aave_reserve")
-SCOPES = ("market", "spot", "perp", "dex", "oracle", "protocol", "funding", "borrow", "supply", "gas", "outage", "halt")
+SCOPES = ("market", "spot", "perp", "peg", "dex", "oracle", "protocol", "funding", "borrow", "supply", "gas", "outage", "halt")
 RATES = ("funding", "borrow", "supply")
 SPANS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "min": timedelta(minutes=1), "h": timedelta(hours=1),
          "d": timedelta(days=1)}
@@ -37,7 +37,7 @@ def base_of(series):
     if kind == "aave_reserve":
         return symbol, True
     pair, _, unit = symbol.partition("_")
-    if kind in ("spot", "perp", "dex", "funding"):
+    if kind in ("spot", "perp", "mark", "index", "peg", "dex", "funding"):
         for dollar in DOLLARS:
             if pair.endswith(dollar) and pair != dollar:
                 return pair.removesuffix(dollar), True
@@ -138,7 +138,8 @@ class Shock:
 
     def moves_price(self, series):
         kind = series.split(".")[0]
-        fits = self.scope in ("", "market") or self.scope == kind and kind in ("spot", "perp", "dex")
+        moved = ("perp", "mark") if self.scope == "perp" else (self.scope,)
+        fits = self.scope in ("", "market") or self.scope in ("spot", "perp", "peg", "dex") and kind in moved
         return fits and kind in PRICES and self.at_venue(series) and self.means(series)
 
     def moves_oracle(self, series):

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from amounts import ZERO, instant, iso, rounded
+from items import DOLLARS
 
 
 class Transfers:
@@ -15,6 +16,30 @@ class Transfers:
         # What left, by instruction: its instant, and whether the settings have it come back.
         self.left = {line.event.split(":")[1]: line.at for line in audit.ledger if line.word == "sent"}
         self.returning = set(self.failing())
+        self.gas = {}  # ETH per unit of gas and dollars per ETH, by step
+
+    def note_gas(self, now):
+        """What gas costs at a step, where a run reads it: the price of ETH is that of its pool where nothing else is."""
+        audit = self.audit
+        if not audit.market or "gas.ethereum.gwei" not in audit.chain.covered:
+            return
+        found = audit.chain.market.newest("gas.ethereum.gwei", now)
+        if not found or found[2] not in ("fresh", "proxied"):
+            return
+        pool = audit.market.series.get("dex.uniswap.WETHUSDT_3000")
+        ether = audit.market.reference.mark if audit.base == "ETH" else pool and pool.mark
+        self.gas[now] = (found[0], ether)
+
+    def wallet_fee(self, row, at):
+        """Gas of a transfer out of the wallet, in what is sent; the flat fee where that is not known."""
+        gwei, ether = self.gas.get(at, (None, None))
+        asset = row["asset"]
+        if gwei is None or asset != "ETH" and (asset not in DOLLARS or ether is None):
+            return Decimal(row["fee"])
+        gas = rounded((21_000 if asset == "ETH" else 51_700) * gwei / 10**9, 18, ROUND_CEILING)
+        if asset == "ETH":
+            return gas
+        return rounded(rounded(gas * ether, mode=ROUND_CEILING), int(row["decimals"]), ROUND_CEILING)
 
     def failing(self):
         """Transfers that `transfer_failures` has come back to their sender. Those that it has refused were
@@ -59,6 +84,9 @@ class Transfers:
             if not self.check("executions.csv", known[0], "both venues have rules", True, venues <= set(audit.rules.venues)):
                 continue
             fee, delay = self.route(known[0], source, target, asset, amount, first.at)
+            if source.startswith("wallet.") and not audit.market and "gas.ethereum.gwei" in audit.chain.covered:
+                # Gas has no file: what was paid is as stated.
+                fee = -sum((line.quantity for line in lines if line.kind == "transfer_cost"), ZERO)
             self.check("executions.csv", known[0], "instant", first.at, instant(row["timestamp"]))
             arrival = back.pop(ident, [])
             returns = ident in self.returning
@@ -137,7 +165,8 @@ class Transfers:
         for venue, place in ((venue, source), (target.split(".")[0], target)):
             gate = f"{venue}.{audit.rules.at(venue, at)['accounts']['deposit']}"
             self.check("executions.csv", number, f"account for money over the border of {venue}", gate, place)
-        return Decimal(row["fee"]), timedelta(seconds=int(row["delay_seconds"]))
+        fee = self.wallet_fee(row, at) if source.startswith("wallet.") else Decimal(row["fee"])
+        return fee, timedelta(seconds=int(row["delay_seconds"]))
 
     def audit_flows(self):
         """Every scheduled flow comes in full, once; a withdrawal may be refused, with what there was."""

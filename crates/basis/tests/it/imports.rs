@@ -311,6 +311,17 @@ fn pepe_is_hedged_with_contracts_of_a_thousand() {
         .fails(2, &["EXI-006", "a contract of 1000PEPEUSDT is 1000 PEPE"]);
     assert!(perp.contains(",0.00001"), "{perp}");
     agrees(&dir.path().join("pepe"), Some(&dir.path().join("data")));
+    // Marks of the venue are of a thousand, too.
+    let bars = dir.path().join("data/perp/bybit/1000PEPEUSDT_1h.csv");
+    let bars = std::fs::read_to_string(bars).unwrap();
+    write(dir.path(), "data/mark/bybit/1000PEPEUSDT_1h.csv", &bars);
+    done(
+        &dir,
+        &format!("backtest btc_basis --data data --capital 10000 {set} --out marked"),
+    );
+    agrees(&dir.path().join("marked"), Some(&dir.path().join("data")));
+    let marked = std::fs::read_to_string(dir.path().join("marked/positions.csv")).unwrap();
+    assert_eq!(marked, positions);
 
     let other = dir.basis(&format!(
         "check btc_basis {set} --set hedge_symbols.okx=PEPEUSDT"
@@ -320,4 +331,84 @@ fn pepe_is_hedged_with_contracts_of_a_thousand() {
         other.err.contains("hedge_allocation gives no share"),
         "{other:?}"
     );
+}
+
+/// Daily rows of a reserve as the subgraph has them, growing at 3 % and 4.5 % a year.
+fn subgraph() -> String {
+    const RAY: u128 = 10_u128.pow(27);
+    let (mut supply, mut debt) = (RAY / 100 * 105, RAY / 100 * 107);
+    let mut items = Vec::new();
+    for day in 0..=6 {
+        let at = START / 1000 + day * 86_400;
+        items.push(format!(
+            r#"{{"timestamp":{at},"liquidityIndex":"{supply}","liquidityRate":"{}","variableBorrowIndex":"{debt}","variableBorrowRate":"{}","totalATokenSupply":"1000000000000000","totalCurrentVariableDebt":"700000000000000","priceInUsd":"1"}}"#,
+            RAY / 100 * 3,
+            RAY / 1000 * 45
+        ));
+        supply += supply / 100 * 3 / 365;
+        debt += debt / 1000 * 45 / 365;
+    }
+    let items = items.join(",");
+    format!(r#"{{"data":{{"reserveParamsHistoryItems":[{items}]}}}}"#)
+}
+
+/// Fees of every block of the hours, as a node tells them.
+fn fee_history() -> String {
+    let blocks = (HOURS + 1) * 300;
+    let list = |of: &dyn Fn(i64) -> String| (0..blocks).map(of).collect::<Vec<_>>().join(",");
+    let base = list(&|block| format!(r#""{:#x}""#, 11_000_000_000 + block % 700));
+    let reward = list(&|_| r#"["0x5f5e100"]"#.to_owned());
+    let ratio = list(&|_| "0.5".to_owned());
+    format!(
+        r#"{{"jsonrpc":"2.0","id":1,"result":{{"oldestBlock":"0x1312d00","reward":[{reward}],"baseFeePerGas":[{base},"0x1"],"gasUsedRatio":[{ratio}]}}}}"#
+    )
+}
+
+#[test]
+fn lending_runs_over_dates_of_one_s_own_and_is_audited() {
+    let dir = Scratch::new();
+    write(
+        dir.path(),
+        "raw/eth.json",
+        &reply("ETHUSDT", "spot", 380_000, 2, 0),
+    );
+    write(dir.path(), "raw/usdt.json", &subgraph());
+    write(dir.path(), "raw/fees.json", &fee_history());
+    done(&dir, "data import --format bybit --to data raw/eth.json");
+    done(
+        &dir,
+        "data import --format aave --symbol USDT --decimals 6 --to data raw/usdt.json",
+    );
+    dir.basis("data import --format feehistory --to data raw/fees.json")
+        .fails(1, &["DATA-002", "--anchor"]);
+    let out = done(
+        &dir,
+        "data import --format feehistory --anchor 20000000@2024-06-01T00:00:03Z --to data raw/fees.json",
+    );
+    assert!(
+        out.contains("blocks within their hours were left out"),
+        "{out}"
+    );
+    assert!(out.contains("counted from the anchor"), "{out}");
+    let run = "backtest pure_lending --data data --set spot_venue=bybit";
+    dir.basis(run).fails(
+        2,
+        &["DATA-001", "aave/risk_parameters.csv", "has no row of USDT"],
+    );
+    let checked = done(&dir, "data check data");
+    assert!(
+        checked.contains("aave/risk_parameters.csv is not there"),
+        "{checked}"
+    );
+    write(
+        dir.path(),
+        "data/aave/risk_parameters.csv",
+        "asset,ltv,liquidation_threshold,liquidation_bonus,reserve_factor,optimal_utilization,emode,emode_ltv,emode_liquidation_threshold,emode_liquidation_bonus\nUSDT,0.75,0.78,0.045,0.1,0.92,,,,\n",
+    );
+    done(&dir, &format!("{run} --out own"));
+    let found = summary(&dir, "own");
+    assert_eq!(found["counts"]["rejections"], 0, "{found}");
+    let interest = found["attribution"]["interest"].as_str().unwrap();
+    assert!(interest.parse::<f64>().unwrap() > 20.0, "{interest}");
+    agrees(&dir.path().join("own"), Some(&dir.path().join("data")));
 }

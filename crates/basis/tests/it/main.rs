@@ -35,6 +35,7 @@ mod liquidity;
 #[cfg(feature = "live")]
 mod live;
 mod market_neutral;
+mod marks;
 mod messages;
 mod minutes;
 mod never_naked;

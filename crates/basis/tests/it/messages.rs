@@ -53,3 +53,14 @@ fn a_configuration_of_a_data_check_is_of_one_mode() {
     let refused = dir.basis("data check data --config mine.yaml");
     refused.fails(2, &["give --mode MODE with --config"]);
 }
+
+#[test]
+fn quiet_leaves_nothing_beside_the_result() {
+    let dir = Scratch::new();
+    let days = "--from 2024-03-01 --to 2024-03-02";
+    let quiet = dir.basis(&format!("backtest btc_basis {days} --json -q"));
+    quiet.json();
+    assert_eq!(quiet.err, "");
+    let spoken = dir.basis(&format!("backtest btc_basis {days} --json"));
+    assert!(spoken.err.contains("SYNTHETIC"), "{}", spoken.err);
+}

@@ -56,6 +56,22 @@ const BASIS: Case = Case {
     rows: &[],
 };
 
+/// The same with every series beside the trades.
+const BESIDE: Case = Case {
+    mode: BASIS.mode,
+    sets: BASIS.sets,
+    range: BASIS.range,
+    files: &[
+        ("mark/bybit/BTCUSDT_1h.csv", BAR),
+        ("index/bybit/BTCUSDT_1h.csv", BAR),
+        ("peg/USDTUSD_1h.csv", BAR),
+        ("perp/bybit/BTCUSDT_1h.csv", BAR),
+        ("dex/uniswap/WETHUSDT_3000_1h.csv", BAR),
+        ("gas/ethereum_1h.csv", &[]),
+    ],
+    rows: &[],
+};
+
 const LENDING: Case = Case {
     mode: "pure_lending",
     sets: &[],
@@ -298,6 +314,30 @@ fn no_harm_to_a_row_of_prices_or_funding_is_silent() {
     let dir = Scratch::new();
     week(&dir, &every(8, "00", "0.0001"));
     never_silent(&BASIS, &dir, 96);
+}
+
+#[test]
+fn no_harm_to_a_row_of_marks_indices_pegs_or_gas_is_silent() {
+    let dir = Scratch::new();
+    crate::marks::with_all(&dir);
+    never_silent(&BESIDE, &dir, 96);
+}
+
+#[test]
+fn the_gas_of_an_hour_in_which_the_wallet_sends_shows() {
+    let dir = Scratch::new();
+    crate::marks::with_all(&dir);
+    let data = dir.path().join("data");
+    let whole = said(&BESIDE, &data);
+    let path = data.join("gas/ethereum_1h.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let row = text.lines().find(|row| row.starts_with("2024-07-01T01:"));
+    let row = row.unwrap();
+    std::fs::write(&path, text.replace(row, &format!("{row}1"))).unwrap();
+    assert!(
+        said(&BESIDE, &data) != whole,
+        "the wallet's gas is not read"
+    );
 }
 
 /// The recorded files of a case and of what its mode reads beside, cut to the days around its range.

@@ -72,6 +72,22 @@ fn a_run_without_a_mode_says_where_one_could_stand() {
 }
 
 #[test]
+fn a_run_s_own_config_says_the_mode_of_sweep_and_stress_too() {
+    let dir = Scratch::new();
+    let days = "--from 2024-03-01 --to 2024-03-03";
+    let whole = dir.basis(&format!("backtest eth_basis {days} --out a"));
+    assert_eq!(whole.code, 0, "{whole:?}");
+    let swept = dir.basis("sweep --config a/config.yaml --param hedge_leverage=1,1.2 --json");
+    assert_eq!(swept.json()["mode"], "eth_basis");
+    let stressed =
+        dir.basis("stress --config a/config.yaml --scenario down_20_1h --at 2024-03-02 --json");
+    assert_eq!(stressed.json()["modes"][0]["mode"], "eth_basis");
+    for command in ["sweep --param hedge_leverage=1,2", "stress"] {
+        dir.basis(command).fails(2, &["CFG-005", "no MODE"]);
+    }
+}
+
+#[test]
 fn every_file_that_was_read_is_listed_with_the_digest_of_its_bytes() {
     let dir = Scratch::new();
     week(&dir, &every(8, "00", "0.0001"));

@@ -85,7 +85,7 @@ fn series_id_round_trips_and_says_what_it_wants() {
     );
     let message = "perps.okx.BTCUSDT".parse::<SeriesId>().unwrap_err();
     assert!(
-        message.contains("(kinds: spot, perp, funding, dex,"),
+        message.contains("(kinds: spot, perp, mark, index, peg, funding, dex,"),
         "{message}"
     );
     for kind in SeriesKind::ALL {

@@ -69,6 +69,7 @@ fn request<'a>(flags: &'a str, files: &'a [PathBuf], symbols: &'a [String]) -> I
             "kind" => request.kind = Some(Kind::word(value).unwrap()),
             "venue" => request.venue = Some(value),
             "interval" => request.interval = Some(value),
+            "anchor" => request.anchor = Some(Anchor::parse(value).unwrap()),
             "decimals" => request.decimals = Some(value.parse().unwrap()),
             other => panic!("no flag {other}"),
         }

@@ -35,7 +35,7 @@ fn files_that_are_not_what_they_are_said_to_be() {
             "BTCUSDT-1h-2024-01.csv",
             KLINE,
             "format=binance",
-            "say --kind spot, perp, mark or index",
+            "say --kind spot, perp, mark, index or peg",
         ),
         (
             "klines.csv",
@@ -310,6 +310,36 @@ fn tables_of_others() {
             "no protocol is known for rETH",
         ),
         (
+            "llama.json",
+            r#"{"status":"success","data":[{"timestamp":"2024-01-01T23:01:33.443Z","tvlUsd":1000,"apy":3.1,"apyBase":3.1,"apyReward":null,"il7d":null,"apyBase7d":null}]}"#,
+            "format=aave symbol=USDT decimals=6",
+            "is DefiLlama's chart of a pool: a yearly yield, with neither the index nor the debt",
+        ),
+        (
+            "fees.json",
+            r#"{"jsonrpc":"2.0","id":1,"result":{"oldestBlock":"0x1208a9f","reward":[["0x1"]],"baseFeePerGas":["0x2","0x2"],"gasUsedRatio":[0.5]}}"#,
+            "format=feehistory",
+            "say one block and its instant, e.g. --anchor",
+        ),
+        (
+            "fees.json",
+            r#"{"oldestBlock":"0x1208a9f","baseFeePerGas":["0x2","0x2"],"gasUsedRatio":[0.5]}"#,
+            "format=feehistory anchor=18909855@2024-01-01T00:00:00Z",
+            "has no `reward`; ask for a percentile",
+        ),
+        (
+            "fees.json",
+            r#"{"oldestBlock":"0x1208a9f","reward":[["0x1"]],"baseFeePerGas":["0x2"],"gasUsedRatio":[0.5,0.5]}"#,
+            "format=feehistory anchor=18909855@2024-01-01T00:00:00Z",
+            "is the file cut off?",
+        ),
+        (
+            "fees.json",
+            r#"{"oldestBlock":"0x1208aa0","reward":[["0x1"]],"baseFeePerGas":["0x2","0x2"],"gasUsedRatio":[0.5]}"#,
+            "format=feehistory anchor=18909855@2024-01-01T00:00:00Z",
+            "has no row to import",
+        ),
+        (
             "s.csv",
             "t,r\n2024-01-01,0\n",
             "map kind=staking_rate,symbol=weETH_ETH,timestamp=t,protocol_rate=r",
@@ -328,6 +358,26 @@ fn broken_archives_and_folders() {
     for (file, expected) in [
         (desk.file("cut.zip", cut), "is the download complete?"),
         (desk.file("cut.csv.gz", short), "is the download complete?"),
+        (
+            desk.file("a.csv.bz2", b"BZh91AY&SY\x01\x02"),
+            "packed with bzip2; unpack it first",
+        ),
+        (
+            desk.file("a.csv.xz", b"\xFD7zXZ\x00\x00"),
+            "packed with xz; unpack it first",
+        ),
+        (
+            desk.file("a.csv.zst", b"\x28\xB5\x2F\xFD\x00"),
+            "packed with zstd; unpack it first",
+        ),
+        (
+            desk.file("a.csv", b"\xFF\xFEa\x00,\x00b\x00"),
+            "is UTF-16; save it as UTF-8",
+        ),
+        (
+            desk.file("a.xlsx", zip_of(&[("xl/workbook.xml", "<x/>")])),
+            "is part of a workbook; save the sheet as CSV",
+        ),
         (desk.dir.path().to_owned(), "is a directory"),
         (desk.dir.path().join("absent.csv"), "does not exist"),
     ] {

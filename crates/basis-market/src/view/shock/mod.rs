@@ -220,6 +220,10 @@ impl Shock {
     fn moves_market(&self, id: SeriesId) -> bool {
         let kind_fits = match self.target {
             Target::Everything | Target::Market => true,
+            // Who moves a perp moves what it is marked at.
+            Target::Kind(SeriesKind::Perp) => {
+                matches!(id.kind, SeriesKind::Perp | SeriesKind::Mark)
+            }
             Target::Kind(kind) => kind == id.kind,
             _ => false,
         };
@@ -229,7 +233,13 @@ impl Shock {
         let (base, in_dollars) = pair(&id);
         match id.kind {
             // A price in ETH is a ratio: it moves with the token, not with ETH.
-            SeriesKind::Spot | SeriesKind::Perp | SeriesKind::Dex | SeriesKind::StakingMarket => {
+            SeriesKind::Spot
+            | SeriesKind::Perp
+            | SeriesKind::Mark
+            | SeriesKind::Index
+            | SeriesKind::Peg
+            | SeriesKind::Dex
+            | SeriesKind::StakingMarket => {
                 (in_dollars || !self.is_of_root()) && self.names(base, in_dollars)
             }
             _ => false,
@@ -309,7 +319,13 @@ fn pair(id: &SeriesId) -> (&str, bool) {
     let (pair, rest) = symbol.split_once('_').unwrap_or((symbol, ""));
     match id.kind {
         SeriesKind::AaveReserve => (symbol, true),
-        SeriesKind::Spot | SeriesKind::Perp | SeriesKind::Dex | SeriesKind::Funding => {
+        SeriesKind::Spot
+        | SeriesKind::Perp
+        | SeriesKind::Mark
+        | SeriesKind::Index
+        | SeriesKind::Peg
+        | SeriesKind::Dex
+        | SeriesKind::Funding => {
             let in_dollars = DOLLARS.iter().find_map(|quote| pair.strip_suffix(quote));
             let in_ether = || pair.strip_suffix("WETH").or(pair.strip_suffix("ETH"));
             match in_dollars.filter(|base| !base.is_empty()) {

@@ -23,11 +23,12 @@ pub struct ShockParseError {
 }
 
 /// First words that say what a shock acts on, where an asset would say itself.
-const WORDS: [(&str, Target); 12] = [
+const WORDS: [(&str, Target); 13] = [
     ("market", Target::Market),
     ("spot", Target::Kind(SeriesKind::Spot)),
     ("perp", Target::Kind(SeriesKind::Perp)),
     ("dex", Target::Kind(SeriesKind::Dex)),
+    ("peg", Target::Kind(SeriesKind::Peg)),
     ("oracle", Target::Oracle),
     ("protocol", Target::Protocol),
     ("funding", Target::Funding),
@@ -38,8 +39,8 @@ const WORDS: [(&str, Target); 12] = [
     ("halt", Target::Halt),
 ];
 
-const SUBJECT: &str = "an asset, as `ETH`, or one of market, spot, perp, dex, oracle, protocol, \
-                       funding, borrow, supply (each may name a venue, as `perp.binance`) and an \
+const SUBJECT: &str = "an asset, as `ETH`, or one of market, spot, perp, dex, peg, oracle, \
+                       protocol, funding, borrow, supply (each may name a venue, as `perp.binance`) and an \
                        asset, or `gas`, `outage VENUE`, `halt withdrawals VENUE`";
 const ASSET: &str = "an asset, as `ETH`";
 const VENUE: &str = "a venue, as `binance`";

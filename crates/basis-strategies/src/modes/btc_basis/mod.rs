@@ -1,6 +1,6 @@
 //! `btc_basis`: long BTC spot, short BTC perps on several venues, delta neutral; share class USDT.
 
-use super::{BuiltIn, ModeRow, Uses, any_market, no_series, spot_perp};
+use super::{BuiltIn, ModeRow, Uses, any_market, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
@@ -19,7 +19,7 @@ static PARTS: BuiltIn = BuiltIn {
         chain: false,
     },
     required_series: spot_perp::required_series,
-    optional_series: no_series,
+    optional_series: spot_perp::optional_series,
     venues: spot_perp::venues,
     check: spot_perp::check,
     check_market: any_market,

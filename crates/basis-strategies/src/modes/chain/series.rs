@@ -9,11 +9,7 @@ const ETHERFI: Venue = Venue::literal("etherfi");
 const UNISWAP: Venue = Venue::literal("uniswap");
 
 /// What a transaction costs.
-pub(in super::super) const GAS: SeriesId = SeriesId::new(
-    SeriesKind::Gas,
-    Venue::literal("ethereum"),
-    Symbol::literal("gwei"),
-);
+pub(in super::super) const GAS: SeriesId = basis_market::GAS_SERIES;
 
 /// A reserve of the lending pool.
 pub(in super::super) fn reserve(asset: Asset) -> Option<SeriesId> {

@@ -1,7 +1,7 @@
 //! `eth_basis`: long ETH spot, short ETH perps on several venues, delta neutral in USD; share class USDT,
 //! or ETH, in which its result is mostly the numeraire.
 
-use super::{BuiltIn, ModeRow, Uses, any_market, no_series, spot_perp};
+use super::{BuiltIn, ModeRow, Uses, any_market, spot_perp};
 
 /// The mode's row.
 pub const MODE: ModeRow = ModeRow {
@@ -20,7 +20,7 @@ static PARTS: BuiltIn = BuiltIn {
         chain: false,
     },
     required_series: spot_perp::required_series,
-    optional_series: no_series,
+    optional_series: spot_perp::optional_series,
     venues: spot_perp::venues,
     check: spot_perp::check,
     check_market: any_market,

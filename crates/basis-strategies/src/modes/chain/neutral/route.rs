@@ -7,7 +7,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::{AmountOrAll, Instruction, Lending, Operation, Swap, SwapAmounts};
 use basis_core::num::{Quantity, Rate, Rounding};
 use basis_core::plan::Leg;
-use basis_core::types::{Account, Label, SeriesId, SeriesKind, Symbol, Venue};
+use basis_core::types::{Account, Label, SeriesId, Venue};
 
 use super::super::leverage::due_to;
 use super::super::stake::{GROUPS, group, leg_of, unwrap, wrap};
@@ -32,8 +32,7 @@ pub(super) const MARKET: Venue = Venue::literal("uniswap");
 const POOL: Label = Label::literal("WETHUSDT");
 
 /// Its prices.
-pub(super) const POOL_SERIES: SeriesId =
-    SeriesId::new(SeriesKind::Dex, MARKET, Symbol::literal("WETHUSDT_3000"));
+pub(super) const POOL_SERIES: SeriesId = basis_market::ETHER_POOL_SERIES;
 
 /// A sale on the chain, and the ETH that it is sure to turn into the share class.
 #[derive(Debug)]
