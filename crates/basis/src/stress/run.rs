@@ -148,7 +148,8 @@ pub struct Ran {
 /// since.
 ///
 /// # Errors
-/// As [`base`], [`instants::spread`] and [`ready`].
+/// Whatever stops the base run, CFG-004 when it has no step, CFG-005 when it is too short for so many instants,
+/// CFG-001 for a sentence that is no shock, and whatever refuses the configuration of a scenario.
 pub fn table(
     common: Common<'_>,
     template: &Template<'_>,
