@@ -161,6 +161,9 @@ registry! {
     RiskRefused "RISK-002" "RiskMonitor" Medium
         "risk refused an instruction" =>
         "At reduce-only nothing may add exposure or bring an account nearer to liquidation than its rung; wait for the state to clear or lower the exposure.";
+    StressFailed "RISK-003" "RiskMonitor" High
+        "a scenario did not show what it has to" =>
+        "The message names scenario, instant and what happened; its row has the sentences that repeat it as one run. Lower the leverage, or report a defect.";
     PnlOpen "PNL-001" "PnlMonitor" Critical
         "the attribution does not close" =>
         "Residual beyond rounding: a defect. Keep the run directory and report it.";

@@ -5,11 +5,31 @@ use std::collections::btree_map::Entry;
 
 use basis_core::ledger::{EntryKind, LedgerEntry};
 use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
-use basis_core::types::{Account, Asset, Item, SeriesKind};
-use basis_engine::result::StepColumns;
+use basis_core::types::{Account, Asset, Item, SeriesKind, Venue};
+use basis_engine::result::{RunResult, StepColumns};
 use basis_market::{PriceState, is_dollar};
 
 use super::prices_asset;
+
+/// Returns what the books hold at `venue` after the last step of a run that holds its steps, debts against
+/// it, USD.
+///
+/// # Errors
+/// When a sum leaves the range of exact arithmetic.
+pub fn value_held_at(result: &RunResult, venue: Venue) -> Result<Value, MathError> {
+    let steps = &result.steps;
+    let mut holdings = Holdings::new(result.share_class);
+    let rows = steps.ledger_rows.last().copied().unwrap_or_default();
+    holdings.advance(rows, &mut result.ledger.iter(), steps)?;
+    let last = steps.at.len().saturating_sub(1);
+    let mut sum = Value::ZERO;
+    for holding in holdings.iter().filter(|own| own.account.venue == venue) {
+        if let Some((mark, _)) = holding.mark(steps, last) {
+            sum = sum.add(holding.value(mark)?)?;
+        }
+    }
+    Ok(sum)
+}
 
 /// How a holding is priced; resolved once per holding, not once per row.
 #[derive(Clone, Copy, Debug)]

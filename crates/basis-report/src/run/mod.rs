@@ -23,6 +23,7 @@ use basis_core::num::{MathError, Price, Quantity, Rounding, Value};
 use basis_core::types::{Asset, RunId, Symbol};
 use basis_engine::ExternalFlow;
 use basis_market::is_dollar;
+pub use holdings::value_held_at;
 pub use summary::{failed_summary, summary};
 pub(crate) use tables::{LEDGER, ledger_row};
 pub use writer::{RunWriter, WriteReport, write_run};

@@ -1,16 +1,19 @@
 //! Tables of scenarios: a row per run, as JSON, as CSV, as cells for a human and as a page.
 
+mod criterion;
 pub mod page;
 
 use std::fmt::Display;
 
 use basis_core::error::ComponentError;
 use basis_core::num::{Quantity, Rate, Value};
-use basis_core::types::{Span, Timestamp};
+use basis_core::types::{Span, Timestamp, Venue};
 use serde_json::{Value as Json, json};
 
 use crate::table::csv::Table;
 use crate::table::{Column, Kind, Rows};
+
+pub use criterion::{Criterion, Verdict, WORST, Worst, worst};
 
 /// The name of the row of the run without any scenario.
 pub const BASE: &str = "base";
@@ -20,6 +23,14 @@ pub const BASE: &str = "base";
 pub struct Row {
     /// The scenario, or [`BASE`].
     pub name: String,
+    /// What `T` stands for; absent in the base.
+    pub at: Option<Timestamp>,
+    /// Inclusive end of its run.
+    pub to: Timestamp,
+    /// What it has to show.
+    pub criterion: Criterion,
+    /// The exchange whose holdings count as lost at the end of the run.
+    pub lost: Option<Venue>,
     /// Its sentences about this run; those that every run shares come before them and are not here.
     pub shocks: Vec<String>,
     /// Hash of the resolved configuration; empty when nothing was run.
@@ -54,6 +65,11 @@ pub struct Figures {
     pub loss_of_equity: Option<Rate>,
     /// Largest fall of the time-weighted index in the share class from its peak since the shock, >= 0.
     pub max_drawdown: f64,
+    /// Least distance of a perp account or isolated position to its liquidation after a step since the shock, of a
+    /// loan where there are none of these; absent where nothing can be liquidated.
+    pub least_distance: Option<Rate>,
+    /// Whether the base run held anything at the last step before the shock.
+    pub was_held: bool,
     /// Positions closed by exchanges.
     pub liquidations_cex: u64,
     /// Debts repaid by liquidators of lending protocols.
@@ -82,15 +98,21 @@ pub enum Safety {
 }
 
 /// Columns of the CSV: those of every row, then those of one that ran, then what there is to say.
-const COLUMNS: [Column<'static>; 18] = [
+const COLUMNS: [Column<'static>; 24] = [
     ("scenario", Kind::Text),
     ("status", Kind::Text),
+    ("at", Kind::Instant),
+    ("to", Kind::Instant),
+    ("criterion", Kind::Text),
+    ("verdict", Kind::Text),
     ("shock_at", Kind::Instant),
     ("equity_at_shock", Kind::Number),
     ("equity_end", Kind::Number),
     ("loss", Kind::Number),
     ("loss_of_equity", Kind::Number),
     ("max_drawdown", Kind::Statistic),
+    ("least_distance", Kind::Number),
+    ("was_held", Kind::Text),
     ("liquidations_cex", Kind::Count),
     ("liquidations_lending", Kind::Count),
     ("risk_actions", Kind::Count),
@@ -104,7 +126,7 @@ const COLUMNS: [Column<'static>; 18] = [
 ];
 
 /// How many of them only a row that ran has.
-const FIGURES: usize = 13;
+const FIGURES: usize = 15;
 
 impl Row {
     /// `ok`, `halted`, `skipped` or `failed`.
@@ -137,12 +159,27 @@ impl Row {
         }
     }
 
+    /// `pass`, `flat` or `fail`; absent where nothing was asked.
+    #[must_use]
+    pub fn verdict_text(&self) -> Option<&'static str> {
+        Some(match self.verdict()? {
+            Verdict::Pass => "pass",
+            Verdict::Flat => "flat",
+            Verdict::Fail(_) => "fail",
+        })
+    }
+
     /// As `stress.json` has it: amounts as strings, spans in seconds.
     #[must_use]
     pub fn as_json(&self) -> Json {
         let mut row = json!({
             "scenario": self.name,
             "status": self.status(),
+            "at": self.at,
+            "to": self.to,
+            "criterion": self.criterion.text(),
+            "verdict": self.verdict_text(),
+            "lost": self.lost,
             "shocks": self.shocks,
             "config_hash": self.config_hash,
             "message": self.message(),
@@ -167,6 +204,8 @@ fn figures_json(figures: &Figures) -> Json {
         "loss": figures.loss.to_string(),
         "loss_of_equity": figures.loss_of_equity.map(|share| share.to_string()),
         "max_drawdown": figures.max_drawdown,
+        "least_distance": figures.least_distance.map(|distance| distance.to_string()),
+        "was_held": figures.was_held,
         "liquidations": {
             "cex": figures.liquidations_cex,
             "lending": figures.liquidations_lending,
@@ -204,6 +243,13 @@ pub fn csv(rows: &[Row]) -> Result<Vec<u8>, ComponentError> {
         for row in rows {
             table.text(&row.name);
             table.plain(row.status());
+            match row.at {
+                Some(at) => table.instant(at),
+                None => table.blank(1),
+            }
+            table.instant(row.to);
+            table.text(&row.criterion.text());
+            optional(table, row.verdict_text());
             match row.figures() {
                 None => table.blank(FIGURES),
                 Some(figures) => write(table, figures),
@@ -227,6 +273,8 @@ fn write(table: &mut impl Rows, figures: &Figures) {
     table.number(figures.loss.get());
     optional(table, figures.loss_of_equity);
     table.shown(&figures.max_drawdown);
+    optional(table, figures.least_distance);
+    table.shown(&figures.was_held);
     table.count(figures.liquidations_cex);
     table.count(figures.liquidations_lending);
     table.count(figures.risk_actions);
@@ -308,6 +356,10 @@ mod tests {
     fn a_row_that_did_not_run_says_why_and_leaves_its_figures_empty() {
         let row = Row {
             name: "a".to_owned(),
+            at: None,
+            to: Timestamp::EPOCH,
+            criterion: Criterion::Report,
+            lost: None,
             shocks: vec!["gas x20 at 2025-02-03".to_owned()],
             config_hash: String::new(),
             outcome: ScenarioOutcome::Skipped("no gas, \"here\"".to_owned()),
@@ -316,7 +368,8 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0].split(',').count(), COLUMNS.len());
         let tail = ",gas x20 at 2025-02-03,,\"no gas, \"\"here\"\"\"";
-        assert_eq!(lines[1], format!("a,skipped{}{tail}", ",".repeat(13)));
+        let head = "a,skipped,,1970-01-01T00:00:00Z,report,";
+        assert_eq!(lines[1], format!("{head}{}{tail}", ",".repeat(FIGURES)));
         assert_eq!(row.as_json()["status"], "skipped");
     }
 }

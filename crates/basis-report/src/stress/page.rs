@@ -2,9 +2,11 @@
 //!
 //! The page is self-contained and runs no script.
 
+use std::collections::BTreeSet;
+
 use basis_core::types::{Asset, Timestamp};
 
-use super::{Row, cells};
+use super::{Row, WORST, Worst, cells, worst};
 use crate::page::html::{escape, table};
 use crate::page::{section, still, synthetic_banner};
 
@@ -21,26 +23,34 @@ pub struct Page<'a> {
     pub source: &'a str,
     /// Exclusive start and inclusive end of every run.
     pub range: (Timestamp, Timestamp),
-    /// What `T` stands for.
-    pub at: Timestamp,
+    /// What `T` stands for; of several instants the page has the worst.
+    pub instants: &'a [Timestamp],
 }
 
 /// The page.
 #[must_use]
 pub fn page(about: Page<'_>, rows: &[Row]) -> String {
-    let scenarios = rows.len().saturating_sub(1);
+    let distinct: BTreeSet<_> = rows.iter().map(|row| row.name.as_str()).collect();
+    let scenarios = distinct.len().saturating_sub(1);
     let plural = if scenarios == 1 { "" } else { "s" };
     let title = format!("{} under {scenarios} scenario{plural}", about.mode);
     let (from, to) = about.range;
+    let when = match about.instants {
+        [at] => format!("T = {at}"),
+        all => format!("{} instants", all.len()),
+    };
     let mut body = format!(
-        "<header><h1>{}</h1><p>{from} to {to}, T = {} · share class {} · data: {}</p></header>{}",
+        "<header><h1>{}</h1><p>{from} to {to}, {when} · share class {} · data: {}</p></header>{}",
         escape(&title),
-        about.at,
         escape(about.share_class.as_str()),
         escape(about.source),
         synthetic_banner(about.synthetic)
     );
-    body.push_str(&section("scenarios", "Scenarios", &ran(about, rows)));
+    let results = match about.instants {
+        [_] => ran(about, rows),
+        _ => of_worst(rows),
+    };
+    body.push_str(&section("scenarios", "Scenarios", &results));
     for (id, title, caption) in [
         (
             "skipped",
@@ -49,8 +59,11 @@ pub fn page(about: Page<'_>, rows: &[Row]) -> String {
         ),
         ("failed", "Failed", "Scenarios that could not be run"),
     ] {
-        let of_status = rows.iter().filter(|row| row.status() == id);
+        let mut of_status: Vec<_> = rows.iter().filter(|row| row.status() == id).collect();
+        // Of several instants the first says why.
+        of_status.dedup_by_key(|row| &row.name);
         let lines: Vec<_> = of_status
+            .iter()
             .map(|row| vec![escape(&row.name), escape(row.message().unwrap_or_default())])
             .collect();
         if !lines.is_empty() {
@@ -58,7 +71,11 @@ pub fn page(about: Page<'_>, rows: &[Row]) -> String {
             body.push_str(&section(id, title, &table));
         }
     }
-    let shocked = rows.iter().filter(|row| !row.shocks.is_empty());
+    let shown: Vec<_> = match about.instants {
+        [_] => rows.iter().collect(),
+        _ => worst(rows).iter().map(|worst| worst.row).collect(),
+    };
+    let shocked = shown.iter().filter(|row| !row.shocks.is_empty());
     let lines: Vec<_> = shocked
         .map(|row| vec![escape(&row.name), escape(&row.shocks.join("; "))])
         .collect();
@@ -108,15 +125,34 @@ fn ran(about: Page<'_>, rows: &[Row]) -> String {
     table(caption, &header, &lines, true)
 }
 
+/// A line per scenario of several instants.
+fn of_worst(rows: &[Row]) -> String {
+    let mut header = vec!["scenario"];
+    header.extend(WORST);
+    let line = |worst: Worst<'_>| {
+        let name = [escape(&worst.row.name)];
+        let cells = worst.cells().map(|cell| escape(&cell));
+        name.into_iter().chain(cells).collect()
+    };
+    let lines: Vec<Vec<String>> = worst(rows).into_iter().map(line).collect();
+    let caption = "The worst instant of each scenario. Held, liquidated, halted: at how many instants. Worst: loss \
+                   against the base run, over the equity";
+    table(caption, &header, &lines, true)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::ScenarioOutcome;
+    use super::super::{Criterion, ScenarioOutcome};
     use super::*;
 
     #[test]
     fn what_did_not_run_is_told_with_its_reason_and_escaped() {
         let row = |name: &str, outcome| Row {
             name: name.to_owned(),
+            at: None,
+            to: Timestamp::EPOCH,
+            criterion: Criterion::Report,
+            lost: None,
             shocks: vec!["gas <x20> at 2025-02-03".to_owned()],
             config_hash: String::new(),
             outcome,
@@ -131,7 +167,7 @@ mod tests {
             synthetic: true,
             source: "here & now",
             range: (Timestamp::EPOCH, Timestamp::from_seconds(3_600)),
-            at: Timestamp::EPOCH,
+            instants: &[Timestamp::EPOCH],
         };
         let html = page(about, &rows);
         assert!(html.contains("<title>SYNTHETIC btc_basis under 1 scenario ·"));

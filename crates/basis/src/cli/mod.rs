@@ -22,6 +22,7 @@ mod report_cmd;
 mod rules;
 mod schema;
 mod stress;
+mod stressed;
 mod sweep;
 mod swept;
 mod venues;

@@ -1,28 +1,24 @@
 //! `basis stress`: one mode under every scenario of a list.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{Span, Timestamp};
 use basis_core::venue::ExecutionMode;
-use basis_report::stress::page::{self, Page};
-use basis_report::stress::{Row, ScenarioOutcome, cells, csv};
+use basis_report::stress::{ScenarioOutcome, csv};
 use basis_report::{check_out_dir, write_files};
-use comfy_table::{CellAlignment, Table};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::backtest::WallClock;
 use super::errors::{Failure, RUN_FAILED};
 use super::market::Source;
-use super::report::table;
+use super::stressed::Stressed;
 use super::{RunArguments, Session, progress, threads};
-use crate::assembly::{self, Setup, versions};
+use crate::assembly::{self, Setup};
 use crate::config::dates;
 use crate::config::layers::{LogLevel, Template};
-use crate::stress::run::resolved;
-use crate::stress::run::{self, Common};
-use crate::stress::scenarios::{self, Placeholders};
+use crate::stress::run::{self, Common, When, resolved};
+use crate::stress::scenarios;
 use crate::sweep::run::UNITS;
 
 #[derive(Debug, clap::Args)]
@@ -36,9 +32,20 @@ pub(super) struct Arguments {
     /// Run this scenario only; may be repeated.
     #[arg(long = "scenario", value_name = "NAME")]
     names: Vec<String>,
+    /// The built-in scenarios in three tiers, each with what it has to show, at 24 instants and 45 days
+    /// long where nothing else is said; exit code 1 when a mode does not show it.
+    #[arg(long, conflicts_with = "scenarios")]
+    tiers: bool,
     /// The instant that `T` stands for. Default: the middle of the run.
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", conflicts_with_all = ["tiers", "instants"])]
     at: Option<String>,
+    /// Every scenario at so many instants: the step of the run that is nearest to a liquidation, and whole
+    /// weeks spread over it. The table shows the worst of each.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    instants: Option<u16>,
+    /// How long after `T` a run ends, as 45d. Default: at the end of the dates.
+    #[arg(long, value_name = "SPAN")]
+    horizon: Option<String>,
     #[command(flatten)]
     run: RunArguments,
     /// Directory to write the table and the scenarios to, a directory for each mode when there are
@@ -50,23 +57,17 @@ pub(super) struct Arguments {
     jobs: Option<u16>,
 }
 
-/// The table of one mode.
-struct Stressed {
-    mode: String,
-    /// The base run's configuration.
-    setup: Setup,
-    at: Timestamp,
-    synthetic: bool,
-    source: String,
-    rows: Vec<Row>,
-    timing: Json,
-}
+/// What `--tiers` asks for where nothing else is said.
+const TIERS_INSTANTS: u16 = 24;
+const TIERS_HORIZON: Span = Span::from_hours(45 * 24);
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
     let list = match &arguments.scenarios {
         Some(path) => scenarios::read(path)?,
+        None if arguments.tiers => scenarios::tiers()?,
         None => scenarios::builtin()?,
     };
+    arguments.horizon()?;
     let list = scenarios::chosen(list, &arguments.names)?;
     let modes = match arguments.modes.as_slice() {
         [] => vec![arguments.run.mode(None)?],
@@ -118,6 +119,23 @@ impl Arguments {
             _ => out.join(mode),
         })
     }
+
+    /// At how many instants every scenario comes; `None` for the one of `--at`.
+    fn instants(&self) -> Option<usize> {
+        let tiers = self.tiers.then_some(TIERS_INSTANTS);
+        self.instants.or(tiers).map(usize::from)
+    }
+
+    /// How long after the instant a run ends.
+    fn horizon(&self) -> Result<Option<Span>, ComponentError> {
+        let Some(text) = &self.horizon else {
+            return Ok(self.tiers.then_some(TIERS_HORIZON));
+        };
+        let span = scenarios::span(text).filter(|span| *span > Span::default());
+        let message = || format!("--horizon {text}: no span above zero; write 36h, or as 45d");
+        let e = || ComponentError::new(Code::Usage, message());
+        span.map(Some).ok_or_else(e)
+    }
 }
 
 /// Runs one mode under every scenario; `is_first` says what the others would repeat.
@@ -147,29 +165,47 @@ fn stress(
     let data = source.load(&base.setup.data_request()?, session.quiet)?;
     let setup = base.setup.fitted(&data)?;
     let load_ms = started.elapsed_ms();
-    let at = instant(arguments, &setup)?;
-    let terms = Placeholders::of(&setup, at);
-    let ready = run::ready(list, &terms, &template, &data)?;
+    let (at, when) = match arguments.instants() {
+        Some(count) => (None, When::Spread(count)),
+        None => {
+            let at = instant(arguments, &setup)?;
+            (Some(at), When::At(at))
+        }
+    };
     let jobs = threads(arguments.jobs);
-    let runs = u64::try_from(ready.len() + 1).unwrap_or(u64::MAX);
-    let bar = progress::estimating("stressing", UNITS.saturating_mul(runs), session.quiet);
-    bar.set_message(format!("of {runs} runs of {mode}"));
+    let bar = progress::estimating("stressing", 0, session.quiet);
     let wall = WallClock::now();
     let common = Common {
         data: &data,
         base: &setup,
     };
-    let rows = run::run(common, &ready, jobs, &|units| bar.inc(units)).map_err(Failure::running)?;
+    let told = |units, runs| {
+        let runs = u64::try_from(runs).unwrap_or(u64::MAX);
+        bar.set_length(UNITS.saturating_mul(runs));
+        bar.set_message(format!("of {runs} runs of {mode}"));
+        bar.inc(units);
+    };
+    let when = (when, arguments.horizon()?);
+    let ran = run::table(common, &template, list, when, (jobs, &told)).map_err(failure)?;
     bar.finish_and_clear();
     Ok(Stressed {
         mode: mode.to_owned(),
         at,
+        instants: ran.instants,
         synthetic: data.is_synthetic(),
         source: data.source().to_owned(),
-        rows,
+        rows: ran.rows,
         timing: json!({ "load_ms": load_ms, "run_ms": wall.elapsed_ms(), "jobs": jobs }),
         setup,
     })
+}
+
+/// What was asked for wrongly has run nothing.
+fn failure(e: ComponentError) -> Failure {
+    match e.code {
+        Code::Usage | Code::ConfigInvalid => e.into(),
+        _ => Failure::running(e),
+    }
 }
 
 /// What `T` stands for: `--at`, or the middle of the run, on a step of its clock.
@@ -193,115 +229,8 @@ fn instant(arguments: &Arguments, setup: &Setup) -> Result<Timestamp, ComponentE
     Ok(at)
 }
 
-impl Stressed {
-    fn page(&self) -> String {
-        let config = self.setup.run();
-        let about = Page {
-            mode: &self.mode,
-            share_class: config.share_class,
-            synthetic: self.synthetic,
-            source: &self.source,
-            range: (config.from, config.to),
-            at: self.at,
-        };
-        page::page(about, &self.rows)
-    }
-
-    fn as_json(&self) -> Json {
-        let config = self.setup.run();
-        let shocks: Vec<_> = config.shocks().map(|shock| shock.text()).collect();
-        let rows: Vec<_> = self.rows.iter().map(Row::as_json).collect();
-        let count = |status: &str| {
-            self.rows
-                .iter()
-                .filter(|row| row.status() == status)
-                .count()
-        };
-        json!({
-            "mode": self.mode,
-            "share_class": config.share_class,
-            "synthetic": self.synthetic,
-            "data_source": self.source,
-            "from": config.from,
-            "to": config.to,
-            "at": self.at,
-            "shocks": shocks,
-            "rows": rows,
-            "skipped": count("skipped"),
-            "failed": count("failed"),
-            "versions": versions().into_iter().collect::<BTreeMap<_, _>>(),
-            "timing": self.timing,
-        })
-    }
-
-    fn human(&self) -> String {
-        let config = self.setup.run();
-        let class = config.share_class;
-        let loss = format!("loss {class}");
-        let mut ran = table(&[
-            "scenario",
-            &loss,
-            "of equity",
-            "drawdown",
-            "liquidated",
-            "risk acts",
-            "first",
-            "safe",
-            "residual",
-            "end",
-        ]);
-        // Every figure stands on its line; a table that is too wide for one is no table.
-        ran.set_width(140);
-        for row in &self.rows {
-            if let Some(figures) = row.figures() {
-                let mut line = vec![row.name.clone()];
-                line.extend(cells(figures));
-                line.push(row.status().to_owned());
-                ran.add_row(line);
-            }
-        }
-        align(&mut ran);
-        let synthetic = if self.synthetic {
-            "  [SYNTHETIC DATA]"
-        } else {
-            ""
-        };
-        let mut text = format!(
-            "{}  {} to {}, T = {}{synthetic}\n\n{ran}\n",
-            self.mode, config.from, config.to, self.at
-        );
-        text.push_str(
-            "loss: against the base run, at the end; liquidated: by exchanges / by lenders; first, \
-             safe: after the shock\n",
-        );
-        for (status, title) in [("skipped", "skipped"), ("failed", "FAILED")] {
-            let rows: Vec<_> = self
-                .rows
-                .iter()
-                .filter(|row| row.status() == status)
-                .collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let mut why = table(&[title, "because"]);
-            for row in rows {
-                why.add_row([&row.name, row.message().unwrap_or_default()]);
-            }
-            text.push_str(&format!("\n{why}\n"));
-        }
-        text
-    }
-}
-
-/// Figures to the right.
-fn align(table: &mut Table) {
-    for column in table.column_iter_mut().skip(1).take(8) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-}
-
-/// A scenario that could not be run is a failure; one that risk halted, or that says nothing about a
-/// mode, is none.
+/// A scenario that could not be run is a failure, and one that did not show what it has to; one that risk
+/// halted where nothing is asked, or that says nothing about a mode, is none.
 fn failures(tables: &[Stressed]) -> Option<Failure> {
     let mut lines = Vec::new();
     let mut first = None;
@@ -313,6 +242,11 @@ fn failures(tables: &[Stressed]) -> Option<Failure> {
             }
         }
     }
+    let unshown: Vec<_> = tables.iter().flat_map(Stressed::unshown).collect();
+    if first.is_none() && !unshown.is_empty() {
+        first = Some(Code::StressFailed);
+    }
+    lines.extend(unshown);
     let message = format!("{} scenarios failed:{}", lines.len(), lines.concat());
     Some(Failure {
         error: ComponentError::new(first?, message),

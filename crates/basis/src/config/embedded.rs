@@ -33,6 +33,9 @@ pub const VENUES: &[Embedded] = embedded![
 /// The scenarios of `basis stress`.
 pub const SCENARIOS: &[Embedded] = embedded!["stress" / "default"];
 
+/// The scenarios of `basis stress --tiers`.
+pub const TIERS: &[Embedded] = embedded!["stress" / "tiers"];
+
 /// The rules of the venue `name`, if the program has any.
 #[must_use]
 pub fn venue(name: &str) -> Option<&'static Embedded> {

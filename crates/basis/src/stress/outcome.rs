@@ -7,17 +7,20 @@ use std::collections::BTreeSet;
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::EventData;
 use basis_core::ledger::EntryKind;
-use basis_core::num::{Quantity, Rounding, Value};
+use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::types::{Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
+use basis_engine::account::RiskMeasure;
 use basis_engine::result::StepColumns;
 use basis_engine::risk::RiskLevel;
 use basis_engine::statistics::TimeWeighted;
 use basis_engine::{RunConfig, RunResult};
 use basis_market::Shock;
-use basis_report::run::in_share_class;
+use basis_report::run::{in_share_class, value_held_at};
 use basis_report::stress::{Figures, Safety};
 use basis_venues::registry::Registry;
+
+use super::scenarios::About;
 
 /// What the figures of every scenario of one command rest on.
 #[derive(Clone, Copy, Debug)]
@@ -49,19 +52,22 @@ impl Window {
 }
 
 impl Measure<'_> {
-    /// The figures of `run`, a run under `shocks` that holds its steps; without a shock those of the
-    /// whole run.
+    /// The figures of `run`, a run under the shocks of `about` that holds its steps and ends with the base run or
+    /// before; without a shock those of the whole run.
     ///
     /// # Errors
     /// POS-002 when an amount leaves the range of exact arithmetic.
-    pub fn figures(&self, run: &RunResult, shocks: &[Shock]) -> Result<Figures, ComponentError> {
-        let window = Window::of(shocks);
+    pub fn figures(&self, run: &RunResult, about: &About) -> Result<Figures, ComponentError> {
+        let window = Window::of(&about.shocks);
         let since = window.map_or(Timestamp::MIN, |window| window.from);
         let base = &self.base.steps;
         let before = base.at.partition_point(|at| *at < since).saturating_sub(1);
         let equity_at_shock = self.equity(base, before)?;
-        let equity_end = self.equity(&run.steps, run.steps.at.len().saturating_sub(1))?;
-        let base_end = self.equity(base, base.at.len().saturating_sub(1))?;
+        let end = run.steps.at.len().saturating_sub(1);
+        let equity_end = self
+            .equity(&run.steps, end)?
+            .sub(self.lost(run, about.lost)?)?;
+        let base_end = self.equity(base, same_step(base, run))?;
         let loss = base_end.sub(equity_end)?;
         let loss_of_equity = equity_at_shock
             .is_positive()
@@ -79,6 +85,12 @@ impl Measure<'_> {
             loss,
             loss_of_equity,
             max_drawdown: self.drawdown(&run.steps, since)?,
+            least_distance: least_distance(&run.steps, since).map(|(distance, _)| distance),
+            was_held: base
+                .risk
+                .gross_delta
+                .get(before)
+                .is_some_and(|gross| gross.is_positive()),
             liquidations_cex: count(&closed),
             liquidations_lending: count(&repaid),
             risk_actions: count(&actions),
@@ -95,6 +107,15 @@ impl Measure<'_> {
     /// Equity after a step, in the share class at that step's reference; zero without steps.
     fn equity(&self, steps: &StepColumns, step: usize) -> Result<Quantity, ComponentError> {
         self.amount(steps, &steps.equity_usd, step)
+    }
+
+    /// What the books hold at the exchange that keeps it, at the end and in the share class.
+    fn lost(&self, run: &RunResult, venue: Option<Venue>) -> Result<Quantity, ComponentError> {
+        let (Some(venue), Some(price)) = (venue, run.steps.reference.last()) else {
+            return Ok(Quantity::ZERO);
+        };
+        let value = value_held_at(run, venue)?;
+        Ok(in_share_class(self.config.share_class, value, *price)?)
     }
 
     fn amount(
@@ -238,6 +259,31 @@ impl Measure<'_> {
         let dust = Value::new(self.config.dust_threshold.get());
         Ok(open <= tolerated || open <= dust)
     }
+}
+
+/// The step of `base` at which `run` ends.
+fn same_step(base: &StepColumns, run: &RunResult) -> usize {
+    let end = run.steps.at.last().copied().unwrap_or(Timestamp::MAX);
+    base.at.partition_point(|at| *at <= end).saturating_sub(1)
+}
+
+/// The least distance of a perp account or isolated position to its liquidation after a step from `since` on, with the
+/// instant; of a loan where there was none of these, for a loan's hardly moves with the price. Absent where nothing
+/// can be liquidated.
+#[must_use]
+pub fn least_distance(steps: &StepColumns, since: Timestamp) -> Option<(Rate, Timestamp)> {
+    let first = steps.at.partition_point(|at| *at < since);
+    let instants = || steps.at.iter().enumerate().skip(first);
+    let least = |of: fn(&RiskMeasure) -> bool| {
+        let rows = instants().flat_map(|(step, at)| {
+            let rows = steps.risk.rows_of(step).iter();
+            let rows = rows.filter(|row| of(&row.standing));
+            rows.filter_map(move |row| Some((row.standing.distance()?.0, *at)))
+        });
+        rows.min()
+    };
+    let margin = |measure: &RiskMeasure| matches!(measure, RiskMeasure::Margin(_));
+    least(margin).or_else(|| least(|_| true))
 }
 
 /// A failure that says which run it is about.

@@ -4,29 +4,46 @@
 
 use std::path::Path;
 
-use basis_core::config::{Location, Node, NodeValue, Problems, Reader, nearest};
+use basis_core::config::{Entry, Location, Node, NodeValue, Problems, Reader, nearest};
 use basis_core::error::{Code, ComponentError};
+use basis_core::num::{Fixed18, Rate};
 use basis_core::types::{Asset, Span, Timestamp, Venue};
 use basis_core::venue::VenueType;
 use basis_market::Shock;
-use basis_report::stress::BASE;
+use basis_report::stress::{BASE, Criterion};
 
 use crate::assembly::Setup;
-use crate::config::embedded::SCENARIOS;
+use crate::config::embedded::{Embedded, SCENARIOS, TIERS};
 use crate::config::{listed, read_file, yaml};
 
 /// What a sentence may leave open, and what it stands for.
-const PLACEHOLDERS: [(&str, &str); 3] = [
+const PLACEHOLDERS: [(&str, &str); 4] = [
     ("underlying", "underlying"),
     ("lst", "liquid staking token"),
     ("cex", "exchange"),
+    ("each_cex", "exchange"),
 ];
+
+/// What makes a scenario one for each exchange of the mode.
+const EACH: &str = "{each_cex}";
 
 /// A named list of sentences, not yet about any run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     name: String,
     sentences: Vec<(String, Location)>,
+    criterion: Criterion,
+    /// The exchange whose holdings are lost at the end of the run, as it was written.
+    lost: Option<(String, Location)>,
+}
+
+/// A scenario about one run.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Its sentences, each a shock.
+    pub shocks: Vec<Shock>,
+    /// The exchange that keeps what the book holds there.
+    pub lost: Option<Venue>,
 }
 
 /// What the open places of sentences stand for in one run.
@@ -45,8 +62,8 @@ pub struct Placeholders {
 /// What became of a scenario's open places.
 #[derive(Clone, Debug)]
 pub enum Resolved {
-    /// Its sentences, each a shock.
-    Shocks(Vec<Shock>),
+    /// What it says.
+    About(About),
     /// Why this run has nothing to put there.
     Inapplicable(String),
 }
@@ -56,8 +73,20 @@ pub enum Resolved {
 /// # Errors
 /// As [`read`].
 pub fn builtin() -> Result<Vec<Scenario>, ComponentError> {
+    embedded(SCENARIOS)
+}
+
+/// The scenarios of the three tiers, built into the program, each with what it has to show.
+///
+/// # Errors
+/// As [`read`].
+pub fn tiers() -> Result<Vec<Scenario>, ComponentError> {
+    embedded(TIERS)
+}
+
+fn embedded(files: &[Embedded]) -> Result<Vec<Scenario>, ComponentError> {
     let mut all = Vec::new();
-    for file in SCENARIOS {
+    for file in files {
         let node = yaml::parse(file.text, file.source)
             .map_err(|problems| listed(Code::ConfigFile, file.source, &problems))?;
         all.extend(of(&node, file.source)?);
@@ -77,40 +106,10 @@ fn of(root: &Node, source: &str) -> Result<Vec<Scenario>, ComponentError> {
     let problems = Problems::new();
     let reader = Reader::new(root, "", &problems);
     let entries = reader.map("scenarios");
-    let mut all = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let path = format!("scenarios.{}", entry.key);
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if entry.key == BASE || !entry.key.chars().all(is_word) {
-            let message = format!("a name is letters, digits, `_` and `-`, and not `{BASE}`");
-            problems.add(&entry.location, path.clone(), message);
-        }
-        let items = match &entry.node.value {
-            NodeValue::List(items) => items.as_slice(),
-            NodeValue::Text(_) => std::slice::from_ref(&entry.node),
-            NodeValue::Null | NodeValue::Map(_) => &[],
-        };
-        if items.is_empty() {
-            let message = "expected a list of shocks, as `ETH -20% at T over 1h`";
-            problems.add(&entry.location, path.clone(), message);
-        }
-        let mut sentences = Vec::with_capacity(items.len());
-        for (number, item) in items.iter().enumerate() {
-            match &item.value {
-                NodeValue::Text(text) => match check(text) {
-                    Ok(()) => sentences.push((text.clone(), item.location.clone())),
-                    Err(message) => {
-                        problems.add(&item.location, format!("{path}[{number}]"), message);
-                    }
-                },
-                _ => problems.add(&item.location, path.clone(), "expected a sentence"),
-            }
-        }
-        all.push(Scenario {
-            name: entry.key.clone(),
-            sentences,
-        });
-    }
+    let all: Vec<_> = entries
+        .iter()
+        .map(|entry| scenario(entry, &problems))
+        .collect();
     if all.is_empty() {
         problems.add(&root.location, "scenarios", "there is no scenario");
     }
@@ -122,6 +121,79 @@ fn of(root: &Node, source: &str) -> Result<Vec<Scenario>, ComponentError> {
     Err(listed(Code::ConfigInvalid, source, &problems))
 }
 
+/// One entry: its sentences, or a map of them with what they have to show.
+fn scenario(entry: &Entry, problems: &Problems) -> Scenario {
+    let path = format!("scenarios.{}", entry.key);
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if entry.key == BASE || !entry.key.chars().all(is_word) {
+        let message = format!("a name is letters, digits, `_` and `-`, and not `{BASE}`");
+        problems.add(&entry.location, path.clone(), message);
+    }
+    let (shocks, criterion, lost) = match &entry.node.value {
+        NodeValue::Map(_) => {
+            let reader = Reader::new(&entry.node, &path, problems);
+            let criterion = criterion(&reader);
+            let lost = reader.text("lost");
+            let shocks = reader.node("shocks");
+            reader.finish();
+            (shocks, criterion, lost)
+        }
+        NodeValue::List(_) | NodeValue::Text(_) | NodeValue::Null => {
+            (Some(&entry.node), Criterion::Report, None)
+        }
+    };
+    Scenario {
+        name: entry.key.clone(),
+        sentences: sentences(shocks, (&path, &entry.location), problems),
+        criterion,
+        lost: lost.map(|text| (text.to_owned(), entry.location.clone())),
+    }
+}
+
+/// What a scenario has to show: `must: survive`, `loss_below: 0.03`, or nothing.
+fn criterion(reader: &Reader<'_>) -> Criterion {
+    let choices = [("survive", Criterion::Survive)];
+    let must = reader.choice("must", &choices, Criterion::Report);
+    let Some(bound) = reader.within("loss_below", Fixed18::ZERO..=Fixed18::ONE) else {
+        return must;
+    };
+    if must != Criterion::Report {
+        reader.problem("loss_below", "what must survive has no bound on its loss");
+    }
+    Criterion::LossBelow(Rate::new(bound))
+}
+
+/// The sentences of a scenario, each with its place.
+fn sentences(
+    node: Option<&Node>,
+    (path, place): (&str, &Location),
+    problems: &Problems,
+) -> Vec<(String, Location)> {
+    let items = match node.map(|node| (node, &node.value)) {
+        Some((_, NodeValue::List(items))) => items.as_slice(),
+        Some((node, NodeValue::Text(_))) => std::slice::from_ref(node),
+        None | Some((_, NodeValue::Null | NodeValue::Map(_))) => &[],
+    };
+    if items.is_empty() {
+        let message = "expected a list of shocks, as `ETH -20% at T over 1h`";
+        problems.add(place, path, message);
+    }
+    let mut sentences = Vec::with_capacity(items.len());
+    for (number, item) in items.iter().enumerate() {
+        match &item.value {
+            NodeValue::Text(text) => match check(text) {
+                Ok(()) => sentences.push((text.clone(), item.location.clone())),
+                Err(message) => {
+                    problems.add(&item.location, format!("{path}[{number}]"), message);
+                }
+            },
+            NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => {
+                problems.add(&item.location, path, "expected a sentence");
+            }
+        }
+    }
+    sentences
+}
 /// Whether a sentence reads as a shock, whatever stands in its open places.
 fn check(text: &str) -> Result<(), String> {
     let sample = Placeholders {
@@ -162,7 +234,34 @@ impl Scenario {
         &self.name
     }
 
-    /// Its sentences about one run.
+    /// What it has to show.
+    #[must_use]
+    pub const fn criterion(&self) -> Criterion {
+        self.criterion
+    }
+
+    /// Itself, or one for each of `exchanges` where it speaks of `{each_cex}`.
+    #[must_use]
+    pub fn each(&self, exchanges: &[Venue]) -> Vec<Self> {
+        let says = |(text, _): &(String, Location)| text.contains(EACH);
+        if !self.sentences.iter().chain(&self.lost).any(says) || exchanges.is_empty() {
+            return vec![self.clone()];
+        }
+        let about = |exchange: &Venue| {
+            let fill = |(text, place): &(String, Location)| {
+                (text.replace(EACH, exchange.as_str()), place.clone())
+            };
+            Self {
+                name: format!("{}-{exchange}", self.name),
+                sentences: self.sentences.iter().map(fill).collect(),
+                lost: self.lost.as_ref().map(fill),
+                criterion: self.criterion,
+            }
+        };
+        exchanges.iter().map(about).collect()
+    }
+
+    /// What it says about one run.
     ///
     /// # Errors
     /// CFG-001 when a sentence does not read as a shock, with the place it was written at.
@@ -181,8 +280,36 @@ impl Scenario {
             let shock = Shock::parse(&filled).map_err(|e| invalid(place, &self.name, &e))?;
             shocks.push(shock);
         }
-        Ok(Resolved::Shocks(shocks))
+        let lost = match &self.lost {
+            None => None,
+            Some((text, place)) => match terms.fill(text) {
+                Err(Open::Absent(what)) => {
+                    return Ok(Resolved::Inapplicable(format!("the mode has no {what}")));
+                }
+                Err(open @ Open::Unknown(_)) => return Err(invalid(place, &self.name, &open)),
+                Ok(name) => {
+                    let venue = Venue::new(&name).map_err(|e| invalid(place, &self.name, &e))?;
+                    Some(venue)
+                }
+            },
+        };
+        Ok(Resolved::About(About { shocks, lost }))
     }
+}
+
+/// The exchanges that the mode of `setup` trades on: of its hedge in their order, then that of its spot.
+#[must_use]
+pub fn exchanges(setup: &Setup) -> Vec<Venue> {
+    let trades = setup.mode().trades();
+    let is_cex = |venue: &Venue| setup.registry().venue_type(*venue) == Some(VenueType::Cex);
+    let hedges = trades.perps.iter().map(|(venue, _)| *venue);
+    let mut all: Vec<Venue> = hedges.filter(is_cex).collect();
+    if let Some(spot) = trades.spot.filter(is_cex)
+        && !all.contains(&spot)
+    {
+        all.push(spot);
+    }
+    all
 }
 
 fn invalid(place: &Location, name: &str, message: &dyn std::fmt::Display) -> ComponentError {
@@ -281,8 +408,9 @@ impl Placeholders {
     }
 }
 
-/// `90min`, `6h`, `2d`, up to ten years.
-fn span(text: &str) -> Option<Span> {
+/// Reads `90min`, `6h`, `2d`, up to ten years.
+#[must_use]
+pub fn span(text: &str) -> Option<Span> {
     const DAYS_MAX: i64 = 3_650;
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let count = digits.parse::<i64>().ok().filter(|count| *count >= 0)?;
@@ -344,11 +472,11 @@ mod tests {
             lst: Some(Asset::literal("weETH")),
             ..terms()
         };
-        for scenario in &all {
-            let Resolved::Shocks(shocks) = scenario.resolve(&whole).unwrap() else {
+        for scenario in all.iter().chain(&tiers().unwrap()) {
+            let Resolved::About(about) = scenario.resolve(&whole).unwrap() else {
                 panic!("{}", scenario.name)
             };
-            assert!(!shocks.is_empty());
+            assert!(!about.shocks.is_empty());
         }
     }
 
@@ -369,6 +497,34 @@ mod tests {
         }
         assert_eq!(e.code, Code::ConfigInvalid);
         assert!(file("scenarios: {}\n").is_err());
+    }
+
+    #[test]
+    fn a_scenario_says_what_it_must_show_and_speaks_of_each_exchange() {
+        let text = "scenarios:\n  a: { must: survive, shocks: ['outage {each_cex} at T for 6h'] }\n  \
+                    b: { loss_below: 0.03, lost: '{each_cex}', shocks: BTC -1% at T }\n";
+        let all = file(text).unwrap();
+        let criteria: Vec<_> = all.iter().map(Scenario::criterion).collect();
+        let bound = Criterion::LossBelow(Rate::literal("0.03"));
+        assert_eq!(criteria, [Criterion::Survive, bound]);
+        let exchanges = ["okx", "bybit"].map(Venue::literal);
+        let each: Vec<_> = all.iter().flat_map(|s| s.each(&exchanges)).collect();
+        let names: Vec<_> = each.iter().map(Scenario::name).collect();
+        assert_eq!(names, ["a-okx", "a-bybit", "b-okx", "b-bybit"]);
+        let Resolved::About(about) = each[3].resolve(&terms()).unwrap() else {
+            panic!("it applies")
+        };
+        assert_eq!(about.lost, Some(exchanges[1]));
+        let both = "scenarios:\n  a: { must: survive, loss_below: 0.03, shocks: BTC -1% at T }\n  \
+                    b: { must: surive, shocks: BTC -1% at T }\n  c: { must: survive }\n";
+        let e = file(both).unwrap_err();
+        for part in [
+            "no bound on its loss",
+            "scenarios.b.must",
+            "scenarios.c: expected a list",
+        ] {
+            assert!(e.message.contains(part), "`{part}` is not in {}", e.message);
+        }
     }
 
     #[test]

@@ -225,3 +225,101 @@ fn the_table_for_people_names_figures_and_skipped_scenarios() {
         assert!(shown.out.contains(part), "`{part}` is not in {}", shown.out);
     }
 }
+
+/// Two months, so that there is room for instants a week from either end.
+const MONTHS: [&str; 4] = ["--from", "2024-02-01", "--to", "2024-04-01"];
+
+#[test]
+fn tiers_are_run_at_several_instants_and_the_worst_of_each_is_shown() {
+    let dir = Scratch::new();
+    let ask = ["stress", "btc_basis", "-q", "--tiers", "--instants", "3"];
+    let more = ["--json", "--out", "tiers", "--horizon", "10d"];
+    let done = dir.run(&[ask.as_slice(), &MONTHS, &more].concat(), &[]);
+    let whole = table(&done);
+    let instants = whole["instants"].as_array().unwrap();
+    assert_eq!((instants.len(), &whole["at"]), (3, &Json::Null));
+    let worst = whole["worst"].as_array().unwrap();
+    let of = |name: &str| worst.iter().find(|row| row["scenario"] == name).unwrap();
+    for row in worst {
+        assert_eq!((&row["ran"], &row["held"]), (&json!(3), &json!(3)), "{row}");
+        assert_ne!(row["verdict"], "FAIL", "{row}");
+    }
+    for name in ["outage_6h-binance", "outage_6h-bybit", "outage_6h-okx"] {
+        assert_eq!(of(name)["verdict"], "pass");
+    }
+    assert_eq!(of("outage_and_up_20_3h-okx")["criterion"], "loss < 3.00 %");
+    assert_eq!(of("up_50_1h")["verdict"], "-");
+    // All spot, and two fifths of the hedge, are at the exchange that is lost.
+    let lost = |name| {
+        let loss = of(name)["loss_of_equity"].as_str().unwrap();
+        loss.parse::<f64>().unwrap()
+    };
+    let binance = lost("exchange_lost-binance");
+    assert!((0.5..0.9).contains(&binance), "{binance}");
+    assert!((0.05..0.3).contains(&lost("exchange_lost-okx")));
+    let page = std::fs::read_to_string(dir.path().join("tiers/report.html")).unwrap();
+    assert!(page.contains("3 instants") && page.contains("outage_6h-okx"));
+
+    // A row is the single run that ends with its horizon.
+    let rows = whole["rows"].as_array().unwrap();
+    let named = |row: &&Json| row["scenario"] == "up_20_1h" && row["at"] == instants[1];
+    let row = rows.iter().find(named).unwrap();
+    let (to, shock) = (
+        row["to"].as_str().unwrap(),
+        row["shocks"][0].as_str().unwrap(),
+    );
+    let single = [
+        "backtest",
+        "btc_basis",
+        "--json",
+        "-q",
+        "--from",
+        "2024-02-01",
+    ];
+    let single = dir.run(
+        &[single.as_slice(), &["--to", to, "--shock", shock]].concat(),
+        &[],
+    );
+    assert_eq!(row["config_hash"], single.json()["config_hash"]);
+    assert_eq!(row["equity_end"], single.json()["equity_end"]);
+}
+
+#[test]
+fn a_tier_that_is_not_survived_fails_with_what_and_when() {
+    let dir = Scratch::new();
+    let mut ask = vec!["stress", "btc_basis", "-q", "--tiers", "--instants", "2"];
+    ask.extend(MONTHS);
+    ask.extend(["--scenario", "up_30_6h", "--scenario", "up_50_1h"]);
+    // Nothing acts before the exchange does.
+    for set in [
+        "hedge_leverage=4",
+        "utilization_band=1",
+        "margin_deviation_threshold=1",
+        "equity_deviation=1",
+        "risk.distance_warn=0.012",
+        "risk.distance_reduce_only=0.011",
+        "risk.distance_top_up=0.01",
+        "risk.distance_deleverage=0.01",
+        "risk.distance_halt=0.01",
+    ] {
+        ask.extend(["--set", set]);
+    }
+    let failed = dir.run(&ask, &[]);
+    let what = [
+        "error[RISK-003]",
+        "1 scenarios failed",
+        "btc_basis up_30_6h (survive)",
+        "of 2 instants",
+    ];
+    failed.fails(1, &what);
+    assert!(!failed.err.contains("up_50_1h"), "{failed:?}");
+    assert!(failed.out.contains("FAIL"), "{failed:?}");
+    let long = [ask.as_slice(), &["--instants", "20"]].concat();
+    dir.run(&long, &[])
+        .fails(2, &["cannot be used multiple times"]);
+    let mut long = vec!["stress", "btc_basis", "-q", "--tiers", "--instants", "20"];
+    long.extend(MONTHS);
+    dir.run(&long, &[])
+        .fails(2, &["--instants 20", "has room for 7"]);
+    stress(&dir, &["--tiers", "--horizon", "soon"]).fails(2, &["--horizon soon: no span"]);
+}

@@ -12,6 +12,7 @@
 
 mod hurdle;
 mod starts;
+mod tiers;
 mod withdrawals;
 
 use std::path::Path;

@@ -1,0 +1,59 @@
+//! The tiers that must be survived, and those with a bound on the loss, of every mode at its defaults.
+
+use basis::config::environment::Environment;
+use basis::config::layers::{Request, Template};
+use basis::core::types::Span;
+use basis::report::stress::{Criterion, worst};
+use basis::stress::run::{self, Common, When};
+use basis::stress::scenarios;
+use basis::venues::registry::Registry;
+
+use super::{Recorded, is_full};
+
+#[test]
+fn hedged_modes_survive_what_they_must() {
+    for mode in [
+        "btc_basis",
+        "eth_basis",
+        "usdt_market_neutral_no_leverage",
+        "usdt_market_neutral",
+    ] {
+        let Some(recorded) = Recorded::of(mode, &[]) else {
+            return;
+        };
+        let (to, count) = match is_full() {
+            true => ("2025-05-31", 24),
+            false => ("2024-09-01", 2),
+        };
+        let environment = Environment::default();
+        let request = Request {
+            mode,
+            sets: &recorded.sets,
+            from: Some("2024-06-01"),
+            to: Some(to),
+            ..Request::default()
+        };
+        let template = Template::new(&request, &environment, Registry::builtin()).unwrap();
+        let base = template.resolve(&[]).unwrap().setup;
+        let base = base.fitted(&recorded.data).unwrap();
+        let asked = |scenario: &scenarios::Scenario| scenario.criterion() != Criterion::Report;
+        let list: Vec<_> = scenarios::tiers()
+            .unwrap()
+            .into_iter()
+            .filter(asked)
+            .collect();
+        let common = Common {
+            data: &recorded.data,
+            base: &base,
+        };
+        let when = (When::Spread(count), Some(Span::from_hours(10 * 24)));
+        let ran = run::table(common, &template, &list, when, (2, &|_, _| {})).unwrap();
+        let all = worst(&ran.rows);
+        assert!(all.len() > 10, "{mode}: {}", all.len());
+        for worst in all {
+            let cells = worst.cells();
+            eprintln!("{mode} {}: {}", worst.row.name, cells.join(" | "));
+            assert!(!worst.is_failed(), "{mode}: {:?} {cells:?}", worst.row);
+        }
+    }
+}
