@@ -100,7 +100,7 @@ fn a_subscription_is_signed_over_its_parameters_by_name_and_not_encoded() {
         let keys = keys(secret).unwrap();
         let text = spot_subscription(3, stamp, &keys);
         assert_eq!(format!("{text:?}"), "[secret]");
-        let text: Value = serde_json::from_str(text.expose()).unwrap();
+        let text: serde_json::Value = serde_json::from_str(text.expose()).unwrap();
         let signed = "apiKey=thekeysname&recvWindow=3000&timestamp=1747385641636";
         let expected = serde_json::json!({
             "id": 3,
