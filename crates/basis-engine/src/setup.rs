@@ -502,7 +502,14 @@ pub(crate) fn view_of(
     data: &Arc<MarketData>,
     (series, optional): (&[SeriesId], &[SeriesId]),
 ) -> Result<MarketView, ComponentError> {
-    let read: Vec<_> = series.iter().chain(optional).copied().collect();
+    // What only prices the gas of a transfer is not what somebody who shocks it has in mind.
+    let beside = optional.iter().filter(|id| {
+        matches!(
+            id.kind,
+            SeriesKind::Mark | SeriesKind::Index | SeriesKind::Peg
+        )
+    });
+    let read: Vec<_> = series.iter().chain(beside).copied().collect();
     check_shocks(config, &read)?;
     // The reference comes first: what values the underlying is the first series that does.
     let requests: Vec<_> = series

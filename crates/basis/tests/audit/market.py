@@ -13,6 +13,7 @@ from chain_data import ROW_KINDS
 from config_file import dig
 from shocks import Shocks
 
+LENGTHS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 # How far from its instant a settlement may be stamped.
 TOLERANCE = timedelta(seconds=60)
 
@@ -153,11 +154,10 @@ class Market:
             for venue, symbols in (venues or {}).items():
                 for symbol, proxy in (symbols or {}).items():
                     self.proxies[f"{kind}.{venue}.{symbol}"] = proxy
-        for path in directory.glob(f"mark/*/*_{self.suffix}.csv"):
-            symbol = path.name.removesuffix(f"_{self.suffix}.csv")
-            perp = f"perp.{path.parent.name}.{symbol}"
-            if (directory / "perp" / path.parent.name / path.name).exists():  # its closes stand in for missing marks
-                self.proxies.setdefault(perp.replace("perp", "mark", 1), perp)
+        for path in directory.glob("mark/*/*.csv"):
+            venue, symbol = path.parent.name, path.stem.rpartition("_")[0]
+            if self.file(directory / "perp" / venue, symbol):  # its closes stand in for missing marks
+                self.proxies.setdefault(f"mark.{venue}.{symbol}", f"perp.{venue}.{symbol}")
         self.shocks = Shocks(config.get("shocks") or [], config["reference_price"], self.step)
         self.recorded = self.load(config["reference_price"])  # as it was, without any shock
         self.reference = Series(self, config["reference_price"])
@@ -179,7 +179,10 @@ class Market:
     def load(self, name):
         kind, venue, symbol = name.split(".")
         folder = self.directory / kind
-        path = (folder if kind == "peg" else folder / venue) / f"{symbol}_{self.suffix}.csv"
+        found = self.file(folder if kind == "peg" else folder / venue, symbol)
+        if not found:
+            return None
+        path, length = found
         volume = price = ONE
         if kind in ("perp", "mark", "index"):
             row = self.rules.listed(venue, "perp", symbol, datetime.now(timezone.utc))
@@ -187,7 +190,15 @@ class Market:
                 volume = row["contract_size"]
             if row and row.get("price_unit") == "contract":
                 price = row["contract_size"]
-        return recorded_bars(path, self.step, volume, price)
+        return recorded_bars(path, length, volume, price)
+
+    def file(self, folder, symbol):
+        """The file of a series of bars and their length: that of the step, else the only other one."""
+        for path in (folder / f"{symbol}_{self.suffix}.csv", *sorted(folder.glob(f"{symbol}_*.csv"))):
+            count, unit = path.stem.rpartition("_")[2][:-1], path.stem[-1]
+            if path.exists() and path.stem.rpartition("_")[0] == symbol and count.isdigit() and unit in LENGTHS:
+                return path, int(count) * LENGTHS[unit]
+        return None
 
     def rate(self, venue, symbol, at):
         """The rate settled at the instant, of the series or of its proxy; None when nobody has it."""

@@ -240,11 +240,13 @@ class Results:
     def due_bars(self, series, proxy, dates):
         """A bar is due at every multiple of its length."""
         (start, end), market = dates, self.audit.market
-        at = start - timedelta(seconds=start.timestamp() % market.step.total_seconds()) + market.step
+        bars = market.bars(series)
+        every = bars.length if bars else market.step
+        at = start - timedelta(seconds=start.timestamp() % every.total_seconds()) + every
         due = []
         while at <= end:
             due.append(at)
-            at += market.step
+            at += every
         return due, {at: (at, at) for at in market.instants(series)}, market.instants(proxy)
 
     def due_settlements(self, series, proxy, dates):

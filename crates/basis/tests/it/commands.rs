@@ -177,7 +177,7 @@ fn usage_errors_exit_two_and_help_is_a_result() {
     dir.basis("live btc_basis")
         .fails(2, &["unrecognized subcommand 'live'"]);
     dir.basis("backtest").fails(2, &["no MODE", "--config"]);
-    dir.basis("sweep").fails(2, &["<MODE>"]);
+    dir.basis("sweep").fails(2, &["--param"]);
     for arguments in [
         "--help",
         "help backtest",

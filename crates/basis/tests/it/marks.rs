@@ -288,6 +288,19 @@ fn a_peg_that_begins_late_counts_as_one_until_then_and_is_a_gap() {
 }
 
 #[test]
+fn a_daily_peg_holds_for_its_day() {
+    let dir = marked(|_| true);
+    let rows: String = (1..=7)
+        .map(|day| format!("2024-07-{day:02}T00:00:00Z,0.99,0.99,0.98,0.98{day},0\n"))
+        .collect();
+    dir.write("data/peg/USDTUSD_1d.csv", &format!("{HEADER}{rows}"));
+    let summary = audited(&dir, "");
+    // The bar of the sixth day is the newest that has closed.
+    assert_eq!(summary["peg"]["end"], "0.986", "{summary}");
+    assert_eq!(summary["peg"]["start"], "1");
+}
+
+#[test]
 fn a_shock_of_the_peg_is_one_of_the_run_s_dollars() {
     let dir = marked(|_| true);
     pegged(&dir);

@@ -11,7 +11,7 @@ use basis::core::venue_event::LiquiditySide;
 use basis::data::synthetic::{SyntheticGap, SyntheticSpec, synthetic};
 use basis::engine::RunResult;
 use basis::engine::result::ExecutionRow;
-use basis::market::{BarColumns, MarketData, RateSeries};
+use basis::market::{BarColumns, GasFees, MarketData, RateSeries};
 
 use crate::runner::backtest;
 
@@ -92,6 +92,9 @@ fn changed_from(data: &MarketData, cut: Timestamp) -> Arc<MarketData> {
     let mut other = MarketData::new("changed", true);
     let ids: Vec<SeriesId> = data.ids().collect();
     for id in ids {
+        if let Some(gas) = data.rows::<GasFees>(id) {
+            other.add_rows(gas.as_ref().clone()).unwrap();
+        }
         if let Some(bars) = data.bars(id) {
             let rows: Vec<_> = bars.bars().collect();
             let times = |price: Price, opened: Timestamp| {
