@@ -11,6 +11,7 @@
 mod funding;
 mod mark;
 mod oracle;
+mod recent;
 mod row_view;
 mod shock;
 mod slot;
@@ -401,16 +402,8 @@ impl MarketView {
         self.slot_of(slot).first_closed_after(at)
     }
 
-    /// The completed bars of the series that the quote of `slot` comes from, from late to early, those from
-    /// before the view's first instant included; none while it is held or missing.
-    ///
-    /// # Panics
-    /// When the slot belongs to another view.
-    pub fn completed_bars(&self, slot: SlotId) -> impl Iterator<Item = Bar> + '_ {
-        self.slot_of(slot).completed_bars()
-    }
-
-    /// What the market of `slot` did over its newest completed bars.
+    /// What the market of `slot` did over the newest completed bars of the series that its quote comes from,
+    /// those from before the view's first instant included; nothing while it is held or missing.
     ///
     /// # Errors
     /// [`MathError`] out of range.
@@ -418,8 +411,7 @@ impl MarketView {
     /// # Panics
     /// When the slot belongs to another view.
     pub fn activity(&self, slot: SlotId) -> Result<Activity, MathError> {
-        let bars = self.completed_bars(slot);
-        Activity::of(bars.map(|bar| (bar.open, bar.close, bar.volume)))
+        self.slot_of(slot).activity()
     }
 
     /// The mark of `slot` at `at`, an instant of the past or the present: the close of the newest bar

@@ -1,14 +1,11 @@
 //! Leaving through an order book: slices of what a bar has room for, one a bar.
 
-use std::collections::VecDeque;
-
 use basis_core::error::ComponentError;
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
 use basis_core::rules::RuleSnapshot;
-use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, Timestamp};
+use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item};
 use basis_core::venue::TakingTerms;
-use basis_market::{MarketView, PriceState, SlotId};
-use basis_protocols::exchange::impact::{ACTIVITY_BARS, Activity, squared_return};
+use basis_market::{MarketView, SlotId};
 
 use super::{ExitCost, first_of, hours_of};
 use crate::account::Books;
@@ -26,19 +23,9 @@ pub(super) struct MarketExit {
     holdings: Vec<usize>,
     /// Whether dollars are turned into base units: then what is held is their value.
     buys: bool,
-    bars: RecentBars,
+    half_spread: Rate,
     /// What an order cost when the market could last be traded.
     last_cost: Rate,
-}
-
-/// The newest completed bars, kept along.
-#[derive(Clone, Debug, Default)]
-struct RecentBars {
-    /// When the newest was known, and whose it is.
-    newest: Option<(Timestamp, PriceState)>,
-    /// Squared return and volume, from early to late.
-    bars: VecDeque<(Fixed18, Quantity)>,
-    activity: Activity,
 }
 
 impl MarketExit {
@@ -60,6 +47,7 @@ impl MarketExit {
             InstrumentKind::Perp => rules.fees.perp.taker,
             _ => rules.fees.spot.taker,
         };
+        let half_spread = taking.half_spread.to_rate(Rounding::Ceil)?;
         Ok(Some(Self {
             account,
             key,
@@ -69,8 +57,8 @@ impl MarketExit {
             bar_hours: hours_of(view.bar_length(slot)),
             holdings: Vec::new(),
             buys: false,
-            bars: RecentBars::default(),
-            last_cost: taking.half_spread.to_rate(Rounding::Ceil)?,
+            half_spread,
+            last_cost: half_spread,
         }))
     }
 
@@ -101,9 +89,8 @@ impl MarketExit {
     }
 
     /// Takes over what `before` has measured.
-    pub(super) fn remember(&mut self, before: &mut Self) {
+    pub(super) const fn remember(&mut self, before: &Self) {
         self.last_cost = before.last_cost;
-        self.bars = std::mem::take(&mut before.bars);
     }
 
     /// What leaving through it takes now.
@@ -134,20 +121,17 @@ impl MarketExit {
         if held.is_zero() {
             return Ok(ExitCost::NONE);
         }
-        let tradable = quote.state.is_tradable();
-        if tradable {
-            self.bars.follow(view, self.slot)?;
-        }
-        let activity = &self.bars.activity;
-        let room = activity.most(self.taking.max_participation)?;
-        let slice = room.map_or(held, |room| held.min(room));
         let mut hours = None;
-        if tradable
-            && slice.is_positive()
-            && let Some(cost) = activity.cost(&self.taking, slice)?
-        {
-            self.last_cost = cost.to_rate(Rounding::Ceil)?;
-            hours = Some(self.hours(held, slice)?);
+        if quote.state.is_tradable() {
+            let activity = view.activity(self.slot)?;
+            let room = activity.most(self.taking.max_participation)?;
+            let slice = room.map_or(held, |room| held.min(room));
+            if slice.is_positive()
+                && let Some(impact) = activity.impact(&self.taking, slice)?
+            {
+                self.last_cost = self.half_spread.add(impact)?;
+                hours = Some(self.hours(held, slice)?);
+            }
         }
         let notional = held.notional(quote.mark, Rounding::Ceil)?;
         let rate = self.fee.add(self.last_cost)?;
@@ -167,49 +151,5 @@ impl MarketExit {
         Ok(slices
             .sub(Fixed18::ONE)?
             .mul(self.bar_hours, Rounding::Ceil)?)
-    }
-}
-
-impl RecentBars {
-    /// Takes in the bars that were completed since; from scratch where more than one was, or where another
-    /// series is shown.
-    fn follow(&mut self, view: &MarketView, slot: SlotId) -> Result<(), ComponentError> {
-        let quote = view.quote(slot);
-        let newest = (quote.known_at, quote.state);
-        if self.newest == Some(newest) {
-            return Ok(());
-        }
-        let next = self.newest.is_some_and(|(known_at, state)| {
-            state == quote.state && known_at.plus(view.bar_length(slot)) == quote.known_at
-        });
-        self.newest = Some(newest);
-        let mut bars = view.completed_bars(slot);
-        if next && let Some(bar) = bars.next() {
-            let row = (squared_return(bar.open, bar.close)?, bar.volume);
-            self.push(row)?;
-            return Ok(());
-        }
-        self.bars.clear();
-        self.activity = Activity::default();
-        let recent: Vec<_> = view.completed_bars(slot).take(ACTIVITY_BARS).collect();
-        for bar in recent.into_iter().rev() {
-            self.push((squared_return(bar.open, bar.close)?, bar.volume))?;
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, (squared, volume): (Fixed18, Quantity)) -> Result<(), ComponentError> {
-        let sums = &mut self.activity;
-        if self.bars.len() >= ACTIVITY_BARS
-            && let Some((gone, traded)) = self.bars.pop_front()
-        {
-            sums.squared_returns = sums.squared_returns.sub(gone)?;
-            sums.volume = sums.volume.sub(traded)?;
-        }
-        sums.squared_returns = sums.squared_returns.add(squared)?;
-        sums.volume = sums.volume.add(volume)?;
-        sums.last_volume = volume;
-        self.bars.push_back((squared, volume));
-        Ok(())
     }
 }

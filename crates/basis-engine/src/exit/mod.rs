@@ -23,6 +23,7 @@ use basis_market::{MarketView, is_dollar};
 use serde::{Deserialize, Serialize};
 
 use self::market::MarketExit;
+use self::stake::StakeState;
 use crate::account::Books;
 use crate::config::RunConfig;
 use crate::strategy::Venues;
@@ -60,8 +61,8 @@ pub struct AccountExit {
 #[derive(Debug)]
 pub(crate) struct ExitValuer {
     routes: ExitRoutes,
-    /// How long the queue of each stake's protocol takes, by its place; settings that do not change.
-    delays: Vec<Option<Span>>,
+    /// How each of its stakes is left now.
+    stakes: Vec<StakeState>,
     rules: Arc<RuleBook>,
     share_class: Asset,
     in_kind: bool,
@@ -113,7 +114,7 @@ impl ExitValuer {
     pub(crate) fn new(config: &RunConfig, rules: &Arc<RuleBook>, routes: ExitRoutes) -> Self {
         Self {
             routes,
-            delays: Vec::new(),
+            stakes: Vec::new(),
             rules: Arc::clone(rules),
             share_class: config.share_class,
             in_kind: config.is_in_kind(),
@@ -172,19 +173,20 @@ impl ExitValuer {
         venues: &dyn Venues,
     ) -> Result<ExitCost, ComponentError> {
         let mut left = ExitCost::NONE;
-        let routes = std::mem::take(&mut self.routes.stakes);
-        for (route, at) in routes.iter().zip(0..) {
-            let delay = self.delays.get(at).copied().flatten();
-            let fees = self.rules.venue(route.groups);
-            let fees = fees.map(|rules| rules.at(view.now()).fees);
-            for (account, exit) in
-                route.leave(books, (view, venues), fees.unwrap_or_default(), delay)?
+        for at in 0..self.routes.stakes.len() {
+            let (Some(route), Some(state)) = (self.routes.stakes.get(at), self.stakes.get(at))
+            else {
+                continue;
+            };
+            for (account, exit) in route
+                .leave(state, books, view, venues)?
+                .into_iter()
+                .flatten()
             {
                 left = left.beside(exit)?;
                 self.count(account, exit)?;
             }
         }
-        self.routes.stakes = routes;
         Ok(left)
     }
 
@@ -270,11 +272,16 @@ impl ExitValuer {
         let now = view.now();
         self.holdings_seen = books.holdings().len();
         self.rules_until = Timestamp::MAX;
-        let mut delays = Vec::with_capacity(self.routes.stakes.len());
+        let mut stakes = Vec::with_capacity(self.routes.stakes.len());
         for route in &self.routes.stakes {
-            delays.push(venues.terms(route.protocol, view)?.unstake_delay);
+            let rules = self.rules.venue(route.groups);
+            let change = rules.and_then(|rules| rules.next_change(now));
+            self.rules_until = self.rules_until.min(change.unwrap_or(Timestamp::MAX));
+            let fees = rules.map(|rules| rules.at(now).fees);
+            let delay = venues.terms(route.protocol, view)?.unstake_delay;
+            stakes.push(route.state(books, view, fees.unwrap_or_default(), delay)?);
         }
-        self.delays = delays;
+        self.stakes = stakes;
         let mut markets = Vec::new();
         let mut homeward: Vec<Homeward> = Vec::new();
         for (at, holding) in books.holdings().iter().enumerate() {
@@ -314,8 +321,7 @@ impl ExitValuer {
         }
         // What was measured of a market stays known.
         for market in &mut markets {
-            let before = self.markets.iter_mut();
-            if let Some(before) = before.into_iter().find(|known| known.is_same(market)) {
+            if let Some(before) = self.markets.iter().find(|known| known.is_same(market)) {
                 market.remember(before);
             }
         }

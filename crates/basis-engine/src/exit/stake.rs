@@ -6,7 +6,7 @@ use basis_core::instruction::{AmountOrAll, Swap, SwapAmounts};
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::rules::Fees;
 use basis_core::types::{Account, Asset, Item, Label, SeriesId, Span, Venue};
-use basis_market::{GasFees, MarketView};
+use basis_market::{GasFees, GasSlot, MarketView, PointSlot};
 
 use super::{ExitCost, hours_of};
 use crate::account::Books;
@@ -51,6 +51,18 @@ pub struct StakeExit {
     pub gas_units: [u64; 3],
 }
 
+/// What of a stake stays while nothing is held anew and the rules do not change.
+#[derive(Debug)]
+pub(super) struct StakeState {
+    /// Holdings of the token, of what is supplied of it and of what is owed against it.
+    holdings: Vec<usize>,
+    fees: Fees,
+    /// How long its protocol's queue takes, in days and in hours.
+    delay: Option<(Fixed18, Fixed18)>,
+    rate: Option<PointSlot>,
+    gas: Option<GasSlot>,
+}
+
 /// What is held of a token, and where.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
@@ -63,22 +75,50 @@ struct Held {
 }
 
 impl StakeExit {
-    /// What leaving it takes, by account.
-    pub(super) fn leave(
+    /// How it is left as things are.
+    pub(super) fn state(
         &self,
         books: &Books,
-        (view, venues): (&MarketView, &dyn Venues),
+        view: &MarketView,
         fees: Fees,
         delay: Option<Span>,
-    ) -> Result<Vec<(Account, ExitCost)>, ComponentError> {
-        let held = self.held(books)?;
+    ) -> Result<StakeState, ComponentError> {
+        let concerns = |item| match item {
+            Item::Asset(asset) | Item::Shares(asset) => asset == self.token,
+            Item::Debt(asset) => asset == self.paid_in,
+            _ => false,
+        };
+        let days = |delay: Span| {
+            let day = Fixed18::from_int(SECONDS_PER_DAY);
+            let days = Fixed18::from_int(delay.seconds()).div(day, Rounding::Ceil)?;
+            Ok::<_, ComponentError>((days, hours_of(delay)))
+        };
+        let holdings = books.holdings().iter().enumerate();
+        let holdings = holdings.filter(|(_, held)| concerns(held.item));
+        Ok(StakeState {
+            holdings: holdings.map(|(at, _)| at).collect(),
+            fees,
+            delay: delay.map(days).transpose()?,
+            rate: view.row_slot::<Fixed18>(self.rate),
+            gas: view.row_slot::<GasFees>(self.gas),
+        })
+    }
+
+    /// What leaving it takes, by account: what is free, then what is supplied.
+    pub(super) fn leave(
+        &self,
+        state: &StakeState,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<[Option<(Account, ExitCost)>; 2], ComponentError> {
+        let held = self.held(state, books)?;
         let reference = view.quote(books.reference()).mark;
-        let mut exits = Vec::with_capacity(2);
+        let mut exits = [None; 2];
+        let [free, supplied] = &mut exits;
         if let Some((account, units, value)) = held.free {
-            exits.push((
-                account,
-                self.leave_free((view, venues), (units, value), reference, delay)?,
-            ));
+            let exit = self.leave_free(state, (view, venues), (units, value), reference)?;
+            *free = Some((account, exit));
         }
         if let Some((account, units, value)) = held.supplied {
             let sold = self.sell(view, venues, (units, value), reference)?;
@@ -88,19 +128,20 @@ impl StakeExit {
                 hours: sold.map(|_| Fixed18::ZERO),
             };
             if owed.is_positive() {
-                let fee = owed_value.at_rate(fees.flash_loan, Rounding::Ceil)?;
+                let fee = owed_value.at_rate(state.fees.flash_loan, Rounding::Ceil)?;
                 exit.cost = exit.cost.add(fee)?;
             }
             let [_, _, gas] = self.gas_units;
-            exit.cost = exit.cost.add(self.gas_cost(view, gas, reference)?)?;
-            exits.push((account, exit));
+            exit.cost = exit.cost.add(gas_cost(state, view, gas, reference)?)?;
+            *supplied = Some((account, exit));
         }
         Ok(exits)
     }
 
-    fn held(&self, books: &Books) -> Result<Held, ComponentError> {
+    fn held(&self, state: &StakeState, books: &Books) -> Result<Held, ComponentError> {
         let mut held = Held::default();
-        for holding in books.holdings() {
+        let holdings = state.holdings.iter();
+        for holding in holdings.filter_map(|at| books.holding_at(Some(*at))) {
             if holding.units.is_zero() {
                 continue;
             }
@@ -120,25 +161,25 @@ impl StakeExit {
     /// What leaving free units takes, by the way of the mode.
     fn leave_free(
         &self,
+        state: &StakeState,
         (view, venues): (&MarketView, &dyn Venues),
         (units, value): (Quantity, Value),
         reference: Price,
-        delay: Option<Span>,
     ) -> Result<ExitCost, ComponentError> {
         let [by_sale, by_queue, _] = self.gas_units;
         let sold = match self.way {
             StakeWay::Queue => None,
             StakeWay::Market | StakeWay::Cheapest => {
                 let lost = self.sell(view, venues, (units, value), reference)?;
-                let gas = self.gas_cost(view, by_sale, reference)?;
+                let gas = gas_cost(state, view, by_sale, reference)?;
                 lost.map(|lost| lost.add(gas)).transpose()?
             }
         };
         let queued = match self.way {
             StakeWay::Market => None,
             StakeWay::Queue | StakeWay::Cheapest => {
-                let gas = self.gas_cost(view, by_queue, reference)?;
-                let forgone = self.forgone(view, delay, (units, reference))?;
+                let gas = gas_cost(state, view, by_queue, reference)?;
+                let forgone = forgone(state, view, (units, reference))?;
                 let exit =
                     forgone.map(|(lost, hours)| Ok::<_, ComponentError>((lost.add(gas)?, hours)));
                 exit.transpose()?
@@ -186,50 +227,41 @@ impl StakeExit {
         };
         Ok(Some(value.sub(paid.notional(reference, Rounding::Floor)?)?))
     }
+}
 
-    /// The yield that the queue gives up, USD, and its delay in hours; `None` where there is no queue.
-    fn forgone(
-        &self,
-        view: &MarketView,
-        delay: Option<Span>,
-        (units, reference): (Quantity, Price),
-    ) -> Result<Option<(Value, Fixed18)>, ComponentError> {
-        let Some(delay) = delay else {
-            return Ok(None);
-        };
-        let Some(slot) = view.row_slot::<Fixed18>(self.rate) else {
-            return Ok(None);
-        };
-        let days = Fixed18::from_int(delay.seconds())
-            .div(Fixed18::from_int(SECONDS_PER_DAY), Rounding::Ceil)?;
-        let mut daily = Fixed18::ZERO;
-        if let (Some(newest), Some(before)) = (view.newest(slot), view.before(slot)) {
-            let seconds = newest.known_at.since(before.known_at).seconds().max(1);
-            let grown = newest.row.sub(*before.row)?.max(Fixed18::ZERO);
-            let day = Fixed18::from_int(SECONDS_PER_DAY);
-            daily = grown.mul_div(day, Fixed18::from_int(seconds), Rounding::Ceil)?;
-        }
-        let ether = units.at_rate(Rate::new(daily.mul(days, Rounding::Ceil)?), Rounding::Ceil)?;
-        let lost = ether.notional(reference, Rounding::Ceil)?;
-        Ok(Some((lost, hours_of(delay))))
+/// The yield that the queue gives up, USD, and its delay in hours; `None` where there is no queue.
+fn forgone(
+    state: &StakeState,
+    view: &MarketView,
+    (units, reference): (Quantity, Price),
+) -> Result<Option<(Value, Fixed18)>, ComponentError> {
+    let (Some((days, hours)), Some(slot)) = (state.delay, state.rate) else {
+        return Ok(None);
+    };
+    let mut daily = Fixed18::ZERO;
+    if let (Some(newest), Some(before)) = (view.newest(slot), view.before(slot)) {
+        let seconds = newest.known_at.since(before.known_at).seconds().max(1);
+        let grown = newest.row.sub(*before.row)?.max(Fixed18::ZERO);
+        let day = Fixed18::from_int(SECONDS_PER_DAY);
+        daily = grown.mul_div(day, Fixed18::from_int(seconds), Rounding::Ceil)?;
     }
+    let ether = units.at_rate(Rate::new(daily.mul(days, Rounding::Ceil)?), Rounding::Ceil)?;
+    let lost = ether.notional(reference, Rounding::Ceil)?;
+    Ok(Some((lost, hours)))
+}
 
-    /// What so many units of gas cost now, USD; zero where the view knows no price of gas.
-    fn gas_cost(
-        &self,
-        view: &MarketView,
-        units: u64,
-        reference: Price,
-    ) -> Result<Value, ComponentError> {
-        let fees = view
-            .row_slot::<GasFees>(self.gas)
-            .and_then(|slot| view.gas(slot));
-        let Some(fees) = fees else {
-            return Ok(Value::ZERO);
-        };
-        let units = Fixed18::from_int(i64::try_from(units).unwrap_or(i64::MAX));
-        let per_ether = Fixed18::from_int(GWEI_PER_ETH);
-        let ether = units.mul_div(fees.row.gas_price_gwei, per_ether, Rounding::Ceil)?;
-        Ok(Quantity::new(ether).notional(reference, Rounding::Ceil)?)
-    }
+/// What so many units of gas cost now, USD; zero where the view knows no price of gas.
+fn gas_cost(
+    state: &StakeState,
+    view: &MarketView,
+    units: u64,
+    reference: Price,
+) -> Result<Value, ComponentError> {
+    let Some(fees) = state.gas.and_then(|slot| view.gas(slot)) else {
+        return Ok(Value::ZERO);
+    };
+    let units = Fixed18::from_int(i64::try_from(units).unwrap_or(i64::MAX));
+    let per_ether = Fixed18::from_int(GWEI_PER_ETH);
+    let ether = units.mul_div(fees.row.gas_price_gwei, per_ether, Rounding::Ceil)?;
+    Ok(Quantity::new(ether).notional(reference, Rounding::Ceil)?)
 }

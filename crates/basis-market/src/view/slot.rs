@@ -1,12 +1,14 @@
 //! One price series of a view: its own bars, its proxy's, and what they show now.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use basis_core::num::{MathError, Price, Quantity};
 use basis_core::types::{SeriesId, Span, Timestamp};
-use basis_protocols::exchange::impact::ACTIVITY_BARS;
+use basis_protocols::exchange::impact::{ACTIVITY_BARS, Activity};
 
 use super::mark::held_mark;
+use super::recent::RecentBars;
 use super::{PriceState, Quote, SlotId};
 use crate::series::{Bar, BarSeries, SeriesError};
 
@@ -22,6 +24,8 @@ pub(crate) struct Cursor {
     newest: Option<(Price, Quantity, Timestamp)>,
     /// When the newest of the bars no longer kept was known.
     dropped_until: Timestamp,
+    /// Summed when somebody asks.
+    recent: RefCell<RecentBars>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +57,7 @@ impl Cursor {
             next_at: None,
             newest: None,
             dropped_until: Timestamp::MIN,
+            recent: RefCell::default(),
         };
         cursor.stand_at(0);
         cursor
@@ -118,6 +123,11 @@ impl Cursor {
         Some((bar, bar.opened_at.plus(self.series.length)))
     }
 
+    /// What the newest visible bars did.
+    fn activity(&self) -> Result<Activity, MathError> {
+        self.recent.borrow_mut().follow(&self.series, self.next)
+    }
+
     pub(crate) fn series(&self) -> &Arc<BarSeries> {
         &self.series
     }
@@ -146,6 +156,7 @@ impl Cursor {
             self.dropped_until = opened_at.plus(self.series.length);
         }
         Arc::make_mut(&mut self.series).drop_first(rows);
+        self.recent.get_mut().forget();
         self.stand_at(self.next - rows);
     }
 }
@@ -219,14 +230,10 @@ impl Slot {
         self.shown()?.first_closed_after(at)
     }
 
-    /// The visible bars of the series that is shown now, from late to early.
-    pub(crate) fn completed_bars(&self) -> impl Iterator<Item = Bar> + '_ {
-        let shown = self.shown().into_iter();
-        shown.flat_map(|cursor| {
-            (0..cursor.next)
-                .rev()
-                .filter_map(|row| cursor.series.bar(row))
-        })
+    /// What the newest visible bars of the series that is shown now did; nothing where none is.
+    pub(crate) fn activity(&self) -> Result<Activity, MathError> {
+        self.shown()
+            .map_or_else(|| Ok(Activity::default()), Cursor::activity)
     }
 
     pub(crate) fn refresh(

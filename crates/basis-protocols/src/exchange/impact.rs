@@ -53,8 +53,24 @@ impl Activity {
     /// # Errors
     /// [`MathError`] out of range.
     pub fn cost(&self, terms: &TakingTerms, quantity: Quantity) -> Result<Option<Bps>, MathError> {
+        let Some(impact) = self.impact(terms, quantity)? else {
+            return Ok(None);
+        };
+        let cost = terms.half_spread.get().add(impact.get().mul_int(BPS)?)?;
+        Ok(Some(Bps::new(cost)))
+    }
+
+    /// Returns what of [`Activity::cost`] is more than the half spread.
+    ///
+    /// # Errors
+    /// [`MathError`] out of range.
+    pub fn impact(
+        &self,
+        terms: &TakingTerms,
+        quantity: Quantity,
+    ) -> Result<Option<Rate>, MathError> {
         if terms.impact.is_zero() || quantity.is_zero() {
-            return Ok(Some(terms.half_spread));
+            return Ok(Some(Rate::ZERO));
         }
         if !self.volume.is_positive() {
             return Ok(None);
@@ -62,8 +78,7 @@ impl Activity {
         let share = quantity.ratio(self.volume, Rounding::Ceil)?;
         let squared = self.squared_returns.mul(share.get(), Rounding::Ceil)?;
         let impact = terms.impact.mul(squared.sqrt_floor()?, Rounding::Ceil)?;
-        let cost = terms.half_spread.get().add(impact.mul_int(BPS)?)?;
-        Ok(Some(Bps::new(cost)))
+        Ok(Some(Rate::new(impact)))
     }
 
     /// Returns the base units that orders may take of the newest bar in all; `None` without a bound.

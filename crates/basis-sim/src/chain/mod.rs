@@ -233,8 +233,8 @@ impl State {
         now.terms(&context)
     }
 
-    /// What a swap at `venue` would pay now. A copy of the protocol trades, for a wallet that has what the
-    /// swap gives.
+    /// What a swap at `venue` would pay now. Where the protocol cannot say so by itself a copy of it trades,
+    /// for a wallet that has what the swap gives.
     ///
     /// # Errors
     /// The refusal of the protocol.
@@ -248,8 +248,12 @@ impl State {
         let Some(protocol) = self.protocol(venue) else {
             return Err(Refusal::new(VenueErrorKind::NotReady));
         };
+        let context = Sync { view, data };
+        if let Some(paid) = protocol.quote(&context, swap) {
+            return paid;
+        }
         let mut pool = protocol.snapshot();
-        pool.sync(&Sync { view, data }, &mut Vec::new())?;
+        pool.sync(&context, &mut Vec::new())?;
         let mut wallet = Holdings::default();
         if let SwapAmounts::ExactInput {
             amount_in: AmountOrAll::Exactly(amount),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use basis_core::instruction::{FlashLoan, Operation};
+use basis_core::instruction::{FlashLoan, Operation, Swap};
 use basis_core::num::Quantity;
 use basis_core::types::{Account, Asset, Timestamp, Venue};
 use basis_core::venue::{DataProvider, Terms};
@@ -163,6 +163,11 @@ pub trait Protocol: Send + fmt::Debug {
     /// A refusal when an amount leaves the range.
     fn terms(&self, _context: &Sync<'_>) -> Result<Terms, Refusal> {
         Ok(Terms::default())
+    }
+
+    /// What `swap` would pay now, where the state says so as it stands. Provided: it takes a copy that trades.
+    fn quote(&self, _context: &Sync<'_>, _swap: &Swap) -> Option<Result<Quantity, Refusal>> {
+        None
     }
 
     /// What a reader of the results has to know of how it was simulated, a sentence each. Provided:

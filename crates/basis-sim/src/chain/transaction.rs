@@ -12,7 +12,7 @@ use basis_core::venue_event::{
 };
 use basis_market::{GAS_SERIES, GasFees, MarketView};
 
-use super::Changes;
+use super::{Changes, Sync};
 use crate::holdings::Holdings;
 use crate::refusal::Refusal;
 
@@ -83,6 +83,14 @@ impl<'a> Transaction<'a> {
     /// The instruction that is being executed, the whole group's within a group.
     pub const fn instruction(&self) -> InstructionId {
         self.instruction
+    }
+
+    /// What a protocol may look at.
+    pub const fn context(&self) -> Sync<'a> {
+        Sync {
+            view: self.view,
+            data: self.data,
+        }
     }
 
     /// Decimals of `asset` on the chain.

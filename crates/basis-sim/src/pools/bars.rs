@@ -6,15 +6,15 @@
 //! chain's state, so a transaction that reverts has not moved it.
 
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
-use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Side, Span, Timestamp};
+use basis_core::types::{Asset, Item, Label, SeriesId, SeriesKind, Side, Span, Timestamp};
 use basis_market::MarketView;
 use basis_protocols::bar_pool::{
-    BarPool, BarPoolError, Displacement, FEE_DENOMINATOR, Impact, PoolBar,
+    BarPool, BarPoolError, BarSwap, Displacement, FEE_DENOMINATOR, Impact, PoolBar,
 };
 use basis_protocols::gas::GasOperation;
 
 use super::{Exact, Swapped, Trade};
-use crate::chain::Transaction;
+use crate::chain::{Sync, Transaction, price_of};
 use crate::refusal::Refusal;
 
 /// What the volumes of a series are counted in.
@@ -128,11 +128,25 @@ impl BarModel {
         transaction: &Transaction<'_>,
         trade: &Trade,
     ) -> Result<Swapped, Refusal> {
-        let mut moved = self.now(name, transaction)?;
-        let decimals = (
-            transaction.decimals(self.base)?,
-            transaction.decimals(self.quote)?,
-        );
+        let (swap, moved) = self.deal(name, &transaction.context(), trade)?;
+        self.moved = Some(moved);
+        Ok(Swapped {
+            amount_in: Quantity::new(swap.amount_in),
+            amount_out: Quantity::new(swap.amount_out),
+            gas: self.gas,
+            earned: None,
+        })
+    }
+
+    /// The swap at the newest price, and where it leaves the pool.
+    pub(super) fn deal(
+        &self,
+        name: Label,
+        context: &Sync<'_>,
+        trade: &Trade,
+    ) -> Result<(BarSwap, Moved), Refusal> {
+        let mut moved = self.now(name, context)?;
+        let decimals = (context.decimals(self.base)?, context.decimals(self.quote)?);
         let pool = BarPool::new(self.fee, self.impact, decimals.0, decimals.1)?;
         let side = if trade.from == 0 {
             Side::Sell
@@ -150,13 +164,7 @@ impl BarModel {
             }
         };
         let swap = swap.map_err(|e| self.refused(name, side, &e))?;
-        self.moved = Some(moved);
-        Ok(Swapped {
-            amount_in: Quantity::new(swap.amount_in),
-            amount_out: Quantity::new(swap.amount_out),
-            gas: self.gas,
-            earned: None,
-        })
+        Ok((swap, moved))
     }
 
     /// What a swap pays.
@@ -188,15 +196,15 @@ impl BarModel {
 
     /// The pool as it stands now: where our swaps left it, or at rest when the series has shown a value
     /// since.
-    fn now(&self, name: Label, transaction: &Transaction<'_>) -> Result<Moved, Refusal> {
-        let shown = PoolPrice::of(transaction.view(), name, self.series)?;
+    fn now(&self, name: Label, context: &Sync<'_>) -> Result<Moved, Refusal> {
+        let shown = PoolPrice::of(context.view, name, self.series)?;
         let mid = Price::new(shown.value)?;
         if let Some(moved) = self.moved
             && (moved.known_at, moved.bar.mid) == (shown.known_at, mid)
         {
             return Ok(moved);
         }
-        let volume = self.volume(transaction, shown.volume)?;
+        let volume = self.volume(context.view, shown.volume)?;
         Ok(Moved {
             known_at: shown.known_at,
             bar: PoolBar { mid, volume },
@@ -205,7 +213,7 @@ impl BarModel {
     }
 
     /// The bar's volume in quote units.
-    fn volume(&self, transaction: &Transaction<'_>, recorded: Quantity) -> Result<Value, Refusal> {
+    fn volume(&self, view: &MarketView, recorded: Quantity) -> Result<Value, Refusal> {
         let recorded = recorded.get();
         if !matches!(self.impact, Impact::Sqrt { .. }) || recorded.is_zero() {
             return Ok(Value::ZERO);
@@ -213,7 +221,7 @@ impl BarModel {
         Ok(Value::new(match self.volume {
             VolumeUnit::Quote => recorded,
             VolumeUnit::Dollars => {
-                let price = transaction.price(self.quote)?;
+                let price = price_of(view, Item::Asset(self.quote))?;
                 // Less volume is more impact.
                 recorded.div(price.get(), Rounding::Floor)?
             }

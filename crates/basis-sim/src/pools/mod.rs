@@ -23,6 +23,7 @@ mod state;
 use basis_core::config::nearest;
 use basis_core::error::Rejection;
 use basis_core::instruction::{AmountOrAll, Operation, OperationKind, Swap, SwapAmounts};
+use basis_core::num::Quantity;
 use basis_core::types::{Label, Timestamp, Venue};
 use basis_core::venue::Terms;
 use basis_core::venue_event::{Events, Position};
@@ -130,6 +131,26 @@ impl SimulatedDex {
         ))
     }
 
+    /// What a pool of prices would pay for so much of `swap`'s input: what a swap does but for the wallet.
+    fn quote_bars(
+        &self,
+        (pool, bars): (&Pool, &BarModel),
+        context: &Sync<'_>,
+        (swap, amount): (&Swap, Quantity),
+    ) -> Result<Quantity, Refusal> {
+        let (from, to) = pool.way(swap)?;
+        let exact = Exact::Input(amount);
+        let (dealt, _) = bars.deal(pool.name, context, &Trade { from, to, exact })?;
+        let swapped = Swapped {
+            amount_in: Quantity::new(dealt.amount_in),
+            amount_out: Quantity::new(dealt.amount_out),
+            gas: bars.gas,
+            earned: None,
+        };
+        self.words.check(swap, &swapped)?;
+        Ok(swapped.amount_out)
+    }
+
     fn swap(&mut self, transaction: &mut Transaction<'_>, swap: &Swap) -> Result<(), Refusal> {
         let at = self.place_of(swap.pool)?;
         let words = self.words;
@@ -233,6 +254,21 @@ impl Protocol for SimulatedDex {
             pools,
             ..Terms::default()
         })
+    }
+
+    fn quote(&self, context: &Sync<'_>, swap: &Swap) -> Option<Result<Quantity, Refusal>> {
+        let pool = self.pools.get(self.place_of(swap.pool).ok()?)?;
+        let Model::Bars(bars) = &pool.model else {
+            return None;
+        };
+        let SwapAmounts::ExactInput {
+            amount_in: AmountOrAll::Exactly(amount),
+            ..
+        } = swap.amounts
+        else {
+            return None;
+        };
+        Some(self.quote_bars((pool, bars), context, (swap, amount)))
     }
 
     fn accepts(&self, operation: &Operation) -> bool {

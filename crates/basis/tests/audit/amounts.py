@@ -6,10 +6,11 @@ from functools import cache
 
 getcontext().prec = 60
 ZERO, ONE = Decimal(0), Decimal(1)
+UNITS = [ONE.scaleb(-decimals) for decimals in range(28)]
 
 
 def rounded(value, decimals=18, mode=ROUND_HALF_EVEN):
-    return value.quantize(Decimal(1).scaleb(-decimals), rounding=mode)
+    return value.quantize(UNITS[decimals], rounding=mode)
 
 
 def to_step(value, step, mode):
@@ -27,5 +28,6 @@ def instant(text):
     return datetime.fromisoformat(seconds + "+00:00") + timedelta(microseconds=micros + (rest > 0))
 
 
+@cache
 def iso(at):
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")

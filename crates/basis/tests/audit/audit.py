@@ -45,7 +45,7 @@ class Audit:
     def __init__(self, run, data):
         self.run, self.differences, self.counts, self.skipped = run, [], defaultdict(int), []
         self.unchecked = defaultdict(int)  # what is not derived, by name
-        self.exit_sums = 0  # steps whose exit is not derived: staking tokens and loans are left in pools
+        self.exit_sums = 0  # steps whose exit is not derived: what is left in pools given by their state
         self.config = read_yaml((run / "config.yaml").read_text())
         self.summary = json.loads((run / "summary.json").read_text())
         self.rules = Rules(self.config["rules"])
@@ -66,6 +66,7 @@ class Audit:
             self.base = self.base.removesuffix(dollar)
         share, quote = self.config["share_class"], self.config["reference_price"].split(".")[2].removeprefix(self.base)
         self.dollar = share if share in DOLLARS else quote  # what everything is counted in
+        self.series_by_key, self.rated_by_key = {}, {}
         self.held, self.cost, self.units = defaultdict(Decimal), defaultdict(Decimal), defaultdict(Decimal)
         self.replay, self.results = Replay(self), Results(self)
         self.fills, self.funding, self.transfers = Fills(self), Funding(self), Transfers(self)
@@ -98,7 +99,13 @@ class Audit:
 
     def series_of(self, key):
         """The price series of a holding, of a position that of its marks; None for what the run values at 1."""
-        account, item = key
+        if not self.market:  # which series marks a position is known with the market alone
+            return self.priced_by(*key)
+        if key not in self.series_by_key:
+            self.series_by_key[key] = self.priced_by(*key)
+        return self.series_by_key[key]
+
+    def priced_by(self, account, item):
         if is_position(item):
             venue, kind, symbol = contract(item)
             name = f"{kind}.{venue}.{symbol}"
@@ -112,10 +119,11 @@ class Audit:
 
     def rated(self, key):
         """The token a holding is of when it is valued at a rate in ETH; None for anything else."""
-        if is_position(key[1]):
-            return None
-        asset, _ = plain(key[1])
-        return None if asset in DOLLARS or asset in ETHERS or asset in (self.base, "ETH", "BTC") else asset
+        if key not in self.rated_by_key:
+            asset, _ = plain(key[1])
+            others = is_position(key[1]) or asset in DOLLARS or asset in ETHERS or asset in (self.base, "ETH", "BTC")
+            self.rated_by_key[key] = None if others else asset
+        return self.rated_by_key[key]
 
     def rate(self, key):
         """ETH per unit as the marks have it, its state, and whether its growth is yield."""
@@ -196,7 +204,7 @@ def report(audit):
     for text in audit.skipped:
         print(f"SKIPPED: {text}")
     if audit.exit_sums:
-        print(f"exit value: {audit.exit_sums} steps with staking tokens or loans, of which the sums are checked")
+        print(f"exit value: {audit.exit_sums} steps with what is left in a pool given by its state, of which the sums are checked")
     for name, count in sorted(audit.unchecked.items()):
         print(f"SKIPPED: {count} x {name}: not derived, only the sums are checked")
     differences = audit.differences

@@ -35,9 +35,9 @@ class Rows:
     def __init__(self, interval, known_at, rows):
         self.interval, self.known_at, self.rows = interval, known_at, rows
 
-    def newest(self, now):
-        """The newest known row, its instant, and whether it is fresh."""
-        at = bisect_right(self.known_at, now) - 1
+    def newest(self, now, back=0):
+        """The newest known row or the one so many `back`, its instant, and whether it is fresh."""
+        at = bisect_right(self.known_at, now) - 1 - back
         if at < 0:
             return None
         known = self.known_at[at]
@@ -114,6 +114,7 @@ class ChainMarket:
 
     def __init__(self, market, covered):
         self.market, self.covered, self.cache, self.files = market, covered, {}, {}
+        self.valued_by, self.asked, self.answers = {}, None, {}  # answers are those of one instant
         self.risk = risk_table(market.directory)
 
     def recorded(self, name):
@@ -132,6 +133,13 @@ class ChainMarket:
 
     def newest(self, name, now):
         """Row, instant and state: the series' own while fresh, else its proxy's, else the own one held."""
+        if self.asked != now:
+            self.asked, self.answers = now, {}
+        if name not in self.answers:
+            self.answers[name] = self.found(name, now)
+        return self.answers[name]
+
+    def found(self, name, now):
         held = None
         for candidate, state in ((name, "fresh"), (self.market.proxies.get(name), "proxied")):
             rows = self.rows(candidate) if candidate else None
@@ -144,6 +152,11 @@ class ChainMarket:
 
     def rate_series(self, asset):
         """The series that says how many ETH a token is, and whether its growth is yield."""
+        if asset not in self.valued_by:
+            self.valued_by[asset] = self.valuing(asset)
+        return self.valued_by[asset]
+
+    def valuing(self, asset):
         for name in self.covered:
             kind, _, symbol = name.split(".")
             if kind == "staking_rate" and symbol == f"{asset}_ETH":

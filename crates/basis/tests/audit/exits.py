@@ -1,7 +1,6 @@
-"""What leaving everything takes after each step, derived anew from holdings, rules and bars.
+"""What leaving everything takes after each step, derived anew from holdings, rules, bars and pools.
 
-Staking tokens and loans are left in pools, whose state a step does not show: where there are any only the sums
-are checked.
+Where a staking token is left in a pool given by its state, only the sums are checked.
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -11,7 +10,9 @@ from chain_data import ETHERS
 from config_file import dig
 from items import DOLLARS, contract, is_position, plain
 from market import impact_bps
+from operations import Unknown
 from performance import NEAR, Index
+from stakes import Stakes
 
 FILE = "equity.csv"
 
@@ -28,7 +29,7 @@ class Exits:
         self.order = {}  # holdings in the order they were first posted
         self.posted = 0
         self.last_rate = {}  # by market and account: what an order cost when it could last be traded
-        self.values = []
+        self.values, self.stakes = [], Stakes(audit)
         self.share_class = audit.config["share_class"]
         self.in_kind = self.share_class not in DOLLARS
 
@@ -52,10 +53,13 @@ class Exits:
         self.check("positions.csv", "-", f"{iso(now)} exit costs add up to that of the step", cost, total)
         if not audit.market:
             return
-        if any(self.is_staked(key) for key in self.order if audit.units[key]):
+        try:
+            if any(self.is_foreign(key) for key in self.order if audit.units[key]):
+                raise Unknown("a token or a loan that no mode leaves")
+            wanted, accounts = self.derive(now)
+        except Unknown:
             audit.exit_sums += 1
             return
-        wanted, accounts = self.derive(now)
         self.check(FILE, number, "exit cost", wanted[0], cost)
         self.check(FILE, number, "exit hours", wanted[1], hours)
         for account, (amount, last) in accounts.items():
@@ -67,11 +71,12 @@ class Exits:
         for account, (line, amount, _) in stated.items():
             self.check("positions.csv", line, f"exit cost of {account}", "none", amount)
 
-    def is_staked(self, key):
-        if is_position(key[1]):
+    def is_foreign(self, key):
+        if is_position(key[1]) or self.stakes.concerns(key):
             return False
         asset, _ = plain(key[1])
-        known = asset in DOLLARS or asset in ETHERS or asset in (self.audit.base, "ETH", "BTC")
+        rewards = key[0].endswith(".rewards") or key[0].startswith("wallet.")
+        known = rewards or asset in DOLLARS or asset in ETHERS or asset in (self.audit.base, "ETH", "BTC")
         return key[1].startswith("debt:") or not known
 
     def derive(self, now):
@@ -84,6 +89,10 @@ class Exits:
 
         held = [key for key in self.order if audit.units[key]]
         cost, hours = ZERO, ZERO
+        for account, amount, last in self.stakes.leave(held, now):
+            cost, hours = cost + amount, slower(hours, last)
+            count(account, amount, last)
+        left = hours
         for key in (key for key in self.order if is_position(key[1])):
             amount, last = self.market(contract(key[1]), key[0], abs(audit.held[key]), "perp", now)
             cost, hours = cost + amount, slower(hours, last)
@@ -92,7 +101,8 @@ class Exits:
         if spot:
             sold = [key for key in held if not is_position(key[1]) and (plain(key[1])[0] in DOLLARS) == self.in_kind]
             amount, last = self.market(spot, None, self.sold(sold, spot), "spot", now)
-            cost, hours = cost + amount, slower(hours, last)
+            # What the stakes pay is sold once they have been left.
+            cost, hours = cost + amount, slower(hours, None if left is None or last is None else left + last)
             if sold:
                 count(sold[0][0], amount, last)
         whole, sale = cost, hours
@@ -116,7 +126,7 @@ class Exits:
         if self.in_kind:
             mark = audit.market.series[".".join((spot[1], spot[0], spot[2]))].mark
             return ceil18(max(sum((self.worth(key) for key in keys), ZERO), ZERO) / mark)
-        return abs(sum((audit.signed_units(key) for key in keys), ZERO))
+        return abs(sum((audit.delta(key, audit.signed_units(key)) for key in keys), ZERO))
 
     def worth(self, key):
         audit = self.audit

@@ -1,11 +1,14 @@
 """What an account can hold, by the name it has in the files."""
 
+from functools import cache
+
 DOLLARS = ("USDT", "USDC", "DAI", "USD")
 SIDES = ("long", "short")
 # Tokens whose balances grow in the wallet, and whose protocol makes them grow.
 REBASING = {"eETH": "etherfi", "stETH": "lido"}
 
 
+@cache
 def plain(item):
     """The asset of an item, and 1, or -1 for a debt."""
     side, colon, asset = item.partition(":")
@@ -14,11 +17,13 @@ def plain(item):
     return (asset, -1 if side == "debt" else 1) if colon and side in ("shares", "debt") else (item, 1)
 
 
+@cache
 def is_position(item):
     """venue:kind:SYMBOL, or venue:kind:SYMBOL:side in hedge mode."""
     return item.count(":") >= 2 and not item.startswith("liquidity:")
 
 
+@cache
 def contract(item):
     """Venue, kind and symbol of a position, whatever its side."""
     venue, kind, symbol = item.split(":")[:3]

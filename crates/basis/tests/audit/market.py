@@ -103,6 +103,7 @@ class Bars:
 
     def __init__(self, path, length, volume_unit, price_unit):
         self.length, self.known_at, self.rows = length, [], []
+        self.squares, self.activities = {}, {}
         with path.open(newline="") as file:
             lines = csv.reader(file)
             header = next(lines)
@@ -118,6 +119,8 @@ class Bars:
     def shocked(self, shocks, name):
         other = copy(self)
         other.rows = shocks.bars(name, self.known_at, self.rows)
+        if other.rows is not self.rows:
+            other.squares, other.activities = {}, {}
         return other
 
     def closed(self, now):
@@ -128,10 +131,19 @@ class Bars:
     def activity(self, now):
         """What the newest bars did that are known at an instant, whatever their age."""
         at = bisect_right(self.known_at, now)
-        rows = self.rows[max(at - ACTIVITY_BARS, 0):at]
-        returns = (rounded(rounded((row[0] - row[4]) / row[4]), 9) for row in rows)
-        return Activity(self.known_at[at - 1], rows[-1][3], sum((move * move for move in returns), ZERO),
-                        sum((row[3] for row in rows), ZERO))
+        if at not in self.activities:
+            places = range(max(at - ACTIVITY_BARS, 0), at)
+            self.activities[at] = Activity(self.known_at[at - 1], self.rows[at - 1][3],
+                                           sum((self.square(place) for place in places), ZERO),
+                                           sum((self.rows[place][3] for place in places), ZERO))
+        return self.activities[at]
+
+    def square(self, place):
+        """The squared return of a bar."""
+        if place not in self.squares:
+            row = self.rows[place]
+            self.squares[place] = rounded(rounded((row[0] - row[4]) / row[4]), 9) ** 2
+        return self.squares[place]
 
     def newest(self, now, age_max):
         """Close, high, low, volume, open and opening time of the newest bar that is known and not too old."""

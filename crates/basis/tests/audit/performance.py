@@ -1,5 +1,6 @@
 """Statistics of summary.json and every row of daily_nav.csv, from equity.csv."""
 
+from bisect import bisect_right
 from datetime import timedelta
 from decimal import Decimal
 
@@ -101,16 +102,16 @@ class Performance:
     def daily_nav(self, index, rows, flows):
         file, table = "daily_nav.csv", self.audit.table("daily_nav.csv")
         self.check(file, "end", "one row per day", len(index.days), len(table))
-        peak = ONE
+        peak, instants = ONE, [at for at, _ in flows]
         for (number, row), (day, is_whole, value, earned) in zip(table, index.days):
             peak = max(peak, value)
-            inside = [(i, flow) for i, (at, flow) in enumerate(flows) if day < at <= day + DAY]
-            last = rows[inside[-1][0]]
+            first, end = bisect_right(instants, day), bisect_right(instants, day + DAY)
+            last = rows[end - 1]
             exact = {"date": f"{day:%Y-%m-%d}", "whole_day": "true" if is_whole else "false",
                      "equity_usd": last["in_dollars"][0], "equity_share_class": last["equity_share_class"]}
             for name, expected in exact.items():
                 self.check(file, number, name, expected, row[name])
-            self.check(file, number, "external_flow_share_class", sum((flow for _, flow in inside), ZERO),
+            self.check(file, number, "external_flow_share_class", sum((flow for _, flow in flows[first:end]), ZERO),
                        Decimal(row["external_flow_share_class"]))
             for name, expected in (("nav", value), ("return", earned), ("drawdown", 1 - value / peak)):
                 found = Decimal(row[name]) if row[name] else None

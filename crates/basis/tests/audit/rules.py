@@ -22,17 +22,21 @@ class Rules:
         """With which a venue keeps an asset: by its own rules, else as the chain does; None where nobody says so.
 
         On the way between two venues an amount has at most what the finer one keeps."""
-        of_asset = {name: decimals for (name, known), decimals in self.kept.items() if known == asset}
-        if venue == "in_flight":
-            return max(of_asset.values(), default=None)
-        return of_asset.get(venue, of_asset.get("wallet", next(iter(of_asset.values()), None)))
+        if ("decimals", venue, asset) not in self.cache:
+            of_asset = {name: decimals for (name, known), decimals in self.kept.items() if known == asset}
+            other = of_asset.get("wallet", next(iter(of_asset.values()), None))
+            finest = max(of_asset.values(), default=None)
+            self.cache["decimals", venue, asset] = finest if venue == "in_flight" else of_asset.get(venue, other)
+        return self.cache["decimals", venue, asset]
 
     def at(self, venue, at):
         """The newest snapshot in force; before the first one, the first."""
-        rows = self.venues[venue]
-        day = at.strftime("%Y-%m-%d")
-        in_force = [row for row in rows if row["effective_from"][:10] <= day]
-        return in_force[-1] if in_force else rows[0]
+        day = at.date()
+        if (venue, day) not in self.cache:
+            rows = self.venues[venue]
+            in_force = [row for row in rows if row["effective_from"][:10] <= day.isoformat()]
+            self.cache[venue, day] = in_force[-1] if in_force else rows[0]
+        return self.cache[venue, day]
 
     def fee_rate(self, venue, kind, liquidity, at):
         return Decimal(self.at(venue, at)["fees"][kind][f"{liquidity}_bps"]) / 10000
@@ -54,6 +58,8 @@ class Rules:
                     out["tick_size"] = rounded(out["tick_size"] / size)
                 out["min_notional"] = Decimal(row.get("min_notional") or 0)
                 out["contract_size"] = size
+                out["steps"] = [(Decimal(tier["up_to"]), Decimal(tier["maintenance_margin_rate"]), Decimal(tier.get("deduction") or 0))
+                                for tier in row.get("tiers") or []]
                 self.cache[known] = out
                 return out
         raise KeyError(f"config.yaml: no rules for {venue}:{kind}:{symbol}")
@@ -96,8 +102,7 @@ class Rules:
         measure = notional
         if rules.get("tier_unit") == "contracts":
             measure = abs(quantity) / rules["contract_size"]
-        tiers = rules["tiers"]
-        tier = next((t for t in tiers if measure <= Decimal(t["up_to"])), tiers[-1])
-        gross = rounded(notional * Decimal(tier["maintenance_margin_rate"]), mode=ROUND_CEILING)
-        whole = rules.get("tier_method") == "whole"
-        return gross, ZERO if whole else Decimal(tier.get("deduction") or 0)
+        steps = rules["steps"]
+        _, rate, deduction = next((step for step in steps if measure <= step[0]), steps[-1])
+        gross = rounded(notional * rate, mode=ROUND_CEILING)
+        return gross, ZERO if rules.get("tier_method") == "whole" else deduction

@@ -60,6 +60,7 @@ fn backtest_from(
 pub(crate) fn assert_checked(run: &Path, data: &Path, kinds: &[&str]) {
     let report = assert_agrees(run, Some(data));
     assert!(!report.contains("SKIPPED"), "{report}");
+    assert!(!report.contains("exit value:"), "{report}");
     for kind in kinds {
         assert!(report.contains(&format!(" in chain: {kind}")), "{report}");
     }
@@ -274,6 +275,35 @@ fn assert_ledger_found(name: &str, column: &str, matches: impl Fn(&str) -> bool)
     let Some(data) = data_directory() else { return };
     let place = ("ledger.csv", column);
     assert_found_in(leveraged(&data), &data, name, place, matches);
+}
+
+#[test]
+fn exits_of_stakes_and_loans_by_other_rules_than_the_run_s_are_found() {
+    let Some(data) = data_directory() else { return };
+    let config = "config.yaml";
+    let other = |original, name, from: &str, to: &str, what: &str| {
+        let run = changed(original, name, config, |text| text.replace(from, to));
+        assert_reported(&run, &data, what);
+    };
+    let (queue, pool) = ("exit_route: \"queue\"", "exit_route: \"market\"");
+    other(
+        queued(&data),
+        "exit-route",
+        queue,
+        pool,
+        "exit cost of wallet.main",
+    );
+    let (fee, more) = ("flash_loan_bps: 5", "flash_loan_bps: 6");
+    other(
+        leveraged(&data),
+        "exit-loan",
+        fee,
+        more,
+        "exit cost of aave.main",
+    );
+    let cell = ("positions.csv", "exit_cost_usd");
+    let staked = |row: &str| row.contains("aave.main,shares:weETH") && row.contains("T10:");
+    assert_found_in(leveraged(&data), &data, "exit-stake", cell, staked);
 }
 
 #[test]
