@@ -10,6 +10,7 @@
 
 pub mod binance;
 pub mod book;
+pub mod bybit;
 pub mod faults;
 mod http;
 mod network;
