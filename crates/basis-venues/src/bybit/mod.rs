@@ -41,6 +41,8 @@ impl ExchangeVenue for Bybit {
     const CREDENTIALS: CredentialSet = credentials::BYBIT;
     const MODULE: &'static str = module_path!();
     const DRY_RUN: Option<DryRunner> = Some(dry_run::dry_run);
+    #[cfg(feature = "live")]
+    const LIVE: Option<crate::driver::LiveBuilder> = Some(live::build);
 }
 
 /// The row of Bybit in the driver table.
