@@ -20,6 +20,7 @@ use crate::config::RunConfig;
 use crate::mode::Mode;
 use crate::result::RefusedWithdrawal;
 use crate::risk::{Dust, RiskMonitor};
+use crate::size;
 
 /// Gaps named in full in a refusal; the rest are counted.
 const GAPS_SHOWN: usize = 8;
@@ -35,6 +36,7 @@ pub fn required_series(
 ) -> Result<Vec<SeriesId>, ComponentError> {
     check_amounts(config, rules)?;
     mode.check(config, rules)?;
+    size::check_distances(&mode.entry(config), config, rules, None)?;
     let mut series = mode.required_series(config);
     let proxies: Vec<_> = series
         .iter()

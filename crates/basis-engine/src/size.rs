@@ -5,13 +5,18 @@ use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::types::{InstrumentKey, Span, Timestamp};
 use basis_market::{BarSeries, MarketData, MarketView};
-use basis_protocols::exchange::margin::{PositionLimit, position_limit};
+use basis_protocols::exchange::margin::{PositionLimit, maintenance_parts, position_limit};
 
+use crate::account::liquidation_distance;
 use crate::config::RunConfig;
 use crate::strategy::Venues;
 
 /// How far back volumes are averaged.
 const LOOK_BACK: Span = Span::from_hours(7 * 24);
+
+/// An entry stands at least so many times `risk.distance_top_up` from liquidation: a book that needs cash
+/// after the first third of its way is none that a desk would open.
+const ENTRY_DISTANCE: Rate = Rate::literal("1.5");
 
 /// What is traded in one market at the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +25,17 @@ pub struct EntryShare {
     pub instrument: InstrumentKey,
     /// The notional as a part of the equity, >= 0.
     pub share: Rate,
+    /// What a perp's entry stands on; `None` of spot, and where the mode does not say.
+    pub margin: Option<EntryMargin>,
+}
+
+/// The margin of a perp at the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryMargin {
+    /// The margin as a part of the equity, >= 0.
+    pub share: Rate,
+    /// The key of the mode that decides how notional and margin stand to one another.
+    pub decided_by: &'static str,
 }
 
 /// Refuses capital whose entry takes longer than `entry_time_max_hours`, at the participation of the venues'
@@ -38,6 +54,7 @@ pub(crate) fn check(
     let Some(price) = reference.and_then(|bars| price_at(bars, config.from)) else {
         return Ok(());
     };
+    check_distances(shares, config, rules, Some(price))?;
     let capital = if config.is_in_kind() {
         config.initial_capital.notional(price, Rounding::Floor)?
     } else {
@@ -56,6 +73,75 @@ pub(crate) fn check(
             continue;
         };
         in_time(config, (entry, wanted), (&**bars, share))?;
+    }
+    Ok(())
+}
+
+/// Refuses shorts that stand nearer to liquidation at the entry than [`ENTRY_DISTANCE`] allows, by the margin
+/// tier of their size. Without a `price` sizes that it takes to know are those of the first tier.
+///
+/// # Errors
+/// STRAT-001 with the distance, its bound and the leverage that starts; POS-002 out of range.
+pub(crate) fn check_distances(
+    shares: &[EntryShare],
+    config: &RunConfig,
+    rules: &RuleBook,
+    price: Option<Price>,
+) -> Result<(), ComponentError> {
+    let capital = match price {
+        Some(price) if config.is_in_kind() => {
+            config.initial_capital.notional(price, Rounding::Floor)?
+        }
+        None if config.is_in_kind() => Value::new(Fixed18::ONE),
+        _ => Value::new(config.initial_capital.get()),
+    };
+    for entry in shares {
+        let Some(margin) = entry.margin else {
+            continue;
+        };
+        let notional = capital.at_rate(entry.share, Rounding::Floor)?;
+        let balance = capital.at_rate(margin.share, Rounding::Floor)?;
+        let size = match price {
+            Some(price) => notional.per(price, Rounding::Floor)?,
+            None => Quantity::ZERO,
+        };
+        let key = entry.instrument;
+        let listed = rules.venue(key.venue).map(|rules| rules.at(config.from));
+        let listed = listed.and_then(|rules| rules.instrument(key.kind, key.symbol));
+        let Some(perp) = listed.and_then(|listed| listed.perp.as_ref()) else {
+            continue;
+        };
+        let (slope, deduction) = maintenance_parts(perp, size, notional)?;
+        let maintenance = slope.sub(deduction)?;
+        let measured = liquidation_distance((balance, maintenance), (slope, notional.neg()?));
+        let bound = config
+            .risk
+            .distance_top_up
+            .mul(ENTRY_DISTANCE, Rounding::Up)?;
+        let Some((distance, _)) = measured.filter(|(distance, _)| *distance < bound) else {
+            continue;
+        };
+        let kept = notional.add(slope)?.at_rate(bound, Rounding::Up)?;
+        let most = notional.ratio(kept.add(maintenance)?, Rounding::Floor)?;
+        let held = if balance.is_positive() {
+            let held = notional.ratio(balance, Rounding::HalfEven)?;
+            held.get()
+                .round_to_decimals(2, Rounding::HalfEven)?
+                .to_string()
+        } else {
+            "any number of".to_owned()
+        };
+        let message = format!(
+            "{} makes the short in {key} {held} times its margin, which a rise of {} liquidates at the entry; it \
+             takes {bound} at least, {ENTRY_DISTANCE} x risk.distance_top_up {}. At most {} times its margin \
+             starts: lower {} or risk.distance_top_up",
+            margin.decided_by,
+            distance.get().round_to_decimals(4, Rounding::Floor)?,
+            config.risk.distance_top_up,
+            most.get().round_to_decimals(2, Rounding::Floor)?,
+            margin.decided_by,
+        );
+        return Err(ComponentError::new(Code::StrategyInfeasible, message));
     }
     Ok(())
 }

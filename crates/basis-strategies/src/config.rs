@@ -124,9 +124,12 @@ impl Deref for ModeConfig<'_> {
     }
 }
 
+/// Perp notional over perp margin unless configured: a short stands at .66 of its price from liquidation.
+const HEDGE_LEVERAGE: Fixed18 = fixed18!("1.5");
+
 fn read_leverage(r: &Reader<'_>) -> Fixed18 {
     let bounds = fixed18!("0.05")..=fixed18!("20");
-    r.fixed("hedge_leverage", bounds, Fixed18::ONE)
+    r.fixed("hedge_leverage", bounds, HEDGE_LEVERAGE)
 }
 
 fn read_allocation(r: &Reader<'_>) -> Vec<(Venue, Rate)> {

@@ -31,7 +31,7 @@ use super::layout::Layout;
 use super::volume::Pace;
 use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
 use crate::config::ModeConfig;
-use basis_engine::size::EntryShare;
+use basis_engine::size::{EntryMargin, EntryShare};
 
 /// The version of what is saved of it.
 const STATE_VERSION: u32 = 3;
@@ -180,11 +180,21 @@ pub(super) fn entry(config: &ModeConfig<'_>) -> Result<Vec<EntryShare>, Componen
     let mut entry = vec![EntryShare {
         instrument: key(config.spot_venue, InstrumentKind::Spot, config.symbol()),
         share: bought,
+        margin: None,
     }];
+    let margin = invested.sub(whole)?;
+    let decided_by = match config.chain {
+        Some(_) => "stake_allocation_eth",
+        None => "hedge_leverage",
+    };
     for &(venue, share) in config.hedge_allocation {
         entry.push(EntryShare {
             instrument: key(venue, InstrumentKind::Perp, config.hedge_symbol(venue)),
             share: whole.mul(share, Rounding::Floor)?,
+            margin: Some(EntryMargin {
+                share: margin.mul(share, Rounding::Floor)?,
+                decided_by,
+            }),
         });
     }
     Ok(entry)

@@ -93,7 +93,7 @@ fn a_deposit_scales_the_position_up_and_is_no_profit() {
         &data,
         &["initial_capital=100000", "utilization_band=0.02", &deposit],
     );
-    let plain = run(&data, &["initial_capital=100000"]);
+    let plain = run(&data, &["initial_capital=100000", "utilization_band=0.02"]);
     let step = at_step(&result, when);
     let flows: Vec<Value> = result.steps.external_flow_usd.clone();
     assert_eq!(flows[step], Value::literal("100000"));
@@ -189,8 +189,17 @@ fn withdrawing_everything_leaves_a_flat_book() {
 #[test]
 fn a_hedge_at_the_venues_default_leverage_is_entered() {
     let data = market();
+    // The ladder is out of the way: it would refuse to start so near to liquidation.
+    let near = [
+        "risk.distance_warn=0.06",
+        "risk.distance_reduce_only=0.06",
+        "risk.distance_top_up=0.06",
+        "risk.distance_deleverage=0.05",
+        "risk.distance_halt=0.02",
+    ];
     for leverage in ["hedge_leverage=5", "hedge_leverage=8"] {
-        let result = run(&data, &["initial_capital=100000", leverage]);
+        let sets = [&["initial_capital=100000", leverage], near.as_slice()].concat();
+        let result = run(&data, &sets);
         assert_eq!(result.counts.rejections, 0, "{leverage}");
         assert!(result.counts.fills >= 4, "{leverage}");
         assert_eq!(result.halted, None, "{leverage}");

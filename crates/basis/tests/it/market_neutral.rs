@@ -310,10 +310,11 @@ fn risk_shrinks_the_loop_when_its_oracle_falls_and_its_shorts_follow() {
 #[test]
 fn risk_cuts_a_short_with_the_stake_that_it_hedged() {
     let margin = [
-        "risk.distance_warn=0.9",
-        "risk.distance_reduce_only=0.83",
-        "risk.distance_top_up=0.8",
-        "risk.distance_deleverage=0.8",
+        "risk.distance_warn=0.75",
+        "risk.distance_reduce_only=0.7",
+        "risk.distance_top_up=0.65",
+        "risk.distance_deleverage=0.65",
+        "shocks=['ETH +30% at 2024-02-03T00:00Z over 2h']",
     ];
     for mode in BOTH {
         let result = run(mode, &margin);
@@ -423,8 +424,8 @@ fn what_cannot_be_hedged_or_borrowed_is_refused_at_the_start() {
     for mode in BOTH {
         refused(
             mode,
-            &["stake_allocation_eth=0.6"],
-            "at hedge_leverage 1 at most 0.5 of the capital can be hedged",
+            &["stake_allocation_eth=0.61"],
+            "at hedge_leverage 1.5 at most 0.6 of the capital can be hedged",
         );
         refused(mode, &["stake_allocation_eth=0"], "nothing would be staked");
         refused(mode, &["share_class=ETH"], "capital in a stablecoin");

@@ -51,7 +51,7 @@ fn deviation(result: &RunResult, at: Timestamp) -> f64 {
         .iter()
         .find(|p| p.series == series)
         .unwrap();
-    // A reserve of 5 %, and half of the rest in spot.
+    // A reserve of 5 %, and at a leverage of 1 half of the rest in spot.
     let target = result.steps.equity_usd[step].to_f64() * 0.95 / 2.0;
     held * prices.mark[step].to_f64() / target - 1.0
 }
@@ -71,8 +71,9 @@ fn a_rebalance_to_the_inner_band_stops_at_its_edge_and_trades_less() {
     let range = (hour(0), hour(HOURS));
     let capital = "initial_capital=1000000";
     let (band, scale) = ("utilization_band=0.02", "equity_deviation=1");
-    let target = backtest(&data, "btc_basis", &[capital, band, scale], range);
-    let inner = [capital, band, scale, "rebalance_to=inner_band"];
+    let one = "hedge_leverage=1";
+    let target = backtest(&data, "btc_basis", &[capital, one, band, scale], range);
+    let inner = [capital, one, band, scale, "rebalance_to=inner_band"];
     let inner = backtest(&data, "btc_basis", &inner, range);
     for (result, left) in [(&target, 0.0), (&inner, 0.01)] {
         // With the free balance short of the whole way, less is bought.
@@ -91,7 +92,7 @@ fn a_rebalance_to_the_inner_band_stops_at_its_edge_and_trades_less() {
     assert!(inner.attribution.fees.abs().unwrap() < target.attribution.fees.abs().unwrap());
     assert_eq!(inner.halted, None);
     let whole = "rebalance_inner_band=0";
-    let whole = [capital, band, scale, "rebalance_to=inner_band", whole];
+    let whole = [capital, one, band, scale, "rebalance_to=inner_band", whole];
     let whole = backtest(&data, "btc_basis", &whole, range);
     assert_eq!(
         whole.ledger, target.ledger,
@@ -201,7 +202,12 @@ fn a_lower_target_never_waits_for_carry() {
         }
     }
     let band = "utilization_band=0.02";
-    let sets = ["expected_carry.horizon_hours=720", alone, band];
+    let sets = [
+        "expected_carry.horizon_hours=720",
+        "hedge_leverage=1",
+        alone,
+        band,
+    ];
     let range = (hour(168), hour(168 + 120));
     let result = backtest(&Arc::new(data), "btc_basis", &sets, range);
     let traded = plans(&result)

@@ -87,10 +87,10 @@ fn the_built_in_scenarios_make_a_whole_table() {
 #[test]
 fn every_row_is_the_single_run_under_its_shocks() {
     let dir = Scratch::new();
-    let four = ["--set", "hedge_leverage=4"];
+    let two = ["--set", "hedge_leverage=2"];
     let names = ["up_40_6h", "funding_flip", "outage_and_up_20"];
     let mut more = vec!["--json"];
-    more.extend(four);
+    more.extend(two);
     for name in names {
         more.extend(["--scenario", name]);
     }
@@ -99,7 +99,7 @@ fn every_row_is_the_single_run_under_its_shocks() {
     for name in ["base"].iter().chain(&names) {
         let row = row(&stressed, name);
         let mut arguments = vec!["backtest", "btc_basis", "--json", "-q"];
-        arguments.extend(DATES.iter().chain(&four));
+        arguments.extend(DATES.iter().chain(&two));
         for shock in row["shocks"].as_array().unwrap() {
             arguments.extend(["--shock", shock.as_str().unwrap()]);
         }

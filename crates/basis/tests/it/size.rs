@@ -139,7 +139,8 @@ fn refused(mode: &str, sets: &[&str]) -> ComponentError {
 
 #[test]
 fn capital_that_cannot_enter_in_time_is_refused_with_what_can() {
-    let e = refused("btc_basis", &["initial_capital=3000000000"]);
+    let sets = ["initial_capital=3000000000", "hedge_leverage=0.5"];
+    let e = refused("btc_basis", &sets);
     assert_eq!(e.code, Code::StrategyInfeasible, "{e}");
     for words in [
         "entry_time_max_hours 72",
@@ -168,6 +169,49 @@ fn a_position_above_the_last_margin_tier_is_refused_at_the_start() {
         e.message.contains("above the venue's last margin tier"),
         "{e}"
     );
+}
+
+/// 1.5 × the top-up rung of .30: the largest leverage that starts is 2.19 at the first tier of .4 %.
+#[test]
+fn a_short_that_would_start_too_near_to_liquidation_is_refused() {
+    let words = [
+        "hedge_leverage makes the short in binance:perp:BTCUSDT 2.3 times its margin",
+        "a rise of 0.42",
+        "it takes 0.45 at least, 1.5 x risk.distance_top_up 0.3",
+        "At most 2.19 times its margin starts: lower hedge_leverage or risk.distance_top_up",
+    ];
+    for command in [
+        "check btc_basis",
+        "backtest btc_basis --to 2024-01-03 --json",
+    ] {
+        let done = Scratch::new().basis(&format!("{command} --set hedge_leverage=2.3"));
+        done.fails(2, &["STRAT-001"]);
+        done.fails(2, &words);
+    }
+    // The tier of the account's own size decides.
+    let near = ["hedge_leverage=2.1", "entry_time_max_hours=8760"];
+    let small = [&near[..], &["initial_capital=100000"]].concat();
+    let setup = setup("btc_basis", &small, (hour(0), hour(24)));
+    Backtest::run(market(1), &setup).unwrap();
+    let large = [&near[..], &["initial_capital=400000000"]].concat();
+    let e = refused("btc_basis", &large);
+    assert!(e.message.contains("2.1 times its margin"), "{e}");
+    // A stake hedged with less margin than that is refused by the key that decides about it.
+    let e = refused(
+        "usdt_market_neutral_no_leverage",
+        &["stake_allocation_eth=0.7", "hedge_leverage=5"],
+    );
+    assert!(
+        e.message.contains("stake_allocation_eth makes the short"),
+        "{e}"
+    );
+    let sets = [
+        "hedge_leverage=5",
+        "risk.distance_top_up=0.1",
+        "risk.distance_deleverage=0.1",
+    ];
+    let setup = scripted::setup("btc_basis", &sets, (hour(0), hour(24)));
+    Backtest::run(market(1), &setup).unwrap();
 }
 
 #[test]

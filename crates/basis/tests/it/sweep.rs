@@ -51,7 +51,7 @@ fn sweep(parameters: &[String], sets: &[String], data: &Arc<MarketData>, jobs: u
 
 #[test]
 fn a_hundred_variants_equal_a_hundred_single_runs() {
-    let parameters = texts(&["hedge_leverage=0.5:2.75:0.25", "reserve_ratio=0:0.45:0.05"]);
+    let parameters = texts(&["hedge_leverage=0.2:2:0.2", "reserve_ratio=0:0.45:0.05"]);
     let base = texts(&[
         "from=2024-01-01",
         "to=2024-01-04",
@@ -133,7 +133,7 @@ fn one_thread_and_four_write_the_same_bytes() {
     let dir = Scratch::new();
     for jobs in [1, 4] {
         let swept = dir.basis(&format!(
-            "sweep btc_basis --param hedge_leverage=1:3:0.5 --param \
+            "sweep btc_basis --param hedge_leverage=1:2:0.25 --param \
              venue_settings.binance.slippage_bps=0,5 {DATES} --jobs {jobs} --out {jobs}"
         ));
         assert_eq!(swept.code, 0, "{swept:?}");

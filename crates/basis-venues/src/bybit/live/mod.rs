@@ -356,7 +356,8 @@ impl VenueMachine for BybitMachine {
                     self.route(answered);
                 }
             }
-            Input::Timer => {}
+            // It opens no stream, so that none has news.
+            Input::Timer | Input::Stream { .. } => {}
         }
         self.turn();
         outputs.append(&mut self.out);
