@@ -6,6 +6,7 @@
 use basis_core::transport::Response;
 use serde_json::json;
 
+use super::http::html;
 use super::random::Random;
 
 /// What of the traffic a rule speaks of.
@@ -80,7 +81,7 @@ pub enum Fault {
     RefuseConnection,
 }
 
-/// An answer that stands for the venue's own, as documented.
+/// An answer that stands for the venue's own, as documented; those with a name are Binance's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// 429 with -1003 and `Retry-After` in seconds.
@@ -116,6 +117,8 @@ pub enum Failure {
         /// Binance's text.
         msg: &'static str,
     },
+    /// An answer of another venue, as that documents it.
+    Answer(Response),
 }
 
 impl Failure {
@@ -140,7 +143,7 @@ impl Failure {
                 error(418, -1003, "Way too many requests; IP banned."),
                 *seconds,
             ),
-            Self::Firewall => super::binance::html(403, "Forbidden"),
+            Self::Firewall => html(403, "Forbidden"),
             Self::BackendTimeout => error(
                 408,
                 -1007,
@@ -167,10 +170,11 @@ impl Failure {
                 -1006,
                 "An unexpected response was received from the message bus. Execution status unknown.",
             ),
-            Self::BadGateway => super::binance::html(502, "Bad Gateway"),
-            Self::GatewayTimeout => super::binance::html(504, "Gateway Timeout"),
-            Self::Page => super::binance::html(200, "Maintenance"),
+            Self::BadGateway => html(502, "Bad Gateway"),
+            Self::GatewayTimeout => html(504, "Gateway Timeout"),
+            Self::Page => html(200, "Maintenance"),
             Self::Error { status, code, msg } => error(*status, *code, msg),
+            Self::Answer(response) => response.clone(),
         }
     }
 }

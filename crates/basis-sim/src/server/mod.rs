@@ -10,10 +10,16 @@
 
 pub mod binance;
 pub mod book;
+pub mod bybit;
 pub mod faults;
+mod http;
 mod network;
 mod random;
 mod seam;
+mod signature;
+mod venue;
 
 pub use self::network::{Broken, Server};
 pub use self::seam::{ConnectionId, Content, Delivery, RequestId};
+pub use self::signature::Verifier;
+pub use self::venue::{Behavior, Channel, Latency, ServedVenue, VenueSettings};

@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use basis_core::transport::{Request, Response};
 use basis_core::types::Timestamp;
 
-use super::binance::stream::Channel;
-use super::binance::{Exchange, Listening, Settings, target_of};
+use super::binance;
 use super::faults::{Failure, Fault, Faults, Rule, Traffic};
+use super::http::{html, target_of};
 use super::seam::{ConnectionId, Content, Delivery, RequestId};
+use super::venue::{Channel, ServedVenue, VenueSettings};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// How long spot waits for its engine before it answers without it.
-const ENGINE_WAIT_MS: i64 = 10_000;
 /// How long a stream connection lives.
 const CONNECTION_MS: i64 = 86_400_000;
 /// How many stream connections may be asked for in how long.
@@ -26,14 +25,14 @@ const POLICY: u16 = 1008;
 /// A venue with its network: requests and frames go in at an instant, and what the clients get comes out at
 /// its own.
 #[derive(Debug)]
-pub struct Server {
-    exchange: Exchange,
+pub struct Server<V: ServedVenue = binance::Exchange> {
+    exchange: V,
     faults: Faults,
     now: Timestamp,
     /// What is due, by instant and by the order in which it was put there.
     queue: BTreeMap<(Timestamp, u64), Pending>,
     sequence: u64,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: BTreeMap<ConnectionId, Connection<V>>,
     outbox: VecDeque<Delivery>,
     /// When stream connections were lately asked for.
     attempts: VecDeque<Timestamp>,
@@ -44,8 +43,8 @@ pub struct Server {
 }
 
 #[derive(Debug)]
-struct Connection {
-    channel: Channel,
+struct Connection<V: ServedVenue> {
+    channel: Box<dyn Channel<V> + Send>,
     /// No frame leaves before the one in front of it.
     last_frame: Timestamp,
     opened: Timestamp,
@@ -102,13 +101,13 @@ struct RequestFaults {
 #[error("the connection broke before an answer came")]
 pub struct Broken;
 
-impl Server {
+impl<V: ServedVenue> Server<V> {
     /// Opens a venue at `at`.
     #[must_use]
-    pub fn new(settings: Settings, at: Timestamp) -> Self {
+    pub fn new(settings: impl VenueSettings<Venue = V>, at: Timestamp) -> Self {
         Self {
-            faults: Faults::new(settings.seed),
-            exchange: Exchange::new(settings, at),
+            faults: Faults::new(settings.seed()),
+            exchange: settings.open(at),
             now: at,
             queue: BTreeMap::new(),
             sequence: 0,
@@ -122,12 +121,12 @@ impl Server {
 
     /// Returns the venue itself, to look at.
     #[must_use]
-    pub const fn exchange(&self) -> &Exchange {
+    pub const fn exchange(&self) -> &V {
         &self.exchange
     }
 
     /// Does something at the venue at an instant, beside every wire form; streams get their frames.
-    pub fn at<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Exchange) -> T) -> T {
+    pub fn at<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut V) -> T) -> T {
         self.run_to(now);
         let result = act(&mut self.exchange);
         self.route_events();
@@ -151,7 +150,7 @@ impl Server {
         self.sequence += 1;
         let id = RequestId(self.sequence);
         let (faults, delay_ms) = self.draw_request_faults(&request);
-        let latency = self.exchange.settings().latency.request_ms;
+        let latency = self.exchange.latency().request_ms;
         let arrival = later(self.now, latency.saturating_add(delay_ms));
         self.put(arrival, Pending::Arrival(id, request, faults));
         id
@@ -201,16 +200,16 @@ impl Server {
         self.attempts.retain(|at| later(*at, ATTEMPTS_MS) > now);
         self.attempts.push_back(now);
         if self.attempts.len() > ATTEMPTS_MAX {
-            return Err(super::binance::html(429, "Too Many Requests"));
+            return Err(html(429, "Too Many Requests"));
         }
         let refused = self
             .faults
             .draw(Traffic::Connection)
             .contains(&Fault::RefuseConnection);
         if refused || now < self.down_until {
-            return Err(super::binance::html(503, "Service Unavailable"));
+            return Err(html(503, "Service Unavailable"));
         }
-        let channel = Channel::open(&self.exchange, url)?;
+        let channel = self.exchange.open_channel(url)?;
         self.sequence += 1;
         let id = ConnectionId(self.sequence);
         let connection = Connection {
@@ -229,7 +228,7 @@ impl Server {
     /// Sends a text frame on a stream; on one that is closed it goes nowhere.
     pub fn send_text(&mut self, now: Timestamp, connection: ConnectionId, text: &str) {
         self.run_to(now);
-        let latency = self.exchange.settings().latency.request_ms;
+        let latency = self.exchange.latency().request_ms;
         let arrival = later(self.now, latency);
         self.put(arrival, Pending::ClientText(connection, text.to_owned()));
     }
@@ -422,9 +421,9 @@ impl Server {
     fn delay_engine(&mut self, id: RequestId, request: &Request, mut faults: RequestFaults) {
         let let_in_ms = self.exchange.clock(self.now);
         let engine = later(self.now, faults.engine_delay_ms);
-        let is_spot = target_of(&request.url).starts_with("/api/");
-        if is_spot && faults.engine_delay_ms > ENGINE_WAIT_MS {
-            self.put(later(self.now, ENGINE_WAIT_MS), Pending::GivenUp(id));
+        let wait_ms = self.exchange.engine_wait_ms(request);
+        if let Some(wait_ms) = wait_ms.filter(|wait_ms| faults.engine_delay_ms > *wait_ms) {
+            self.put(later(self.now, wait_ms), Pending::GivenUp(id));
             faults.is_given_up = true;
         }
         self.put(
@@ -438,7 +437,7 @@ impl Server {
         if faults.is_garbled {
             response.body = self.faults.garble(&response.body);
         }
-        let latency = self.exchange.settings().latency.reply_ms;
+        let latency = self.exchange.latency().reply_ms;
         let at = later(self.now, latency.saturating_add(faults.reply_delay_ms));
         // Frames of what the request did are put before its answer, as a venue's engine sends them.
         self.route_events();
@@ -461,6 +460,7 @@ impl Server {
     /// Stops the venue for `ms`; it forgets nothing but what was under way.
     fn restart(&mut self, ms: i64) {
         self.down_until = later(self.now, ms);
+        self.exchange.restarted();
         let connections = std::mem::take(&mut self.connections);
         for id in connections.into_keys() {
             self.deliver(Content::Closed(id, GOING_AWAY));
@@ -499,8 +499,7 @@ impl Server {
     /// Sends each event to the connections it is for.
     fn route_events(&mut self) {
         for event in self.exchange.take_events() {
-            let name = event.body.get("e").and_then(serde_json::Value::as_str);
-            let name = name.unwrap_or_default().to_owned();
+            let name = V::event_name(&event).to_owned();
             let frames: Vec<(ConnectionId, String)> = self
                 .connections
                 .iter()
@@ -515,7 +514,7 @@ impl Server {
     }
 
     fn frame(&mut self, id: ConnectionId, text: String, event: &str) {
-        let latency = self.exchange.settings().latency.frame_ms;
+        let latency = self.exchange.latency().frame_ms;
         let (mut delay_ms, mut copies, mut text) = (0, 1, text);
         let traffic = Traffic::Frame { event };
         for fault in self.faults.draw(traffic) {
@@ -558,7 +557,7 @@ impl Server {
 
     /// Tells the venue what is worth saying. Connections that ended are counted until the next one opens.
     fn update_listening(&mut self) {
-        let mut listening = Listening::default();
+        let mut listening = V::Listening::default();
         for connection in self.connections.values() {
             connection.channel.add_to(&mut listening);
         }

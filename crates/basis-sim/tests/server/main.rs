@@ -8,6 +8,7 @@
 )]
 
 mod book;
+mod bybit;
 mod conservation;
 mod faults;
 mod kit;

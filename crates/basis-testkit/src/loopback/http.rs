@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use basis_core::transport::{Request, Response};
+use basis_sim::server::ServedVenue;
 
 use super::{Shared, websocket};
 
@@ -12,7 +13,7 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Serves a connection until either side ends it.
-pub(super) fn serve(shared: &Shared, connection: TcpStream) -> io::Result<()> {
+pub(super) fn serve<V: ServedVenue>(shared: &Shared<V>, connection: TcpStream) -> io::Result<()> {
     connection.set_nodelay(true)?;
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut writer = connection;

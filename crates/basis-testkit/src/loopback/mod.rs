@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use basis_core::transport::{Request, Response};
 use basis_core::types::Timestamp;
-use basis_sim::server::{ConnectionId, Content, RequestId, Server};
+use basis_sim::server::{ConnectionId, Content, RequestId, ServedVenue, Server, binance};
 
 /// How long the pump sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(1);
@@ -31,8 +31,8 @@ enum Frame {
 }
 
 #[derive(Debug)]
-struct State {
-    server: Server,
+struct State<V: ServedVenue> {
+    server: Server<V>,
     /// Who waits for what; `None` is sent where the connection breaks.
     requests: BTreeMap<RequestId, Sender<Option<Response>>>,
     streams: BTreeMap<ConnectionId, Sender<Frame>>,
@@ -40,25 +40,25 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct Shared<V: ServedVenue> {
+    state: Mutex<State<V>>,
     changed: Condvar,
     clock: fn() -> Timestamp,
 }
 
 /// A venue on a port of this machine, until it is dropped.
 #[derive(Debug)]
-pub struct Loopback {
-    shared: Arc<Shared>,
+pub struct Loopback<V: ServedVenue + Send + 'static = binance::Exchange> {
+    shared: Arc<Shared<V>>,
     address: SocketAddr,
 }
 
-impl Loopback {
+impl<V: ServedVenue + Send + 'static> Loopback<V> {
     /// Mounts a venue on a free port, in the time of `clock`.
     ///
     /// # Errors
     /// Where no port can be had.
-    pub fn start(server: Server, clock: fn() -> Timestamp) -> io::Result<Self> {
+    pub fn start(server: Server<V>, clock: fn() -> Timestamp) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let state = State {
@@ -92,12 +92,12 @@ impl Loopback {
     }
 
     /// Does something at the venue, now.
-    pub fn with<T>(&self, act: impl FnOnce(&mut Server, Timestamp) -> T) -> T {
+    pub fn with<T>(&self, act: impl FnOnce(&mut Server<V>, Timestamp) -> T) -> T {
         self.shared.with(|state, now| act(&mut state.server, now))
     }
 }
 
-impl Drop for Loopback {
+impl<V: ServedVenue + Send + 'static> Drop for Loopback<V> {
     fn drop(&mut self) {
         self.shared.lock().is_stopped = true;
         self.shared.changed.notify_all();
@@ -106,14 +106,14 @@ impl Drop for Loopback {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl<V: ServedVenue> Shared<V> {
+    fn lock(&self) -> MutexGuard<'_, State<V>> {
         // A test that failed elsewhere may still look at the venue.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Acts on the state, hands out what that made due, and wakes the pump.
-    fn with<T>(&self, act: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut State<V>, Timestamp) -> T) -> T {
         let mut state = self.lock();
         let result = act(&mut state, (self.clock)());
         state.deliver((self.clock)());
@@ -161,7 +161,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl<V: ServedVenue> State<V> {
     /// Hands out what reached the clients until `now`. A client that is gone misses it.
     fn deliver(&mut self, now: Timestamp) {
         for delivery in self.server.advance(now) {
@@ -191,7 +191,7 @@ impl State {
     }
 }
 
-fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
+fn accept<V: ServedVenue + Send + 'static>(shared: &Arc<Shared<V>>, listener: &TcpListener) {
     for connection in listener.incoming() {
         if shared.lock().is_stopped {
             return;

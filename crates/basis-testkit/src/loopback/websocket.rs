@@ -7,7 +7,7 @@ use std::thread;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use basis_core::transport::Request;
-use basis_sim::server::ConnectionId;
+use basis_sim::server::{ConnectionId, ServedVenue};
 
 use super::http::{header, write_response};
 use super::{Frame, Shared};
@@ -22,8 +22,8 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 
 /// Answers the upgrade and serves the stream until either side ends it.
-pub(super) fn serve(
-    shared: &Shared,
+pub(super) fn serve<V: ServedVenue>(
+    shared: &Shared<V>,
     request: &Request,
     mut reader: BufReader<TcpStream>,
     mut writer: TcpStream,
@@ -57,8 +57,8 @@ pub(super) fn serve(
     result
 }
 
-fn read_frames(
-    shared: &Shared,
+fn read_frames<V: ServedVenue>(
+    shared: &Shared<V>,
     id: ConnectionId,
     reader: &mut BufReader<TcpStream>,
     sender: &std::sync::mpsc::Sender<Frame>,

@@ -7,8 +7,8 @@
 //! The margin mode is one for the account. Forced closing goes to the lower tier at which the margin
 //! holds, else everything goes.
 //!
-//! Live, the requests an instruction becomes and what answers say are there ([`codec`], [`answer`], [`codes`]);
-//! what sends them is not.
+//! Live it is a machine without a socket ([`live`](crate::bybit::live), with the feature `live`) on the pure halves
+//! beside it: [`codec`], [`answer`], [`codes`].
 //!
 //! Codes (`errors`): Bybit v5 error list. A post-only order that would take is accepted and then canceled by
 //! Bybit; here it is refused with Bybit's reason.
@@ -18,6 +18,10 @@ pub mod codec;
 pub mod codes;
 mod dry_run;
 mod errors;
+#[cfg(feature = "live")]
+mod limits;
+#[cfg(feature = "live")]
+pub mod live;
 mod simulated;
 
 use basis_core::venue::CredentialSet;
@@ -37,6 +41,8 @@ impl ExchangeVenue for Bybit {
     const CREDENTIALS: CredentialSet = credentials::BYBIT;
     const MODULE: &'static str = module_path!();
     const DRY_RUN: Option<DryRunner> = Some(dry_run::dry_run);
+    #[cfg(feature = "live")]
+    const LIVE: Option<crate::driver::LiveBuilder> = Some(live::build);
 }
 
 /// The row of Bybit in the driver table.

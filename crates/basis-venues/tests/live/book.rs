@@ -129,7 +129,12 @@ impl Ledger {
                 Item::Position(fill.instrument),
                 sign(fill.quantity),
             );
-            let realized = fill.realized.unwrap();
+            // Where the venue does not say the result, all that was paid is booked: results and open cost.
+            let realized = fill.realized.unwrap_or_else(|| {
+                let rounding = basis_core::num::Rounding::HalfEven;
+                let paid = fill.quantity.notional(fill.price, rounding).unwrap();
+                sign(Quantity::new(paid.get())).neg().unwrap()
+            });
             self.add(fill.account, Item::Asset(fill.quote), realized);
         }
         let fee = fill.fee.neg().unwrap();

@@ -9,6 +9,7 @@
 )]
 
 mod book;
+mod bybit;
 mod cases;
 mod durable;
 mod funding;

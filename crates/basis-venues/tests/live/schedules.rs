@@ -175,7 +175,7 @@ fn check(seed: u64) -> Vec<String> {
     clippy::disallowed_methods,
     reason = "which schedules run is said from outside"
 )]
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 

@@ -282,7 +282,18 @@ fn what_is_not_in_order_is_refused_before_a_byte_that_acts() {
 fn check_connects_and_says_what_it_found() {
     let desk = Desk::new();
     let endpoint = desk.endpoint();
-    let check = ["check", "btc_basis", "--connect", "--set", &endpoint];
+    // Alone: the reference price is Bybit's, and Bybit is connected to as well.
+    let settings = [
+        endpoint.as_str(),
+        "spot_venue=binance",
+        "hedge_allocation={ binance: 1, bybit: 0, okx: 0 }",
+        "reference_price=spot.binance.BTCUSDT",
+    ];
+    let sets = settings.iter().flat_map(|setting| ["--set", setting]);
+    let check: Vec<_> = ["check", "btc_basis", "--connect"]
+        .into_iter()
+        .chain(sets)
+        .collect();
     let outcome = desk.run(&check);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     for line in [

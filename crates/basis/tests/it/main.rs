@@ -34,6 +34,8 @@ mod library;
 mod liquidity;
 #[cfg(feature = "live")]
 mod live;
+#[cfg(feature = "live")]
+mod live_bybit;
 mod market_neutral;
 mod marks;
 mod messages;

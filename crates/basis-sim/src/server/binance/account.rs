@@ -7,7 +7,7 @@ use basis_core::types::{Asset, PositionSide, Symbol};
 use basis_protocols::exchange::PerpPosition;
 
 use super::settings::{AccountSettings, Permissions};
-use super::signature::Verifier;
+use crate::server::signature::Verifier;
 
 /// What a spot wallet has of an asset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

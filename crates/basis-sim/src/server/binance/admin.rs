@@ -10,12 +10,13 @@ use super::account::{Account, Balance, Income, Key, Position};
 use super::error::ApiError;
 use super::limits::Usage;
 use super::market::{Draft, Fill, Market, Order, OrderKind, TimeInForce};
-use super::settings::{AccountSettings, Behavior, Permissions, Product, Settings};
-use super::signature::Verifier;
+use super::settings::{AccountSettings, Permissions, Product, Settings};
 use super::usdm::MarkState;
-use super::{Audience, Event, Exchange, HOUSE, Listening};
+use super::{Audience, Exchange, HOUSE, Listening};
 use crate::server::book::SelfTrade;
 use crate::server::random::Random;
+use crate::server::signature::Verifier;
+use crate::server::venue::Behavior;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
@@ -91,7 +92,7 @@ impl Exchange {
     }
 
     /// Returns the caller's instant of the venue's milliseconds.
-    pub(in crate::server) const fn instant(&self, ms: i64) -> Timestamp {
+    pub(super) const fn instant(&self, ms: i64) -> Timestamp {
         Timestamp::from_millis(ms - self.settings.clock_ahead_ms)
     }
 
@@ -375,13 +376,5 @@ impl Exchange {
         let book = &self.market(product, symbol)?.book;
         let price = |level: Option<(Price, Quantity)>| level.map(|(price, _)| price);
         Ok((price(book.best_bid()), price(book.best_ask())))
-    }
-
-    pub(in crate::server) const fn set_listening(&mut self, listening: Listening) {
-        self.listening = listening;
-    }
-
-    pub(in crate::server) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
     }
 }

@@ -6,7 +6,7 @@
 //! and its clients (latency, faults, connections) is [`Server`](super::Server).
 //!
 //! Not here, and refused: conditional orders and order lists, portfolio and multi-asset margin,
-//! coin-margined futures, withdrawals and deposits, RSA keys, orders over the WebSocket API, forced closing.
+//! coin-margined futures, withdrawals and deposits, orders over the WebSocket API, forced closing.
 
 mod account;
 mod admin;
@@ -18,10 +18,10 @@ mod orders;
 mod params;
 mod requests;
 mod routes;
+mod served;
 mod settings;
-mod signature;
 mod spot;
-pub(super) mod stream;
+mod stream;
 mod timed;
 mod usdm;
 mod wallet;
@@ -35,19 +35,18 @@ use serde_json::Value;
 pub use self::account::{Balance, Income, Position, SymbolConfig};
 pub use self::admin::AdminError;
 pub use self::market::{Fill, Order, OrderKind, OrderState, Status, TimeInForce};
-pub(super) use self::params::{Params, percent_decode};
-pub(super) use self::requests::{html, target_of};
 pub use self::settings::{
-    AccountSettings, Behavior, Latency, Limits, Listing, PercentPrice, Permissions, Product,
-    Settings,
+    AccountSettings, Limits, Listing, PercentPrice, Permissions, Product, Settings,
 };
-pub use self::signature::Verifier;
 pub use self::usdm::MarkState;
+pub use crate::server::signature::Verifier;
+pub use crate::server::venue::{Behavior, Latency};
 
 use self::account::{Account, Key};
 use self::error::ApiError;
 use self::limits::Usage;
 use self::market::Market;
+use self::params::Params;
 use self::wallet::Transfer;
 use crate::server::random::Random;
 
@@ -69,7 +68,7 @@ pub(super) enum Audience {
 
 /// Which streams anybody listens to: frames that nobody would get are not made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Listening {
+pub struct Listening {
     pub(super) spot_user: bool,
     pub(super) usdm_user: bool,
     pub(super) public: bool,
@@ -77,7 +76,7 @@ pub(super) struct Listening {
 
 /// Something that streams say.
 #[derive(Clone, Debug)]
-pub(super) struct Event {
+pub struct Event {
     pub(super) audience: Audience,
     pub(super) body: Value,
 }

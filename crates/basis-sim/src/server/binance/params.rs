@@ -4,6 +4,7 @@ use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::types::{Asset, Side, Symbol};
 
 use super::error::ApiError;
+use crate::server::http::percent_decode;
 
 /// A range of what a decimal parameter may hold, as Binance prints it.
 const DECIMAL: &str = "^([0-9]{1,20})(\\.[0-9]{1,20})?$";
@@ -144,32 +145,5 @@ impl Params {
         let limit = limit
             .ok_or_else(|| ApiError::new(-1130, "Data sent for parameter 'limit' is not valid."))?;
         Ok(limit.min(max))
-    }
-}
-
-/// Decodes `%XX`; `None` for what is no encoding or no UTF-8.
-pub(crate) fn percent_decode(text: &str) -> Option<String> {
-    if !text.contains(['%', '+']) {
-        return Some(text.to_owned());
-    }
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
-            b'+' => b' ',
-            _ => byte,
-        });
-    }
-    String::from_utf8(decoded).ok()
-}
-
-/// Returns the value of a hexadecimal digit of either case.
-pub(crate) const fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
     }
 }

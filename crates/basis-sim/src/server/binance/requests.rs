@@ -7,6 +7,7 @@ use super::Exchange;
 use super::error::ApiError;
 use super::params::Params;
 use super::routes::{self, Call, Family, Route, Security};
+use crate::server::http::{header, html, target_of};
 
 /// How far a stamp may be ahead.
 const AHEAD_MS_MAX: i64 = 1000;
@@ -37,7 +38,7 @@ impl Exchange {
     }
 
     /// Answers a request that was let in at `let_in_ms` and reaches the engine now.
-    pub(in crate::server) fn answer_late(&mut self, request: &Request, let_in_ms: i64) -> Response {
+    pub(super) fn answer_late(&mut self, request: &Request, let_in_ms: i64) -> Response {
         self.let_in_ms = Some(let_in_ms);
         let response = self.answer(request);
         self.let_in_ms = None;
@@ -224,20 +225,6 @@ fn bad_key_format() -> ApiError {
     ApiError::with_status(401, -2014, "API-key format invalid.")
 }
 
-/// Path and query of a URL; a bare path stays as it is.
-pub(crate) fn target_of(url: &str) -> &str {
-    let Some((_, rest)) = url.split_once("://") else {
-        return url;
-    };
-    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
-}
-
-pub(crate) fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    let mut all = request.headers.iter();
-    let found = all.find(|(candidate, _)| candidate.eq_ignore_ascii_case(name))?;
-    Some(found.1.as_str())
-}
-
 /// What of a query or a body is signed: all but the signature.
 fn unsigned(text: &str) -> String {
     if !text.contains("signature=") {
@@ -248,16 +235,4 @@ fn unsigned(text: &str) -> String {
         .filter(|pair| !pair.starts_with("signature="))
         .collect();
     rest.join("&")
-}
-
-/// A page as a proxy in front of the venue sends it.
-pub(crate) fn html(status: u16, title: &str) -> Response {
-    let body = format!(
-        "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
-    );
-    Response {
-        status,
-        headers: vec![("Content-Type".to_owned(), "text/html".to_owned())],
-        body: body.into_bytes(),
-    }
 }

@@ -4,6 +4,8 @@ use basis_core::num::{Fixed18, Price, Quantity, Rate, Value};
 use basis_core::rules::{InstrumentRules, MakerTaker, RuleSnapshot};
 use basis_core::types::{Asset, InstrumentKind};
 
+use crate::server::venue::{Behavior, Latency};
+
 /// The families of endpoints that trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Product {
@@ -116,30 +118,6 @@ impl Default for Limits {
             ban_s: 120,
         }
     }
-}
-
-/// How long the ways take, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Latency {
-    /// From the client to the venue.
-    pub request_ms: i64,
-    /// From the venue back.
-    pub reply_ms: i64,
-    /// A stream's frame.
-    pub frame_ms: i64,
-}
-
-/// What a real venue does to its readers, off by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Behavior {
-    /// Orders, balances and positions are read as they were so long ago.
-    pub stale_reads_ms: i64,
-    /// Fills and income are listed so much later than they happened.
-    pub late_rows_ms: i64,
-    /// Every row of a list of fills or income comes twice.
-    pub duplicate_rows: bool,
-    /// How long a transfer between wallets takes.
-    pub transfer_delay_ms: i64,
 }
 
 /// What the venue is.

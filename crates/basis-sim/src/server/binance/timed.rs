@@ -5,7 +5,7 @@ use super::error::ApiError;
 
 impl Exchange {
     /// Returns when something is next due, in the venue's milliseconds.
-    pub(in crate::server) fn next_due(&self) -> Option<i64> {
+    pub(super) fn next_due(&self) -> Option<i64> {
         let dues = [
             self.next_funding(),
             self.next_transfer(),
@@ -16,7 +16,7 @@ impl Exchange {
     }
 
     /// Moves on to `ms` on the venue's clock; what is due until then happens at its own instant.
-    pub(in crate::server) fn advance(&mut self, ms: i64) {
+    pub(super) fn advance(&mut self, ms: i64) {
         while let Some(due) = self.next_due().filter(|due| *due <= ms) {
             self.now = due.max(self.now);
             self.run_due()

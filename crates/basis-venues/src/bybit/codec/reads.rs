@@ -47,11 +47,12 @@ pub fn closed_orders(rules: &InstrumentRules, range: &Range) -> JsonDraft {
     JsonDraft::read("/v5/order/history", between(symbol(rules), range))
 }
 
-/// All fills of one order, newest first.
+/// All fills of one order, newest first; `cursor` is where the page before ended.
 #[must_use]
-pub fn fills_of(category: Category, order: &NamedOrder) -> JsonDraft {
+pub fn fills_of(category: Category, order: &NamedOrder, cursor: Option<&str>) -> JsonDraft {
     let params = Params::default().with("category", category.as_str());
-    JsonDraft::read("/v5/execution/list", by(params, order))
+    let params = by(params, order).with_some("cursor", cursor);
+    JsonDraft::read("/v5/execution/list", params)
 }
 
 /// Our fills of a category, newest first, at most seven days and 100 a page. Fills of one instant come in any

@@ -27,7 +27,8 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let venue = driver.facts.venue;
     let builder = driver.live.ok_or_else(|| {
-        let message = format!("{venue} cannot be traded at live in this version; binance can");
+        let message =
+            format!("{venue} cannot be traded at live in this version; binance and bybit can");
         ComponentError::new(Code::CreationFailed, message).with_reason("mode")
     })?;
     refuse_flags(arguments)?;

@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 
 use self::ws_api::Session;
 use super::settings::Product;
-use super::{Audience, Event, Exchange, Listening, html, percent_decode, target_of};
+use super::{Audience, Event, Exchange, Listening};
+use crate::server::http::{html, percent_decode, target_of};
+use crate::server::venue;
 
 /// One connection.
 #[derive(Clone, Debug)]
-pub(in crate::server) enum Channel {
+pub(super) enum Channel {
     /// The USD-M user stream of a listen key; `combined` wraps each frame in the key.
     User {
         account: u32,
@@ -36,7 +38,7 @@ impl Channel {
     ///
     /// # Errors
     /// The answer to the upgrade that the venue refuses.
-    pub(in crate::server) fn open(exchange: &Exchange, url: &str) -> Result<Self, Response> {
+    pub(super) fn open(exchange: &Exchange, url: &str) -> Result<Self, Response> {
         let target = target_of(url);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if path == "/ws-api/v3" {
@@ -74,9 +76,10 @@ impl Channel {
             combined,
         })
     }
+}
 
-    /// Takes what a client says; returns what the venue answers.
-    pub(in crate::server) fn text(&mut self, exchange: &mut Exchange, text: &str) -> Vec<String> {
+impl venue::Channel<Exchange> for Channel {
+    fn text(&mut self, exchange: &mut Exchange, text: &str) -> Vec<String> {
         let message: Option<Value> = serde_json::from_str(text).ok();
         let Some(message) = message.filter(Value::is_object) else {
             let error =
@@ -90,8 +93,8 @@ impl Channel {
         }
     }
 
-    /// Returns an event as this connection gets it. A listen key that has run out gets its end and no more.
-    pub(in crate::server) fn frame(&self, exchange: &Exchange, event: &Event) -> Option<String> {
+    /// A listen key that has run out gets its end and no more.
+    fn frame(&self, exchange: &Exchange, event: &Event) -> Option<String> {
         match (self, &event.audience) {
             (
                 Self::User {
@@ -137,8 +140,7 @@ impl Channel {
         }
     }
 
-    /// Which streams this connection gets frames of.
-    pub(in crate::server) const fn add_to(&self, listening: &mut Listening) {
+    fn add_to(&self, listening: &mut Listening) {
         match self {
             Self::User { .. } => listening.usdm_user = true,
             Self::Public { .. } => listening.public = true,
@@ -146,8 +148,7 @@ impl Channel {
         }
     }
 
-    /// How many messages a client may send in a second.
-    pub(in crate::server) const fn messages_per_second_max(&self) -> u32 {
+    fn messages_per_second_max(&self) -> u32 {
         match self {
             Self::Api(_)
             | Self::Public {
@@ -158,8 +159,7 @@ impl Channel {
         }
     }
 
-    /// How often the venue pings, how long it waits for the answer, both in milliseconds.
-    pub(in crate::server) const fn ping_rules(&self) -> (i64, i64) {
+    fn ping_rules(&self) -> (i64, i64) {
         match self {
             Self::Api(_)
             | Self::Public {

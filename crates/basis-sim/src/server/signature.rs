@@ -1,11 +1,11 @@
-//! Keys and their signatures: HMAC-SHA256 as hex in either case, Ed25519 as base64.
+//! Keys and their signatures: HMAC-SHA256 as hex in either case, Ed25519 and RSA as base64.
 
 use std::fmt;
 
 use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
-use super::params::hex;
+use super::http::hex;
 
 /// What a key's signatures are checked with.
 #[derive(Clone)]
@@ -14,6 +14,8 @@ pub enum Verifier {
     Hmac(Vec<u8>),
     /// The 32 bytes of the public key.
     Ed25519([u8; 32]),
+    /// The public key, as ASN.1 (DER); signatures are PKCS#1 v1.5 of SHA-256.
+    Rsa(Vec<u8>),
 }
 
 impl fmt::Debug for Verifier {
@@ -21,6 +23,7 @@ impl fmt::Debug for Verifier {
         f.write_str(match self {
             Self::Hmac(_) => "Hmac(…)",
             Self::Ed25519(_) => "Ed25519(…)",
+            Self::Rsa(_) => "Rsa(…)",
         })
     }
 }
@@ -36,6 +39,10 @@ impl Verifier {
             }
             Self::Ed25519(public) => {
                 let key = UnparsedPublicKey::new(&ED25519, public);
+                base64_bytes(signature).is_some_and(|tag| key.verify(payload, &tag).is_ok())
+            }
+            Self::Rsa(public) => {
+                let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);
                 base64_bytes(signature).is_some_and(|tag| key.verify(payload, &tag).is_ok())
             }
         }
