@@ -99,8 +99,6 @@ class Audit:
 
     def series_of(self, key):
         """The price series of a holding, of a position that of its marks; None for what the run values at 1."""
-        if not self.market:  # which series marks a position is known with the market alone
-            return self.priced_by(*key)
         if key not in self.series_by_key:
             self.series_by_key[key] = self.priced_by(*key)
         return self.series_by_key[key]
