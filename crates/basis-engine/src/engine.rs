@@ -16,7 +16,9 @@ mod describe;
 mod intake;
 mod plans;
 mod recovery;
+mod resume;
 mod turn;
+mod verify;
 
 use std::sync::Arc;
 
@@ -112,6 +114,8 @@ pub struct Engine {
     events: Arc<EventLog>,
     transit: Arc<InFlightTransfers>,
     plan: Option<ActivePlan>,
+    /// Whether no wake has come since it was resumed.
+    resumed: bool,
     /// What is left of the wake under way.
     turn: Option<Turn>,
     journaling: Option<Journaling>,
@@ -233,6 +237,7 @@ impl Engine {
             transit: parts.transit,
             journaling,
             plan: None,
+            resumed: false,
             turn: None,
             touched: Vec::new(),
             executions: Vec::with_capacity(rows / 4),
@@ -423,6 +428,9 @@ impl Engine {
         // A deadline is passed only after its instant.
         let deadline = deadline.map(|at| at.plus(Span::from_nanos(1)).max(soon));
         let venues = self.desk.slots.iter().filter_map(|slot| {
+            if slot.answers_late().is_some() {
+                return slot.verify_at;
+            }
             let again = slot.read_again_at();
             again.or_else(|| slot.interface.horizon(&self.view).at)
         });
@@ -434,6 +442,7 @@ impl Engine {
     fn move_to(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.view.advance_to(at).map_err(setup::view_failed)?;
         self.run_state.now = self.view.now();
+        self.after_resuming_at(at);
         self.clock.advance_to(at);
         Ok(())
     }

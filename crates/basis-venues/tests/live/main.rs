@@ -12,6 +12,7 @@ mod book;
 mod cases;
 mod durable;
 mod kills;
+mod pair;
 mod plan;
 mod process;
 mod random;
