@@ -44,6 +44,10 @@ pub(crate) struct VenueSlot {
     pub(crate) differences: (u32, Timestamp),
     /// Whether its snapshot is newer than the last comparison.
     pub(crate) is_fresh: bool,
+    /// When it is asked what it holds, where it answers late.
+    pub(crate) verify_at: Option<Timestamp>,
+    /// Whether nothing new is decided for it until the books and what it holds have agreed.
+    pub(crate) must_agree: bool,
 }
 
 /// Whether a venue may be used.
@@ -102,11 +106,24 @@ impl VenueSlot {
             received_at: Timestamp::MIN,
             differences: (0, Timestamp::MIN),
             is_fresh: false,
+            verify_at: None,
+            must_agree: false,
         }
     }
 
-    /// Whether it is to be polled at the view.
+    /// How long a snapshot may not show yet what was reported; `None` where snapshots are exact, and an answer
+    /// is there when the call returns.
+    pub(crate) fn answers_late(&self) -> Option<Span> {
+        let delay = self.interface.capabilities().visibility_delay;
+        (delay > Span::ZERO).then_some(delay)
+    }
+
+    /// Whether it is to be polled at the view. One that answers late has said what it could not read by itself,
+    /// and says when it can; asking for its news costs nothing.
     pub(crate) fn is_due(&self, view: &MarketView) -> bool {
+        if self.answers_late().is_some() {
+            return self.interface.horizon(view).is_due(view);
+        }
         if let Some((_, until)) = self.unreadable
             && view.now() < until
         {
@@ -119,7 +136,8 @@ impl VenueSlot {
     /// take orders back, one that cannot be read is asked nothing.
     fn refuses(&self, instruction: &Instruction) -> Option<String> {
         let venue = self.venue;
-        if self.unreadable.is_some() {
+        // One that answers late may take an order whose account could not be read, and says so if not.
+        if self.unreadable.is_some() && self.answers_late().is_none() {
             return Some(format!("{venue} cannot be read"));
         }
         match &self.state {
@@ -365,6 +383,11 @@ impl Desk {
         }
         if slot.unreadable.is_some() {
             return Some(format!("{venue} cannot be read"));
+        }
+        if slot.must_agree {
+            return Some(format!(
+                "the books have not been compared with what {venue} holds"
+            ));
         }
         let open = self.outstanding.iter();
         let mut unknown = open.filter(|(_, run)| run.leg.venue == venue && run.is_unknown());

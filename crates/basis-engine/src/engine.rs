@@ -16,7 +16,9 @@ mod describe;
 mod intake;
 mod plans;
 mod recovery;
+mod resume;
 mod turn;
+mod verify;
 
 use std::sync::Arc;
 
@@ -113,6 +115,8 @@ pub struct Engine {
     events: Arc<EventLog>,
     transit: Arc<InFlightTransfers>,
     plan: Option<ActivePlan>,
+    /// Whether no wake has come since it was resumed.
+    resumed: bool,
     /// What is left of the wake under way.
     turn: Option<Turn>,
     journaling: Option<Journaling>,
@@ -189,12 +193,9 @@ impl Engine {
         let coverage = setup::coverage_of(&config, &data, &rules, (series, optional))?;
         let view = setup::view_of(&config, &data, (series, optional))?;
         let mut books = Books::new(setup::pricing(&config), &view)?;
-        // On the chain balances grow at every step, each with a line of its own.
-        let is_on_chain = series.iter().any(|id| id.kind == SeriesKind::Gas);
-        let lines = if is_on_chain { 3 } else { 1 };
         let rows = usize::try_from(setup::step_count(&config)).unwrap_or(ROOM_MAX);
         let rows = rows.min(ROOM_MAX);
-        books.reserve(rows.saturating_mul(lines));
+        books.reserve(rows.saturating_mul(lines_a_step(series)));
         parts.events.reserve(rows);
         setup::queue_flows(&config, &parts.transit)?;
         parts.clock.advance_to(config.from);
@@ -237,6 +238,7 @@ impl Engine {
             transit: parts.transit,
             journaling,
             plan: None,
+            resumed: false,
             turn: None,
             touched: Vec::new(),
             executions: Vec::with_capacity(rows / 4),
@@ -426,6 +428,9 @@ impl Engine {
         // A deadline is passed only after its instant.
         let deadline = deadline.map(|at| at.plus(Span::from_nanos(1)).max(soon));
         let venues = self.desk.slots.iter().filter_map(|slot| {
+            if slot.answers_late().is_some() {
+                return slot.verify_at;
+            }
             let again = slot.read_again_at();
             again.or_else(|| slot.interface.horizon(&self.view).at)
         });
@@ -437,6 +442,7 @@ impl Engine {
     fn move_to(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         self.view.advance_to(at).map_err(setup::view_failed)?;
         self.run_state.now = self.view.now();
+        self.after_resuming_at(at);
         self.clock.advance_to(at);
         Ok(())
     }
@@ -818,6 +824,13 @@ fn first_epoch(from: Timestamp) -> Result<Epoch, ComponentError> {
         let message = format!("a run from {from} has no epoch: they end in 2106");
         ComponentError::new(Code::ConfigInvalid, message)
     })
+}
+
+/// Ledger lines that a step is expected to write: on the chain balances grow at every step, each with a line
+/// of its own.
+fn lines_a_step(series: &[SeriesId]) -> usize {
+    let is_on_chain = series.iter().any(|id| id.kind == SeriesKind::Gas);
+    if is_on_chain { 3 } else { 1 }
 }
 
 /// Places of the venues at which something can be borrowed.

@@ -259,7 +259,10 @@ mod tests {
         for driver in registry.all() {
             again = again.with(*driver).unwrap();
             assert!(!driver.facts.description.is_empty() && !driver.facts.operations.is_empty());
-            assert_eq!(driver.facts.modes, [ExecutionMode::Backtest]);
+            let is_live = cfg!(feature = "live") && driver.facts.venue.as_str() == "binance";
+            let live = is_live.then_some(ExecutionMode::Live);
+            let modes: Vec<_> = [ExecutionMode::Backtest].into_iter().chain(live).collect();
+            assert_eq!(driver.facts.modes, modes);
         }
         let listed: Vec<_> = registry
             .listed()

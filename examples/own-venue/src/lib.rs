@@ -96,14 +96,15 @@ impl Driver for HarborDriver {
         settings: &Settings,
         context: BuildContext,
     ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
+        let (world, dependencies) = context.simulated(Self::FACTS.venue)?;
         Ok(Box::new(Harbor {
             settings: *settings,
             capabilities: Capabilities {
                 operations: OPERATIONS.to_vec(),
                 ..Capabilities::default()
             },
-            is_ready: context.dependencies.missing().is_empty(),
-            transit: context.world.unwrap_or_default().transit,
+            is_ready: dependencies.missing().is_empty(),
+            transit: world.transit,
             taken: BTreeSet::new(),
             inbox: Vec::new(),
             cash: BTreeMap::new(),

@@ -4,7 +4,7 @@
 use basis_core::error::{Code, ComponentError, VenueErrorKind};
 use basis_core::event::{Component, Difference, EventData};
 use basis_core::num::Quantity;
-use basis_core::types::{Span, Timestamp, Venue};
+use basis_core::types::Venue;
 use basis_core::venue_event::{EventKind, Events, Position, VenueEvent};
 
 use super::Engine;
@@ -16,9 +16,6 @@ use crate::result::{ExecutionRow, UnbookedFunding};
 
 /// How often the venues that new events touched are read again before the next wake.
 const READINGS_MAX: usize = 4;
-
-/// How often a difference must repeat before it counts, where a venue gives windows.
-const DIFFERENCES_MAX: u32 = 3;
 
 /// How an event came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +29,7 @@ pub(super) enum Arrival {
 impl Engine {
     /// Takes what happened by itself: venues in the order of the run, the wallet last.
     pub(super) fn poll(&mut self) -> Result<(), ComponentError> {
+        self.ask_late_venues();
         let mut events = Events::new();
         for index in 0..self.desk.slots.len() {
             let Some(slot) = self.desk.slots.get(index) else {
@@ -42,15 +40,26 @@ impl Engine {
             }
             let venue = slot.venue;
             let could_not = slot.read_again_at().is_some();
+            // One that answers late says itself that it can be read again.
+            let is_late = slot.answers_late().is_some();
             self.desk.poll(index, &self.view, &mut events);
-            let can_again = could_not && !events.iter().any(is_disconnection);
+            let can_again = could_not && !is_late && !events.iter().any(is_disconnection);
             if can_again && let Some(slot) = self.desk.slots.get_mut(index) {
                 slot.was_read(self.view.now(), true);
             }
             if events.is_empty() && !can_again {
                 continue;
             }
-            self.touch(venue);
+            // What it holds, and that it can be read, is no reason to ask again what it holds.
+            let is_news = |event: &VenueEvent| {
+                !matches!(
+                    event.kind,
+                    EventKind::Snapshot { .. } | EventKind::Connectivity { .. }
+                )
+            };
+            if !is_late || events.iter().any(is_news) {
+                self.touch(venue);
+            }
             self.refuse_foreign(venue, &mut events);
             self.take_all(&events, Arrival::Poll)?;
             events.clear();
@@ -318,8 +327,13 @@ impl Engine {
         error: Option<&basis_core::error::VenueError>,
     ) -> Result<(), ComponentError> {
         let now = self.view.now();
+        let mut answers_late = false;
         if let Some(slot) = self.desk.slot_mut(venue) {
             slot.was_read(now, connected);
+            answers_late = slot.answers_late().is_some();
+            if answers_late && !connected {
+                slot.verify_at = slot.read_again_at();
+            }
         }
         if connected {
             self.state(now, "venue_readable", format!("{venue} can be read"));
@@ -344,6 +358,12 @@ impl Engine {
                 self.desk.halt(now, venue, &error.to_string());
                 Ok(())
             }
+            // A venue itself: what it will not do says nothing of our books.
+            _ if answers_late => {
+                self.error(Component::TightLoop, &component);
+                self.desk.halt(now, venue, &error.to_string());
+                Ok(())
+            }
             _ => Err(component),
         }
     }
@@ -358,7 +378,8 @@ impl Engine {
     /// # Errors
     /// REC-001 listing every difference at a venue whose answers are exact.
     pub(super) fn reconcile(&mut self) -> Result<(), ComponentError> {
-        if self.touched.is_empty() && !self.desk.slots.iter().any(|slot| slot.is_fresh) {
+        let mut slots = self.desk.slots.iter();
+        if self.touched.is_empty() && !slots.any(|slot| self.is_to_be_compared(slot)) {
             return Ok(());
         }
         let mut events = Events::new();
@@ -369,6 +390,9 @@ impl Engine {
                 // One that cannot be read is compared when it can.
                 let readable =
                     |slot: &VenueSlot| slot.venue == venue && slot.read_again_at().is_none();
+                if self.verify_later(venue) {
+                    continue;
+                }
                 let Some(index) = self.desk.slots.iter().position(readable) else {
                     continue;
                 };
@@ -399,11 +423,14 @@ impl Engine {
 
     fn compare(&mut self) -> Result<(), ComponentError> {
         let now = self.view.now();
-        let mut all = Vec::new();
+        let (mut exact, mut repeated) = (Vec::new(), Vec::new());
         let mut compared = 0;
-        let mut exact = true;
         for index in 0..self.desk.slots.len() {
-            let Some(slot) = self.desk.slots.get_mut(index).filter(|slot| slot.is_fresh) else {
+            let slot = self.desk.slots.get(index);
+            if !slot.is_some_and(|slot| self.is_to_be_compared(slot)) {
+                continue;
+            }
+            let Some(slot) = self.desk.slots.get_mut(index) else {
                 continue;
             };
             slot.is_fresh = false;
@@ -434,53 +461,29 @@ impl Engine {
                     &mut differences,
                 );
             }
-            let delay = slot.interface.capabilities().visibility_delay;
-            if delay == Span::ZERO {
-                all.append(&mut differences);
+            let Some(delay) = slot.answers_late() else {
+                exact.append(&mut differences);
                 continue;
-            }
-            let asked = snapshot.asked;
-            if let Some(found) = slot.judge(asked, delay, !differences.is_empty()) {
-                exact = false;
-                if found {
-                    let reason = format!("books and venue differ: {}", listed(&differences));
-                    all.append(&mut differences);
-                    self.desk.halt(now, venue, &reason);
-                }
+            };
+            let asked = slot.interface.account().asked;
+            if slot.judge(now, (asked, delay), !differences.is_empty()) == Some(true) {
+                let reason = format!("books and venue differ: {}", listed(&differences));
+                repeated.append(&mut differences);
+                self.desk.halt(now, venue, &reason);
             }
         }
         self.desk.positions.publish(self.books.positions());
-        let failed = exact && !all.is_empty();
-        let list = failed.then(|| listed(&all));
+        let list = (!exact.is_empty()).then(|| listed(&exact));
+        exact.append(&mut repeated);
         let data = EventData::Reconciliation {
             compared,
-            differences: all,
+            differences: exact,
         };
         self.desk.record(now, Component::Reconciliation, data);
         match list {
             Some(list) => Err(ComponentError::new(Code::ReconcileFailed, list)),
             None => Ok(()),
         }
-    }
-}
-
-impl crate::desk::VenueSlot {
-    /// Judges a window: `None` when it does not count, because something was reported within it or the
-    /// visibility delay before it; else whether a difference has repeated often enough.
-    fn judge(&mut self, asked: Timestamp, delay: Span, differs: bool) -> Option<bool> {
-        if self.reported_at > asked.minus(delay) {
-            return None;
-        }
-        if !differs {
-            self.differences = (0, Timestamp::MIN);
-            return Some(false);
-        }
-        let (times, last) = self.differences;
-        if times > 0 && asked.since(last) <= delay {
-            return None;
-        }
-        self.differences = (times + 1, asked);
-        Some(times + 1 >= DIFFERENCES_MAX)
     }
 }
 

@@ -12,8 +12,10 @@ use basis_core::error::ComponentError;
 use basis_core::event::{Event, EventSink};
 use basis_core::instruction::{Instruction, OpenInstruction, Operation};
 use basis_core::journal::{
-    CallKind, Commit, Content, JournalError, JournalReader, RowKind, TakenEvent, VenueCall,
+    CallKind, Commit, Content, JournalError, JournalReader, JournalRow, RowKind, TakenEvent,
+    VenueCall,
 };
+use basis_core::ledger::LedgerEntry;
 use basis_core::num::Quantity;
 use basis_core::plan::Leg;
 use basis_core::types::{InstructionId, Timestamp, Venue};
@@ -41,16 +43,16 @@ pub struct Recovery {
 
 /// The simulated world on its way to where the journal ends.
 #[derive(Debug, Default)]
-struct Rebuilt {
+pub(super) struct Rebuilt {
     /// What the venues reported and no commit has shown yet.
     reported: VecDeque<VenueEvent>,
     /// Instructions by number.
-    instructions: BTreeMap<InstructionId, OpenInstruction>,
+    pub(super) instructions: BTreeMap<InstructionId, OpenInstruction>,
     /// Base units that orders asked for and filled.
     orders: BTreeMap<InstructionId, (Quantity, Quantity)>,
     /// What the log held.
     log: Vec<Event>,
-    found: Recovery,
+    pub(super) found: Recovery,
 }
 
 impl Engine {
@@ -122,10 +124,7 @@ impl Engine {
         } = commit;
         rebuilt.found.commits += 1;
         rebuilt.found.events += events.len() as u64;
-        for open in instructions {
-            rebuilt.note(&open);
-            rebuilt.instructions.insert(open.instruction.id, open);
-        }
+        rebuilt.note_all(instructions);
         self.make_calls(rebuilt, &calls)?;
         rebuilt.compare(&events)?;
         // What was executed at the end of a commit may be answered in the next one.
@@ -133,10 +132,21 @@ impl Engine {
         if !matches!(last, Some(CallKind::Execute(_))) {
             rebuilt.nothing_left()?;
         }
-        for taken in &events {
+        self.take_back(rebuilt, &events, lines, rows)
+    }
+
+    /// Takes what a commit holds of facts back into the books, the steps, the executions and the log.
+    pub(super) fn take_back(
+        &mut self,
+        rebuilt: &mut Rebuilt,
+        events: &[TakenEvent],
+        lines: Vec<LedgerEntry>,
+        rows: Vec<JournalRow>,
+    ) -> Result<(), ComponentError> {
+        for taken in events {
             rebuilt.count_fill(taken);
         }
-        self.books.take_back(&events, lines)?;
+        self.books.take_back(events, lines)?;
         for row in rows {
             match row.kind {
                 RowKind::Step => self.take_step(&row.json)?,
@@ -170,7 +180,7 @@ impl Engine {
         Err(JournalError::Inconsistent(problem).into())
     }
 
-    fn move_forward(&mut self, at: Timestamp) -> Result<(), ComponentError> {
+    pub(super) fn move_forward(&mut self, at: Timestamp) -> Result<(), ComponentError> {
         if at > self.view.now() {
             self.move_to(at)?;
         }
@@ -290,7 +300,11 @@ impl Engine {
     }
 
     /// Takes over the state.
-    fn restore(&mut self, saved: SavedState, rebuilt: &mut Rebuilt) -> Result<(), ComponentError> {
+    pub(super) fn restore(
+        &mut self,
+        saved: SavedState,
+        rebuilt: &mut Rebuilt,
+    ) -> Result<(), ComponentError> {
         let SavedState {
             run,
             books,
@@ -340,6 +354,14 @@ impl Engine {
 }
 
 impl Rebuilt {
+    /// Notes the instructions of a commit.
+    pub(super) fn note_all(&mut self, instructions: Vec<OpenInstruction>) {
+        for open in instructions {
+            self.note(&open);
+            self.instructions.insert(open.instruction.id, open);
+        }
+    }
+
     /// Notes what an order asks for.
     fn note(&mut self, open: &OpenInstruction) {
         let leg = Leg {

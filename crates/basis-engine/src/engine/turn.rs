@@ -26,7 +26,7 @@ pub(crate) struct Turn {
     pub(super) is_step: bool,
     /// Whether a block ran.
     acted: bool,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
 /// What is being done.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use basis_core::error::ComponentError;
+use basis_core::error::{Code, ComponentError};
 use basis_core::venue_event::{AccountSnapshot, VenueEvent};
 
 use super::{Command, Output};
@@ -189,6 +189,24 @@ impl Mailbox {
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {
         self.content().notices.drain(..).collect()
+    }
+
+    /// Returns once the venue may be used.
+    ///
+    /// # Errors
+    /// Why it may not; EIF-001 when its actor has ended, or while it has not said anything yet (reason
+    /// `timeout`).
+    pub fn decided(&self) -> Result<(), ComponentError> {
+        let failed = |text: &str| ComponentError::new(Code::CreationFailed, text);
+        match self.readiness() {
+            Readiness::Ready => Ok(()),
+            Readiness::Refused(e) => Err(e),
+            Readiness::Starting if self.is_closed() => Err(failed("the venue's thread has ended")),
+            Readiness::Starting => {
+                let text = "the venue did not say in time whether it can be traded at";
+                Err(failed(text).with_reason("timeout").retryable())
+            }
+        }
     }
 
     /// Whether the venue may be used.

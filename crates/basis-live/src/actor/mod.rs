@@ -25,7 +25,7 @@ use std::fmt;
 use basis_core::instruction::{Instruction, OpenInstruction};
 use basis_core::secret::Secret;
 use basis_core::transport::{Request, Response, TransportError};
-use basis_core::types::Timestamp;
+use basis_core::types::{Timestamp, Venue};
 use basis_core::venue_event::{AccountSnapshot, VenueEvent};
 
 pub use self::handle::LiveInterface;
@@ -132,6 +132,25 @@ pub trait VenueMachine: Send + fmt::Debug {
 
     /// When it wants [`Input::Timer`], if nothing happens before.
     fn due(&self) -> Option<Timestamp>;
+}
+
+/// What the machines of live venues run on: threads and sockets, or virtual time on one thread.
+pub trait Runtime: Send + Sync + fmt::Debug {
+    /// The present.
+    fn now(&self) -> Timestamp;
+
+    /// Runs `machine` until it says that it may trade, and returns what the engine's side speaks to it through.
+    /// It goes on running until that is closed. What it found out is in the mailbox's notices, also when it
+    /// may not trade.
+    ///
+    /// # Errors
+    /// Why it may not; EIF-001 with reason `timeout` when it has not said so by `deadline`.
+    fn start(
+        &self,
+        venue: Venue,
+        machine: Box<dyn VenueMachine>,
+        deadline: Timestamp,
+    ) -> Result<Mailbox, basis_core::error::ComponentError>;
 }
 
 impl<M: VenueMachine + ?Sized> VenueMachine for Box<M> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use basis::assembly::World;
 use basis::core::config::{Node, Problems};
 use basis::core::error::{Code, VenueErrorKind};
-use basis::core::venue::{ExecutionMode, FillAt};
+use basis::core::venue::FillAt;
 use basis::venues::credentials::{BasisEnvironment, Variables};
+use basis::venues::driver::{LiveRuntime, Surroundings};
 use basis::venues::factory::{ExecutionInterfaceFactory, FactoryInputs, FactorySettings};
 
 use super::desk::{Check, Desk, ensure};
@@ -81,16 +82,17 @@ pub(super) fn ready(subject: &Subject) -> Check {
     done.map(drop).map_err(|e| e.to_string())
 }
 
-/// 23: live trading is refused before anything is created.
+/// 23: live trading is refused before anything is created: without a live half, and without credentials.
 pub(super) fn live(subject: &Subject) -> Check {
     let world = world(subject.bench);
     let mut factory = ExecutionInterfaceFactory::new(FactoryInputs {
         registry: subject.bench.registry(),
         settings: FactorySettings::default(),
-        mode: ExecutionMode::Live,
-        world: None,
-        environment: BasisEnvironment::default(),
-        variables: Variables::default(),
+        surroundings: Surroundings::Live {
+            environment: BasisEnvironment::default(),
+            variables: Variables::default(),
+            runtime: LiveRuntime::none(),
+        },
         clock: Arc::new(world.clock.clone()),
         events: Arc::clone(&world.events) as _,
         config_hash: String::new(),
@@ -100,6 +102,14 @@ pub(super) fn live(subject: &Subject) -> Check {
     let Err(e) = created else {
         return Err("created".to_owned());
     };
+    let info = factory
+        .venue_info(subject.venue)
+        .map_err(|e| e.to_string())?;
+    if info.is_available {
+        ensure!(e.code == Code::CredentialsInvalid, "code {}", e.code);
+        ensure!(e.reason == Some("missing"), "reason {:?}", e.reason);
+        return Ok(());
+    }
     ensure!(e.code == Code::CreationFailed, "code {}", e.code);
     ensure!(e.reason == Some("mode"), "reason {:?}", e.reason);
     ensure!(

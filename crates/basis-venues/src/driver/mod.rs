@@ -6,17 +6,14 @@
 
 mod dry_run;
 mod exchange;
-#[cfg(feature = "live")]
 mod live;
 mod on_chain;
 
 use std::fmt;
-use std::sync::Arc;
 
 use basis_core::config::{Node, Problems};
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::OperationKind;
-use basis_core::secret::Credentials;
 use basis_core::types::{Timestamp, Venue};
 use basis_core::venue::{CredentialSet, Dependencies, ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
@@ -25,7 +22,8 @@ use basis_sim::world::SimulatedWorld;
 pub use self::dry_run::{DryRun, DryRunner};
 pub use self::exchange::{Exchange, ExchangeVenue};
 #[cfg(feature = "live")]
-pub use self::live::{LiveBuilder, LiveRequest};
+pub use self::live::{LiveBuilder, LiveRequest, LiveVenue};
+pub use self::live::{LiveContext, LiveRuntime, LiveScope, Surroundings};
 pub use self::on_chain::{OnChain, OnChainFacts, OnChainVenue};
 
 /// The dependencies of every built-in interface, by the specification's names.
@@ -68,10 +66,6 @@ pub trait Driver: 'static {
     /// that could send them.
     const DRY_RUN: Option<DryRunner> = None;
 
-    /// What makes the machine that trades at the venue itself; `None` where there is none.
-    #[cfg(feature = "live")]
-    const LIVE: Option<LiveBuilder> = None;
-
     /// Reads the section. Every problem goes to `problems` with its place; whether a problem fails the
     /// venue or is a warning with the default is the factory's decision.
     fn parse(node: &Node, problems: &Problems) -> Self::Settings;
@@ -86,44 +80,49 @@ pub trait Driver: 'static {
     ) -> Result<Box<dyn ExecutionInterface>, ComponentError>;
 }
 
-/// What an interface is built into.
+/// What every interface works with, and by when it must be there.
 #[derive(Clone, Debug)]
-pub struct BuildContext {
-    /// Whether it simulates or trades.
-    pub mode: ExecutionMode,
-    /// The simulated world; `None` in live.
-    pub world: Option<SimulatedWorld>,
+pub struct Handles {
     /// Handles it works with; they may follow later.
     pub dependencies: Dependencies,
-    /// The venue's credentials; live only.
-    pub credentials: Option<Arc<Credentials>>,
     /// When the factory gives up on this attempt, by the clock of the dependencies.
     pub deadline: Timestamp,
 }
 
+/// What an interface is built into.
+#[derive(Clone, Debug)]
+pub enum BuildContext {
+    /// The simulated world.
+    Simulated(SimulatedWorld, Handles),
+    /// The venue itself.
+    Live(LiveContext, Handles),
+}
+
 impl BuildContext {
+    /// What it works with, and by when it must be there.
+    #[must_use]
+    pub const fn handles(&self) -> &Handles {
+        match self {
+            Self::Simulated(_, handles) | Self::Live(_, handles) => handles,
+        }
+    }
+
     /// The simulated world, and the dependencies, that the interface of `venue` is built into.
     ///
     /// # Errors
-    /// [`ComponentError`] in live, which a simulation cannot do, and without a world.
+    /// EIF-001 in live, which a simulation cannot do.
     pub fn simulated(self, venue: Venue) -> Result<(SimulatedWorld, Dependencies), ComponentError> {
-        let refused = |text: String, reason| {
-            Err(ComponentError::new(Code::CreationFailed, text).with_reason(reason))
-        };
-        match (self.mode, self.world) {
-            (ExecutionMode::Live, _) => refused(
-                format!("{venue} has no live interface in this build; run a backtest"),
-                "live_unavailable",
-            ),
-            (ExecutionMode::Backtest, None) => refused(
-                format!(
-                    "{venue} was given no simulated world; a backtest hands one to every venue"
-                ),
-                "world_missing",
-            ),
-            (ExecutionMode::Backtest, Some(world)) => Ok((world, self.dependencies)),
+        match self {
+            Self::Simulated(world, handles) => Ok((world, handles.dependencies)),
+            Self::Live(..) => Err(live_unavailable(venue)),
         }
     }
+}
+
+/// What is said where there is no live half.
+fn live_unavailable(venue: Venue) -> ComponentError {
+    let text = format!("{venue} has no live interface in this build; run a backtest");
+    ComponentError::new(Code::CreationFailed, text).with_reason("live_unavailable")
 }
 
 /// Builds an interface from settings that have been read.
@@ -137,9 +136,6 @@ pub struct VenueDriver {
     pub facts: DriverFacts,
     /// What makes the exact requests of an instruction without sending them.
     pub dry_run: Option<DryRunner>,
-    /// What makes the machine that trades at the venue itself.
-    #[cfg(feature = "live")]
-    pub live: Option<LiveBuilder>,
     read: fn(&Node, &Problems) -> Build,
     refusal: Option<fn() -> ComponentError>,
 }
@@ -157,8 +153,6 @@ impl VenueDriver {
         Self {
             facts: D::FACTS,
             dry_run: D::DRY_RUN,
-            #[cfg(feature = "live")]
-            live: D::LIVE,
             read: read::<D>,
             refusal: None,
         }

@@ -28,8 +28,8 @@ use basis_core::venue::{Dependencies, ExecutionMode, VenueType};
 use basis_market::ExecutionInterface;
 use basis_sim::world::SimulatedWorld;
 
-use crate::credentials::{BasisEnvironment, Variables, load_credentials};
-use crate::driver::{Build, BuildContext, VenueDriver};
+use crate::credentials::load_credentials;
+use crate::driver::{Build, BuildContext, Handles, LiveContext, Surroundings, VenueDriver};
 use crate::registry::{Registry, VenueInfo};
 
 pub use network::check_section;
@@ -43,14 +43,8 @@ pub struct FactoryInputs {
     pub registry: Registry,
     /// Time limit, retries, strictness.
     pub settings: FactorySettings,
-    /// Whether interfaces simulate or trade.
-    pub mode: ExecutionMode,
-    /// The world that simulated venues share; `None` in live.
-    pub world: Option<SimulatedWorld>,
-    /// Which credentials live trading uses.
-    pub environment: BasisEnvironment,
-    /// The environment variables; only credentials are read from them, and only in live.
-    pub variables: Variables,
+    /// What interfaces are created into.
+    pub surroundings: Surroundings,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where events go.
@@ -82,8 +76,29 @@ struct Request<'a> {
 struct Checked {
     driver: VenueDriver,
     build: Build,
-    /// Live only.
-    credentials: Option<Arc<Credentials>>,
+    ground: Ground,
+}
+
+/// What the interface of one venue is built into.
+enum Ground {
+    Simulated(SimulatedWorld),
+    Live(LiveContext),
+}
+
+impl Ground {
+    fn context(&self, handles: Handles) -> BuildContext {
+        match self {
+            Self::Simulated(world) => BuildContext::Simulated(world.clone(), handles),
+            Self::Live(live) => BuildContext::Live(live.clone(), handles),
+        }
+    }
+
+    fn credentials(&self) -> Option<&Credentials> {
+        match self {
+            Self::Simulated(_) => None,
+            Self::Live(live) => Some(&live.credentials),
+        }
+    }
 }
 
 impl ExecutionInterfaceFactory {
@@ -220,7 +235,7 @@ impl ExecutionInterfaceFactory {
     pub fn venue_info(&self, venue: &str) -> Result<VenueInfo, ComponentError> {
         let driver = self.inputs.registry.require(venue)?;
         Ok(VenueInfo {
-            is_available: driver.facts.modes.contains(&self.inputs.mode),
+            is_available: driver.facts.modes.contains(&self.execution_mode()),
             ..VenueInfo::of(driver)
         })
     }
@@ -256,7 +271,7 @@ impl ExecutionInterfaceFactory {
     /// Whether its interfaces simulate or trade.
     #[must_use]
     pub const fn execution_mode(&self) -> ExecutionMode {
-        self.inputs.mode
+        self.inputs.surroundings.mode()
     }
 
     /// How the factory is.
@@ -303,7 +318,7 @@ impl ExecutionInterfaceFactory {
             .registry
             .require(request.venue)
             .map_err(|e| outcome::at(request.place, e))?;
-        outcome::check_mode(&driver, self.inputs.mode)?;
+        outcome::check_mode(&driver, self.execution_mode())?;
         if let Some(dependencies) = dependencies {
             outcome::check_dependencies(&driver, &self.inputs, dependencies)?;
         }
@@ -313,7 +328,7 @@ impl ExecutionInterfaceFactory {
                 Ok(Checked {
                     driver,
                     build,
-                    credentials: self.credentials_of(&driver)?,
+                    ground: self.ground_of(&driver)?,
                 })
             });
         if let Err(e) = &checked
@@ -344,8 +359,8 @@ impl ExecutionInterfaceFactory {
             .map(|problem| outcome::with_whole_path(venue, problem))
             .collect();
         let contradictions = Problems::new();
-        if self.inputs.mode == ExecutionMode::Live {
-            network::check_section(driver, &node, self.inputs.environment, &contradictions);
+        if let Surroundings::Live { environment, .. } = &self.inputs.surroundings {
+            network::check_section(driver, &node, *environment, &contradictions);
         }
         let contradictions = contradictions.into_sorted();
         if self.inputs.settings.validation_strict() || !contradictions.is_empty() {
@@ -362,19 +377,15 @@ impl ExecutionInterfaceFactory {
     }
 
     /// Live only: a backtest never looks at a credential.
-    fn credentials_of(
-        &self,
-        driver: &VenueDriver,
-    ) -> Result<Option<Arc<Credentials>>, ComponentError> {
-        let FactoryInputs {
-            mode,
-            environment,
-            variables,
-            ..
-        } = &self.inputs;
-        if *mode == ExecutionMode::Backtest {
-            return Ok(None);
-        }
+    fn ground_of(&self, driver: &VenueDriver) -> Result<Ground, ComponentError> {
+        let (environment, variables, runtime) = match &self.inputs.surroundings {
+            Surroundings::Simulated(world) => return Ok(Ground::Simulated(world.clone())),
+            Surroundings::Live {
+                environment,
+                variables,
+                runtime,
+            } => (environment, variables, runtime),
+        };
         let venue = driver.facts.venue;
         let set = &driver.facts.credentials;
         let credentials =
@@ -384,7 +395,11 @@ impl ExecutionInterfaceFactory {
             let message = format!("{venue}: {}", contradicting.join("; "));
             return Err(ComponentError::new(Code::VenueInvalid, message).with_reason("environment"));
         }
-        Ok(Some(Arc::new(credentials)))
+        Ok(Ground::Live(LiveContext {
+            environment: *environment,
+            credentials: Arc::new(credentials),
+            runtime: runtime.clone(),
+        }))
     }
 
     fn build(
@@ -394,17 +409,14 @@ impl ExecutionInterfaceFactory {
     ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
         let inputs = &self.inputs;
         let driver = &checked.driver;
-        let credentials = checked.credentials.as_ref();
+        let credentials = checked.ground.credentials();
         let attempt = |deadline| {
-            let context = BuildContext {
-                mode: inputs.mode,
-                world: inputs.world.clone(),
+            let handles = Handles {
                 dependencies: dependencies.clone(),
-                credentials: credentials.cloned(),
                 deadline,
             };
-            (checked.build)(context)
-                .map_err(|e| outcome::driver_failure(driver, credentials.map(|c| &**c), e))
+            let context = checked.ground.context(handles);
+            (checked.build)(context).map_err(|e| outcome::driver_failure(driver, credentials, e))
         };
         let attempts_max = inputs.settings.max_retries() + 1;
         let before_next = |next: retry::NextAttempt<'_>| {

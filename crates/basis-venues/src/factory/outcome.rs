@@ -118,11 +118,10 @@ pub(super) fn check_dependencies(
     dependencies: &Dependencies,
 ) -> Result<(), ComponentError> {
     let mut missing = dependencies.missing();
-    let live = inputs.mode == ExecutionMode::Live;
+    let live = inputs.surroundings.mode() == ExecutionMode::Live;
     let optional = [
         ("clock", dependencies.clock.is_none()),
         ("transport", live && dependencies.transport.is_none()),
-        ("transit", !live && inputs.world.is_none()),
     ];
     for (name, is_missing) in optional {
         if is_missing && driver.facts.dependencies.contains(&name) {

@@ -16,7 +16,7 @@ use basis_core::ledger::LedgerEntry;
 use basis_core::num::Quantity;
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, Asset, InstructionId, Item, Span, Timestamp, Venue};
-use basis_core::venue::{Dependencies, ExecutionMode};
+use basis_core::venue::Dependencies;
 use basis_core::venue_event::{EventKind, Position, VenueEvent};
 use basis_market::ExecutionInterface;
 use basis_market::MarketView;
@@ -25,7 +25,7 @@ use basis_sim::world::SimulatedWorld;
 use basis_testkit::{dependencies, node, posted, q, read_rules, rules_json};
 use serde_json::{Value as Json, json};
 
-use crate::driver::{BuildContext, VenueDriver};
+use crate::driver::{BuildContext, Handles, VenueDriver};
 
 pub(crate) use self::world::World;
 
@@ -87,13 +87,11 @@ pub(crate) struct ChainDesk {
 
 /// What a venue of `world` is built into.
 pub(crate) fn context(world: &SimulatedWorld, dependencies: Dependencies) -> BuildContext {
-    BuildContext {
-        mode: ExecutionMode::Backtest,
-        world: Some(world.clone()),
+    let handles = Handles {
         dependencies,
-        credentials: None,
         deadline: Timestamp::MAX,
-    }
+    };
+    BuildContext::Simulated(world.clone(), handles)
 }
 
 /// Creates the venue of `driver` from its section.

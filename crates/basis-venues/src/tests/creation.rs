@@ -4,35 +4,35 @@ use std::sync::Arc;
 
 use basis_core::config::Problems;
 use basis_core::error::Code;
-use basis_core::venue::{Dependencies, ExecutionMode};
+use basis_core::venue::Dependencies;
 use basis_sim::world::SimulatedWorld;
 use basis_testkit::node;
 use serde_json::json;
 
-use crate::driver::BuildContext;
+use crate::credentials::BasisEnvironment;
+use crate::driver::{BuildContext, LiveContext, LiveRuntime};
 use crate::registry::Registry;
 use crate::testing::chain::context;
 
 #[test]
-fn every_interface_needs_a_simulated_world() {
+fn without_a_runtime_no_live_interface_is_built() {
     let world = SimulatedWorld::default();
     let problems = Problems::new();
     let section = node(&json!({}));
     for driver in Registry::builtin().all() {
         let build = driver.read(&section, &problems);
-        let homeless = BuildContext {
-            world: None,
-            ..context(&world, Dependencies::default())
+        let nowhere = LiveContext {
+            environment: BasisEnvironment::default(),
+            credentials: Arc::default(),
+            runtime: LiveRuntime::none(),
         };
-        let e = build(homeless).unwrap_err();
-        assert_eq!(e.code, Code::CreationFailed);
-        assert_eq!(e.reason, Some("world_missing"));
-        let live = BuildContext {
-            mode: ExecutionMode::Live,
-            ..context(&world, Dependencies::default())
-        };
+        let simulated = context(&world, Dependencies::default());
+        let live = BuildContext::Live(nowhere, simulated.handles().clone());
         let e = build(live).unwrap_err();
-        assert_eq!(e.reason, Some("live_unavailable"));
+        assert_eq!(
+            (e.code, e.reason),
+            (Code::CreationFailed, Some("live_unavailable"))
+        );
         let built = build(context(&world, Dependencies::default())).unwrap();
         assert_eq!(built.venue(), driver.facts.venue);
         assert_eq!(built.capabilities().operations, driver.facts.operations);

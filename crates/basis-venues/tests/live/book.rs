@@ -163,6 +163,12 @@ impl Ledger {
         outcome.transfer.is_some_and(TransferStage::is_final)
     }
 
+    /// Whether nothing is to be found out about an instruction: it is over, or it is an order that rests.
+    pub(crate) fn is_known(&self, id: InstructionId) -> bool {
+        let state = self.outcomes.get(&id).and_then(|outcome| outcome.state);
+        self.is_over(id) || state == Some(OrderState::Working)
+    }
+
     /// What a process that starts has to find out about.
     pub(crate) fn open(&self) -> Vec<OpenInstruction> {
         let open = self.instructions.values();

@@ -81,7 +81,7 @@ fn doings() -> Vec<Doing> {
     ]
 }
 
-fn faults() -> Vec<Fault> {
+pub(crate) fn faults() -> Vec<Fault> {
     let failures = [
         Failure::TooManyRequests(2),
         Failure::Banned(5),

@@ -91,6 +91,10 @@ impl Store for OnDisk {
         read(&self.path)
     }
 
+    fn reader(&self) -> Box<dyn JournalReader> {
+        Box::new(SqliteReader::open(&self.path).unwrap())
+    }
+
     fn begin(&mut self, at: Timestamp, random: u32) -> (Limited, Epoch) {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut inner = SqliteJournal::open(&self.path, Durability::Never).unwrap();

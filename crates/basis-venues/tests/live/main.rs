@@ -14,6 +14,7 @@ mod cases;
 mod durable;
 mod funding;
 mod kills;
+mod pair;
 mod plan;
 mod process;
 mod random;

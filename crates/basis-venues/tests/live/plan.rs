@@ -130,7 +130,7 @@ pub(crate) fn fault(random: &mut Random) -> Fault {
 }
 
 /// What says of a request that the venue did not take it, where a read has nothing to take.
-fn rules(random: &mut Random) -> Vec<Rule> {
+pub(crate) fn rules(random: &mut Random) -> Vec<Rule> {
     let mut rules = Vec::new();
     for _ in 0..=random.below(3) {
         let (method, path) = if random.hits(65) {

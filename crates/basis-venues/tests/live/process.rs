@@ -2,7 +2,7 @@
 
 use basis_core::error::ComponentError;
 use basis_core::instruction::{Instruction, OpenInstruction, Operation};
-use basis_core::journal::{Commit, Journal, JournalError, JournalHead, TakenEvent};
+use basis_core::journal::{Commit, Journal, JournalError, JournalHead, JournalReader, TakenEvent};
 use basis_core::secret::Secret;
 use basis_core::types::{BookId, Epoch, InstructionId, Timestamp};
 use basis_core::venue_event::{Events, VenueEvent};
@@ -71,6 +71,8 @@ pub(crate) trait Store {
     type Journal: Journal;
     /// What was committed.
     fn commits(&self) -> Vec<Commit>;
+    /// Reads what a new start finds.
+    fn reader(&self) -> Box<dyn JournalReader>;
     /// Begins a start on it.
     fn begin(&mut self, at: Timestamp, random: u32) -> (Self::Journal, Epoch);
     /// Lets the commit after so many more fail, once.
@@ -104,6 +106,10 @@ impl Store for InMemory {
 
     fn commits(&self) -> Vec<Commit> {
         self.journal.commits().unwrap()
+    }
+
+    fn reader(&self) -> Box<dyn JournalReader> {
+        Box::new(self.journal.clone())
     }
 
     fn begin(&mut self, at: Timestamp, random: u32) -> (MemoryJournal, Epoch) {

@@ -74,6 +74,26 @@ pub(crate) struct Venue {
 
 impl Venue {
     pub(crate) fn new(seed: u64, temper: Temper) -> Self {
+        let funded = AccountSettings {
+            spot: vec![(USDT, q(SPOT_USDT)), (BITCOIN, q(SPOT_BTC)), (BNB, q("10"))],
+            usdm: vec![(USDT, q(PERP_USDT))],
+            spot_bnb_burn: temper.burns_bnb,
+            ..AccountSettings::entry_tier()
+        };
+        Self::funded(seed, temper, funded)
+    }
+
+    /// One at which there is cash alone.
+    pub(crate) fn hedged(seed: u64, temper: Temper) -> Self {
+        let funded = AccountSettings {
+            spot: vec![(USDT, q(SPOT_USDT))],
+            usdm: vec![(USDT, q(PERP_USDT))],
+            ..AccountSettings::entry_tier()
+        };
+        Self::funded(seed, temper, funded)
+    }
+
+    fn funded(seed: u64, temper: Temper, funded: AccountSettings) -> Self {
         let mut settings = Settings::of_rules(&snapshot(), seed);
         settings.clock_ahead_ms = temper.clock_ahead_ms;
         settings.latency.request_ms = temper.request_ms;
@@ -84,12 +104,6 @@ impl Venue {
         settings.behavior.duplicate_rows = temper.duplicate_rows;
         settings.behavior.transfer_delay_ms = temper.transfer_delay_ms;
         let mut server = Server::new(settings, START);
-        let funded = AccountSettings {
-            spot: vec![(USDT, q(SPOT_USDT)), (BITCOIN, q(SPOT_BTC)), (BNB, q("10"))],
-            usdm: vec![(USDT, q(PERP_USDT))],
-            spot_bnb_burn: temper.burns_bnb,
-            ..AccountSettings::entry_tier()
-        };
         let account = server.at(START, |exchange| {
             let account = exchange.add_account(funded);
             let secret = Verifier::Hmac(SECRET.into());

@@ -26,6 +26,13 @@ fn state_of(status: Status) -> OrderState {
 
 /// Everything that is wrong, in words.
 pub(crate) fn problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
+    let mut found = order_problems(ledger, venue);
+    found.extend(balance_problems(ledger, venue));
+    found
+}
+
+/// What is wrong of orders and fills.
+pub(crate) fn order_problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
     let mut found = ledger.contradictions.clone();
     let exchange = venue.server.exchange();
     let mut by_client: BTreeMap<String, Vec<(Product, Order)>> = BTreeMap::new();
@@ -58,7 +65,6 @@ pub(crate) fn problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
         found.push(format!("the order {client} is of no instruction"));
     }
     found.extend(fill_problems(ledger, venue));
-    found.extend(balance_problems(ledger, venue));
     found
 }
 

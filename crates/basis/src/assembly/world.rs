@@ -6,10 +6,10 @@ use basis_core::clock::VirtualClock;
 use basis_core::config::{Location, Node};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Timestamp, Venue};
-use basis_core::venue::{Dependencies, ExecutionMode, FillAt};
+use basis_core::venue::{Dependencies, FillAt};
 use basis_engine::{EventLog, SharedPositions};
 use basis_sim::world::SimulatedWorld;
-use basis_venues::credentials::{BasisEnvironment, Variables};
+use basis_venues::driver::Surroundings;
 use basis_venues::factory::{
     CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs, FactorySettings,
 };
@@ -79,10 +79,7 @@ impl World {
         ExecutionInterfaceFactory::new(FactoryInputs {
             registry: registry.clone(),
             settings,
-            mode: ExecutionMode::Backtest,
-            world: Some(self.simulated.clone()),
-            environment: BasisEnvironment::default(),
-            variables: Variables::default(),
+            surroundings: Surroundings::Simulated(self.simulated.clone()),
             clock: Arc::new(self.clock.clone()),
             events: Arc::clone(&self.events) as _,
             config_hash: config_hash.to_owned(),

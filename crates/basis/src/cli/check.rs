@@ -12,7 +12,7 @@ use basis_core::types::{Timestamp, Venue};
 use basis_core::venue::ExecutionMode;
 use basis_engine::EventLog;
 use basis_venues::credentials::BasisEnvironment;
-use basis_venues::driver::VenueDriver;
+use basis_venues::driver::{LiveRuntime, Surroundings, VenueDriver};
 use basis_venues::factory::{CreatedInterfaces, ExecutionInterfaceFactory, FactoryInputs};
 use basis_venues::registry::Registry;
 use clap::ValueEnum;
@@ -153,25 +153,20 @@ fn finding(setup: &Setup, execution: ExecutionMode, created: CreatedInterfaces) 
 }
 
 /// Runs the factory's live checks: settings, networks, credentials. What would then be built is
-/// refused, because no driver trades live.
+/// refused, because no mode trades live.
 fn create_live(setup: &Setup, session: &Session) -> Result<CreatedInterfaces, ComponentError> {
     let mut registry = Registry::empty();
     for driver in session.app.venues.all() {
-        let trades = driver.facts.modes.contains(&ExecutionMode::Live);
-        let row = if trades {
-            *driver
-        } else {
-            live_refused(driver)
-        };
-        registry = registry.with(row)?;
+        registry = registry.with(live_refused(driver))?;
     }
     let mut factory = ExecutionInterfaceFactory::new(FactoryInputs {
         registry,
         settings: *setup.factory(),
-        mode: ExecutionMode::Live,
-        world: None,
-        environment: BasisEnvironment::read(session.environment.variables())?,
-        variables: session.environment.variables().clone(),
+        surroundings: Surroundings::Live {
+            environment: BasisEnvironment::read(session.environment.variables())?,
+            variables: session.environment.variables().clone(),
+            runtime: LiveRuntime::none(),
+        },
         clock: Arc::new(VirtualClock::new(Timestamp::EPOCH)),
         events: EventLog::new(),
         config_hash: setup.config_hash().to_owned(),

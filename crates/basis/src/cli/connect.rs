@@ -3,21 +3,17 @@
 
 use std::sync::Arc;
 
-use basis_core::clock::Clock;
 use basis_core::config::{Location, Node};
 use basis_core::error::{Code, ComponentError};
 use basis_core::types::{BookId, SeriesId, SeriesKind, Symbol, Venue};
-use basis_live::actor::Mailbox;
-use basis_venues::credentials::{BasisEnvironment, load_credentials};
-use basis_venues::driver::{LiveRequest, VenueDriver};
-use basis_venues::factory::check_section;
+use basis_core::venue::ExecutionMode;
+use basis_venues::driver::LiveScope;
 use serde_json::{Value as Json, json};
 
 use super::Session;
 use super::errors::Failure;
 use crate::assembly::{Setup, together};
-use crate::config::listed;
-use crate::trading::{SystemClock, connect};
+use crate::trading::{Line, SystemClock};
 
 /// What a venue said.
 struct Found {
@@ -33,8 +29,8 @@ pub(super) fn run(setup: &Setup, session: &Session) -> Result<(), Failure> {
     for driver in session.app.venues.all() {
         let venue = driver.facts.venue;
         let own = series.iter().any(|id| id.venue == venue);
-        if own && driver.live.is_some() {
-            let (lines, failure) = ask(driver, setup, &series, session);
+        if own && driver.facts.modes.contains(&ExecutionMode::Live) {
+            let (lines, failure) = ask(venue, setup, &series, session);
             found.push(Found {
                 venue,
                 lines,
@@ -66,44 +62,29 @@ pub(super) fn run(setup: &Setup, session: &Session) -> Result<(), Failure> {
 }
 
 fn ask(
-    driver: &VenueDriver,
+    venue: Venue,
     setup: &Setup,
     series: &[SeriesId],
     session: &Session,
 ) -> (Vec<String>, Option<ComponentError>) {
-    let mailbox = Mailbox::new();
-    let result = try_ask(driver, setup, (series, &mailbox), session);
-    (mailbox.take_notices(), result.err())
-}
-
-fn try_ask(
-    driver: &VenueDriver,
-    setup: &Setup,
-    (series, mailbox): (&[SeriesId], &Mailbox),
-    session: &Session,
-) -> Result<(), ComponentError> {
-    let (venue, variables) = (driver.facts.venue, session.environment.variables());
-    let Some(builder) = driver.live else {
-        return Ok(());
-    };
-    let environment = BasisEnvironment::read(variables)?;
     let all = setup.venue_settings();
     let empty = Node::empty_map(Location::new("venue_settings", 0));
     let section = all.get(venue.as_str()).unwrap_or(&empty);
-    let contradictions = basis_core::config::Problems::new();
-    check_section(driver, section, environment, &contradictions);
-    let contradictions = contradictions.into_sorted();
-    if !contradictions.is_empty() {
-        let error = listed(Code::VenueInvalid, "venue_settings", &contradictions);
-        return Err(error.with_reason("environment"));
+    let line = Line {
+        registry: session.app.venues.clone(),
+        variables: session.environment.variables().clone(),
+        book: BookId::from_number(0),
+        rules: Arc::clone(setup.rules()),
+        scope: scope_of(venue, series),
+        factory: *setup.factory(),
+    };
+    match line.connect(venue, section, Arc::new(SystemClock::new())) {
+        Ok(connected) => (connected.mailbox.take_notices(), None),
+        Err(failed) => (failed.notices, Some(failed.error)),
     }
-    let credentials = load_credentials(&driver.facts.credentials, environment, variables)?;
-    let rules = setup.rules().venue(venue).ok_or_else(|| {
-        ComponentError::new(
-            Code::ConfigInvalid,
-            format!("there are no rules of {venue}"),
-        )
-    })?;
+}
+
+fn scope_of(venue: Venue, series: &[SeriesId]) -> LiveScope {
     let of = |kind| {
         let own = series
             .iter()
@@ -113,20 +94,11 @@ fn try_ask(
     let mut symbols: Vec<Symbol> = of(SeriesKind::Spot).chain(of(SeriesKind::Perp)).collect();
     symbols.sort_unstable();
     symbols.dedup();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let machine = builder(&LiveRequest {
-        section,
-        environment,
-        credentials: &credentials,
-        rules: rules.at(clock.now()),
-        book: BookId::from_number(0),
+    LiveScope {
         symbols,
-        products: (
-            of(SeriesKind::Spot).next().is_some(),
-            of(SeriesKind::Perp).next().is_some(),
-        ),
-    })?;
-    connect(machine, mailbox, clock).map(drop)
+        spot: of(SeriesKind::Spot).next().is_some(),
+        perps: of(SeriesKind::Perp).next().is_some(),
+    }
 }
 
 fn as_json(found: &Found) -> Json {

@@ -4,11 +4,13 @@
 //! process is resolved before anything new is sent. A journal that cannot be written ends the process.
 
 mod clock;
+mod line;
 mod outcomes;
 mod session;
 mod wire;
 
 pub use self::clock::SystemClock;
+pub use self::line::{Connected, Line, NotConnected};
 pub use self::outcomes::{Outcome, Outcomes};
-pub use self::session::{Book, Trader};
-pub use self::wire::{connect, transports};
+pub use self::session::{Book, FoundBook, Trader};
+pub use self::wire::Sockets;

@@ -1,6 +1,6 @@
 //! A journal, and who trades under it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use basis_core::journal::{
 };
 use basis_core::types::{BookId, Epoch, InstructionId, Span, Timestamp, Venue};
 use basis_core::venue_event::Events;
-use basis_live::actor::{Command, Mailbox, Task};
+use basis_live::actor::Command;
 use basis_live::sqlite::{Durability, SqliteJournal, SqliteReader};
 use sha2::{Digest, Sha256};
 
+use super::line::Connected;
 use super::outcomes::{Outcome, Outcomes};
 
 /// The mode of a journal of instructions by hand.
@@ -38,26 +39,48 @@ pub struct Book {
     last: Timestamp,
 }
 
-impl Book {
-    /// Opens the journal at `path`, or begins one for `venue` in `environment`.
+/// A journal that a start has found and not begun on, or the place of one that does not exist yet.
+#[derive(Debug)]
+pub struct FoundBook {
+    path: PathBuf,
+    /// None where there is nothing yet: a start that is refused leaves nothing.
+    journal: Option<SqliteJournal>,
+    head: JournalHead,
+    /// Whose ids are given.
+    pub id: BookId,
+    /// What became of its instructions.
+    pub outcomes: Outcomes,
+    last: Timestamp,
+    start: (Timestamp, u32),
+}
+
+impl FoundBook {
+    /// Looks for a journal at `path`, which then is one for `venue` in `environment`. Nothing is written.
     ///
     /// # Errors
     /// EXEC-005 for a journal of something else, for one that another process writes, and for a clock that is
     /// behind its last commit; EXEC-006 for a damaged one.
-    pub fn open(
+    pub fn find(
         path: &Path,
         (venue, environment): (Venue, &str),
         (now, random): (Timestamp, u32),
     ) -> Result<Self, ComponentError> {
         let config = format!("venue: {venue}\nenvironment: {environment}\n");
-        let opened = match SqliteJournal::open(path, Durability::Commit) {
+        let journal = match SqliteJournal::open(path, Durability::Commit) {
             Err(JournalError::Missing { .. } | JournalError::Unbegun { .. }) => {
-                let head = head(config.clone(), (now, random));
-                SqliteJournal::create(path, &head, Durability::Commit)
+                let head = head(config, (now, random));
+                return Ok(Self {
+                    path: path.to_owned(),
+                    journal: None,
+                    id: head.book_id()?,
+                    head,
+                    outcomes: Outcomes::default(),
+                    last: Timestamp::MIN,
+                    start: (now, random),
+                });
             }
-            opened => opened,
+            opened => opened?,
         };
-        let mut journal = opened?;
         let reader = SqliteReader::open(path)?;
         let head = reader.head()?;
         for (key, journal, start) in [
@@ -84,18 +107,40 @@ impl Book {
             );
             return Err(ComponentError::new(Code::JournalRefused, message).with_reason("clock"));
         }
-        drop(reader);
-        let epoch = journal.begin_start(now.max(last), random, env!("CARGO_PKG_VERSION"))?;
         Ok(Self {
-            journal,
+            path: path.to_owned(),
+            journal: Some(journal),
             id: head.book_id()?,
-            epoch,
-            numbered: 0,
+            head,
             outcomes,
             last,
+            start: (now, random),
         })
     }
 
+    /// Begins the start: from here on there is a journal.
+    ///
+    /// # Errors
+    /// EXEC-004 when it cannot be written; EXEC-005 when somebody else made one meanwhile.
+    pub fn begin(self) -> Result<Book, ComponentError> {
+        let mut journal = match self.journal {
+            Some(journal) => journal,
+            None => SqliteJournal::create(&self.path, &self.head, Durability::Commit)?,
+        };
+        let (now, random) = self.start;
+        let epoch = journal.begin_start(now.max(self.last), random, env!("CARGO_PKG_VERSION"))?;
+        Ok(Book {
+            journal,
+            id: self.id,
+            epoch,
+            numbered: 0,
+            outcomes: self.outcomes,
+            last: self.last,
+        })
+    }
+}
+
+impl Book {
     /// Writes an instruction down, with a number that was never used.
     fn begin(
         &mut self,
@@ -175,27 +220,18 @@ fn last_commit(reader: &SqliteReader) -> Result<Timestamp, ComponentError> {
 pub struct Trader {
     /// The book.
     pub book: Book,
-    venue: Venue,
-    mailbox: Mailbox,
+    connected: Connected,
     clock: Arc<dyn Clock>,
-    _task: Task,
 }
 
 impl Trader {
-    /// Trades at `venue`, whose machine runs as `task` at the other end of `mailbox`.
+    /// Trades under `book` at the venue that is `connected`.
     #[must_use]
-    pub fn new(
-        book: Book,
-        venue: Venue,
-        (mailbox, task): (Mailbox, Task),
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(book: Book, connected: Connected, clock: Arc<dyn Clock>) -> Self {
         Self {
             book,
-            venue,
-            mailbox,
+            connected,
             clock,
-            _task: task,
         }
     }
 
@@ -223,7 +259,7 @@ impl Trader {
         }
         let message = format!(
             "{}: what became of instruction {} of an earlier start is not known yet; nothing was sent",
-            self.venue,
+            self.connected.venue,
             unresolved.join(", ")
         );
         Err(ComponentError::new(Code::OutcomeUnknown, message))
@@ -235,7 +271,7 @@ impl Trader {
     /// When the journal cannot be written, or the venue's thread has ended.
     pub fn execute(&mut self, operation: Operation) -> Result<InstructionId, ComponentError> {
         let now = self.clock.now();
-        let instruction = self.book.begin((self.venue, now), operation)?;
+        let instruction = self.book.begin((self.connected.venue, now), operation)?;
         let id = instruction.id;
         self.command(Command::Execute(vec![instruction]))?;
         self.run(&[id], false)?;
@@ -253,10 +289,10 @@ impl Trader {
     }
 
     fn command(&self, command: Command) -> Result<(), ComponentError> {
-        self.mailbox.command(command).map_err(|_refused| {
+        self.connected.mailbox.command(command).map_err(|_refused| {
             let message = format!(
                 "{}: the venue's thread has ended; nothing was sent",
-                self.venue
+                self.connected.venue
             );
             ComponentError::new(Code::VenueUnavailable, message)
         })
@@ -269,7 +305,7 @@ impl Trader {
         let mut heard = Vec::new();
         loop {
             let mut events = Events::new();
-            self.mailbox.take_events(&mut events);
+            self.connected.mailbox.take_events(&mut events);
             let is_quiet = events.is_empty();
             if !is_quiet {
                 heard.extend(
@@ -284,10 +320,13 @@ impl Trader {
                 let rests = self.is_settled(*id) && is_quiet;
                 (rests || self.is_over(*id)) && (!anew || heard.contains(id))
             };
-            if ids.iter().all(is_settled) || self.clock.now() >= until || self.mailbox.is_closed() {
+            if ids.iter().all(is_settled)
+                || self.clock.now() >= until
+                || self.connected.mailbox.is_closed()
+            {
                 return Ok(());
             }
-            self.mailbox.wait(step);
+            self.connected.mailbox.wait(step);
         }
     }
 
@@ -300,6 +339,6 @@ impl Trader {
     /// What a person should know, said so far.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
-        self.mailbox.take_notices()
+        self.connected.mailbox.take_notices()
     }
 }

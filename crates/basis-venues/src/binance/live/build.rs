@@ -9,12 +9,13 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Bps, Fixed18, Value};
 use basis_core::secret::{Credentials, Secret};
 use basis_core::types::Span;
-use basis_live::actor::{FileSwitch, KillSwitch, VenueMachine};
+use basis_core::venue::Capabilities;
+use basis_live::actor::{FileSwitch, KillSwitch};
 
-use super::{BinanceMachine, Endpoints, LiveSettings, Signers};
+use super::{BinanceMachine, Endpoints, LiveSettings, Signers, VISIBILITY};
 use crate::binance::codec::signing::Keys;
 use crate::binance::codec::{COLLAR_WIDTH, Signer};
-use crate::driver::LiveRequest;
+use crate::driver::{LiveRequest, LiveVenue};
 
 /// The widest collar that can be set, in bps.
 const COLLAR_MAX: Fixed18 = Fixed18::literal("500");
@@ -73,12 +74,12 @@ fn read(node: &Node) -> Result<Section, ComponentError> {
     Err(ComponentError::new(Code::VenueInvalid, found.join("; ")).with_reason("settings"))
 }
 
-/// Makes the machine.
+/// Makes the machine, and says what it can do.
 ///
 /// # Errors
 /// EIF-002 for settings that are none, and for hosts that are of another network than the environment;
 /// EIF-003 for a key that is none.
-pub fn build(request: &LiveRequest<'_>) -> Result<Box<dyn VenueMachine>, ComponentError> {
+pub fn build(request: &LiveRequest<'_>) -> Result<LiveVenue, ComponentError> {
     let section = read(request.section)?;
     let endpoints = match &section.endpoint {
         Some(origin) => Endpoints::on_loopback(origin)?,
@@ -89,20 +90,27 @@ pub fn build(request: &LiveRequest<'_>) -> Result<Box<dyn VenueMachine>, Compone
         spot: keys(request.credentials, "spot_api_key", "spot_secret")?,
         usdm: keys(request.credentials, "futures_api_key", "futures_secret")?,
     };
-    let (spot, usdm) = request.products;
     let settings = LiveSettings {
-        spot,
-        usdm,
+        spot: request.scope.spot,
+        usdm: request.scope.perps,
         hedge_mode: section.hedge_mode,
         collar: section.collar,
         order_value_max: section.order_value_max,
         dead_man: section.dead_man,
-        ..LiveSettings::new(request.book, endpoints, request.symbols.clone())
+        ..LiveSettings::new(request.book, endpoints, request.scope.symbols.clone())
     };
     let switch = section.kill_file.map(FileSwitch::new);
     let switch = switch.map(|switch| Arc::new(switch) as Arc<dyn KillSwitch>);
+    let capabilities = Capabilities {
+        operations: settings.operations.clone(),
+        hedge_mode: settings.hedge_mode,
+        visibility_delay: VISIBILITY,
+    };
     let machine = BinanceMachine::new(settings, request.rules.clone(), signers, switch);
-    Ok(Box::new(machine))
+    Ok(LiveVenue {
+        machine: Box::new(machine),
+        capabilities,
+    })
 }
 
 fn keys(

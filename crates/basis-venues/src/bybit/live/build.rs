@@ -7,11 +7,12 @@ use basis_core::config::{Node, Problems, Reader};
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Bps, Fixed18, Value};
 use basis_core::secret::Secret;
-use basis_live::actor::{FileSwitch, KillSwitch, VenueMachine};
+use basis_core::venue::Capabilities;
+use basis_live::actor::{FileSwitch, KillSwitch};
 
-use super::{BybitMachine, Endpoint, LiveSettings};
+use super::{BybitMachine, Endpoint, LiveSettings, VISIBILITY};
 use crate::bybit::codec::signing::Keys;
-use crate::driver::LiveRequest;
+use crate::driver::{LiveRequest, LiveVenue};
 use crate::wire::COLLAR_WIDTH;
 
 /// The widest collar that can be set, in bps.
@@ -58,12 +59,12 @@ fn read(node: &Node) -> Result<Section, ComponentError> {
     Err(ComponentError::new(Code::VenueInvalid, found.join("; ")).with_reason("settings"))
 }
 
-/// Makes the machine.
+/// Makes the machine, and says what it can do.
 ///
 /// # Errors
 /// EIF-002 for settings that are none, and for a host that is of another network than the environment;
 /// EIF-003 for a key that is none.
-pub fn build(request: &LiveRequest<'_>) -> Result<Box<dyn VenueMachine>, ComponentError> {
+pub fn build(request: &LiveRequest<'_>) -> Result<LiveVenue, ComponentError> {
     let section = read(request.section)?;
     let endpoint = match &section.endpoint {
         Some(origin) => Endpoint::on_loopback(origin)?,
@@ -80,17 +81,24 @@ pub fn build(request: &LiveRequest<'_>) -> Result<Box<dyn VenueMachine>, Compone
             .with_reason("key")
             .with_source(e)
     })?;
-    let (spot, linear) = request.products;
     let settings = LiveSettings {
-        spot,
-        linear,
+        spot: request.scope.spot,
+        linear: request.scope.perps,
         hedge_mode: section.hedge_mode,
         collar: section.collar,
         order_value_max: section.order_value_max,
-        ..LiveSettings::new(request.book, endpoint, request.symbols.clone())
+        ..LiveSettings::new(request.book, endpoint, request.scope.symbols.clone())
     };
     let switch = section.kill_file.map(FileSwitch::new);
     let switch = switch.map(|switch| Arc::new(switch) as Arc<dyn KillSwitch>);
+    let capabilities = Capabilities {
+        operations: settings.operations.clone(),
+        hedge_mode: settings.hedge_mode,
+        visibility_delay: VISIBILITY,
+    };
     let machine = BybitMachine::new(settings, request.rules.clone(), Box::new(keys), switch);
-    Ok(Box::new(machine))
+    Ok(LiveVenue {
+        machine: Box::new(machine),
+        capabilities,
+    })
 }

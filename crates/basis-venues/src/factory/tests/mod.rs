@@ -22,8 +22,8 @@ use basis_market::Horizon;
 use basis_market::MarketView;
 
 use super::*;
-use crate::credentials::{ALCHEMY, BINANCE, BYBIT, OKX};
-use crate::driver::{Driver, DriverFacts};
+use crate::credentials::{ALCHEMY, BINANCE, BYBIT, BasisEnvironment, OKX, Variables};
+use crate::driver::{Driver, DriverFacts, LiveRuntime};
 
 #[derive(Debug, Default)]
 pub(super) struct Log(Mutex<Vec<Event>>);
@@ -127,10 +127,12 @@ fn parse(node: &Node, problems: &Problems) -> FakeSettings {
 fn build(
     venue: Venue,
     fake: &FakeSettings,
-    context: BuildContext,
+    context: &BuildContext,
 ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
-    let live = context.mode == ExecutionMode::Live;
-    assert_eq!(context.credentials.is_some(), live);
+    let Handles {
+        dependencies,
+        deadline,
+    } = context.handles().clone();
     if fake.failures.fetch_sub(1, Ordering::Relaxed) > 0 {
         let unavailable = |what: String| {
             ComponentError::from(VenueError::new(
@@ -148,28 +150,30 @@ fn build(
             Failure::Venue => ComponentError::new(Code::VenueInvalid, "no").retryable(),
             Failure::Credentials => ComponentError::new(Code::CredentialsInvalid, "no").retryable(),
             Failure::Hang => {
-                wait_for(&context, context.deadline);
+                wait_for(&dependencies, deadline);
                 ComponentError::new(Code::CreationFailed, "gave up")
             }
             Failure::Late => {
-                wait_for(&context, context.deadline);
+                wait_for(&dependencies, deadline);
                 return Ok(Box::new(Fake::new(venue, fake.size, None)));
             }
             Failure::Leak => {
-                let credentials = context.credentials.as_deref().unwrap();
-                let url = credentials.get("rpc_url").unwrap().expose();
+                let BuildContext::Live(live, _) = context else {
+                    panic!("a backtest has no credentials");
+                };
+                let url = live.credentials.get("rpc_url").unwrap().expose();
                 unavailable(format!("no answer from {url}"))
             }
         };
         return Err(error);
     }
-    let ready = context.dependencies.missing().is_empty();
-    let dependencies = ready.then_some(context.dependencies);
+    let ready = dependencies.missing().is_empty();
+    let dependencies = ready.then_some(dependencies);
     Ok(Box::new(Fake::new(venue, fake.size, dependencies)))
 }
 
-fn wait_for(context: &BuildContext, at: Timestamp) {
-    let clock = context.dependencies.clock.as_ref().unwrap();
+fn wait_for(dependencies: &Dependencies, at: Timestamp) {
+    let clock = dependencies.clock.as_ref().unwrap();
     clock.wait_until(at);
 }
 
@@ -266,7 +270,7 @@ impl<const ROW: usize> Driver for FakeDriver<ROW> {
         settings: &FakeSettings,
         context: BuildContext,
     ) -> Result<Box<dyn ExecutionInterface>, ComponentError> {
-        build(Self::FACTS.venue, settings, context)
+        build(Self::FACTS.venue, settings, &context)
     }
 }
 
@@ -300,7 +304,7 @@ const ROWS: [DriverFacts; 8] = [
         ..row("wallet", VenueType::OnChain, "Wallet", ALCHEMY)
     },
     DriverFacts {
-        dependencies: &["position_monitor", "clock", "transit"],
+        dependencies: &["position_monitor", "clock"],
         ..row("timed", VenueType::Cex, "TimedExecutionInterface", BYBIT)
     },
 ];
@@ -367,7 +371,7 @@ impl Bench {
     ) -> Self {
         let clock = VirtualClock::new(start());
         let log = Arc::new(Log::default());
-        let variables = variables.iter().cloned().collect();
+        let variables: Variables = variables.iter().cloned().collect();
         let root = tree("component_config.execution_interface_factory", settings);
         let problems = Problems::new();
         let settings = FactorySettings::read(&root, &problems, &variables);
@@ -375,10 +379,14 @@ impl Bench {
         let factory = ExecutionInterfaceFactory::new(FactoryInputs {
             registry: registry(),
             settings,
-            mode,
-            world: (mode == ExecutionMode::Backtest).then(SimulatedWorld::default),
-            environment,
-            variables,
+            surroundings: match mode {
+                ExecutionMode::Backtest => Surroundings::Simulated(SimulatedWorld::default()),
+                ExecutionMode::Live => Surroundings::Live {
+                    environment,
+                    variables,
+                    runtime: LiveRuntime::none(),
+                },
+            },
             clock: Arc::new(clock.clone()),
             events: Arc::clone(&log) as Arc<dyn EventSink>,
             config_hash: "c0ffee".to_owned(),

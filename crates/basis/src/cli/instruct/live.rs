@@ -7,10 +7,11 @@ use basis_core::config::{Location, Node};
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::{Instruction, Operation};
 use basis_core::types::{ClientOrderId, InstructionId, Symbol};
+use basis_core::venue::ExecutionMode;
 use basis_core::venue_event::{Fill, OrderState};
-use basis_live::actor::Mailbox;
 use basis_venues::credentials::{BasisEnvironment, load_credentials};
-use basis_venues::driver::{LiveRequest, VenueDriver};
+use basis_venues::driver::{LiveScope, VenueDriver};
+use basis_venues::factory::FactorySettings;
 use serde_json::{Value as Json, json};
 
 use super::dry_run::check_networks;
@@ -18,7 +19,7 @@ use super::{Arguments, overlay, parse, read_stdin, rules_of, settings};
 use crate::cli::Session;
 use crate::cli::errors::Failure;
 use crate::config::layers::LogLevel;
-use crate::trading::{Book, Outcome, SystemClock, Trader, connect};
+use crate::trading::{FoundBook, Line, Outcome, SystemClock, Trader};
 
 pub(super) fn run(
     arguments: &Arguments,
@@ -26,11 +27,12 @@ pub(super) fn run(
     session: &Session,
 ) -> Result<(), Failure> {
     let venue = driver.facts.venue;
-    let builder = driver.live.ok_or_else(|| {
-        let message =
-            format!("{venue} cannot be traded at live in this version; binance and bybit can");
-        ComponentError::new(Code::CreationFailed, message).with_reason("mode")
-    })?;
+    if !driver.facts.modes.contains(&ExecutionMode::Live) {
+        let message = format!("{venue} cannot be traded at live in this version; binance and bybit can");
+        return Err(ComponentError::new(Code::CreationFailed, message)
+            .with_reason("mode")
+            .into());
+    }
     refuse_flags(arguments)?;
     let Some(path) = arguments.journal.as_deref() else {
         return Err(Failure::usage(
@@ -46,39 +48,35 @@ pub(super) fn run(
     };
     let instruction = parse(&text, driver)?;
     refuse_id(&text)?;
-    let credentials = load_credentials(&driver.facts.credentials, environment, variables)?;
+    // What is wrong with them is said before a journal is looked for.
+    load_credentials(&driver.facts.credentials, environment, variables)?;
     session.warn_of_environment();
     let clock = Arc::new(SystemClock::new());
     let now = clock.now();
     let starts = (now, random(now));
-    let book = Book::open(path, (venue, environment.as_str()), starts)?;
+    let found = FoundBook::find(path, (venue, environment.as_str()), starts)?;
     let rules = rules_of(venue, None, arguments.rules.as_deref())?;
-    let Some(of_venue) = rules.venue(venue) else {
-        let message = format!("there are no rules of {venue}; give them with --rules FILE");
-        return Err(ComponentError::new(Code::ConfigInvalid, message).into());
-    };
     let mut section = Node::empty_map(Location::new("--set", 0));
     let given = settings(&arguments.sets, driver, session)?;
     overlay(&mut section, &given, venue);
-    let open = book.outcomes.open();
+    let open = found.outcomes.open();
     let all: Vec<_> = open
         .iter()
         .map(|open| &open.instruction)
         .chain([&instruction])
         .collect();
-    let machine = builder(&LiveRequest {
-        section: &section,
-        environment,
-        credentials: &credentials,
-        rules: of_venue.at(now),
-        book: book.id,
-        symbols: symbols_of(&all),
-        products: products_of(&all),
-    })?;
-    let mailbox = Mailbox::new();
+    let line = Line {
+        registry: session.app.venues.clone(),
+        variables: variables.clone(),
+        book: found.id,
+        rules,
+        scope: scope_of(&all),
+        factory: FactorySettings::default(),
+    };
     let shared: Arc<dyn Clock> = clock;
-    let task = connect(machine, &mailbox, Arc::clone(&shared))?;
-    let mut trader = Trader::new(book, venue, (mailbox, task), shared);
+    let connected = line.connect(venue, &section, Arc::clone(&shared));
+    let connected = connected.map_err(|failed| failed.error)?;
+    let mut trader = Trader::new(found.begin()?, connected, shared);
     let resumed = trader.recover().map_err(Failure::running)?;
     let id = trader
         .execute(instruction.operation)
@@ -194,9 +192,9 @@ fn symbols_of(instructions: &[&Instruction]) -> Vec<Symbol> {
     symbols
 }
 
-/// Whether spot is spoken to, and whether USD-M is. What changes an order goes where the order is; a transfer
-/// needs spot's clock, which is the wallet's.
-fn products_of(instructions: &[&Instruction]) -> (bool, bool) {
+/// What is managed, and what is spoken to. What changes an order goes where the order is; a transfer needs
+/// spot's clock, which is the wallet's.
+fn scope_of(instructions: &[&Instruction]) -> LiveScope {
     let any = |wanted: fn(&Operation) -> bool| {
         instructions
             .iter()
@@ -211,7 +209,11 @@ fn products_of(instructions: &[&Instruction]) -> (bool, bool) {
         )
     });
     // An order that is to be changed and is not open any more is nowhere.
-    (spot || !perp, perp)
+    LiveScope {
+        symbols: symbols_of(instructions),
+        spot: spot || !perp,
+        perps: perp,
+    }
 }
 
 /// Tells apart copies of a journal that start within one second.

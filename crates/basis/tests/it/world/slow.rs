@@ -81,6 +81,7 @@ pub(super) struct SlowVenue {
 
 impl SlowVenue {
     pub(super) fn new(venue: Venue, settings: SlowSettings, context: BuildContext) -> Self {
+        let (world, dependencies) = context.simulated(venue).unwrap();
         Self {
             venue,
             capabilities: Capabilities {
@@ -88,8 +89,8 @@ impl SlowVenue {
                 ..Capabilities::default()
             },
             settings,
-            dependencies: context.dependencies,
-            transit: context.world.unwrap().transit,
+            dependencies,
+            transit: world.transit,
             taken: BTreeSet::new(),
             orders: BTreeMap::new(),
             inbox: Vec::new(),
