@@ -29,11 +29,13 @@ mod instruct;
 mod interleaving;
 mod isolated;
 mod journal;
+mod lending;
 mod leveraged;
 mod library;
 mod liquidity;
 #[cfg(feature = "live")]
 mod live;
+mod loop_carry;
 mod market_neutral;
 mod messages;
 mod minutes;
