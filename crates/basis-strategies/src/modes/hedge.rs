@@ -300,10 +300,7 @@ impl<'a> Book<'a> {
                 margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
                 coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
                 margin_target: Value::ZERO,
-                margin_kept: match margin {
-                    Some(margin) => kept_margin(margin, config)?,
-                    None => Value::ZERO,
-                },
+                margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
             });
         }
         bar_growth(context, &mut hedges)?;

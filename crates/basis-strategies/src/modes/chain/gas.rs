@@ -91,12 +91,7 @@ pub(in super::super) fn top_up(
     if !price.state.is_tradable() {
         return Ok(Some(Decision::Deferred("gas_reserve")));
     }
-    // What is bought must be enough to be sent after the fee that is taken out of it.
-    let fees = rules_of(context, venue)?.fees;
-    let kept = Rate::ONE.sub(fees.spot.taker)?;
-    let short = wanted
-        .sub(bought.min(wanted))?
-        .div_rate(kept, Rounding::Ceil)?;
+    let short = with_fee(context, venue, wanted.sub(bought.min(wanted))?)?;
     let size = short
         .round_to_lot(spot.lot_size, Rounding::Ceil)?
         .max(spot.min_quantity);
@@ -127,6 +122,17 @@ pub(in super::super) fn top_up(
         &mut moves,
     )?;
     Ok(Some(act(vec![moves.internal, moves.external])))
+}
+
+/// What must be bought for `ether` to be there after the fee that is taken out of it.
+fn with_fee(
+    context: &Context<'_>,
+    venue: Venue,
+    ether: Quantity,
+) -> Result<Quantity, ComponentError> {
+    let fees = rules_of(context, venue)?.fees;
+    let kept = Rate::ONE.sub(fees.spot.taker)?;
+    Ok(ether.div_rate(kept, Rounding::Ceil)?)
 }
 
 /// Sends the ETH that was bought, less what sending costs.

@@ -9,7 +9,7 @@
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::AmountOrAll;
-use basis_core::num::{Fixed18, MathError, Quantity, Rate, Rounding};
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{SeriesId, Timestamp, Venue};
@@ -122,8 +122,10 @@ pub(super) fn check_market(
             chain.target_ltv
         ));
     }
-    let fall =
-        |factor: Rate| Ok::<_, MathError>(Rate::ONE.sub(Rate::ONE.div(factor, Rounding::Ceil)?)?);
+    let fall = |factor: Rate| {
+        let kept = Rate::ONE.div(factor, Rounding::Ceil)?;
+        Rate::ONE.sub(kept)
+    };
     let (entry, acts) = (fall(factor)?, fall(rung)?);
     let bound = acts.mul(ENTRY_FALL, Rounding::Up)?;
     if entry < bound {
