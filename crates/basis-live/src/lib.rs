@@ -6,7 +6,7 @@
 //! **Invariants.** Nothing here knows a venue, a strategy or the engine. No clock is read and no random
 //! number is drawn: both are given. What is written can be read back as it was, or is refused.
 //!
-//! **Features.** `sqlite` (default): the journal in an SQLite file. `net`: the HTTP transport.
+//! **Features.** `sqlite` (default): the journal in an SQLite file. `net`: the HTTP transport and streams.
 
 pub mod actor;
 pub mod memory;

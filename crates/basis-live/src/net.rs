@@ -3,7 +3,7 @@
 //! A request is serialised at most once. What failed before its first byte was handed to the socket is
 //! [`TransportError::NotSent`]; everything after it is [`TransportError::Unanswered`], and the connection is
 //! thrown away: a late answer can never be taken for that of the next request. There is no pool, no retry and
-//! no redirect.
+//! no redirect. Streams ([`WebSocket`]) are connections of their own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HOST, HeaderName, HeaderValue};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -25,6 +26,9 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 #[cfg(test)]
 mod tests;
+mod websocket;
+
+pub use self::websocket::{WebSocket, WebSocketFrame};
 
 /// The largest answer that is read: exchange information has some 10 MiB.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -117,7 +121,27 @@ pub struct OriginError {
     pub reason: &'static str,
 }
 
+/// What bytes go over, encrypted or not.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
 impl Origin {
+    /// Refuses `https` without certificates, and plain `http` to another machine.
+    fn check(&self, settings: &Settings) -> Result<(), OriginError> {
+        let refuse = |reason| OriginError {
+            origin: self.text.clone(),
+            reason,
+        };
+        if self.secure && settings.tls.is_none() {
+            return Err(refuse("https needs certificates to trust"));
+        }
+        if !self.secure && !matches!(self.host.as_str(), "127.0.0.1" | "localhost") {
+            return Err(refuse("plain http is for this machine alone"));
+        }
+        Ok(())
+    }
+
     fn parse(text: &str) -> Result<Self, OriginError> {
         let refuse = |reason| OriginError {
             origin: text.to_owned(),
@@ -154,16 +178,7 @@ impl HttpTransport {
     /// machine.
     pub fn new(origin: &str, settings: Settings) -> Result<Self, OriginError> {
         let origin = Origin::parse(origin)?;
-        let refuse = |reason| OriginError {
-            origin: origin.text.clone(),
-            reason,
-        };
-        if origin.secure && settings.tls.is_none() {
-            return Err(refuse("https needs certificates to trust"));
-        }
-        if !origin.secure && !matches!(origin.host.as_str(), "127.0.0.1" | "localhost") {
-            return Err(refuse("plain http is for this machine alone"));
-        }
+        origin.check(&settings)?;
         Ok(Self {
             origin,
             settings,
@@ -267,33 +282,36 @@ impl HttpTransport {
     }
 
     async fn handshake(&self) -> Result<Sender, TransportError> {
-        let failed = |e: &dyn fmt::Display| {
-            TransportError::NotSent(format!("{} cannot be reached: {e}", self.origin.text))
-        };
-        let address = (self.origin.host.as_str(), self.origin.port);
-        let stream = TcpStream::connect(address).await.map_err(|e| failed(&e))?;
-        stream.set_nodelay(true).map_err(|e| failed(&e))?;
-        match (&self.settings.tls, self.origin.secure) {
-            (Some(tls), true) => {
-                let name =
-                    ServerName::try_from(self.origin.host.clone()).map_err(|e| failed(&e))?;
-                let connector = TlsConnector::from(Arc::clone(tls));
-                let stream = connector
-                    .connect(name, stream)
-                    .await
-                    .map_err(|e| failed(&e))?;
-                drive(stream).await.map_err(|e| failed(&e))
-            }
-            _ => drive(stream).await.map_err(|e| failed(&e)),
+        let stream = dial(&self.origin, &self.settings).await;
+        let stream = stream.map_err(TransportError::NotSent)?;
+        let failed = |e| TransportError::NotSent(unreachable(&self.origin, &e));
+        drive(stream).await.map_err(failed)
+    }
+}
+
+fn unreachable(origin: &Origin, e: &dyn fmt::Display) -> String {
+    format!("{} cannot be reached: {e}", origin.text)
+}
+
+/// Connects, with TLS where the origin has it.
+async fn dial(origin: &Origin, settings: &Settings) -> Result<Box<dyn Duplex>, String> {
+    let failed = |e: &dyn fmt::Display| unreachable(origin, e);
+    let address = (origin.host.as_str(), origin.port);
+    let stream = TcpStream::connect(address).await.map_err(|e| failed(&e))?;
+    stream.set_nodelay(true).map_err(|e| failed(&e))?;
+    match (&settings.tls, origin.secure) {
+        (Some(tls), true) => {
+            let name = ServerName::try_from(origin.host.clone()).map_err(|e| failed(&e))?;
+            let connector = TlsConnector::from(Arc::clone(tls));
+            let connected = connector.connect(name, stream).await;
+            Ok(Box::new(connected.map_err(|e| failed(&e))?))
         }
+        _ => Ok(Box::new(stream)),
     }
 }
 
 /// Gives a connection a task of its own; it ends with the connection.
-async fn drive<S>(stream: S) -> Result<Sender, hyper::Error>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
+async fn drive(stream: Box<dyn Duplex>) -> Result<Sender, hyper::Error> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // What ends the connection is told to the request that was on it.
     tokio::spawn(async move { connection.await.ok() });

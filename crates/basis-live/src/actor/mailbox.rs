@@ -143,7 +143,10 @@ impl Mailbox {
                 }
                 content.notices.push_back(text);
             }
-            other @ Output::Send { .. } => return Some(other),
+            other @ (Output::Send { .. }
+            | Output::OpenStream { .. }
+            | Output::SendText { .. }
+            | Output::CloseStream { .. }) => return Some(other),
         }
         drop(content);
         self.shared.news.notify_all();

@@ -12,6 +12,9 @@
 mod handle;
 mod limits;
 mod mailbox;
+#[cfg(feature = "net")]
+mod socket;
+mod stream;
 mod switch;
 #[cfg(feature = "net")]
 mod task;
@@ -20,6 +23,7 @@ mod virtual_time;
 use std::fmt;
 
 use basis_core::instruction::{Instruction, OpenInstruction};
+use basis_core::secret::Secret;
 use basis_core::transport::{Request, Response, TransportError};
 use basis_core::types::Timestamp;
 use basis_core::venue_event::{AccountSnapshot, VenueEvent};
@@ -27,6 +31,7 @@ use basis_core::venue_event::{AccountSnapshot, VenueEvent};
 pub use self::handle::LiveInterface;
 pub use self::limits::{Cost, Counted, Limit, Priority, RateLimiter};
 pub use self::mailbox::{Mailbox, Readiness};
+pub use self::stream::{StreamId, StreamNews};
 pub use self::switch::{FileSwitch, KillSwitch};
 #[cfg(feature = "net")]
 pub use self::task::{NotSpawned, Task, Transports};
@@ -68,6 +73,13 @@ pub enum Input {
         /// The answer, or why there is none.
         result: Result<Response, TransportError>,
     },
+    /// Something happened on a stream.
+    Stream {
+        /// Which.
+        id: StreamId,
+        /// What.
+        news: StreamNews,
+    },
     /// The instant that [`VenueMachine::due`] named has come.
     Timer,
 }
@@ -83,6 +95,25 @@ pub enum Output {
         lane: Lane,
         /// The bytes.
         request: Request,
+    },
+    /// Open a stream; what comes of it is [`Input::Stream`].
+    OpenStream {
+        /// Its number.
+        id: StreamId,
+        /// Scheme, host, path and query; whoever knows it may be able to read the stream.
+        url: Secret,
+    },
+    /// Send a text on a stream that is open.
+    SendText {
+        /// Which.
+        id: StreamId,
+        /// The text; it may hold a signature.
+        text: Secret,
+    },
+    /// Close a stream, or stop opening it: nothing of it is news any more.
+    CloseStream {
+        /// Which.
+        id: StreamId,
     },
     /// Report this to the engine.
     Event(Box<VenueEvent>),

@@ -1,7 +1,7 @@
 //! A machine on sockets: a thread of its own with a runtime of its own.
 //!
-//! Requests go out over one transport a lane, each once; commands, answers and the machine's own instants
-//! are its inputs, in the order they come. The thread ends when the mailbox is closed.
+//! Requests go out over one transport a lane, each once, and streams over a socket each; commands, answers,
+//! news of streams and the machine's own instants are its inputs, in the order they come. The thread ends when the mailbox is closed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,9 @@ use basis_core::transport::{Request, Transport, TransportError};
 use basis_core::types::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::{Input, Lane, Mailbox, Output, VenueMachine};
+use super::socket::{News, Streams};
+use super::{Input, Lane, Mailbox, Output, RequestId, StreamId, StreamNews, VenueMachine};
+use crate::net::Settings;
 
 /// Answers that wait for the machine.
 const ANSWERS_MAX: usize = 256;
@@ -24,8 +26,34 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 const FULL_WAIT: Duration = Duration::from_millis(5);
 
 /// Makes the transport of a lane to an origin, as `https://api.binance.com`.
-pub type Transports =
+type MakeTransport =
     Box<dyn Fn(Lane, &str) -> Result<Arc<dyn Transport>, TransportError> + Send + Sync>;
+
+/// How the connections of a machine are made: a transport for each lane, a socket for each stream.
+pub struct Transports {
+    make: MakeTransport,
+    streams: Settings,
+}
+
+impl Transports {
+    /// Transports of `make`, and streams with `streams`.
+    #[must_use]
+    pub fn new(
+        make: impl Fn(Lane, &str) -> Result<Arc<dyn Transport>, TransportError> + Send + Sync + 'static,
+        streams: Settings,
+    ) -> Self {
+        Self {
+            make: Box::new(make),
+            streams,
+        }
+    }
+}
+
+impl fmt::Debug for Transports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transports").finish_non_exhaustive()
+    }
+}
 
 /// The thread or its runtime could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +74,15 @@ impl fmt::Debug for Task {
 
 /// What wakes the machine beside its own instants.
 enum Wakeup {
-    Answer(Box<Input>),
+    Input(Box<Input>),
     Command,
+}
+
+impl News for Sender<Wakeup> {
+    async fn tell(&self, id: StreamId, news: StreamNews) -> bool {
+        let input = Wakeup::Input(Box::new(Input::Stream { id, news }));
+        self.send(input).await.is_ok()
+    }
 }
 
 impl Task {
@@ -72,8 +107,9 @@ impl Task {
             machine,
             mailbox: mailbox.clone(),
             clock,
-            transports,
+            make: transports.make,
             lanes: BTreeMap::new(),
+            streams: Streams::new(transports.streams, sender.clone()),
             sender,
         };
         let thread = std::thread::Builder::new().name("basis-venue".to_owned());
@@ -108,8 +144,9 @@ struct Actor {
     machine: Box<dyn VenueMachine>,
     mailbox: Mailbox,
     clock: Arc<dyn Clock>,
-    transports: Transports,
+    make: MakeTransport,
     lanes: BTreeMap<Lane, Arc<dyn Transport>>,
+    streams: Streams<Sender<Wakeup>>,
     sender: Sender<Wakeup>,
 }
 
@@ -130,7 +167,7 @@ impl Actor {
             }
             let wait = self.wait();
             match tokio::time::timeout(wait, receiver.recv()).await {
-                Ok(Some(Wakeup::Answer(input))) => self.input(*input, &mut outputs),
+                Ok(Some(Wakeup::Input(input))) => self.input(*input, &mut outputs),
                 Ok(Some(Wakeup::Command)) | Err(_) => {}
                 Ok(None) => return,
             }
@@ -147,29 +184,36 @@ impl Actor {
     fn input(&mut self, input: Input, outputs: &mut Vec<Output>) {
         self.machine.handle(self.clock.now(), input, outputs);
         for output in outputs.drain(..) {
-            let Some(Output::Send { id, lane, request }) = self.mailbox.deliver(output) else {
-                continue;
-            };
-            let transport = match self.lanes.get(&lane) {
-                Some(transport) => Ok(Arc::clone(transport)),
-                None => (self.transports)(lane, origin_of(&request)),
-            };
-            if let Ok(transport) = &transport {
-                self.lanes
-                    .entry(lane)
-                    .or_insert_with(|| Arc::clone(transport));
+            match self.mailbox.deliver(output) {
+                Some(Output::Send { id, lane, request }) => self.send(id, lane, request),
+                Some(Output::OpenStream { id, url }) => self.streams.open(id, url),
+                Some(Output::SendText { id, text }) => self.streams.send(id, text),
+                Some(Output::CloseStream { id }) => self.streams.close(id),
+                _ => {}
             }
-            let sender = self.sender.clone();
-            tokio::spawn(async move {
-                let result = match transport {
-                    Ok(transport) => transport.send(request).await,
-                    Err(e) => Err(e),
-                };
-                let answer = Wakeup::Answer(Box::new(Input::Answer { id, result }));
-                // Without a receiver the machine has ended, and nobody waits.
-                sender.send(answer).await.ok();
-            });
         }
+    }
+
+    fn send(&mut self, id: RequestId, lane: Lane, request: Request) {
+        let transport = match self.lanes.get(&lane) {
+            Some(transport) => Ok(Arc::clone(transport)),
+            None => (self.make)(lane, origin_of(&request)),
+        };
+        if let Ok(transport) = &transport {
+            self.lanes
+                .entry(lane)
+                .or_insert_with(|| Arc::clone(transport));
+        }
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let result = match transport {
+                Ok(transport) => transport.send(request).await,
+                Err(e) => Err(e),
+            };
+            let answer = Wakeup::Input(Box::new(Input::Answer { id, result }));
+            // Without a receiver the machine has ended, and nobody waits.
+            sender.send(answer).await.ok();
+        });
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::fmt;
 
+use basis_core::secret::Secret;
 use basis_core::transport::Request;
 use basis_core::types::Timestamp;
 
-use super::{Command, Input, Lane, Mailbox, Output, RequestId, VenueMachine};
+use super::{Command, Input, Lane, Mailbox, Output, RequestId, StreamId, VenueMachine};
 
 /// The most inputs of one run: more is a machine that turns in circles.
 const INPUTS_MAX: usize = 100_000;
@@ -15,6 +16,15 @@ const INPUTS_MAX: usize = 100_000;
 pub trait Network {
     /// Takes a request that leaves at `now`.
     fn send(&mut self, now: Timestamp, id: RequestId, lane: Lane, request: Request);
+
+    /// Opens a stream at `now`. A network without streams opens none: the machine stops waiting by itself.
+    fn open_stream(&mut self, _now: Timestamp, _id: StreamId, _url: &Secret) {}
+
+    /// Takes a text that leaves on a stream at `now`; on one that is closed it goes nowhere.
+    fn send_text(&mut self, _now: Timestamp, _id: StreamId, _text: &Secret) {}
+
+    /// Closes a stream at `now`.
+    fn close_stream(&mut self, _now: Timestamp, _id: StreamId) {}
 
     /// When something next arrives at the machine.
     fn due(&self) -> Option<Timestamp>;
@@ -84,8 +94,16 @@ impl<M: VenueMachine, N: Network> VirtualDriver<M, N> {
     fn input(&mut self, input: Input) {
         self.machine.handle(self.now, input, &mut self.outputs);
         for output in std::mem::take(&mut self.outputs) {
-            if let Some(Output::Send { id, lane, request }) = self.mailbox.deliver(output) {
-                self.network.send(self.now, id, lane, request);
+            match self.mailbox.deliver(output) {
+                Some(Output::Send { id, lane, request }) => {
+                    self.network.send(self.now, id, lane, request);
+                }
+                Some(Output::OpenStream { id, url }) => {
+                    self.network.open_stream(self.now, id, &url);
+                }
+                Some(Output::SendText { id, text }) => self.network.send_text(self.now, id, &text),
+                Some(Output::CloseStream { id }) => self.network.close_stream(self.now, id),
+                _ => {}
             }
         }
     }

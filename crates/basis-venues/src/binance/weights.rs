@@ -49,6 +49,7 @@ const WEIGHTS: &[(&str, &str, u32, u32)] = &[
     ("GET", "/fapi/v1/commissionRate", 20, 20),
     ("GET", "/fapi/v1/income", 30, 30),
     ("POST", "/fapi/v1/listenKey", 1, 1),
+    ("POST", "/fapi/v1/countdownCancelAll", 10, 10),
     ("POST", "/sapi/v1/asset/transfer", 300, 300),
     ("GET", "/sapi/v1/asset/transfer", 1, 1),
     ("GET", "/sapi/v1/account/apiRestrictions", 1, 1),

@@ -6,9 +6,8 @@ use basis_venues::binance::codec::signing::{KeyError, Keys};
 use basis_venues::binance::codec::{
     Draft, Network, Product, Signer, Stamp, open_listen_key, open_orders, replies,
 };
-use serde_json::Value;
 
-use crate::vectors::file;
+use crate::vectors::{Signed, verified_signatures};
 
 fn keys(secret: &str) -> Result<Keys, KeyError> {
     Keys::new(
@@ -19,15 +18,11 @@ fn keys(secret: &str) -> Result<Keys, KeyError> {
 
 #[test]
 fn every_verified_signature_comes_out_again() {
-    let Some(text) = file("signing.json") else {
+    let Some(vectors) = verified_signatures("binance") else {
         return;
     };
-    let vectors: Value = serde_json::from_str(&text).unwrap();
     let (mut signed, mut refused) = (0, 0);
-    for vector in vectors["vectors"].as_array().unwrap() {
-        if vector["venue"] != "binance" || vector["verified"] != Value::Bool(true) {
-            continue;
-        }
+    for vector in vectors {
         let text = |key: &str| vector[key].as_str().unwrap();
         let secret = vector["secret"]
             .as_str()
@@ -46,26 +41,14 @@ fn every_verified_signature_comes_out_again() {
 
 #[test]
 fn the_recorded_texts_of_sdks_get_the_signatures_they_were_sent_with() {
-    let Some(text) = file("requests/binance.json") else {
+    let Some(signed) = Signed::of("binance") else {
         return;
     };
-    let recorded: Value = serde_json::from_str(&text).unwrap();
-    let keys = keys(recorded["meta"]["api_secret"].as_str().unwrap()).unwrap();
-    let mut compared = 0;
-    for case in recorded["cases"].as_array().unwrap() {
-        for variant in case["variants"].as_array().unwrap() {
-            for request in variant["requests"].as_array().unwrap() {
-                if request["sig"]["ok"] == Value::Bool(true) {
-                    let signature = keys.sign(request["sig"]["presign"].as_str().unwrap());
-                    assert_eq!(
-                        signature.expose(),
-                        request["sig"]["signature"].as_str().unwrap()
-                    );
-                    compared += 1;
-                }
-            }
-        }
+    let keys = keys(&signed.secret).unwrap();
+    for (text, signature) in &signed.texts {
+        assert_eq!(keys.sign(text).expose(), signature);
     }
+    let compared = signed.texts.len();
     assert!(compared > 70, "{compared}");
 }
 

@@ -67,6 +67,9 @@ impl Ledger {
         if let EventKind::Fill(fill) = &event.kind {
             self.book(fill);
         }
+        if let EventKind::Funding(funding) = &event.kind {
+            self.add(funding.account, Item::Asset(funding.asset), funding.amount);
+        }
         if let EventKind::Transfer(update) = &event.kind {
             let (asset, amount) = (Item::Asset(update.asset), update.amount);
             match update.stage {

@@ -11,12 +11,14 @@
 mod book;
 mod cases;
 mod durable;
+mod funding;
 mod kills;
 mod plan;
 mod process;
 mod random;
 mod schedules;
 mod secrets;
+mod streams;
 mod teeth;
 mod venue;
 mod verdict;

@@ -159,6 +159,50 @@ fn rules(random: &mut Random) -> Vec<Rule> {
     rules
 }
 
+/// What goes wrong with streams: in two schedules of three, something.
+fn stream_rules(random: &mut Random) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for _ in 0..random.below(3) {
+        let event = random.pick(&[
+            None,
+            Some("executionReport"),
+            Some("ORDER_TRADE_UPDATE"),
+            Some("ACCOUNT_UPDATE"),
+        ]);
+        let when = match random.below(3) {
+            0 => When::Nth(u32::try_from(random.between(1, 4)).unwrap()),
+            1 => When::Chance(u32::try_from(random.between(1_000, 9_000)).unwrap()),
+            _ => When::Always,
+        };
+        let fault = match random.below(8) {
+            0 => Fault::CloseStream,
+            1 | 2 => Fault::DropFrame,
+            3 => Fault::DuplicateFrame,
+            4 => Fault::DelayFrame(random.between(50, 20_000)),
+            5 => Fault::GarbleFrame,
+            6 => Fault::Freeze(random.between(100, 5_000)),
+            _ => Fault::Restart(random.between(100, 3_000)),
+        };
+        rules.push(Rule {
+            target: Target::Frame { event },
+            when,
+            fault,
+        });
+    }
+    if random.hits(10) {
+        rules.push(Rule {
+            target: Target::Connection,
+            when: When::Chance(5_000),
+            fault: Fault::RefuseConnection,
+        });
+    }
+    if random.hits(10) {
+        let when = When::Chance(5_000);
+        rules.push(Rule::on("POST", "/fapi/v1/listenKey", when, fault(random)));
+    }
+    rules
+}
+
 pub(crate) fn account(name: &'static str) -> Account {
     Account::new(BinanceMachine::VENUE, Label::literal(name))
 }
@@ -237,6 +281,9 @@ impl Plan {
             reply_ms: some(200),
             duplicate_rows: false,
             burns_bnb: false,
+            frame_ms: 0,
+            polls_only: false,
+            dead_man_seconds: None,
         };
         let temper = Temper {
             duplicate_rows: random.hits(20),
@@ -248,10 +295,18 @@ impl Plan {
             .collect();
         moves.push((0, Move::Execute(operation(&mut random))));
         moves.sort_by_key(|(at, _)| *at);
+        let mut faults = rules(&mut random);
+        faults.extend(stream_rules(&mut random));
+        let temper = Temper {
+            frame_ms: if calm { 0 } else { random.between(0, 300) },
+            polls_only: random.hits(15),
+            dead_man_seconds: random.hits(20).then_some(60),
+            ..temper
+        };
         Self {
             seed,
             temper,
-            faults: rules(&mut random),
+            faults,
             moves,
             tooth: Tooth::None,
             faults_until_ms: 25_000,

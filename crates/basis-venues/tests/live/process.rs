@@ -25,6 +25,36 @@ fn keys() -> Keys {
     Keys::new(key, &Secret::new(SECRET.to_owned())).unwrap()
 }
 
+fn signers() -> Signers {
+    Signers {
+        spot: Box::new(keys()),
+        usdm: Box::new(keys()),
+    }
+}
+
+fn settings(book: BookId, venue: &Venue) -> LiveSettings {
+    let endpoints = Endpoints::on_loopback("http://127.0.0.1:9").unwrap();
+    LiveSettings {
+        streams: !venue.polls_only,
+        dead_man: venue.dead_man,
+        ..LiveSettings::new(book, endpoints, vec![BTC])
+    }
+}
+
+/// Why the venue may not be traded at under another book.
+pub(crate) fn refusal_under(book: BookId, mut venue: Venue, now: Timestamp) -> ComponentError {
+    venue.forget(now);
+    let machine = BinanceMachine::new(settings(book, &venue), snapshot(), signers(), None);
+    let mailbox = Mailbox::new();
+    let mut driver = VirtualDriver::new(machine, venue, mailbox.clone(), now);
+    let until = now.plus(basis_core::types::Span::from_seconds(40));
+    driver.run_until(until, &mut |_| false).unwrap();
+    match mailbox.readiness() {
+        Readiness::Refused(e) => e,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Why a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Death {
@@ -111,7 +141,7 @@ impl<J: Journal> Process<J> {
         mut venue: Venue,
         (now, tooth): (Timestamp, Tooth),
     ) -> Self {
-        venue.forget();
+        venue.forget(now);
         let open = Ledger::of(&store.commits()).open();
         let (journal, epoch) = store.begin(now, 0);
         let epoch = match tooth {
@@ -119,14 +149,12 @@ impl<J: Journal> Process<J> {
             _ => epoch,
         };
         venue.retries = tooth == Tooth::Retries;
-        let endpoints = Endpoints::on_loopback("http://127.0.0.1:9").unwrap();
-        let settings = LiveSettings::new(book(), endpoints, vec![BTC]);
-        let signers = Signers {
-            spot: Box::new(keys()),
-            usdm: Box::new(keys()),
+        let settings = LiveSettings {
+            payments_since: store.commits().last().map(|commit| commit.at),
+            ..settings(book(), &venue)
         };
-        let machine = BinanceMachine::new(settings, snapshot(), signers, None);
-        let machine = Machine::new(machine, tooth == Tooth::Impatient);
+        let machine = BinanceMachine::new(settings, snapshot(), signers(), None);
+        let machine = Machine::new(machine, tooth);
         let mailbox = Mailbox::new();
         let driver = VirtualDriver::new(machine, venue, mailbox.clone(), now);
         driver.command(Command::Recover(open)).unwrap();

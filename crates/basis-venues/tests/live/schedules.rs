@@ -41,6 +41,11 @@ impl<S: Store> Run<S> {
         self.process.as_mut().unwrap()
     }
 
+    /// Ends the process for good; the venue stays.
+    pub(crate) fn end(self) -> Venue {
+        self.process.unwrap().die()
+    }
+
     /// Starts anew on what the dead process left.
     fn survive(&mut self, result: Result<(), Death>) {
         if result.is_err() {

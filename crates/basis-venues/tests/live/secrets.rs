@@ -29,6 +29,11 @@ fn no_secret_in_journals_events_notices_and_debug_output() {
                 .any(|(_, request)| request.url.contains("signature="))
         );
         assert!(!text.contains(KEY) && !text.contains(SECRET), "seed {seed}");
+        for url in &process.driver.network.urls {
+            if let Some((_, key)) = url.split_once("/private/ws/") {
+                assert!(!key.is_empty() && !text.contains(key), "seed {seed}");
+            }
+        }
         for (_, request) in sent {
             let Some((_, signature)) = request.url.split_once("signature=") else {
                 continue;

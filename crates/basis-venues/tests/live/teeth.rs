@@ -24,21 +24,25 @@ pub(crate) enum Tooth {
     ReusesIds,
     /// "Not found" is taken for dead, once.
     Impatient,
+    /// What a stream has not shown is not asked for.
+    TrustsStream,
 }
 
-/// A machine, which may be an impatient one.
+/// A machine, which may make a mistake.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) inner: BinanceMachine,
-    pub(crate) is_impatient: bool,
+    tooth: Tooth,
+    is_ready: bool,
     asked: BTreeMap<RequestId, InstructionId>,
 }
 
 impl Machine {
-    pub(crate) const fn new(inner: BinanceMachine, is_impatient: bool) -> Self {
+    pub(crate) const fn new(inner: BinanceMachine, tooth: Tooth) -> Self {
         Self {
             inner,
-            is_impatient,
+            tooth,
+            is_ready: false,
             asked: BTreeMap::new(),
         }
     }
@@ -66,7 +70,7 @@ impl Machine {
 
 impl VenueMachine for Machine {
     fn handle(&mut self, now: Timestamp, input: Input, outputs: &mut Vec<Output>) {
-        if self.is_impatient {
+        if self.tooth == Tooth::Impatient {
             outputs.extend(self.lost(now, &input));
         }
         let from = outputs.len();
@@ -82,11 +86,32 @@ impl VenueMachine for Machine {
                 self.asked.insert(*id, instruction);
             }
         }
+        if self.tooth == Tooth::TrustsStream && self.is_ready {
+            outputs.retain(|output| !is_question(output));
+        }
+        let is_ready = |output: &Output| matches!(output, Output::Ready(Ok(())));
+        self.is_ready |= outputs.iter().any(is_ready);
     }
 
     fn due(&self) -> Option<Timestamp> {
         self.inner.due()
     }
+}
+
+/// Whether an output asks for orders or fills.
+fn is_question(output: &Output) -> bool {
+    let Output::Send { request, .. } = output else {
+        return false;
+    };
+    let path = request.url.split('?').next().unwrap();
+    let asks = [
+        "/order",
+        "/openOrders",
+        "/allOrders",
+        "/myTrades",
+        "/userTrades",
+    ];
+    request.method == "GET" && asks.iter().any(|end| path.ends_with(end))
 }
 
 /// How many of the first schedules find `tooth`.

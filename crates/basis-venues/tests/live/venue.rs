@@ -1,16 +1,17 @@
 //! The venue in process as a machine's network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use basis_core::num::Quantity;
 use basis_core::rules::RuleSnapshot;
+use basis_core::secret::Secret;
 use basis_core::transport::{Request, TransportError};
 use basis_core::types::{Asset, Side, Span, Timestamp};
-use basis_live::actor::{Input, Lane, Network, RequestId};
+use basis_live::actor::{Input, Lane, Network, RequestId, StreamId, StreamNews};
 use basis_sim::server::binance::{
     AccountSettings, Exchange, Permissions, Product, Settings, Verifier,
 };
-use basis_sim::server::{Content, Server, faults::Rule};
+use basis_sim::server::{ConnectionId, Content, Server, faults::Rule};
 use basis_testkit::{BTC, START, USDT, p, q, rules};
 
 pub(crate) const KEY: &str = "thekeyofthetests0001";
@@ -39,6 +40,12 @@ pub(crate) struct Temper {
     pub(crate) reply_ms: i64,
     /// Whether spot fees are paid in BNB.
     pub(crate) burns_bnb: bool,
+    /// How long a frame takes.
+    pub(crate) frame_ms: i64,
+    /// Whether the client uses no streams.
+    pub(crate) polls_only: bool,
+    /// After how long without word of the client the venue takes its orders back.
+    pub(crate) dead_man_seconds: Option<i64>,
 }
 
 /// The venue and who is connected to it. It outlives the processes that speak to it.
@@ -53,6 +60,16 @@ pub(crate) struct Venue {
     /// Whether an order whose connection breaks is sent again: a mistake.
     pub(crate) retries: bool,
     orders: BTreeMap<basis_sim::server::RequestId, Request>,
+    /// Streams of the process that lives.
+    streams: BTreeMap<ConnectionId, StreamId>,
+    /// What was said of opening, to be told.
+    opened: VecDeque<(Timestamp, StreamId, StreamNews)>,
+    /// What streams were opened at.
+    pub(crate) urls: Vec<String>,
+    /// Whether nothing that streams say reaches the process.
+    pub(crate) is_deaf: bool,
+    pub(crate) polls_only: bool,
+    pub(crate) dead_man: Option<Span>,
 }
 
 impl Venue {
@@ -61,6 +78,7 @@ impl Venue {
         settings.clock_ahead_ms = temper.clock_ahead_ms;
         settings.latency.request_ms = temper.request_ms;
         settings.latency.reply_ms = temper.reply_ms;
+        settings.latency.frame_ms = temper.frame_ms;
         settings.behavior.stale_reads_ms = temper.stale_reads_ms;
         settings.behavior.late_rows_ms = temper.late_rows_ms;
         settings.behavior.duplicate_rows = temper.duplicate_rows;
@@ -86,6 +104,12 @@ impl Venue {
             sent: Vec::new(),
             retries: false,
             orders: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            opened: VecDeque::new(),
+            urls: Vec::new(),
+            is_deaf: false,
+            polls_only: temper.polls_only,
+            dead_man: temper.dead_man_seconds.map(Span::from_seconds),
         };
         for product in [Product::Spot, Product::UsdM] {
             for (step, quantity) in [("0", "0.013"), ("10", "0.05"), ("20", "1")] {
@@ -136,9 +160,42 @@ impl Venue {
         self.server.set_faults(rules);
     }
 
-    /// The process died: nobody waits for what is under way.
-    pub(crate) fn forget(&mut self) {
+    /// The process died: nobody waits for what is under way, and its sockets are closed.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
         self.requests.clear();
+        self.opened.clear();
+        for connection in std::mem::take(&mut self.streams).into_keys() {
+            self.server.disconnect(now, connection);
+        }
+    }
+
+    /// The connection of a stream.
+    fn connection(&self, id: StreamId) -> Option<ConnectionId> {
+        let mut own = self.streams.iter();
+        own.find(|(_, stream)| **stream == id)
+            .map(|(connection, _)| *connection)
+    }
+
+    /// Tells of a stream what a delivery says.
+    fn news(&mut self, now: Timestamp, content: Content) -> Option<Input> {
+        let (connection, news) = match content {
+            Content::Text(connection, text) => (connection, StreamNews::Frame(text)),
+            Content::Ping(connection, _) => {
+                self.server.pong(now, connection);
+                (connection, StreamNews::Pinged)
+            }
+            Content::Closed(connection, code) => (
+                connection,
+                StreamNews::Closed(format!("closed with {code}")),
+            ),
+            Content::Answer(..) | Content::Broken(_) => return None,
+        };
+        let id = match news {
+            StreamNews::Closed(_) => self.streams.remove(&connection),
+            _ => self.streams.get(&connection).copied(),
+        };
+        let heard = id.filter(|_| !self.is_deaf);
+        heard.map(|id| Input::Stream { id, news })
     }
 }
 
@@ -151,11 +208,40 @@ impl Network for Venue {
         self.requests.insert(number, id);
     }
 
+    fn open_stream(&mut self, now: Timestamp, id: StreamId, url: &Secret) {
+        self.urls.push(url.expose().to_owned());
+        let news = match self.server.connect(now, url.expose()) {
+            Ok(connection) => {
+                self.streams.insert(connection, id);
+                StreamNews::Opened
+            }
+            Err(response) => StreamNews::Closed(format!("{} to the upgrade", response.status)),
+        };
+        self.opened.push_back((now, id, news));
+    }
+
+    fn send_text(&mut self, now: Timestamp, id: StreamId, text: &Secret) {
+        if let Some(connection) = self.connection(id) {
+            self.server.send_text(now, connection, text.expose());
+        }
+    }
+
+    fn close_stream(&mut self, now: Timestamp, id: StreamId) {
+        self.opened.retain(|(_, opened, _)| *opened != id);
+        if let Some(connection) = self.connection(id) {
+            self.streams.remove(&connection);
+            self.server.disconnect(now, connection);
+        }
+    }
+
     fn due(&self) -> Option<Timestamp> {
-        self.server.next_due()
+        let opened = self.opened.front().map(|(at, ..)| *at);
+        self.server.next_due().into_iter().chain(opened).min()
     }
 
     fn arrivals(&mut self, now: Timestamp, inputs: &mut Vec<Input>) {
+        let opened = self.opened.drain(..);
+        inputs.extend(opened.map(|(_, id, news)| Input::Stream { id, news }));
         for delivery in self.server.advance(now) {
             match delivery.content {
                 Content::Answer(number, response) => {
@@ -177,7 +263,7 @@ impl Network for Venue {
                         result: Err(TransportError::Unanswered("it broke".to_owned())),
                     }));
                 }
-                Content::Text(..) | Content::Ping(..) | Content::Closed(..) => {}
+                stream => inputs.extend(self.news(now, stream)),
             }
         }
     }

@@ -12,7 +12,7 @@ use basis_live::net::{HttpTransport, Settings, system_certificates};
 /// How long a venue may take to say whether it can be traded at.
 const READY_MAX: Duration = Duration::from_secs(35);
 
-/// Makes a connection of its own for each lane.
+/// Makes a connection of its own for each lane and each stream.
 #[must_use]
 pub fn transports() -> Transports {
     // Without certificates only this machine can be spoken to; the refusal says so.
@@ -21,11 +21,13 @@ pub fn transports() -> Transports {
         connect_timeout: Duration::from_secs(5),
         answer_timeout: Duration::from_secs(11),
     };
-    Box::new(move |_lane, origin| {
+    let streams = settings.clone();
+    let make = move |_lane, origin: &str| {
         let transport = HttpTransport::new(origin, settings.clone());
         let transport = transport.map_err(|e| TransportError::NotSent(e.to_string()))?;
         Ok(Arc::new(transport) as Arc<dyn Transport>)
-    })
+    };
+    Transports::new(make, streams)
 }
 
 /// Runs `machine` on sockets until it says that it may trade. What it found out is in the mailbox's notices.

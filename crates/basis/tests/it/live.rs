@@ -173,6 +173,41 @@ fn a_lost_reply_is_resolved_and_the_order_is_one() {
 }
 
 #[test]
+fn a_frame_tells_what_neither_answers_nor_reads_do() {
+    for (order, path, reads) in [
+        (
+            MARKET,
+            "/api/v3/order",
+            ["/api/v3/order", "/api/v3/myTrades"],
+        ),
+        (
+            PERP,
+            "/fapi/v1/order",
+            ["/fapi/v1/order", "/fapi/v1/userTrades"],
+        ),
+    ] {
+        let desk = Desk::new();
+        let failed = || Fault::Reply {
+            reply: Failure::BadGateway,
+            taken: false,
+        };
+        // The first read of the fills is of the start. The order is on its way while the stream opens.
+        let mut rules = vec![
+            Rule::on("POST", path, When::Always, Fault::DelayRequest(800)),
+            Rule::on("POST", path, When::Always, Fault::DropReply),
+            Rule::on("GET", reads[0], When::Always, failed()),
+        ];
+        let nth = (2..30).map(|n| Rule::on("GET", reads[1], When::Nth(n), failed()));
+        rules.extend(nth);
+        desk.set_faults(rules);
+        let result = desk.instruct(&[order]).json();
+        assert_eq!(result["outcome"], "filled", "{path}");
+        assert_eq!(result["fills"].as_array().unwrap().len(), 1, "{path}");
+        assert_eq!(desk.orders(), 1);
+    }
+}
+
+#[test]
 fn what_the_venue_refuses_fails_the_command() {
     let desk = Desk::new();
     let large = MARKET.replace("0.01", "5");
@@ -262,6 +297,16 @@ fn check_connects_and_says_what_it_found() {
     assert_eq!(desk.orders(), 0);
 }
 
+/// At how many points the binary is killed: few where everything is tested, `BASIS_KILLS` says otherwise.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how many kills there are is said from outside"
+)]
+fn kills() -> u64 {
+    let text = std::env::var("BASIS_KILLS");
+    text.map_or(16, |text| text.parse().unwrap())
+}
+
 #[test]
 fn a_binary_killed_anywhere_sends_an_order_once() {
     let desk = Desk::with(Permissions::trading(), |settings| {
@@ -270,12 +315,14 @@ fn a_binary_killed_anywhere_sends_an_order_once() {
     });
     let arguments = desk.arguments(&[MARKET]);
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    for kill in 0..12_u64 {
+    let kills = kills();
+    for kill in 0..kills {
         let before = desk.orders();
         desk.folder.kill_after(
             &arguments,
             &desk.environment(),
-            Duration::from_millis(40 + 35 * kill),
+            // From before the first request to after the last one, in another order each time.
+            Duration::from_millis(20 + (kill * 173) % 460),
         );
         // The next start knows what became of it, before anything new is sent.
         let cancel = r#"{"cancel_order":{"symbol":"BTCUSDT","order":"1"}}"#;

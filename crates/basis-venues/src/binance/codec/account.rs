@@ -3,8 +3,8 @@
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{MarginMode, SetLeverage, Transfer};
 use basis_core::num::Fixed18;
-use basis_core::rules::RuleSnapshot;
-use basis_core::types::{Account, ClientOrderId, InstrumentKind};
+use basis_core::rules::{InstrumentRules, RuleSnapshot};
+use basis_core::types::{Account, ClientOrderId, InstrumentKind, Span};
 
 use super::endpoint::Product;
 use super::order::{Refusal, invalid, listed};
@@ -78,6 +78,24 @@ pub const fn open_listen_key() -> Draft {
         path: "/fapi/v1/listenKey",
         params: Params::new(),
         security: Security::ApiKey,
+        effect: Effect::Read,
+    }
+}
+
+/// Returns the request that has every order of an instrument of USD-M canceled `after` so long without another
+/// one; zero stops the clock. It may be repeated.
+#[must_use]
+pub fn cancel_after(rules: &InstrumentRules, after: Span) -> Draft {
+    let millis = after.nanos() / 1_000_000;
+    let params = Params::default()
+        .with("symbol", rules.venue_symbol.as_str())
+        .with("countdownTime", millis.to_string());
+    Draft {
+        product: Product::UsdM,
+        method: "POST",
+        path: "/fapi/v1/countdownCancelAll",
+        params,
+        security: Security::Signed,
         effect: Effect::Read,
     }
 }

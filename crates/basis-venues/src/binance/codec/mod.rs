@@ -20,13 +20,17 @@ mod request;
 #[cfg(feature = "live")]
 pub mod signing;
 pub mod stream;
+mod subscribe;
 
 use crate::wire::params;
 
-pub use self::account::{WithdrawalTarget, open_listen_key, set_position_mode};
+pub use self::account::{WithdrawalTarget, cancel_after, open_listen_key, set_position_mode};
 pub use self::endpoint::{Network, NoSuchHost, Product};
 pub use self::ids::{OrderRef, instruction_of};
 pub use self::order::{Collar, KnownOrder, open_orders, open_orders_of, query};
 pub use self::plan::{COLLAR_WIDTH, Context, requests};
 pub use self::request::{Draft, Effect, Masked, Security, Signer, Stamp};
+pub use self::subscribe::{
+    SubscriptionRefusal, perp_stream, spot_stream, spot_subscription, stream_origin, subscription,
+};
 pub use crate::wire::{Params, millis};

@@ -4,7 +4,7 @@ use basis_core::secret::Secret;
 use basis_core::transport::Request;
 
 use super::endpoint::{Network, NoSuchHost, Product};
-use super::params::{Params, millis};
+use super::params::{Params, millis, percent_encode};
 pub use crate::wire::{Effect, Masked, Stamp};
 
 /// What a request must carry.
@@ -40,8 +40,16 @@ pub trait Signer {
     /// Returns the name of the key, for the header.
     fn api_key(&self) -> &Secret;
 
+    /// Returns the signature of `text` as it stands in a text frame: hex or base64.
+    fn sign(&self, text: &str) -> Secret;
+
     /// Returns the signature of `text` as it stands in a query string, percent-encoded where it needs to be.
-    fn signature(&self, text: &str) -> Secret;
+    fn signature(&self, text: &str) -> Secret {
+        let signature = self.sign(text);
+        let mut encoded = String::with_capacity(128);
+        percent_encode(signature.expose(), &mut encoded);
+        Secret::new(encoded)
+    }
 }
 
 impl Signer for Masked {
@@ -49,7 +57,7 @@ impl Signer for Masked {
         self.secret()
     }
 
-    fn signature(&self, _text: &str) -> Secret {
+    fn sign(&self, _text: &str) -> Secret {
         Secret::new(Self::TEXT.to_owned())
     }
 }

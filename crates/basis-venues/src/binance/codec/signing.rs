@@ -9,7 +9,6 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use basis_core::secret::Secret;
 
-use super::params::percent_encode;
 use super::request::Signer;
 use crate::wire::encoding::{base64, hex, pem_body};
 
@@ -82,11 +81,8 @@ impl Signer for Keys {
         &self.api_key
     }
 
-    fn signature(&self, text: &str) -> Secret {
-        let signature = self.sign(text);
-        let mut encoded = String::with_capacity(128);
-        percent_encode(signature.expose(), &mut encoded);
-        Secret::new(encoded)
+    fn sign(&self, text: &str) -> Secret {
+        Self::sign(self, text)
     }
 }
 

@@ -39,6 +39,11 @@ pub enum StreamFact {
         /// When.
         at: Timestamp,
     },
+    /// A setting of the USD-M account changed, of one instrument where it names one: it is read anew.
+    Config {
+        /// The venue's name of the instrument.
+        symbol: Option<String>,
+    },
     /// Nothing more comes on this stream: another listen key, or another subscription, is needed.
     Ended,
     /// The venue warns of a liquidation.
@@ -261,6 +266,21 @@ pub fn perp_frame(frame: &[u8]) -> Result<StreamFact, DecodeError> {
                 reason: frame.account.reason,
                 at: frame.at,
             })
+        }
+        "ACCOUNT_CONFIG_UPDATE" => {
+            #[derive(Deserialize)]
+            struct Leverage {
+                #[serde(rename = "s")]
+                symbol: String,
+            }
+            #[derive(Deserialize)]
+            struct Frame {
+                #[serde(default, rename = "ac")]
+                leverage: Option<Leverage>,
+            }
+            let frame = decode::<Frame>("configuration frame", frame)?;
+            let symbol = frame.leverage.map(|leverage| leverage.symbol);
+            Ok(StreamFact::Config { symbol })
         }
         "listenKeyExpired" => Ok(StreamFact::Ended),
         "MARGIN_CALL" => Ok(StreamFact::MarginCall),

@@ -146,7 +146,7 @@ impl BinanceMachine {
         }
     }
 
-    fn instrument(&self, product: Product, symbol: &str) -> Option<InstrumentKey> {
+    pub(super) fn instrument(&self, product: Product, symbol: &str) -> Option<InstrumentKey> {
         let mut own = self.rules.instruments.iter();
         let own = own.find(|rules| {
             let of = super::admit::product_of(rules.key.kind);

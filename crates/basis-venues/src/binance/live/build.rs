@@ -1,5 +1,6 @@
 //! The machine of Binance from its settings, environment and credentials.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use basis_core::config::{Node, Problems, Reader};
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Bps, Fixed18, Value};
 use basis_core::secret::{Credentials, Secret};
+use basis_core::types::Span;
 use basis_live::actor::{FileSwitch, KillSwitch, VenueMachine};
 
 use super::{BinanceMachine, Endpoints, LiveSettings, Signers};
@@ -17,6 +19,9 @@ use crate::driver::LiveRequest;
 /// The widest collar that can be set, in bps.
 const COLLAR_MAX: Fixed18 = Fixed18::literal("500");
 
+/// The times of the dead-man switch that can be set.
+const DEAD_MAN_SECONDS: RangeInclusive<i64> = 10..=3_600;
+
 /// What the section says of live trading, beside what a simulation reads of it.
 struct Section {
     endpoint: Option<String>,
@@ -24,6 +29,7 @@ struct Section {
     order_value_max: Option<Value>,
     collar: Bps,
     hedge_mode: bool,
+    dead_man: Option<Span>,
 }
 
 fn read(node: &Node) -> Result<Section, ComponentError> {
@@ -40,12 +46,20 @@ fn read(node: &Node) -> Result<Section, ComponentError> {
     if value.is_some_and(|value| !value.is_positive()) {
         live.problem("order_value_max", "it must be above zero");
     }
+    let dead_man = live.within::<i64>("dead_man_seconds", DEAD_MAN_SECONDS);
+    let sole_owner = live.boolean("sole_owner", false);
+    if dead_man.is_some() && !sole_owner {
+        let text = "the venue would cancel every order of the instrument, foreign ones too: it needs \
+                    sole_owner: true, which declares the account ours alone";
+        live.problem("dead_man_seconds", text);
+    }
     let section = Section {
         endpoint: live.text("endpoint").map(ToOwned::to_owned),
         kill_file: live.text("kill_file").map(PathBuf::from),
         order_value_max: value,
         collar: Bps::new(collar),
         hedge_mode,
+        dead_man: dead_man.map(Span::from_seconds),
     };
     live.finish();
     let found: Vec<_> = problems
@@ -82,6 +96,7 @@ pub fn build(request: &LiveRequest<'_>) -> Result<Box<dyn VenueMachine>, Compone
         hedge_mode: section.hedge_mode,
         collar: section.collar,
         order_value_max: section.order_value_max,
+        dead_man: section.dead_man,
         ..LiveSettings::new(request.book, endpoints, request.symbols.clone())
     };
     let switch = section.kill_file.map(FileSwitch::new);

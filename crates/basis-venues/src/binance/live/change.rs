@@ -183,7 +183,9 @@ impl BinanceMachine {
             if let (Some(target), Some((quantity, _))) = (change.target, change.amended)
                 && let Some(order) = self.orders.get_mut(&target)
             {
-                order.quantity = quantity;
+                // A late frame or a stale read may still show what it was before.
+                let before = std::mem::replace(&mut order.quantity, quantity);
+                order.amended.push(before);
             }
             self.emit(self.now, EventKind::Done { instruction: id });
         }

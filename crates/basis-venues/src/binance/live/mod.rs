@@ -13,6 +13,9 @@ mod account;
 mod admit;
 mod build;
 mod change;
+mod dead_man;
+mod frame;
+mod funding;
 mod order;
 mod place;
 mod purpose;
@@ -20,6 +23,7 @@ mod recent;
 mod resolve;
 mod settings;
 mod start;
+mod stream;
 mod transfer;
 mod wire;
 
@@ -43,10 +47,13 @@ pub use self::wire::Signers;
 
 use self::account::AccountRead;
 use self::change::Change;
+use self::dead_man::DeadMan;
+use self::funding::FundingRead;
 use self::order::{Ended, Tracked};
 use self::purpose::{Answered, Purpose};
 use self::recent::Recent;
 use self::start::Start;
+use self::stream::Streams;
 use self::wire::Wire;
 use super::codec::Product;
 use super::codec::replies::DecodeError;
@@ -93,6 +100,9 @@ pub struct BinanceMachine {
     ended: VecDeque<Ended>,
     recent: Vec<Recent>,
     account: AccountRead,
+    streams: Streams,
+    funding: Vec<FundingRead>,
+    dead_men: Vec<DeadMan>,
     clock_due: Timestamp,
     /// Why nothing is sent any more but cancellations.
     halted: Option<String>,
@@ -127,6 +137,9 @@ impl BinanceMachine {
             ended: VecDeque::new(),
             recent: Vec::new(),
             account: AccountRead::default(),
+            streams: Streams::default(),
+            funding: Vec::new(),
+            dead_men: Vec::new(),
             clock_due: Timestamp::MAX,
             halted: None,
             connected: true,
@@ -174,6 +187,9 @@ impl BinanceMachine {
             Purpose::Recent(place) => self.recent_answered(place, answered),
             Purpose::Owner(place) => self.owner_answered(place, answered),
             Purpose::Account => self.account_answered(answered),
+            Purpose::ListenKey => self.listen_key_answered(answered),
+            Purpose::Funding(place) => self.funding_answered(place, answered),
+            Purpose::DeadMan(place) => self.dead_man_answered(place, &answered),
         }
     }
 
@@ -185,7 +201,10 @@ impl BinanceMachine {
         self.look_after_orders();
         self.look_after_changes();
         if matches!(self.phase, Phase::Ready) {
+            self.look_after_streams();
             self.look_after_recent();
+            self.look_after_funding();
+            self.look_after_dead_man();
             self.look_after_clock();
         }
         self.expire_transfers();
@@ -330,6 +349,7 @@ impl VenueMachine for BinanceMachine {
                     self.route(answered);
                 }
             }
+            Input::Stream { id, news } => self.stream_news(id, news),
             Input::Timer => {}
         }
         self.turn();
@@ -357,6 +377,9 @@ impl VenueMachine for BinanceMachine {
             .chain(until)
             .chain(clock)
             .chain(start)
+            .chain(self.streams.due())
+            .chain(self.funding.iter().filter_map(FundingRead::due))
+            .chain(self.dead_men.iter().filter_map(DeadMan::due))
             .chain(self.wire.due())
             .min()
     }

@@ -13,8 +13,9 @@ use crate::binance::codec::replies::{self, FillReply, OrderReply};
 use crate::binance::codec::{Collar, Context, Stamp, reads, requests};
 use crate::binance::codes::Class;
 
-/// How often a resting order is asked for.
+/// How often a resting order is asked for, and how often while a stream tells of it.
 const POLL: Span = Span::from_seconds(2);
+const POLL_STREAMED: Span = Span::from_seconds(20);
 
 impl BinanceMachine {
     /// Takes an instruction on.
@@ -216,6 +217,9 @@ impl BinanceMachine {
             }
             Purpose::Recent(place) | Purpose::Owner(place) => self.recent_failed(place),
             Purpose::Account => self.account_failed(),
+            Purpose::ListenKey => self.listen_key_failed("no turn within the limits"),
+            Purpose::Funding(place) => self.funding_failed(place),
+            Purpose::DeadMan(place) => self.dead_man_failed(place, "no turn within the limits"),
             Purpose::Clock(_) => self.clock_due = self.now.plus(POLL),
             Purpose::Start => self.start_expired(),
         }
@@ -352,10 +356,16 @@ impl BinanceMachine {
         }
         let at = self.ours(product_of(fill.kind), fill.at);
         self.emit(at, event.kind);
+        self.expect_on_stream(fill);
     }
 
     /// Says what is to be done next about an order.
     pub(super) fn settle(&mut self, id: InstructionId) {
+        let Some(order) = self.orders.get(&id) else {
+            return;
+        };
+        let is_streamed = self.streams.are_live(product_of(order.kind()));
+        let poll = if is_streamed { POLL_STREAMED } else { POLL };
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };
@@ -375,7 +385,7 @@ impl BinanceMachine {
                 let due = order.look.due.unwrap_or(self.now);
                 order.look.at(due.min(self.now));
             }
-            OrderState::Working => order.look.at(self.now.plus(POLL)),
+            OrderState::Working => order.look.at(self.now.plus(poll)),
             OrderState::Submitted if order.venue_id.is_some() => order.look.at(self.now),
             _ => {}
         }

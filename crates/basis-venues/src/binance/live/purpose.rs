@@ -35,6 +35,12 @@ pub(super) enum Purpose {
     Owner(usize),
     /// A part of the account.
     Account,
+    /// The name of USD-M's private stream.
+    ListenKey,
+    /// Funding payments of the perpetual at this place.
+    Funding(usize),
+    /// Arms, renews or disarms the dead-man switch of the perpetual at this place.
+    DeadMan(usize),
 }
 
 impl Purpose {

@@ -148,6 +148,16 @@ impl BinanceMachine {
         }
     }
 
+    /// Reads the fills of a product's instruments at once: a stream may have missed some.
+    pub(super) fn read_recent(&mut self, product: Product) {
+        let now = self.now;
+        for recent in &mut self.recent {
+            if product_of(recent.instrument.kind) == product {
+                recent.due = recent.due.min(now);
+            }
+        }
+    }
+
     /// Takes the order that a fill belongs to.
     pub(super) fn owner_answered(&mut self, place: usize, answered: Answered) {
         self.recent_failed(place);
@@ -179,7 +189,7 @@ impl BinanceMachine {
     }
 
     /// Reports a fill of an order that is not open here: one of ours that has ended, or a foreign one.
-    fn attribute(
+    pub(super) fn attribute(
         &mut self,
         instruction: Option<basis_core::types::InstructionId>,
         fill: &FillReply,

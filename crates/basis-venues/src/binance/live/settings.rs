@@ -3,9 +3,9 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Bps, Value};
-use basis_core::types::{BookId, Symbol};
+use basis_core::types::{BookId, Span, Symbol, Timestamp};
 
-use crate::binance::codec::{COLLAR_WIDTH, Network, Product};
+use crate::binance::codec::{COLLAR_WIDTH, Network, Product, stream_origin};
 use crate::credentials::BasisEnvironment;
 
 /// Scheme and host of each product.
@@ -17,6 +17,10 @@ pub struct Endpoints {
     pub usdm: String,
     /// Transfers and permissions, `/sapi`; test networks have none.
     pub wallet: Option<String>,
+    /// The private stream of spot: its WebSocket API.
+    pub spot_stream: String,
+    /// The private stream of USD-M.
+    pub usdm_stream: String,
 }
 
 impl Endpoints {
@@ -29,6 +33,8 @@ impl Endpoints {
             spot: rest(Product::Spot).unwrap_or_default(),
             usdm: rest(Product::UsdM).unwrap_or_default(),
             wallet: rest(Product::Wallet),
+            spot_stream: stream_origin(network, Product::Spot).to_owned(),
+            usdm_stream: stream_origin(network, Product::UsdM).to_owned(),
         }
     }
 
@@ -47,10 +53,13 @@ impl Endpoints {
             );
             return Err(ComponentError::new(Code::VenueInvalid, message).with_reason("endpoint"));
         }
+        let stream = origin.replacen("http", "ws", 1);
         Ok(Self {
             spot: origin.to_owned(),
             usdm: origin.to_owned(),
             wallet: Some(origin.to_owned()),
+            spot_stream: stream.clone(),
+            usdm_stream: stream,
         })
     }
 
@@ -73,9 +82,12 @@ impl Endpoints {
         let own = Self::of(environment);
         let is_own = *self == own;
         let hosts = [Some(&self.spot), Some(&self.usdm), self.wallet.as_ref()];
+        let streams = [&self.spot_stream, &self.usdm_stream];
+        let streams = streams.map(|origin| origin.replacen("ws", "http", 1));
         let on_loopback = hosts
             .into_iter()
             .flatten()
+            .chain(&streams)
             .all(|origin| Self::on_loopback(origin).is_ok());
         if is_own || (on_loopback && !environment.is_mainnet()) {
             return Ok(());
@@ -116,6 +128,13 @@ pub struct LiveSettings {
     pub order_value_max: Option<Value>,
     /// The operations that may be sent.
     pub operations: Vec<OperationKind>,
+    /// After how long without word of ours the venue cancels the orders of an instrument of USD-M. It cancels
+    /// foreign ones too: only for an account that is ours alone.
+    pub dead_man: Option<Span>,
+    /// From when on funding payments are the book's: the last instant an earlier process of it has seen.
+    pub payments_since: Option<Timestamp>,
+    /// Whether the private streams are listened to; without them everything is read by REST.
+    pub streams: bool,
 }
 
 impl LiveSettings {
@@ -142,6 +161,9 @@ impl LiveSettings {
             collar: COLLAR_WIDTH,
             order_value_max: None,
             operations: Self::OPERATIONS.to_vec(),
+            dead_man: None,
+            payments_since: None,
+            streams: true,
         }
     }
 

@@ -231,6 +231,9 @@ impl BinanceMachine {
         self.phase = Phase::Ready;
         self.clock_due = self.now.plus(CLOCK_EVERY);
         self.out.push(Output::Ready(Ok(())));
+        self.begin_streams();
+        self.begin_funding();
+        self.begin_dead_man();
         self.serve_backlog();
     }
 
@@ -346,9 +349,18 @@ impl BinanceMachine {
 
     fn note_foreign(&mut self, body: &[u8]) -> Result<(), Problem> {
         for row in replies::orders(body)? {
-            if instruction_of(self.settings.book, &row.client_order_id).is_none() {
-                self.foreign(&row);
+            if instruction_of(self.settings.book, &row.client_order_id).is_some() {
+                continue;
             }
+            if self.settings.dead_man.is_some() {
+                let text = format!(
+                    "order {} of {} ({}) is none of this book, and the account is declared ours alone \
+                     (venue_settings.binance.live.sole_owner): the dead-man switch would cancel it",
+                    row.order_id, row.symbol, row.client_order_id
+                );
+                return Err(refused(Code::CreationFailed, "sole_owner", text));
+            }
+            self.foreign(&row);
         }
         Ok(())
     }

@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use basis_core::error::VenueErrorKind;
+use basis_core::secret::Secret;
 use basis_core::transport::{Response, TransportError};
 use basis_core::types::{Span, Timestamp};
-use basis_live::actor::{Lane, Output, RateLimiter, RequestId};
+use basis_live::actor::{Lane, Output, RateLimiter, RequestId, StreamId};
 
 use super::purpose::{Answered, Purpose, judge};
 use super::settings::Endpoints;
 use crate::binance::answer::Failure;
-use crate::binance::codec::{Draft, Effect, Product, Signer, Stamp};
+use crate::binance::codec::{Draft, Effect, Product, Signer, Stamp, spot_subscription};
 use crate::binance::codes::Class;
 use crate::binance::weights;
 
@@ -170,6 +171,20 @@ impl Wire {
     /// Whether the product is spoken to at all.
     pub(super) fn has(&self, product: Product) -> bool {
         self.endpoints.origin(product).is_some()
+    }
+
+    /// Returns the text that subscribes to spot's private stream at `now`.
+    pub(super) fn spot_subscription(&self, now: Timestamp, id: StreamId) -> Secret {
+        let stamp = Stamp::new(self.clock(Product::Spot).venue(now));
+        spot_subscription(id, stamp, self.signers.of(Product::Spot))
+    }
+
+    /// Returns scheme and host of the private stream of `product`.
+    pub(super) fn stream_origin(&self, product: Product) -> &str {
+        match product {
+            Product::UsdM => &self.endpoints.usdm_stream,
+            Product::Spot | Product::Wallet => &self.endpoints.spot_stream,
+        }
     }
 
     /// Queues a request that acts, for at most `wait`.

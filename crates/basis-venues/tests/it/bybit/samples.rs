@@ -10,15 +10,9 @@ use basis_venues::wire::Forced;
 use serde_json::value::RawValue;
 
 use super::{BYBIT, bench};
-use crate::vectors::samples;
+use crate::vectors::{check, reads, samples};
 
 type Reader = fn(&[u8]) -> Result<(), DecodeError>;
-
-macro_rules! reads {
-    ($reader:expr) => {
-        |body| $reader(body).map(drop)
-    };
-}
 
 /// The samples of options and inverse perpetuals are of products that are not traded here.
 fn tickers(body: &[u8]) -> Result<(), DecodeError> {
@@ -32,19 +26,6 @@ fn tickers(body: &[u8]) -> Result<(), DecodeError> {
             Ok(())
         }
         read => read.map(drop),
-    }
-}
-
-/// `""` for what is read, else what its refusal says.
-fn check(name: &str, body: &[u8], reader: Reader, refusal: &str) {
-    match (reader(body), refusal) {
-        (Ok(()), "") => {}
-        (Ok(()), refusal) => panic!("{name} was read, and not refused with {refusal}"),
-        (Err(e), "") => panic!("{name}: {e}"),
-        (Err(e), refusal) => {
-            let message = e.to_string();
-            assert!(message.contains(refusal), "{name}: {message}");
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use basis_venues::bybit::codec::{Network, finish, reads, signed_text, stream};
 use basis_venues::wire::{HeaderSigner, Stamp};
 use serde_json::Value;
 
-use crate::vectors::file;
+use crate::vectors::{Signed, verified_signatures};
 
 fn keys(name: &str, secret: &str) -> Result<Keys, KeyError> {
     Keys::new(
@@ -18,15 +18,11 @@ fn keys(name: &str, secret: &str) -> Result<Keys, KeyError> {
 
 #[test]
 fn every_verified_signature_comes_out_again() {
-    let Some(text) = file("signing.json") else {
+    let Some(vectors) = verified_signatures("bybit") else {
         return;
     };
-    let vectors: Value = serde_json::from_str(&text).unwrap();
     let mut signed = 0;
-    for vector in vectors["vectors"].as_array().unwrap() {
-        if vector["venue"] != "bybit" || vector["verified"] != Value::Bool(true) {
-            continue;
-        }
+    for vector in vectors {
         let text = |key: &str| vector[key].as_str();
         let secret = text("secret").or(text("private_key_pem")).unwrap();
         let signature = keys("thekeysname", secret)
@@ -45,28 +41,14 @@ fn every_verified_signature_comes_out_again() {
 
 #[test]
 fn the_recorded_texts_of_sdks_get_the_signatures_they_were_sent_with() {
-    let Some(text) = file("requests/bybit.json") else {
+    let Some(signed) = Signed::of("bybit") else {
         return;
     };
-    let recorded: Value = serde_json::from_str(&text).unwrap();
-    let name = recorded["meta"]["api_key"].as_str().unwrap();
-    let keys = keys(name, recorded["meta"]["api_secret"].as_str().unwrap()).unwrap();
-    let mut compared = 0;
-    for case in recorded["cases"].as_array().unwrap() {
-        for variant in case["variants"].as_array().unwrap() {
-            for request in variant["requests"].as_array().unwrap() {
-                if request["sig"]["ok"] == Value::Bool(true) {
-                    let presign = request["sig"]["presign"].as_str().unwrap();
-                    let signature = keys.sign(presign);
-                    assert_eq!(
-                        signature.expose(),
-                        request["sig"]["signature"].as_str().unwrap()
-                    );
-                    compared += 1;
-                }
-            }
-        }
+    let keys = keys(&signed.key, &signed.secret).unwrap();
+    for (text, signature) in &signed.texts {
+        assert_eq!(keys.sign(text).expose(), signature);
     }
+    let compared = signed.texts.len();
     assert!(compared > 60, "{compared}");
 }
 

@@ -9,28 +9,9 @@ use basis_venues::wire::Forced;
 use serde_json::{Value, json};
 
 use super::{OKX, bench};
-use crate::vectors::{BTC, samples};
+use crate::vectors::{BTC, check, reads, samples};
 
 type Reader = fn(&[u8]) -> Result<(), DecodeError>;
-
-macro_rules! reads {
-    ($reader:expr) => {
-        |body| $reader(body).map(drop)
-    };
-}
-
-/// `""` for what is read, else what its refusal says.
-fn check(name: &str, body: &[u8], reader: Reader, refusal: &str) {
-    match (reader(body), refusal) {
-        (Ok(()), "") => {}
-        (Ok(()), refusal) => panic!("{name} was read, and not refused with {refusal}"),
-        (Err(e), "") => panic!("{name}: {e}"),
-        (Err(e), refusal) => {
-            let message = e.to_string();
-            assert!(message.contains(refusal), "{name}: {message}");
-        }
-    }
-}
 
 /// A row as it stands in a reply.
 fn reply(row: &str) -> String {

@@ -137,6 +137,7 @@ pub(super) fn start() -> Vec<Reply> {
         reply("GET /fundingInfo", "[]"),
         reply("GET /api/v3/exchangeInfo", SPOT),
         reply("GET /fapi/v1/exchangeInfo", PERP),
+        reply("GET /income", "[]"),
         reply("GET /openOrders", "[]"),
         reply("GET /myTrades", "[]"),
         reply("GET /userTrades", "[]"),
@@ -181,6 +182,8 @@ pub(super) fn driver_under(
     let endpoints = Endpoints::on_loopback("http://127.0.0.1:1").unwrap();
     let book = BookId::from_number(book());
     let mut settings = LiveSettings::new(book, endpoints, vec![BTC]);
+    // What streams change is shown against the venue in process.
+    settings.streams = false;
     change(&mut settings);
     let rules = rules("binance").at(START).clone();
     let signers = Signers {
