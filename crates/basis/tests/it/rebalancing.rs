@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use basis::core::event::EventData;
 use basis::core::num::{Price, Quantity, Rate, Rounding, Value};
-use basis::core::types::{Item, SeriesId, Span, Timestamp};
+use basis::core::types::{Item, Span, Timestamp};
 use basis::data::synthetic::{SyntheticSpec, synthetic};
 use basis::engine::RunResult;
 use basis::market::{BarColumns, MarketData, RateSeries};
