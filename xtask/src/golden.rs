@@ -236,8 +236,9 @@ fn make(run: &Run, basis: &Path, made: &Path) -> Result<(), String> {
     if !run.arguments.contains(&"--from") {
         command.args(["--from", "2024-01-01"]);
     }
-    // A look-back of a week would leave short runs without a book.
-    if run.mode.ends_with("_basis") {
+    // A look-back of a week, or a month, would leave short runs without a book, or without its debt.
+    let levered = ["eth_leveraged", "usdt_market_neutral"];
+    if run.mode.ends_with("_basis") || levered.contains(&run.mode) {
         command.args(["--set", "expected_carry.horizon_hours=null"]);
     }
     // Nothing of the caller's environment gets into a configuration.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::num::Quantity;
-use crate::types::{Account, Asset, InstructionId, Timestamp};
+use crate::types::{Account, Asset, InstructionId, Span, Timestamp};
 
 /// One amount on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,35 @@ pub struct ExternalFlow {
     pub number: u32,
     /// What.
     pub asset: Asset,
-    /// Signed units: a deposit is above zero, a withdrawal below.
+    /// Signed units: a deposit is above zero, a withdrawal below. Of a withdrawal paid in parts what is left.
     pub amount: Quantity,
+    /// Parts of a withdrawal that have been paid.
+    pub parts: u32,
+}
+
+/// How a withdrawal is paid that the wallet does not cover whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaidInParts {
+    /// The smallest part, > 0.
+    pub least: Quantity,
+    /// What stays in the wallet until the whole is covered: it pays for gas.
+    pub kept: Quantity,
+    /// How long after its instant the first part is paid at the earliest: by then it has been refused where it
+    /// asks for more than there is.
+    pub after: Span,
+}
+
+impl PaidInParts {
+    /// What of a wallet that holds `held` is paid at `now` of the withdrawal `flow` that it does not cover;
+    /// `None` where that is too little, or too soon.
+    #[must_use]
+    pub fn part(&self, now: Timestamp, flow: &ExternalFlow, held: Quantity) -> Option<Quantity> {
+        if now.since(flow.at) < self.after {
+            return None;
+        }
+        let free = held.sub(self.kept).ok()?;
+        (free.is_positive() && free >= self.least).then_some(free)
+    }
 }
 
 /// Why an external flow is refused.
@@ -70,6 +97,8 @@ pub struct InFlightTransfers {
     count: AtomicUsize,
     /// Sorted by instant and number.
     external: Mutex<Vec<ExternalFlow>>,
+    /// How withdrawals are paid in parts; `None`: only whole.
+    in_parts: Mutex<Option<PaidInParts>>,
 }
 
 impl InFlightTransfers {
@@ -163,6 +192,7 @@ impl InFlightTransfers {
                     number,
                     asset,
                     amount: signed,
+                    parts: 0,
                 };
                 flows.insert(place, flow);
                 Ok(())
@@ -170,11 +200,22 @@ impl InFlightTransfers {
         }
     }
 
+    /// Lets withdrawals be paid in parts from now on.
+    pub fn pay_in_parts(&self, rule: PaidInParts) {
+        *self.in_parts.lock().unwrap_or_else(PoisonError::into_inner) = Some(rule);
+    }
+
+    /// How a withdrawal is paid that is not covered whole; `None` where it waits for all of it.
+    #[must_use]
+    pub fn paid_in_parts(&self) -> Option<PaidInParts> {
+        *self.in_parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Offers every external flow due by `now` to `accept`, by instant and number, and keeps those
-    /// it does not take.
-    pub fn take_external(&self, now: Timestamp, mut accept: impl FnMut(&ExternalFlow) -> bool) {
+    /// it does not take, as it leaves them.
+    pub fn take_external(&self, now: Timestamp, mut accept: impl FnMut(&mut ExternalFlow) -> bool) {
         self.external()
-            .retain(|flow| flow.at > now || !accept(flow));
+            .retain_mut(|flow| flow.at > now || !accept(flow));
     }
 
     /// When the next external flow is due; in the past for a withdrawal that is not covered yet.
@@ -207,6 +248,40 @@ impl InFlightTransfers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_paid_a_step_later_and_leaves_what_is_kept() {
+        let transit = InFlightTransfers::default();
+        let (usdt, at) = (Asset::literal("USDT"), Timestamp::from_seconds);
+        let amount = |text: &str| text.parse::<Quantity>().unwrap();
+        transit.withdraw(usdt, amount("50"), at(20), 1).unwrap();
+        let rule = PaidInParts {
+            least: amount("10"),
+            kept: amount("3"),
+            after: Span::from_seconds(5),
+        };
+        assert_eq!(transit.paid_in_parts(), None);
+        transit.pay_in_parts(rule);
+        assert_eq!(transit.paid_in_parts(), Some(rule));
+        let flow = transit.external_queued()[0];
+        for (now, held, part) in [(24, "30", None), (25, "30", Some("27")), (25, "12", None)] {
+            let part = part.map(amount);
+            assert_eq!(
+                rule.part(at(now), &flow, amount(held)),
+                part,
+                "{now} {held}"
+            );
+        }
+        transit.take_external(at(25), |flow| {
+            flow.amount = flow.amount.add(amount("27")).unwrap();
+            flow.parts += 1;
+            false
+        });
+        let [left] = transit.external_queued()[..] else {
+            panic!("it is still owed")
+        };
+        assert_eq!((left.amount, left.parts), (amount("-23"), 1));
+    }
 
     #[test]
     fn a_withdrawal_nobody_takes_stays_queued_and_due() {

@@ -100,6 +100,8 @@ pub struct CarryRule {
     pub lookback: Span,
     /// Expected slippage of every order.
     pub slippage: Bps,
+    /// How long the mean carry of a book held must have been negative before it is left.
+    pub stand_aside_after: Span,
 }
 
 /// What a run is asked to do beyond its config tree: the command line's own words.
@@ -282,11 +284,13 @@ fn read_carry(r: Reader<'_>) -> Option<CarryRule> {
         Fixed18::ZERO..=fixed18!("1000"),
         Fixed18::ONE,
     );
+    let aside = r.integer("stand_aside_after_days", 1..=3_650, 30);
     r.finish();
     horizon.map(|hours| CarryRule {
         horizon: Span::from_hours(hours),
         lookback: Span::from_hours(lookback),
         slippage: Bps::new(slippage),
+        stand_aside_after: Span::DAY.times(aside),
     })
 }
 

@@ -26,7 +26,7 @@ use basis_core::clock::VirtualClock;
 use basis_core::error::{Code, ComponentError};
 use basis_core::event::{Component, Event, EventData, EventSink};
 use basis_core::health::Health;
-use basis_core::in_flight::InFlightTransfers;
+use basis_core::in_flight::{InFlightTransfers, PaidInParts};
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
@@ -156,6 +156,13 @@ impl Engine {
         let routes = mode.exit_routes(&parts.config);
         let data = Arc::clone(&parts.data);
         let engine = Self::create(parts, (&series, &optional), (strategy, routes))?;
+        if let Some(kept) = mode.kept_in_wallet(&engine.config) {
+            engine.transit.pay_in_parts(PaidInParts {
+                least: engine.config.min_transfer,
+                kept,
+                after: engine.config.step,
+            });
+        }
         size::check(
             &mode.entry(&engine.config),
             &engine.config,
@@ -810,7 +817,7 @@ impl Engine {
             never_held: self
                 .run_state
                 .kept_from
-                .filter(|_| !self.run_state.held && self.config.adopt.is_empty())
+                .filter(|_| !self.run_state.held)
                 .map(|why| why.to_string()),
             halted: self.run_state.halted,
             health,

@@ -31,6 +31,6 @@ pub use account::SharedPositions;
 pub use config::{CarryRule, ExternalFlow, RebalanceTo, RiskConfig, RunConfig, RunRequest};
 pub use engine::{Engine, EngineJournal, EngineParts, JournalSync, Progress, Recovery};
 pub use event_log::EventLog;
-pub use result::{RunResult, Stopped};
+pub use result::{RunResult, Stopped, UnpaidWithdrawal};
 pub use setup::{needed_venues, refusal, required_series, survey, wanted_series};
 pub use sink::{NullSink, StepChunk, StepSink};

@@ -216,3 +216,56 @@ pub(crate) fn health_rung(limits: &RiskConfig, factor: Rate) -> (RiskLevel, Rate
     let reached = rungs.into_iter().find(|(_, limit)| factor < *limit);
     reached.unwrap_or((RiskLevel::Clear, ladder.warn))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basis_core::num::Rounding;
+
+    /// The fall of a pair's rate that liquidates a loan of this health factor.
+    fn fall(factor: Rate) -> Rate {
+        let kept = Rate::ONE.div(factor, Rounding::Ceil).unwrap();
+        Rate::ONE.sub(kept).unwrap()
+    }
+
+    #[test]
+    fn rungs_of_a_loan_are_many_times_what_its_pair_has_ever_fallen() {
+        let ladder = HealthLadder::DEFAULT;
+        let rungs = [
+            ladder.warn,
+            ladder.reduce_only,
+            ladder.deleverage,
+            ladder.halt,
+        ];
+        let falls = rungs.map(|rung| fall(rung).get().to_f64());
+        for (fall, documented) in falls.iter().zip([0.167, 0.130, 0.091, 0.038]) {
+            assert!((fall - documented).abs() < 0.0006, "{falls:?}");
+        }
+        // weETH against ETH, 2024-08-06: the largest discount on record.
+        assert!(falls.iter().all(|fall| *fall > 7.0 * 0.0052), "{falls:?}");
+    }
+
+    /// Threshold of the e-mode over the debt ratios: nothing that a default allows is a warning.
+    #[test]
+    fn default_debt_ratios_stand_above_the_first_rung() {
+        let threshold = Rate::literal("0.95");
+        for ltv in ["0.65", "0.75"] {
+            let factor = threshold
+                .div(ltv.parse().unwrap(), Rounding::Floor)
+                .unwrap();
+            assert_eq!(
+                health_rung(&RiskConfig::DEFAULT, factor).0,
+                RiskLevel::Clear,
+                "{ltv}"
+            );
+        }
+        // By the levels of perps the default itself would be at reduce only.
+        let target = fall(
+            threshold
+                .div(Rate::literal("0.65"), Rounding::Floor)
+                .unwrap(),
+        );
+        let as_perp = distance_rung(&RiskConfig::DEFAULT, target).0;
+        assert_eq!(as_perp, RiskLevel::ReduceOnly);
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use basis_core::config::{Node, Problems, Reader, nearest};
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::Rate;
+use basis_core::num::{Quantity, Rate};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Asset, SeriesId, Venue};
 use basis_market::MarketData;
@@ -56,6 +56,12 @@ pub trait Mode: Send + Sync + fmt::Debug {
     /// Its own keys whose values may change between two starts of a book: they decide what is done next.
     fn may_change(&self) -> Vec<&'static str> {
         Vec::new()
+    }
+
+    /// Units of the share class that stay in the wallet while a withdrawal is paid in parts: what pays for the
+    /// gas of the rest. `None` where one is paid whole.
+    fn kept_in_wallet(&self, _config: &RunConfig) -> Option<Quantity> {
+        Some(Quantity::ZERO)
     }
 
     /// Refuses a configuration that can never work.

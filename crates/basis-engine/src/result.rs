@@ -7,7 +7,7 @@ use basis_core::instruction::Operation;
 use basis_core::ledger::LedgerEntry;
 use basis_core::num::{Price, Quantity, Rate, Value};
 use basis_core::types::{Account, Asset, InstructionId, SeriesId, Timestamp, Venue};
-use basis_core::venue_event::{EventKey, Fill, FlowId, Text};
+use basis_core::venue_event::{EventKey, Fill, Text};
 use basis_market::{Coverage, DataFile, MarketView, PriceState, SlotId};
 use serde::{Deserialize, Serialize};
 
@@ -91,28 +91,46 @@ impl RunResult {
         self.share_statistics.unwrap_or(self.statistics)
     }
 
-    /// Of the scheduled `flows` the withdrawals that were neither paid nor refused by the end of the run.
+    /// Of the scheduled `flows` the withdrawals of which something was neither paid nor refused by the end of
+    /// the run.
     pub fn unpaid_withdrawals<'f>(
         &'f self,
         flows: &'f [ExternalFlow],
-    ) -> impl Iterator<Item = &'f ExternalFlow> {
+    ) -> impl Iterator<Item = UnpaidWithdrawal> + 'f {
         let numbered = flows.iter().zip(1u32..);
-        let unpaid = numbered.filter(|(flow, number)| {
-            let id = FlowId {
-                scheduled: flow.at,
-                number: *number,
+        let due = numbered.filter(|(flow, _)| flow.amount.is_negative() && flow.at <= self.range.1);
+        due.filter_map(|(flow, number)| {
+            let asked = flow.amount.abs().ok()?;
+            let is_of_it = |event: &EventKey| {
+                matches!(event, EventKey::CapitalFlow(id)
+                    if (id.scheduled, id.number) == (flow.at, number))
             };
-            let paid = EventKey::CapitalFlow(id);
-            let is_refused = self.refused_withdrawals.iter().any(|row| {
-                row.at == flow.at && flow.amount.add(row.asked).is_ok_and(|d| d.is_zero())
-            });
-            flow.amount.is_negative()
-                && flow.at <= self.range.1
-                && !is_refused
-                && !self.ledger.iter().any(|line| *line.cause.event == paid)
-        });
-        unpaid.map(|(flow, _)| flow)
+            let lines = self.ledger.iter();
+            let mut paid = lines.filter(|line| is_of_it(&line.cause.event));
+            let paid = paid
+                .try_fold(Quantity::ZERO, |sum, line| sum.sub(line.quantity))
+                .ok()?;
+            let rest = asked.sub(paid).ok()?;
+            let mut refused = self.refused_withdrawals.iter();
+            let is_refused = refused.any(|row| row.at == flow.at && row.asked == rest);
+            (rest.is_positive() && !is_refused).then_some(UnpaidWithdrawal {
+                at: flow.at,
+                asked,
+                paid,
+            })
+        })
     }
+}
+
+/// A withdrawal of which something was still owed at the end of a run, in the share class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnpaidWithdrawal {
+    /// When it was due.
+    pub at: Timestamp,
+    /// What was asked for, > 0.
+    pub asked: Quantity,
+    /// What of it was paid, >= 0.
+    pub paid: Quantity,
 }
 
 /// A run that failed, with all that came of it before.

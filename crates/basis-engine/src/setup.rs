@@ -627,6 +627,7 @@ pub(crate) fn refuse_withdrawals(
         let id = FlowId {
             scheduled: flow.at,
             number: flow.number,
+            part: 0,
         };
         let withdrawal = RefusedWithdrawal {
             at: flow.at,

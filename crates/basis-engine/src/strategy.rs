@@ -159,12 +159,21 @@ pub enum Shortfall {
         /// Settlements that were due.
         due: u32,
     },
+    /// Too few days of the look-back are recorded.
+    Days {
+        /// Days that are.
+        recorded: u32,
+        /// Days that it takes.
+        due: u32,
+    },
     /// The carry is below the cost.
     Carry {
         /// What is expected over the horizon, USD.
         expected: Value,
         /// What opening and closing costs, USD.
         cost: Value,
+        /// The part of it that brings the margin there, USD.
+        transfers: Value,
     },
 }
 
@@ -173,7 +182,7 @@ impl Shortfall {
     #[must_use]
     pub const fn state(&self) -> &'static str {
         match self {
-            Self::LookBack { .. } => "look_back_short",
+            Self::LookBack { .. } | Self::Days { .. } => "look_back_short",
             Self::Carry { .. } => "carry_below_cost",
         }
     }
@@ -188,9 +197,17 @@ impl std::fmt::Display for Shortfall {
                     "{recorded} of {due} settlements of the look-back are recorded"
                 )
             }
-            Self::Carry { expected, cost } => write!(
+            Self::Days { recorded, due } => {
+                write!(f, "{recorded} of {due} days of the look-back are recorded")
+            }
+            Self::Carry {
+                expected,
+                cost,
+                transfers,
+            } => write!(
                 f,
-                "the expected carry of {expected} USD is not above the round trip of {cost} USD"
+                "the expected carry of {expected} USD is not above the round trip of {cost} USD, {transfers} USD \
+                 of it for transfers"
             ),
         }
     }
@@ -207,8 +224,21 @@ pub enum Decision {
     Uneconomic(&'static str, Shortfall),
     /// Something to do that this venue keeps from being done: it is out, or its withdrawals are halted.
     Halted(&'static str, Venue),
+    /// Something to do that waits for what a venue has not got, in words.
+    Waits(&'static str, String),
     /// Do this.
     Act(Plan),
+    /// Do this, decided by numbers that the event log is to have.
+    Weighed(Plan, Weighed),
+}
+
+/// The numbers that a plan was decided by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weighed {
+    /// The state in the event log.
+    pub state: &'static str,
+    /// The numbers, a clause for people.
+    pub detail: String,
 }
 
 /// What a strategy knows beyond books and market, as a journal keeps it.

@@ -10,6 +10,8 @@
 //!
 //! Approvals are operations of their own, for a wallet may have given them before.
 
+use basis_core::num::{Fixed18, MathError, Quantity, Rounding};
+
 /// Gas of any transaction before it does anything (Ethereum Yellow Paper, `G_transaction`).
 pub const TRANSACTION: u64 = 21_000;
 
@@ -296,6 +298,20 @@ pub fn atomic_gas(steps: &[GasOperation], flash_loan: bool) -> u64 {
         let own = step.gas().saturating_sub(TRANSACTION);
         sum.saturating_add(own).saturating_add(CAST_STEP)
     })
+}
+
+/// Gwei in an ETH.
+const GWEI_PER_ETH: i64 = 1_000_000_000;
+
+/// Returns what `units` of gas cost at `gas_price_gwei`, in ETH, rounded up.
+///
+/// # Errors
+/// [`MathError`] out of range.
+pub fn ether_cost(units: u64, gas_price_gwei: Fixed18) -> Result<Quantity, MathError> {
+    let units = Fixed18::from_int(i64::try_from(units).unwrap_or(i64::MAX));
+    let per_ether = Fixed18::from_int(GWEI_PER_ETH);
+    let ether = units.mul_div(gas_price_gwei, per_ether, Rounding::Up)?;
+    Ok(Quantity::new(ether))
 }
 
 #[cfg(test)]

@@ -73,7 +73,9 @@ impl Keys {
             } else {
                 Vec::new()
             },
-            chain: uses.chain.then(|| ChainConfig::read(r)),
+            chain: uses
+                .chain
+                .then(|| ChainConfig::read(r, uses.spot && !uses.hedge)),
         };
         (spot_venue != Some(None)).then_some(keys)
     }

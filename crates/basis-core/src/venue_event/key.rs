@@ -108,6 +108,14 @@ pub struct FlowId {
     pub scheduled: Timestamp,
     /// Distinguishes several at one instant.
     pub number: u32,
+    /// The part, from 0, of what is paid in several.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub part: u32,
+}
+
+/// Whether a flow is paid whole, or this is its first part: most are, and their names have no part.
+const fn is_first(part: &u32) -> bool {
+    *part == 0
 }
 
 /// The name of one fact; unique for the life of a book.
@@ -270,8 +278,16 @@ impl fmt::Display for EventKey {
                 stage,
             } => write!(f, "transaction:{hash}:{inclusion}:{}", stage.as_str()),
             Self::Transfer { id, stage } => write!(f, "transfer:{id}:{}", stage.as_str()),
-            Self::CapitalFlow(FlowId { scheduled, number }) => {
-                write!(f, "capital_flow:{scheduled}:{number}")
+            Self::CapitalFlow(FlowId {
+                scheduled,
+                number,
+                part,
+            }) => {
+                write!(f, "capital_flow:{scheduled}:{number}")?;
+                if *part > 0 {
+                    write!(f, ":{part}")?;
+                }
+                Ok(())
             }
             Self::Adoption { account, item, at } => write!(f, "adoption:{account}:{item}:{at}"),
             Self::Reward {

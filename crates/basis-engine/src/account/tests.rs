@@ -90,6 +90,7 @@ fn deposit(number: u32, asset: Asset, amount: &str) -> VenueEvent {
         id: FlowId {
             scheduled: Timestamp::EPOCH,
             number,
+            part: 0,
         },
         account: MAIN,
         asset,

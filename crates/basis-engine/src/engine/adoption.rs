@@ -8,6 +8,7 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::Rounding;
 use basis_core::types::{Item, Venue};
 use basis_core::venue_event::{Adoption, EventKind, Events, Position, VenueEvent};
+use basis_market::Mark;
 
 use super::Engine;
 use super::checkpoint::Moment;
@@ -57,11 +58,26 @@ impl Engine {
             let event = self.adoption_of(venue, &beyond, !quantity.is_zero())?;
             self.take_all(&[event], Arrival::Poll)?;
             adopted += 1;
+            self.run_state.held |= self.is_no_capital(beyond.item);
         }
         let detail = format!("{adopted} holding(s) of {venue} taken into the books");
         self.state(self.view.now(), "adopted", detail);
         self.reconcile()?;
         Ok(adopted)
+    }
+
+    /// Whether a holding is a part of the book that a mode wants, and not capital that it would be made of.
+    fn is_no_capital(&self, item: Item) -> bool {
+        let config = &self.config;
+        match item {
+            Item::Asset(asset) => {
+                asset != config.share_class
+                    && asset != config.asset
+                    && asset != config.underlying()
+                    && self.view.mark_of(asset) != Some(Mark::Par)
+            }
+            _ => true,
+        }
     }
 
     /// The same between two wakes of a run that keeps a journal, which holds it before this returns.

@@ -126,17 +126,31 @@ impl Engine {
                 self.wait_for_venue(at, format!("{reason}: {why}"));
                 Ok(false)
             }
-            Decision::Act(plan) => {
-                let refusal = plan.blocks.first().and_then(|b| self.desk.refusal_of(b));
-                if let Some((_, why)) = refusal {
-                    self.wait_for_venue(at, format!("{}: {why}", plan.reason));
-                    return Ok(false);
-                }
-                self.run_state.uneconomic = None;
-                self.start(plan);
-                Ok(true)
+            Decision::Waits(reason, what) => {
+                self.wait_for_venue(at, format!("{reason}: {what}"));
+                Ok(false)
             }
+            Decision::Weighed(plan, weighed) => {
+                let starts = self.begin(at, plan);
+                if starts {
+                    self.state(at, weighed.state, weighed.detail);
+                }
+                Ok(starts)
+            }
+            Decision::Act(plan) => Ok(self.begin(at, plan)),
         }
+    }
+
+    /// Starts a plan, unless a venue keeps its first block from being sent.
+    fn begin(&mut self, at: Timestamp, plan: Plan) -> bool {
+        let refusal = plan.blocks.first().and_then(|b| self.desk.refusal_of(b));
+        if let Some((_, why)) = refusal {
+            self.wait_for_venue(at, format!("{}: {why}", plan.reason));
+            return false;
+        }
+        self.run_state.uneconomic = None;
+        self.start(plan);
+        true
     }
 
     /// Says once, for as long as it lasts, that a venue keeps a plan from being carried out.

@@ -102,6 +102,7 @@ pub(crate) fn commit(epoch: Epoch, number: u32) -> Commit {
             id: FlowId {
                 scheduled: at(number),
                 number: 0,
+                part: 0,
             },
             account: Account::WALLET,
             asset: eth,

@@ -163,9 +163,10 @@ fn header(mode: &str, summary: &Json) -> String {
         .flatten()
         .map(|row| {
             let what = format!(
-                "{}: asked {} {class}",
+                "{}: asked {} {class}, paid {} {class}",
                 moment(&row["at"]),
-                text(&row["asked"])
+                text(&row["asked"]),
+                text(&row["paid"])
             );
             alert("WITHDRAWAL NOT PAID BY THE END", &what)
         })

@@ -113,7 +113,11 @@ fn ledger() -> Vec<LedgerEntry> {
     let perp = Item::Position(key(InstrumentKind::Perp));
     let outside = |number| {
         let scheduled = instant(1);
-        Arc::new(EventKey::CapitalFlow(FlowId { scheduled, number }))
+        Arc::new(EventKey::CapitalFlow(FlowId {
+            scheduled,
+            number,
+            part: 0,
+        }))
     };
     let trade = |kind, id, side| {
         let (account, instrument) = (account_of(kind), key(kind));

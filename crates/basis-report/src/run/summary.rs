@@ -3,7 +3,7 @@
 use basis_core::health::Health;
 use basis_core::num::{MathError, Price, Value};
 use basis_core::types::{Asset, Span};
-use basis_engine::ExternalFlow;
+use basis_engine::UnpaidWithdrawal;
 use basis_engine::numeraire::ShareAttribution;
 use basis_engine::pnl::Attribution;
 use basis_engine::result::{
@@ -451,10 +451,11 @@ fn refused(row: &RefusedWithdrawal) -> Json {
     })
 }
 
-fn unpaid(flow: &ExternalFlow) -> Json {
+fn unpaid(withdrawal: UnpaidWithdrawal) -> Json {
     json!({
-        "at": flow.at,
-        "asked": flow.amount.abs().unwrap_or(flow.amount).to_string(),
+        "at": withdrawal.at,
+        "asked": withdrawal.asked.to_string(),
+        "paid": withdrawal.paid.to_string(),
     })
 }
 

@@ -205,7 +205,7 @@ impl WalletExecutionInterface {
                 failure = Some(refusal);
                 None
             });
-            let is_taken = taken.is_some();
+            let is_taken = taken.is_some() && flow.amount.is_zero();
             events.extend(taken);
             is_taken
         });
@@ -229,29 +229,39 @@ impl WalletExecutionInterface {
         Ok(event)
     }
 
-    /// Takes a deposit or withdrawal; `None` for a withdrawal that is not covered.
-    fn external(&self, now: Timestamp, flow: &ExternalFlow) -> Result<Option<VenueEvent>, Refusal> {
+    /// Takes a deposit or withdrawal, or pays as much of a withdrawal as is there, which leaves the rest in
+    /// `flow`; `None` where nothing is paid.
+    fn external(
+        &self,
+        now: Timestamp,
+        flow: &mut ExternalFlow,
+    ) -> Result<Option<VenueEvent>, Refusal> {
         let (account, asset) = (Account::WALLET, flow.asset);
         let mut state = self.world.chain.state();
         let held = state.wallet.get(account, asset);
-        if held.add(flow.amount)?.is_negative() {
-            return Ok(None);
+        let mut amount = flow.amount;
+        if held.add(amount)?.is_negative() {
+            let rule = self.world.transit.paid_in_parts();
+            let Some(part) = rule.and_then(|rule| rule.part(now, flow, held)) else {
+                return Ok(None);
+            };
+            amount = part.neg()?;
         }
-        state.move_wallet(now, (account, asset), flow.amount)?;
+        state.move_wallet(now, (account, asset), amount)?;
+        let part = flow.parts;
+        flow.amount = flow.amount.sub(amount)?;
+        flow.parts += 1;
         // A deposit counts from its own instant; a withdrawal from when it was covered.
-        let at = if flow.amount.is_positive() {
-            flow.at
-        } else {
-            now
-        };
+        let at = if amount.is_positive() { flow.at } else { now };
         let kind = EventKind::CapitalFlow(CapitalFlow {
             id: FlowId {
                 scheduled: flow.at,
                 number: flow.number,
+                part,
             },
             account,
             asset,
-            amount: flow.amount,
+            amount,
         });
         Ok(Some(VenueEvent::new(Venue::WALLET, at, now, kind)))
     }

@@ -87,6 +87,15 @@ impl Mode for WithKeys {
         }
     }
 
+    fn kept_in_wallet(&self, config: &RunConfig) -> Option<Quantity> {
+        match &self.keys.chain {
+            // Cash of a hedged stake is the margin of its shorts until the stake has left.
+            Some(_) if self.parts.uses.hedge => None,
+            Some(chain) if config.is_in_kind() => Some(chain.gas_reserve),
+            _ => Some(Quantity::ZERO),
+        }
+    }
+
     fn may_change(&self) -> Vec<&'static str> {
         self.parts.uses.may_change()
     }

@@ -34,6 +34,8 @@ pub(super) struct Moves {
     pub(super) internal: Vec<Leg>,
     /// To another venue: to be waited for.
     pub(super) external: Vec<Leg>,
+    /// What the transfers to other venues cost beside what arrives, quote units.
+    pub(super) cost: Value,
 }
 
 impl Moves {
@@ -117,6 +119,7 @@ pub(super) fn moves(
                 if amount < minimum || !amount.is_positive() {
                     continue;
                 }
+                moves.cost = moves.cost.add(cost)?;
                 need.amount = need.amount.sub(amount)?.max(Value::ZERO);
                 surplus.amount = available.sub(amount)?;
                 let (from, to) = (surplus.account, need.account);

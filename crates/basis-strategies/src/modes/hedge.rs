@@ -9,9 +9,9 @@ use basis_core::rules::{Accounts, InstrumentRules, RuleSnapshot};
 use basis_core::types::{Account, Asset, InstrumentKind, Side, Venue};
 use basis_protocols::exchange;
 
-use super::Context;
 use super::layout::{Layout, is_fresh};
 use super::legs::split;
+use super::{Context, carry};
 use crate::config::ModeConfig;
 use basis_engine::RebalanceTo;
 use basis_engine::account::MarginAccount;
@@ -30,6 +30,9 @@ const ENTRY_DISTANCE_KEPT: Rate = Rate::literal("0.8");
 
 /// Part of the margin kept below which money held for anything else is margin first.
 const TOP_UP_BELOW: Rate = Rate::literal("0.75");
+
+/// Part of what a short keeps that stays cash when margin leaves its account: fees and funding are paid in it.
+const CASH_KEPT: Rate = Rate::literal("0.1");
 
 /// Perp notional that a margin carries over what it was planned for: prices move while margin is on its
 /// way, and in kind the reserve is hedged beside what was planned.
@@ -66,12 +69,16 @@ pub(super) struct Hedge<'a> {
     pub(super) share: Rate,
     /// Whether its perp can be traded now; a stale one keeps its short.
     pub(super) fresh: bool,
+    /// Whether more may be added here: its funding is not too far below that of the others.
+    pub(super) grows: bool,
     /// Signed base units held, short < 0.
     pub(super) position: Quantity,
     /// Quote units in a deposit account that serves nothing else.
     pub(super) sweepable: Quantity,
     /// Short base units wanted, >= 0; zero until [`Book::aim_at_target`].
     pub(super) target: Quantity,
+    /// Quote units there.
+    pub(super) cash: Value,
     /// Collateral plus unrealised result.
     pub(super) margin: Value,
     /// Quote units on their way to the venue.
@@ -191,10 +198,34 @@ pub(super) fn instrument<'a>(
         })
 }
 
+/// How far a rebalance goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// To the target.
+    Whole,
+    /// As `rebalance_to` says.
+    Band,
+    /// The same, and what is held above the target stays: the ladder alone decides about it.
+    Upwards,
+}
+
 impl Hedge<'_> {
-    /// Margin above what is wanted and what the short held keeps; below zero where it lacks.
+    /// Whether the short stays what it is when all shorts come to `total`: it cannot be traded, or would be
+    /// added to where that does not pay.
+    fn stays(&self, total: Quantity) -> Result<bool, ComponentError> {
+        if self.grows || !self.fresh {
+            return Ok(!self.fresh);
+        }
+        let part = total.at_rate(self.share, Rounding::Floor)?;
+        Ok(part > self.position.neg()?)
+    }
+
+    /// Margin above what is wanted and what the short held keeps; below zero where it lacks. Never more than
+    /// the cash there, [`CASH_KEPT`] aside: a result that is not realized cannot leave, and pays no funding.
     pub(super) fn spare_margin(&self) -> Result<Value, ComponentError> {
-        Ok(self.margin.sub(self.margin_target.max(self.margin_kept))?)
+        let spare = self.margin.sub(self.margin_target.max(self.margin_kept))?;
+        let kept = self.margin_kept.at_rate(CASH_KEPT, Rounding::Ceil)?;
+        Ok(spare.min(self.cash.sub(kept)?))
     }
 
     /// Margin wanted that is neither there nor on its way; below zero where there is more.
@@ -226,6 +257,18 @@ impl Hedge<'_> {
     }
 }
 
+/// Marks the venues at which nothing is added. A hedged stake has its shorts where they mirror it.
+fn bar_growth(context: &Context<'_>, hedges: &mut [Hedge<'_>]) -> Result<(), ComponentError> {
+    if hedges.len() < 2 || context.config.chain.is_some() {
+        return Ok(());
+    }
+    let barred = carry::barred(context, hedges)?;
+    for hedge in hedges {
+        hedge.grows = !barred.contains(&hedge.venue);
+    }
+    Ok(())
+}
+
 impl<'a> Book<'a> {
     /// Reads the book and sizes its target; a capital of nothing gives a target of nothing.
     pub(super) fn read(context: &Context<'_>, layout: &'a Layout) -> Result<Self, ComponentError> {
@@ -251,6 +294,7 @@ impl<'a> Book<'a> {
                 account,
                 share: hedge.share,
                 fresh,
+                grows: true,
                 position: books.quantity_at(hedge.position_at),
                 sweepable: if hedge.sweeps {
                     books.quantity_at(hedge.deposit_at)
@@ -258,15 +302,14 @@ impl<'a> Book<'a> {
                     Quantity::ZERO
                 },
                 target: Quantity::ZERO,
+                cash: cash(hedge.cash_at),
                 margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
                 coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
                 margin_target: Value::ZERO,
-                margin_kept: match margin {
-                    Some(margin) => kept_margin(margin, config)?,
-                    None => Value::ZERO,
-                },
+                margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
             });
         }
+        bar_growth(context, &mut hedges)?;
         let mut book = Self {
             layout,
             quote: layout.quote,
@@ -339,14 +382,14 @@ impl<'a> Book<'a> {
         let margin = capital.sub(self.notional_target)?;
         let wanted = self.notional_target.per(self.spot_price, Rounding::Floor)?;
         let total = wanted.add(self.outside)?;
-        let (kept, fresh_share) = self.stale_part()?;
+        let (kept, fresh_share) = self.kept_part(total)?;
         let kept = if total.is_positive() {
             Rate::new(kept.get().div(total.get(), Rounding::Floor)?).min(Rate::ONE)
         } else {
             Rate::ZERO
         };
         for hedge in &mut self.hedges {
-            let share = if hedge.fresh {
+            let share = if !hedge.stays(total)? {
                 let share = renormalized(hedge.share, fresh_share)?;
                 Rate::new(
                     share
@@ -377,6 +420,19 @@ impl<'a> Book<'a> {
         Ok((kept, fresh))
     }
 
+    /// Shorts of the venues that keep what they hold of `total`, and the sum of the other ones' shares.
+    fn kept_part(&self, total: Quantity) -> Result<(Quantity, Rate), ComponentError> {
+        let (mut kept, mut shared) = (Quantity::ZERO, Rate::ZERO);
+        for hedge in &self.hedges {
+            if hedge.stays(total)? {
+                kept = kept.sub(hedge.position)?;
+            } else {
+                shared = shared.add(hedge.share)?;
+            }
+        }
+        Ok((kept, shared))
+    }
+
     /// Turns the notional target into whole lots; left out of [`Book::read`] because most steps only
     /// look whether anything is out of its band.
     pub(super) fn aim_at_target(&mut self) -> Result<(), ComponentError> {
@@ -387,24 +443,30 @@ impl<'a> Book<'a> {
         self.aim(core.add(self.ship)?)
     }
 
-    /// Aims `exact`ly at the target, or only as far as a rebalance goes: perhaps to the edge of the inner
-    /// band around it, and nowhere else from within.
+    /// Aims at the target, or only as far as a rebalance goes: perhaps to the edge of the inner band around it,
+    /// and nowhere else from within. What is held above it stays where only less than it is a reason.
     pub(super) fn aim_for(
         &mut self,
         config: &ModeConfig<'_>,
-        exact: bool,
+        reach: Reach,
     ) -> Result<(), ComponentError> {
-        let inner = match config.rebalance_to {
-            RebalanceTo::InnerBand(inner) if !exact && self.spot_price.is_positive() => inner,
-            RebalanceTo::InnerBand(_) | RebalanceTo::Target => return self.aim_at_target(),
+        if reach == Reach::Whole || !self.spot_price.is_positive() {
+            return self.aim_at_target();
+        }
+        let width = match config.rebalance_to {
+            RebalanceTo::InnerBand(inner) => {
+                let width = inner.mul(config.utilization_band, Rounding::Floor)?;
+                self.notional_target.at_rate(width, Rounding::Floor)?
+            }
+            RebalanceTo::Target => Value::ZERO,
         };
         let core = self.core_spot()?;
         let held = core.notional(self.spot_price, Rounding::HalfEven)?;
-        let width = inner.mul(config.utilization_band, Rounding::Floor)?;
-        let width = self.notional_target.at_rate(width, Rounding::Floor)?;
-        let nearest = held
-            .max(self.notional_target.sub(width)?)
-            .min(self.notional_target.add(width)?);
+        let mut most = self.notional_target.add(width)?;
+        if reach == Reach::Upwards {
+            most = most.max(held);
+        }
+        let nearest = held.max(self.notional_target.sub(width)?).min(most);
         let core = if nearest == held {
             core
         } else {
@@ -417,18 +479,34 @@ impl<'a> Book<'a> {
     /// lots; spot follows their sum.
     pub(super) fn aim(&mut self, wanted: Quantity) -> Result<(), ComponentError> {
         let total = wanted.add(self.outside)?.max(Quantity::ZERO);
-        let (kept, fresh_share) = self.stale_part()?;
+        let (kept, fresh_share) = self.kept_part(total)?;
         let rest = total.sub(kept)?.max(Quantity::ZERO);
-        let mut sum = Quantity::ZERO;
+        let (mut sum, mut left) = (Quantity::ZERO, rest);
+        let mut finest: Option<&mut Hedge<'_>> = None;
         for hedge in &mut self.hedges {
-            hedge.target = if hedge.fresh {
-                let share = renormalized(hedge.share, fresh_share)?;
-                let share = rest.at_rate(share, Rounding::Floor)?;
-                share.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?
-            } else {
-                hedge.position.neg()?
-            };
+            if hedge.stays(total)? {
+                hedge.target = hedge.position.neg()?;
+                sum = sum.add(hedge.target)?;
+                continue;
+            }
+            let share = renormalized(hedge.share, fresh_share)?;
+            let share = rest.at_rate(share, Rounding::Floor)?;
+            hedge.target = share.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?;
             sum = sum.add(hedge.target)?;
+            left = left.sub(hedge.target)?;
+            let lot = hedge.rules.lot_size;
+            if finest
+                .as_ref()
+                .is_none_or(|known| lot < known.rules.lot_size)
+            {
+                finest = Some(hedge);
+            }
+        }
+        // What coarse lots leave over is hedged where lots are finest.
+        if let Some(hedge) = finest {
+            let residue = left.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?;
+            hedge.target = hedge.target.add(residue)?;
+            sum = sum.add(residue)?;
         }
         self.spot_target = sum.sub(self.outside)?.max(Quantity::ZERO);
         Ok(())
@@ -458,9 +536,12 @@ impl<'a> Book<'a> {
     /// Whether a fresh venue's short is out of its share of the hedge.
     pub(super) fn is_misallocated(&self, config: &ModeConfig<'_>) -> Result<bool, ComponentError> {
         let short = self.short()?;
-        let (kept, fresh_share) = self.stale_part()?;
+        let (kept, fresh_share) = self.kept_part(short)?;
         let rest = short.sub(kept)?;
-        for hedge in self.hedges.iter().filter(|hedge| hedge.fresh) {
+        for hedge in &self.hedges {
+            if hedge.stays(short)? {
+                continue;
+            }
             let share = renormalized(hedge.share, fresh_share)?;
             let part = rest.at_rate(share, Rounding::Floor)?;
             let tolerated = self.layout.part_tolerance(part, config)?;

@@ -180,7 +180,7 @@ impl Layout {
         let capital = equity.sub(equity.at_rate(config.reserve_ratio, Rounding::Ceil)?)?;
         let target = capital.at_rate(self.spot_share, Rounding::Floor)?;
         let band = target.at_rate(config.utilization_band, Rounding::HalfEven)?;
-        if spot.value.sub(target)?.abs()? > band {
+        if target.sub(spot.value)? > band {
             return Ok(false);
         }
         let kept = Rate::ONE.sub(config.margin_deviation_threshold)?;

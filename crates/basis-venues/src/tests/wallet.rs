@@ -63,6 +63,7 @@ fn capital_comes_at_its_instant_and_goes_once_it_is_covered() {
             id: FlowId {
                 scheduled: at(scheduled),
                 number,
+                part: 0,
             },
             account: Account::WALLET,
             asset: USDT,

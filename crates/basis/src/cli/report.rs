@@ -54,7 +54,8 @@ pub(super) fn human(summary: &Json, out: Option<&Path>) -> String {
     parts.extend(list(
         "withdrawals not paid by the end",
         &rows(&summary["unpaid_withdrawals"], |row| {
-            format!("{}: asked {}", text(&row["at"]), text(&row["asked"]))
+            let (asked, paid) = (text(&row["asked"]), text(&row["paid"]));
+            format!("{}: asked {asked}, paid {paid}", text(&row["at"]))
         }),
     ));
     parts.extend(list("shocks", &rows(&summary["shocks"], text)));

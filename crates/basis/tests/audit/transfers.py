@@ -169,7 +169,8 @@ class Transfers:
         return fee, timedelta(seconds=int(row["delay_seconds"]))
 
     def audit_flows(self):
-        """Every scheduled flow comes in full, once; a withdrawal may be refused, with what there was."""
+        """Every scheduled flow comes in full, once; a withdrawal is paid in parts, and what is left of it may be refused,
+        with what there was."""
         audit = self.audit
         flows = [(instant(row["at"]), sign * Decimal(row["amount"])) for key, sign in (("deposits", 1), ("withdrawals", -1))
                  for row in audit.config.get(key) or []]
@@ -177,27 +178,34 @@ class Transfers:
         first = audit.steps[0]
         flows = [(first, Decimal(audit.config["initial_capital"]), 0)] + [(*flow, n) for n, flow in enumerate(flows, 1)]
         refused = [(instant(row["at"]), Decimal(row["asked"]), row) for row in audit.summary["refused_withdrawals"]]
-        unpaid = [(instant(row["at"]), Decimal(row["asked"])) for row in audit.summary["unpaid_withdrawals"]]
+        unpaid = [(instant(row["at"]), Decimal(row["asked"]), Decimal(row["paid"]))
+                  for row in audit.summary["unpaid_withdrawals"]]
         booked = {line.event: line for line in audit.ledger if line.word == "capital_flow"}
         for at, amount, number in flows:
-            line = booked.pop(f"capital_flow:{iso(at)}:{number}", None)
-            where = line.number if line else "-"
-            row = next((r for r in refused if r[:2] == (at, -amount)), None)
+            name = f"capital_flow:{iso(at)}:{number}"
+            lines = [booked.pop(name, None)]
+            while lines[-1]:
+                lines.append(booked.pop(f"{name}:{len(lines)}", None))
+            lines.pop()
+            paid = sum((line.quantity for line in lines), ZERO)
+            where = lines[0].number if lines else "-"
+            rest = paid - amount
+            row = next((r for r in refused if r[:2] == (at, rest)), None) if amount < 0 and rest > 0 else None
+            for line in lines:
+                kind = "deposit" if amount > 0 else "withdrawal"
+                self.check("ledger.csv", line.number, f"kind of the flow of {iso(at)}", kind, line.kind)
+                self.check("ledger.csv", line.number, f"flow of {iso(at)} is not early", True, line.at >= at)
             if row:
                 refused.remove(row)
-                self.check("ledger.csv", where, f"withdrawal of {iso(at)} that was refused", None, line)
                 self.check("summary.json", "refused_withdrawals", f"less was there than asked on {iso(at)}", True,
-                           Decimal(row[2]["available"]) < -amount)
-            elif line:
-                self.check("ledger.csv", where, f"amount of the flow of {iso(at)}", amount, line.quantity)
-                kind = "deposit" if amount > 0 else "withdrawal"
-                self.check("ledger.csv", where, f"kind of the flow of {iso(at)}", kind, line.kind)
-                self.check("ledger.csv", where, f"flow of {iso(at)} is not early", True, line.at >= at)
-            elif amount > 0:
-                self.check("ledger.csv", where, f"deposit of {iso(at)}", amount, "no line")
+                           Decimal(row[2]["available"]) < rest)
+            elif amount > 0 or rest <= 0:
+                self.check("ledger.csv", where, f"amount of the flow of {iso(at)}", amount, paid)
+                self.check("ledger.csv", where, f"parts of the deposit of {iso(at)}", True, amount < 0 or len(lines) == 1)
             else:
-                self.check("summary.json", "unpaid_withdrawals", f"withdrawal of {iso(at)}", True, (at, -amount) in unpaid)
-                unpaid = [row for row in unpaid if row != (at, -amount)]
+                row = (at, -amount, -paid)
+                self.check("summary.json", "unpaid_withdrawals", f"withdrawal of {iso(at)}", True, row in unpaid)
+                unpaid = [other for other in unpaid if other != row]
         self.check("summary.json", "unpaid_withdrawals", "rows that were paid", [], [iso(row[0]) for row in unpaid])
         self.check("summary.json", "refused_withdrawals", "rows that nothing asked for", [], [iso(r[0]) for r in refused])
         self.check("ledger.csv", "-", "flows that nobody scheduled", [], sorted(booked))

@@ -10,14 +10,18 @@ use basis::core::error::{Code, ComponentError};
 use basis::core::instruction::{Instruction, Operation, OrderType, PerpTrade, TimeInForce};
 use basis::core::ledger::EntryKind;
 use basis::core::num::{Fixed18, Price, Quantity, Rate};
-use basis::core::types::{InstructionId, Item, SeriesId, Side, Span, Symbol, Timestamp};
+use basis::core::plan::{Leg, Plan};
+use basis::core::types::{
+    InstructionId, InstrumentKey, InstrumentKind, Item, SeriesId, Side, Span, Symbol, Timestamp,
+    Venue,
+};
 use basis::core::venue_event::{EventKind, Events};
 use basis::data::synthetic::SyntheticSpec;
 use basis::engine::{Engine, EngineParts, RunResult};
 use basis::market::{BarColumns, MarketData, MarketView, RateSeries, SeriesRequest, ViewPolicy};
 use basis::venues::registry::Registry;
 
-use crate::scripted::{Script, setup};
+use crate::scripted::{self, Script, setup};
 
 const HOURS: i64 = 40;
 const BYBIT: &str = "bybit.unified";
@@ -71,6 +75,15 @@ fn market() -> Arc<MarketData> {
 
 /// A run from hour 12 in which Bybit holds 100,000 USDT and has been short 1 BTC since hour 2.
 fn run(adopt: &str) -> Result<RunResult, ComponentError> {
+    run_with(adopt, Quantity::literal("1"), VecDeque::new())
+}
+
+/// The same with `short` BTC, and plans.
+fn run_with(
+    adopt: &str,
+    short: Quantity,
+    plans: VecDeque<(Timestamp, Plan)>,
+) -> Result<RunResult, ComponentError> {
     let sets = [
         "venue_settings={ bybit: { initial_balances: { unified: { USDT: 100000 } }, slippage: none } }",
         "hedge_allocation={ binance: 0, bybit: 1, okx: 0 }",
@@ -93,7 +106,7 @@ fn run(adopt: &str) -> Result<RunResult, ComponentError> {
     let sale = Operation::PerpTrade(PerpTrade {
         symbol: Symbol::literal("BTCUSDT"),
         side: Side::Sell,
-        quantity: "1".parse().unwrap(),
+        quantity: short,
         order_type: OrderType::Market,
         limit_price: None,
         time_in_force: TimeInForce::default(),
@@ -107,9 +120,11 @@ fn run(adopt: &str) -> Result<RunResult, ComponentError> {
     let bybit = bybit
         .find(|venue| venue.venue().as_str() == "bybit")
         .unwrap();
-    bybit.execute_instructions(&view, &[sale], &mut events);
-    let first = events.first().map(|event| &event.kind);
-    assert!(matches!(first, Some(EventKind::Fill(_))), "{events:?}");
+    if short.is_positive() {
+        bybit.execute_instructions(&view, &[sale], &mut events);
+        let first = events.first().map(|event| &event.kind);
+        assert!(matches!(first, Some(EventKind::Fill(_))), "{events:?}");
+    }
     let parts = EngineParts {
         config: setup.run().clone(),
         data: market(),
@@ -121,7 +136,7 @@ fn run(adopt: &str) -> Result<RunResult, ComponentError> {
         positions: world.positions,
         transit: world.simulated.transit,
     };
-    let script = Box::new(Script(VecDeque::new()));
+    let script = Box::new(Script(plans));
     Engine::with_strategy(parts, &series(), script)?.run(&mut |_| {})
 }
 
@@ -179,4 +194,22 @@ fn holdings_that_nobody_adopts_are_refused_before_the_run() {
     let e = layers::resolve(&request, &environment, &registry).unwrap_err();
     assert_eq!(e.code, Code::ConfigInvalid);
     assert!(e.message.contains("adopt: [bybit]"), "{}", e.message);
+}
+
+/// Adopted capital is no book: when the entry on it is refused, nothing was ever held. An adopted short is one.
+#[test]
+fn an_adopted_book_that_never_holds_is_judged_like_any_other() {
+    let perp = InstrumentKey::new(
+        Venue::literal("bybit"),
+        InstrumentKind::Perp,
+        Symbol::literal("BTCUSDT"),
+    );
+    let refused = |short| {
+        let leg = Leg::market(perp, Side::Sell, Quantity::literal("0.0000001"), false);
+        let plans = [(hour(14), scripted::plan(vec![leg]))];
+        run_with("adopt=[bybit]", short, plans.into()).unwrap()
+    };
+    let why = refused(Quantity::ZERO).never_held;
+    assert!(why.is_some_and(|why| why.contains("quantity")));
+    assert_eq!(refused(Quantity::literal("1")).never_held, None);
 }

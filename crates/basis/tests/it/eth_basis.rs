@@ -190,12 +190,15 @@ fn nearly_all_of_the_capital_can_be_withdrawn_and_a_little_more_is_refused() {
     let paid = asking(Quantity::new(amount));
     assert_explained(&paid);
     assert_eq!(paid.refused_withdrawals, []);
-    let out = paid
-        .ledger
+    let lines = paid.ledger.iter();
+    let parts: Vec<_> = lines
+        .filter(|line| line.kind == EntryKind::Withdrawal)
+        .collect();
+    let sum = parts
         .iter()
-        .find(|line| line.kind == EntryKind::Withdrawal);
-    let out = out.expect("it is paid");
-    assert_eq!(out.quantity, Quantity::new(amount.neg().unwrap()));
+        .try_fold(Quantity::ZERO, |sum, line| sum.sub(line.quantity));
+    assert_eq!(sum.unwrap(), Quantity::new(amount));
+    let out = parts.last().expect("it is paid");
     // What is left is hardly more than the smallest book: the last of it waits for whole lots.
     assert!(out.at <= due.plus(Span::from_hours(24 * 7)), "{}", out.at);
     let more = asking(available.add(Quantity::literal("0.01")).unwrap());
@@ -307,7 +310,7 @@ fn two_months_without_okx_perps_make_no_profit_and_no_drawdown() {
     );
     assert_eq!(held["halted"], Json::Null);
     assert!(
-        number(&held, "/counts/rebalances") > 400.0,
+        number(&held, "/counts/rebalances") > 5.0,
         "rebalancing goes on"
     );
     let apart = |pointer: &str| (number(&held, pointer) - number(&proxied, pointer)).abs();

@@ -29,6 +29,7 @@ mod instruct;
 mod interleaving;
 mod isolated;
 mod journal;
+mod lending;
 mod leveraged;
 mod library;
 mod liquidity;
@@ -36,6 +37,7 @@ mod liquidity;
 mod live;
 #[cfg(feature = "live")]
 mod live_bybit;
+mod loop_carry;
 mod market_neutral;
 mod marks;
 mod messages;

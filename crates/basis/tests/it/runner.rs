@@ -146,11 +146,12 @@ impl Outcome {
     }
 }
 
-/// Turns the carry hurdle of a basis mode off.
+/// Turns the carry hurdle of a basis mode, or of a loop, off.
 pub(crate) const HURDLE_OFF: &str = "expected_carry.horizon_hours=null";
 
 /// The loops that tests were made with: ten times the stake, at the edge of what the pool lends.
-pub(crate) const NARROW_LOOP: [&str; 6] = [
+pub(crate) const NARROW_LOOP: [&str; 7] = [
+    HURDLE_OFF,
     "max_ltv=0.92",
     "target_ltv=0.9016",
     "risk.health_factor_warn=1.03",

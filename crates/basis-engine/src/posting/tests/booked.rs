@@ -324,6 +324,7 @@ fn what_is_on_its_way_is_held_by_nobody_else() {
         id: FlowId {
             scheduled: at(),
             number: 0,
+            part: 0,
         },
         account: SPOT,
         asset: USDT,

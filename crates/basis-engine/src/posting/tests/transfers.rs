@@ -137,6 +137,7 @@ fn flow(asset: Asset, amount: &str) -> VenueEvent {
         id: FlowId {
             scheduled: at(),
             number: 0,
+            part: 0,
         },
         account: Account::WALLET,
         asset,

@@ -181,6 +181,7 @@ pub(super) fn commit(epoch: Epoch, number: u32) -> Commit {
         id: FlowId {
             scheduled: at(number),
             number: 0,
+            part: 0,
         },
         account: Account::WALLET,
         asset: WETH,
@@ -248,6 +249,7 @@ fn calls(epoch: Epoch, number: u32) -> Vec<VenueCall> {
         CallKind::RefuseFlow(FlowId {
             scheduled: at(number),
             number: 3,
+            part: 0,
         }),
         CallKind::Execute(vec![id(epoch, 2 * number + 1), id(epoch, 2 * number + 2)]),
     ]

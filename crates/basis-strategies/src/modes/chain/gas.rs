@@ -9,11 +9,15 @@ use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Account, InstrumentKind, Item, Side, Venue};
 
+use basis_market::GasFees;
+use basis_protocols::gas::ether_cost;
+
 use super::super::funding::{Moves, route};
 use super::super::hedge::{instrument, rules_of, send_cost};
 use super::super::legs::transfer_leg;
 use super::super::{Context, Decision};
-use super::{ETH, settings};
+use super::ETH;
+use super::series::GAS;
 
 /// What is sent for the purchase above its price: moves while it is under way, fee and lot.
 const BUFFER: Rate = Rate::literal("0.03");
@@ -25,12 +29,29 @@ const LEFT: Rate = Rate::literal("0.005");
 /// Decimals an amount sent is cut to: no venue sends more of them.
 const SENT_DECIMALS: u32 = 8;
 
-/// The next step towards a full gas reserve, when less than half of it is left.
+/// What so many units of gas cost now, ETH; zero where the view knows no price of gas.
+///
+/// # Errors
+/// POS-002 out of range.
+pub(in super::super) fn cost(
+    context: &Context<'_>,
+    units: u64,
+) -> Result<Quantity, ComponentError> {
+    let slot = context.view.row_slot::<GasFees>(GAS);
+    let Some(fees) = slot.and_then(|slot| context.view.gas(slot)) else {
+        return Ok(Quantity::ZERO);
+    };
+    Ok(ether_cost(units, fees.row.gas_price_gwei)?)
+}
+
+/// The next step towards a `reserve` of ETH, when less than half of it is left.
 ///
 /// # Errors
 /// STRAT-001 when the spot venue lists no ETH; POS-002 out of range.
-pub(in super::super) fn top_up(context: &Context<'_>) -> Result<Option<Decision>, ComponentError> {
-    let reserve = settings(context)?.gas_reserve;
+pub(in super::super) fn top_up(
+    context: &Context<'_>,
+    reserve: Quantity,
+) -> Result<Option<Decision>, ComponentError> {
     let held = context.books.quantity(Account::WALLET, Item::Asset(ETH));
     if held.add(held)? >= reserve {
         return Ok(None);
@@ -58,7 +79,10 @@ pub(in super::super) fn top_up(context: &Context<'_>) -> Result<Option<Decision>
     }
     let bought = holds(accounts.spot, ETH);
     // What the exchange keeps of a purchase as its fee must not start another one.
-    if bought.is_positive() && bought >= wanted.at_rate(Rate::literal("0.9"), Rounding::Floor)? {
+    let enough = wanted
+        .at_rate(Rate::literal("0.9"), Rounding::Floor)?
+        .max(least_withdrawal(context, venue)?);
+    if bought.is_positive() && bought >= enough {
         return send(context, accounts.spot, bought);
     }
     let Some(price) = context.view.quote_of(spot.key.series()) else {
@@ -67,7 +91,7 @@ pub(in super::super) fn top_up(context: &Context<'_>) -> Result<Option<Decision>
     if !price.state.is_tradable() {
         return Ok(Some(Decision::Deferred("gas_reserve")));
     }
-    let short = wanted.sub(bought.min(wanted))?;
+    let short = with_fee(context, venue, wanted.sub(bought.min(wanted))?)?;
     let size = short
         .round_to_lot(spot.lot_size, Rounding::Ceil)?
         .max(spot.min_quantity);
@@ -98,6 +122,17 @@ pub(in super::super) fn top_up(context: &Context<'_>) -> Result<Option<Decision>
         &mut moves,
     )?;
     Ok(Some(act(vec![moves.internal, moves.external])))
+}
+
+/// What must be bought for `ether` to be there after the fee that is taken out of it.
+fn with_fee(
+    context: &Context<'_>,
+    venue: Venue,
+    ether: Quantity,
+) -> Result<Quantity, ComponentError> {
+    let fees = rules_of(context, venue)?.fees;
+    let kept = Rate::ONE.sub(fees.spot.taker)?;
+    Ok(ether.div_rate(kept, Rounding::Ceil)?)
 }
 
 /// Sends the ETH that was bought, less what sending costs.

@@ -124,7 +124,8 @@ impl Loop {
         let mut steps = vec![flash.step()];
         steps.extend(self.token.stake_steps(context, own, loan)?);
         steps.push(self.lend(Operation::Supply, self.token.asset, AmountOrAll::All));
-        if self.is_empty() {
+        // Collateral without debt may have been supplied without it.
+        if self.debt.is_zero() {
             let category = self.e_mode(context)?;
             let mode = Operation::SetEMode(SetEMode { category });
             steps.push(Instruction::step(self.venue, mode));
@@ -132,6 +133,20 @@ impl Loop {
         let borrowed = AmountOrAll::Exactly(flash.due);
         steps.push(self.lend(Operation::Borrow, WETH, borrowed));
         Ok(Some(group(steps)))
+    }
+
+    /// The transaction that brings `own` ETH of the wallet in without any debt.
+    ///
+    /// # Errors
+    /// As [`Loop::grow`].
+    pub(in super::super) fn supply(
+        &self,
+        context: &Context<'_>,
+        own: Quantity,
+    ) -> Result<Leg, ComponentError> {
+        let mut steps = self.token.stake_steps(context, own, Quantity::ZERO)?;
+        steps.push(self.lend(Operation::Supply, self.token.asset, AmountOrAll::All));
+        Ok(group(steps))
     }
 
     /// The transaction that repays `debt` out of the collateral and takes `more` units of the token
@@ -155,6 +170,26 @@ impl Loop {
             AmountOrAll::Exactly(debt)
         };
         self.unwind(flash, repaid, units, context)
+    }
+
+    /// Whether the pool takes the sale that repaying `debt` needs now.
+    ///
+    /// # Errors
+    /// As [`Loop::grow`].
+    pub(in super::super) fn pool_takes(
+        &self,
+        context: &Context<'_>,
+        debt: Quantity,
+    ) -> Result<bool, ComponentError> {
+        let debt = floor_to_unit(context, WETH, debt.min(self.debt))?;
+        let due = borrow(context, debt, |_| false)?.due;
+        let units = self.sold_for(context, due)?.min(self.collateral);
+        let sale = self.token.sale(context, units, due)?;
+        let Operation::Swap(swap) = &sale.operation else {
+            return Ok(false);
+        };
+        let quote = context.venues.quote(self.token.market, swap, context.view);
+        Ok(quote.is_some())
     }
 
     /// The transaction that repays everything, withdraws everything and sells it for WETH.
@@ -320,6 +355,20 @@ fn borrow(
         loan,
         due: loan.add(cost(context, loan, offer.premium)?)?,
     })
+}
+
+/// What a flash loan of `loan` WETH costs at the venue that asks the least.
+///
+/// # Errors
+/// As [`borrow`].
+pub(super) fn flash_loan_cost(
+    context: &Context<'_>,
+    loan: Quantity,
+) -> Result<Quantity, ComponentError> {
+    if loan.is_zero() {
+        return Ok(Quantity::ZERO);
+    }
+    borrow(context, loan, |_| false)?.cost()
 }
 
 /// What a flash loan of `loan` WETH costs within a group when its lender asks `premium`.

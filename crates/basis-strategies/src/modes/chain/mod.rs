@@ -4,6 +4,7 @@
 pub(super) mod gas;
 pub(super) mod legs;
 pub(super) mod leverage;
+pub(super) mod loop_carry;
 pub(super) mod neutral;
 pub(super) mod places;
 pub(super) mod rewards;

@@ -2,6 +2,7 @@
 //! several times, less what the debt costs.
 //!
 //! Sizing: stake s = C at debt ratio ℓ = `target_ltv`: collateral s ÷ (1 − ℓ), debt s × ℓ ÷ (1 − ℓ).
+//! Levered while its carry pays ([`Leverage`]), else at `target_ltv_low`.
 //! Entered, rebalanced and left by one transaction each, with a flash loan in front; exits sell in the
 //! pool with a minimum out. Rebalances when the debt ratio leaves its band, and when the wallet holds
 //! more than the reserve by as much.
@@ -16,6 +17,7 @@ use basis_market::MarketData;
 use serde::{Deserialize, Serialize};
 
 use super::chain::leverage::{Loop, leftover};
+use super::chain::loop_carry::Leverage;
 use super::chain::places::Places;
 use super::chain::rewards::Harvest;
 use super::chain::series::{GAS, leverage as leverage_series, staking};
@@ -76,7 +78,7 @@ fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentErro
     check_capital(config, gas)
 }
 
-/// The debt ratio must be allowed by the pool, and leave a health factor above the ladder's third rung.
+/// The debt ratio must be allowed by the pool, and leave room for the pair's rate to fall before the ladder acts.
 pub(super) fn check_market(
     config: &ModeConfig<'_>,
     data: &MarketData,
@@ -120,15 +122,32 @@ pub(super) fn check_market(
             chain.target_ltv
         ));
     }
+    let fall = |factor: Rate| {
+        let kept = Rate::ONE.div(factor, Rounding::Ceil)?;
+        Rate::ONE.sub(kept)
+    };
+    let (entry, acts) = (fall(factor)?, fall(rung)?);
+    let bound = acts.mul(ENTRY_FALL, Rounding::Up)?;
+    if entry < bound {
+        return refuse(format!(
+            "target_ltv {} is liquidated by a fall of the pair's rate of {entry}; it takes {bound} at least, \
+             {ENTRY_FALL} x the {acts} of risk.health_factor_deleverage {rung}; lower target_ltv or the rung",
+            chain.target_ltv
+        ));
+    }
     Ok(())
 }
+
+/// A loop stands at least so many times the fall at which risk first shrinks it from liquidation, as a short does
+/// of its own first rung that acts.
+const ENTRY_FALL: Rate = Rate::literal("1.5");
 
 fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
     Box::new(Leveraged::default())
 }
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Leveraged {
@@ -140,6 +159,7 @@ struct Leveraged {
     halvings: u32,
     selling: bool,
     rewards: Harvest,
+    leverage: Leverage,
     #[serde(skip)]
     places: Option<Box<Places>>,
 }
@@ -190,7 +210,9 @@ impl KeyedStrategy for Leveraged {
             return Ok(act(Action::SellDust, "unwrap", step));
         }
         let book = LoopBook::read(context, places)?;
-        self.rebalance(context, &book)
+        self.leverage.ask(context, &book.held, book.target)?;
+        let decision = self.rebalance(context, &book)?;
+        Ok(self.leverage.explain(decision))
     }
 
     fn exit(&mut self, context: &Context<'_>) -> Result<Option<Plan>, ComponentError> {
@@ -270,7 +292,6 @@ impl Leveraged {
         book: &LoopBook,
     ) -> Result<Decision, ComponentError> {
         let config = context.config;
-        let chain = settings(context)?;
         let held = &book.held;
         let scale = context.flows_seen != self.flows_scaled;
         let rested = self
@@ -292,7 +313,12 @@ impl Leveraged {
             } else {
                 (Action::EntryPartial, "capital_flow")
             };
-            if let Some(leg) = held.grow(context, own, chain.target_ltv)? {
+            let target = self.leverage.target(context)?;
+            let leg = match held.grow(context, own, target)? {
+                None if target.is_zero() => Some(held.supply(context, own)?),
+                leg => leg,
+            };
+            if let Some(leg) = leg {
                 return Ok(self.begin(context, action, reason, leg));
             }
         }
@@ -312,7 +338,7 @@ impl Leveraged {
         held: &Loop,
         threshold: Rate,
     ) -> Result<Decision, ComponentError> {
-        let target = settings(context)?.target_ltv;
+        let target = self.leverage.target(context)?;
         let band = target.mul(threshold, Rounding::Floor)?;
         let ltv = held.ltv()?;
         if ltv.sub(target)?.abs()? <= band {

@@ -1,16 +1,18 @@
 //! `pure_lending`: a stablecoin supplied to a lending market; earns the supply rate.
 //!
-//! Sizing: C = equity × (1 − reserve) is supplied, the reserve stays in the wallet. Gas is paid from
-//! `gas_reserve_eth`, bought first. Supplied and withdrawn when the position leaves its band, after a
-//! deposit, and for a withdrawal.
+//! Sizing: C = equity × (1 − reserve) is supplied, the reserve stays in the wallet. Gas is paid from ETH worth
+//! `gas_reserve_usd`, bought first, and more of it where a transaction costs more than is left. Supplied and
+//! withdrawn when the position leaves its band, after a deposit, and for a withdrawal. What the pool has lent out
+//! cannot be withdrawn: what it has is taken, and the rest when it is there.
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::AmountOrAll;
-use basis_core::num::{Quantity, Rate, Rounding};
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, InstrumentKey, InstrumentKind, Item, SeriesId, Timestamp, Venue};
 use basis_market::MarketData;
+use basis_protocols::gas::GasOperation;
 use serde::{Deserialize, Serialize};
 
 use super::chain::legs::{LendingKind, lending};
@@ -44,7 +46,7 @@ static PARTS: BuiltIn = BuiltIn {
 };
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct PureLending {
@@ -52,6 +54,8 @@ struct PureLending {
     flows_scaled: u64,
     last_moved_at: Option<Timestamp>,
     moving_at: Option<Timestamp>,
+    /// Whether the pool had less than was to be withdrawn.
+    is_cut: bool,
 }
 
 fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
@@ -86,16 +90,12 @@ fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentErro
     Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
-/// What is left beside the gas reserve, at the price of the start, must be worth lending.
-fn check_market(config: &ModeConfig<'_>, data: &MarketData) -> Result<(), ComponentError> {
-    let bars = data.bars(config.reference_price);
-    let row = bars.map(|bars| bars.closed_by(config.from).saturating_sub(1));
-    let price = bars.zip(row).and_then(|(bars, row)| bars.close(row));
-    let (Some(price), Some(chain)) = (price, config.chain) else {
+/// What is left beside the gas reserve must be worth lending.
+fn check_market(config: &ModeConfig<'_>, _data: &MarketData) -> Result<(), ComponentError> {
+    let Some(chain) = config.chain else {
         return Ok(());
     };
-    let gas = chain.gas_reserve.notional(price, Rounding::Ceil)?;
-    check_capital(config, Quantity::new(gas.get()))
+    check_capital(config, Quantity::new(chain.gas_reserve_usd.get()))
 }
 
 fn build(_config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
@@ -154,7 +154,7 @@ fn invested(
 
 impl KeyedStrategy for PureLending {
     fn decide(&mut self, context: &Context<'_>) -> Result<Decision, ComponentError> {
-        if let Some(step) = gas::top_up(context)? {
+        if let Some(step) = gas::top_up(context, gas_reserve(context)?)? {
             return Ok(step);
         }
         let book = LendingBook::read(context)?;
@@ -178,8 +178,18 @@ impl KeyedStrategy for PureLending {
             } else {
                 Action::ExitPartial
             };
-            (LendingKind::Withdraw, change.abs()?, action)
+            let wanted = change.abs()?;
+            let there = cash(context, book.venue)?;
+            self.is_cut = there < wanted;
+            if self.is_cut && there < config.min_transfer {
+                return Ok(Decision::Waits(
+                    "withdrawal",
+                    format!("{} has {there} {} of {wanted}", book.venue, config.asset),
+                ));
+            }
+            (LendingKind::Withdraw, wanted.min(there), action)
         } else {
+            self.is_cut = false;
             let action = if entered {
                 Action::EntryPartial
             } else {
@@ -191,6 +201,10 @@ impl KeyedStrategy for PureLending {
         if amount < least || (context.reduce_only && kind == LendingKind::Supply) {
             self.flows_scaled = context.flows_seen;
             return Ok(Decision::Hold);
+        }
+        // The reserve is for ordinary prices of gas: a dear transaction is paid for before it is sent.
+        if let Some(step) = gas::top_up(context, dear(context, kind)?)? {
+            return Ok(step);
         }
         self.moving_at = Some(context.view.now());
         let reason = match (entered, scale) {
@@ -209,12 +223,16 @@ impl KeyedStrategy for PureLending {
             return Ok(None);
         }
         let asset = context.config.asset;
-        let legs = vec![lending(
-            book.venue,
-            LendingKind::Withdraw,
-            asset,
-            AmountOrAll::All,
-        )];
+        let there = cash(context, book.venue)?;
+        let amount = if there < book.supplied {
+            AmountOrAll::Exactly(there)
+        } else {
+            AmountOrAll::All
+        };
+        if there.is_zero() {
+            return Ok(None);
+        }
+        let legs = vec![lending(book.venue, LendingKind::Withdraw, asset, amount)];
         Ok(Some(plan(Action::ExitFull, "risk", legs)))
     }
 
@@ -247,9 +265,41 @@ impl KeyedStrategy for PureLending {
             && traded
         {
             self.last_moved_at = Some(at);
-            self.flows_scaled = flows_seen;
+            if !self.is_cut {
+                self.flows_scaled = flows_seen;
+            }
         }
     }
+}
+
+/// ETH of the configured reserve, at the price of the underlying.
+fn gas_reserve(context: &Context<'_>) -> Result<Quantity, ComponentError> {
+    let price = context.view.quote(context.books.reference()).mark;
+    let dollars = settings(context)?.gas_reserve_usd;
+    if !price.is_positive() {
+        return Ok(Quantity::ZERO);
+    }
+    Ok(dollars.per(price, Rounding::Ceil)?)
+}
+
+/// Twice the ETH that a transaction of `kind` costs, with room for the price of gas to rise: half of a reserve is
+/// what it may fall to.
+fn dear(context: &Context<'_>, kind: LendingKind) -> Result<Quantity, ComponentError> {
+    let operation = match kind {
+        LendingKind::Withdraw => GasOperation::AaveWithdraw,
+        _ => GasOperation::AaveSupply,
+    };
+    let once = gas::cost(context, operation.gas())?;
+    Ok(once.add(once)?)
+}
+
+/// What the pool has not lent out.
+fn cash(context: &Context<'_>, venue: Venue) -> Result<Quantity, ComponentError> {
+    let asset = context.config.asset;
+    let terms = context.terms(venue)?;
+    let mut lent = terms.flash_loans.iter();
+    let found = lent.find(|lent| lent.asset == asset);
+    Ok(found.map_or(Quantity::new(Fixed18::MAX), |lent| lent.available))
 }
 
 fn plan(action: Action, reason: &'static str, legs: Vec<Leg>) -> Plan {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use basis::core::ledger::EntryKind;
+use basis::core::num::{Fixed18, Quantity};
 use basis::core::types::{Span, Timestamp};
 use basis::engine::{RunResult, risk::RiskLevel};
 
@@ -67,11 +68,18 @@ const CASES: [Case; 5] = [
     },
 ];
 
-/// When a withdrawal was paid, after it was due.
-fn waited(result: &RunResult, due: Timestamp) -> Option<Span> {
+/// When `amount` had been paid out whole, after it was due.
+fn waited(result: &RunResult, due: Timestamp, amount: i64) -> Option<Span> {
     let lines = result.ledger.iter();
-    let mut paid = lines.filter(|line| line.kind == EntryKind::Withdrawal);
-    paid.next().map(|line| line.at.since(due))
+    let paid = lines.filter(|line| line.kind == EntryKind::Withdrawal);
+    let mut sum = Quantity::ZERO;
+    for line in paid {
+        sum = sum.sub(line.quantity).unwrap();
+        if sum.get() == Fixed18::from_int(amount) {
+            return Some(line.at.since(due));
+        }
+    }
+    None
 }
 
 /// The largest net delta from the day before `due` on, over the capital, at steps at which every market can be
@@ -102,7 +110,7 @@ fn is_low_for_two_steps(result: &RunResult) -> bool {
 }
 
 /// What is wrong with a run, in words; empty where nothing is.
-fn faults(result: &RunResult, due: Timestamp, within: i64) -> String {
+fn faults(result: &RunResult, (due, amount): (Timestamp, i64), within: i64) -> String {
     let mut text = String::new();
     let mut note = |wrong: bool, what: &str| {
         if wrong {
@@ -112,7 +120,7 @@ fn faults(result: &RunResult, due: Timestamp, within: i64) -> String {
     note(!result.refused_withdrawals.is_empty(), "refused");
     note(result.counts.liquidations > 0, "liquidated");
     note(result.halted.is_some(), "halted");
-    let late = waited(result, due).is_none_or(|span| span > Span::from_hours(within));
+    let late = waited(result, due, amount).is_none_or(|span| span > Span::from_hours(within));
     note(late, "late");
     note(is_low_for_two_steps(result), "low on margin");
     note(naked(result, due) > 0.01, "naked");
@@ -141,7 +149,10 @@ fn series(case: &Case, dates: usize) -> Option<(Vec<String>, Vec<i64>)> {
             let amount = case.capital * part / 100;
             let asked = format!("withdrawals=[{{ at: {due}, amount: {amount} }}]");
             let (wait, fault) = match market.run(start, 20, &[&asked]) {
-                Ok(result) => (waited(&result, due), faults(&result, due, case.within)),
+                Ok(result) => (
+                    waited(&result, due, amount),
+                    faults(&result, (due, amount), case.within),
+                ),
                 Err(e) => (None, format!(" {e}")),
             };
             let hours = wait.map(|span| (span.seconds() + 3_599) / 3_600);
@@ -211,7 +222,10 @@ fn more_than_can_be_paid_is_refused_with_what_can() {
             let capital = f64::from(i32::try_from(case.capital).unwrap());
             let share = available / capital * 100.0;
             assert!((90.0..100.0).contains(&share), "{}: {share} %", case.mode);
-            assert_eq!((&result.halted, waited(&result, due)), (&None, None));
+            assert_eq!(
+                (&result.halted, waited(&result, due, amount)),
+                (&None, None)
+            );
             // As if it had never been asked.
             assert!(naked(&result, due) <= 0.01, "{}", case.mode);
         }

@@ -211,7 +211,7 @@ impl<'a> NeutralBook<'a> {
     }
 
     /// The long that sizing aims at: the target, or the edge of the inner band around it, and never
-    /// more than the margins can hedge.
+    /// more than the margins can hedge. What is held above stays unless the target is to be met whole.
     pub(super) fn goal(
         &self,
         context: &Context<'_>,
@@ -222,6 +222,9 @@ impl<'a> NeutralBook<'a> {
             let threshold = context.config.utilization_band;
             let width = goal.at_rate(inner.mul(threshold, Rounding::Floor)?, Rounding::Floor)?;
             goal = self.long.max(goal.sub(width)?).min(goal.add(width)?);
+        }
+        if !exact {
+            goal = goal.max(self.long);
         }
         Ok(goal.min(self.capacity(context, Margin::Planned)?))
     }

@@ -28,8 +28,9 @@ use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{Span, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
-use self::book::NeutralBook;
+use self::book::{NeutralBook, Target};
 use super::leverage::Loop;
+use super::loop_carry::Leverage;
 use super::places::Places;
 use super::rewards::Harvest;
 use super::settings;
@@ -103,7 +104,7 @@ enum Underway {
 }
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in super::super) struct MarketNeutral {
@@ -116,6 +117,8 @@ pub(in super::super) struct MarketNeutral {
     last_rested_at: Option<Timestamp>,
     asked_at: Timestamp,
     rewards: Harvest,
+    /// The debt ratio of a leveraged stake.
+    leverage: Leverage,
     /// Before these, nothing is taken out of the stake, no gas is got from it.
     release_from: Timestamp,
     gas_from: Timestamp,
@@ -148,6 +151,7 @@ impl MarketNeutral {
             last_rested_at: None,
             asked_at: Timestamp::MIN,
             rewards: Harvest::default(),
+            leverage: Leverage::default(),
             release_from: Timestamp::MIN,
             gas_from: Timestamp::MIN,
             refusals: 0,
@@ -195,12 +199,14 @@ impl KeyedStrategy for MarketNeutral {
             let owes = context.pending_withdrawal.is_positive();
             let since = this.owing_since.unwrap_or(context.view.now());
             this.owing_since = owes.then_some(since);
+            this.ask_leverage(context, layout, places)?;
             if this.rests(context, layout, places) {
                 debug_assert!(this.holds(context, layout, places));
-                return Ok(Decision::Hold);
+                return Ok(this.leverage.explain(Decision::Hold));
             }
             let mut book = NeutralBook::read(context, layout, (this.stake, places))?;
-            this.decide_with(context, &mut book)
+            let decision = this.decide_with(context, &mut book)?;
+            Ok(this.leverage.explain(decision))
         })
     }
 
@@ -274,6 +280,25 @@ impl KeyedStrategy for MarketNeutral {
 }
 
 impl MarketNeutral {
+    /// Has a leveraged stake weighed: what is held of it, or what is to be built.
+    fn ask_leverage(
+        &mut self,
+        context: &Context<'_>,
+        layout: &Layout,
+        places: &Places,
+    ) -> Result<(), ComponentError> {
+        if self.stake == Stake::Plain || context.config.expected_carry.is_none() {
+            return Ok(());
+        }
+        let held = Loop::read(context, places)?;
+        let price = layout.spot_slot.map(|slot| context.view.quote(slot).mark);
+        let own = match (held.is_empty(), price) {
+            (true, Some(price)) => Target::of(context, price)?.map(|target| target.stake),
+            _ => Some(held.equity()?),
+        };
+        self.leverage.ask(context, &held, own.unwrap_or_default())
+    }
+
     fn decide_with(
         &mut self,
         context: &Context<'_>,
@@ -354,7 +379,8 @@ impl MarketNeutral {
         }
         let band = config.utilization_band;
         let width = book.long_target.at_rate(band, Rounding::Floor)?;
-        if book.long.sub(book.long_target)?.abs()? > width {
+        // What is held above the target is left to the ladder.
+        if book.long_target.sub(book.long)? > width {
             return Ok(Some(Phase::Sizing(Reason::Utilization)));
         }
         if book.hedge.tradable && book.hedge.is_misallocated(config)? {
@@ -367,7 +393,8 @@ impl MarketNeutral {
         if idle > width && book.matters(idle)? {
             return Ok(Some(Phase::Placing(Reason::IdleEther)));
         }
-        if self.stake == Stake::Levered && strays(context, &book.levered)? {
+        let target = self.leverage.target(context)?;
+        if self.stake == Stake::Levered && strays(context, &book.levered, target)? {
             return Ok(Some(Phase::Placing(Reason::Ltv)));
         }
         Ok(None)
@@ -376,15 +403,15 @@ impl MarketNeutral {
 
 /// Whether the loop's collateral is out of its band around what its equity carries at the target,
 /// or the debt ratio above its bound.
-fn strays(context: &Context<'_>, levered: &Loop) -> Result<bool, ComponentError> {
+fn strays(context: &Context<'_>, levered: &Loop, target: Rate) -> Result<bool, ComponentError> {
     let chain = settings(context)?;
     if levered.is_empty() {
         return Ok(false);
     }
-    if levered.ltv()? > chain.max_ltv {
+    if levered.ltv()? > chain.max_ltv || target.is_zero() && levered.debt.is_positive() {
         return Ok(true);
     }
-    let kept = Rate::ONE.sub(chain.target_ltv)?;
+    let kept = Rate::ONE.sub(target)?;
     let wanted = levered.equity()?.div_rate(kept, Rounding::Floor)?;
     let band = context.config.utilization_band;
     let band = wanted.at_rate(band, Rounding::Floor)?;

@@ -64,7 +64,12 @@ impl MarketNeutral {
             return Ok(true);
         }
         Ok(on_target(context, layout, places, shorts)?
-            && (self.stake == Stake::Plain || !strays(context, &Loop::read(context, places)?)?))
+            && (self.stake == Stake::Plain
+                || !strays(
+                    context,
+                    &Loop::read(context, places)?,
+                    self.leverage.target(context)?,
+                )?))
     }
 
     /// Whether the whole book agrees that there is nothing to do, and leaves everything as it is.
@@ -128,7 +133,7 @@ fn on_target(
     let width = target
         .long
         .at_rate(config.utilization_band, Rounding::Floor)?;
-    if long.sub(target.long)?.abs()? > width {
+    if target.long.sub(long)? > width {
         return Ok(false);
     }
     let spare = books

@@ -98,15 +98,14 @@ impl NeutralBook<'_> {
     pub(super) fn stake(
         &self,
         context: &Context<'_>,
-        stake: Stake,
+        (stake, target): (Stake, Rate),
         own: Quantity,
     ) -> Result<Leg, ComponentError> {
         let own = floor_to_unit(context, context.config.asset, own)?;
-        if stake == Stake::Levered {
-            let target = settings(context)?.target_ltv;
-            if let Some(leg) = self.levered.grow(context, own, target)? {
-                return Ok(leg);
-            }
+        if stake == Stake::Levered
+            && let Some(leg) = self.levered.grow(context, own, target)?
+        {
+            return Ok(leg);
         }
         let mut steps = self.token.stake_steps(context, own, Quantity::ZERO)?;
         if stake == Stake::Levered {

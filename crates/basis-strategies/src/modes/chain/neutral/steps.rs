@@ -20,6 +20,9 @@ use crate::modes::{Context, Decision};
 
 const HALF: Rate = Rate::literal("0.5");
 
+/// Most halvings of what is repaid at once: a thousandth of it.
+const HALVINGS_MAX: u32 = 10;
+
 /// Whole targets: a flow and what is owed to a withdrawal are met to the lot, not to an inner band.
 fn is_exact(reason: &str) -> bool {
     matches!(reason, "entry" | "capital_flow" | "withdrawal")
@@ -330,8 +333,9 @@ impl MarketNeutral {
         {
             return Ok(Some(decision));
         }
-        if self.stake == Stake::Levered && strays(context, &book.levered)? {
-            return Self::relever(context, book);
+        let target = self.leverage.target(context)?;
+        if self.stake == Stake::Levered && strays(context, &book.levered, target)? {
+            return Self::relever(context, book, target);
         }
         Ok(None)
     }
@@ -390,7 +394,8 @@ impl MarketNeutral {
         if !book.matters(own)? || !book.token.is_to_be_had(context)? {
             return Ok(None);
         }
-        let leg = book.stake(context, self.stake, own)?;
+        let target = self.leverage.target(context)?;
+        let leg = book.stake(context, (self.stake, target), own)?;
         Ok(Some(Decision::Act(plan(action, reason, vec![vec![leg]]))))
     }
 
@@ -398,13 +403,21 @@ impl MarketNeutral {
     fn relever(
         context: &Context<'_>,
         book: &NeutralBook<'_>,
+        target: Rate,
     ) -> Result<Option<Decision>, ComponentError> {
-        let (levered, target) = (&book.levered, settings(context)?.target_ltv);
+        let levered = &book.levered;
         let wanted = levered.collateral_ether.at_rate(target, Rounding::Floor)?;
         let above = levered.debt.sub(wanted)?;
         if above.is_positive() {
             let kept = Rate::ONE.sub(target)?;
-            let repaid = above.div_rate(kept, Rounding::Ceil)?;
+            let mut repaid = above.div_rate(kept, Rounding::Ceil)?.min(levered.debt);
+            // What the pool would refuse is repaid in parts.
+            for _ in 0..HALVINGS_MAX {
+                if levered.pool_takes(context, repaid)? {
+                    break;
+                }
+                repaid = repaid.at_rate(HALF, Rounding::Ceil)?;
+            }
             let leg = levered.shrink(context, repaid, Quantity::ZERO)?;
             let unwrapping = leg_of(vec![unwrap(AmountOrAll::All)]);
             let blocks = vec![vec![leg], vec![unwrapping]];

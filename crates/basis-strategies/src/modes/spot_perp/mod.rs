@@ -5,10 +5,12 @@
 //! C/(1+h) spread by `hedge_allocation`. Order of work at each step: sweep what has arrived into the
 //! accounts that use it; mend a broken hedge by cutting the larger side; fund what the target needs;
 //! trade towards the target in one block as far as what has arrived carries it hedged. Rebalances when the equity has left its band around
-//! that of the last rebalance, when the notional has left its band around what the equity would hold, when
+//! that of the last rebalance, when the notional is under its band below what the equity would hold, when
 //! net delta, a venue's share or a margin leaves its band, or after a deposit or withdrawal. A move of the
-//! price within these trades nothing. The equity is that in USD, for the book is neutral in it. What adds exposure may
-//! have to be worth its cost first ([`CarryRule`](basis_engine::CarryRule)); what reduces it never waits.
+//! price within these trades nothing, and a notional above what the equity would hold is left to the ladder.
+//! The equity is that in USD, for the book is neutral in it. What adds exposure may
+//! have to be worth its cost first ([`CarryRule`](basis_engine::CarryRule)); what reduces it never waits. A book
+//! whose carry has been negative for long enough is closed, and entered again when it pays.
 //!
 //! **In kind.** Where the share class is the asset itself, capital arrives as the asset in the wallet:
 //! what is above the reserve goes to the spot venue, half of it is sold for margin, and only then the
@@ -18,24 +20,29 @@
 //! **Stale hedges.** A perp without a fresh price keeps its short; the others share the rest of the
 //! target. Only a stale spot market, or none of the perps fresh, puts a rebalance off.
 
+mod check;
+
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
 use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
-use basis_core::rules::RuleBook;
-use basis_core::types::{Asset, InstrumentKind, SeriesId, Side, Timestamp, Venue};
-use basis_market::{ETHER_POOL_SERIES, GAS_SERIES};
+use basis_core::types::{InstrumentKind, Side, Span, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::check::{check, entry, optional_series, required_series, venues};
+use super::carry::{self, Answer};
 use super::funding::{Moves, moves, sweeps, top_up};
-use super::hedge::{Book, NEAR};
+use super::hedge::{Book, NEAR, Reach};
 use super::layout::Layout;
 use super::volume::Pace;
-use super::{Checkpoint, Context, Decision, KeyedStrategy, carry, in_kind};
+use super::{Checkpoint, Context, Decision, KeyedStrategy, in_kind};
 use crate::config::ModeConfig;
-use basis_engine::size::{EntryMargin, EntryShare};
+use basis_engine::strategy::{Shortfall, Weighed};
 
 /// The version of what is saved of it.
-const STATE_VERSION: u32 = 3;
+const STATE_VERSION: u32 = 4;
+
+/// Flows that no book has been scaled to: what is flat is to be entered.
+const NEVER: u64 = u64::MAX;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SpotPerp {
@@ -52,42 +59,16 @@ struct SpotPerp {
     equity_trading: Value,
     /// Whether the plan under way leaves a part of what was wanted to later steps.
     is_cut: bool,
+    /// Since when a book is held; none while there is none.
+    held_since: Option<Timestamp>,
+    /// The day on which its carry was last asked for.
+    asked_on: Timestamp,
+    /// Whether the book is being closed, for its carry has been negative for too long.
+    leaving: bool,
     /// Boxed: it is taken out and put back at every step.
     #[serde(skip)]
     layout: Option<Box<Layout>>,
     in_kind: bool,
-}
-
-pub(super) fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
-    let symbol = config.symbol();
-    let spot =
-        basis_core::types::InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
-    let mut series = vec![config.reference_price, spot.series()];
-    for &(venue, _) in config.hedge_allocation {
-        let symbol = config.hedge_symbol(venue);
-        let perp = basis_core::types::InstrumentKey::new(venue, InstrumentKind::Perp, symbol);
-        series.extend([perp.series(), perp.funding_series()]);
-    }
-    series.sort_unstable();
-    series.dedup();
-    series
-}
-
-/// What transfers out of the wallet cost.
-pub(super) fn optional_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
-    let in_ether = config.underlying() == Asset::literal("ETH");
-    let pool = (!in_ether).then_some(ETHER_POOL_SERIES);
-    std::iter::once(GAS_SERIES).chain(pool).collect()
-}
-
-pub(super) fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
-    let mut venues = vec![config.spot_venue];
-    for (venue, _) in config.hedge_allocation {
-        if !venues.contains(venue) {
-            venues.push(*venue);
-        }
-    }
-    venues
 }
 
 pub(super) fn build(config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
@@ -95,147 +76,6 @@ pub(super) fn build(config: &ModeConfig<'_>) -> Box<dyn KeyedStrategy> {
         in_kind: config.is_in_kind(),
         ..SpotPerp::default()
     })
-}
-
-/// Every venue must list its instrument, be configured, and allow the leverage the hedge implies.
-pub(super) fn check(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), ComponentError> {
-    let refuse = |message: String| Err(ComponentError::new(Code::StrategyInfeasible, message));
-    if config.hedge_allocation.is_empty() {
-        return refuse("hedge_allocation names no venue with a share above 0".to_owned());
-    }
-    refuse_idle_symbols(config)?;
-    check_networks(config, rules)?;
-    let spot = (config.spot_venue, InstrumentKind::Spot, config.symbol());
-    let perps = config
-        .hedge_allocation
-        .iter()
-        .map(|(venue, _)| (*venue, InstrumentKind::Perp, config.hedge_symbol(*venue)));
-    let mut paid_in = None;
-    for (venue, kind, symbol) in std::iter::once(spot).chain(perps) {
-        if !config.venues.contains(&venue) {
-            return refuse(format!(
-                "{venue} is needed for {kind} {symbol} but is not under venue_settings; add `venue_settings.{venue}: {{}}`"
-            ));
-        }
-        let listed = rules.venue(venue).map(|rules| rules.at(config.from));
-        let Some(instrument) = listed.and_then(|rules| rules.instrument(kind, symbol)) else {
-            return refuse(format!(
-                "{venue} lists no {kind} {symbol} on {}; import its rules with `basis rules import \
-                 {venue} {symbol} FILES` and name them under rules.{venue}",
-                config.from
-            ));
-        };
-        let settles_in = *paid_in.get_or_insert(instrument.quote);
-        if instrument.quote != settles_in {
-            return refuse(format!(
-                "{} settles in {}, {} in {settles_in}: there is no rule yet for a margin in another \
-                 currency than spot is paid in",
-                instrument.key, instrument.quote, config.spot_venue
-            ));
-        }
-        for asset in [instrument.base, instrument.quote] {
-            if rules.asset_decimals(venue, asset).is_none() {
-                return refuse(format!(
-                    "no rules say with how many decimals {venue} keeps {asset}; add it under \
-                     `assets` of rules.{venue}"
-                ));
-            }
-        }
-        if instrument.base != config.asset {
-            return refuse(format!(
-                "{} trades {}, not the asset {}",
-                instrument.key, instrument.base, config.asset
-            ));
-        }
-        if !config.is_in_kind() && instrument.quote != config.share_class {
-            return refuse(format!(
-                "{} trades {} against {}; share_class must be one of the two, not {}",
-                instrument.key, instrument.base, instrument.quote, config.share_class
-            ));
-        }
-        let perp = instrument.perp.as_ref();
-        let bound = perp.map_or(Fixed18::MAX, |perp| perp.max_leverage);
-        if config.hedge_leverage > bound {
-            return refuse(format!(
-                "hedge_leverage {} is above {bound}, the most {} allows",
-                config.hedge_leverage, instrument.key
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// What is traded at the entry, of the equity: spot, and as much of perps by their shares. A hedged stake buys
-/// `stake_allocation_eth`, a basis h ÷ (1 + h).
-pub(super) fn entry(config: &ModeConfig<'_>) -> Result<Vec<EntryShare>, ComponentError> {
-    if config.hedge_allocation.is_empty() {
-        return Ok(Vec::new());
-    }
-    let h = config.hedge_leverage;
-    let part = match config.chain {
-        Some(chain) => chain.stake_allocation,
-        None => Rate::new(h.div(h.add(Fixed18::ONE)?, Rounding::Floor)?),
-    };
-    let invested = Rate::ONE.sub(config.reserve_ratio)?;
-    let whole = invested.mul(part, Rounding::Floor)?;
-    let key = |venue, kind, symbol| basis_core::types::InstrumentKey::new(venue, kind, symbol);
-    // In kind the spot is there, and a part of it is sold for margin.
-    let bought = if config.is_in_kind() {
-        invested.sub(whole)?
-    } else {
-        whole
-    };
-    let mut entry = vec![EntryShare {
-        instrument: key(config.spot_venue, InstrumentKind::Spot, config.symbol()),
-        share: bought,
-        margin: None,
-    }];
-    let margin = invested.sub(whole)?;
-    let decided_by = match config.chain {
-        Some(_) => "stake_allocation_eth",
-        None => "hedge_leverage",
-    };
-    for &(venue, share) in config.hedge_allocation {
-        entry.push(EntryShare {
-            instrument: key(venue, InstrumentKind::Perp, config.hedge_symbol(venue)),
-            share: whole.mul(share, Rounding::Floor)?,
-            margin: Some(EntryMargin {
-                share: margin.mul(share, Rounding::Floor)?,
-                decided_by,
-            }),
-        });
-    }
-    Ok(entry)
-}
-
-/// The share class must get to every exchange of the mode and back.
-fn check_networks(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), ComponentError> {
-    let asset = config.share_class;
-    for venue in std::iter::once(Venue::WALLET).chain(venues(config)) {
-        let listed = rules.venue(venue).map(|rules| rules.at(config.from));
-        if listed.is_some_and(|rules| rules.withdrawal(asset).is_some()) {
-            continue;
-        }
-        let message = format!(
-            "{venue} sends no {asset} on {}, so that capital in share_class {asset} cannot get to the exchanges \
-             and back; give its network under transfers.withdrawals of rules.{venue}",
-            config.from
-        );
-        return Err(ComponentError::new(Code::StrategyInfeasible, message));
-    }
-    Ok(())
-}
-
-/// A symbol for a venue that hedges nothing is a mistake.
-fn refuse_idle_symbols(config: &ModeConfig<'_>) -> Result<(), ComponentError> {
-    let hedges = |venue: Venue| config.hedge_allocation.iter().any(|(of, _)| *of == venue);
-    let mut idle = config.hedge_symbols.iter();
-    let Some((venue, symbol)) = idle.find(|(venue, _)| !hedges(*venue)) else {
-        return Ok(());
-    };
-    let message =
-        format!("hedge_symbols names {symbol} at {venue}, which hedge_allocation gives no share");
-    Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
 impl KeyedStrategy for SpotPerp {
@@ -332,6 +172,7 @@ impl KeyedStrategy for SpotPerp {
             && traded
         {
             self.last_traded_at = Some(at);
+            self.held_since.get_or_insert(at);
             self.equity_rebalanced = Some(self.equity_trading);
             if self.trading_whole && !self.is_cut {
                 self.flows_scaled = flows_seen;
@@ -346,13 +187,21 @@ impl SpotPerp {
         context: &Context<'_>,
         layout: &Layout,
     ) -> Result<Decision, ComponentError> {
-        if context.flows_seen == self.flows_scaled
+        let asks = self.asks_to_leave(context);
+        if !asks
+            && context.flows_seen == self.flows_scaled
             && !self.has_equity_strayed(context)?
             && layout.is_settled(context)?
         {
             return Ok(Decision::Hold);
         }
         let mut book = Book::read(context, layout)?;
+        let leaves = if asks && !self.leaving {
+            carry::leaves(context, &book)?
+        } else {
+            None
+        };
+        self.leaving |= leaves.is_some();
         let scale = context.flows_seen != self.flows_scaled;
         let sweeps = sweeps(context, &book);
         if !sweeps.is_empty() {
@@ -367,6 +216,12 @@ impl SpotPerp {
             return Ok(mend);
         }
         let flat = book.is_flat();
+        if self.leaving {
+            return self.leave(context, &mut book, leaves);
+        }
+        if flat {
+            self.held_since = None;
+        }
         if flat && scale {
             book.aim_at_target()?;
             smallest_capital(context, &book)?;
@@ -391,7 +246,7 @@ impl SpotPerp {
         if book.is_to_be_closed(context, scale)? {
             book.aim_to_close()?;
         } else {
-            book.aim_for(context.config, flat || scale)?;
+            book.aim_for(context.config, self.reach(context, flat || scale)?)?;
         }
         if context.reduce_only && book.spot_target > book.spot {
             return Ok(Decision::Hold);
@@ -401,11 +256,19 @@ impl SpotPerp {
         }
         // Capital in kind is exposed by itself: once a part of it is hedged, all of it is.
         let must = reason == "margin" || book.in_kind && !flat;
-        if !must && let Some(shortfall) = carry::shortfall(context, book)? {
-            return Ok(Decision::Uneconomic(reason, shortfall));
-        }
         // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
         let exact = (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(book)?);
+        let spot_need = spot_need(book)?;
+        let moves = moves(context, book, spot_need, exact)?;
+        let weighed = match if must {
+            Answer::Unasked
+        } else {
+            carry::weigh(context, book, moves.cost)?
+        } {
+            Answer::Short(shortfall) => return waits(context, book, (reason, shortfall)),
+            Answer::Worth(weighed) => Some(weighed),
+            Answer::Unasked => None,
+        };
         let action = action(book, flat);
         if let Some(moves) = in_kind::bring(context, book, flat || scale)? {
             return Ok(fund(context, action, moves));
@@ -415,8 +278,6 @@ impl SpotPerp {
             let (action, sale) = (Action::EntryPartial, vec![sale]);
             return Ok(Decision::Act(plan(context, action, "raise_margin", sale)));
         }
-        let spot_need = spot_need(book)?;
-        let moves = moves(context, book, spot_need, exact)?;
         // What is bought must be paid for first; what is sold frees cash, so it is sold first.
         // In kind the sale has been made, and shorts are to be opened on what it raised.
         // What a bar had no room for has been funded.
@@ -452,9 +313,72 @@ impl SpotPerp {
             }
             return dust(context, book);
         }
-        Ok(Decision::Act(
-            self.trade(context, book, action, reason, legs)?,
-        ))
+        let trade = self.trade(context, book, action, reason, legs)?;
+        Ok(match weighed {
+            Some(weighed) => Decision::Weighed(trade, weighed),
+            None => Decision::Act(trade),
+        })
+    }
+
+    /// How far a rebalance goes: capital that comes or goes is met whole, and so is equity that was lost.
+    fn reach(&self, context: &Context<'_>, exact: bool) -> Result<Reach, ComponentError> {
+        let lost = match self.equity_rebalanced {
+            Some(last) => own_equity(context)? < last && self.has_equity_strayed(context)?,
+            None => false,
+        };
+        Ok(if exact {
+            Reach::Whole
+        } else if lost || context.pending_withdrawal.is_positive() {
+            Reach::Band
+        } else {
+            Reach::Upwards
+        })
+    }
+
+    /// Whether the carry of the book is to be asked for: once a day, after it has been held for as long as it
+    /// must have been negative. Capital in kind stays hedged whatever that pays.
+    fn asks_to_leave(&mut self, context: &Context<'_>) -> bool {
+        let (now, today) = (context.view.now(), context.view.now().floor_to(Span::DAY));
+        let Some((rule, since)) = context.config.expected_carry.zip(self.held_since) else {
+            return false;
+        };
+        if self.leaving || self.in_kind {
+            return self.leaving;
+        }
+        if self.asked_on == today || now.since(since) < rule.stand_aside_after {
+            return false;
+        }
+        self.asked_on = today;
+        true
+    }
+
+    /// Closes the book in step, as the market has room for it; what is flat is then entered again when its
+    /// carry pays.
+    fn leave(
+        &mut self,
+        context: &Context<'_>,
+        book: &mut Book<'_>,
+        leaves: Option<Weighed>,
+    ) -> Result<Decision, ComponentError> {
+        if book.is_flat() {
+            (self.leaving, self.held_since) = (false, None);
+            self.flows_scaled = NEVER;
+            return Ok(Decision::Hold);
+        }
+        if !book.tradable {
+            return Ok(Decision::Deferred("stands_aside"));
+        }
+        book.aim_to_close()?;
+        book.aim_within_volume(context, Pace::Planned)?;
+        let legs = book.hedged_legs(context.config)?;
+        if legs.is_empty() {
+            return Ok(Decision::Hold);
+        }
+        let trade = plan(context, Action::ExitFull, "stands_aside", vec![legs]);
+        Ok(match leaves {
+            Some(weighed) => Decision::Weighed(trade, weighed),
+            None => Decision::Act(trade),
+        })
     }
 
     /// The plan that trades to the target; the first one sets leverage before it.
@@ -524,12 +448,13 @@ impl SpotPerp {
         let held = book
             .core_spot()?
             .notional(book.spot_price, Rounding::HalfEven)?;
-        let off = held.sub(book.notional_target)?.abs()?;
-        // What a withdrawal still waits for is not left to the band.
-        let band = if context.pending_withdrawal.is_positive() {
-            config.utilization_band.min(NEAR)
+        let lacks = book.notional_target.sub(held)?;
+        // What a withdrawal still waits for is not left to the band; else what is held above the target is left
+        // to the ladder.
+        let (off, band) = if context.pending_withdrawal.is_positive() {
+            (lacks.abs()?, config.utilization_band.min(NEAR))
         } else {
-            config.utilization_band
+            (lacks, config.utilization_band)
         };
         let band = book.notional_target.at_rate(band, Rounding::HalfEven)?;
         if off > band {
@@ -552,6 +477,22 @@ impl SpotPerp {
         }
         Ok(pays)
     }
+}
+
+/// Waits for carry; what a withdrawal is owed leaves the exchanges all the same.
+fn waits(
+    context: &Context<'_>,
+    book: &mut Book<'_>,
+    (reason, shortfall): (&'static str, Shortfall),
+) -> Result<Decision, ComponentError> {
+    if context.pending_withdrawal.is_positive() && book.is_flat() && !book.in_kind {
+        book.aim_to_close()?;
+        let moves = moves(context, book, Value::ZERO, false)?;
+        if !moves.is_empty() {
+            return Ok(fund(context, Action::ExitPartial, moves));
+        }
+    }
+    Ok(Decision::Uneconomic(reason, shortfall))
 }
 
 /// The equity less what is owed to a withdrawal, USD.
@@ -737,7 +678,7 @@ fn smallest_capital(context: &Context<'_>, book: &Book<'_>) -> Result<(), Compon
     };
     for hedge in &book.hedges {
         let smallest = hedge.smallest_order(book.spot_price)?;
-        if hedge.target >= smallest || !hedge.fresh {
+        if hedge.target >= smallest || !hedge.fresh || !hedge.grows {
             continue;
         }
         let share = wanted.at_rate(hedge.share, Rounding::Floor)?;
