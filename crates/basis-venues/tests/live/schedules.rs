@@ -199,7 +199,7 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 fn random_schedules_end_as_the_venue_has_them() {
     let seeds = match number("BASIS_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("BASIS_SCHEDULES").unwrap_or(10_000),
+        None => 0..number("BASIS_SCHEDULES").unwrap_or(3_000),
     };
     let mut failed = in_parallel(seeds, |seed| {
         let found = check(seed);
