@@ -80,8 +80,7 @@ fn one(
     let mut cells = vec![name, millions.to_string(), impact.to_owned()];
     match market.run(range, &sets) {
         Err(e) => {
-            let why = e.message.lines().next().unwrap_or_default();
-            cells.push(format!("refused: {} {why}", e.code));
+            cells.push(format!("refused, {}", e.code));
             cells.extend(std::iter::repeat_n("-".to_owned(), HEADS.len() - 4));
             Ok((cells, None))
         }

@@ -22,7 +22,7 @@ pub(crate) struct Figures {
     /// What leaving takes at the end, over the equity.
     pub(crate) exit_cost: f64,
     pub(crate) exit_hours: Option<f64>,
-    /// Return less what leaving takes, a year.
+    /// Return less what leaving takes, a year; −1 where it takes more than there is.
     pub(crate) net_carry: f64,
     /// Equity of the first step, USD.
     pub(crate) capital_usd: f64,
@@ -65,7 +65,7 @@ impl Figures {
             costs,
             exit_cost,
             exit_hours: run.exit.and_then(|exit| Some(exit.last.hours?.to_f64())),
-            net_carry: kept.powf(HOURS_PER_YEAR / hours.max(1.0)) - 1.0,
+            net_carry: kept.max(0.0).powf(HOURS_PER_YEAR / hours.max(1.0)) - 1.0,
             capital_usd: first,
         }
     }

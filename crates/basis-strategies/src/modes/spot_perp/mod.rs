@@ -115,7 +115,8 @@ impl KeyedStrategy for SpotPerp {
         let mut cut = Quantity::ZERO;
         for hedge in &mut book.hedges {
             hedge.target = hedge.position.neg()?;
-            if hedge.venue == venue {
+            // What cannot be traded keeps its short, and with it the spot that it hedges.
+            if hedge.venue == venue && hedge.fresh {
                 let lot = hedge.rules.lot_size;
                 let wanted = hedge.target.at_rate(fraction, Rounding::Ceil)?;
                 cut = wanted.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
