@@ -31,7 +31,7 @@ use basis_core::instruction::OperationKind;
 use basis_core::num::{Price, Quantity, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Epoch, SeriesId, SeriesKind, Span, Timestamp, Venue};
-use basis_core::venue_event::{EventKind, Events};
+use basis_core::venue_event::{EventKind, Events, Text};
 use basis_market::ExecutionInterface;
 use basis_market::{Coverage, Mark, MarketData, MarketView, SlotId};
 
@@ -137,6 +137,8 @@ pub struct Engine {
     /// The dollar token against the dollar, where a series is there.
     peg: Option<SlotId>,
     coverage: Vec<Coverage>,
+    /// Whether its mode enters positions by itself.
+    wants_positions: bool,
     /// What has come of the run so far, as a checkpoint holds it.
     run_state: RunState,
 }
@@ -155,7 +157,7 @@ impl Engine {
         let strategy = mode.build(&parts.config, &parts.rules);
         let routes = mode.exit_routes(&parts.config);
         let data = Arc::clone(&parts.data);
-        let engine = Self::create(parts, (&series, &optional), (strategy, routes))?;
+        let mut engine = Self::create(parts, (&series, &optional), (strategy, routes))?;
         if let Some(kept) = mode.kept_in_wallet(&engine.config) {
             engine.transit.pay_in_parts(PaidInParts {
                 least: engine.config.min_transfer,
@@ -163,8 +165,10 @@ impl Engine {
                 after: engine.config.step,
             });
         }
+        let entry = mode.entry(&engine.config);
+        engine.wants_positions = entry.iter().any(|entry| entry.share.is_positive());
         size::check(
-            &mode.entry(&engine.config),
+            &entry,
             &engine.config,
             (&*data, &*engine.rules),
             (&engine.view, &engine.desk),
@@ -257,6 +261,7 @@ impl Engine {
             lenders,
             peg,
             coverage,
+            wants_positions: false,
         })
     }
 
@@ -544,9 +549,13 @@ impl Engine {
         if pending.is_zero() {
             return Ok(());
         }
-        let free = self.ask_strategy(true, |strategy, context| {
+        let (payable, equity) = self.ask_strategy(true, |strategy, context| {
             Ok((strategy.payable(context)?, context.equity_in_share_class()?))
         })?;
+        // Nobody is paid more than the book sells for.
+        let lost = self.run_state.exit.map_or(Value::ZERO, |exit| exit.cost);
+        let lost = Quantity::new(self.in_share_class(lost)?.get());
+        let free = (payable.min(equity.sub(lost)?), equity);
         let refused = setup::refuse_withdrawals(&self.config, &self.transit, at, free)?;
         for (flow, withdrawal) in refused {
             self.desk.note_refused_flow(at, flow);
@@ -668,12 +677,8 @@ impl Engine {
     /// Values what leaving everything takes after the step, and holds growth back where that is too much.
     fn value_exit(&mut self, at: Timestamp, close: &StepClose) -> Result<(), ComponentError> {
         let exit = self.exits.refresh(&self.books, &self.view, &self.desk)?;
-        let value = close.equity.sub(exit.cost)?;
-        let in_class = |amount| match self.run_state.share {
-            Some(_) => in_class(amount, self.reference_mark()),
-            None => Ok(amount),
-        };
-        let (value, flow) = (in_class(value)?, in_class(close.external_flow)?);
+        let value = self.in_share_class(close.equity.sub(exit.cost)?)?;
+        let flow = self.in_share_class(close.external_flow)?;
         self.run_state.exit_statistics.step(at, value, flow);
         self.run_state.exit = Some(exit);
         let Some(share) = self.config.risk.exit_cost_max else {
@@ -694,6 +699,14 @@ impl Engine {
         }
         self.run_state.exit_too_dear = too_dear;
         Ok(())
+    }
+
+    /// USD in units of the share class.
+    fn in_share_class(&self, usd: Value) -> Result<Value, ComponentError> {
+        match self.run_state.share {
+            Some(_) => in_class(usd, self.reference_mark()),
+            None => Ok(usd),
+        }
     }
 
     /// Adds the columns of a step.
@@ -751,7 +764,21 @@ impl Engine {
         )))
     }
 
+    /// Why nothing was held where not even a plan says so.
+    fn never_began(&self) -> Option<Text> {
+        let counts = &self.run_state.counts;
+        let is_idle = counts.steps > 0 && counts.stood_aside_steps == 0;
+        (self.wants_positions && is_idle).then(|| {
+            let config = &self.config;
+            let (capital, class) = (config.initial_capital, config.share_class);
+            Text::Owned(format!(
+                "no entry was ever begun: {capital} {class} may be less than its smallest orders take"
+            ))
+        })
+    }
+
     fn finish(self) -> RunResult {
+        let never_began = self.never_began();
         let statistics = self.run_state.statistics.finish(self.config.step);
         let leverage = self.leverage().ok().flatten();
         let exit_statistics = self.run_state.exit_statistics.finish(self.config.step);
@@ -817,6 +844,7 @@ impl Engine {
             never_held: self
                 .run_state
                 .kept_from
+                .or(never_began)
                 .filter(|_| !self.run_state.held)
                 .map(|why| why.to_string()),
             halted: self.run_state.halted,

@@ -69,10 +69,13 @@ pub struct Attribution {
     pub gas: Value,
     /// Cost of transfers.
     pub transfer_cost: Value,
-    /// Liquidation fees, net of what an insurance fund covered.
+    /// What liquidations took, net of [`Attribution::written_off`].
     pub liquidation: Value,
     /// Moves of the run's dollar token against the dollar.
     pub peg: Value,
+    /// What of `liquidation` others bore, >= 0: no bucket of its own.
+    #[serde(default)]
+    pub written_off: Value,
     /// What the buckets leave unexplained.
     pub residual: Value,
 }
@@ -97,6 +100,7 @@ impl Attribution {
                 *bucket = bucket.add(value)?;
             }
         }
+        self.written_off = self.written_off.add(other.written_off)?;
         Ok(())
     }
 

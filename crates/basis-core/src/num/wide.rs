@@ -129,6 +129,16 @@ pub const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
     if dividend.hi >= divisor {
         return None;
     }
+    if dividend.hi == 0 && high(dividend.lo) == 0 && high(divisor) == 0 {
+        // The processor's own division: `hi < divisor` has refused a divisor of zero.
+        let (dividend, divisor) = (low(dividend.lo), low(divisor));
+        let (Some(quotient), Some(remainder)) =
+            (dividend.checked_div(divisor), dividend.checked_rem(divisor))
+        else {
+            return None;
+        };
+        return Some((quotient as u128, remainder as u128));
+    }
     let shift = divisor.leading_zeros();
     if let Some(shift) = shift.checked_sub(64) {
         // One limb: `hi < divisor` leaves at most three limbs in the dividend.

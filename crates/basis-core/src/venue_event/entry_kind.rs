@@ -36,6 +36,9 @@ pub enum EntryKind {
     TransferCost,
     /// A liquidation's fee or loss beyond the trade itself.
     Liquidation,
+    /// What somebody else bears: a debt that nothing stands behind any more stays with its lender, an
+    /// insurance fund makes an account good.
+    WriteOff,
     /// Capital that came from outside.
     Deposit,
     /// Capital that went outside.
@@ -60,6 +63,7 @@ impl EntryKind {
             Self::Transfer => "transfer",
             Self::TransferCost => "transfer_cost",
             Self::Liquidation => "liquidation",
+            Self::WriteOff => "write_off",
             Self::Deposit => "deposit",
             Self::Withdrawal => "withdrawal",
         }

@@ -2,7 +2,7 @@
 //!
 //! Everything is left by the mode's own exit at the present prices, volumes and pools: positions and spot by
 //! market orders at `max_participation`, with fee, half spread and the impact of their own slices; staking
-//! tokens in their pool or through their queue, with the yield that the queue forgoes; loans by one sale with
+//! tokens in their pool or through their queue, with the yield that the queue forgoes; loans by sales with
 //! a flash loan in front; then what came of it is sent home. What is in the wallet in the share class costs
 //! nothing.
 //!
@@ -66,12 +66,17 @@ pub(crate) struct ExitValuer {
     rules: Arc<RuleBook>,
     share_class: Asset,
     in_kind: bool,
+    step: Span,
     markets: Vec<MarketExit>,
     homeward: Vec<Homeward>,
     holdings_seen: usize,
     rules_until: Timestamp,
-    /// By account, sorted; those of the last valuation.
+    /// By account, sorted; as of the last valuation.
     accounts: Vec<AccountExit>,
+    /// Where in `accounts` each part of the last valuation was counted, in the order they were.
+    places: Vec<usize>,
+    /// Parts of this valuation counted so far.
+    counted: usize,
 }
 
 /// What is sent home from a venue once it is sold.
@@ -118,15 +123,18 @@ impl ExitValuer {
             rules: Arc::clone(rules),
             share_class: config.share_class,
             in_kind: config.is_in_kind(),
+            step: config.step,
             markets: Vec::new(),
             homeward: Vec::new(),
             holdings_seen: 0,
             rules_until: Timestamp::MIN,
             accounts: Vec::new(),
+            places: Vec::new(),
+            counted: 0,
         }
     }
 
-    /// What leaving each account takes, as of the last valuation.
+    /// What leaving each account takes, as of the last valuation; nothing for one that has been left.
     pub(crate) fn accounts(&self) -> &[AccountExit] {
         &self.accounts
     }
@@ -144,7 +152,10 @@ impl ExitValuer {
         if books.holdings().len() != self.holdings_seen || view.now() >= self.rules_until {
             self.rebuild(books, view, venues)?;
         }
-        self.accounts.clear();
+        for row in &mut self.accounts {
+            row.exit = ExitCost::NONE;
+        }
+        self.counted = 0;
         let stakes = self.leave_stakes(books, view, venues)?;
         let sold = self.sell(books, view, stakes)?;
         let mut whole = sold;
@@ -248,18 +259,38 @@ impl ExitValuer {
 
     /// Adds to what leaving an account takes.
     fn count(&mut self, account: Account, exit: ExitCost) -> Result<(), ComponentError> {
+        let part = self.counted;
+        self.counted += 1;
+        // Step after step the same parts come in the same order.
+        let known = self.places.get(part).copied();
+        let is_its = |at: &usize| {
+            let row = self.accounts.get(*at);
+            row.is_some_and(|row| row.account == account)
+        };
+        let at = match known.filter(is_its) {
+            Some(at) => at,
+            None => self.place(account, part),
+        };
+        if let Some(row) = self.accounts.get_mut(at) {
+            row.exit = row.exit.beside(exit)?;
+        }
+        Ok(())
+    }
+
+    /// Where an account's exit is, a new one if need be; kept for the part that asks.
+    fn place(&mut self, account: Account, part: usize) -> usize {
         let known = self
             .accounts
             .binary_search_by_key(&account, |row| row.account);
-        match known {
-            Ok(at) => {
-                if let Some(row) = self.accounts.get_mut(at) {
-                    row.exit = row.exit.beside(exit)?;
-                }
-            }
-            Err(at) => self.accounts.insert(at, AccountExit { account, exit }),
-        }
-        Ok(())
+        let at = known.unwrap_or_else(|at| {
+            let exit = ExitCost::NONE;
+            self.accounts.insert(at, AccountExit { account, exit });
+            at
+        });
+        self.places.truncate(part);
+        self.places.resize(part, usize::MAX);
+        self.places.push(at);
+        at
     }
 
     /// Finds markets and ways home anew: a holding was added, or dated rules changed.
@@ -279,7 +310,7 @@ impl ExitValuer {
             self.rules_until = self.rules_until.min(change.unwrap_or(Timestamp::MAX));
             let fees = rules.map(|rules| rules.at(now).fees);
             let delay = venues.terms(route.protocol, view)?.unstake_delay;
-            stakes.push(route.state(books, view, fees.unwrap_or_default(), delay)?);
+            stakes.push(route.state(books, view, fees.unwrap_or_default(), (delay, self.step))?);
         }
         self.stakes = stakes;
         let mut markets = Vec::new();

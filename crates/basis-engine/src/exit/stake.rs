@@ -1,5 +1,5 @@
-//! Leaving a liquid staking token: in its pool, or through its protocol's queue; with a loan on it by one
-//! sale that repays the loan, a flash loan in front.
+//! Leaving a liquid staking token: in its pool, or through its protocol's queue; with a loan on it by sales
+//! that repay the loan, a flash loan in front of each, as large as the mode lets a swap lose.
 
 use basis_core::error::ComponentError;
 use basis_core::instruction::{AmountOrAll, Swap, SwapAmounts};
@@ -14,6 +14,13 @@ use crate::strategy::Venues;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const GWEI_PER_ETH: i64 = 1_000_000_000;
+
+/// A loop is sold in a thousandth of it at least.
+const HALVINGS_MAX: u32 = 10;
+
+/// Steps from one sale of a loop to the next: a sale, then what it pays is unwrapped. A sale that is refused
+/// takes as long.
+const STEPS_PER_SALE: i64 = 2;
 
 /// How an unlevered stake is left; a levered one always in the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +50,8 @@ pub struct StakeExit {
     pub rate: SeriesId,
     /// How it is left.
     pub way: StakeWay,
+    /// The most that a sale may lose against the protocol's rate; a loop is halved until it does not.
+    pub max_slippage: Rate,
     /// Who runs the group that leaves a loan.
     pub groups: Venue,
     /// What gas costs.
@@ -57,6 +66,8 @@ pub(super) struct StakeState {
     /// Holdings of the token, of what is supplied of it and of what is owed against it.
     holdings: Vec<usize>,
     fees: Fees,
+    /// Length of a step.
+    step_hours: Fixed18,
     /// How long its protocol's queue takes, in days and in hours.
     delay: Option<(Fixed18, Fixed18)>,
     rate: Option<PointSlot>,
@@ -81,7 +92,7 @@ impl StakeExit {
         books: &Books,
         view: &MarketView,
         fees: Fees,
-        delay: Option<Span>,
+        (delay, step): (Option<Span>, Span),
     ) -> Result<StakeState, ComponentError> {
         let concerns = |item| match item {
             Item::Asset(asset) | Item::Shares(asset) => asset == self.token,
@@ -98,6 +109,7 @@ impl StakeExit {
         Ok(StakeState {
             holdings: holdings.map(|(at, _)| at).collect(),
             fees,
+            step_hours: hours_of(step),
             delay: delay.map(days).transpose()?,
             rate: view.row_slot::<Fixed18>(self.rate),
             gas: view.row_slot::<GasFees>(self.gas),
@@ -121,18 +133,18 @@ impl StakeExit {
             *free = Some((account, exit));
         }
         if let Some((account, units, value)) = held.supplied {
-            let sold = self.sell(view, venues, (units, value), reference)?;
+            let (mut exit, sales) =
+                self.sell_in_parts(state, (view, venues), (units, value), reference)?;
             let (owed, owed_value) = held.debt;
-            let mut exit = ExitCost {
-                cost: sold.unwrap_or(Value::ZERO),
-                hours: sold.map(|_| Fixed18::ZERO),
-            };
             if owed.is_positive() {
                 let fee = owed_value.at_rate(state.fees.flash_loan, Rounding::Ceil)?;
                 exit.cost = exit.cost.add(fee)?;
             }
             let [_, _, gas] = self.gas_units;
-            exit.cost = exit.cost.add(gas_cost(state, view, gas, reference)?)?;
+            let gas = gas_cost(state, view, gas, reference)?
+                .get()
+                .mul_int(sales)?;
+            exit.cost = exit.cost.add(Value::new(gas))?;
             *supplied = Some((account, exit));
         }
         Ok(exits)
@@ -203,6 +215,45 @@ impl StakeExit {
                 hours: None,
             },
         })
+    }
+
+    /// What selling a loop takes without its gas, and in how many sales: halved until one loses no more than
+    /// it may, each of them meeting the pool as it is now. The hours are empty where none does.
+    fn sell_in_parts(
+        &self,
+        state: &StakeState,
+        (view, venues): (&MarketView, &dyn Venues),
+        (units, value): (Quantity, Value),
+        reference: Price,
+    ) -> Result<(ExitCost, i64), ComponentError> {
+        let mut whole = ExitCost {
+            cost: Value::ZERO,
+            hours: None,
+        };
+        for halvings in 0..=HALVINGS_MAX {
+            let sales = 1_i64 << halvings;
+            let parts = Fixed18::from_int(sales);
+            let units = Quantity::new(units.get().div(parts, Rounding::Ceil)?);
+            let value = Value::new(value.get().div(parts, Rounding::Ceil)?);
+            let Some(lost) = self.sell(view, venues, (units, value), reference)? else {
+                break;
+            };
+            if lost <= value.at_rate(self.max_slippage, Rounding::Floor)? {
+                let turns = sales.saturating_sub(1).saturating_add(halvings.into());
+                let hours = state
+                    .step_hours
+                    .mul_int(turns.saturating_mul(STEPS_PER_SALE))?;
+                let exit = ExitCost {
+                    cost: Value::new(lost.get().mul_int(sales)?),
+                    hours: Some(hours),
+                };
+                return Ok((exit, sales));
+            }
+            if halvings == 0 {
+                whole.cost = lost;
+            }
+        }
+        Ok((whole, 1))
     }
 
     /// What the pool pays less than the units are worth, USD; `None` where it cannot be asked now.

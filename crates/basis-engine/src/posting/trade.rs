@@ -57,7 +57,7 @@ impl Writer<'_> {
         let fee = (fill.fee_asset, fill.fee.neg()?);
         self.booked(EntryKind::Fee, fill.account, fee, fee_price)?;
         let covered = (fill.quote, fill.covered);
-        self.booked(EntryKind::Liquidation, fill.account, covered, quote_price)
+        self.booked(EntryKind::WriteOff, fill.account, covered, quote_price)
     }
 
     fn perp(&mut self, fill: &Fill, held: &dyn Held) -> Result<(), PostingError> {
@@ -79,7 +79,7 @@ impl Writer<'_> {
         let fee = (fill.fee_asset, fill.fee.neg()?);
         self.booked(EntryKind::Fee, fill.account, fee, fee_price)?;
         let covered = (fill.quote, fill.covered);
-        self.booked(EntryKind::Liquidation, fill.account, covered, settled_at)
+        self.booked(EntryKind::WriteOff, fill.account, covered, settled_at)
     }
 
     /// The lines of a forced close: as a perp's fill at its price, which is its reference too.
@@ -104,7 +104,7 @@ impl Writer<'_> {
         let fee = (close.quote, close.fee.neg()?);
         self.booked(EntryKind::Liquidation, account, fee, settled_at)?;
         let covered = (close.quote, close.covered);
-        self.booked(EntryKind::Liquidation, account, covered, settled_at)
+        self.booked(EntryKind::WriteOff, account, covered, settled_at)
     }
 
     /// A line of an asset, unless the amount is zero.

@@ -130,6 +130,7 @@ fn exit(
     json!({
         "leverage": text(result.leverage),
         "carry": carry(&result.attribution),
+        "written_off": text(Some(result.attribution.written_off)),
         "never_held": result.never_held,
         "exit_value": class(value),
         "exit_value_usd": text(less(end_usd)),
@@ -158,6 +159,7 @@ fn units(share_class: Asset) -> Json {
         "exit_hours": "hours",
         "leverage": "ratio to the equity",
         "carry": "USD",
+        "written_off": "USD",
         "max_drawdown_exit": of("fraction of the peak"),
         "sharpe": of("ratio a year of daily returns"),
         "sortino": of("ratio a year of daily returns"),
@@ -293,15 +295,18 @@ fn carry(attribution: &Attribution) -> Json {
     })
 }
 
-/// Costs are the buckets that cost, turned round: 5 means that 5 were paid.
+/// Costs are the buckets that cost, turned round: 5 means that 5 were paid. What others bore of a liquidation
+/// was no cost of ours, and makes none less.
 fn costs(attribution: &Attribution) -> Json {
+    let liquidation = attribution.liquidation.sub(attribution.written_off);
+    let liquidation = liquidation.unwrap_or(attribution.liquidation);
     let paid = [
         ("fees", attribution.fees),
         ("slippage", attribution.slippage),
         ("gas", attribution.gas),
         ("borrow_cost", attribution.borrow_cost),
         ("transfer_cost", attribution.transfer_cost),
-        ("liquidation", attribution.liquidation),
+        ("liquidation", liquidation),
     ];
     let total = paid
         .iter()

@@ -131,14 +131,6 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The price the run values a unit of `asset` at, in USD.
-    ///
-    /// # Errors
-    /// A refusal naming the asset when the run reads no series that prices it.
-    pub fn price(&self, asset: Asset) -> Result<Price, Refusal> {
-        price(self.view, asset)
-    }
-
     /// Takes `amount` of `asset` from the wallet, for something that is worth as much.
     ///
     /// # Errors

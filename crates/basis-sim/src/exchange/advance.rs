@@ -17,7 +17,7 @@ use basis_market::Horizon;
 use basis_market::{FundingLookup, MarketView};
 
 use super::books::{OpenPosition, RestingOrder};
-use super::fills::FillTerms;
+use super::fills::{AfterFill, FillTerms};
 use super::liquidation::{Guard, TestPrice};
 use super::resting::resting_order;
 use super::{Context, SETTLEMENT, SimulatedExchange};
@@ -53,6 +53,23 @@ impl SimulatedExchange {
             instruction,
             state,
             filled: Quantity::ZERO,
+            venue_order_id: None,
+            reason,
+        };
+        self.event(cx, EventKind::Order(update))
+    }
+
+    /// That a resting order has gone with what it has filled so far.
+    pub(super) fn cancelled(
+        &self,
+        cx: &Context<'_>,
+        order: &RestingOrder,
+        reason: Option<Text>,
+    ) -> VenueEvent {
+        let update = OrderUpdate {
+            instruction: order.instruction,
+            state: OrderState::Cancelled,
+            filled: order.filled,
             venue_order_id: None,
             reason,
         };
@@ -287,41 +304,74 @@ impl SimulatedExchange {
     fn fill_resting(&mut self, cx: &Context<'_>, events: &mut Events) -> Result<bool, Refusal> {
         let mut at = 0;
         let mut filled = false;
-        while let Some(&order) = self.books.orders.get(at) {
-            if !traded_through(cx.view, &order) {
+        while let Some(order) = self.books.orders.get(at) {
+            if !traded_through(cx.view, order) {
                 at += 1;
                 continue;
             }
-            self.books.orders.remove(at);
-            match self.fill_one(cx, &order, events) {
-                Ok(()) => filled = true,
+            let before = order.filled;
+            let mut order = self.books.orders.remove(at);
+            let rests = self.fill_one(cx, &mut order, events);
+            filled |= order.filled > before;
+            match rests {
+                Ok(true) => {
+                    self.books.orders.insert(at, order);
+                    at += 1;
+                }
+                Ok(false) => {}
                 // The venue cancels what margin, balance or position no longer carry.
                 Err(refusal) => {
                     let reason = Some(Text::Owned(refusal.0.to_string()));
-                    let state = OrderState::Cancelled;
-                    events.push(self.order_event(cx, order.instruction, state, reason));
+                    events.push(self.cancelled(cx, &order, reason));
                 }
             }
         }
         Ok(filled)
     }
 
+    /// Fills as much of an order as the bar has room for; whether the rest goes on resting.
     fn fill_one(
         &mut self,
         cx: &Context<'_>,
-        order: &RestingOrder,
+        order: &mut RestingOrder,
         events: &mut Events,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let rules = cx.held_rules(order.key)?;
+        let quote = *cx.view.quote(order.slot);
         let request = resting_order(order, rules, self.codes(order.key));
+        let wanted = self.reducible(&request)?;
+        let met = self.meet(cx.view, &request, (order.slot, quote))?;
+        let Some(quantity) = self.room(&request, wanted, &met)? else {
+            return Ok(true);
+        };
         let terms = FillTerms {
-            quantity: self.reducible(&request)?,
+            quantity,
             price: order.limit,
             mark: cx.traded_mark(order.slot),
             liquidity: LiquiditySide::Maker,
             slot: order.slot,
         };
-        self.fill(cx, &request, &terms, false, events)
+        let rests = quantity < wanted;
+        let state = if rests {
+            OrderState::Working
+        } else {
+            OrderState::Filled
+        };
+        let after = AfterFill {
+            state,
+            filled_before: order.filled,
+        };
+        self.fill(cx, &request, &terms, after, events)?;
+        self.count_taken(&request, quantity, &met)?;
+        order.filled = order.filled.add(quantity)?;
+        if !rests {
+            return Ok(false);
+        }
+        order.quantity = wanted.sub(quantity)?;
+        let rest = resting_order(order, rules, self.codes(order.key));
+        let bound = self.resting(cx, &rest, order.quantity, order.limit, order.slot)?;
+        order.reserved = bound.reserved;
+        Ok(true)
     }
 }
 

@@ -3,11 +3,11 @@
 //! Sources: facts sheet §2.3, §2.4, §3.3, §4.3. Binance futures want quantity and price both and
 //! queue the order anew; Binance spot only shrinks an order, keeping its place; Bybit and OKX take
 //! what changes, and the order keeps its place when only its quantity shrinks (assumed for both).
-//! No order here is ever partly filled, so a new quantity is what rests.
+//! A new quantity is that of the whole order, what has filled of it included.
 
 use basis_core::instruction::AmendOrder;
 use basis_core::types::{InstructionId, InstrumentKind};
-use basis_core::venue_event::{EventKind, Events, OrderState, Text};
+use basis_core::venue_event::{EventKind, Events, Text};
 use basis_protocols::exchange::orders::is_marketable;
 
 use super::books::RestingOrder;
@@ -84,7 +84,16 @@ impl SimulatedExchange {
                 Some(modes.amend_incomplete),
             );
         }
-        let quantity = amend.quantity.unwrap_or(old.quantity);
+        let quantity = match amend.quantity {
+            Some(whole) if whole <= old.filled => {
+                return refused(
+                    &format!("{} of it has filled, no less than {whole}", old.filled),
+                    None,
+                );
+            }
+            Some(whole) => whole.sub(old.filled)?,
+            None => old.quantity,
+        };
         let limit = amend.limit_price.unwrap_or(old.limit);
         if !perp && modes.spot_amend.is_some() && (limit != old.limit || quantity > old.quantity) {
             return refused(
@@ -114,13 +123,7 @@ impl SimulatedExchange {
             && is_marketable(wanted.side, wanted.limit, mark)
         {
             let reason = Some(Text::Borrowed(self.profile.post_only_reason));
-            let state = OrderState::Cancelled;
-            return Ok(vec![self.order_event(
-                cx,
-                wanted.instruction,
-                state,
-                reason,
-            )]);
+            return Ok(vec![self.cancelled(cx, wanted, reason)]);
         }
         let order = resting_order(wanted, rules, self.codes(wanted.key));
         let mut own = Events::new();
@@ -129,6 +132,16 @@ impl SimulatedExchange {
             EventKind::Order(update) => update.state.is_final(),
             _ => true,
         });
+        for event in &mut own {
+            if let EventKind::Order(update) = &mut event.kind {
+                update.filled = update.filled.add(wanted.filled)?;
+            }
+        }
+        if let Some(resting) = self.books.orders.last_mut()
+            && resting.instruction == wanted.instruction
+        {
+            resting.filled = wanted.filled;
+        }
         Ok(own)
     }
 

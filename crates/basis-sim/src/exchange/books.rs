@@ -39,7 +39,10 @@ pub(crate) struct RestingOrder {
     pub(crate) instruction: InstructionId,
     pub(crate) key: InstrumentKey,
     pub(crate) side: Side,
+    /// What is left of it.
     pub(crate) quantity: Quantity,
+    /// What bars had room for so far.
+    pub(crate) filled: Quantity,
     pub(crate) limit: Price,
     pub(crate) reduce_only: bool,
     pub(crate) post_only: bool,

@@ -33,6 +33,28 @@ pub(super) struct FillTerms {
     pub(super) slot: SlotId,
 }
 
+/// What becomes of the order that a fill is of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AfterFill {
+    pub(super) state: OrderState,
+    /// Base units that it had filled before.
+    pub(super) filled_before: Quantity,
+}
+
+impl AfterFill {
+    /// Of an order that takes all at once; one that `is_cut` expires with that.
+    pub(super) const fn taken(is_cut: bool) -> Self {
+        Self {
+            state: if is_cut {
+                OrderState::Expired
+            } else {
+                OrderState::Filled
+            },
+            filled_before: Quantity::ZERO,
+        }
+    }
+}
+
 /// What a fill settled.
 struct Settled {
     account: Account,
@@ -46,13 +68,13 @@ struct Settled {
 }
 
 impl SimulatedExchange {
-    /// Fills the order at `terms` and reports it; one that `is_cut` expires with that.
+    /// Fills the order at `terms` and reports it.
     pub(super) fn fill(
         &mut self,
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &FillTerms,
-        is_cut: bool,
+        after: AfterFill,
         events: &mut Events,
     ) -> Result<(), Refusal> {
         if !terms.price.is_positive() {
@@ -65,8 +87,7 @@ impl SimulatedExchange {
             Some(perp) => self.fill_perp(cx, order, perp, terms)?,
             None => self.fill_spot(cx, order, terms)?,
         };
-        self.report_fill(cx, order, terms, (&settled, is_cut), events);
-        Ok(())
+        self.report_fill(cx, order, terms, (&settled, after), events)
     }
 
     /// Computes a spot fill at `terms`.
@@ -193,9 +214,9 @@ impl SimulatedExchange {
         cx: &Context<'_>,
         order: &Order<'_>,
         terms: &FillTerms,
-        (settled, is_cut): (&Settled, bool),
+        (settled, after): (&Settled, AfterFill),
         events: &mut Events,
-    ) {
+    ) -> Result<(), Refusal> {
         let fill = Fill {
             instruction: Some(order.instruction),
             account: settled.account,
@@ -217,17 +238,14 @@ impl SimulatedExchange {
         };
         let update = OrderUpdate {
             instruction: order.instruction,
-            state: if is_cut {
-                OrderState::Expired
-            } else {
-                OrderState::Filled
-            },
-            filled: terms.quantity,
+            state: after.state,
+            filled: after.filled_before.add(terms.quantity)?,
             venue_order_id: None,
             reason: None,
         };
         events.push(self.event(cx, EventKind::Fill(Box::new(fill))));
         events.push(self.event(cx, EventKind::Order(update)));
+        Ok(())
     }
 
     /// Tier and leverage bounds of a position after a trade.

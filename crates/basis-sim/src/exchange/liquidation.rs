@@ -7,14 +7,14 @@
 
 use basis_core::instruction::MarginMode;
 use basis_core::num::{Fixed18, Price, Quantity, Rounding, Value};
-use basis_core::types::{InstructionId, InstrumentKey, InstrumentKind, PositionSide, Timestamp};
-use basis_core::venue_event::{Events, OrderState, Text};
+use basis_core::types::{InstrumentKey, InstrumentKind, PositionSide, Timestamp};
+use basis_core::venue_event::{Events, Text};
 use basis_market::PriceBounds;
 use basis_market::{Quote, SlotId};
 use basis_protocols::exchange::liquidation::{capped_fee, liquidation_price};
 use basis_protocols::exchange::margin::Margin;
 
-use super::books::OpenPosition;
+use super::books::{OpenPosition, RestingOrder};
 use super::closing::{Forced, closing_price, liquidation_fee};
 use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
@@ -315,18 +315,18 @@ impl SimulatedExchange {
         let isolated = |key: InstrumentKey| self.margin_mode(key.symbol) == MarginMode::Isolated;
         let orders = self.books.orders.iter();
         let perps = orders.filter(|order| order.key.kind.contract() == InstrumentKind::Perp);
-        let gone: Vec<InstructionId> = perps
+        let gone: Vec<RestingOrder> = perps
             .filter(|order| match pool {
                 Pool::Isolated(key) => order.key == key,
                 Pool::Cross => !isolated(order.key),
             })
-            .map(|order| order.instruction)
+            .copied()
             .collect();
-        let orders = &mut self.books.orders;
-        orders.retain(|order| !gone.contains(&order.instruction));
-        for id in gone {
+        for order in gone {
+            let orders = &mut self.books.orders;
+            orders.retain(|other| other.instruction != order.instruction);
             let reason = Some(Text::Borrowed("canceled in a liquidation"));
-            events.push(self.order_event(cx, id, OrderState::Cancelled, reason));
+            events.push(self.cancelled(cx, &order, reason));
         }
     }
 }

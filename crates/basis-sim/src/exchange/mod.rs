@@ -4,8 +4,9 @@
 //!
 //! It is the venue's rules ([`basis_core::rules`]) applied to the prices of the view. It is not an
 //! order book: a taking order fills at the mark plus half spread and impact, or at the open of the next bar
-//! (`next_open`), as far as the newest bar has room for it (`max_participation` of its volume); a resting one whole at its limit when a later bar trades strictly through it. One
-//! interface reads one view.
+//! (`next_open`), as far as the newest bar has room for it (`max_participation` of its volume); a resting
+//! one at its limit, as far as a later bar that trades strictly through it has room. One interface reads one
+//! view.
 //!
 //! **Invariants.** Its tally of cash and positions is changed by its own arithmetic alone; what it
 //! reports are facts, and the ledger lines that others make of them add up to the tally (initial
@@ -19,7 +20,7 @@
 //! `docs/simulated-exchanges.md`. The main simplifications: perps settle in USDT, and only USDT is
 //! collateral, also in unified accounts; when several cross positions are liquidated at once each
 //! closes at its own worst price of the bar; reduce-only orders are cut to the position at every
-//! venue; what a bar has no room for expires at once; resting orders fill whole.
+//! venue; what a bar has no room for expires at once; what rests goes on resting.
 
 mod advance;
 mod amend;

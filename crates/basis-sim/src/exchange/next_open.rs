@@ -19,7 +19,7 @@ use basis_market::MarketView;
 use basis_protocols::exchange::orders::is_marketable;
 
 use super::books::PendingOrder;
-use super::fills::FillTerms;
+use super::fills::{AfterFill, FillTerms};
 use super::order::Order;
 use super::pricing::Met;
 use super::profile::RefusalCodes;
@@ -103,7 +103,8 @@ impl SimulatedExchange {
         let mut met = order.met;
         met.quote.mark = quote.open;
         let terms = self.taking_terms(cx, &request, quantity, &met)?;
-        self.fill(cx, &request, &terms, order.is_cut, events)
+        let after = AfterFill::taken(order.is_cut);
+        self.fill(cx, &request, &terms, after, events)
     }
 
     /// The open is beyond the limit: the order rests from the instant it was placed, or expires.
@@ -121,10 +122,9 @@ impl SimulatedExchange {
         let state = match limit {
             None => OrderState::Expired,
             Some(limit) => {
-                self.rest(cx, request, quantity, limit, order.met.slot)?;
-                if let Some(resting) = self.books.orders.last_mut() {
-                    resting.placed_at = order.placed_at;
-                }
+                let mut resting = self.resting(cx, request, quantity, limit, order.met.slot)?;
+                resting.placed_at = order.placed_at;
+                self.books.orders.push(resting);
                 OrderState::Working
             }
         };

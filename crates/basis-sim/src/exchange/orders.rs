@@ -12,7 +12,7 @@ use basis_core::venue_event::{Events, LiquiditySide, OrderState};
 use basis_market::{Quote, SlotId, is_dollar};
 use basis_protocols::exchange::orders::is_marketable;
 
-use super::fills::FillTerms;
+use super::fills::{AfterFill, FillTerms};
 use super::order::Order;
 use super::pricing::{Met, taking_price};
 use super::profile::RefusalCodes;
@@ -185,7 +185,8 @@ impl SimulatedExchange {
         }
         match order.time_in_force {
             TimeInForce::Gtc | TimeInForce::PostOnly => {
-                self.rest(cx, order, quantity, limit, slot)?;
+                let resting = self.resting(cx, order, quantity, limit, slot)?;
+                self.books.orders.push(resting);
                 events.push(self.order_event(cx, order.instruction, OrderState::Working, None));
                 Ok(())
             }
@@ -249,7 +250,7 @@ impl SimulatedExchange {
             events.push(self.order_event(cx, order.instruction, OrderState::Submitted, None));
             return Ok(());
         }
-        self.fill(cx, order, &terms, is_cut, events)?;
+        self.fill(cx, order, &terms, AfterFill::taken(is_cut), events)?;
         self.count_taken(order, quantity, &met)
     }
 

@@ -1,7 +1,7 @@
 //! The price a taking order gets, and how much of the newest bar is left for it.
 
 use basis_core::error::Rejection;
-use basis_core::num::{MathError, Price, Quantity, Rounding};
+use basis_core::num::{MathError, Price, Quantity, Rate, Rounding};
 use basis_core::types::Side;
 use basis_core::venue::TakingTerms;
 use basis_market::{MarketView, Quote, SlotId};
@@ -41,35 +41,51 @@ impl SimulatedExchange {
         })
     }
 
-    /// As much of `quantity` as the newest bar still has room for, in whole lots.
+    /// As much of `quantity` as the newest bar still has room for, in whole lots; refused where that is nothing.
     pub(super) fn within_volume(
         &self,
         order: &Order<'_>,
         quantity: Quantity,
         met: &Met,
     ) -> Result<Quantity, Refusal> {
-        let reduces = order.reduce_only || order.rules.perp.is_none() && order.side == Side::Sell;
-        let share = self.settings.taking.participation(reduces);
-        let Some(most) = met.activity.most(share)? else {
-            return Ok(quantity);
+        if let Some(room) = self.room(order, quantity, met)? {
+            return Ok(room);
+        }
+        let most = met.activity.most(self.share_of(order))?;
+        let reason = Rejection::NoVolume {
+            instrument: order.rules.key,
+            quantity,
+            volume: met.activity.last_volume,
+            most: most.unwrap_or_default(),
+            taken: met.taken,
+        };
+        Err(Refusal::rejected(reason, None))
+    }
+
+    /// As much of `quantity` as the newest bar still has room for, in whole lots; `None` where that is less
+    /// than an order may be.
+    pub(super) fn room(
+        &self,
+        order: &Order<'_>,
+        quantity: Quantity,
+        met: &Met,
+    ) -> Result<Option<Quantity>, Refusal> {
+        let Some(most) = met.activity.most(self.share_of(order))? else {
+            return Ok(Some(quantity));
         };
         let left = most.sub(met.taken)?.max(Quantity::ZERO);
         if quantity <= left {
-            return Ok(quantity);
+            return Ok(Some(quantity));
         }
-        let lot = order.rules.lot_size;
-        let room = left.round_to_lot(lot, Rounding::Floor)?;
-        if room.is_zero() || room < order.rules.min_quantity {
-            let reason = Rejection::NoVolume {
-                instrument: order.rules.key,
-                quantity,
-                volume: met.activity.last_volume,
-                most,
-                taken: met.taken,
-            };
-            return Err(Refusal::rejected(reason, None));
-        }
-        Ok(room)
+        let room = left.round_to_lot(order.rules.lot_size, Rounding::Floor)?;
+        let is_enough = !room.is_zero() && room >= order.rules.min_quantity;
+        Ok(is_enough.then_some(room))
+    }
+
+    /// The share of a bar that the order may take.
+    fn share_of(&self, order: &Order<'_>) -> Option<Rate> {
+        let reduces = order.reduce_only || order.rules.perp.is_none() && order.side == Side::Sell;
+        self.settings.taking.participation(reduces)
     }
 
     /// Counts what an order took of the newest bar.

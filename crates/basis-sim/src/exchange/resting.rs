@@ -4,7 +4,7 @@ use basis_core::instruction::{CancelOrder, OrderType, TimeInForce};
 use basis_core::num::{Price, Quantity, Rate};
 use basis_core::rules::{InstrumentRules, PerpRules};
 use basis_core::types::{Account, Asset, InstructionId, Side};
-use basis_core::venue_event::{Events, OrderState};
+use basis_core::venue_event::Events;
 use basis_market::SlotId;
 use basis_protocols::exchange::fees;
 use basis_protocols::exchange::margin::order_margin;
@@ -18,15 +18,15 @@ use super::{Context, SETTLEMENT, SimulatedExchange};
 use crate::refusal::Refusal;
 
 impl SimulatedExchange {
-    /// Puts the order into the book and binds what it needs.
-    pub(super) fn rest(
-        &mut self,
+    /// The order as it rests in the book, with what it binds there.
+    pub(super) fn resting(
+        &self,
         cx: &Context<'_>,
         order: &Order<'_>,
         quantity: Quantity,
         limit: Price,
         slot: SlotId,
-    ) -> Result<(), Refusal> {
+    ) -> Result<RestingOrder, Refusal> {
         let reserved = match order.rules.perp.as_ref() {
             None => self.reserve_spot(cx, order, quantity, limit)?,
             Some(perp) => {
@@ -34,19 +34,19 @@ impl SimulatedExchange {
                 self.reserve_perp(cx, order, (perp, fee), quantity, limit)?
             }
         };
-        self.books.orders.push(RestingOrder {
+        Ok(RestingOrder {
             instruction: order.instruction,
             key: order.key,
             side: order.side,
             quantity,
+            filled: Quantity::ZERO,
             limit,
             reduce_only: order.reduce_only,
             post_only: order.time_in_force == TimeInForce::PostOnly,
             reserved,
             placed_at: cx.view.now(),
             slot,
-        });
-        Ok(())
+        })
     }
 
     fn reserve_spot(
@@ -116,8 +116,8 @@ impl SimulatedExchange {
             );
             return Err(Refusal::other(text, self.profile.perp.no_order));
         };
-        self.books.orders.remove(at);
-        events.push(self.order_event(cx, cancel.order, OrderState::Cancelled, None));
+        let gone = self.books.orders.remove(at);
+        events.push(self.cancelled(cx, &gone, None));
         events.push(self.done(cx, instruction));
         Ok(())
     }

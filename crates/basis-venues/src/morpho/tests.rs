@@ -277,7 +277,7 @@ fn liquidation(desk: &Desk) -> (Quantity, Quantity, Rate) {
 fn lost(desk: &Desk) -> Value {
     let lines = desk.ledger.iter();
     lines
-        .filter(|line| line.kind == EntryKind::Liquidation)
+        .filter(|line| matches!(line.kind, EntryKind::Liquidation | EntryKind::WriteOff))
         .fold(Value::ZERO, |sum, line| sum.add(line.value).unwrap())
 }
 

@@ -155,7 +155,7 @@ class Audit:
             self.check("ledger.csv", line.number, "instruction_id", instruction, line.row["instruction_id"])
         # An account that a close leaves flat and below zero is made good by the insurance fund.
         extra = lines[len(expected):]
-        made_good = len(extra) == 1 and extra[0].kind == "liquidation" and extra[0].quantity > 0
+        made_good = len(extra) == 1 and extra[0].kind == "write_off" and extra[0].quantity > 0
         self.check("ledger.csv", lines[-1].number, f"number of lines of {lines[0].event}",
                    len(expected) + (1 if made_good else 0), len(lines))
 

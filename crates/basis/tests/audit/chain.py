@@ -67,7 +67,7 @@ class Chain:
         for line in lines:
             unit_line = line.quantity == line.units or line.quantity == 0
             check("chain: accruals", line.number, "units move with the quantity, or alone", True,
-                  unit_line or line.kind == "liquidation")
+                  unit_line or line.kind in ("liquidation", "write_off"))
             check("chain: accruals", line.number, "no instruction is behind it", "", line.row["instruction_id"])
             if not self.market or topic in ("liquidation", "liquidity"):
                 continue

@@ -21,6 +21,7 @@ class Fills:
                      if row["status"] == "pending" and row["operation"] in ("spot_trade", "perp_trade")}
         self.by_event, self.known = {}, set()
         self.taken = {}  # of the newest bar, by instrument
+        self.rested = set()  # orders that a bar has filled in part or whole
 
     def read(self):
         """Fills of executions.csv by the event of their lines."""
@@ -121,7 +122,9 @@ class Fills:
         audit = self.audit
         what = f"{row['side']} {row['instrument']}"
         self.check("executions.csv", number, f"{what}: multiple of the lot", ZERO, quantity % rules["lot_size"])
-        self.check("executions.csv", number, f"{what}: at least the minimum", True, quantity >= rules["min_quantity"])
+        # The last part of a resting order may be less than an order may be.
+        is_rest, maker = row["instruction_id"] in self.rested, row["liquidity"] == "maker"
+        self.check("executions.csv", number, f"{what}: at least the minimum", True, is_rest or quantity >= rules["min_quantity"])
         self.check("executions.csv", number, f"{what}: at most the maximum", True, quantity <= rules["max_quantity"])
         self.check("executions.csv", number, f"{what}: multiple of the tick", ZERO, price % rules["tick_size"])
         venue, kind, symbol = contract(row["instrument"])
@@ -131,7 +134,7 @@ class Fills:
         opening = series and self.next_open and row["liquidity"] == "taker"
         # Of its own bar an order at the next open sees nothing but that open.
         seen = series.seen[0] if opening else series.mark if series else mark
-        if not (kind == "perp" and closes):  # exchanges waive the floor for what only closes
+        if not is_rest and not (kind == "perp" and closes):  # exchanges waive the floor for what only closes
             self.check("executions.csv", number, f"{what}: notional at least the minimum", True,
                        quantity * seen >= rules["min_notional"])
         if not audit.market:
@@ -142,11 +145,14 @@ class Fills:
             self.check("executions.csv", number, f"{what}: the bar opens where it was decided",
                        audit.steps[audit.index - 1], series.opened)
         self.check("executions.csv", number, f"{what}: no order on a held mark", True, series.state in ("fresh", "proxied"))
-        if row["liquidity"] == "maker":
+        settings = dig(audit.config, "venue_settings", venue, default={})
+        if maker:
             through = series.low < price if sign > 0 else series.high > price
             self.check("executions.csv", number, f"{what}: the bar traded through the limit", True, through)
+            self.rested.add(row["instruction_id"])
+            bars = series.bars(series.state, audit.now)
+            self.participation(number, what, settings, ((venue, kind, symbol), bars.known_at), bars, quantity, reduces)
             return
-        settings = dig(audit.config, "venue_settings", venue, default={})
         model = settings.get("slippage") or "sqrt_impact"
         bars = series.bars(*series.seen[1:]) if opening else series.bars(series.state, audit.now)
         taken = self.participation(number, what, settings, ((venue, kind, symbol), bars.known_at), bars, quantity, reduces)

@@ -8,7 +8,7 @@ from items import DOLLARS, REBASING, instrument_of, is_position, plain
 
 KIND_BUCKET = {"fee": "fees", "funding": "funding", "interest": "interest", "rebase": "staking_yield",
                "borrow_cost": "borrow_cost", "reward": "rewards", "liquidity_fee": "liquidity_fees", "gas": "gas",
-               "transfer_cost": "transfer_cost", "liquidation": "liquidation"}
+               "transfer_cost": "transfer_cost", "liquidation": "liquidation", "write_off": "liquidation"}
 OWN = ("accrual", "reward", "redemption", "lending_liquidation", "other")
 KINDS = set(KIND_BUCKET) | {"trade", "realized_pnl", "transfer", "deposit", "withdrawal"}
 

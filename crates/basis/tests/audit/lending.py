@@ -163,7 +163,7 @@ class Lending:
         secured = any(self.scaled("shares", asset) for asset in self.reserves if asset != collateral) or scaled[collateral, "shares"]
         if not secured and scaled[debt, "debt"]:  # without recourse: the lender keeps what nothing stands behind
             rest = ray_mul(scaled[debt, "debt"], indices[1])
-            chain.book("liquidation", LENDER, f"debt:{debt}", -chain.amount(debt, scaled[debt, "debt"]), -chain.amount(debt, rest))
+            chain.book("write_off", LENDER, f"debt:{debt}", -chain.amount(debt, scaled[debt, "debt"]), -chain.amount(debt, rest))
             scaled[debt, "debt"] = 0
         chain.compare(lines)
         for asset in (collateral, debt):

@@ -95,9 +95,9 @@ class Morpho:
         gone = chain.amount(place.collateral, seized)
         if seized:
             chain.book("liquidation", place.account, place.collateral, -gone, -gone)
-        for assets, shares in left:
+        for (assets, shares), kind in zip(left, ("liquidation", "write_off")):
             if shares:
-                chain.book("liquidation", place.account, f"debt:{place.loan}", -chain.amount(place.loan, shares), -chain.amount(place.loan, assets))
+                chain.book(kind, place.account, f"debt:{place.loan}", -chain.amount(place.loan, shares), -chain.amount(place.loan, assets))
         moved = {"shares": 0, "debt": -sum(assets for assets, _ in left)}
         for side, kind in KINDS.items():
             rest = place.settle(side, moved[side])

@@ -61,6 +61,10 @@ class Results:
         for bucket in (*BUCKETS, "peg", "residual"):
             self.check(file, f"attribution.{bucket}", "sum over the steps", audit.replay.totals[bucket], Decimal(s["attribution"][bucket]))
         costs = {name: -audit.replay.totals[name] for name in ("fees", "slippage", "gas", "borrow_cost", "transfer_cost", "liquidation")}
+        # What others bore of a liquidation was no cost.
+        written_off = sum((line.value for line in audit.ledger if line.kind == "write_off"), ZERO)
+        self.check(file, "written_off", "debt left to lenders, and what insurance funds covered", written_off, Decimal(s["written_off"]))
+        costs["liquidation"] += written_off
         for name, cost in (*costs.items(), ("total", sum(costs.values(), ZERO))):
             self.check(file, f"costs.{name}", "buckets that cost, turned round", cost, Decimal(s["costs"][name]))
         topics = list({line.event: line.topic for line in audit.ledger}.values())

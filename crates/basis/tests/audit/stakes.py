@@ -1,4 +1,4 @@
-"""What leaving staking tokens and loans takes: in their pool, through the queue, or by one sale that repays."""
+"""What leaving staking tokens and loans takes: in their pool, through the queue, or by sales that repay."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -28,6 +28,7 @@ class Stakes:
     def __init__(self, audit):
         self.audit, self.token = audit, audit.config.get("lst_type")
         self.way = audit.config.get("exit_route") or "cheapest"
+        self.max_slippage = Decimal(audit.config.get("max_slippage_bps") or 100) / 10000
 
     def concerns(self, key):
         """Whether a holding is left here: the token, free or supplied, and what is owed against it."""
@@ -45,13 +46,11 @@ class Stakes:
             exits.append((free[-1][0], *self.leave_free(free[-1], now)))
         if sides["shares:"]:
             key = sides["shares:"][-1]
-            units = self.audit.units[key]
-            lost = self.sold(units, rounded(units * self.audit.mark(key)), now)
-            cost, hours = (ZERO, None) if lost is None else (lost, ZERO)
+            cost, hours, sales = self.sold_in_parts(key, now)
             for debt in sides["debt:"][-1:]:
                 owed = abs(rounded(audit.signed_units(debt) * audit.mark(debt)))
                 cost += up(owed * self.flash_loan(now))
-            exits.append((key[0], cost + self.gas(REPAYMENT, now), hours))
+            exits.append((key[0], cost + sales * self.gas(REPAYMENT, now), hours))
         return exits
 
     def leave_free(self, key, now):
@@ -67,6 +66,22 @@ class Stakes:
                 ways.append((forgone[0] + self.gas(QUEUE, now), forgone[1]))
         # The sale comes first, so that it is taken where both lose the same.
         return min(ways, key=lambda way: way[0]) if ways else (ZERO, None)
+
+    def sold_in_parts(self, key, now):
+        """Cost, hours and number of the sales of a loop: halved until one loses no more than a swap may."""
+        units, value = self.audit.units[key], rounded(self.audit.units[key] * self.audit.mark(key))
+        whole = None
+        for halvings in range(11):
+            sales = 2 ** halvings
+            part = up(value / sales)
+            lost = self.sold(up(units / sales), part, now)
+            if lost is None:
+                break
+            if lost <= rounded(part * self.max_slippage, mode=ROUND_FLOOR):
+                step = up(Decimal(self.audit.step_seconds()) / 3600)
+                return lost * sales, step * 2 * (halvings + sales - 1), sales
+            whole = lost if whole is None else whole
+        return whole or ZERO, None, 1
 
     def sold(self, units, value, now):
         """What the pool pays less than `value` for `units`; None where it cannot be asked."""

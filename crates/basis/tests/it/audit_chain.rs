@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use basis::core::num::Value;
 use basis::protocols::gas::{CAST, CAST_FLASH_LOAN, CAST_STEP, GasOperation as Op, TRANSACTION};
 
 use crate::audit::{
@@ -403,6 +404,13 @@ fn a_loan_that_its_collateral_does_not_pay_for_agrees() {
     let dates = ("2024-06-01", "2024-06-20");
     let run = backtest_from(&data, "lost", "eth_leveraged", dates, &[&shocks]);
     assert_checked(&run, &data, &["liquidation", "lending", "health"]);
+    // The lender's loss is not our cost, nor our gain.
+    let summary = fs::read(run.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    let amount = |text: &serde_json::Value| text.as_str().unwrap().parse::<Value>().unwrap();
+    assert!(amount(&summary["written_off"]).is_positive(), "{summary}");
+    let cost = amount(&summary["costs"]["liquidation"]);
+    assert!(cost.is_positive(), "{cost}");
 }
 
 #[test]

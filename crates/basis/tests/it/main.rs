@@ -21,6 +21,7 @@ mod dry_run_headers;
 mod eth_basis;
 mod exact_output;
 mod files;
+mod fuzz;
 mod grids;
 mod hedge_mode;
 mod hedged;

@@ -191,6 +191,23 @@ fn the_table_the_files_and_json_say_the_same() {
     assert!(!dir.path().join("s/sweep.parquet").exists());
 }
 
+/// What is levered earns more at its marks and is worth less when it has to be sold.
+#[test]
+fn ranked_by_exit_value_a_month_of_loops_is_the_other_way_round() {
+    let dir = Scratch::new();
+    let order = |rank: &str| -> Vec<u64> {
+        let sweep = "sweep eth_leveraged --param target_ltv=0.2,0.4,0.6 --json -q";
+        let dates = "--from 2024-05-01 --to 2024-05-20";
+        let swept = dir.basis(&format!("{sweep} {dates} --rank {rank}"));
+        assert_eq!(swept.code, 0, "{swept:?}");
+        let json = swept.json();
+        let ranked = json["rank"]["variants"].as_array().unwrap().iter();
+        ranked.map(|number| number.as_u64().unwrap()).collect()
+    };
+    assert_eq!(order("exit_value"), [1, 2, 3]);
+    assert_ne!(order("return"), [1, 2, 3]);
+}
+
 #[test]
 fn parquet_is_written_beside_csv_or_refused_before_anything_runs() {
     let dir = Scratch::new();

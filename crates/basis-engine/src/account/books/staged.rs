@@ -127,6 +127,10 @@ impl Staged {
             EntryKind::Gas => Some(&mut step.gas),
             EntryKind::TransferCost => Some(&mut step.transfer_cost),
             EntryKind::Liquidation => Some(&mut step.liquidation),
+            EntryKind::WriteOff => {
+                step.written_off = step.written_off.add(entry.value)?;
+                Some(&mut step.liquidation)
+            }
             other => {
                 let message = format!("ledger kind {other} of {} is not attributed", entry.cause);
                 return Err(ComponentError::new(Code::PnlOpen, message));

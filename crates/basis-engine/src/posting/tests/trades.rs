@@ -136,7 +136,7 @@ fn a_perp_fill_that_closes_settles_the_reported_result() {
             "alpha.perp alpha:perp:BTCUSDT 0.02 1002 trade 50100",
             "alpha.perp USDT -1.25 -1.25 realized_pnl 1",
             "alpha.perp USDT -0.5 -0.5 fee 1",
-            "alpha.perp USDT 0.75 0.75 liquidation 1",
+            "alpha.perp USDT 0.75 0.75 write_off 1",
         ]
     );
 }
@@ -243,7 +243,7 @@ fn a_forced_close_has_its_price_as_reference_and_its_fee_as_liquidation() {
     };
     assert_eq!(
         lines(covered),
-        [position, result, "alpha.perp USDT 40 40 liquidation 1"]
+        [position, result, "alpha.perp USDT 40 40 write_off 1"]
     );
     let nothing_settled = Liquidation {
         fee: Quantity::ZERO,

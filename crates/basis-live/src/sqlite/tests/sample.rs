@@ -22,7 +22,7 @@ use basis_core::venue_event::{
     TransactionUpdate, VenueEvent,
 };
 
-pub(super) const KINDS: [EntryKind; 15] = [
+pub(super) const KINDS: [EntryKind; 16] = [
     EntryKind::Trade,
     EntryKind::RealizedPnl,
     EntryKind::Fee,
@@ -36,6 +36,7 @@ pub(super) const KINDS: [EntryKind; 15] = [
     EntryKind::Transfer,
     EntryKind::TransferCost,
     EntryKind::Liquidation,
+    EntryKind::WriteOff,
     EntryKind::Deposit,
     EntryKind::Withdrawal,
 ];

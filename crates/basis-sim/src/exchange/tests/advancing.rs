@@ -207,7 +207,7 @@ fn a_long_below_its_price_at_the_open_is_closed_at_the_open_and_the_fund_covers_
         [
             (EntryKind::Trade, q("-1")),
             (EntryKind::RealizedPnl, q("-15000")),
-            (EntryKind::Liquidation, q("4925")),
+            (EntryKind::WriteOff, q("4925")),
         ]
     );
     assert_eq!(desk.holdings(), []);

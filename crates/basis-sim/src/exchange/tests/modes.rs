@@ -86,7 +86,7 @@ fn a_gap_beyond_the_isolated_margin_is_the_insurance_fund_s() {
         [
             (EntryKind::Trade, q("1")),
             (EntryKind::RealizedPnl, q("-15000")),
-            (EntryKind::Liquidation, q("5000")),
+            (EntryKind::WriteOff, q("5000")),
         ]
     );
     assert_eq!(desk.held("unified", "USDT"), q("9975"));

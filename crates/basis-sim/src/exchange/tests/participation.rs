@@ -1,26 +1,29 @@
 //! What a bar has room for: partial fills, refusals with their reason, impact of what was taken before.
 
 use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::instruction::{OrderType, PerpTrade, TimeInForce};
+use basis_core::instruction::{CancelOrder, Operation, OrderType, PerpTrade, TimeInForce};
 use basis_core::num::{Bps, Fixed18, Quantity, Rate};
-use basis_core::types::Side;
+use basis_core::types::{InstructionId, Side};
 use basis_core::venue::TakingTerms;
 use basis_core::venue_event::{EventKind, OrderState};
-use basis_testkit::{p, perp_market, q};
+use basis_testkit::{p, perp_limit, perp_market, q};
 
 use super::super::testing::Execution;
 use super::super::testing::binance::PROFILE;
-use super::super::testing::{BTC, Bars, Desk, spot_market};
+use super::super::testing::{BTC, Bars, Desk, Reported, spot_market};
 
 /// Bars of 100 units that go up by 1 %, of which orders take at most 5 %.
 fn desk() -> Desk {
-    let bars = Bars::flat("50000").bar(1, ["50000", "50500", "50000", "50500"]);
+    with_bars(&Bars::flat("50000").bar(1, ["50000", "50500", "50000", "50500"]))
+}
+
+fn with_bars(bars: &Bars) -> Desk {
     let balances = [
         ("usdm", "USDT", "2000000"),
         ("spot", "USDT", "2000000"),
         ("spot", "BTC", "50"),
     ];
-    Desk::new(&PROFILE, &bars, &[], &balances).taking(TakingTerms {
+    Desk::new(&PROFILE, bars, &[], &balances).taking(TakingTerms {
         half_spread: Bps::ZERO,
         impact: Fixed18::ONE,
         max_participation: Some(Rate::literal("0.05")),
@@ -103,7 +106,7 @@ fn what_reduces_may_take_four_times_as_much() {
         position_side: None,
     };
     desk.perp(Side::Sell, "4").unwrap();
-    let done = desk.run(basis_core::instruction::Operation::PerpTrade(close));
+    let done = desk.run(Operation::PerpTrade(close));
     assert_eq!(
         filled(&done.unwrap()),
         q("5"),
@@ -140,4 +143,55 @@ fn a_fill_or_kill_order_takes_no_part() {
         error.to_string().contains("meets room for 5 alone"),
         "{error}"
     );
+}
+
+/// Bars of 100 units: the first trades through a bid of 8 and has room for 5 of it, the second for the rest.
+#[test]
+fn a_resting_order_fills_as_far_as_each_bar_has_room_and_the_rest_stays() {
+    let through = ["50000", "50000", "48000", "50000"];
+    let bars = Bars::flat("50000").bar(2, through).bar(3, through);
+    let mut desk = with_bars(&bars);
+    desk.run(perp_limit(Side::Buy, "8", "49000", TimeInForce::PostOnly))
+        .unwrap();
+    let parts = |events: &[Reported]| -> Vec<(Option<OrderState>, Quantity)> {
+        let part = |event: &Reported| match &event.kind {
+            EventKind::Fill(fill) => (None, fill.quantity),
+            EventKind::Order(order) => (Some(order.state), order.filled),
+            other => panic!("{other:?}"),
+        };
+        events.iter().map(part).collect()
+    };
+    let first = desk.to(2);
+    let working = (Some(OrderState::Working), q("5"));
+    assert_eq!(parts(&first), [(None, q("5")), working]);
+    assert!(
+        desk.perp(Side::Buy, "1").is_err(),
+        "what rested has taken what the bar had"
+    );
+    let rest = desk.venue.books.orders[0];
+    assert_eq!((rest.quantity, rest.filled), (q("3"), q("5")));
+    // 147,000 ÷ 5 and a maker fee of 29.4.
+    assert_eq!(rest.reserved.2, q("29429.4"));
+    let second = desk.to(3);
+    let filled = (Some(OrderState::Filled), q("8"));
+    assert_eq!(parts(&second), [(None, q("3")), filled]);
+    assert!(desk.venue.books.orders.is_empty());
+}
+
+#[test]
+fn a_part_of_a_resting_order_that_is_canceled_says_what_had_filled() {
+    let through = ["50000", "50000", "48000", "50000"];
+    let mut desk = with_bars(&Bars::flat("50000").bar(2, through));
+    desk.run(perp_limit(Side::Buy, "8", "49000", TimeInForce::Gtc))
+        .unwrap();
+    desk.to(2);
+    let cancel = desk.instruction(Operation::CancelOrder(CancelOrder {
+        symbol: BTC,
+        order: InstructionId::plain(1),
+    }));
+    let events = desk.send(&cancel);
+    let EventKind::Order(order) = &events[0].kind else {
+        panic!("{events:?}")
+    };
+    assert_eq!((order.state, order.filled), (OrderState::Cancelled, q("5")));
 }

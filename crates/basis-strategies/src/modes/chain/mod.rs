@@ -56,6 +56,7 @@ pub(super) fn exit_routes(config: &ModeConfig<'_>, series: &[SeriesId]) -> Vec<S
         GasOperation::EtherFiRequestWithdrawal,
         GasOperation::EtherFiClaimWithdrawal,
     ];
+    let max_slippage = chain.max_slippage.to_rate(Rounding::Up).unwrap_or_default();
     vec![StakeExit {
         token: token.asset,
         paid_in: WETH,
@@ -68,6 +69,7 @@ pub(super) fn exit_routes(config: &ModeConfig<'_>, series: &[SeriesId]) -> Vec<S
             StakeRoute::Protocol => StakeWay::Queue,
             StakeRoute::Cheapest => StakeWay::Cheapest,
         },
+        max_slippage,
         groups: GROUPS,
         gas: series::GAS,
         gas_units: [

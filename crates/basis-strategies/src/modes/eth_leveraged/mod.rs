@@ -75,6 +75,11 @@ fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentErro
     let gas = config
         .chain
         .map_or(Quantity::ZERO, |chain| chain.gas_reserve);
+    if config.chain.is_some_and(|chain| chain.target_ltv.is_zero()) {
+        let message = "target_ltv 0 borrows nothing, and without a loan the mode holds nothing; raise it, or \
+                       stake with eth_staking_only";
+        return Err(ComponentError::new(Code::StrategyInfeasible, message));
+    }
     check_capital(config, gas)
 }
 

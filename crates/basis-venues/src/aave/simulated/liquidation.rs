@@ -96,13 +96,13 @@ impl Aave {
             .collateral_seized
             .saturating_add(outcome.protocol_fee);
         let seized = self.leave(
-            &mut changes,
+            (&mut changes, EntryKind::Liquidation),
             (collateral, Side::Supply),
             U256::from(outcome.collateral_scaled),
             taken,
         )?;
         let repaid = self.leave(
-            &mut changes,
+            (&mut changes, EntryKind::Liquidation),
             (debt, Side::Debt),
             U256::from(outcome.debt_scaled),
             outcome.debt_repaid,
@@ -139,7 +139,13 @@ impl Aave {
             let at_second = seconds(now)?;
             let written_off = self.market.write_off(US, id, at_second);
             let (scaled, units) = written_off.map_err(refused)?;
-            self.leave(changes, (at, Side::Debt), U256::from(scaled), units)?;
+            let kind = EntryKind::WriteOff;
+            self.leave(
+                (&mut *changes, kind),
+                (at, Side::Debt),
+                U256::from(scaled),
+                units,
+            )?;
             self.move_rates(at, at_second)?;
         }
         Ok(())
@@ -147,7 +153,7 @@ impl Aave {
 
     fn leave(
         &mut self,
-        changes: &mut Vec<BalanceChange>,
+        (changes, kind): (&mut Vec<BalanceChange>, EntryKind),
         (at, side): (usize, Side),
         scaled: U256,
         units: U256,
@@ -158,7 +164,7 @@ impl Aave {
         let quantity = listed.units(scaled)?.neg()?;
         let amount = listed.units(units)?;
         let place = (ACCOUNT, side.item(asset));
-        changes.book(EntryKind::Liquidation, place, quantity, amount.neg()?)?;
+        changes.book(kind, place, quantity, amount.neg()?)?;
         let remainder = self.settle(at, side, amount.neg()?)?;
         self.book_remainder(changes, at, side, remainder)?;
         Ok((asset, amount))

@@ -94,11 +94,14 @@ fn collateral_that_does_not_pay_goes_whole_and_the_lender_keeps_the_rest() {
     assert_eq!(desk.units("aave.main", Item::Shares(WETH)), Quantity::ZERO);
     let lines = &desk.events.last().unwrap().entries;
     let of_debt = |line: &&basis_core::ledger::LedgerEntry| {
-        line.kind == EntryKind::Liquidation && line.item == Item::Debt(USDT)
+        let is_gone = matches!(line.kind, EntryKind::Liquidation | EntryKind::WriteOff);
+        is_gone && line.item == Item::Debt(USDT)
     };
     let [repaid, kept] = lines.iter().filter(of_debt).collect::<Vec<_>>()[..] else {
         panic!("{:?}", texts(lines))
     };
+    let kinds = [repaid.kind, kept.kind];
+    assert_eq!(kinds, [EntryKind::Liquidation, EntryKind::WriteOff]);
     // 20,000.x ÷ 1.05 was repaid; the rest is without recourse.
     assert!(repaid.units < q("-19047") && repaid.units > q("-19048"));
     assert!(

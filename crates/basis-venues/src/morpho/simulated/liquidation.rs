@@ -66,17 +66,18 @@ fn liquidated(
     let live = cell.live()?;
     let seized = live.collateral(done.seized_assets)?;
     let repaid = live.loan(done.repaid_assets)?;
-    let mut left = vec![(live.loan(done.repaid_shares)?, repaid)];
+    let mut left = vec![(kind, live.loan(done.repaid_shares)?, repaid)];
     if done.bad_debt_shares != 0 {
         let bad_debt = live.loan(U256::from(done.bad_debt_assets))?;
-        left.push((live.loan(U256::from(done.bad_debt_shares))?, bad_debt));
+        let shares = live.loan(U256::from(done.bad_debt_shares))?;
+        left.push((EntryKind::WriteOff, shares, bad_debt));
     }
     let change = seized.neg()?;
     if !change.is_zero() {
         changes.book(kind, (account, Item::Asset(collateral)), change, change)?;
     }
     let mut moved = Quantity::ZERO;
-    for (shares, assets) in left {
+    for (kind, shares, assets) in left {
         let (shares, assets) = (shares.neg()?, assets.neg()?);
         moved = moved.add(assets)?;
         changes.book(kind, (account, Item::Debt(loan)), shares, assets)?;

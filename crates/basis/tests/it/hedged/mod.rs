@@ -10,6 +10,7 @@
     reason = "a failure is a failed test; a skip must be loud, and the figures of a series are for reading"
 )]
 
+mod exits;
 mod hurdle;
 mod starts;
 mod tiers;
@@ -39,7 +40,7 @@ fn is_full() -> bool {
 }
 
 impl Recorded {
-    /// The market of `mode` with OKX by proxy; `None` without recorded data.
+    /// The market of `mode`, its perps at OKX by proxy; `None` without recorded data.
     fn of(mode: &'static str, sets: &[&str]) -> Option<Self> {
         let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
         let shared = std::env::var_os("BASIS_SHARED_DIR").map_or_else(beside, Into::into);
@@ -50,7 +51,8 @@ impl Recorded {
         }
         let asset = if mode == "btc_basis" { "BTC" } else { "ETH" };
         let mut all = vec!["data.gaps=hold".to_owned()];
-        for kind in ["perp", "funding"] {
+        let is_hedged = mode.contains("basis") || mode.contains("neutral");
+        for kind in ["perp", "funding"].into_iter().filter(|_| is_hedged) {
             all.push(format!(
                 "data.proxies.{kind}.okx.{asset}USDT={kind}.bybit.{asset}USDT"
             ));
