@@ -1,11 +1,6 @@
 //! How far a rebalance goes, and whether exposure is worth its cost: `rebalance_to` and
 //! `expected_carry`.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "helpers of tests: a failure is a failed test"
-)]
-
 use std::sync::Arc;
 
 use basis::core::event::EventData;
