@@ -779,6 +779,7 @@ impl Engine {
 
     fn finish(self) -> RunResult {
         let never_began = self.never_began();
+        let peg = self.run_state.peg_figures(self.config.step);
         let statistics = self.run_state.statistics.finish(self.config.step);
         let leverage = self.leverage().ok().flatten();
         let exit_statistics = self.run_state.exit_statistics.finish(self.config.step);
@@ -818,11 +819,7 @@ impl Engine {
             synthetic: self.view.provenance().synthetic,
             data_source: self.view.provenance().source.clone(),
             data_files: self.view.provenance().files.clone(),
-            peg: self
-                .run_state
-                .peg
-                .as_ref()
-                .and_then(|peg| peg.finish(self.config.step)),
+            peg,
             steps: self.steps,
             ends: self.run_state.ends,
             ledger: self.books.into_ledger(),

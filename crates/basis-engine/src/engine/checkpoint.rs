@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use basis_core::error::ComponentError;
 use basis_core::health::Health;
 use basis_core::journal::{Commit, Journal, JournalError, JournalRow, RowKind, StatePart};
-use basis_core::types::{Epoch, InstructionId, Timestamp, Venue};
+use basis_core::types::{Epoch, InstructionId, Span, Timestamp, Venue};
 use basis_core::venue_event::Text;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use crate::block::LegRun;
 use crate::desk::{Desk, VenueState};
 use crate::exit::ExitCost;
 use crate::numeraire::ShareClass;
-use crate::peg::PegBook;
+use crate::peg::{PegBook, PegResult};
 use crate::pnl::Attribution;
 use crate::result::{Counts, RefusedWithdrawal, StepColumns, StepEnd, UnbookedFunding};
 use crate::risk::SavedRisk;
@@ -173,6 +173,11 @@ impl RunState {
             holds: false,
             ended: false,
         }
+    }
+
+    /// Returns what the peg came to over steps of `step`; `None` where none was read.
+    pub(super) fn peg_figures(&self, step: Span) -> Option<PegResult> {
+        self.peg.as_ref()?.finish(step)
     }
 }
 
