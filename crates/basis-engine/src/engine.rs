@@ -188,6 +188,16 @@ impl Engine {
         Self::create(parts, (series, &[]), (strategy, ExitRoutes::default()))
     }
 
+    /// Values the exit by `routes`: what a strategy that is no mode's leaves by. Without them what is sold in no
+    /// market counts as leaving at its mark.
+    #[must_use]
+    pub fn with_exit_routes(self, routes: ExitRoutes) -> Self {
+        Self {
+            exits: ExitValuer::new(&self.config, &self.rules, routes),
+            ..self
+        }
+    }
+
     fn create(
         parts: EngineParts,
         (series, optional): (&[SeriesId], &[SeriesId]),

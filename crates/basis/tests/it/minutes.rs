@@ -20,7 +20,7 @@ fn a_backtest_on_minute_files_takes_a_step_a_minute_and_agrees_with_the_auditor(
     for fill_at in ["close", "next_open"] {
         let run = dir.basis(&format!(
             "backtest btc_basis --data data --set data.step_minutes=1 --set fill_at={fill_at} \
-             --set utilization_band=0.02 --set equity_deviation=1 --capital 1000000 --out {fill_at}"
+             --set utilization_band=0.02 --set equity_deviation=0.0002 --capital 1000000 --out {fill_at}"
         ));
         assert_eq!(run.code, 0, "{run:?}");
         let summary = std::fs::read_to_string(dir.path().join(fill_at).join("summary.json"));

@@ -111,7 +111,9 @@ pub(crate) fn engine(
         positions: world.positions,
         transit: world.simulated.transit,
     };
-    Engine::with_strategy(parts, series, Box::new(script)).unwrap()
+    let routes = setup.mode().exit_routes(setup.run());
+    let engine = Engine::with_strategy(parts, series, Box::new(script)).unwrap();
+    engine.with_exit_routes(routes)
 }
 
 /// Runs `script` over `data` and leaves its directory at `out`; no order may be refused.

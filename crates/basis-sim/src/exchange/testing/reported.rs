@@ -74,10 +74,10 @@ pub(crate) fn reported(view: &MarketView, events: &[VenueEvent]) -> Vec<Reported
             };
             assert_eq!(order.at, event.at);
             assert_eq!(Some(update.instruction), fill.instruction);
-            // What a bar had no room for expires with the fill.
-            let ends = [OrderState::Filled, OrderState::Expired];
-            assert!(ends.contains(&update.state), "{update:?}");
-            assert_eq!(update.filled, fill.quantity);
+            // What a bar had no room for expires with the fill, or rests on.
+            let states = [OrderState::Filled, OrderState::Expired, OrderState::Working];
+            assert!(states.contains(&update.state), "{update:?}");
+            assert!(update.filled >= fill.quantity, "{update:?}");
         }
     }
     rows

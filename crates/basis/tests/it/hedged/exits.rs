@@ -88,10 +88,10 @@ fn ratio(market: &Recorded, case: &Case, start: Timestamp) -> Option<f64> {
         "40" => held.steps.reference.last()?.to_f64(),
         _ => 1.0,
     };
-    // Half a percent stays: what is asked is valued at the prices before the way out.
+    // A hedged stake keeps what a sale may lose at the most: what is asked stays below that.
     let asked = format!(
         "withdrawals=[{{ at: {due}, amount: {:.6} }}]",
-        value.to_f64() * 0.995 / unit
+        value.to_f64() * 0.985 / unit
     );
     let left = market
         .run(start, BEFORE + AFTER, &[&capital, &asked])

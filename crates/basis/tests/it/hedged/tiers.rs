@@ -86,7 +86,7 @@ fn an_exchange_that_is_out_keeps_the_spot_of_its_short() {
     let run = Backtest::run(Arc::clone(&recorded.data), &setup.unwrap().setup).unwrap();
     assert_eq!((run.halted.as_deref(), run.counts.liquidations), (None, 0));
     assert!(run.steps.risk.level.contains(&RiskLevel::Deleverage));
-    // It was 2,135 USD.
+    // It was 2,135 USD; half of a thousandth of the capital is the bound of a book that is hedged.
     let price = run.attribution.price.abs().unwrap();
-    assert!(price < Value::literal("10"), "{price}");
+    assert!(price < Value::literal("50"), "{price}");
 }
