@@ -9,6 +9,7 @@
 //! **Invariants.** Append-only but for the state parts. Instructions come before their events. An event's
 //! lines are in the commit of the event. A start is an [`Epoch`] of its own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use crate::error::{Code, ComponentError};
 use crate::instruction::OpenInstruction;
 use crate::ledger::LedgerEntry;
 use crate::num::Price;
+use crate::text::Text;
 use crate::types::{Asset, BookId, Epoch, InstructionId, InstrumentKey, Timestamp, Venue};
-use crate::venue_event::{EventKey, FlowId, TransactionHash, VenueEvent};
+use crate::venue_event::{EventKey, EventKind, FlowId, TransactionHash, VenueEvent};
 
 /// Why a journal cannot be opened, read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -241,6 +243,27 @@ pub struct StatePart {
     pub name: String,
     /// What it was at the commit.
     pub json: String,
+}
+
+/// What a journal holds of one venue that a process which goes on from it has to know before it asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VenueRecord {
+    /// What was sent, or was about to be, and has not ended.
+    pub open: Vec<OpenInstruction>,
+    /// The last commit: what the venue has booked since is in no event.
+    pub committed_at: Option<Timestamp>,
+    /// The venue's own names of transfers that events have told of. Each belongs to its instruction, and is
+    /// no other one's answer.
+    pub transfers: BTreeSet<Text>,
+}
+
+impl VenueRecord {
+    /// Notes what `event` tells of the venue's transfers.
+    pub fn note(&mut self, event: &VenueEvent) {
+        if let EventKind::Transfer(update) = &event.kind {
+            self.transfers.extend(update.txid.clone());
+        }
+    }
 }
 
 /// One transaction of a journal: everything since the one before.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use basis_core::error::VenueError;
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, OpenInstruction, Swap};
+use basis_core::instruction::{Instruction, Swap};
+use basis_core::journal::VenueRecord;
 use basis_core::num::{Price, Quantity};
 use basis_core::types::{Timestamp, Venue};
 use basis_core::venue::{Capabilities, Dependencies, Terms};
@@ -135,9 +136,9 @@ pub trait ExecutionInterface: Send {
         None
     }
 
-    /// Takes over instructions that were open when an earlier process ended; what became of each is
-    /// reported before anything new is sent. Provided: there are none.
-    fn recover(&mut self, _open: &[OpenInstruction]) {}
+    /// Takes over what an earlier process left: what became of each open instruction is reported before
+    /// anything new is sent. Provided: there is none.
+    fn recover(&mut self, _record: &VenueRecord) {}
 
     /// How the interface is.
     fn health(&self) -> Health;

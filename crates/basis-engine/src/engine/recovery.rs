@@ -13,7 +13,7 @@ use basis_core::event::{Event, EventSink};
 use basis_core::instruction::{Instruction, OpenInstruction, Operation};
 use basis_core::journal::{
     CallKind, Commit, Content, JournalError, JournalReader, JournalRow, RowKind, TakenEvent,
-    VenueCall,
+    VenueCall, VenueRecord,
 };
 use basis_core::ledger::LedgerEntry;
 use basis_core::num::Quantity;
@@ -50,6 +50,8 @@ pub(super) struct Rebuilt {
     pub(super) instructions: BTreeMap<InstructionId, OpenInstruction>,
     /// Base units that orders asked for and filled.
     orders: BTreeMap<InstructionId, (Quantity, Quantity)>,
+    /// What the venues were told of, and told of.
+    pub(super) records: BTreeMap<Venue, VenueRecord>,
     /// What the log held.
     log: Vec<Event>,
     pub(super) found: Recovery,

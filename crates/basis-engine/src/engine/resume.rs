@@ -5,10 +5,12 @@
 //! is decided anew in the next one. Until the books and what a venue holds have agreed, nothing new is decided
 //! for it; what a block has left open is closed all the same.
 
+use std::collections::BTreeMap;
+
 use basis_core::error::ComponentError;
 use basis_core::instruction::OpenInstruction;
-use basis_core::journal::{Commit, Content, JournalReader};
-use basis_core::types::Timestamp;
+use basis_core::journal::{Commit, Content, JournalReader, TakenEvent, VenueRecord};
+use basis_core::types::{Timestamp, Venue};
 use basis_core::venue_event::Events;
 
 use super::Engine;
@@ -38,6 +40,9 @@ impl Engine {
             rebuilt.found.commits += 1;
             rebuilt.found.events += events.len() as u64;
             rebuilt.note_all(instructions);
+            for TakenEvent { event, .. } in &events {
+                rebuilt.records.entry(event.venue).or_default().note(event);
+            }
             self.take_back(&mut rebuilt, &events, lines, rows)
         })?;
         self.move_forward(saved.run.now)?;
@@ -46,7 +51,7 @@ impl Engine {
         let open = self.open_instructions(&rebuilt);
         found.unanswered = open.len();
         found.in_a_wake = self.turn.is_some();
-        self.hand_over_open(&open);
+        self.hand_over_records(open, rebuilt.records);
         self.resumed = true;
         let now = self.view.now();
         let detail = format!(
@@ -84,9 +89,21 @@ impl Engine {
         open
     }
 
-    fn hand_over_open(&mut self, open: &[OpenInstruction]) {
+    fn hand_over_records(
+        &mut self,
+        open: Vec<OpenInstruction>,
+        mut records: BTreeMap<Venue, VenueRecord>,
+    ) {
+        for open in open {
+            records.entry(open.venue).or_default().open.push(open);
+        }
+        let committed_at = Some(self.view.now());
         for slot in &mut self.desk.slots {
-            slot.interface.recover(open);
+            let record = records.remove(&slot.venue).unwrap_or_default();
+            slot.interface.recover(&VenueRecord {
+                committed_at,
+                ..record
+            });
             if slot.answers_late().is_some() {
                 slot.interface.request_snapshot();
                 slot.must_agree = true;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use basis_core::error::{VenueError, VenueErrorKind};
 use basis_core::health::Health;
-use basis_core::instruction::{Instruction, OpenInstruction};
+use basis_core::instruction::Instruction;
+use basis_core::journal::VenueRecord;
 use basis_core::types::{InstructionId, Venue};
 use basis_core::venue::{Capabilities, Dependencies};
 use basis_core::venue_event::{AccountSnapshot, EventKind, Events, VenueEvent};
@@ -151,15 +152,11 @@ impl ExecutionInterface for LiveInterface {
         self.mailbox.command(Command::Snapshot).ok();
     }
 
-    fn recover(&mut self, open: &[OpenInstruction]) {
-        let own: Vec<_> = open
-            .iter()
-            .filter(|open| open.venue == self.venue)
-            .cloned()
-            .collect();
+    fn recover(&mut self, record: &VenueRecord) {
         self.taken
-            .extend(own.iter().map(|open| open.instruction.id));
-        let handed_over = self.mailbox.command(Command::Recover(own));
+            .extend(record.open.iter().map(|open| open.instruction.id));
+        let record = Box::new(record.clone());
+        let handed_over = self.mailbox.command(Command::Recover(record));
         self.unrecovered |= handed_over.is_err();
     }
 
@@ -170,6 +167,7 @@ impl ExecutionInterface for LiveInterface {
 
 #[cfg(test)]
 mod tests {
+    use basis_core::instruction::OpenInstruction;
     use basis_core::types::Side;
     use basis_market::{MarketData, ViewPolicy};
     use basis_testkit::{dependencies, spot_market};
@@ -213,7 +211,10 @@ mod tests {
             submitted_at: basis_testkit::START,
             instruction: order(2),
         };
-        interface.recover(&[open]);
+        interface.recover(&VenueRecord {
+            open: vec![open],
+            ..VenueRecord::default()
+        });
         interface.execute_instructions(&view(), &[order(2)], &mut events);
         assert_eq!((commands(&mailbox), events.len()), (1, 0));
     }
@@ -225,7 +226,7 @@ mod tests {
         while mailbox.command(Command::Snapshot).is_ok() {}
         interface.execute_instructions(&view(), &[order(1)], &mut events);
         assert!(matches!(events[0].kind, EventKind::Rejected { .. }));
-        interface.recover(&[]);
+        interface.recover(&VenueRecord::default());
         assert!(commands(&mailbox) > 0);
         interface.execute_instructions(&view(), &[order(2)], &mut events);
         assert_eq!((events.len(), commands(&mailbox)), (2, 0));

@@ -22,7 +22,8 @@ mod virtual_time;
 
 use std::fmt;
 
-use basis_core::instruction::{Instruction, OpenInstruction};
+use basis_core::instruction::Instruction;
+use basis_core::journal::VenueRecord;
 use basis_core::secret::Secret;
 use basis_core::transport::{Request, Response, TransportError};
 use basis_core::types::{Timestamp, Venue};
@@ -55,8 +56,8 @@ pub struct Lane {
 pub enum Command {
     /// Execute these, in their order. They stand in the journal.
     Execute(Vec<Instruction>),
-    /// These were open when an earlier process ended: find out what became of them before anything else.
-    Recover(Vec<OpenInstruction>),
+    /// An earlier process left this: find out what became of what was open before anything else.
+    Recover(Box<VenueRecord>),
     /// Read the account anew.
     Snapshot,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::instruction::{OpenInstruction, Operation};
-use basis_core::journal::Commit;
+use basis_core::journal::{Commit, VenueRecord};
 use basis_core::num::Quantity;
 use basis_core::types::{Account, InstructionId, InstrumentKind, Item, Side};
 use basis_core::venue_event::{
@@ -169,10 +169,21 @@ impl Ledger {
         self.is_over(id) || state == Some(OrderState::Working)
     }
 
-    /// What a process that starts has to find out about.
-    pub(crate) fn open(&self) -> Vec<OpenInstruction> {
-        let open = self.instructions.values();
-        let open = open.filter(|open| !self.is_over(open.instruction.id));
-        open.cloned().collect()
+    /// What a process that starts on `commits` has to know and to find out about.
+    pub(crate) fn record(commits: &[Commit]) -> VenueRecord {
+        let ledger = Self::of(commits);
+        let open = ledger.instructions.values();
+        let open = open.filter(|open| !ledger.is_over(open.instruction.id));
+        let mut record = VenueRecord {
+            open: open.cloned().collect(),
+            committed_at: commits.last().map(|commit| commit.at),
+            ..VenueRecord::default()
+        };
+        for commit in commits {
+            for taken in &commit.events {
+                record.note(&taken.event);
+            }
+        }
+        record
     }
 }

@@ -148,22 +148,19 @@ impl<J: Journal> Process<J> {
         (now, tooth): (Timestamp, Tooth),
     ) -> Self {
         venue.forget(now);
-        let open = Ledger::of(&store.commits()).open();
+        let record = Ledger::record(&store.commits());
         let (journal, epoch) = store.begin(now, 0);
         let epoch = match tooth {
             Tooth::ReusesIds => Epoch::new(1, 0),
             _ => epoch,
         };
         venue.retries = tooth == Tooth::Retries;
-        let settings = LiveSettings {
-            payments_since: store.commits().last().map(|commit| commit.at),
-            ..settings(book(), &venue)
-        };
+        let settings = settings(book(), &venue);
         let machine = BinanceMachine::new(settings, snapshot(), signers(), None);
         let machine = Machine::new(machine, tooth);
         let mailbox = Mailbox::new();
         let driver = VirtualDriver::new(machine, venue, mailbox.clone(), now);
-        driver.command(Command::Recover(open)).unwrap();
+        driver.command(Command::Recover(Box::new(record))).unwrap();
         Self {
             driver,
             mailbox,

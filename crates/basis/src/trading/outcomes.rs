@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::error::{ComponentError, VenueError};
 use basis_core::instruction::{OpenInstruction, Operation, OrderType, TimeInForce};
-use basis_core::journal::{Content, JournalReader};
+use basis_core::journal::{Content, JournalReader, VenueRecord};
 use basis_core::num::Quantity;
 use basis_core::types::InstructionId;
 use basis_core::venue_event::{
@@ -89,6 +89,7 @@ pub struct Outcomes {
     instructions: BTreeMap<InstructionId, OpenInstruction>,
     outcomes: BTreeMap<InstructionId, Outcome>,
     taken: BTreeSet<EventKey>,
+    record: VenueRecord,
 }
 
 impl Outcomes {
@@ -129,6 +130,7 @@ impl Outcomes {
         {
             return false;
         }
+        self.record.note(event);
         let Some(id) = event.instruction() else {
             return true;
         };
@@ -164,6 +166,15 @@ impl Outcomes {
     #[must_use]
     pub fn of(&self, id: InstructionId) -> Option<&Outcome> {
         self.outcomes.get(&id)
+    }
+
+    /// What a process that goes on has to know of the venue, but for the instant of the last commit.
+    #[must_use]
+    pub fn record(&self) -> VenueRecord {
+        VenueRecord {
+            open: self.open(),
+            ..self.record.clone()
+        }
     }
 
     /// Instructions whose last word is not known, orders before what changes them.

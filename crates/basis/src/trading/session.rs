@@ -8,7 +8,7 @@ use basis_core::clock::Clock;
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::{Instruction, OpenInstruction, Operation};
 use basis_core::journal::{
-    Commit, Content, Journal, JournalError, JournalHead, JournalReader, TakenEvent,
+    Commit, Content, Journal, JournalError, JournalHead, JournalReader, TakenEvent, VenueRecord,
 };
 use basis_core::types::{BookId, Epoch, InstructionId, Span, Timestamp, Venue};
 use basis_core::venue_event::Events;
@@ -241,12 +241,16 @@ impl Trader {
     /// # Errors
     /// EXI-005 when that cannot be found out now; nothing is sent then.
     pub fn recover(&mut self) -> Result<Vec<InstructionId>, ComponentError> {
-        let open = self.book.outcomes.open();
-        let ids: Vec<_> = open.iter().map(|open| open.instruction.id).collect();
+        let last = self.book.last;
+        let record = VenueRecord {
+            committed_at: (last > Timestamp::MIN).then_some(last),
+            ..self.book.outcomes.record()
+        };
+        let ids: Vec<_> = record.open.iter().map(|open| open.instruction.id).collect();
+        self.command(Command::Recover(Box::new(record)))?;
         if ids.is_empty() {
             return Ok(ids);
         }
-        self.command(Command::Recover(open))?;
         // What was known before says nothing of how it stands now: each is heard of again.
         self.run(&ids, true)?;
         let unresolved: Vec<_> = ids

@@ -113,14 +113,13 @@ fn position(
 }
 
 impl BinanceMachine {
-    /// Reads payments from now on, or from where an earlier process of the book stopped.
-    pub(super) fn begin_funding(&mut self) {
+    /// Reads payments from `from` on: from now, or from where an earlier process of the book stopped.
+    pub(super) fn begin_funding(&mut self, from: Timestamp) {
         // The history names no side, so that a payment of a long and a short could not be told apart.
         if !self.settings.usdm || self.settings.hedge_mode {
             return;
         }
         let now = self.wire.clock(Product::UsdM).venue(self.now);
-        let from = self.settings.payments_since.unwrap_or(self.now);
         let from = self.wire.clock(Product::UsdM).venue(from);
         let perps = self.rules.instruments.iter();
         let perps = perps.filter(|rules| rules.key.kind == InstrumentKind::Perp);

@@ -35,7 +35,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use basis_core::error::{VenueError, VenueErrorKind};
-use basis_core::instruction::{Instruction, OpenInstruction};
+use basis_core::instruction::Instruction;
+use basis_core::journal::VenueRecord;
 use basis_core::rules::RuleSnapshot;
 use basis_core::types::{InstructionId, Span, Timestamp, Venue};
 use basis_core::venue_event::{EventKind, VenueEvent};
@@ -166,13 +167,21 @@ impl BinanceMachine {
                     self.take_on(instruction);
                 }
             }
-            Command::Recover(open) => self.recover(open),
+            Command::Recover(record) => self.recover(*record),
             Command::Snapshot => self.request_account(),
         }
     }
 
-    fn recover(&mut self, open: Vec<OpenInstruction>) {
-        for open in open {
+    fn recover(&mut self, record: VenueRecord) {
+        let numbers = record
+            .transfers
+            .iter()
+            .filter_map(|name| name.parse::<u64>().ok());
+        self.claimed.extend(numbers);
+        if let Some(at) = record.committed_at {
+            self.begin_funding(at);
+        }
+        for open in record.open {
             self.take_over(open);
         }
     }

@@ -3,7 +3,7 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Bps, Value};
-use basis_core::types::{BookId, Span, Symbol, Timestamp};
+use basis_core::types::{BookId, Span, Symbol};
 
 use crate::binance::codec::{COLLAR_WIDTH, Network, Product, public_stream_origin, stream_origin};
 use crate::credentials::BasisEnvironment;
@@ -145,8 +145,6 @@ pub struct LiveSettings {
     /// After how long without word of ours the venue cancels the orders of an instrument of USD-M. It cancels
     /// foreign ones too: only for an account that is ours alone.
     pub dead_man: Option<Span>,
-    /// From when on funding payments are the book's: the last instant an earlier process of it has seen.
-    pub payments_since: Option<Timestamp>,
     /// Whether the private streams are listened to; without them everything is read by REST.
     pub streams: bool,
 }
@@ -176,7 +174,6 @@ impl LiveSettings {
             order_value_max: None,
             operations: Self::OPERATIONS.to_vec(),
             dead_man: None,
-            payments_since: None,
             streams: true,
         }
     }

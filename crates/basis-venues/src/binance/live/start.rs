@@ -232,7 +232,7 @@ impl BinanceMachine {
         self.clock_due = self.now.plus(CLOCK_EVERY);
         self.out.push(Output::Ready(Ok(())));
         self.begin_streams();
-        self.begin_funding();
+        self.begin_funding(self.now);
         self.begin_dead_man();
         self.serve_backlog();
     }

@@ -140,7 +140,7 @@ impl BybitMachine {
                     self.take_on(instruction);
                 }
             }
-            Command::Recover(open) => self.recover(open),
+            Command::Recover(record) => self.recover(record.open),
             Command::Snapshot => self.request_account(),
         }
     }

@@ -48,7 +48,7 @@ impl<J: Journal> Process<J> {
         (now, tooth): (Timestamp, Tooth),
     ) -> Self {
         venue.forget();
-        let open = Ledger::of(&store.commits()).open();
+        let record = Ledger::record(&store.commits());
         let (journal, epoch) = store.begin(now, 0);
         let epoch = match tooth {
             Tooth::ReusesIds => Epoch::new(1, 0),
@@ -58,7 +58,7 @@ impl<J: Journal> Process<J> {
         let machine = Machine::new(machine(settings()), tooth);
         let mailbox = Mailbox::new();
         let driver = VirtualDriver::new(machine, venue, mailbox.clone(), now);
-        driver.command(Command::Recover(open)).unwrap();
+        driver.command(Command::Recover(Box::new(record))).unwrap();
         Self {
             driver,
             mailbox,

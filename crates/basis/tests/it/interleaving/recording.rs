@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use basis::assembly::{self, Setup, World};
 use basis::core::error::VenueError;
 use basis::core::health::Health;
-use basis::core::instruction::{Instruction, OpenInstruction};
+use basis::core::instruction::Instruction;
+use basis::core::journal::VenueRecord;
 use basis::core::journal::{Commit, Journal, JournalError};
 use basis::core::ledger::LedgerEntry;
 use basis::core::num::Value;
@@ -321,8 +322,8 @@ impl ExecutionInterface for Observed {
         self.inner.terms(view)
     }
 
-    fn recover(&mut self, open: &[OpenInstruction]) {
-        self.inner.recover(open);
+    fn recover(&mut self, record: &VenueRecord) {
+        self.inner.recover(record);
     }
 
     fn health(&self) -> Health {

@@ -2,7 +2,8 @@
 
 use basis::core::error::VenueError;
 use basis::core::health::Health;
-use basis::core::instruction::{Instruction, OpenInstruction};
+use basis::core::instruction::Instruction;
+use basis::core::journal::VenueRecord;
 use basis::core::types::{Timestamp, Venue};
 use basis::core::venue::{Capabilities, Dependencies, Terms};
 use basis::core::venue_event::{AccountSnapshot, Events};
@@ -95,8 +96,8 @@ impl ExecutionInterface for Meddler {
         self.inner.terms(view)
     }
 
-    fn recover(&mut self, open: &[OpenInstruction]) {
-        self.inner.recover(open);
+    fn recover(&mut self, record: &VenueRecord) {
+        self.inner.recover(record);
     }
 
     fn health(&self) -> Health {

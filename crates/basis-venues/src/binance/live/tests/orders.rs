@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use basis_core::instruction::{CancelOrder, Instruction, OpenInstruction, Operation, TimeInForce};
+use basis_core::journal::VenueRecord;
 use basis_core::num::Value;
 use basis_core::types::{InstructionId, Side, Span};
 use basis_core::venue_event::OrderState;
@@ -315,7 +316,11 @@ fn an_order_of_days_ago_is_looked_for_in_windows() {
         submitted_at: START.minus(Span::from_hours(60)),
         instruction: spot_market_buy(),
     };
-    driver.command(Command::Recover(vec![open])).unwrap();
+    let record = VenueRecord {
+        open: vec![open],
+        ..VenueRecord::default()
+    };
+    driver.command(Command::Recover(Box::new(record))).unwrap();
     run(&mut driver, 30);
     assert_eq!(states(&events(&mailbox)), [OrderState::Lost]);
     // Sixty hours are three days of lists, each of orders and of fills.

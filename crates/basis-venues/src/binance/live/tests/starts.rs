@@ -1,5 +1,6 @@
 use basis_core::error::Code;
 use basis_core::instruction::{Instruction, OpenInstruction};
+use basis_core::journal::VenueRecord;
 use basis_core::types::{InstructionId, Side};
 use basis_live::actor::{Command, Mailbox, Readiness};
 use basis_testkit::{START, spot_market};
@@ -104,7 +105,11 @@ fn an_instruction_of_an_earlier_process_is_resolved_and_not_sent() {
         submitted_at: START,
         instruction: Instruction::new(InstructionId::plain(1), spot_market(Side::Buy, "0.01")),
     };
-    driver.command(Command::Recover(vec![open])).unwrap();
+    let record = VenueRecord {
+        open: vec![open],
+        ..VenueRecord::default()
+    };
+    driver.command(Command::Recover(Box::new(record))).unwrap();
     run(&mut driver, 5);
     let found = kinds(&events(&mailbox));
     assert_eq!(found, ["rules", "rules", "filled 0.01", "fill 70"]);
