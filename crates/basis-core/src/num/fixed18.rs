@@ -317,7 +317,7 @@ impl Fixed18 {
     /// # Errors
     ///
     /// [`MathError::OutOfRange`] for a negative number.
-    pub const fn sqrt_floor(self) -> Result<Self, MathError> {
+    pub fn sqrt_floor(self) -> Result<Self, MathError> {
         if self.0 < 0 {
             return Err(MathError::OutOfRange {
                 what: "operand of a square root",

@@ -11,7 +11,8 @@
 //! Sources: N. Möller and T. Granlund, "Improved division by invariant
 //! integers", IEEE Transactions on Computers 60 (2011), algorithms 2
 //! (reciprocal word), 4 (two limbs by one), 5 (three by two) and 6 (reciprocal
-//! for three by two); P. Barrett, CRYPTO '86, for the constant divisor.
+//! for three by two); P. Barrett, CRYPTO '86, for the constant divisor;
+//! D. Knuth, algorithm D, where the processor divides two limbs by one.
 
 /// The divisor of [`div_scale`], `10^18`.
 pub(super) const SCALE: u64 = 1_000_000_000_000_000_000;
@@ -139,6 +140,17 @@ pub const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
         };
         return Some((quotient as u128, remainder as u128));
     }
+    Some(if cfg!(target_arch = "x86_64") {
+        div_by_limbs(dividend, divisor)
+    } else {
+        div_by_reciprocal(dividend, divisor)
+    })
+}
+
+/// Divides by a `divisor > dividend.hi` with a reciprocal of its own: the way
+/// of processors that do not divide two limbs by one.
+#[inline]
+const fn div_by_reciprocal(dividend: U256, divisor: u128) -> (u128, u128) {
     let shift = divisor.leading_zeros();
     if let Some(shift) = shift.checked_sub(64) {
         // One limb: `hi < divisor` leaves at most three limbs in the dividend.
@@ -147,15 +159,78 @@ pub const fn div(dividend: U256, divisor: u128) -> Option<(u128, u128)> {
         let dividend = dividend.shl(shift);
         let (q1, r) = div_2_by_1(low(dividend.hi), high(dividend.lo), divisor, reciprocal);
         let (q0, r) = div_2_by_1(r, low(dividend.lo), divisor, reciprocal);
-        Some((join(q1, q0), (r >> shift) as u128))
+        (join(q1, q0), (r >> shift) as u128)
     } else {
         let divisor = divisor << shift;
         let reciprocal = reciprocal_3_by_2(divisor);
         let dividend = dividend.shl(shift);
         let (q1, r) = div_3_by_2(dividend.hi, high(dividend.lo), divisor, reciprocal);
         let (q0, r) = div_3_by_2(r, low(dividend.lo), divisor, reciprocal);
-        Some((join(q1, q0), r >> shift))
+        (join(q1, q0), r >> shift)
     }
+}
+
+/// Divides by a `divisor > dividend.hi` limb by limb, each step with the
+/// processor's division of two limbs by one; half the time of a reciprocal
+/// that is used once.
+#[inline]
+const fn div_by_limbs(dividend: U256, divisor: u128) -> (u128, u128) {
+    if high(divisor) == 0 {
+        // `hi < divisor` leaves at most three limbs in the dividend.
+        let divisor = low(divisor);
+        let upper = join(low(dividend.hi), high(dividend.lo));
+        let (q1, r) = if dividend.hi == 0 && high(dividend.lo) < divisor {
+            (0, high(dividend.lo))
+        } else {
+            limb_quotient(upper, divisor)
+        };
+        let (q0, r) = limb_quotient(join(r, low(dividend.lo)), divisor);
+        return (join(q1, q0), r as u128);
+    }
+    let shift = divisor.leading_zeros();
+    let divisor = divisor << shift;
+    let dividend = dividend.shl(shift);
+    let upper = join(low(dividend.hi), high(dividend.lo));
+    let (q1, r) = if high(dividend.hi) == 0 && upper < divisor {
+        (0, upper)
+    } else {
+        long_division_step(dividend.hi, high(dividend.lo), divisor)
+    };
+    let (q0, r) = long_division_step(r, low(dividend.lo), divisor);
+    (join(q1, q0), r >> shift)
+}
+
+/// Divides `u` by `d`, with `u / 2^64 < d` so that the quotient is a limb.
+#[inline]
+const fn limb_quotient(u: u128, d: u64) -> (u64, u64) {
+    let Some(quotient) = u.checked_div(d as u128) else {
+        panic!("invariant: the divisor is above the upper limb")
+    };
+    let quotient = low(quotient);
+    (quotient, low(u).wrapping_sub(quotient.wrapping_mul(d)))
+}
+
+/// Divides `u21 * 2^64 + u0` by a normalized `d > u21`: a step of long
+/// division (D. Knuth, The Art of Computer Programming 2, 4.3.1, algorithm D),
+/// whose estimate is at most two above the quotient's limb.
+#[inline]
+const fn long_division_step(u21: u128, u0: u64, d: u128) -> (u64, u128) {
+    debug_assert!(u21 < d);
+    let (d1, d0) = (high(d), low(d));
+    let (mut q, mut rest) = if high(u21) >= d1 {
+        // The limbs are equal, for `u21 < d`.
+        (u64::MAX, u21.wrapping_sub(mul_limbs(u64::MAX, d1)))
+    } else {
+        let (q, rest) = limb_quotient(u21, d1);
+        (q, rest as u128)
+    };
+    let mut product = mul_limbs(q, d0);
+    while high(rest) == 0 && product > join(low(rest), u0) {
+        q = q.wrapping_sub(1);
+        rest = rest.wrapping_add(d1 as u128);
+        product = product.wrapping_sub(d0 as u128);
+    }
+    (q, join(low(rest), u0).wrapping_sub(product))
 }
 
 /// A divisor with its reciprocal: what a loop that divides by the same number
@@ -212,10 +287,14 @@ impl Divisor {
 
 /// Returns `floor(sqrt(n))` for `n < 2^187`.
 #[inline]
-pub(super) const fn isqrt(n: U256) -> u128 {
+pub(super) fn isqrt(n: U256) -> u128 {
     debug_assert!(n.hi >> BARRETT_SHIFT == 0);
     if n.hi == 0 {
-        return n.lo.isqrt();
+        return if n.lo >> SHORT_ROOT_BITS == 0 {
+            short_root(n.lo) as u128
+        } else {
+            n.lo.isqrt()
+        };
     }
     let half_shift = 128_u32.wrapping_sub(n.hi.leading_zeros()).div_ceil(2);
     let top = n.shr_low(half_shift.wrapping_mul(2));
@@ -231,6 +310,35 @@ pub(super) const fn isqrt(n: U256) -> u128 {
             return root;
         }
         root = next;
+    }
+}
+
+/// Bits of an operand whose root the processor's binary square root misses by
+/// at most one.
+const SHORT_ROOT_BITS: u32 = 104;
+
+/// Returns `floor(sqrt(n))` for `n < 2^104`.
+///
+/// The operand becomes binary with an error of at most one part in 2^53, the
+/// root is rounded correctly (IEEE 754), and it is below 2^52: the estimate is
+/// off by less than one, and what decides is its exact square.
+#[expect(
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate that is corrected in integers"
+)]
+#[inline]
+fn short_root(n: u128) -> u64 {
+    let root = (n as f64).sqrt() as u64;
+    let square = mul_limbs(root, root);
+    if square > n {
+        root.wrapping_sub(1)
+    } else if n.wrapping_sub(square) > (root as u128) << 1 {
+        root.wrapping_add(1)
+    } else {
+        root
     }
 }
 
@@ -428,12 +536,15 @@ mod tests {
                     if divisor == 0 || divisor > 1 << 127 || hi >= divisor {
                         continue;
                     }
-                    let found = div(U256 { hi, lo }, divisor);
-                    assert_eq!(
-                        found,
-                        schoolbook::div(hi, lo, divisor),
-                        "{hi} {lo} {divisor}"
-                    );
+                    let dividend = U256 { hi, lo };
+                    let expected = schoolbook::div(hi, lo, divisor);
+                    assert_eq!(div(dividend, divisor), expected, "{hi} {lo} {divisor}");
+                    for found in [
+                        div_by_limbs(dividend, divisor),
+                        div_by_reciprocal(dividend, divisor),
+                    ] {
+                        assert_eq!(Some(found), expected, "{hi} {lo} {divisor}");
+                    }
                 }
             }
         }
@@ -530,6 +641,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn short_roots_next_to_squares_are_exact() {
+        let roots = edges().into_iter().filter(|root| *root < 1 << 52);
+        for root in roots
+            .chain((1 << 52) - 1000..1 << 52)
+            .filter(|root| *root > 0)
+        {
+            let square = root * root;
+            assert_eq!(u128::from(short_root(square)), root);
+            assert_eq!(u128::from(short_root(square - 1)), root - 1);
+            assert_eq!(u128::from(short_root(square + 2 * root)), root);
+        }
+        let largest = (1 << SHORT_ROOT_BITS) - 1;
+        assert_eq!(u128::from(short_root(largest)), largest.isqrt());
+    }
 }
 
 #[cfg(test)]
@@ -555,10 +682,22 @@ mod property_tests {
         ) {
             let divisor = (divisor >> 1).max(1);
             let hi = hi.checked_rem(divisor).unwrap();
-            let quotient = div(U256 { hi, lo }, divisor);
+            let dividend = U256 { hi, lo };
+            let quotient = div(dividend, divisor);
             prop_assert_eq!(quotient, schoolbook::div(hi, lo, divisor));
+            prop_assert_eq!(Some(div_by_limbs(dividend, divisor)), quotient);
+            prop_assert_eq!(Some(div_by_reciprocal(dividend, divisor)), quotient);
             let kept = Divisor::new(divisor).unwrap().quotient(U256 { hi, lo });
             prop_assert_eq!(kept, quotient.map(|(quotient, _)| quotient));
+        }
+
+        #[test]
+        fn prop_short_root_brackets_its_operand(n in any_width()) {
+            let n = n >> 128_u32.wrapping_sub(SHORT_ROOT_BITS);
+            let root = u128::from(short_root(n));
+            prop_assert!(schoolbook::mul(root, root) <= (0, n));
+            let next = root.wrapping_add(1);
+            prop_assert!(schoolbook::mul(next, next) > (0, n));
         }
 
         #[test]
