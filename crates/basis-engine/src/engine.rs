@@ -810,12 +810,11 @@ impl Engine {
                 .map(|found| found.series)
                 .collect::<Vec<_>>(),
         );
+        let unpriced = self.books.unpriced().iter();
         assumptions.extend(
-            self.books
-                .unpriced()
-                .iter()
-                .map(|(account, item)| format!("{item} in {account} has no price: it counts as 0")),
+            unpriced.map(|(account, item)| format!("{item} in {account} has no price: it counts as 0")),
         );
+        assumptions.extend(self.exits.assumptions());
         let shocks = self.config.shocks();
         let shocks = shocks.map(|shock| shock.text().to_owned()).collect();
         let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.desk.health)];

@@ -8,10 +8,12 @@
 //!
 //! **Invariants.** It reads books, view and the venues' terms, and changes none of them. The books must have
 //! been valued at the view. An account's costs are its own, and the costs of the accounts add up to the
-//! whole. Where a market cannot be traded now, its last known cost stands and the hours are unknown.
+//! whole. What has no known way out (a staking token, a loan or liquidity that the mode's routes do not name) counts at
+//! its mark, leaves the hours empty and is among the assumptions of the result. Where a market cannot be traded now, its last known cost stands and the hours are unknown.
 
 mod market;
 mod stake;
+mod unrouted;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use self::market::MarketExit;
 use self::stake::StakeState;
+use self::unrouted::Unrouted;
 use crate::account::Books;
 use crate::config::RunConfig;
 use crate::strategy::Venues;
@@ -77,6 +80,8 @@ pub(crate) struct ExitValuer {
     places: Vec<usize>,
     /// Parts of this valuation counted so far.
     counted: usize,
+    /// What it knows no way out of.
+    unrouted: Unrouted,
 }
 
 /// What is sent home from a venue once it is sold.
@@ -131,7 +136,13 @@ impl ExitValuer {
             accounts: Vec::new(),
             places: Vec::new(),
             counted: 0,
+            unrouted: Unrouted::default(),
         }
+    }
+
+    /// What the result has to say of it: holdings that were there and that no way out is known of.
+    pub(crate) fn assumptions(&self) -> Vec<String> {
+        self.unrouted.assumptions()
     }
 
     /// What leaving each account takes, as of the last valuation; nothing for one that has been left.
@@ -173,6 +184,9 @@ impl ExitValuer {
             })?;
             self.count(account, sent)?;
         }
+        if self.unrouted.is_held(books) {
+            whole.hours = None;
+        }
         Ok(whole)
     }
 
@@ -196,6 +210,14 @@ impl ExitValuer {
             {
                 left = left.beside(exit)?;
                 self.count(account, exit)?;
+            }
+            let (Some(route), Some(state)) = (self.routes.stakes.get(at), self.stakes.get(at))
+            else {
+                continue;
+            };
+            if let Some((account, wait)) = route.wait_for_queue(state, books, view, venues)? {
+                left = left.beside(wait)?;
+                self.count(account, wait)?;
             }
         }
         Ok(left)
@@ -313,6 +335,7 @@ impl ExitValuer {
             stakes.push(route.state(books, view, fees.unwrap_or_default(), (delay, self.step))?);
         }
         self.stakes = stakes;
+        self.unrouted.find(books, view, &self.routes);
         let mut markets = Vec::new();
         let mut homeward: Vec<Homeward> = Vec::new();
         for (at, holding) in books.holdings().iter().enumerate() {

@@ -7,6 +7,7 @@
 //! but another margin, only while every account of the mode is. A venue without a fresh price gets none.
 
 use basis_core::error::ComponentError;
+use basis_core::instruction::Operation;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Leg;
 use basis_core::types::{Account, Asset, Venue};
@@ -15,7 +16,7 @@ use super::Context;
 use super::hedge::{Book, rules_of, send_cost};
 use super::legs::transfer_leg;
 
-/// The smallest transfer of a closed book, where the venue sends less.
+/// The smallest of the last transfers that a withdrawal waits for, where the venue sends less.
 const LAST_TRANSFER_MIN: Value = Value::literal("10");
 
 /// A place that wants or has quote units.
@@ -128,7 +129,94 @@ pub(super) fn moves(
             }
         }
     }
+    if !moves.external.iter().any(goes_to_wallet) && !tops_up && !is_thin {
+        send_rest(context, book, spot_need, &mut moves)?;
+    }
     Ok(moves)
+}
+
+/// Whether a leg brings quote units to the wallet.
+fn goes_to_wallet(leg: &Leg) -> bool {
+    let operation = &leg.instruction.operation;
+    matches!(operation, Operation::Transfer(transfer) if transfer.to == Account::WALLET)
+}
+
+/// Sends what a withdrawal still lacks where no place has `min_transfer` to spare: in as little as the venues
+/// send, from as few places as have it, and only all of it. What is less than `min_transfer` may come out of
+/// margin that is wanted, down to what the shorts that are held keep: nothing else would ever bring it.
+fn send_rest(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    spot_need: Value,
+    moves: &mut Moves,
+) -> Result<(), ComponentError> {
+    if book.in_kind || !context.pending_withdrawal.is_positive() {
+        return Ok(());
+    }
+    let coming = Value::new(context.coming_to(Venue::WALLET, book.quote)?.get());
+    let there = book.wallet.add(coming)?;
+    let mut rest = context.pending_withdrawal.sub(there)?;
+    if !rest.is_positive() {
+        return Ok(());
+    }
+    let mut places = spare_places(book, spot_need, rest < book.min_transfer)?;
+    places.sort_by_key(|place| std::cmp::Reverse(place.amount));
+    let (mut sent, mut cost) = (Vec::new(), Value::ZERO);
+    for place in places {
+        let venue = place.account.venue;
+        if !rest.is_positive() || !context.sends(venue) {
+            continue;
+        }
+        let fee = Value::new(send_cost(context, venue, book.quote)?.get());
+        let most = place.amount.sub(fee)?;
+        let most = Value::new(most.get().round_to_decimals(2, Rounding::Floor)?);
+        let least = smallest_of(context, book, venue)?;
+        let wanted = Value::new(rest.get().round_to_decimals(2, Rounding::Ceil)?);
+        let amount = wanted.max(least).min(most);
+        if amount < least || !amount.is_positive() {
+            continue;
+        }
+        rest = rest.sub(amount)?;
+        cost = cost.add(fee)?;
+        sent.push((place.account, Quantity::new(amount.get())));
+    }
+    if rest.is_positive() {
+        return Ok(());
+    }
+    moves.cost = moves.cost.add(cost)?;
+    for (from, units) in sent {
+        route(context, book.quote, from, Account::WALLET, units, moves)?;
+    }
+    Ok(())
+}
+
+/// What the accounts can spare for a withdrawal: above their targets, or `down_to_kept` above what their shorts
+/// keep.
+fn spare_places(
+    book: &Book<'_>,
+    spot_need: Value,
+    down_to_kept: bool,
+) -> Result<Vec<Place>, ComponentError> {
+    let mut places = Vec::with_capacity(book.hedges.len() + 1);
+    let mut spot_free = book.spot_cash;
+    for hedge in &book.hedges {
+        let amount = if down_to_kept {
+            hedge.margin_above_kept()?
+        } else {
+            hedge.spare_margin()?
+        };
+        let account = hedge.account;
+        if account == book.spot_account {
+            spot_free = spot_free.min(amount);
+        } else {
+            places.push(Place { account, amount });
+        }
+    }
+    places.push(Place {
+        account: book.spot_account,
+        amount: spot_free.sub(spot_need)?,
+    });
+    Ok(places)
 }
 
 /// Brings `missing` quote units of idle capital to the perp account of `venue`: what has arrived there, the
@@ -217,9 +305,18 @@ fn smallest(
     if !is_last {
         return Ok(book.min_transfer);
     }
-    let row = rules_of(context, from.venue)?.withdrawal(book.quote);
+    smallest_of(context, book, from.venue)
+}
+
+/// The smallest of the last transfers from `venue`: what it sends, and what is worth its fee.
+fn smallest_of(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    venue: Venue,
+) -> Result<Value, ComponentError> {
+    let row = rules_of(context, venue)?.withdrawal(book.quote);
     let least = row.map_or(Value::ZERO, |row| Value::new(row.minimum.get()));
-    Ok(least.max(LAST_TRANSFER_MIN).min(book.min_transfer))
+    Ok(LAST_TRANSFER_MIN.min(book.min_transfer).max(least))
 }
 
 fn needs(

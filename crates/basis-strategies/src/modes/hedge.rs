@@ -223,7 +223,17 @@ impl Hedge<'_> {
     /// Margin above what is wanted and what the short held keeps; below zero where it lacks. Never more than
     /// the cash there, [`CASH_KEPT`] aside: a result that is not realized cannot leave, and pays no funding.
     pub(super) fn spare_margin(&self) -> Result<Value, ComponentError> {
-        let spare = self.margin.sub(self.margin_target.max(self.margin_kept))?;
+        let wanted = self.margin_target.max(self.margin_kept);
+        self.margin_above(wanted)
+    }
+
+    /// Margin above what the short held keeps, whatever is wanted.
+    pub(super) fn margin_above_kept(&self) -> Result<Value, ComponentError> {
+        self.margin_above(self.margin_kept)
+    }
+
+    fn margin_above(&self, wanted: Value) -> Result<Value, ComponentError> {
+        let spare = self.margin.sub(wanted)?;
         let kept = self.margin_kept.at_rate(CASH_KEPT, Rounding::Ceil)?;
         Ok(spare.min(self.cash.sub(kept)?))
     }

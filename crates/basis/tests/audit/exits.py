@@ -92,6 +92,10 @@ class Exits:
         for account, amount, last in self.stakes.leave(held, now):
             cost, hours = cost + amount, slower(hours, last)
             count(account, amount, last)
+        queued = self.stakes.queued(held, now)
+        if queued:
+            hours = slower(hours, queued[1])
+            count(queued[0], ZERO, queued[1])
         left = hours
         for key in (key for key in self.order if is_position(key[1])):
             amount, last = self.market(contract(key[1]), key[0], abs(audit.held[key]), "perp", now)

@@ -16,7 +16,7 @@ use basis_core::types::{SeriesId, Timestamp, Venue};
 use basis_market::MarketData;
 use serde::{Deserialize, Serialize};
 
-use super::chain::leverage::{Loop, leftover};
+use super::chain::leverage::{Loop, leftover, spare_ether};
 use super::chain::loop_carry::Leverage;
 use super::chain::places::Places;
 use super::chain::rewards::Harvest;
@@ -248,6 +248,15 @@ impl KeyedStrategy for Leveraged {
         let debt = held.debt.at_rate(part, Rounding::Ceil)?;
         let leg = held.shrink(context, debt, Quantity::ZERO)?;
         Ok(Some(plan(Action::ExitPartial, "deleverage", leg)))
+    }
+
+    /// The loop less its debt, at the protocol's rate, and what the wallet can do without; rewards that have not been
+    /// sold pay nothing, and gas stays.
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        let places = Places::current(&mut self.places, context)?;
+        let held = Loop::read(context, places)?;
+        let there = spare_ether(context)?.add(leftover(context))?;
+        Ok(there.add(held.equity()?)?.max(Quantity::ZERO))
     }
 
     /// The book is meant to be long: its delta is the capital's own.
