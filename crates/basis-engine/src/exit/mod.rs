@@ -370,9 +370,7 @@ impl ExitValuer {
                 }
             }
         }
-        if let Some(spot) = self.spot_market(view, venues)? {
-            markets.push(self.sold_at(spot, books));
-        }
+        markets.extend(self.spot_markets(books, view, venues)?);
         // What was measured of a market stays known.
         for market in &mut markets {
             if let Some(before) = self.markets.iter().find(|known| known.is_same(market)) {
@@ -383,15 +381,53 @@ impl ExitValuer {
         Ok(())
     }
 
-    /// The market of the underlying where the mode trades it.
+    /// The markets of the underlying: that of the mode, and of every other exchange which holds some and has one.
+    fn spot_markets(
+        &self,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<Vec<MarketExit>, ComponentError> {
+        let Some(first) = self.routes.spot else {
+            return Ok(Vec::new());
+        };
+        let Some(main) = self.spot_market(first, view, venues)? else {
+            return Ok(Vec::new());
+        };
+        let mut beside: Vec<(Venue, MarketExit)> = Vec::new();
+        let mut main = main;
+        for (at, holding) in books.holdings().iter().enumerate() {
+            let is_position = matches!(holding.item, Item::Position(_));
+            let dollars = holding.item.asset().is_some_and(is_dollar);
+            if is_position || dollars != self.in_kind {
+                continue;
+            }
+            let venue = holding.account.venue;
+            if venue == first || self.in_kind {
+                main = main.with(at);
+                continue;
+            }
+            if let Some((_, market)) = beside.iter_mut().find(|(of, _)| *of == venue) {
+                *market = market.clone().with(at);
+                continue;
+            }
+            match self.spot_market(venue, view, venues)? {
+                Some(market) => beside.push((venue, market.with(at))),
+                None => main = main.with(at),
+            }
+        }
+        let main = if self.in_kind { main.buys() } else { main };
+        let beside = beside.into_iter().map(|(_, market)| market);
+        Ok(std::iter::once(main).chain(beside).collect())
+    }
+
+    /// The market of the underlying at `venue`.
     fn spot_market(
         &self,
+        venue: Venue,
         view: &MarketView,
         venues: &dyn Venues,
     ) -> Result<Option<MarketExit>, ComponentError> {
-        let Some(venue) = self.routes.spot else {
-            return Ok(None);
-        };
         let Some(rules) = self.rules.venue(venue) else {
             return Ok(None);
         };
@@ -404,20 +440,6 @@ impl ExitValuer {
             return Ok(None);
         };
         MarketExit::of(view, venues, rules, spot.key, rules.accounts.spot)
-    }
-
-    /// The market with all that is traded in it on the way out: whatever has a delta and is no perp; in kind
-    /// the dollars, which buy the share class back.
-    fn sold_at(&self, market: MarketExit, books: &Books) -> MarketExit {
-        let mut market = market;
-        for (at, holding) in books.holdings().iter().enumerate() {
-            let is_position = matches!(holding.item, Item::Position(_));
-            let dollars = holding.item.asset().is_some_and(is_dollar);
-            if !is_position && dollars == self.in_kind {
-                market = market.with(at);
-            }
-        }
-        if self.in_kind { market.buys() } else { market }
     }
 }
 

@@ -167,7 +167,10 @@ impl StakeExit {
         view: &MarketView,
         venues: &dyn Venues,
     ) -> Result<Option<(Account, ExitCost)>, ComponentError> {
-        let mut waiting = state.queued.iter().filter_map(|at| books.holding_at(Some(*at)));
+        let mut waiting = state
+            .queued
+            .iter()
+            .filter_map(|at| books.holding_at(Some(*at)));
         let Some(waiting) = waiting.find(|held| !held.units.is_zero()) else {
             return Ok(None);
         };

@@ -58,10 +58,7 @@ fn is_unrouted(item: Item, view: &MarketView, routes: &ExitRoutes) -> bool {
     let mut stakes = routes.stakes.iter();
     match item {
         Item::Asset(asset) | Item::Shares(asset) => {
-            let grows = matches!(
-                view.mark_of(asset),
-                Some(Mark::Rate { is_yield: true, .. })
-            );
+            let grows = matches!(view.mark_of(asset), Some(Mark::Rate { is_yield: true, .. }));
             grows && !is_dollar(asset) && stakes.all(|stake| stake.token != asset)
         }
         Item::Debt(asset) => stakes.all(|stake| stake.paid_in != asset),

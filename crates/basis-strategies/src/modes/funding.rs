@@ -70,19 +70,20 @@ pub(super) fn sweeps(context: &Context<'_>, book: &Book<'_>) -> Vec<Leg> {
 }
 
 /// What would bring the accounts to their targets. `exact` fills every margin; otherwise only one
-/// that has left its band. `spot_need` is what the coming spot purchase costs. What a venue with halted
+/// that has left its band. `spot_needs` are what the coming purchases of spot cost, by venue. What a venue with halted
 /// withdrawals has stays for its own accounts; others send instead, as far as they can.
 pub(super) fn moves(
     context: &Context<'_>,
     book: &Book<'_>,
-    spot_need: Value,
+    spot_needs: &[Value],
     exact: bool,
 ) -> Result<Moves, ComponentError> {
-    let mut needs = needs(context, book, spot_need, exact)?;
-    let mut surpluses = surpluses(book, spot_need)?;
+    let mut needs = needs(context, book, spot_needs, exact)?;
+    let mut surpluses = surpluses(book, spot_needs)?;
     let tops_up = book.is_to_be_topped_up()?;
     let is_thin = book.hedges.iter().any(|h| h.margin < h.margin_kept);
     let mut moves = Moves::default();
+    let mut rooms = Rooms::default();
     for same_venue in [true, false] {
         for need in &mut needs {
             for surplus in &mut surpluses {
@@ -115,10 +116,16 @@ pub(super) fn moves(
                 let available = surplus.amount.sub(cost)?;
                 let pays = need.account == Account::WALLET;
                 let least = if pays { minimum } else { Value::ZERO };
-                let amount = need.amount.max(least).min(available);
+                let mut amount = need.amount.max(least).min(available);
+                if !same && let Some(room) = rooms.of(context, need.account.venue)? {
+                    amount = amount.min(*room);
+                }
                 let amount = Value::new(amount.get().round_to_decimals(2, Rounding::Floor)?);
                 if amount < minimum || !amount.is_positive() {
                     continue;
+                }
+                if !same && let Some(room) = rooms.of(context, need.account.venue)? {
+                    *room = room.sub(amount)?;
                 }
                 moves.cost = moves.cost.add(cost)?;
                 need.amount = need.amount.sub(amount)?.max(Value::ZERO);
@@ -130,9 +137,31 @@ pub(super) fn moves(
         }
     }
     if !moves.external.iter().any(goes_to_wallet) && !tops_up && !is_thin {
-        send_rest(context, book, spot_need, &mut moves)?;
+        send_rest(context, book, spot_needs, &mut moves)?;
     }
     Ok(moves)
+}
+
+/// What exchanges may still be sent, of those that were asked about.
+#[derive(Debug, Default)]
+struct Rooms(Vec<(Venue, Option<Value>)>);
+
+impl Rooms {
+    /// What may still go to `venue`; `None` where nothing bounds it.
+    fn of(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+    ) -> Result<Option<&mut Value>, ComponentError> {
+        let at = match self.0.iter().position(|(of, _)| *of == venue) {
+            Some(at) => at,
+            None => {
+                self.0.push((venue, context.room_at(venue)?));
+                self.0.len().saturating_sub(1)
+            }
+        };
+        Ok(self.0.get_mut(at).and_then(|(_, room)| room.as_mut()))
+    }
 }
 
 /// Whether a leg brings quote units to the wallet.
@@ -147,7 +176,7 @@ fn goes_to_wallet(leg: &Leg) -> bool {
 fn send_rest(
     context: &Context<'_>,
     book: &Book<'_>,
-    spot_need: Value,
+    spot_needs: &[Value],
     moves: &mut Moves,
 ) -> Result<(), ComponentError> {
     if book.in_kind || !context.pending_withdrawal.is_positive() {
@@ -159,7 +188,7 @@ fn send_rest(
     if !rest.is_positive() {
         return Ok(());
     }
-    let mut places = spare_places(book, spot_need, rest < book.min_transfer)?;
+    let mut places = spare_places(book, spot_needs, rest < book.min_transfer)?;
     places.sort_by_key(|place| std::cmp::Reverse(place.amount));
     let (mut sent, mut cost) = (Vec::new(), Value::ZERO);
     for place in places {
@@ -194,11 +223,14 @@ fn send_rest(
 /// keep.
 fn spare_places(
     book: &Book<'_>,
-    spot_need: Value,
+    spot_needs: &[Value],
     down_to_kept: bool,
 ) -> Result<Vec<Place>, ComponentError> {
-    let mut places = Vec::with_capacity(book.hedges.len() + 1);
-    let mut spot_free = book.spot_cash;
+    let mut places = Vec::with_capacity(book.hedges.len() + book.spots.len());
+    for spot in &book.spots {
+        let (account, amount) = (spot.account, spot.cash);
+        places.push(Place { account, amount });
+    }
     for hedge in &book.hedges {
         let amount = if down_to_kept {
             hedge.margin_above_kept()?
@@ -206,16 +238,14 @@ fn spare_places(
             hedge.spare_margin()?
         };
         let account = hedge.account;
-        if account == book.spot_account {
-            spot_free = spot_free.min(amount);
-        } else {
-            places.push(Place { account, amount });
+        match places.iter_mut().find(|place| place.account == account) {
+            Some(place) => place.amount = place.amount.min(amount),
+            None => places.push(Place { account, amount }),
         }
     }
-    places.push(Place {
-        account: book.spot_account,
-        amount: spot_free.sub(spot_need)?,
-    });
+    for (place, need) in places.iter_mut().zip(spot_needs) {
+        place.amount = place.amount.sub(*need)?;
+    }
     Ok(places)
 }
 
@@ -233,6 +263,7 @@ pub(super) fn top_up(
     };
     let mut moves = Moves::default();
     let mut rest = missing;
+    let mut room = context.room_at(venue)?;
     if short.sweepable.is_positive() {
         let arrived = short.sweepable;
         let (from, to) = (short.accounts.deposit, short.account);
@@ -242,11 +273,13 @@ pub(super) fn top_up(
         rest = rest.sub(Value::new(arrived.get()))?;
     }
     let mut places = vec![(Account::WALLET, book.wallet)];
-    if book.spot_account != short.account {
-        places.push((book.spot_account, book.free_spot_cash()?));
+    for spot in &book.spots {
+        if spot.account != short.account {
+            places.push((spot.account, book.free_cash_at(spot)?));
+        }
     }
     for other in &book.hedges {
-        if other.account != short.account && other.account != book.spot_account {
+        if other.account != short.account && !book.is_spot_account(other.account) {
             places.push((other.account, other.spare_margin()?));
         }
     }
@@ -267,15 +300,20 @@ pub(super) fn top_up(
         };
         let amount = rest.max(book.min_transfer).min(free.sub(cost)?);
         let amount = Value::new(amount.get().round_to_decimals(2, Rounding::Ceil)?);
+        let most = free.sub(cost)?;
+        let most = room
+            .filter(|_| !is_here)
+            .map_or(most, |room| most.min(room));
         let amount = amount.min(Value::new(
-            free.sub(cost)?
-                .get()
-                .round_to_decimals(2, Rounding::Floor)?,
+            most.get().round_to_decimals(2, Rounding::Floor)?,
         ));
         if amount < book.min_transfer && amount < rest || !amount.is_positive() {
             continue;
         }
         rest = rest.sub(amount)?;
+        if let Some(room) = room.as_mut().filter(|_| !is_here) {
+            *room = room.sub(amount)?;
+        }
         let units = Quantity::new(amount.get());
         route(context, book.quote, from, short.account, units, &mut moves)?;
     }
@@ -322,7 +360,7 @@ fn smallest_of(
 fn needs(
     context: &Context<'_>,
     book: &Book<'_>,
-    spot_need: Value,
+    spot_needs: &[Value],
     exact: bool,
 ) -> Result<Vec<Place>, ComponentError> {
     let mut needs = Vec::with_capacity(book.hedges.len() + 2);
@@ -344,9 +382,11 @@ fn needs(
             push(hedge.account, missing);
         }
     }
-    // Below zero it is a margin's need, which is counted above.
-    let free = book.free_spot_cash()?.max(Value::ZERO);
-    push(book.spot_account, spot_need.sub(free)?);
+    for (spot, need) in book.spots.iter().zip(spot_needs) {
+        // Below zero it is a margin's need, which is counted above.
+        let free = book.free_cash_at(spot)?.max(Value::ZERO);
+        push(spot.account, need.sub(free)?);
+    }
     // One account can be both spot and perp account; then its needs add up.
     needs.sort_by_key(|need| (need.account != Account::WALLET, need.account));
     needs.dedup_by(|later, first| {
@@ -385,26 +425,27 @@ fn reduce_by_coming(
     Ok(())
 }
 
-fn surpluses(book: &Book<'_>, spot_need: Value) -> Result<Vec<Place>, ComponentError> {
+fn surpluses(book: &Book<'_>, spot_needs: &[Value]) -> Result<Vec<Place>, ComponentError> {
     let held_back = if book.is_to_be_topped_up()? {
         Value::ZERO
     } else {
         book.wallet_target
     };
-    let mut places = vec![
-        Place {
-            account: Account::WALLET,
-            amount: book.wallet.sub(held_back)?,
-        },
-        Place {
-            account: book.spot_account,
-            amount: book.free_spot_cash()?.sub(spot_need)?,
-        },
-    ];
+    let mut places = vec![Place {
+        account: Account::WALLET,
+        amount: book.wallet.sub(held_back)?,
+    }];
+    for (at, spot) in book.spots.iter().enumerate() {
+        let need = spot_needs.get(at).copied().unwrap_or_default();
+        places.push(Place {
+            account: spot.account,
+            amount: book.free_cash_at(spot)?.sub(need)?,
+        });
+    }
     for hedge in book
         .hedges
         .iter()
-        .filter(|hedge| hedge.account != book.spot_account)
+        .filter(|hedge| !book.is_spot_account(hedge.account))
     {
         places.push(Place {
             account: hedge.account,

@@ -24,7 +24,7 @@ use super::chain::series::{GAS, leverage as leverage_series, staking};
 use super::chain::stake::{GROUPS, leg_of, unwrap};
 use super::chain::{ETH, check_capital, floor_to_unit, settings};
 use super::eth_staking_only::{act, in_ether, optional_series, plan, token_of};
-use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses};
+use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses, triggers};
 use crate::config::ModeConfig;
 
 /// The mode's row.
@@ -72,6 +72,14 @@ fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
 fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
     token_of(config)?;
     in_ether(config)?;
+    if config
+        .expected_carry
+        .is_some_and(|rule| rule.above_supply_rate)
+    {
+        let message = "expected_carry.benchmark supply_rate is asked of basis modes; a loop is weighed against its own \
+                       stake without debt";
+        return Err(ComponentError::new(Code::StrategyInfeasible, message));
+    }
     let gas = config
         .chain
         .map_or(Quantity::ZERO, |chain| chain.gas_reserve);
@@ -358,6 +366,18 @@ impl Leveraged {
         if ltv.sub(target)?.abs()? <= band {
             return Ok(Decision::Hold);
         }
+        let trigger = triggers::ltv((held.debt, held.collateral_ether), (target, band))?;
+        let decision = self.bring_back(context, held, (ltv, target))?;
+        Ok(decision.triggered_by(trigger))
+    }
+
+    /// Brings the debt ratio `ltv` to the target.
+    fn bring_back(
+        &mut self,
+        context: &Context<'_>,
+        held: &Loop,
+        (ltv, target): (Rate, Rate),
+    ) -> Result<Decision, ComponentError> {
         if ltv > target {
             let wanted = held.collateral_ether.at_rate(target, Rounding::Floor)?;
             let excess = held.debt.sub(wanted)?;
