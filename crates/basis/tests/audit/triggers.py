@@ -26,7 +26,6 @@ class Triggers:
     def __init__(self, audit):
         self.audit, self.check = audit, audit.check
         self.at, self.risks, self.owns = defaultdict(list), defaultdict(list), []
-        self.first = set()
         path = audit.run / "events"
         if not path.is_dir():
             return
@@ -43,8 +42,6 @@ class Triggers:
                 self.at[at].append((event["seq"], data["detail"], at not in sent))
             if event["event_type"] == "risk" and at not in sent:
                 self.risks[at].append((event["seq"], data))
-            if event["event_type"] == "plan":
-                self.first.add(at)
 
     def judge(self, now):
         """Called when everything that came about by itself is in the books."""
@@ -52,8 +49,7 @@ class Triggers:
         if not audit.market:
             return
         equity = audit.equity_now()
-        if at in self.first:
-            self.owns.append(equity)
+        self.owns.append(equity)
         for seq, detail, is_first in self.at.pop(at, []):
             found = TRIGGER.fullmatch(detail)
             if not self.check(FILE, seq, "a trigger has its numbers", True, bool(found)):
@@ -100,7 +96,8 @@ class Triggers:
             self.near(seq, "the equity less what is owed", equity - owed, own)
             known = any(abs(last - other) <= other * NEAR for other in self.owns)
             if owed == 0 and not self.audit.config.get("withdrawals"):
-                self.check(FILE, seq, "the equity of the last rebalance was one of a plan", True, known)
+                self.check(FILE, seq, "the equity of the last rebalance was that of an earlier step or plan", True, known)
+        self.owns.append(own)  # of a later plan of a step, which sees what the first has cost
         if is_first:
             self.near(seq, "the equity that equity_deviation saw", self.audit.equity_now(), equity)
 
@@ -111,7 +108,7 @@ class Triggers:
         if not is_first or self.audit.config["share_class"] not in DOLLARS:
             return
         audit = self.audit
-        held = [key for key in audit.held if not is_position(key[1])]
+        held = [key for key in audit.held if not is_position(key[1]) and plain(key[1])[0] not in DOLLARS]
         wanted = sum((audit.delta(key, audit.signed_units(key)) for key in held), ZERO)
         self.near(seq, "the long that delta saw", wanted, long)
         shorts = -sum((quantity for key, quantity in audit.held.items() if is_position(key[1])), ZERO)
