@@ -261,6 +261,25 @@ impl Hedge<'_> {
         Ok(units.max(held))
     }
 
+    /// The orders from the short held to the target at `price`; none where that is less than the venue takes.
+    fn legs(&self, price: Price) -> Result<Vec<Leg>, ComponentError> {
+        let rules = self.rules;
+        let change = self.target.neg()?.sub(self.position)?;
+        let side = if change.is_negative() {
+            Side::Sell
+        } else {
+            Side::Buy
+        };
+        let reduces = change.signum() * self.position.signum() < 0
+            && self.target.neg()?.signum() * self.position.signum() >= 0;
+        let size = change
+            .abs()?
+            .round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let orders = split(size, rules, price, reduces)?.into_iter();
+        let legs = orders.map(|quantity| Leg::market(rules.key, side, quantity, reduces));
+        Ok(legs.collect())
+    }
+
     /// The smallest order that the venue takes at `price`.
     pub(super) fn smallest_order(&self, price: Price) -> Result<Quantity, ComponentError> {
         let rules = self.rules;
@@ -597,6 +616,8 @@ impl<'a> Book<'a> {
         for hedge in &mut self.hedges {
             let given = hedge.position.neg()?.sub(hedge.target)?;
             let back = given.max(Quantity::ZERO).min(missing);
+            // In whole lots: what a venue cannot trade would leave the shorts apart from the spot.
+            let back = back.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?;
             hedge.target = hedge.target.add(back)?;
             missing = missing.sub(back)?;
             sum = sum.add(hedge.target)?;
@@ -698,23 +719,25 @@ impl<'a> Book<'a> {
     pub(super) fn legs_to_target(&self) -> Result<Vec<Leg>, ComponentError> {
         let mut legs = self.spot_legs()?;
         for hedge in &self.hedges {
-            let rules = hedge.rules;
-            let change = hedge.target.neg()?.sub(hedge.position)?;
-            let side = if change.is_negative() {
-                Side::Sell
-            } else {
-                Side::Buy
-            };
-            let reduces = change.signum() * hedge.position.signum() < 0
-                && hedge.target.neg()?.signum() * hedge.position.signum() >= 0;
-            let size = change
-                .abs()?
-                .round_to_lot(rules.lot_size, Rounding::Floor)?;
-            for quantity in split(size, rules, self.spot_price, reduces)? {
-                legs.push(Leg::market(rules.key, side, quantity, reduces));
-            }
+            legs.extend(hedge.legs(self.spot_price)?);
         }
         Ok(legs)
+    }
+
+    /// Leaves alone the shorts whose change is no order of their venue, and the spot that would have followed them.
+    pub(super) fn aim_at_orders(&mut self) -> Result<(), ComponentError> {
+        let mut left = Quantity::ZERO;
+        for hedge in &mut self.hedges {
+            let held = hedge.position.neg()?;
+            if hedge.target != held && hedge.legs(self.spot_price)?.is_empty() {
+                left = left.add(hedge.target.sub(held)?)?;
+                hedge.target = held;
+            }
+        }
+        if !self.in_kind {
+            self.spot_target = self.spot_target.sub(left)?.max(Quantity::ZERO);
+        }
+        Ok(())
     }
 
     /// The same, or none where lots and smallest orders would leave more delta than is tolerated: what
