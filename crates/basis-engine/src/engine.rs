@@ -219,17 +219,13 @@ impl Engine {
             rules,
             ..
         } = parts;
-        if let Some(most) = config.risk.venue_share_max {
-            let own = VenueShare::new(Some(most), None);
-            config.risk.venue_share.get_or_insert(own);
-        }
         setup::resolve_range(&mut config, &data, series)?;
         let optional = &setup::optional_of(&mut config, &data, series, optional);
         let coverage = setup::coverage_of(&config, &data, &rules, (series, optional))?;
         let view = setup::view_of(&config, &data, (series, optional))?;
         let mut books = Books::new(setup::pricing(&config), &view)?;
-        let rows = usize::try_from(setup::step_count(&config)).unwrap_or(ROOM_MAX);
-        let rows = rows.min(ROOM_MAX);
+        let rows =
+            usize::try_from(setup::step_count(&config)).map_or(ROOM_MAX, |n| n.min(ROOM_MAX));
         books.reserve(rows.saturating_mul(lines_a_step(series)));
         parts.events.reserve(rows);
         setup::queue_flows(&config, &parts.transit)?;

@@ -303,6 +303,47 @@ fn bar_growth(context: &Context<'_>, hedges: &mut [Hedge<'_>]) -> Result<(), Com
     Ok(())
 }
 
+/// The hedge venues as they stand, and whether any can be traded.
+fn read_hedges<'a>(
+    context: &Context<'_>,
+    layout: &'a Layout,
+) -> Result<(Vec<Hedge<'a>>, bool), ComponentError> {
+    let (config, books) = (context.config, context.books);
+    let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
+    let mut any_fresh = false;
+    let mut hedges = Vec::with_capacity(layout.hedges.len());
+    for hedge in &layout.hedges {
+        let account = hedge.accounts.perp;
+        let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
+        any_fresh |= fresh;
+        let margin = hedge
+            .margin_at
+            .and_then(|at| context.exposure.margins.get(at));
+        hedges.push(Hedge {
+            venue: account.venue,
+            rules: &hedge.rules,
+            accounts: hedge.accounts,
+            account,
+            share: hedge.share,
+            fresh,
+            grows: true,
+            position: books.quantity_at(hedge.position_at),
+            sweepable: if hedge.sweeps {
+                books.quantity_at(hedge.deposit_at)
+            } else {
+                Quantity::ZERO
+            },
+            target: Quantity::ZERO,
+            cash: cash(hedge.cash_at),
+            margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
+            coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
+            margin_target: Value::ZERO,
+            margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
+        });
+    }
+    Ok((hedges, any_fresh))
+}
+
 impl<'a> Book<'a> {
     /// Reads the book and sizes its target; a capital of nothing gives a target of nothing.
     pub(super) fn read(context: &Context<'_>, layout: &'a Layout) -> Result<Self, ComponentError> {
@@ -311,38 +352,8 @@ impl<'a> Book<'a> {
         let spot_account = layout.spot_accounts.spot;
         let spot_quote = layout.spot_slot.map(|slot| context.view.quote(slot));
         let spot_price = spot_quote.map(|quote| quote.mark).unwrap_or_default();
-        let mut any_fresh = false;
         let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
-        let mut hedges = Vec::with_capacity(layout.hedges.len());
-        for hedge in &layout.hedges {
-            let account = hedge.accounts.perp;
-            let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
-            any_fresh |= fresh;
-            let margin = hedge
-                .margin_at
-                .and_then(|at| context.exposure.margins.get(at));
-            hedges.push(Hedge {
-                venue: account.venue,
-                rules: &hedge.rules,
-                accounts: hedge.accounts,
-                account,
-                share: hedge.share,
-                fresh,
-                grows: true,
-                position: books.quantity_at(hedge.position_at),
-                sweepable: if hedge.sweeps {
-                    books.quantity_at(hedge.deposit_at)
-                } else {
-                    Quantity::ZERO
-                },
-                target: Quantity::ZERO,
-                cash: cash(hedge.cash_at),
-                margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
-                coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
-                margin_target: Value::ZERO,
-                margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
-            });
-        }
+        let (mut hedges, any_fresh) = read_hedges(context, layout)?;
         bar_growth(context, &mut hedges)?;
         let spots = SpotPlace::read(context, layout);
         let mut spot = spots.iter().map(|place| place.held);
