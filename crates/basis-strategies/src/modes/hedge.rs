@@ -11,6 +11,7 @@ use basis_protocols::exchange;
 
 use super::layout::{Layout, is_fresh};
 use super::legs::split;
+use super::spots::SpotPlace;
 use super::{Context, carry};
 use crate::config::ModeConfig;
 use basis_engine::RebalanceTo;
@@ -95,14 +96,18 @@ pub(super) struct Book<'a> {
     layout: &'a Layout,
     pub(super) quote: Asset,
     pub(super) spot_account: Account,
-    /// Base units held at the spot venue.
+    /// The venues that hold spot, `spot_venue` first.
+    pub(super) spots: Vec<SpotPlace<'a>>,
+    /// Where spot is sold first.
+    pub(super) sells_first: Option<Venue>,
+    /// Base units held at all of them.
     pub(super) spot: Quantity,
     /// Base units wanted there: what the shorts come to; zero until [`Book::aim_at_target`].
     pub(super) spot_target: Quantity,
     pub(super) spot_price: Price,
     /// Spot notional wanted before lots are rounded.
     pub(super) notional_target: Value,
-    /// Quote units free in the spot account.
+    /// Quote units free in the spot account of `spot_venue`.
     pub(super) spot_cash: Value,
     /// Quote units in the wallet.
     pub(super) wallet: Value,
@@ -115,7 +120,7 @@ pub(super) struct Book<'a> {
     pub(super) in_kind: bool,
     /// Values amounts of an in-kind share class.
     pub(super) reference: Price,
-    /// Base units outside the spot account less those owed to a withdrawal: hedged like spot.
+    /// Base units outside the spot accounts less those owed to a withdrawal: hedged like spot.
     pub(super) outside: Quantity,
     /// Base units in the wallet.
     pub(super) wallet_base: Quantity,
@@ -223,7 +228,17 @@ impl Hedge<'_> {
     /// Margin above what is wanted and what the short held keeps; below zero where it lacks. Never more than
     /// the cash there, [`CASH_KEPT`] aside: a result that is not realized cannot leave, and pays no funding.
     pub(super) fn spare_margin(&self) -> Result<Value, ComponentError> {
-        let spare = self.margin.sub(self.margin_target.max(self.margin_kept))?;
+        let wanted = self.margin_target.max(self.margin_kept);
+        self.margin_above(wanted)
+    }
+
+    /// Margin above what the short held keeps, whatever is wanted.
+    pub(super) fn margin_above_kept(&self) -> Result<Value, ComponentError> {
+        self.margin_above(self.margin_kept)
+    }
+
+    fn margin_above(&self, wanted: Value) -> Result<Value, ComponentError> {
+        let spare = self.margin.sub(wanted)?;
         let kept = self.margin_kept.at_rate(CASH_KEPT, Rounding::Ceil)?;
         Ok(spare.min(self.cash.sub(kept)?))
     }
@@ -244,6 +259,25 @@ impl Hedge<'_> {
         let units = notional.per(price, Rounding::Floor)?;
         let units = units.round_to_lot(self.rules.lot_size, Rounding::Floor)?;
         Ok(units.max(held))
+    }
+
+    /// The orders from the short held to the target at `price`; none where that is less than the venue takes.
+    fn legs(&self, price: Price) -> Result<Vec<Leg>, ComponentError> {
+        let rules = self.rules;
+        let change = self.target.neg()?.sub(self.position)?;
+        let side = if change.is_negative() {
+            Side::Sell
+        } else {
+            Side::Buy
+        };
+        let reduces = change.signum() * self.position.signum() < 0
+            && self.target.neg()?.signum() * self.position.signum() >= 0;
+        let size = change
+            .abs()?
+            .round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let orders = split(size, rules, price, reduces)?.into_iter();
+        let legs = orders.map(|quantity| Leg::market(rules.key, side, quantity, reduces));
+        Ok(legs.collect())
     }
 
     /// The smallest order that the venue takes at `price`.
@@ -269,6 +303,47 @@ fn bar_growth(context: &Context<'_>, hedges: &mut [Hedge<'_>]) -> Result<(), Com
     Ok(())
 }
 
+/// The hedge venues as they stand, and whether any can be traded.
+fn read_hedges<'a>(
+    context: &Context<'_>,
+    layout: &'a Layout,
+) -> Result<(Vec<Hedge<'a>>, bool), ComponentError> {
+    let (config, books) = (context.config, context.books);
+    let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
+    let mut any_fresh = false;
+    let mut hedges = Vec::with_capacity(layout.hedges.len());
+    for hedge in &layout.hedges {
+        let account = hedge.accounts.perp;
+        let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
+        any_fresh |= fresh;
+        let margin = hedge
+            .margin_at
+            .and_then(|at| context.exposure.margins.get(at));
+        hedges.push(Hedge {
+            venue: account.venue,
+            rules: &hedge.rules,
+            accounts: hedge.accounts,
+            account,
+            share: hedge.share,
+            fresh,
+            grows: true,
+            position: books.quantity_at(hedge.position_at),
+            sweepable: if hedge.sweeps {
+                books.quantity_at(hedge.deposit_at)
+            } else {
+                Quantity::ZERO
+            },
+            target: Quantity::ZERO,
+            cash: cash(hedge.cash_at),
+            margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
+            coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
+            margin_target: Value::ZERO,
+            margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
+        });
+    }
+    Ok((hedges, any_fresh))
+}
+
 impl<'a> Book<'a> {
     /// Reads the book and sizes its target; a capital of nothing gives a target of nothing.
     pub(super) fn read(context: &Context<'_>, layout: &'a Layout) -> Result<Self, ComponentError> {
@@ -277,44 +352,20 @@ impl<'a> Book<'a> {
         let spot_account = layout.spot_accounts.spot;
         let spot_quote = layout.spot_slot.map(|slot| context.view.quote(slot));
         let spot_price = spot_quote.map(|quote| quote.mark).unwrap_or_default();
-        let mut any_fresh = false;
         let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
-        let mut hedges = Vec::with_capacity(layout.hedges.len());
-        for hedge in &layout.hedges {
-            let account = hedge.accounts.perp;
-            let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
-            any_fresh |= fresh;
-            let margin = hedge
-                .margin_at
-                .and_then(|at| context.exposure.margins.get(at));
-            hedges.push(Hedge {
-                venue: account.venue,
-                rules: &hedge.rules,
-                accounts: hedge.accounts,
-                account,
-                share: hedge.share,
-                fresh,
-                grows: true,
-                position: books.quantity_at(hedge.position_at),
-                sweepable: if hedge.sweeps {
-                    books.quantity_at(hedge.deposit_at)
-                } else {
-                    Quantity::ZERO
-                },
-                target: Quantity::ZERO,
-                cash: cash(hedge.cash_at),
-                margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
-                coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
-                margin_target: Value::ZERO,
-                margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
-            });
-        }
+        let (mut hedges, any_fresh) = read_hedges(context, layout)?;
         bar_growth(context, &mut hedges)?;
+        let spots = SpotPlace::read(context, layout);
+        let mut spot = spots.iter().map(|place| place.held);
+        let spot = spot.try_fold(Quantity::ZERO, Quantity::add)?;
+        let any_spot = spots.iter().any(|place| place.fresh);
         let mut book = Self {
             layout,
             quote: layout.quote,
             spot_account,
-            spot: books.quantity_at(layout.spot_at),
+            spots,
+            sells_first: None,
+            spot,
             spot_target: Quantity::ZERO,
             spot_price,
             notional_target: Value::ZERO,
@@ -322,7 +373,7 @@ impl<'a> Book<'a> {
             wallet: cash(layout.wallet_at),
             wallet_target: Value::ZERO,
             hedges,
-            tradable: any_fresh && spot_quote.is_some_and(|quote| quote.state.is_tradable()),
+            tradable: any_fresh && any_spot,
             in_kind: layout.in_kind,
             reference: context.view.quote(books.reference()).mark,
             outside: layout.elsewhere(books)?,
@@ -478,6 +529,8 @@ impl<'a> Book<'a> {
     /// Spreads `wanted` base units of spot, and what is held outside, over the hedge venues in whole
     /// lots; spot follows their sum.
     pub(super) fn aim(&mut self, wanted: Quantity) -> Result<(), ComponentError> {
+        // What cannot be sold keeps its hedge.
+        let wanted = wanted.max(self.stuck_spot()?);
         let total = wanted.add(self.outside)?.max(Quantity::ZERO);
         let (kept, fresh_share) = self.kept_part(total)?;
         let rest = total.sub(kept)?.max(Quantity::ZERO);
@@ -553,31 +606,6 @@ impl<'a> Book<'a> {
         Ok(false)
     }
 
-    /// Aims at no more spot than the free balance of the spot account buys.
-    pub(super) fn aim_within_cash(&mut self, context: &Context<'_>) -> Result<(), ComponentError> {
-        if self.spot_target <= self.spot {
-            return Ok(());
-        }
-        let cost = self.impact_of_buying(context, self.spot_target.sub(self.spot)?)?;
-        let above = Rate::ONE.add(SPOT_BUFFER)?.add(cost)?;
-        let price = self.spot_price.at_rate(above, Rounding::Ceil)?;
-        let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
-        let cash = self.free_spot_cash()?;
-        let affordable = if cash.is_positive() {
-            cash.per(price, Rounding::Floor)?
-                .at_rate(kept, Rounding::Floor)?
-        } else {
-            Quantity::ZERO
-        };
-        let reach = self.spot.add(affordable)?;
-        if reach < self.spot_target {
-            self.aim(reach)?;
-            // In kind more can be owed than is held: then shorts of nothing would still ask for that.
-            self.spot_target = self.spot_target.min(reach);
-        }
-        Ok(())
-    }
-
     /// Aims at no more shorts than every venue's margin carries; what another venue was to hand over stays
     /// with it until then, and spot follows where it is not the capital itself.
     pub(super) fn aim_within_margins(
@@ -599,6 +627,8 @@ impl<'a> Book<'a> {
         for hedge in &mut self.hedges {
             let given = hedge.position.neg()?.sub(hedge.target)?;
             let back = given.max(Quantity::ZERO).min(missing);
+            // In whole lots: what a venue cannot trade would leave the shorts apart from the spot.
+            let back = back.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?;
             hedge.target = hedge.target.add(back)?;
             missing = missing.sub(back)?;
             sum = sum.add(hedge.target)?;
@@ -625,11 +655,6 @@ impl<'a> Book<'a> {
         self.layout.spot_share
     }
 
-    /// Taker fees of the spot leg.
-    pub(super) const fn spot_taker_fee(&self) -> Rate {
-        self.layout.spot_fees.taker
-    }
-
     /// Where transfers to the spot venue arrive and from it leave.
     pub(super) const fn deposit_account(&self) -> Account {
         self.layout.spot_accounts.deposit
@@ -638,18 +663,6 @@ impl<'a> Book<'a> {
     /// The rules the book was read with.
     pub(super) const fn layout(&self) -> &'a Layout {
         self.layout
-    }
-
-    /// Quote units of the spot account that no margin target claims.
-    pub(super) fn free_spot_cash(&self) -> Result<Value, ComponentError> {
-        let shared = self
-            .hedges
-            .iter()
-            .find(|hedge| hedge.account == self.spot_account);
-        match shared {
-            Some(hedge) => Ok(self.spot_cash.min(hedge.spare_margin()?)),
-            None => Ok(self.spot_cash),
-        }
     }
 
     /// Sum of the shorts, >= 0.
@@ -717,23 +730,25 @@ impl<'a> Book<'a> {
     pub(super) fn legs_to_target(&self) -> Result<Vec<Leg>, ComponentError> {
         let mut legs = self.spot_legs()?;
         for hedge in &self.hedges {
-            let rules = hedge.rules;
-            let change = hedge.target.neg()?.sub(hedge.position)?;
-            let side = if change.is_negative() {
-                Side::Sell
-            } else {
-                Side::Buy
-            };
-            let reduces = change.signum() * hedge.position.signum() < 0
-                && hedge.target.neg()?.signum() * hedge.position.signum() >= 0;
-            let size = change
-                .abs()?
-                .round_to_lot(rules.lot_size, Rounding::Floor)?;
-            for quantity in split(size, rules, self.spot_price, reduces)? {
-                legs.push(Leg::market(rules.key, side, quantity, reduces));
-            }
+            legs.extend(hedge.legs(self.spot_price)?);
         }
         Ok(legs)
+    }
+
+    /// Leaves alone the shorts whose change is no order of their venue, and the spot that would have followed them.
+    pub(super) fn aim_at_orders(&mut self) -> Result<(), ComponentError> {
+        let mut left = Quantity::ZERO;
+        for hedge in &mut self.hedges {
+            let held = hedge.position.neg()?;
+            if hedge.target != held && hedge.legs(self.spot_price)?.is_empty() {
+                left = left.add(hedge.target.sub(held)?)?;
+                hedge.target = held;
+            }
+        }
+        if !self.in_kind {
+            self.spot_target = self.spot_target.sub(left)?.max(Quantity::ZERO);
+        }
+        Ok(())
     }
 
     /// The same, or none where lots and smallest orders would leave more delta than is tolerated: what
@@ -760,52 +775,10 @@ impl<'a> Book<'a> {
             .at_rate(config.delta_tolerance, Rounding::Floor)?;
         // A bought unit less its fee is what the target counts.
         let fee = spot.sub(self.spot)?.max(Quantity::ZERO);
-        let fee = fee.at_rate(self.layout.spot_fees.taker, Rounding::Ceil)?;
+        let fee = fee.at_rate(self.spot_taker_fee(), Rounding::Ceil)?;
         if after > tolerated.add(fee)? && after > before {
             return Ok(Vec::new());
         }
         Ok(legs)
-    }
-
-    /// Sells `size` base units of spot.
-    pub(super) fn sale(&self, size: Quantity) -> Result<Vec<Leg>, ComponentError> {
-        let rules = &self.layout.spot;
-        let size = size.round_to_lot(rules.lot_size, Rounding::Floor)?;
-        let orders = split(size, rules, self.spot_price, false)?;
-        let legs = orders.into_iter();
-        Ok(legs
-            .map(|quantity| Leg::market(rules.key, Side::Sell, quantity, false))
-            .collect())
-    }
-
-    /// Buys enough that the target arrives after a fee taken in base, or sells the excess.
-    fn spot_legs(&self) -> Result<Vec<Leg>, ComponentError> {
-        let rules = &self.layout.spot;
-        let change = self.spot_target.sub(self.spot)?;
-        let (side, size) = if change.is_negative() {
-            (
-                Side::Sell,
-                change
-                    .abs()?
-                    .round_to_lot(rules.lot_size, Rounding::Floor)?,
-            )
-        } else if self.layout.spot_buy_fee_in_base {
-            let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
-            let gross = change.div_rate(kept, Rounding::Ceil)?;
-            (
-                Side::Buy,
-                gross.round_to_lot(rules.lot_size, Rounding::Ceil)?,
-            )
-        } else {
-            (
-                Side::Buy,
-                change.round_to_lot(rules.lot_size, Rounding::Ceil)?,
-            )
-        };
-        let quantities = split(size, rules, self.spot_price, false)?;
-        Ok(quantities
-            .into_iter()
-            .map(|quantity| Leg::market(rules.key, side, quantity, false))
-            .collect())
     }
 }
