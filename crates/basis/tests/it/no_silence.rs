@@ -600,8 +600,8 @@ fn explore() {
             let range = rows.map_or(case.range, |(_, rows)| *rows);
             for column in 1..columns {
                 let mut out = String::new();
-                for factor in 0..FACTORS.len() {
-                    for row in [0, 1, 2, 3, 40, 77] {
+                for factor in [0, 2, 3, 4, 5] {
+                    for row in [1, 41] {
                         let harm = Harm::Scale(0, factor);
                         let Some(other) = harmed(&text, range, row, &[column], harm) else {
                             continue;
