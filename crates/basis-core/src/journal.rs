@@ -9,7 +9,7 @@
 //! **Invariants.** Append-only but for the state parts. Instructions come before their events. An event's
 //! lines are in the commit of the event. A start is an [`Epoch`] of its own.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -252,16 +252,18 @@ pub struct VenueRecord {
     pub open: Vec<OpenInstruction>,
     /// The last commit: what the venue has booked since is in no event.
     pub committed_at: Option<Timestamp>,
-    /// The venue's own names of transfers that events have told of. Each belongs to its instruction, and is
-    /// no other one's answer.
-    pub transfers: BTreeSet<Text>,
+    /// The venue's own names of transfers that events have told of, each with the instruction it belongs to: it
+    /// is no other one's answer.
+    pub transfers: BTreeMap<Text, Option<InstructionId>>,
 }
 
 impl VenueRecord {
     /// Notes what `event` tells of the venue's transfers.
     pub fn note(&mut self, event: &VenueEvent) {
         if let EventKind::Transfer(update) = &event.kind {
-            self.transfers.extend(update.txid.clone());
+            let name = update.txid.clone();
+            self.transfers
+                .extend(name.map(|name| (name, update.instruction)));
         }
     }
 }

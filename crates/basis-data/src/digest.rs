@@ -3,27 +3,21 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use basis_core::error::ComponentError;
 use basis_market::DataFile;
 use sha2::{Digest, Sha256};
 
-use crate::csv::read;
-
-/// Returns the entry of `series`, read from `path` in the data directory `dir`.
-///
-/// # Errors
-/// `DATA-001` when the file cannot be read.
-pub(crate) fn digest(dir: &Path, series: &str, path: &Path) -> Result<DataFile, ComponentError> {
+/// Returns the entry of `series`, of which `bytes` stand at `path` in the data directory `dir`.
+pub(crate) fn digest(dir: &Path, series: &str, path: &Path, bytes: &[u8]) -> DataFile {
     let mut sha256 = String::with_capacity(64);
-    for byte in Sha256::digest(read(path)?) {
+    for byte in Sha256::digest(bytes) {
         write!(sha256, "{byte:02x}").expect("invariant: a String takes every write");
     }
     let below = path.strip_prefix(dir).unwrap_or(path);
-    Ok(DataFile {
+    DataFile {
         series: series.to_owned(),
         path: below.display().to_string(),
         sha256,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -34,8 +28,8 @@ mod tests {
     #[test]
     fn the_digest_is_that_of_sha256sum() {
         let scratch = Scratch::new();
-        let path = scratch.write("spot/okx/BTCUSDT_1h.csv", "abc");
-        let found = digest(scratch.path(), "spot.okx.BTCUSDT", &path).unwrap();
+        let path = scratch.path().join("spot/okx/BTCUSDT_1h.csv");
+        let found = digest(scratch.path(), "spot.okx.BTCUSDT", &path, b"abc");
         assert_eq!(found.path, "spot/okx/BTCUSDT_1h.csv");
         assert_eq!(
             found.sha256,

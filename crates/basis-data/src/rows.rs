@@ -4,16 +4,13 @@
 //! **Invariants.** As [`crate::csv`]: exact or refused, nothing skipped. Lending indices and rates are
 //! read to 27 decimals, everything else to 18.
 
-use std::path::Path;
-
-use basis_core::error::ComponentError;
 use basis_core::num::{Fixed18, Rate};
 use basis_core::types::{Asset, Label, SeriesId, SeriesKind, Span, Timestamp};
 use basis_market::{
     AaveEMode, AaveRiskParameters, GasFees, PointSeries, ReserveRow, Reward, RowSeries, SeriesRow,
 };
 
-use crate::csv::{Parsed, Problems, Rows, SHOWN_WHEN_LOADING, number, read};
+use crate::csv::{Parsed, Problems, Rows, number};
 use crate::ray;
 
 /// The header of a file of lending reserves.
@@ -58,24 +55,7 @@ impl AnyRows {
     }
 }
 
-/// Reads the rows of `id`, one every `interval` (zero: at dates of their own).
-///
-/// # Errors
-/// `DATA-001` when the file cannot be read; `DATA-002` naming file, line, column and text when a line
-/// is malformed.
-pub(crate) fn load_rows(
-    path: &Path,
-    id: SeriesId,
-    interval: Span,
-) -> Result<AnyRows, ComponentError> {
-    let parsed = parse_rows(&read(path)?, id, interval, SHOWN_WHEN_LOADING);
-    match parsed.problems.error(path) {
-        None => Ok(parsed.series),
-        Some(e) => Err(e),
-    }
-}
-
-/// As [`load_rows`], keeping what is well formed and `limit` of the problems.
+/// Reads rows that are no bars: those that are well formed, and `limit` of the problems.
 pub(crate) fn parse_rows(
     bytes: &[u8],
     id: SeriesId,
@@ -345,19 +325,7 @@ fn top_up(line: &mut Line<'_, '_, 5>, _: Option<&Reward>) -> Option<Reward> {
     })
 }
 
-/// Reads the table of Aave's risk parameters.
-///
-/// # Errors
-/// As [`load_rows`].
-pub(crate) fn load_risk_parameters(path: &Path) -> Result<Vec<AaveRiskParameters>, ComponentError> {
-    let parsed = parse_risk_parameters(&read(path)?, SHOWN_WHEN_LOADING);
-    match parsed.problems.error(path) {
-        None => Ok(parsed.series),
-        Some(e) => Err(e),
-    }
-}
-
-/// As [`load_risk_parameters`], keeping what is well formed.
+/// Reads the table of Aave's risk parameters: the rows that are well formed, and `limit` of the problems.
 pub(crate) fn parse_risk_parameters(bytes: &[u8], limit: usize) -> Parsed<Vec<AaveRiskParameters>> {
     let mut file = Rows::new(bytes, RISK_HEADER, limit);
     let mut table: Vec<AaveRiskParameters> = Vec::new();

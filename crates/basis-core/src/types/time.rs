@@ -194,6 +194,9 @@ impl Timestamp {
     /// As [`Timestamp::parse`], on bytes and without a message.
     #[must_use]
     pub fn parse_bytes(text: &[u8]) -> Option<Self> {
+        if let Some(at) = Self::parse_short(text) {
+            return Some(at);
+        }
         let number = |from: usize, to: usize| -> Option<i64> {
             text.get(from..to)?.iter().try_fold(0i64, |sum, &c| {
                 c.is_ascii_digit().then(|| sum * 10 + i64::from(c - b'0'))
@@ -209,14 +212,9 @@ impl Timestamp {
             return None;
         }
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
-            return None;
-        }
         let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        let mut nanos = (hour * 3_600 + minute * 60 + second) * NANOS_PER_SECOND;
+        let whole = Self::of_parts([year, month, day], [hour, minute, second])?;
+        let mut nanos = 0;
         let mut rest = text.get(19..)?;
         if let Some((b'.', fraction)) = rest.split_first() {
             let digits = fraction.iter().take_while(|c| c.is_ascii_digit()).count();
@@ -230,10 +228,71 @@ impl Timestamp {
         if rest != b"Z" && rest != b"+00:00" {
             return None;
         }
-        // The midnight before the first instants is out of range.
-        let days = i128::from(days_from_civil(year, month, day));
-        let midnight = days * i128::from(SECONDS_PER_DAY) * i128::from(NANOS_PER_SECOND);
-        i64::try_from(midnight + i128::from(nanos)).ok().map(Self)
+        Self::of_seconds(whole, nanos)
+    }
+
+    /// `YYYY-MM-DDTHH:MM:SSZ`, which nearly every instant of a data file is; `None` sends everything else, errors
+    /// included, to the whole grammar.
+    #[inline]
+    fn parse_short(text: &[u8]) -> Option<Self> {
+        let [
+            y1,
+            y2,
+            y3,
+            y4,
+            b'-',
+            m1,
+            m2,
+            b'-',
+            d1,
+            d2,
+            b'T',
+            h1,
+            h2,
+            b':',
+            n1,
+            n2,
+            b':',
+            s1,
+            s2,
+            b'Z',
+        ] = text
+        else {
+            return None;
+        };
+        let mut most = 0;
+        let mut two = |tens: &u8, units: &u8| {
+            let (tens, units) = (tens.wrapping_sub(b'0'), units.wrapping_sub(b'0'));
+            most = most.max(tens).max(units);
+            i64::from(tens) * 10 + i64::from(units)
+        };
+        let date = [two(y1, y2) * 100 + two(y3, y4), two(m1, m2), two(d1, d2)];
+        let clock = [two(h1, h2), two(n1, n2), two(s1, s2)];
+        if most > 9 {
+            return None;
+        }
+        Self::of_seconds(Self::of_parts(date, clock)?, 0)
+    }
+
+    /// Seconds since the epoch of a date and a time of day; `None` for one that no calendar has.
+    #[inline]
+    fn of_parts([year, month, day]: [i64; 3], [hour, minute, second]: [i64; 3]) -> Option<i64> {
+        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+            return None;
+        }
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let midnight = days_from_civil(year, month, day) * SECONDS_PER_DAY;
+        Some(midnight + hour * 3_600 + minute * 60 + second)
+    }
+
+    /// The instant so many nanoseconds after a second; `None` out of range.
+    #[inline]
+    fn of_seconds(seconds: i64, nanos: i64) -> Option<Self> {
+        // The second before the first instants is out of range, its end is not.
+        let at = i128::from(seconds) * i128::from(NANOS_PER_SECOND) + i128::from(nanos);
+        i64::try_from(at).ok().map(Self)
     }
 
     /// Appends `YYYY-MM-DDTHH:MM:SSZ`, with nine more digits when there is a fraction of a second.
@@ -402,5 +461,29 @@ mod tests {
             Timestamp::from_seconds(7_199).floor_to(Span::HOUR),
             Timestamp::from_seconds(3_600)
         );
+    }
+
+    #[test]
+    fn the_short_form_is_read_as_the_whole_grammar_reads_it() {
+        let dates = [
+            "2024-02-29",
+            "2023-02-29",
+            "1970-01-01",
+            "0001-01-01",
+            "9999-12-31",
+            "2024-00-10",
+            "2024-13-01",
+            "202a-01-01",
+        ];
+        let clocks = [
+            "00:00:00", "23:59:59", "24:00:00", "12:60:00", "12:00:60", "1:000:00", "12:0x:00",
+        ];
+        for date in dates {
+            for clock in clocks {
+                let short = Timestamp::parse_bytes(format!("{date}T{clock}Z").as_bytes());
+                let whole = Timestamp::parse_bytes(format!("{date}T{clock}+00:00").as_bytes());
+                assert_eq!(short, whole, "{date}T{clock}");
+            }
+        }
     }
 }

@@ -18,6 +18,7 @@ mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod read;
+mod risk;
 mod shape;
 mod table;
 mod target;
@@ -40,6 +41,7 @@ pub use shape::FORMATS;
 
 use merge::Ordered;
 use open::Part;
+use risk::RiskTable;
 use shape::Shape;
 use table::{From, Key, Table, Tables, Tally};
 use target::Given;
@@ -105,7 +107,7 @@ pub struct ImportedSeries {
     pub added: u64,
     /// Rows that said again what another row said, of the files or of the directory.
     pub repeated: u64,
-    /// The time between rows, in seconds; of funding the least between two settlements.
+    /// The time between rows, in seconds; of funding the least between two settlements, of a table 0.
     pub interval_seconds: i64,
     /// Time of the first row.
     pub first: Option<Timestamp>,
@@ -126,6 +128,7 @@ pub fn import(
 ) -> Result<ImportReport, ComponentError> {
     let (shapes, given) = prepare(request).map_err(usage)?;
     let (mut tables, mut tally) = (Tables::default(), Tally::default());
+    let mut risk = RiskTable::default();
     let (mut labels, mut sources, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     let mut files: Vec<_> = request.files.iter().collect();
     files.sort();
@@ -144,7 +147,8 @@ pub fn import(
             let number = u32::try_from(labels.len()).unwrap_or(u32::MAX);
             let own = own_shapes(request, &part).map_err(usage)?;
             let shapes = own.as_deref().unwrap_or(&shapes);
-            match read::part(&part, number, shapes, &given, &mut tables, &mut tally) {
+            let into = (&mut tables, &mut tally);
+            match one(request, &part, number, (shapes, &given), &mut risk, into) {
                 Ok(read) => sources.push(SourceReport {
                     file: part.label.clone(),
                     shape: read.shape.to_owned(),
@@ -165,6 +169,10 @@ pub fn import(
             Err(what) => failures.push(what),
         }
     }
+    match risk.finish(to) {
+        Ok(table) => made.extend(table.map(of_table)),
+        Err(what) => failures.push(what),
+    }
     refuse(&failures)?;
     for (made, _) in &made {
         write::put(to, made)?;
@@ -176,6 +184,38 @@ pub fn import(
         series: made.into_iter().map(|(_, report)| report).collect(),
         rules: tally.sentences(),
     })
+}
+
+/// Reads one part: rows of series, or a table of risk parameters where the layout is asked for.
+fn one(
+    request: &ImportRequest<'_>,
+    part: &Part,
+    number: u32,
+    (shapes, given): (&[Shape], &Given),
+    risk: &mut RiskTable,
+    into: (&mut Tables, &mut Tally),
+) -> Result<read::Read, String> {
+    if request.formats.iter().any(|format| format == "basis")
+        && let Some(rows) = risk.table(&part.bytes, &part.label)?
+    {
+        let shape = "layout of basis, risk parameters";
+        return Ok(read::Read { shape, rows });
+    }
+    read::part(part, number, (shapes, given), Some(risk), into)
+}
+
+/// The table of risk parameters with its rows, those that are new and those that were repeated.
+fn of_table((made, [rows, added, repeated]): (Made, [u64; 3])) -> (Made, ImportedSeries) {
+    let report = ImportedSeries {
+        path: made.path.clone(),
+        rows,
+        added,
+        repeated,
+        interval_seconds: 0,
+        first: None,
+        last: None,
+    };
+    (made, report)
 }
 
 fn usage(what: String) -> ComponentError {
@@ -211,7 +251,7 @@ fn prepare(request: &ImportRequest<'_>) -> Result<(Vec<Shape>, Given), String> {
         }
         (formats, None) => {
             for format in formats {
-                shapes.extend(shape::shapes(format, request.decimals)?);
+                shapes.extend(shape::shapes(format)?);
             }
         }
         (_, Some(_)) => return Err("give --format or --map, not both".to_owned()),
@@ -223,6 +263,7 @@ fn prepare(request: &ImportRequest<'_>) -> Result<(Vec<Shape>, Given), String> {
             venue: request.venue.map(str::to_owned),
             symbols: request.symbols.to_vec(),
             every,
+            decimals: request.decimals,
             anchor: request.anchor,
         },
     ))
@@ -308,6 +349,7 @@ fn merged(ordered: Ordered, to: &Path, labels: &mut Vec<String>) -> Result<(Orde
         venue: Some(key.venue.clone()),
         symbols: vec![key.symbol.clone()],
         every: (key.kind != Kind::Funding).then_some(every),
+        decimals: None,
         anchor: None,
     };
     let (mut tables, mut tally) = (Tables::default(), Tally::default());
@@ -315,14 +357,8 @@ fn merged(ordered: Ordered, to: &Path, labels: &mut Vec<String>) -> Result<(Orde
     for part in open::open(&path).map_err(|e| e.message)? {
         let number = u32::try_from(labels.len()).unwrap_or(u32::MAX);
         labels.push(part.label.clone());
-        let read = read::part(
-            &part,
-            number,
-            &shape::layout(),
-            &given,
-            &mut tables,
-            &mut tally,
-        );
+        let into = (&mut tables, &mut tally);
+        let read = read::part(&part, number, (&shape::layout(), &given), None, into);
         before += read
             .map_err(|what| format!("{} is there already, but {what}", part.label))?
             .rows;

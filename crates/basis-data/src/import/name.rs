@@ -47,6 +47,9 @@ pub(super) fn instrument(text: &str) -> Result<Instrument, String> {
             Some(_) => refuse(inverse),
         };
     }
+    if text.ends_with("_PERP") {
+        return refuse(inverse);
+    }
     let parts: Vec<_> = text.split('-').collect();
     match parts.as_slice() {
         [_, "USD", "SWAP"] => refuse(inverse),
@@ -77,6 +80,11 @@ pub(super) fn file_name(name: &str) -> FileName {
     if let Some((symbol, length)) = crate::catalogue::split_length(first)
         && every.is_none()
     {
+        // Rates of staking name what they are of.
+        let symbol = ["_protocol", "_market"]
+            .iter()
+            .find_map(|of| symbol.strip_suffix(of))
+            .unwrap_or(symbol);
         return FileName {
             symbol: Some(symbol.to_owned()),
             every: Some(length),
@@ -84,6 +92,8 @@ pub(super) fn file_name(name: &str) -> FileName {
     }
     let symbol = match first.split('_').collect::<Vec<_>>().as_slice() {
         [base, quote, settle] if quote == settle => Some(format!("{base}{quote}")),
+        // Margined in coin: refused as an instrument.
+        [_, "PERP"] => Some(first.to_owned()),
         [base, quote] if is_word(base) && is_word(quote) && !is_number(quote) => {
             Some(format!("{base}{quote}"))
         }
@@ -100,6 +110,11 @@ fn is_word(text: &str) -> bool {
 
 fn is_number(text: &str) -> bool {
     text.bytes().all(|c| c.is_ascii_digit())
+}
+
+/// Whether the folders of Binance's archive say that its bars are of the premium, which is no price.
+pub(super) fn is_premium(label: &str) -> bool {
+    label.contains("premiumIndexKlines")
 }
 
 /// The kind of bars that the folders of Binance's archive say.
@@ -138,6 +153,7 @@ mod tests {
         for (text, expected) in [
             ("BTC-USD-SWAP", "margined"),
             ("BTC/USD:BTC", "margined"),
+            ("BTCUSD_PERP", "margined"),
             ("BTCUSDT_240329", "expires"),
             ("BTC/USDT:USDT-240329", "expires"),
             ("BTC-USD-250328-92000-C", "known here"),
@@ -166,6 +182,8 @@ mod tests {
             named("BTCUSDT", hour)
         );
         assert_eq!(file_name("BTCUSDT_1h.csv"), named("BTCUSDT", hour));
+        let staking = file_name("weETH_ETH_protocol_1d.csv");
+        assert_eq!(staking, named("weETH_ETH", Some(Span::DAY)));
         assert_eq!(file_name("klines.json"), FileName::default());
         assert_eq!(file_name("part_2.csv"), FileName::default());
     }

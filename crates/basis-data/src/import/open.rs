@@ -12,7 +12,7 @@ use crate::csv::read;
 const UNPACKED_MAX: u64 = 4 << 30;
 
 /// First bytes of files that are not taken apart here, and what to do with them.
-const FOREIGN: [(&[u8], &str); 8] = [
+const FOREIGN: [(&[u8], &str); 12] = [
     (b"BZh", "is packed with bzip2; unpack it first (bunzip2)"),
     (b"\xFD7zXZ\0", "is packed with xz; unpack it first (unxz)"),
     (
@@ -23,6 +23,22 @@ const FOREIGN: [(&[u8], &str); 8] = [
     (b"Rar!", "is a RAR archive; unpack it first"),
     (b"\xFF\xFE", "is UTF-16; save it as UTF-8 text"),
     (b"\xFE\xFF", "is UTF-16; save it as UTF-8 text"),
+    (
+        b"ARROW1",
+        "is Feather; save the frame as Parquet or CSV and name its columns with --map",
+    ),
+    (
+        b"FEA1",
+        "is Feather; save the frame as Parquet or CSV and name its columns with --map",
+    ),
+    (
+        b"\x89HDF",
+        "is HDF5; save the frame as Parquet or CSV and name its columns with --map",
+    ),
+    (
+        b"\x80\x04\x95",
+        "is a pickle of Python; save the frame as Parquet or CSV and name its columns with --map",
+    ),
     (
         b"SQLite format 3\0",
         "is a database; export the table as CSV",

@@ -3,6 +3,7 @@
 use super::bind::Bound;
 use super::fees;
 use super::open::Part;
+use super::risk::RiskTable;
 use super::shape::{Form, Shape};
 use super::table::{Tables, Tally};
 use super::target::{Given, Target};
@@ -26,10 +27,9 @@ pub(super) struct Read {
 pub(super) fn part(
     part: &Part,
     number: u32,
-    shapes: &[Shape],
-    given: &Given,
-    tables: &mut Tables,
-    tally: &mut Tally,
+    (shapes, given): (&[Shape], &Given),
+    risk: Option<&mut RiskTable>,
+    (tables, tally): (&mut Tables, &mut Tally),
 ) -> Result<Read, String> {
     let json = matches!(part.bytes.trim_ascii_start(), [b'{' | b'[', ..]);
     if let Some(shape) = shapes.iter().find(|shape| shape.form == Form::Fees)
@@ -49,6 +49,13 @@ pub(super) fn part(
         None => shapes.iter().find(|shape| fits_lines(shape, &part.bytes)),
     };
     let shape = shape.ok_or_else(|| unknown(part, shapes, found.as_ref()))?;
+    let said = found
+        .as_ref()
+        .and_then(|found| found.beside.get("decimals"));
+    let shape = &shape.of_decimals(given.decimals, said)?;
+    if let (Some(found), Some(risk)) = (&found, risk) {
+        risk.reply(&found.beside, &part.label)?;
+    }
     let mut target = Target::new(part, number, shape, given, found.as_ref(), tables, tally)?;
     match (&found, shape.form) {
         (_, Form::Ticker) => ticker::read(&part.bytes, &mut target)?,

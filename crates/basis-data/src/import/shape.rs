@@ -33,6 +33,48 @@ pub(super) struct Shape {
     pub(super) form: Form,
     pub(super) names: Vec<String>,
     pub(super) map: Mapping,
+    /// The map of a table whose amounts are in the token's smallest unit: `%` stands for its decimals.
+    counted: Option<&'static str>,
+}
+
+/// The name of the layout's own shapes.
+const LAYOUT: &str = "layout of basis";
+
+impl Shape {
+    /// Whether it is a file of the layout itself.
+    pub(super) fn is_layout(&self) -> bool {
+        self.name == LAYOUT
+    }
+
+    /// The shape for a token of so many decimals, as the request and the file say it.
+    ///
+    /// # Errors
+    /// The shape needs them and neither says it, or they contradict each other.
+    pub(super) fn of_decimals(
+        &self,
+        given: Option<u8>,
+        said: Option<&String>,
+    ) -> Result<Self, String> {
+        let Some(map) = self.counted else {
+            return Ok(self.clone());
+        };
+        let given = given.map(|decimals| decimals.to_string());
+        if let (Some(given), Some(said)) = (&given, said)
+            && given != said
+        {
+            return Err(format!("is of a token with {said} decimals, not {given}"));
+        }
+        let Some(decimals) = given.as_ref().or(said) else {
+            return Err(
+                "has amounts in the token's smallest unit; say how many decimals it has, e.g. \
+                 --decimals 6 for USDT"
+                    .to_owned(),
+            );
+        };
+        let mut shape = self.clone();
+        shape.map = Mapping::parse(&map.replace('%', decimals))?;
+        Ok(shape)
+    }
 }
 
 /// Format, name, form, names of the columns, map.
@@ -47,7 +89,7 @@ const OKX_CANDLES: &str = "ts,o,h,l,c,vol,volCcy,volCcyQuote,confirm";
 const TICKER: &str = "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,\
     predicted_funding_rate,open_interest,last_price,index_price,mark_price";
 
-const SHAPES: [Row; 22] = [
+const SHAPES: [Row; 23] = [
     (
         "binance",
         "Binance archive klines",
@@ -191,6 +233,13 @@ const SHAPES: [Row; 22] = [
     ),
     ("aave", "Aave reserve table", Form::Named, "", RESERVE_TABLE),
     (
+        "aave",
+        "Aave reserve table",
+        Form::Objects,
+        "",
+        RESERVE_TABLE,
+    ),
+    (
         "feehistory",
         "fee history reply",
         Form::Fees,
@@ -225,12 +274,11 @@ pub const FORMATS: [(&str, Option<&str>); 8] = [
     ("basis", None),
 ];
 
-/// The shapes of `format`; `decimals` are those of a token that amounts are counted in the smallest
-/// unit of.
+/// The shapes of `format`.
 ///
 /// # Errors
-/// The format is unknown, or needs the decimals.
-pub(super) fn shapes(format: &str, decimals: Option<u8>) -> Result<Vec<Shape>, String> {
+/// The format is unknown.
+pub(super) fn shapes(format: &str) -> Result<Vec<Shape>, String> {
     let Some((_, venue)) = FORMATS.iter().find(|(known, _)| *known == format) else {
         let known = FORMATS.map(|(known, _)| known).join(", ");
         return Err(format!(
@@ -240,23 +288,13 @@ pub(super) fn shapes(format: &str, decimals: Option<u8>) -> Result<Vec<Shape>, S
     let of_format = SHAPES.iter().filter(|(known, ..)| *known == format);
     let mut shapes = Vec::new();
     for (_, name, form, names, map) in of_format {
-        let map = match (map.contains('%'), decimals) {
-            (false, _) => (*map).to_owned(),
-            (true, Some(decimals)) => map.replace('%', &decimals.to_string()),
-            (true, None) => {
-                return Err(
-                    "amounts are in the token's smallest unit; say how many decimals it \
-                            has, e.g. --decimals 6 for USDT"
-                        .to_owned(),
-                );
-            }
-        };
         shapes.push(Shape {
             name,
             venue: *venue,
             form: *form,
             names: names.split(',').map(str::to_owned).collect(),
-            map: Mapping::parse(&map)?,
+            map: Mapping::parse(&map.replace('%', "0"))?,
+            counted: map.contains('%').then_some(*map),
         });
     }
     if format == "basis" {
@@ -284,11 +322,12 @@ pub(super) fn layout() -> Vec<Shape> {
         }
         if let Ok(map) = Mapping::parse(&text) {
             shapes.push(Shape {
-                name: "layout of basis",
+                name: LAYOUT,
                 venue: None,
                 form: Form::Header,
                 names: header.split(',').map(str::to_owned).collect(),
                 map,
+                counted: None,
             });
         }
     }
@@ -309,6 +348,7 @@ pub(super) fn mapped(map: Mapping, json: bool) -> Shape {
         form,
         names: map.columns.clone(),
         map,
+        counted: None,
     }
 }
 
@@ -319,7 +359,7 @@ mod tests {
     #[test]
     fn every_shape_maps_all_columns_of_its_kind() {
         for (format, _) in FORMATS {
-            for shape in shapes(format, Some(6)).unwrap() {
+            for shape in shapes(format).unwrap() {
                 let kind = shape.map.kind.unwrap_or(super::super::kind::Kind::Spot);
                 for (column, _) in kind.columns() {
                     let mapped = shape.map.values.iter().any(|(name, _)| name == column);
@@ -338,7 +378,21 @@ mod tests {
 
     #[test]
     fn an_unknown_format_and_a_token_without_decimals_are_told() {
-        assert!(shapes("kraken", None).unwrap_err().contains("by --map"));
-        assert!(shapes("aave", None).unwrap_err().contains("--decimals 6"));
+        assert!(shapes("kraken").unwrap_err().contains("by --map"));
+        let aave = shapes("aave").unwrap();
+        let of = |given, said: Option<&str>| {
+            let said = said.map(str::to_owned);
+            aave[0]
+                .of_decimals(given, said.as_ref())
+                .map(|shape| shape.map)
+        };
+        assert!(of(None, None).unwrap_err().contains("--decimals 6"));
+        assert!(
+            of(Some(6), Some("18"))
+                .unwrap_err()
+                .contains("18 decimals, not 6")
+        );
+        assert_eq!(of(Some(6), None), of(None, Some("6")));
+        assert_ne!(of(Some(6), None), of(Some(18), None));
     }
 }

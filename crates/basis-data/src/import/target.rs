@@ -6,7 +6,7 @@ use super::bind::{Bound, CellFrom};
 use super::fees::Anchor;
 use super::kind::Kind;
 use super::map::{SymbolFrom, ValueFrom};
-use super::name::{FileName, Instrument, file_name, folder_kind, instrument};
+use super::name::{FileName, Instrument, file_name, folder_kind, instrument, is_premium};
 use super::open::Part;
 use super::shape::Shape;
 use super::table::{From, Key, Table, Tables, Tally};
@@ -23,6 +23,8 @@ pub(super) struct Given {
     /// The instruments wanted, in any spelling; that of a file that holds one when empty.
     pub(super) symbols: Vec<String>,
     pub(super) every: Option<Span>,
+    /// Decimals of a token whose amounts are in its smallest unit.
+    pub(super) decimals: Option<u8>,
     /// A block and its instant.
     pub(super) anchor: Option<Anchor>,
 }
@@ -54,7 +56,7 @@ impl<'t> Target<'t> {
         tables: &'t mut Tables,
         tally: &'t mut Tally,
     ) -> Result<Self, String> {
-        let FileName { symbol, every } = file_name(&part.name);
+        let FileName { every, .. } = file_name(&part.name);
         let beside = |key: &str| found.and_then(|found| found.beside.get(key));
         let category = match beside("category").map(String::as_str) {
             Some("linear") => Some(Kind::Perp),
@@ -70,17 +72,11 @@ impl<'t> Target<'t> {
             Some(SymbolFrom::Fixed(symbol)) => Some(symbol.clone()),
             _ => None,
         };
-        let wanted = match given.symbols.as_slice() {
-            [only] => Some(only.clone()),
-            _ => None,
-        };
-        let named = fixed
-            .or(wanted)
-            .or_else(|| beside("symbol").or_else(|| beside("instId")).cloned())
-            .or(symbol);
-        let symbol = match named {
-            Some(named) => Some(instrument(&named).or_else(|e| plain(&named, given).ok_or(e))?),
-            None => None,
+        let said = beside("symbol").or_else(|| beside("instId")).cloned();
+        let symbol = match shape.map.kind {
+            // A chain has one series of it.
+            Some(Kind::Gas) => Some(gwei()),
+            _ => named(fixed, said, (&part.name, shape.is_layout()), given)?,
         };
         let own = symbol.as_ref().and_then(|found: &Instrument| found.kind);
         let kind = kind_of(part, shape, given, category, own)?;
@@ -236,13 +232,7 @@ impl<'t> Target<'t> {
         }
         let table = match symbol {
             None => {
-                let gas = self.kind == Some(Kind::Gas);
-                let symbol = if gas {
-                    Some(gwei())
-                } else {
-                    self.symbol.clone()
-                };
-                let Some(symbol) = symbol else {
+                let Some(symbol) = self.symbol.clone() else {
                     return Err("is of an instrument that nothing names; say --symbol".to_owned());
                 };
                 Some(self.open(&symbol)?)
@@ -325,6 +315,13 @@ fn kind_of(
     category: Option<Kind>,
     own: Option<Kind>,
 ) -> Result<Option<Kind>, String> {
+    if is_premium(&part.label) {
+        return Err(
+            "holds the premium of a perpetual over its index, which is no price and is read by nothing; leave \
+             it out"
+                .to_owned(),
+        );
+    }
     let said = shape.map.kind.or(folder_kind(&part.label));
     let told = given.kind.or(said);
     if let (Some(given), Some(said)) = (given.kind, said)
@@ -359,6 +356,46 @@ fn kind_of(
                 .to_owned(),
         ),
         (_, false) => Ok(told.or(category).or(own)),
+    }
+}
+
+/// The instrument of a file whose rows do not say it: of the map, of the reply, of the request, of the file's name.
+///
+/// # Errors
+/// The file says another than the request asks for.
+fn named(
+    fixed: Option<String>,
+    said: Option<String>,
+    (file, is_layout): (&str, bool),
+    given: &Given,
+) -> Result<Option<Instrument>, String> {
+    let read = |name: &str| instrument(name).or_else(|e| plain(name, given).ok_or(e));
+    let named = file_name(file);
+    // A name that is of no archive and not of the layout may have anything before its interval.
+    let stem = file.split_once('.').map_or(file, |(stem, _)| stem);
+    let is_listed = is_layout || crate::catalogue::split_length(stem).is_none();
+    let firm = named.every.is_some() && is_listed || file.contains("-fundingRate-");
+    let own = fixed.or(said);
+    let own = own.or_else(|| named.symbol.clone().filter(|_| firm));
+    match (own, given.symbols.as_slice()) {
+        (Some(own), []) => read(&own).map(Some),
+        (Some(own), asked) => {
+            let own = read(&own)?;
+            for name in asked {
+                let asked = read(name)?;
+                if asked.symbol == own.symbol {
+                    let kind = own.kind.or(asked.kind);
+                    return Ok(Some(Instrument { kind, ..own }));
+                }
+            }
+            Err(format!(
+                "is of {}, not of {}; leave --symbol out or name other files",
+                own.symbol,
+                asked.join(" or ")
+            ))
+        }
+        (None, [only]) => read(only).map(Some),
+        (None, _) => named.symbol.as_deref().map(read).transpose(),
     }
 }
 

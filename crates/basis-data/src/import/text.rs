@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use crate::csv::fields_of;
+
 /// The lines of a CSV file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines<'a> {
@@ -18,6 +20,16 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let rest = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        // Some vendors name themselves above the header.
+        let vendor = rest.starts_with(b"https://") || rest.starts_with(b"http://");
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .filter(|_| vendor);
+        let (rest, number) = match end.and_then(|end| rest.get(end + 1..)) {
+            Some(below) => (below, 1),
+            None => (rest, 0),
+        };
         let first = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let count = |separator| first.iter().filter(|byte| **byte == separator).count();
         let separator = [b',', b';', b'\t', b'|']
@@ -27,7 +39,7 @@ impl<'a> Lines<'a> {
             .unwrap_or(b',');
         Self {
             rest,
-            number: 0,
+            number,
             separator,
         }
     }
@@ -44,7 +56,7 @@ impl<'a> Lines<'a> {
             if self.rest.is_empty() {
                 return None;
             }
-            let end = self.rest.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', self.rest);
             let (line, rest) = match end {
                 Some(end) => self.rest.split_at(end),
                 None => (self.rest, Default::default()),
@@ -56,8 +68,8 @@ impl<'a> Lines<'a> {
                 continue;
             }
             fields.clear();
-            fields.extend(line.split(|byte| *byte == self.separator));
-            if line.contains(&b'"') {
+            fields_of(line, self.separator, |field| fields.push(field));
+            if memchr::memchr(b'"', line).is_some() {
                 for field in fields.iter_mut() {
                     let Some(bare) = unquoted(field) else {
                         let what = "has a quoted field that holds a separator or a quote; \
@@ -89,7 +101,7 @@ pub(super) struct Document<'a> {
     pub(super) beside: BTreeMap<String, String>,
 }
 
-/// Where replies keep their rows.
+/// Where replies keep their rows; elsewhere in the only list or object there is.
 const PLACES: [&str; 9] = [
     "result",
     "data",
@@ -102,6 +114,9 @@ const PLACES: [&str; 9] = [
     "reserveParamsHistoryItems",
 ];
 
+/// An object beside the rows whose own fields are told, as `eMode.ltv`.
+const NESTED: &str = "eMode";
+
 /// Finds the rows: an array, or the array in the reply of a venue.
 ///
 /// # Errors
@@ -113,24 +128,27 @@ pub(super) fn document(bytes: &[u8]) -> Result<Document<'_>, String> {
     // As deep as any reply is.
     for _ in 0..5 {
         if at.get().starts_with('[') {
-            let rows = serde_json::from_str(at.get()).map_err(|e| e.to_string())?;
+            let rows: Vec<&RawValue> = serde_json::from_str(at.get()).map_err(|e| e.to_string())?;
+            of_rows(&rows, &mut beside)?;
             return Ok(Document { rows, beside });
         }
         let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(at.get()) else {
             return Err("is neither a list of rows nor the reply of a venue".to_owned());
         };
         for (name, value) in &fields {
-            let text = value.get();
-            if !text.starts_with(['{', '[']) {
-                beside.insert(name.clone(), bare(value).into_owned());
+            scalar(&mut beside, name.clone(), value);
+            if name == NESTED {
+                nested(&mut beside, name, value);
             }
         }
         refuse_error(&beside)?;
-        let inner = PLACES.iter().find_map(|place| {
-            let value = fields.get(*place)?;
-            value.get().starts_with(['{', '[']).then_some(*value)
-        });
-        at = inner.ok_or_else(|| {
+        let holds = |value: &&RawValue| value.get().starts_with('[') || !is_empty_or_plain(value);
+        let inner = PLACES
+            .iter()
+            .find_map(|place| fields.get(*place).copied().filter(holds));
+        let mut only = fields.values().copied().filter(holds);
+        let only = only.next().filter(|_| only.next().is_none());
+        at = inner.or(only).ok_or_else(|| {
             let names: Vec<_> = fields.keys().map(String::as_str).collect();
             format!("has no list of rows; it has {}", names.join(", "))
         })?;
@@ -138,11 +156,67 @@ pub(super) fn document(bytes: &[u8]) -> Result<Document<'_>, String> {
     Err("has its rows too deep for a reply".to_owned())
 }
 
+/// Whether a value is no object, or one without a field.
+fn is_empty_or_plain(value: &RawValue) -> bool {
+    let inner = value.get().strip_prefix('{');
+    inner.is_none_or(|inner| inner.trim_start().starts_with('}'))
+}
+
+/// A value that is neither an object nor a list nor nothing, by its name.
+fn scalar(beside: &mut BTreeMap<String, String>, name: String, value: &RawValue) {
+    let text = value.get();
+    if !text.starts_with(['{', '[']) && text != "null" {
+        beside.insert(name, bare(value).into_owned());
+    }
+}
+
+fn nested(beside: &mut BTreeMap<String, String>, name: &str, value: &RawValue) {
+    let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(value.get());
+    for (inner, value) in fields.unwrap_or_default() {
+        scalar(beside, format!("{name}.{inner}"), value);
+    }
+}
+
+/// Rows of the subgraph may name their reserve, each for itself: all of one, or no series comes of them.
+fn of_rows(rows: &[&RawValue], beside: &mut BTreeMap<String, String>) -> Result<(), String> {
+    #[derive(serde::Deserialize)]
+    struct Row<'a> {
+        #[serde(borrow)]
+        reserve: Option<&'a RawValue>,
+    }
+    let reserve = |row: &&'_ RawValue| {
+        // A list would be read as fields in their order.
+        let text = row.get();
+        text.starts_with('{')
+            .then(|| serde_json::from_str::<Row<'_>>(text).ok())
+            .flatten()
+            .and_then(|row| row.reserve.map(|reserve| reserve.get().to_owned()))
+    };
+    let Some(first) = rows.first().and_then(reserve) else {
+        return Ok(());
+    };
+    if let Some(other) = rows
+        .iter()
+        .find_map(|row| reserve(row).filter(|of| *of != first))
+    {
+        return Err(format!(
+            "has rows of several reserves, {first} and {other}; ask for one, where: {{reserve: …}}"
+        ));
+    }
+    let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(&first);
+    for (name, value) in fields.unwrap_or_default() {
+        scalar(beside, name, value);
+    }
+    Ok(())
+}
+
 /// A reply that says it failed is no data.
 fn refuse_error(beside: &BTreeMap<String, String>) -> Result<(), String> {
     for key in ["retCode", "code"] {
         if let Some(code) = beside.get(key).filter(|code| *code != "0") {
-            let said = ["retMsg", "msg"].iter().find_map(|key| beside.get(*key));
+            let said = ["retMsg", "msg", "message"]
+                .iter()
+                .find_map(|key| beside.get(*key));
             let said = said.map(String::as_str).unwrap_or_default();
             return Err(format!("is an error of the venue: {code} {said}"));
         }
@@ -184,6 +258,8 @@ mod tests {
             assert_eq!(fields, [b"1", b"2"], "{text}");
             assert_eq!(lines.next_into(&mut fields), None);
         }
+        let mut vendor = Lines::new(b"https://www.example.com\na,b\n");
+        assert_eq!(vendor.next_into(&mut Vec::new()), Some(Ok(2)));
         let mut lines = Lines::new(b"a,b\n\"1,5\",2\n");
         let mut fields = Vec::new();
         lines.next_into(&mut fields);
@@ -197,6 +273,9 @@ mod tests {
         assert_eq!(found.rows.len(), 1);
         assert_eq!(found.beside["category"], "linear");
         assert_eq!(document(b"[[1,2],[3,4]]").unwrap().rows.len(), 2);
+        let deep =
+            br#"{"data":{"id":"x","attributes":{"ohlcv_list":[[1],[2],[3]]}},"meta":{"base":{}}}"#;
+        assert_eq!(document(deep).unwrap().rows.len(), 3);
         for (text, expected) in [
             (
                 r#"{"retCode":10001,"retMsg":"params error"}"#,
@@ -207,6 +286,15 @@ mod tests {
                 "error of the venue: 50011 Too",
             ),
             (r#"{"x":{}}"#, "no list of rows; it has x"),
+            (r#"{"x":[],"y":[]}"#, "no list of rows; it has x, y"),
+            (
+                r#"{"id":1,"error":{"code":-32000,"message":"pruned"}}"#,
+                "error of the venue: -32000 pruned",
+            ),
+            (
+                r#"{"items":[{"reserve":{"id":"0x1"}},{"reserve":{"id":"0x2"}}]}"#,
+                "rows of several reserves",
+            ),
             ("[[1,2],[3", "cut off"),
             ("5", "neither a list"),
         ] {

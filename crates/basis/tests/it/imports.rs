@@ -214,21 +214,25 @@ fn sol_on_two_venues_runs_and_is_audited() {
     let notes = done(
         &dir,
         "rules import binance SOLUSDT replies/binance-spot.json replies/binance-perp.json \
-         replies/binance-brackets.json --to binance.yaml",
+         replies/binance-brackets.json bybit SOLUSDT replies/bybit-sol-spot.json \
+         replies/bybit-sol-linear.json replies/bybit-sol-tiers.json --to rules",
     );
     assert!(
         notes.contains("perp SOLUSDT: filters: exchangeInfo in replies/binance-perp.json"),
         "{notes}"
     );
-    done(
-        &dir,
-        "rules import bybit SOLUSDT replies/bybit-sol-spot.json replies/bybit-sol-linear.json \
-         replies/bybit-sol-tiers.json --to bybit.yaml",
-    );
-    let again = dir.basis("rules import bybit SOLUSDT replies/bybit-sol-spot.json --to bybit.yaml");
+    assert!(notes.contains("rules/bybit.yaml"), "{notes}");
+    let short = "rules import binance SOLUSDT replies/binance-spot.json bybit replies/bybit-sol-spot.json --to x";
+    dir.basis(short)
+        .fails(2, &["bybit: name the instruments and the files"]);
+    assert!(!dir.path().join("x").exists());
+    let again =
+        dir.basis("rules import bybit SOLUSDT replies/bybit-sol-spot.json --to rules/bybit.yaml");
+    again.fails(again.code, &["rules/bybit.yaml is there already"]);
     assert_ne!(again.code, 0, "a file that is there is not written over");
 
-    let set = format!("{set} --set rules.binance=binance.yaml --set rules.bybit=bybit.yaml");
+    let set =
+        format!("{set} --set rules.binance=rules/binance.yaml --set rules.bybit=rules/bybit.yaml");
     done(&dir, &format!("check btc_basis {set}"));
     let out = done(&dir, "data check data");
     assert!(out.contains("perp.binance.SOLUSDT"), "{out}");
@@ -349,7 +353,9 @@ fn subgraph() -> String {
         debt += debt / 1000 * 45 / 365;
     }
     let items = items.join(",");
-    format!(r#"{{"data":{{"reserveParamsHistoryItems":[{items}]}}}}"#)
+    format!(
+        r#"{{"data":{{"reserve":{{"symbol":"USDT","decimals":6,"baseLTVasCollateral":"7500","reserveLiquidationThreshold":"7800","reserveLiquidationBonus":"10450","reserveFactor":"1000","optimalUtilisationRate":"920000000000000000000000000","eMode":null,"paramsHistory":[{items}]}}}}}}"#
+    )
 }
 
 /// Fees of every block of the hours, as a node tells them.
@@ -374,23 +380,28 @@ fn lending_runs_over_dates_of_one_s_own_and_is_audited() {
     );
     write(dir.path(), "raw/usdt.json", &subgraph());
     write(dir.path(), "raw/fees.json", &fee_history());
-    done(&dir, "data import --format bybit --to data raw/eth.json");
-    done(
-        &dir,
-        "data import --format aave --symbol USDT --decimals 6 --to data raw/usdt.json",
-    );
-    dir.basis("data import --format feehistory --to data raw/fees.json")
+    let files = "--to data raw/eth.json raw/usdt.json raw/fees.json";
+    let formats = "data import --format bybit --format aave --format feehistory";
+    dir.basis(&format!("{formats} {files}"))
         .fails(1, &["DATA-002", "--anchor"]);
     let out = done(
         &dir,
-        "data import --format feehistory --anchor 20000000@2024-06-01T00:00:03Z --to data raw/fees.json",
+        &format!("{formats} --anchor 20000000@2024-06-01T00:00:03Z {files}"),
     );
     assert!(
         out.contains("blocks within their hours were left out"),
         "{out}"
     );
     assert!(out.contains("counted from the anchor"), "{out}");
+    assert!(out.contains("aave/risk_parameters.csv"), "{out}");
     let run = "backtest pure_lending --data data --set spot_venue=bybit";
+    let table = dir.path().join("data/aave/risk_parameters.csv");
+    let text = std::fs::read_to_string(&table).unwrap();
+    assert!(
+        text.ends_with("\nUSDT,0.75,0.78,0.045,0.1,0.92,,,,\n"),
+        "{text}"
+    );
+    std::fs::remove_file(&table).unwrap();
     dir.basis(run).fails(
         2,
         &["DATA-001", "aave/risk_parameters.csv", "has no row of USDT"],
@@ -400,10 +411,10 @@ fn lending_runs_over_dates_of_one_s_own_and_is_audited() {
         checked.contains("aave/risk_parameters.csv is not there"),
         "{checked}"
     );
-    write(
-        dir.path(),
-        "data/aave/risk_parameters.csv",
-        "asset,ltv,liquidation_threshold,liquidation_bonus,reserve_factor,optimal_utilization,emode,emode_ltv,emode_liquidation_threshold,emode_liquidation_bonus\nUSDT,0.75,0.78,0.045,0.1,0.92,,,,\n",
+    std::fs::write(&table, text).unwrap();
+    done(
+        &dir,
+        "data check data --mode pure_lending --set spot_venue=bybit",
     );
     done(&dir, &format!("{run} --out own"));
     let found = summary(&dir, "own");

@@ -60,4 +60,5 @@ mod size;
 mod stress;
 mod sweep;
 mod tight_loop;
+mod variants;
 mod world;

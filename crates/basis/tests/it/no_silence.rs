@@ -23,11 +23,22 @@ enum Harm {
     Drop,
     Shift,
     Duplicate,
-    /// Ten times a field, counted from those that are read.
-    Scale(usize),
+    /// A field, counted from those that are read, times one of [`FACTORS`].
+    Scale(usize, usize),
     /// The file ends within the row.
     Cut,
 }
+
+/// From a millionth more to a thousand times, as numerator and denominator.
+const FACTORS: [(i128, u32); 7] = [
+    (1_000_001, 6),
+    (999_999, 6),
+    (1_001, 3),
+    (9, 1),
+    (10, 0),
+    (1, 2),
+    (1_000, 0),
+];
 
 struct Case {
     mode: &'static str,
@@ -188,6 +199,36 @@ const ETH_BASIS: Case = Case {
     rows: &[],
 };
 
+/// The same stake with Lido's token.
+const LIDO: Case = Case {
+    mode: "eth_leveraged",
+    sets: &["lst_type=wstETH"],
+    range: JUNE,
+    files: &[
+        ("spot/bybit/ETHUSDT_1h.csv", BAR),
+        ("aave/reserves/WETH_1d.csv", &[2, 4, 5, 7, 8]),
+        ("aave/reserves/wstETH_1d.csv", &[2, 3, 4, 6, 8]),
+        ("aave/oracle/WETH_USD_1d.csv", &[1]),
+        ("aave/oracle/wstETH_ETH_1d.csv", &[1]),
+        ("staking/wstETH_ETH_protocol_1d.csv", &[1]),
+        ("staking/wstETH_ETH_market_1h.csv", &[1]),
+        ("gas/ethereum_1h.csv", &[]),
+    ],
+    rows: &[],
+};
+
+const CASES: [&Case; 9] = [
+    &BASIS,
+    &BESIDE,
+    &LENDING,
+    &LEVERAGED,
+    &STAKING,
+    &NEUTRAL,
+    &NEUTRAL_UNLEVERED,
+    &ETH_BASIS,
+    &LIDO,
+];
+
 /// What a run says, or why there is none.
 fn said(case: &Case, data: &Path) -> String {
     let range = (case.range.0.parse().unwrap(), case.range.1.parse().unwrap());
@@ -236,11 +277,12 @@ fn harmed(
             let later = stamp.replace(":00:00Z", ":00:07Z");
             format!("{later},{rest}\n")
         }
-        Harm::Scale(nth) => {
+        Harm::Scale(nth, factor) => {
             let field = *fields.get(nth % fields.len().max(1))?;
+            let factor = *FACTORS.get(factor)?;
             let scaled = |(at, text): (usize, &str)| {
                 if at == field {
-                    format!("{text}e1")
+                    times(text, factor)
                 } else {
                     text.to_owned()
                 }
@@ -261,12 +303,36 @@ fn harmed(
     })
 }
 
+/// A decimal times a factor, exactly, or cut at the 18th decimal (the 27th of a number that has more).
+fn times(text: &str, (numerator, tenths): (i128, u32)) -> String {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mut mantissa: i128 = format!("{whole}{fraction}").parse().unwrap();
+    let exponent: i64 = exponent.parse().unwrap();
+    let had = i64::try_from(fraction.len()).unwrap() - exponent;
+    let (mut decimals, most) = (had + i64::from(tenths), if had > 18 { 27 } else { 18 });
+    mantissa *= numerator;
+    while decimals > most {
+        (mantissa, decimals) = (mantissa / 10, decimals - 1);
+    }
+    format!("{mantissa}e{}", -decimals)
+}
+
+#[test]
+fn a_decimal_is_scaled_exactly() {
+    assert_eq!(times("42.5", (1_001, 3)), "425425e-4");
+    assert_eq!(times("-4.6e-05", (1, 2)), "-46e-8");
+    assert_eq!(times("0.000000000000000001", (9, 1)), "0e-18");
+    assert_eq!(times("1", (1_000, 0)), "1000e0");
+}
+
 fn harms() -> impl Strategy<Value = Harm> {
     prop_oneof![
         Just(Harm::Drop),
         Just(Harm::Shift),
         Just(Harm::Duplicate),
-        (0..4_usize).prop_map(Harm::Scale),
+        (0..5_usize, 0..FACTORS.len()).prop_map(|(nth, factor)| Harm::Scale(nth, factor)),
+        (0..5_usize, 0..FACTORS.len()).prop_map(|(nth, factor)| Harm::Scale(nth, factor)),
         Just(Harm::Cut),
     ]
 }
@@ -400,4 +466,107 @@ fn no_harm_to_a_row_of_a_hedged_stake_is_silent() {
 #[test]
 fn no_harm_to_a_row_of_three_venues_is_silent() {
     recorded_is_never_silent(&ETH_BASIS, 64);
+}
+
+#[test]
+fn no_harm_to_a_row_of_another_stake_is_silent() {
+    recorded_is_never_silent(&LIDO, 96);
+}
+
+#[test]
+fn every_series_that_a_mode_reads_is_harmed() {
+    let Some(shared) = recorded_data() else {
+        return;
+    };
+    let catalogue = basis::data::Catalogue::scan(&shared).unwrap();
+    let modes: std::collections::BTreeSet<_> = CASES.iter().map(|case| case.mode).collect();
+    assert_eq!(modes.len(), 7, "every mode has a case: {modes:?}");
+    let mut kinds = std::collections::BTreeSet::new();
+    for case in CASES {
+        let of_mode = || CASES.iter().filter(|other| other.mode == case.mode);
+        let range = (case.range.0.parse().unwrap(), case.range.1.parse().unwrap());
+        let request = setup(case.mode, case.sets, range).data_request().unwrap();
+        for id in request.ids {
+            let Some(file) = catalogue.find(id).unwrap() else {
+                continue;
+            };
+            let name = file
+                .path
+                .strip_prefix(&shared)
+                .unwrap()
+                .display()
+                .to_string();
+            let harmed = of_mode().any(|case| case.files.iter().any(|(of, _)| *of == name));
+            assert!(harmed, "{} reads {name}", case.mode);
+            kinds.insert(id.kind);
+        }
+    }
+    // Marks, indices and pegs are of no recorded file; `BESIDE` has them.
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
+}
+
+/// Fields of the table of risk parameters that a loop is sized, judged and priced by.
+#[test]
+fn no_harm_to_a_risk_parameter_of_a_loop_is_silent() {
+    let dir = Scratch::new();
+    if !recorded(&LEVERAGED, &dir) {
+        return;
+    }
+    let data = dir.path().join("data");
+    let whole = said(&LEVERAGED, &data);
+    let path = data.join("aave/risk_parameters.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut silent = Vec::new();
+    for (asset, fields) in [("WETH", &[4, 5][..]), ("weETH", &[7, 8])] {
+        let start = format!("\n{asset},");
+        let at = text.find(&start).unwrap() + 1;
+        let row = text[at..].lines().next().unwrap();
+        for field in fields {
+            for factor in [(1_001, 3), (9, 1)] {
+                let cells: Vec<_> = row
+                    .split(',')
+                    .enumerate()
+                    .map(|(at, cell)| match at == *field {
+                        true => times(cell, factor),
+                        false => cell.to_owned(),
+                    })
+                    .collect();
+                std::fs::write(&path, text.replace(row, &cells.join(","))).unwrap();
+                if said(&LEVERAGED, &data) == whole {
+                    silent.push((asset, field, factor));
+                }
+            }
+        }
+        std::fs::write(&path, text.replace(&format!("{row}\n"), "")).unwrap();
+        assert!(said(&LEVERAGED, &data) != whole, "{asset} is left out");
+        std::fs::write(&path, text.replace(row, &format!("{row}\n{row}"))).unwrap();
+        assert!(said(&LEVERAGED, &data) != whole, "{asset} is there twice");
+    }
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+/// The gas of an hour in which a transaction is paid, in every mode that has a chain.
+#[test]
+fn the_gas_of_an_hour_with_a_transaction_shows_in_every_mode_of_the_chain() {
+    for case in [&LENDING, &LEVERAGED, &STAKING, &NEUTRAL, &NEUTRAL_UNLEVERED] {
+        let dir = Scratch::new();
+        if !recorded(case, &dir) {
+            return;
+        }
+        let data = dir.path().join("data");
+        let whole = said(case, &data);
+        let path = data.join("gas/ethereum_1h.csv");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let scaled: String = text
+            .lines()
+            .map(|row| match row.rsplit_once(',') {
+                Some((before, price)) if !price.starts_with('g') => {
+                    format!("{before},{}\n", times(price, (1_001, 3)))
+                }
+                _ => format!("{row}\n"),
+            })
+            .collect();
+        std::fs::write(&path, scaled).unwrap();
+        assert!(said(case, &data) != whole, "{}: gas is not read", case.mode);
+    }
 }

@@ -98,6 +98,36 @@ fn files_that_are_not_what_they_are_said_to_be() {
             "is empty",
         ),
         (
+            "futures/um/monthly/premiumIndexKlines/BTCUSDT/1h/BTCUSDT-1h-2024-01.csv",
+            "1704067200000,0.0001,0.0002,0.00005,0.0001,0,1704070799999,0,12,0,0,0\n",
+            "format=binance",
+            "is no price and is read by nothing",
+        ),
+        (
+            "BTCUSD_PERP-1h-2024-01.csv",
+            KLINE,
+            "format=binance kind=perp",
+            "only linear contracts are run",
+        ),
+        (
+            "ETHUSDT-1h-2024-01.csv",
+            KLINE,
+            "format=binance kind=perp symbol=BTCUSDT",
+            "is of ETHUSDT, not of BTCUSDT; leave --symbol out or name other files",
+        ),
+        (
+            "ETHUSDT-fundingRate-2024-01.csv",
+            "calc_time,funding_interval_hours,last_funding_rate\n1704067200000,8,0.0001\n",
+            "format=binance symbol=BTCUSDT",
+            "is of ETHUSDT, not of BTCUSDT",
+        ),
+        (
+            "BTCUSDT-bookDepth-2024-01-01.csv",
+            "timestamp,percentage,depth,notional\n2024-01-01 00:00:08,-5,1,1\n",
+            "format=binance kind=perp",
+            "is none of: Binance archive klines",
+        ),
+        (
             "BTCUSDT-metrics-2024-01-01.csv",
             "create_time,symbol,sum_open_interest\n2024-01-01 00:05:00,BTCUSDT,1\n",
             "format=binance",
@@ -143,6 +173,24 @@ fn replies_that_are_of_no_market_of_ours() {
     let mark = r#"{"retCode":0,"result":{"symbol":"BTCUSDT","category":"linear","list":[["1704067200000","2","3","1","2"]]}}"#;
     hold(&[
         ("k.json", kline, "format=bybit", "is of category inverse"),
+        (
+            "k.json",
+            linear,
+            "format=bybit symbol=SOLUSDT interval=1h",
+            "is of BTCUSDT, not of SOLUSDT",
+        ),
+        (
+            "BTCUSDT2024-01-01.csv",
+            "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional\n1704067200.1,BTCUSDT,Buy,1,1,x,y,1,1,1\n",
+            "format=bybit kind=perp",
+            "is none of: Bybit kline reply",
+        ),
+        (
+            "BTC-USDT-SWAP-trades-2024-01-01.csv",
+            "instrument_name,trade_id,side,price,size,created_time\nBTC-USDT-SWAP,1,buy,1,1,1704067200000\n",
+            "format=okx",
+            "is none of: OKX candles reply",
+        ),
         (
             "k.json",
             linear,
@@ -269,7 +317,7 @@ fn tables_of_others() {
         ),
         (
             "a.json",
-            "[]",
+            r#"[{"timestamp":1704067200,"liquidityIndex":"1","liquidityRate":"1","variableBorrowIndex":"1","variableBorrowRate":"1","totalATokenSupply":"1","totalCurrentVariableDebt":"1","priceInUsd":"1"}]"#,
             "format=aave symbol=USDT",
             "--decimals 6 for USDT",
         ),
@@ -340,6 +388,48 @@ fn tables_of_others() {
             "has no row to import",
         ),
         (
+            "usdt.json",
+            r#"{"data":{"reserve":{"symbol":"USDT","decimals":6,"reserveFactor":"1000","paramsHistory":[{"timestamp":1704067200,"liquidityIndex":"1","liquidityRate":"1","variableBorrowIndex":"1","variableBorrowRate":"1","totalATokenSupply":"1","totalCurrentVariableDebt":"1","priceInUsd":"1"}]}}}"#,
+            "format=aave",
+            "has risk parameters without baseLTVasCollateral, reserveLiquidationThreshold",
+        ),
+        (
+            "usdt.json",
+            r#"{"data":{"reserveParamsHistoryItems":[{"reserve":{"id":"0xa"},"timestamp":1},{"reserve":{"id":"0xb"},"timestamp":2}]}}"#,
+            "format=aave symbol=USDT decimals=6",
+            "has rows of several reserves",
+        ),
+        (
+            "usdt.json",
+            r#"{"data":{"reserve":{"symbol":"USDT","decimals":6,"paramsHistory":[{"timestamp":1704067200,"liquidityIndex":"1","liquidityRate":"1","variableBorrowIndex":"1","variableBorrowRate":"1","totalATokenSupply":"1","totalCurrentVariableDebt":"1","priceInUsd":"1"}]}}}"#,
+            "format=aave symbol=USDC",
+            "is of USDT, not of USDC; leave --symbol out",
+        ),
+        (
+            "usdt.json",
+            r#"{"data":{"reserve":{"symbol":"USDT","decimals":6,"paramsHistory":[{"timestamp":1704067200,"liquidityIndex":"1","liquidityRate":"1","variableBorrowIndex":"1","variableBorrowRate":"1","totalATokenSupply":"1","totalCurrentVariableDebt":"1","priceInUsd":"1"}]}}}"#,
+            "format=aave decimals=18",
+            "is of a token with 6 decimals, not 18",
+        ),
+        (
+            "BTC_USDT_USDT-8h-funding_rate.json",
+            "[[1704067200000,-2.1e-05,0.0,0.0,0.0,0.0]]",
+            "format=ccxt venue=binance kind=perp",
+            "is no price: it must be above zero",
+        ),
+        (
+            "funding.json",
+            r#"[{"info":{},"symbol":"BTC/USDT:USDT","code":"USDT","timestamp":1704067200000,"id":"1","amount":-0.5}]"#,
+            "format=ccxt venue=bybit",
+            "is none of: CCXT OHLCV",
+        ),
+        (
+            "prices.json",
+            r#"{"prices":[[1704067200000,42000.1]],"market_caps":[],"total_volumes":[]}"#,
+            "map kind=spot,venue=binance,symbol=BTCUSDT,columns=t p,timestamp=t,open=p,high=p,low=p,close=p,volume=const:0",
+            "has no list of rows; it has market_caps, prices, total_volumes",
+        ),
+        (
             "s.csv",
             "t,r\n2024-01-01,0\n",
             "map kind=staking_rate,symbol=weETH_ETH,timestamp=t,protocol_rate=r",
@@ -369,6 +459,18 @@ fn broken_archives_and_folders() {
         (
             desk.file("a.csv.zst", b"\x28\xB5\x2F\xFD\x00"),
             "packed with zstd; unpack it first",
+        ),
+        (
+            desk.file("a.feather", b"ARROW1\x00\x00\xff"),
+            "is Feather; save the frame as Parquet or CSV",
+        ),
+        (
+            desk.file("a.h5", b"\x89HDF\r\n\x1a\n"),
+            "is HDF5; save the frame as Parquet or CSV",
+        ),
+        (
+            desk.file("a.pkl", b"\x80\x04\x95\x00"),
+            "is a pickle of Python",
         ),
         (
             desk.file("a.csv", b"\xFF\xFEa\x00,\x00b\x00"),

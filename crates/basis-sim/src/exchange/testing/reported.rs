@@ -28,7 +28,7 @@ pub(crate) struct Execution {
     pub(crate) events: Vec<Reported>,
 }
 
-/// One event and its lines. A fill stands for the report of its order, too.
+/// One event and its lines. A fill that its order ended with stands for the report of the order, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reported {
     pub(crate) at: Timestamp,
@@ -52,8 +52,8 @@ impl Reported {
     }
 }
 
-/// Makes the lines of events. Every fill is followed by the report that its order has filled whole,
-/// which is checked and left out.
+/// Makes the lines of events. Every fill is followed by a report of its order, which is checked, and left out
+/// where the order ended with that one fill.
 pub(crate) fn reported(view: &MarketView, events: &[VenueEvent]) -> Vec<Reported> {
     let mut rows: Vec<Reported> = Vec::new();
     let mut events = events.iter();
@@ -78,6 +78,15 @@ pub(crate) fn reported(view: &MarketView, events: &[VenueEvent]) -> Vec<Reported
             let states = [OrderState::Filled, OrderState::Expired, OrderState::Working];
             assert!(states.contains(&update.state), "{update:?}");
             assert!(update.filled >= fill.quantity, "{update:?}");
+            let is_whole = update.state.is_final() && update.filled == fill.quantity;
+            if !is_whole {
+                rows.push(Reported {
+                    at: order.at,
+                    kind: order.kind.clone(),
+                    entries: Vec::new(),
+                    settles: order.instruction(),
+                });
+            }
         }
     }
     rows

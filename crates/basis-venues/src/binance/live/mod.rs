@@ -173,16 +173,16 @@ impl BinanceMachine {
     }
 
     fn recover(&mut self, record: VenueRecord) {
-        let numbers = record
-            .transfers
-            .iter()
-            .filter_map(|name| name.parse::<u64>().ok());
-        self.claimed.extend(numbers);
         if let Some(at) = record.committed_at {
             self.begin_funding(at);
         }
         for open in record.open {
             self.take_over(open);
+        }
+        for (name, instruction) in &record.transfers {
+            if let Ok(number) = name.parse() {
+                self.known_transfer(number, *instruction);
+            }
         }
     }
 

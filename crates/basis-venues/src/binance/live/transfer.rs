@@ -99,6 +99,15 @@ impl BinanceMachine {
         }
     }
 
+    /// An earlier process has told of the transfer `number`.
+    pub(super) fn known_transfer(&mut self, number: u64, id: Option<InstructionId>) {
+        self.claimed.insert(number);
+        if let Some(change) = id.and_then(|id| self.changes.get_mut(&id)) {
+            change.transfer = Some(number);
+            change.state = ChangeState::Asking;
+        }
+    }
+
     /// The first instant at which the venue may have booked a transfer, by its clock.
     fn transfer_from(&self, change: &Change) -> Option<Timestamp> {
         let clock = self.wire.clock(Product::Wallet);
