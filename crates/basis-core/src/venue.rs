@@ -10,7 +10,7 @@ use crate::journal::Outbox;
 use crate::num::{Bps, Fixed18, Quantity, Rate};
 use crate::rules::{RuleBook, SharedRules, VenueRules};
 use crate::transport::Transport;
-use crate::types::{Account, Asset, InstrumentKey, Item, Label, Span, Venue};
+use crate::types::{Account, Asset, InstrumentKey, Item, Label, Span, Timestamp, Venue};
 use crate::venue_event::Position;
 
 /// Whether interfaces simulate or trade.
@@ -98,6 +98,8 @@ pub struct Capabilities {
 pub struct Terms {
     /// How long a redemption waits in the venue's queue; `None` where there is none.
     pub unstake_delay: Option<Span>,
+    /// When the last of the withdrawal requests that wait there leaves the queue; `None` while none waits.
+    pub unstake_ends: Option<Timestamp>,
     /// What it lends for the length of a transaction.
     pub flash_loans: Vec<FlashLoanTerms>,
     /// Efficiency modes of a lending market.

@@ -102,6 +102,8 @@ pub struct CarryRule {
     pub slippage: Bps,
     /// How long the mean carry of a book held must have been negative before it is left.
     pub stand_aside_after: Span,
+    /// Whether it must also earn what the capital would at the recorded supply rate of its dollar token.
+    pub above_supply_rate: bool,
 }
 
 /// What a run is asked to do beyond its config tree: the command line's own words.
@@ -285,12 +287,24 @@ fn read_carry(r: Reader<'_>) -> Option<CarryRule> {
         Fixed18::ONE,
     );
     let aside = r.integer("stand_aside_after_days", 1..=3_650, 30);
+    let above_supply_rate = r.choice(
+        "benchmark",
+        &[("none", false), ("supply_rate", true)],
+        false,
+    );
+    if above_supply_rate && horizon.is_none() {
+        r.problem(
+            "benchmark",
+            "supply_rate compares over horizon_hours, which is null; set it or leave benchmark at none",
+        );
+    }
     r.finish();
     horizon.map(|hours| CarryRule {
         horizon: Span::from_hours(hours),
         lookback: Span::from_hours(lookback),
         slippage: Bps::new(slippage),
         stand_aside_after: Span::DAY.times(aside),
+        above_supply_rate,
     })
 }
 

@@ -10,6 +10,7 @@
 
 mod adoption;
 mod answers;
+mod assumptions;
 mod checkpoint;
 mod commands;
 mod describe;
@@ -36,10 +37,12 @@ use basis_market::ExecutionInterface;
 use basis_market::{Coverage, Mark, MarketData, MarketView, SlotId};
 
 use crate::account::{Books, Exposure, RiskView, SharedPositions, StepClose};
+use crate::benchmark::{self, Benchmark};
 use crate::config::RunConfig;
 use crate::desk::{Desk, VenueSlot};
 use crate::event_log::EventLog;
 use crate::exit::{ExitCost, ExitRoutes, ExitValuer};
+use crate::limits::VenueShare;
 use crate::mode::Mode;
 use crate::numeraire::in_class;
 use crate::peg::{PegStep, peg_at};
@@ -110,6 +113,7 @@ pub struct Engine {
     risk: RiskMonitor,
     risk_view: RiskView,
     exits: ExitValuer,
+    benchmark: Option<Benchmark>,
     strategy: Box<dyn Strategy>,
     desk: Desk,
     events: Arc<EventLog>,
@@ -157,6 +161,13 @@ impl Engine {
         let strategy = mode.build(&parts.config, &parts.rules);
         let routes = mode.exit_routes(&parts.config);
         let data = Arc::clone(&parts.data);
+        let entry = mode.entry_on(&parts.config, &data);
+        let mut parts = parts;
+        if !entry.is_empty() {
+            let alone = mode.spot_alone_at(&parts.config, &data);
+            let configured = parts.config.risk.venue_share_max;
+            parts.config.risk.venue_share = Some(VenueShare::new(configured, alone));
+        }
         let mut engine = Self::create(parts, (&series, &optional), (strategy, routes))?;
         if let Some(kept) = mode.kept_in_wallet(&engine.config) {
             engine.transit.pay_in_parts(PaidInParts {
@@ -165,7 +176,6 @@ impl Engine {
                 after: engine.config.step,
             });
         }
-        let entry = mode.entry(&engine.config);
         engine.wants_positions = entry.iter().any(|entry| entry.share.is_positive());
         size::check(
             &entry,
@@ -209,6 +219,10 @@ impl Engine {
             rules,
             ..
         } = parts;
+        if let Some(most) = config.risk.venue_share_max {
+            let own = VenueShare::new(Some(most), None);
+            config.risk.venue_share.get_or_insert(own);
+        }
         setup::resolve_range(&mut config, &data, series)?;
         let optional = &setup::optional_of(&mut config, &data, series, optional);
         let coverage = setup::coverage_of(&config, &data, &rules, (series, optional))?;
@@ -245,6 +259,7 @@ impl Engine {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: setup::risk_monitor(&config, &rules, series),
             risk_view: RiskView::new(config.risk, &view),
+            benchmark: benchmark::supply_rate(&config, &data)?,
             exits: ExitValuer::new(&config, &rules, routes),
             strategy,
             config,
@@ -789,6 +804,7 @@ impl Engine {
 
     fn finish(self) -> RunResult {
         let never_began = self.never_began();
+        let assumptions = self.assumptions();
         let peg = self.run_state.peg_figures(self.config.step);
         let statistics = self.run_state.statistics.finish(self.config.step);
         let leverage = self.leverage().ok().flatten();
@@ -801,21 +817,6 @@ impl Engine {
         let share_statistics = share
             .as_ref()
             .map(|share| share.statistics.finish(self.config.step));
-        let mut assumptions = setup::assumptions(
-            &self.config,
-            self.view.provenance(),
-            &self
-                .coverage
-                .iter()
-                .map(|found| found.series)
-                .collect::<Vec<_>>(),
-        );
-        assumptions.extend(
-            self.books
-                .unpriced()
-                .iter()
-                .map(|(account, item)| format!("{item} in {account} has no price: it counts as 0")),
-        );
         let shocks = self.config.shocks();
         let shocks = shocks.map(|shock| shock.text().to_owned()).collect();
         let mut health: Vec<(String, Health)> = vec![("TightLoop".to_owned(), self.desk.health)];
@@ -842,6 +843,7 @@ impl Engine {
             share_statistics,
             leverage,
             exit,
+            benchmark: self.benchmark,
             counts: self.run_state.counts,
             coverage: self.coverage,
             unbooked_funding: self.run_state.unbooked,

@@ -4,6 +4,7 @@
 //! [`basis_market::MarketView`], and time only through a clock it is given.
 
 pub mod account;
+pub mod benchmark;
 mod block;
 mod config;
 mod desk;

@@ -3,6 +3,7 @@
 use basis_core::config::Reader;
 use basis_core::fixed18;
 use basis_core::num::{Fixed18, Rate};
+use basis_core::types::Venue;
 use serde::{Deserialize, Serialize};
 
 /// How far up the ladder things are.
@@ -59,6 +60,46 @@ pub struct RiskConfig {
     /// Part of the equity that leaving everything may cost before nothing more is added; `None` without a
     /// bound.
     pub exit_cost_max: Option<Rate>,
+    /// Part of the equity that one exchange may hold (spot, margin, what is on its way there): as configured; `None`
+    /// leaves it to [`VenueShare`].
+    pub venue_share_max: Option<Rate>,
+    /// The same as it holds in this run; `None` where nothing bounds it.
+    pub venue_share: Option<VenueShare>,
+}
+
+/// The part of the equity that one exchange may hold in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VenueShare {
+    /// The bound.
+    pub most: Rate,
+    /// An exchange that alone has a spot series or sells a mode its stake, and its own bound.
+    pub alone: Option<(Venue, Rate)>,
+}
+
+impl VenueShare {
+    /// The bound without a configured one.
+    pub const MOST: Rate = Rate::literal("0.5");
+    /// The same of an exchange that stands alone.
+    pub const MOST_ALONE: Rate = Rate::literal("0.75");
+
+    /// As configured, else the bounds above with an exchange that stands `alone`.
+    #[must_use]
+    pub fn new(configured: Option<Rate>, alone: Option<Venue>) -> Self {
+        match configured {
+            Some(most) => Self { most, alone: None },
+            None => Self {
+                most: Self::MOST,
+                alone: alone.map(|venue| (venue, Self::MOST_ALONE)),
+            },
+        }
+    }
+
+    /// The bound of `venue`.
+    #[must_use]
+    pub fn of(&self, venue: Venue) -> Rate {
+        let own = self.alone.filter(|(alone, _)| *alone == venue);
+        own.map_or(self.most, |(_, most)| most)
+    }
 }
 
 /// The ladder of a lending account, by health factor; the protocol liquidates below 1. Each rung at or
@@ -135,6 +176,10 @@ impl RiskConfig {
             exit_cost_max: r
                 .within("exit_cost_max", Fixed18::ZERO..=Fixed18::ONE)
                 .map(Rate::new),
+            venue_share_max: r
+                .within("venue_share_max", fixed18!("0.01")..=Fixed18::ONE)
+                .map(Rate::new),
+            venue_share: None,
         };
         let ladder = [
             (
@@ -188,6 +233,8 @@ impl RiskConfig {
         net_delta_halt: Rate::literal("0.25"),
         health: HealthLadder::DEFAULT,
         exit_cost_max: None,
+        venue_share_max: None,
+        venue_share: None,
     };
 }
 

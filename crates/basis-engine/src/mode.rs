@@ -45,6 +45,17 @@ pub trait Mode: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// The same on this market, where it is known which series there are. Provided: as without.
+    fn entry_on(&self, config: &RunConfig, _data: &MarketData) -> Vec<EntryShare> {
+        self.entry(config)
+    }
+
+    /// The exchange that alone can hold its spot on this market, or sells it its stake: it may hold more of the equity
+    /// than another ([`VenueShare`](crate::limits::VenueShare)). Provided: none.
+    fn spot_alone_at(&self, _config: &RunConfig, _data: &MarketData) -> Option<Venue> {
+        None
+    }
+
     /// How it leaves what it holds. Provided: where it trades spot, and no staking token.
     fn exit_routes(&self, _config: &RunConfig) -> ExitRoutes {
         ExitRoutes {

@@ -12,6 +12,7 @@ use basis_market::{Coverage, DataFile, MarketView, PriceState, SlotId};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{MarginAccount, RiskColumns, RiskSummary};
+use crate::benchmark::Benchmark;
 use crate::config::ExternalFlow;
 use crate::exit::{AccountExit, ExitCost};
 use crate::numeraire::ShareAttribution;
@@ -61,6 +62,8 @@ pub struct RunResult {
     /// Sum of all absolute deltas at the reference price over the equity, after the last step; absent where there
     /// is no equity.
     pub leverage: Option<Rate>,
+    /// What lending the capital would have earned; absent where no rate is recorded.
+    pub benchmark: Option<Benchmark>,
     /// What the dollar token's price in dollars did to the run; absent where no series is there.
     pub peg: Option<PegResult>,
     /// How often things happened.

@@ -13,6 +13,7 @@ mod after;
 mod approve;
 #[cfg(test)]
 mod tests;
+pub(crate) mod venues;
 
 use std::sync::Arc;
 

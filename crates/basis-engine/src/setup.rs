@@ -18,7 +18,9 @@ use basis_market::{
 };
 
 use crate::account::Pricing;
+use crate::benchmark;
 use crate::config::RunConfig;
+use crate::limits::VenueShare;
 use crate::mode::Mode;
 use crate::peg::peg_series;
 use crate::result::RefusedWithdrawal;
@@ -144,6 +146,7 @@ pub fn wanted_series(
     let mut series = required_series(mode, config, rules)?;
     series.extend(marks_of(&mode.required_series(config)));
     series.extend(peg_of(config));
+    series.extend(benchmark::series_of(config));
     series.extend(mode.optional_series(config));
     let proxies = series.iter().filter_map(|id| config.view.proxies.get(id));
     series.extend(proxies.copied().collect::<Vec<_>>());
@@ -676,6 +679,13 @@ pub(crate) fn assumptions(
         format!(
             "the market is shocked and did not move like this: `{}`",
             shock.text()
+        )
+    }));
+    let bound = config.risk.venue_share.and_then(|bound| bound.alone);
+    list.extend(bound.map(|(venue, most)| {
+        format!(
+            "{venue} may hold {most} of the equity, other exchanges {}: no other holds the spot of this mode",
+            VenueShare::MOST
         )
     }));
     list.push(pegged(config, series));

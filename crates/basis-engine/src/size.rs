@@ -3,7 +3,7 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Fixed18, Price, Quantity, Rate, Rounding, Value};
 use basis_core::rules::RuleBook;
-use basis_core::types::{InstrumentKey, Span, Timestamp};
+use basis_core::types::{InstrumentKey, InstrumentKind, Span, Timestamp, Venue};
 use basis_market::{BarSeries, MarketData, MarketView};
 use basis_protocols::exchange::margin::{PositionLimit, maintenance_parts, position_limit};
 
@@ -55,6 +55,7 @@ pub(crate) fn check(
         return Ok(());
     };
     check_distances(shares, config, rules, Some(price))?;
+    check_venues(shares, config)?;
     let capital = if config.is_in_kind() {
         config.initial_capital.notional(price, Rounding::Floor)?
     } else {
@@ -142,6 +143,46 @@ pub(crate) fn check_distances(
             margin.decided_by,
         );
         return Err(ComponentError::new(Code::StrategyInfeasible, message));
+    }
+    Ok(())
+}
+
+/// Refuses a target that puts more of the equity at one exchange than `risk.venue_share_max` lets it hold: the spot
+/// that is bought there, and the margin of its shorts.
+///
+/// # Errors
+/// STRAT-001 with the parts, the bound and the ways out; POS-002 out of range.
+fn check_venues(shares: &[EntryShare], config: &RunConfig) -> Result<(), ComponentError> {
+    let Some(bound) = config.risk.venue_share else {
+        return Ok(());
+    };
+    let mut parts: Vec<(Venue, Rate, Rate)> = Vec::new();
+    for entry in shares {
+        let (spot, margin) = match entry.margin {
+            Some(margin) => (Rate::ZERO, margin.share),
+            None if entry.instrument.kind == InstrumentKind::Spot => (entry.share, Rate::ZERO),
+            None => continue,
+        };
+        let venue = entry.instrument.venue;
+        match parts.iter_mut().find(|(of, ..)| *of == venue) {
+            Some((_, held, kept)) => (*held, *kept) = (held.add(spot)?, kept.add(margin)?),
+            None => parts.push((venue, spot, margin)),
+        }
+    }
+    for (venue, spot, margin) in parts {
+        let (whole, most) = (spot.add(margin)?, bound.of(venue));
+        if whole > most {
+            let shown = |rate: Rate| rate.get().round_to_decimals(4, Rounding::Ceil);
+            let message = format!(
+                "the target puts {} of the equity at {venue} (spot {}, margin {}), above the {most} of \
+                 risk.venue_share_max; spread spot with spot_allocation, give {venue} less of hedge_allocation, \
+                 raise reserve_ratio, or raise risk.venue_share_max",
+                shown(whole)?,
+                shown(spot)?,
+                shown(margin)?,
+            );
+            return Err(ComponentError::new(Code::StrategyInfeasible, message));
+        }
     }
     Ok(())
 }

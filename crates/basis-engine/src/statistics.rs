@@ -70,6 +70,24 @@ struct DailyMoments {
     downside_squares: f64,
 }
 
+/// A return over `span` as one a year of 365 days, compounded; zero over no time.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "statistics only; a span has far less than 2^52 seconds"
+)]
+#[must_use]
+pub fn yearly(total_return: f64, span: Span) -> f64 {
+    per_year(1.0 + total_return, span.seconds() as f64 / SECONDS_PER_YEAR)
+}
+
+fn per_year(index: f64, years: f64) -> f64 {
+    if years > 0.0 {
+        index.powf(1.0 / years) - 1.0
+    } else {
+        0.0
+    }
+}
+
 impl DailyMoments {
     /// Adds a day by Welford's recurrence, which loses no digits where days are much alike.
     fn add(&mut self, earned: f64) {
@@ -192,11 +210,7 @@ impl TimeWeighted {
     #[must_use]
     pub fn finish(&self, step: Span) -> Statistics {
         let years = self.count * step.seconds() as f64 / SECONDS_PER_YEAR;
-        let apy = if years > 0.0 {
-            self.index.powf(1.0 / years) - 1.0
-        } else {
-            0.0
-        };
+        let apy = per_year(self.index, years);
         let days = self.days.ratios();
         Statistics {
             total_return: self.index - 1.0,

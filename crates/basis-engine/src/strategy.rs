@@ -9,7 +9,7 @@
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::Swap;
 use basis_core::journal::JournalError;
-use basis_core::num::{Quantity, Rounding, Value};
+use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{FailurePolicy, Plan};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Account, Asset, InstructionId, Timestamp, Venue};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Books, Exposure};
 use crate::config::RunConfig;
+use crate::risk::venues::Spread;
 
 /// Answers how a venue of the run deals, when a strategy asks.
 pub trait Venues: std::fmt::Debug {
@@ -95,6 +96,22 @@ impl Context<'_> {
             Quantity::ZERO,
             |sum, amount| -> Result<Quantity, ComponentError> { Ok(sum.add(amount)?) },
         )
+    }
+
+    /// USD that may still be sent to `venue` within `risk.venue_share_max`, below zero where it holds more than it may;
+    /// `None` where nothing bounds it.
+    ///
+    /// # Errors
+    /// POS-002 out of range.
+    pub fn room_at(&self, venue: Venue) -> Result<Option<Value>, ComponentError> {
+        let spread = Spread {
+            books: self.books,
+            in_flight: self.in_flight,
+            view: self.view,
+            rules: self.rules,
+            config: self.config,
+        };
+        spread.room_at(venue)
     }
 
     /// Whether anything can be sent away from `venue` now: a halt of its withdrawals or an outage keeps it
@@ -174,6 +191,8 @@ pub enum Shortfall {
         cost: Value,
         /// The part of it that brings the margin there, USD.
         transfers: Value,
+        /// The part of it that the capital would earn lent, where that is asked, USD.
+        lent: Value,
     },
 }
 
@@ -204,11 +223,18 @@ impl std::fmt::Display for Shortfall {
                 expected,
                 cost,
                 transfers,
-            } => write!(
-                f,
-                "the expected carry of {expected} USD is not above the round trip of {cost} USD, {transfers} USD \
-                 of it for transfers"
-            ),
+                lent,
+            } => {
+                write!(
+                    f,
+                    "the expected carry of {expected} USD is not above the round trip of {cost} USD, {transfers} USD \
+                     of it for transfers"
+                )?;
+                if lent.is_zero() {
+                    return Ok(());
+                }
+                write!(f, " and {lent} USD that lending would earn")
+            }
         }
     }
 }
@@ -230,6 +256,47 @@ pub enum Decision {
     Act(Plan),
     /// Do this, decided by numbers that the event log is to have.
     Weighed(Plan, Weighed),
+    /// The same of a plan that has come to be decided by a measure beyond its limit, whose numbers come first.
+    Triggered(Plan, Trigger, Option<Weighed>),
+}
+
+/// A measure beyond its limit, which made a book change. It displays as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Which: `equity_deviation`, `utilization`, `delta`, `ltv`.
+    pub measure: &'static str,
+    /// What it came to.
+    pub value: Rate,
+    /// What it may come to.
+    pub limit: Rate,
+    /// The numbers that it was computed from.
+    pub of: String,
+}
+
+impl std::fmt::Display for Trigger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            measure,
+            value,
+            limit,
+            of,
+        } = self;
+        write!(f, "{measure} {value}, limit {limit}: {of}")
+    }
+}
+
+impl Decision {
+    /// The same, with the numbers of what triggered a plan; nothing is added to what is no plan.
+    #[must_use]
+    pub fn triggered_by(self, trigger: Option<Trigger>) -> Self {
+        match (self, trigger) {
+            (Self::Act(plan), Some(trigger)) => Self::Triggered(plan, trigger, None),
+            (Self::Weighed(plan, weighed), Some(trigger)) => {
+                Self::Triggered(plan, trigger, Some(weighed))
+            }
+            (other, _) => other,
+        }
+    }
 }
 
 /// The numbers that a plan was decided by.
@@ -303,7 +370,7 @@ pub trait Strategy: Send + std::fmt::Debug {
         &mut self,
         context: &Context<'_>,
         venue: Venue,
-        fraction: basis_core::num::Rate,
+        fraction: Rate,
     ) -> Result<Option<Plan>, ComponentError>;
 
     /// The plan that brings `missing` (> 0) quote units of idle capital to the perp account at `venue`, where

@@ -30,6 +30,9 @@ impl Uses {
         if self.hedge {
             keys.extend(["hedge_allocation", "hedge_leverage"]);
         }
+        if self.hedge && !self.chain {
+            keys.push("spot_allocation");
+        }
         if self.chain {
             keys.extend(chain::MAY_CHANGE);
         }
@@ -48,6 +51,8 @@ pub(crate) struct Keys {
     pub(crate) hedge_allocation: Vec<(Venue, Rate)>,
     /// The perpetual of the hedge where a venue has it under another symbol than that of the spot pair.
     hedge_symbols: Vec<(Venue, Symbol)>,
+    /// Share of spot per venue, in the order written; sums to 1. Empty where the mode decides.
+    spot_allocation: Vec<(Venue, Rate)>,
     /// The keys of the chain; `None` in a mode that does not touch it.
     pub(crate) chain: Option<ChainConfig>,
 }
@@ -64,7 +69,12 @@ impl Keys {
                 Fixed18::ONE
             },
             hedge_allocation: if uses.hedge {
-                read_allocation(r)
+                read_allocation(r, "hedge_allocation", true)
+            } else {
+                Vec::new()
+            },
+            spot_allocation: if uses.hedge && !uses.chain {
+                read_allocation(r, "spot_allocation", false)
             } else {
                 Vec::new()
             },
@@ -88,6 +98,7 @@ impl Keys {
             hedge_leverage: self.hedge_leverage,
             hedge_allocation: &self.hedge_allocation,
             hedge_symbols: &self.hedge_symbols,
+            spot_allocation: &self.spot_allocation,
             chain: self.chain.as_ref(),
         }
     }
@@ -105,6 +116,8 @@ pub(crate) struct ModeConfig<'a> {
     pub(crate) hedge_allocation: &'a [(Venue, Rate)],
     /// The perpetual of the hedge where a venue has it under another symbol than that of the spot pair.
     pub(crate) hedge_symbols: &'a [(Venue, Symbol)],
+    /// Share of spot per venue, in the order written; sums to 1. Empty where the mode decides.
+    pub(crate) spot_allocation: &'a [(Venue, Rate)],
     /// The keys of the on-chain modes; `None` in a mode that does not touch the chain.
     pub(crate) chain: Option<&'a ChainConfig>,
 }
@@ -134,19 +147,18 @@ fn read_leverage(r: &Reader<'_>) -> Fixed18 {
     r.fixed("hedge_leverage", bounds, HEDGE_LEVERAGE)
 }
 
-fn read_allocation(r: &Reader<'_>) -> Vec<(Venue, Rate)> {
+/// Shares by venue that sum to 1; nothing where the key is null or empty and not `required`.
+fn read_allocation(r: &Reader<'_>, key: &str, required: bool) -> Vec<(Venue, Rate)> {
     let mut shares = Vec::new();
     let mut sum = Fixed18::ZERO;
     // The share that was laid over the others is the one to blame.
-    let whole = r
-        .node("hedge_allocation")
-        .map(|node| node.location.source.clone());
+    let whole = r.node(key).map(|node| node.location.source.clone());
     let mut changed = None;
-    for entry in r.map("hedge_allocation") {
+    for entry in r.map(key) {
         if whole.as_ref() != Some(&entry.node.location.source) {
             changed = Some(entry.node.location.clone());
         }
-        let path = format!("hedge_allocation.{}", entry.key);
+        let path = format!("{key}.{}", entry.key);
         let report = |message: String| {
             r.problems()
                 .add(&entry.node.location, path.clone(), message);
@@ -166,11 +178,12 @@ fn read_allocation(r: &Reader<'_>) -> Vec<(Venue, Rate)> {
             (Ok(_), _) => report(format!("`{text}` is no share between 0 and 1")),
         }
     }
-    if sum != Fixed18::ONE {
+    let is_absent = !required && r.map(key).is_empty();
+    if sum != Fixed18::ONE && !is_absent {
         let message = format!("the shares sum to {sum}; they must sum to 1");
         match changed {
-            Some(place) => r.problems().add(&place, "hedge_allocation", message),
-            None => r.problem("hedge_allocation", message),
+            Some(place) => r.problems().add(&place, key, message),
+            None => r.problem(key, message),
         }
     }
     shares

@@ -16,7 +16,8 @@ use super::intake::{Arrival, touch};
 use crate::block::{BlockEnd, BlockRun, LegRun, LegState, Next, Purpose, Role, order_of};
 use crate::desk::refusal;
 use crate::risk::RiskLevel;
-use crate::strategy::Decision;
+use crate::risk::venues::Spread;
+use crate::strategy::{Decision, Weighed};
 
 /// Longest wait for something under way before its plan is given up.
 pub(super) const PLAN_AGE_MAX: Span = Span::from_hours(7 * 24);
@@ -134,6 +135,16 @@ impl Engine {
                 let starts = self.begin(at, plan);
                 if starts {
                     self.state(at, weighed.state, weighed.detail);
+                }
+                Ok(starts)
+            }
+            Decision::Triggered(plan, trigger, weighed) => {
+                let starts = self.begin(at, plan);
+                if starts {
+                    self.state(at, "trigger", trigger.to_string());
+                    if let Some(Weighed { state, detail }) = weighed {
+                        self.state(at, state, detail);
+                    }
                 }
                 Ok(starts)
             }
@@ -258,7 +269,15 @@ impl Engine {
             Some((_, why)) => Some(ComponentError::new(Code::VenueHalted, why)),
             None => {
                 let (books, exposure) = (&self.books, &self.exposure);
-                self.risk.approve(block, books, exposure, &self.view).err()
+                let spread = Spread {
+                    books,
+                    in_flight: &self.run_state.in_flight,
+                    view: &self.view,
+                    rules: &self.rules,
+                    config: &self.config,
+                };
+                let approved = self.risk.approve(block, books, exposure, &self.view);
+                approved.and_then(|_| spread.approve(block)).err()
             }
         };
         let Some(e) = refused else { return Ok(true) };

@@ -8,10 +8,12 @@
 //!
 //! **Invariants.** It reads books, view and the venues' terms, and changes none of them. The books must have
 //! been valued at the view. An account's costs are its own, and the costs of the accounts add up to the
-//! whole. Where a market cannot be traded now, its last known cost stands and the hours are unknown.
+//! whole. What has no known way out (a staking token, a loan or liquidity that the mode's routes do not name) counts at
+//! its mark, leaves the hours empty and is among the assumptions of the result. Where a market cannot be traded now, its last known cost stands and the hours are unknown.
 
 mod market;
 mod stake;
+mod unrouted;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use self::market::MarketExit;
 use self::stake::StakeState;
+use self::unrouted::Unrouted;
 use crate::account::Books;
 use crate::config::RunConfig;
 use crate::strategy::Venues;
@@ -77,6 +80,8 @@ pub(crate) struct ExitValuer {
     places: Vec<usize>,
     /// Parts of this valuation counted so far.
     counted: usize,
+    /// What it knows no way out of.
+    unrouted: Unrouted,
 }
 
 /// What is sent home from a venue once it is sold.
@@ -131,7 +136,13 @@ impl ExitValuer {
             accounts: Vec::new(),
             places: Vec::new(),
             counted: 0,
+            unrouted: Unrouted::default(),
         }
+    }
+
+    /// What the result has to say of it: holdings that were there and that no way out is known of.
+    pub(crate) fn assumptions(&self) -> Vec<String> {
+        self.unrouted.assumptions()
     }
 
     /// What leaving each account takes, as of the last valuation; nothing for one that has been left.
@@ -173,6 +184,9 @@ impl ExitValuer {
             })?;
             self.count(account, sent)?;
         }
+        if self.unrouted.is_held(books) {
+            whole.hours = None;
+        }
         Ok(whole)
     }
 
@@ -196,6 +210,14 @@ impl ExitValuer {
             {
                 left = left.beside(exit)?;
                 self.count(account, exit)?;
+            }
+            let (Some(route), Some(state)) = (self.routes.stakes.get(at), self.stakes.get(at))
+            else {
+                continue;
+            };
+            if let Some((account, wait)) = route.wait_for_queue(state, books, view, venues)? {
+                left = left.beside(wait)?;
+                self.count(account, wait)?;
             }
         }
         Ok(left)
@@ -313,6 +335,7 @@ impl ExitValuer {
             stakes.push(route.state(books, view, fees.unwrap_or_default(), (delay, self.step))?);
         }
         self.stakes = stakes;
+        self.unrouted.find(books, view, &self.routes);
         let mut markets = Vec::new();
         let mut homeward: Vec<Homeward> = Vec::new();
         for (at, holding) in books.holdings().iter().enumerate() {
@@ -347,9 +370,7 @@ impl ExitValuer {
                 }
             }
         }
-        if let Some(spot) = self.spot_market(view, venues)? {
-            markets.push(self.sold_at(spot, books));
-        }
+        markets.extend(self.spot_markets(books, view, venues)?);
         // What was measured of a market stays known.
         for market in &mut markets {
             if let Some(before) = self.markets.iter().find(|known| known.is_same(market)) {
@@ -360,15 +381,53 @@ impl ExitValuer {
         Ok(())
     }
 
-    /// The market of the underlying where the mode trades it.
+    /// The markets of the underlying: that of the mode, and of every other exchange which holds some and has one.
+    fn spot_markets(
+        &self,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<Vec<MarketExit>, ComponentError> {
+        let Some(first) = self.routes.spot else {
+            return Ok(Vec::new());
+        };
+        let Some(main) = self.spot_market(first, view, venues)? else {
+            return Ok(Vec::new());
+        };
+        let mut beside: Vec<(Venue, MarketExit)> = Vec::new();
+        let mut main = main;
+        for (at, holding) in books.holdings().iter().enumerate() {
+            let is_position = matches!(holding.item, Item::Position(_));
+            let dollars = holding.item.asset().is_some_and(is_dollar);
+            if is_position || dollars != self.in_kind {
+                continue;
+            }
+            let venue = holding.account.venue;
+            if venue == first || self.in_kind {
+                main = main.with(at);
+                continue;
+            }
+            if let Some((_, market)) = beside.iter_mut().find(|(of, _)| *of == venue) {
+                *market = market.clone().with(at);
+                continue;
+            }
+            match self.spot_market(venue, view, venues)? {
+                Some(market) => beside.push((venue, market.with(at))),
+                None => main = main.with(at),
+            }
+        }
+        let main = if self.in_kind { main.buys() } else { main };
+        let beside = beside.into_iter().map(|(_, market)| market);
+        Ok(std::iter::once(main).chain(beside).collect())
+    }
+
+    /// The market of the underlying at `venue`.
     fn spot_market(
         &self,
+        venue: Venue,
         view: &MarketView,
         venues: &dyn Venues,
     ) -> Result<Option<MarketExit>, ComponentError> {
-        let Some(venue) = self.routes.spot else {
-            return Ok(None);
-        };
         let Some(rules) = self.rules.venue(venue) else {
             return Ok(None);
         };
@@ -381,20 +440,6 @@ impl ExitValuer {
             return Ok(None);
         };
         MarketExit::of(view, venues, rules, spot.key, rules.accounts.spot)
-    }
-
-    /// The market with all that is traded in it on the way out: whatever has a delta and is no perp; in kind
-    /// the dollars, which buy the share class back.
-    fn sold_at(&self, market: MarketExit, books: &Books) -> MarketExit {
-        let mut market = market;
-        for (at, holding) in books.holdings().iter().enumerate() {
-            let is_position = matches!(holding.item, Item::Position(_));
-            let dollars = holding.item.asset().is_some_and(is_dollar);
-            if !is_position && dollars == self.in_kind {
-                market = market.with(at);
-            }
-        }
-        if self.in_kind { market.buys() } else { market }
     }
 }
 

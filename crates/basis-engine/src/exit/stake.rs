@@ -46,6 +46,8 @@ pub struct StakeExit {
     pub pool: Label,
     /// Whose queue it leaves through.
     pub protocol: Venue,
+    /// What the queue pays.
+    pub queue_pays: Asset,
     /// ETH per token at the protocol.
     pub rate: SeriesId,
     /// How it is left.
@@ -65,6 +67,8 @@ pub struct StakeExit {
 pub(super) struct StakeState {
     /// Holdings of the token, of what is supplied of it and of what is owed against it.
     holdings: Vec<usize>,
+    /// Holdings that wait at its protocol.
+    queued: Vec<usize>,
     fees: Fees,
     /// Length of a step.
     step_hours: Fixed18,
@@ -117,10 +121,14 @@ impl StakeExit {
             let days = Fixed18::from_int(delay.seconds()).div(day, Rounding::Ceil)?;
             Ok::<_, ComponentError>((days, hours_of(delay)))
         };
-        let holdings = books.holdings().iter().enumerate();
-        let holdings = holdings.filter(|(_, held)| concerns(held.item));
+        let all = || books.holdings().iter().enumerate();
+        let holdings = all().filter(|(_, held)| concerns(held.item));
+        let claim = Item::Asset(self.queue_pays);
+        let queued =
+            all().filter(|(_, held)| held.item == claim && held.account.venue == self.protocol);
         Ok(StakeState {
             holdings: holdings.map(|(at, _)| at).collect(),
+            queued: queued.map(|(at, _)| at).collect(),
             fees,
             step_hours: hours_of(step),
             delay: delay.map(days).transpose()?,
@@ -162,6 +170,33 @@ impl StakeExit {
             *supplied = Some((account, exit));
         }
         Ok(exits)
+    }
+
+    /// What it takes until the withdrawal requests have left the queue, by the account where they wait; `None`
+    /// where none does. What they wait for is earned by nobody, and no cost of leaving now.
+    pub(super) fn wait_for_queue(
+        &self,
+        state: &StakeState,
+        books: &Books,
+        view: &MarketView,
+        venues: &dyn Venues,
+    ) -> Result<Option<(Account, ExitCost)>, ComponentError> {
+        let mut waiting = state
+            .queued
+            .iter()
+            .filter_map(|at| books.holding_at(Some(*at)));
+        let Some(waiting) = waiting.find(|held| !held.units.is_zero()) else {
+            return Ok(None);
+        };
+        let Some(ends) = venues.terms(self.protocol, view)?.unstake_ends else {
+            return Ok(None);
+        };
+        let left = ends.since(view.now()).max(Span::ZERO);
+        let exit = ExitCost {
+            cost: Value::ZERO,
+            hours: Some(hours_of(left)),
+        };
+        Ok(Some((waiting.account, exit)))
     }
 
     fn held(&self, state: &StakeState, books: &Books) -> Result<Held, ComponentError> {

@@ -35,6 +35,7 @@ macro_rules! headline {
 pub(super) const HEADLINE: &[Headline] = headline![
     "return" "/return" "Return" "in class" Percent "time-weighted over the run";
     "apy" "/apy" "APY" "in class" Percent "the return per year of 365 days, compounded";
+    "benchmark.return" "/benchmark/return" "Lending" "in USD" Percent "return of the dollar token lent to Aave at the recorded rate over the same time";
     "max_drawdown" "/max_drawdown" "Largest drawdown" "in class" Percent "fall of the time-weighted index from its peak after a step";
     "max_drawdown_exit" "/max_drawdown_exit" "Largest drawdown, exit value" "in class" Percent "the same of the equity less what leaving costs";
     "sharpe" "/sharpe" "Sharpe" "in class" Number "mean ÷ deviation of daily returns × √365, no risk-free rate; none under 30 whole UTC days";

@@ -468,6 +468,7 @@ pub(crate) fn result() -> RunResult {
             total_return: -0.00086,
             ..Statistics::default()
         },
+        benchmark: None,
         leverage: None,
         exit: Some(ExitSummary {
             last: exit("13.75", None),

@@ -9,7 +9,7 @@ use basis_engine::pnl::Attribution;
 use basis_engine::result::{
     Counts, PegResult, RefusedWithdrawal, RunResult, Statistics, Stopped, UnbookedFunding,
 };
-use basis_engine::statistics::{DAY, DAYS_MIN};
+use basis_engine::statistics::{DAY, DAYS_MIN, yearly};
 use basis_market::{Coverage, DataFile, Gap, GapTreatment, is_dollar};
 use serde_json::{Map, Value as Json, json};
 
@@ -130,6 +130,7 @@ fn exit(
     json!({
         "leverage": text(result.leverage),
         "carry": carry(&result.attribution),
+        "benchmark": benchmark(result),
         "written_off": text(Some(result.attribution.written_off)),
         "never_held": result.never_held,
         "exit_value": class(value),
@@ -272,6 +273,21 @@ fn share_attribution(share: &ShareAttribution) -> Json {
         .map(|(bucket, value)| ((*bucket).to_owned(), json!(value.to_string())))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// What lending the capital at the recorded rate would have earned, in dollars.
+fn benchmark(result: &RunResult) -> Json {
+    let Some(lent) = &result.benchmark else {
+        return Json::Null;
+    };
+    let (from, to) = result.range;
+    let total = lent.total_return.get().to_f64();
+    json!({
+        "name": "supply_rate",
+        "series": lent.series.to_string(),
+        "return": total,
+        "apy": yearly(total, to.since(from)),
+    })
 }
 
 /// What the book earned by being held, what it borrowed for, and the difference; USD.

@@ -255,8 +255,11 @@ impl<P: StakingPool> Protocol for Staking<P> {
     }
 
     fn terms(&self, _: &Sync<'_>) -> Result<Terms, Refusal> {
+        let waiting = self.withdrawal_requests.iter();
+        let waiting = waiting.filter(|withdrawal| !withdrawal.is_ready);
         Ok(Terms {
             unstake_delay: Some(self.queue_delay),
+            unstake_ends: waiting.map(|withdrawal| withdrawal.due).max(),
             ..Terms::default()
         })
     }

@@ -75,7 +75,15 @@ impl Mode for WithKeys {
     }
 
     fn entry(&self, config: &RunConfig) -> Vec<EntryShare> {
-        spot_perp::entry(&self.keys.beside(config)).unwrap_or_default()
+        spot_perp::entry(&self.keys.beside(config), None).unwrap_or_default()
+    }
+
+    fn entry_on(&self, config: &RunConfig, data: &MarketData) -> Vec<EntryShare> {
+        spot_perp::entry(&self.keys.beside(config), Some(data)).unwrap_or_default()
+    }
+
+    fn spot_alone_at(&self, config: &RunConfig, data: &MarketData) -> Option<Venue> {
+        spot_perp::spot_alone_at(&self.keys.beside(config), data)
     }
 
     fn exit_routes(&self, config: &RunConfig) -> ExitRoutes {

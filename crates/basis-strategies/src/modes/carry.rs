@@ -16,10 +16,12 @@
 use basis_core::error::ComponentError;
 use basis_core::num::{Bps, Fixed18, Quantity, Rate, Rounding, Value};
 use basis_core::types::{Span, Venue};
-use basis_market::FundingLookup;
+use basis_market::{FundingLookup, ReserveRow};
 
 use super::Context;
 use super::hedge::{Book, Hedge, rules_of};
+use basis_engine::CarryRule;
+use basis_engine::benchmark;
 use basis_engine::strategy::{Shortfall, Weighed};
 
 /// Part of the settlements of a look-back that must be recorded.
@@ -112,6 +114,16 @@ pub(super) fn weigh(
         return Ok(Answer::Unasked);
     }
     let cost = cost.add(transfers)?;
+    let grown = traded.added.sub(traded.added.min(traded.removed))?;
+    let lent = match rule.above_supply_rate {
+        true => lent_instead(context, rule, grown)?,
+        false => Some(Value::ZERO),
+    };
+    let Some(lent) = lent else {
+        let due = days(rule.lookback);
+        return Ok(Answer::Short(Shortfall::Days { recorded: 0, due }));
+    };
+    let cost = cost.add(lent)?;
     if let Some(short) = short {
         return Ok(Answer::Short(short));
     }
@@ -120,12 +132,16 @@ pub(super) fn weigh(
             expected: carry,
             cost,
             transfers,
+            lent,
         }));
     }
     let mut detail = format!(
         "the expected carry of {carry} USD is above the round trip of {cost} USD, {transfers} USD of it for \
          transfers"
     );
+    if rule.above_supply_rate {
+        detail.push_str(&format!(" and {lent} USD that lending would earn"));
+    }
     for barred in book.hedges.iter().filter(|hedge| !hedge.grows) {
         detail.push_str(&format!(
             "; nothing more at {}: its funding is more than {BELOW_MEDIAN} a year below the venues' median",
@@ -136,6 +152,51 @@ pub(super) fn weigh(
         state: "carry_above_cost",
         detail,
     }))
+}
+
+/// What the capital behind `added` notional, spot and margin, would earn over the horizon at the mean supply rate of the
+/// look-back; `None` where that is not recorded.
+fn lent_instead(
+    context: &Context<'_>,
+    rule: CarryRule,
+    added: Value,
+) -> Result<Option<Value>, ComponentError> {
+    let view = context.view;
+    let slot = benchmark::series_of(context.config);
+    let Some(slot) = slot.and_then(|id| view.row_slot::<ReserveRow>(id)) else {
+        return Ok(None);
+    };
+    let since = view.now().minus(rule.lookback).minus(Span::DAY);
+    let mut rows = view.between(slot, since, view.now());
+    let first = rows.next();
+    let Some(((from, before), (to, after))) = first.zip(rows.next_back()) else {
+        return Ok(None);
+    };
+    let known = to.since(from);
+    let (part, whole) = (i64::from(RECORDED_MIN.0), i64::from(RECORDED_MIN.1));
+    if known.times(whole) < rule.lookback.times(part) {
+        return Ok(None);
+    }
+    let mantissa = |ray: u128| i128::try_from(ray / 1_000_000_000).unwrap_or(i128::MAX);
+    let index = |ray: u128| Fixed18::from_mantissa(mantissa(ray));
+    let grown = index(after.liquidity_index_ray)
+        .div(index(before.liquidity_index_ray), Rounding::Ceil)?
+        .sub(Fixed18::ONE)?;
+    let seconds = |span: Span| Fixed18::from_int(span.seconds());
+    let rate = grown.mul_div(seconds(rule.horizon), seconds(known), Rounding::Ceil)?;
+    // Spot, and the margin of the shorts.
+    let h = context.config.hedge_leverage;
+    let capital = added
+        .get()
+        .mul_div(h.add(Fixed18::ONE)?, h, Rounding::Ceil)?;
+    Ok(Some(
+        Value::new(capital).at_rate(Rate::new(rate), Rounding::Ceil)?,
+    ))
+}
+
+/// A span in whole days.
+fn days(span: Span) -> u32 {
+    u32::try_from(span.seconds() / 86_400).unwrap_or(u32::MAX)
 }
 
 /// Why the book should be left: the mean carry of the shorts held, where it has been negative for long enough.

@@ -7,6 +7,7 @@
 //! but another margin, only while every account of the mode is. A venue without a fresh price gets none.
 
 use basis_core::error::ComponentError;
+use basis_core::instruction::Operation;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Leg;
 use basis_core::types::{Account, Asset, Venue};
@@ -15,7 +16,7 @@ use super::Context;
 use super::hedge::{Book, rules_of, send_cost};
 use super::legs::transfer_leg;
 
-/// The smallest transfer of a closed book, where the venue sends less.
+/// The smallest of the last transfers that a withdrawal waits for, where the venue sends less.
 const LAST_TRANSFER_MIN: Value = Value::literal("10");
 
 /// A place that wants or has quote units.
@@ -69,19 +70,20 @@ pub(super) fn sweeps(context: &Context<'_>, book: &Book<'_>) -> Vec<Leg> {
 }
 
 /// What would bring the accounts to their targets. `exact` fills every margin; otherwise only one
-/// that has left its band. `spot_need` is what the coming spot purchase costs. What a venue with halted
+/// that has left its band. `spot_needs` are what the coming purchases of spot cost, by venue. What a venue with halted
 /// withdrawals has stays for its own accounts; others send instead, as far as they can.
 pub(super) fn moves(
     context: &Context<'_>,
     book: &Book<'_>,
-    spot_need: Value,
+    spot_needs: &[Value],
     exact: bool,
 ) -> Result<Moves, ComponentError> {
-    let mut needs = needs(context, book, spot_need, exact)?;
-    let mut surpluses = surpluses(book, spot_need)?;
+    let mut needs = needs(context, book, spot_needs, exact)?;
+    let mut surpluses = surpluses(book, spot_needs)?;
     let tops_up = book.is_to_be_topped_up()?;
     let is_thin = book.hedges.iter().any(|h| h.margin < h.margin_kept);
     let mut moves = Moves::default();
+    let mut rooms = Rooms::default();
     for same_venue in [true, false] {
         for need in &mut needs {
             for surplus in &mut surpluses {
@@ -114,10 +116,16 @@ pub(super) fn moves(
                 let available = surplus.amount.sub(cost)?;
                 let pays = need.account == Account::WALLET;
                 let least = if pays { minimum } else { Value::ZERO };
-                let amount = need.amount.max(least).min(available);
+                let mut amount = need.amount.max(least).min(available);
+                if !same && let Some(room) = rooms.of(context, need.account.venue)? {
+                    amount = amount.min(*room);
+                }
                 let amount = Value::new(amount.get().round_to_decimals(2, Rounding::Floor)?);
                 if amount < minimum || !amount.is_positive() {
                     continue;
+                }
+                if !same && let Some(room) = rooms.of(context, need.account.venue)? {
+                    *room = room.sub(amount)?;
                 }
                 moves.cost = moves.cost.add(cost)?;
                 need.amount = need.amount.sub(amount)?.max(Value::ZERO);
@@ -128,7 +136,117 @@ pub(super) fn moves(
             }
         }
     }
+    if !moves.external.iter().any(goes_to_wallet) && !tops_up && !is_thin {
+        send_rest(context, book, spot_needs, &mut moves)?;
+    }
     Ok(moves)
+}
+
+/// What exchanges may still be sent, of those that were asked about.
+#[derive(Debug, Default)]
+struct Rooms(Vec<(Venue, Option<Value>)>);
+
+impl Rooms {
+    /// What may still go to `venue`; `None` where nothing bounds it.
+    fn of(
+        &mut self,
+        context: &Context<'_>,
+        venue: Venue,
+    ) -> Result<Option<&mut Value>, ComponentError> {
+        let at = match self.0.iter().position(|(of, _)| *of == venue) {
+            Some(at) => at,
+            None => {
+                self.0.push((venue, context.room_at(venue)?));
+                self.0.len().saturating_sub(1)
+            }
+        };
+        Ok(self.0.get_mut(at).and_then(|(_, room)| room.as_mut()))
+    }
+}
+
+/// Whether a leg brings quote units to the wallet.
+fn goes_to_wallet(leg: &Leg) -> bool {
+    let operation = &leg.instruction.operation;
+    matches!(operation, Operation::Transfer(transfer) if transfer.to == Account::WALLET)
+}
+
+/// Sends what a withdrawal still lacks where no place has `min_transfer` to spare: in as little as the venues
+/// send, from as few places as have it, and only all of it. What is less than `min_transfer` may come out of
+/// margin that is wanted, down to what the shorts that are held keep: nothing else would ever bring it.
+fn send_rest(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    spot_needs: &[Value],
+    moves: &mut Moves,
+) -> Result<(), ComponentError> {
+    if book.in_kind || !context.pending_withdrawal.is_positive() {
+        return Ok(());
+    }
+    let coming = Value::new(context.coming_to(Venue::WALLET, book.quote)?.get());
+    let there = book.wallet.add(coming)?;
+    let mut rest = context.pending_withdrawal.sub(there)?;
+    if !rest.is_positive() {
+        return Ok(());
+    }
+    let mut places = spare_places(book, spot_needs, rest < book.min_transfer)?;
+    places.sort_by_key(|place| std::cmp::Reverse(place.amount));
+    let (mut sent, mut cost) = (Vec::new(), Value::ZERO);
+    for place in places {
+        let venue = place.account.venue;
+        if !rest.is_positive() || !context.sends(venue) {
+            continue;
+        }
+        let fee = Value::new(send_cost(context, venue, book.quote)?.get());
+        let most = place.amount.sub(fee)?;
+        let most = Value::new(most.get().round_to_decimals(2, Rounding::Floor)?);
+        let least = smallest_of(context, book, venue)?;
+        let wanted = Value::new(rest.get().round_to_decimals(2, Rounding::Ceil)?);
+        let amount = wanted.max(least).min(most);
+        if amount < least || !amount.is_positive() {
+            continue;
+        }
+        rest = rest.sub(amount)?;
+        cost = cost.add(fee)?;
+        sent.push((place.account, Quantity::new(amount.get())));
+    }
+    if rest.is_positive() {
+        return Ok(());
+    }
+    moves.cost = moves.cost.add(cost)?;
+    for (from, units) in sent {
+        route(context, book.quote, from, Account::WALLET, units, moves)?;
+    }
+    Ok(())
+}
+
+/// What the accounts can spare for a withdrawal: above their targets, or `down_to_kept` above what their shorts
+/// keep.
+fn spare_places(
+    book: &Book<'_>,
+    spot_needs: &[Value],
+    down_to_kept: bool,
+) -> Result<Vec<Place>, ComponentError> {
+    let mut places = Vec::with_capacity(book.hedges.len() + book.spots.len());
+    for spot in &book.spots {
+        let (account, amount) = (spot.account, spot.cash);
+        places.push(Place { account, amount });
+    }
+    for hedge in &book.hedges {
+        let amount = if down_to_kept {
+            hedge.margin_above_kept()?
+        } else {
+            hedge.spare_margin()?
+        };
+        let account = hedge.account;
+        match places.iter_mut().find(|place| place.account == account) {
+            Some(place) => place.amount = place.amount.min(amount),
+            None => places.push(Place { account, amount }),
+        }
+    }
+    for (place, need) in places.iter_mut().zip(spot_needs) {
+        place.amount = place.amount.sub(*need)?;
+    }
+    Ok(places)
 }
 
 /// Brings `missing` quote units of idle capital to the perp account of `venue`: what has arrived there, the
@@ -145,6 +263,7 @@ pub(super) fn top_up(
     };
     let mut moves = Moves::default();
     let mut rest = missing;
+    let mut room = context.room_at(venue)?;
     if short.sweepable.is_positive() {
         let arrived = short.sweepable;
         let (from, to) = (short.accounts.deposit, short.account);
@@ -154,11 +273,13 @@ pub(super) fn top_up(
         rest = rest.sub(Value::new(arrived.get()))?;
     }
     let mut places = vec![(Account::WALLET, book.wallet)];
-    if book.spot_account != short.account {
-        places.push((book.spot_account, book.free_spot_cash()?));
+    for spot in &book.spots {
+        if spot.account != short.account {
+            places.push((spot.account, book.free_cash_at(spot)?));
+        }
     }
     for other in &book.hedges {
-        if other.account != short.account && other.account != book.spot_account {
+        if other.account != short.account && !book.is_spot_account(other.account) {
             places.push((other.account, other.spare_margin()?));
         }
     }
@@ -179,15 +300,20 @@ pub(super) fn top_up(
         };
         let amount = rest.max(book.min_transfer).min(free.sub(cost)?);
         let amount = Value::new(amount.get().round_to_decimals(2, Rounding::Ceil)?);
+        let most = free.sub(cost)?;
+        let most = room
+            .filter(|_| !is_here)
+            .map_or(most, |room| most.min(room));
         let amount = amount.min(Value::new(
-            free.sub(cost)?
-                .get()
-                .round_to_decimals(2, Rounding::Floor)?,
+            most.get().round_to_decimals(2, Rounding::Floor)?,
         ));
         if amount < book.min_transfer && amount < rest || !amount.is_positive() {
             continue;
         }
         rest = rest.sub(amount)?;
+        if let Some(room) = room.as_mut().filter(|_| !is_here) {
+            *room = room.sub(amount)?;
+        }
         let units = Quantity::new(amount.get());
         route(context, book.quote, from, short.account, units, &mut moves)?;
     }
@@ -217,15 +343,24 @@ fn smallest(
     if !is_last {
         return Ok(book.min_transfer);
     }
-    let row = rules_of(context, from.venue)?.withdrawal(book.quote);
+    smallest_of(context, book, from.venue)
+}
+
+/// The smallest of the last transfers from `venue`: what it sends, and what is worth its fee.
+fn smallest_of(
+    context: &Context<'_>,
+    book: &Book<'_>,
+    venue: Venue,
+) -> Result<Value, ComponentError> {
+    let row = rules_of(context, venue)?.withdrawal(book.quote);
     let least = row.map_or(Value::ZERO, |row| Value::new(row.minimum.get()));
-    Ok(least.max(LAST_TRANSFER_MIN).min(book.min_transfer))
+    Ok(LAST_TRANSFER_MIN.min(book.min_transfer).max(least))
 }
 
 fn needs(
     context: &Context<'_>,
     book: &Book<'_>,
-    spot_need: Value,
+    spot_needs: &[Value],
     exact: bool,
 ) -> Result<Vec<Place>, ComponentError> {
     let mut needs = Vec::with_capacity(book.hedges.len() + 2);
@@ -247,9 +382,11 @@ fn needs(
             push(hedge.account, missing);
         }
     }
-    // Below zero it is a margin's need, which is counted above.
-    let free = book.free_spot_cash()?.max(Value::ZERO);
-    push(book.spot_account, spot_need.sub(free)?);
+    for (spot, need) in book.spots.iter().zip(spot_needs) {
+        // Below zero it is a margin's need, which is counted above.
+        let free = book.free_cash_at(spot)?.max(Value::ZERO);
+        push(spot.account, need.sub(free)?);
+    }
     // One account can be both spot and perp account; then its needs add up.
     needs.sort_by_key(|need| (need.account != Account::WALLET, need.account));
     needs.dedup_by(|later, first| {
@@ -288,26 +425,27 @@ fn reduce_by_coming(
     Ok(())
 }
 
-fn surpluses(book: &Book<'_>, spot_need: Value) -> Result<Vec<Place>, ComponentError> {
+fn surpluses(book: &Book<'_>, spot_needs: &[Value]) -> Result<Vec<Place>, ComponentError> {
     let held_back = if book.is_to_be_topped_up()? {
         Value::ZERO
     } else {
         book.wallet_target
     };
-    let mut places = vec![
-        Place {
-            account: Account::WALLET,
-            amount: book.wallet.sub(held_back)?,
-        },
-        Place {
-            account: book.spot_account,
-            amount: book.free_spot_cash()?.sub(spot_need)?,
-        },
-    ];
+    let mut places = vec![Place {
+        account: Account::WALLET,
+        amount: book.wallet.sub(held_back)?,
+    }];
+    for (at, spot) in book.spots.iter().enumerate() {
+        let need = spot_needs.get(at).copied().unwrap_or_default();
+        places.push(Place {
+            account: spot.account,
+            amount: book.free_cash_at(spot)?.sub(need)?,
+        });
+    }
     for hedge in book
         .hedges
         .iter()
-        .filter(|hedge| hedge.account != book.spot_account)
+        .filter(|hedge| !book.is_spot_account(hedge.account))
     {
         places.push(Place {
             account: hedge.account,

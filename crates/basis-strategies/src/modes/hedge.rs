@@ -11,6 +11,7 @@ use basis_protocols::exchange;
 
 use super::layout::{Layout, is_fresh};
 use super::legs::split;
+use super::spots::SpotPlace;
 use super::{Context, carry};
 use crate::config::ModeConfig;
 use basis_engine::RebalanceTo;
@@ -95,14 +96,18 @@ pub(super) struct Book<'a> {
     layout: &'a Layout,
     pub(super) quote: Asset,
     pub(super) spot_account: Account,
-    /// Base units held at the spot venue.
+    /// The venues that hold spot, `spot_venue` first.
+    pub(super) spots: Vec<SpotPlace<'a>>,
+    /// Where spot is sold first.
+    pub(super) sells_first: Option<Venue>,
+    /// Base units held at all of them.
     pub(super) spot: Quantity,
     /// Base units wanted there: what the shorts come to; zero until [`Book::aim_at_target`].
     pub(super) spot_target: Quantity,
     pub(super) spot_price: Price,
     /// Spot notional wanted before lots are rounded.
     pub(super) notional_target: Value,
-    /// Quote units free in the spot account.
+    /// Quote units free in the spot account of `spot_venue`.
     pub(super) spot_cash: Value,
     /// Quote units in the wallet.
     pub(super) wallet: Value,
@@ -115,7 +120,7 @@ pub(super) struct Book<'a> {
     pub(super) in_kind: bool,
     /// Values amounts of an in-kind share class.
     pub(super) reference: Price,
-    /// Base units outside the spot account less those owed to a withdrawal: hedged like spot.
+    /// Base units outside the spot accounts less those owed to a withdrawal: hedged like spot.
     pub(super) outside: Quantity,
     /// Base units in the wallet.
     pub(super) wallet_base: Quantity,
@@ -223,7 +228,17 @@ impl Hedge<'_> {
     /// Margin above what is wanted and what the short held keeps; below zero where it lacks. Never more than
     /// the cash there, [`CASH_KEPT`] aside: a result that is not realized cannot leave, and pays no funding.
     pub(super) fn spare_margin(&self) -> Result<Value, ComponentError> {
-        let spare = self.margin.sub(self.margin_target.max(self.margin_kept))?;
+        let wanted = self.margin_target.max(self.margin_kept);
+        self.margin_above(wanted)
+    }
+
+    /// Margin above what the short held keeps, whatever is wanted.
+    pub(super) fn margin_above_kept(&self) -> Result<Value, ComponentError> {
+        self.margin_above(self.margin_kept)
+    }
+
+    fn margin_above(&self, wanted: Value) -> Result<Value, ComponentError> {
+        let spare = self.margin.sub(wanted)?;
         let kept = self.margin_kept.at_rate(CASH_KEPT, Rounding::Ceil)?;
         Ok(spare.min(self.cash.sub(kept)?))
     }
@@ -310,11 +325,17 @@ impl<'a> Book<'a> {
             });
         }
         bar_growth(context, &mut hedges)?;
+        let spots = SpotPlace::read(context, layout);
+        let mut spot = spots.iter().map(|place| place.held);
+        let spot = spot.try_fold(Quantity::ZERO, Quantity::add)?;
+        let any_spot = spots.iter().any(|place| place.fresh);
         let mut book = Self {
             layout,
             quote: layout.quote,
             spot_account,
-            spot: books.quantity_at(layout.spot_at),
+            spots,
+            sells_first: None,
+            spot,
             spot_target: Quantity::ZERO,
             spot_price,
             notional_target: Value::ZERO,
@@ -322,7 +343,7 @@ impl<'a> Book<'a> {
             wallet: cash(layout.wallet_at),
             wallet_target: Value::ZERO,
             hedges,
-            tradable: any_fresh && spot_quote.is_some_and(|quote| quote.state.is_tradable()),
+            tradable: any_fresh && any_spot,
             in_kind: layout.in_kind,
             reference: context.view.quote(books.reference()).mark,
             outside: layout.elsewhere(books)?,
@@ -478,6 +499,8 @@ impl<'a> Book<'a> {
     /// Spreads `wanted` base units of spot, and what is held outside, over the hedge venues in whole
     /// lots; spot follows their sum.
     pub(super) fn aim(&mut self, wanted: Quantity) -> Result<(), ComponentError> {
+        // What cannot be sold keeps its hedge.
+        let wanted = wanted.max(self.stuck_spot()?);
         let total = wanted.add(self.outside)?.max(Quantity::ZERO);
         let (kept, fresh_share) = self.kept_part(total)?;
         let rest = total.sub(kept)?.max(Quantity::ZERO);
@@ -553,31 +576,6 @@ impl<'a> Book<'a> {
         Ok(false)
     }
 
-    /// Aims at no more spot than the free balance of the spot account buys.
-    pub(super) fn aim_within_cash(&mut self, context: &Context<'_>) -> Result<(), ComponentError> {
-        if self.spot_target <= self.spot {
-            return Ok(());
-        }
-        let cost = self.impact_of_buying(context, self.spot_target.sub(self.spot)?)?;
-        let above = Rate::ONE.add(SPOT_BUFFER)?.add(cost)?;
-        let price = self.spot_price.at_rate(above, Rounding::Ceil)?;
-        let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
-        let cash = self.free_spot_cash()?;
-        let affordable = if cash.is_positive() {
-            cash.per(price, Rounding::Floor)?
-                .at_rate(kept, Rounding::Floor)?
-        } else {
-            Quantity::ZERO
-        };
-        let reach = self.spot.add(affordable)?;
-        if reach < self.spot_target {
-            self.aim(reach)?;
-            // In kind more can be owed than is held: then shorts of nothing would still ask for that.
-            self.spot_target = self.spot_target.min(reach);
-        }
-        Ok(())
-    }
-
     /// Aims at no more shorts than every venue's margin carries; what another venue was to hand over stays
     /// with it until then, and spot follows where it is not the capital itself.
     pub(super) fn aim_within_margins(
@@ -625,11 +623,6 @@ impl<'a> Book<'a> {
         self.layout.spot_share
     }
 
-    /// Taker fees of the spot leg.
-    pub(super) const fn spot_taker_fee(&self) -> Rate {
-        self.layout.spot_fees.taker
-    }
-
     /// Where transfers to the spot venue arrive and from it leave.
     pub(super) const fn deposit_account(&self) -> Account {
         self.layout.spot_accounts.deposit
@@ -638,18 +631,6 @@ impl<'a> Book<'a> {
     /// The rules the book was read with.
     pub(super) const fn layout(&self) -> &'a Layout {
         self.layout
-    }
-
-    /// Quote units of the spot account that no margin target claims.
-    pub(super) fn free_spot_cash(&self) -> Result<Value, ComponentError> {
-        let shared = self
-            .hedges
-            .iter()
-            .find(|hedge| hedge.account == self.spot_account);
-        match shared {
-            Some(hedge) => Ok(self.spot_cash.min(hedge.spare_margin()?)),
-            None => Ok(self.spot_cash),
-        }
     }
 
     /// Sum of the shorts, >= 0.
@@ -760,52 +741,10 @@ impl<'a> Book<'a> {
             .at_rate(config.delta_tolerance, Rounding::Floor)?;
         // A bought unit less its fee is what the target counts.
         let fee = spot.sub(self.spot)?.max(Quantity::ZERO);
-        let fee = fee.at_rate(self.layout.spot_fees.taker, Rounding::Ceil)?;
+        let fee = fee.at_rate(self.spot_taker_fee(), Rounding::Ceil)?;
         if after > tolerated.add(fee)? && after > before {
             return Ok(Vec::new());
         }
         Ok(legs)
-    }
-
-    /// Sells `size` base units of spot.
-    pub(super) fn sale(&self, size: Quantity) -> Result<Vec<Leg>, ComponentError> {
-        let rules = &self.layout.spot;
-        let size = size.round_to_lot(rules.lot_size, Rounding::Floor)?;
-        let orders = split(size, rules, self.spot_price, false)?;
-        let legs = orders.into_iter();
-        Ok(legs
-            .map(|quantity| Leg::market(rules.key, Side::Sell, quantity, false))
-            .collect())
-    }
-
-    /// Buys enough that the target arrives after a fee taken in base, or sells the excess.
-    fn spot_legs(&self) -> Result<Vec<Leg>, ComponentError> {
-        let rules = &self.layout.spot;
-        let change = self.spot_target.sub(self.spot)?;
-        let (side, size) = if change.is_negative() {
-            (
-                Side::Sell,
-                change
-                    .abs()?
-                    .round_to_lot(rules.lot_size, Rounding::Floor)?,
-            )
-        } else if self.layout.spot_buy_fee_in_base {
-            let kept = Rate::ONE.sub(self.layout.spot_fees.taker)?;
-            let gross = change.div_rate(kept, Rounding::Ceil)?;
-            (
-                Side::Buy,
-                gross.round_to_lot(rules.lot_size, Rounding::Ceil)?,
-            )
-        } else {
-            (
-                Side::Buy,
-                change.round_to_lot(rules.lot_size, Rounding::Ceil)?,
-            )
-        };
-        let quantities = split(size, rules, self.spot_price, false)?;
-        Ok(quantities
-            .into_iter()
-            .map(|quantity| Leg::market(rules.key, side, quantity, false))
-            .collect())
     }
 }

@@ -1,13 +1,14 @@
 //! What of the rules and the books a hedged book is read with, looked up once.
 
 use basis_core::error::{Code, ComponentError};
-use basis_core::num::{Fixed18, Quantity, Rate, Rounding};
+use basis_core::num::{Fixed18, Quantity, Rate, Rounding, Value};
 use basis_core::rules::{Accounts, InstrumentRules, MakerTaker};
 use basis_core::types::{Account, Asset, InstrumentKind, Item, Timestamp, Venue};
 use basis_market::SlotId;
 
 use super::Context;
 use super::hedge::{instrument, rules_of};
+use super::spot_allocation::shares;
 use crate::config::ModeConfig;
 use basis_engine::account::Books;
 
@@ -18,8 +19,9 @@ pub(super) struct Layout {
     pub(super) spot_slot: Option<SlotId>,
     pub(super) spot_accounts: Accounts,
     pub(super) spot_fees: MakerTaker,
-    pub(super) spot_buy_fee_in_base: bool,
     pub(super) hedges: Vec<HedgeLayout>,
+    /// Where spot is held, `spot_venue` first.
+    pub(super) spots: Vec<SpotLayout>,
     pub(super) valid_until: Timestamp,
     /// Holdings there were when the indices were looked up; a new one makes them stale.
     pub(super) holdings: usize,
@@ -32,13 +34,27 @@ pub(super) struct Layout {
     pub(super) quote: Asset,
     /// Whether capital comes and goes in the asset itself.
     pub(super) in_kind: bool,
-    /// Holdings of the asset outside the spot account.
+    /// Holdings of the asset outside the spot accounts.
     pub(super) elsewhere: Vec<usize>,
     pub(super) wallet_base_at: Option<usize>,
     /// The asset in a deposit account that is not the spot account.
     pub(super) base_deposit_at: Option<usize>,
     /// Sum of the hedges' lots: how far whole lots alone may move a venue from its share.
     pub(super) lots: Quantity,
+}
+
+/// A venue that holds spot.
+#[derive(Clone, Debug)]
+pub(super) struct SpotLayout {
+    pub(super) rules: InstrumentRules,
+    pub(super) slot: Option<SlotId>,
+    pub(super) account: Account,
+    pub(super) fees: MakerTaker,
+    pub(super) buy_fee_in_base: bool,
+    /// Part of the spot that is wanted here; zero where none is.
+    pub(super) share: Rate,
+    pub(super) held_at: Option<usize>,
+    pub(super) cash_at: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,9 +107,14 @@ impl Layout {
         let margins = &context.exposure.margins;
         let (quote, base) = (spot.quote, Item::Asset(config.asset));
         let spot_account = venue.accounts.spot;
+        let spots = spot_layouts(context, quote)?;
+        for spot in &spots {
+            changes(spot.account.venue);
+        }
+        let is_spot = |account: Account| spots.iter().any(|spot| spot.account == account);
         let elsewhere = context.books.holdings().iter().enumerate();
         let elsewhere = elsewhere
-            .filter(|(_, holding)| holding.item == base && holding.account != spot_account)
+            .filter(|(_, holding)| holding.item == base && !is_spot(holding.account))
             .map(|(at, _)| at)
             .collect();
         let mut lots = Quantity::ZERO;
@@ -109,7 +130,7 @@ impl Layout {
                 cash_at: at(accounts.perp, Item::Asset(quote)),
                 deposit_at: at(accounts.deposit, Item::Asset(quote)),
                 margin_at: margins.iter().position(|m| m.account == accounts.perp),
-                sweeps: accounts.deposit != accounts.perp && accounts.deposit != spot_account,
+                sweeps: accounts.deposit != accounts.perp && !is_spot(accounts.deposit),
                 rules,
                 slot,
                 accounts,
@@ -135,8 +156,8 @@ impl Layout {
             spot,
             spot_accounts: venue.accounts,
             spot_fees: venue.fees.spot,
-            spot_buy_fee_in_base: venue.fees.spot_buy_fee_in_base,
             hedges,
+            spots,
             valid_until,
         })
     }
@@ -145,9 +166,16 @@ impl Layout {
     /// do, and most steps end here. `false` only means that a full look is needed.
     pub(super) fn is_settled(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
         let (config, books) = (context.config, context.books);
-        let Some(spot) = self.spot_at.and_then(|at| books.holdings().get(at)) else {
+        let (mut spot, mut spot_value) = (Quantity::ZERO, Value::ZERO);
+        for place in &self.spots {
+            if let Some(held) = books.holding_at(place.held_at) {
+                spot = spot.add(held.quantity)?;
+                spot_value = spot_value.add(held.value)?;
+            }
+        }
+        if spot.is_zero() {
             return Ok(false);
-        };
+        }
         let mut short = Quantity::ZERO;
         for hedge in &self.hedges {
             let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
@@ -167,11 +195,7 @@ impl Layout {
         if !books.quantity_at(self.base_deposit_at).is_zero() {
             return Ok(false);
         }
-        let naked = spot
-            .quantity
-            .add(self.elsewhere(books)?)?
-            .sub(short)?
-            .abs()?;
+        let naked = spot.add(self.elsewhere(books)?)?.sub(short)?.abs()?;
         let tolerated = short.at_rate(config.delta_tolerance, Rounding::Floor)?;
         if !short.is_positive() || naked > tolerated || context.pending_withdrawal.is_positive() {
             return Ok(false);
@@ -180,7 +204,7 @@ impl Layout {
         let capital = equity.sub(equity.at_rate(config.reserve_ratio, Rounding::Ceil)?)?;
         let target = capital.at_rate(self.spot_share, Rounding::Floor)?;
         let band = target.at_rate(config.utilization_band, Rounding::HalfEven)?;
-        if target.sub(spot.value)? > band {
+        if target.sub(spot_value)? > band {
             return Ok(false);
         }
         let kept = Rate::ONE.sub(config.margin_deviation_threshold)?;
@@ -198,7 +222,7 @@ impl Layout {
         Ok(target.is_positive())
     }
 
-    /// Base units outside the spot account.
+    /// Base units outside the spot accounts.
     pub(super) fn elsewhere(&self, books: &Books) -> Result<Quantity, ComponentError> {
         let mut sum = Quantity::ZERO;
         for &at in &self.elsewhere {
@@ -221,6 +245,40 @@ impl Layout {
     pub(super) const fn spot(&self) -> &InstrumentRules {
         &self.spot
     }
+}
+
+/// The venues that hold spot, `spot_venue` first.
+fn spot_layouts(context: &Context<'_>, quote: Asset) -> Result<Vec<SpotLayout>, ComponentError> {
+    let config = context.config;
+    let listed = |venue: Venue| {
+        let rules = rules_of(context, venue).ok()?;
+        let spot = rules.instrument(InstrumentKind::Spot, config.symbol())?;
+        let fits = spot.base == config.asset && spot.quote == quote;
+        fits.then_some((rules, spot))
+    };
+    let has_series = |venue: Venue| {
+        let spot = listed(venue);
+        spot.is_some_and(|(_, spot)| context.view.slot(spot.key.series()).is_some())
+    };
+    let base = Item::Asset(config.asset);
+    let mut spots = Vec::new();
+    for (venue, share) in shares(config, &has_series)? {
+        let Some((rules, spot)) = listed(venue) else {
+            continue;
+        };
+        let account = rules.accounts.spot;
+        spots.push(SpotLayout {
+            slot: context.view.slot(spot.key.series()),
+            rules: spot.clone(),
+            account,
+            fees: rules.fees.spot,
+            buy_fee_in_base: rules.fees.spot_buy_fee_in_base,
+            share,
+            held_at: context.books.position_of(account, base),
+            cash_at: context.books.position_of(account, Item::Asset(quote)),
+        });
+    }
+    Ok(spots)
 }
 
 /// Whether an order may be placed at the slot's price.

@@ -10,6 +10,7 @@ use basis_market::SlotId;
 
 use super::Context;
 use super::hedge::Book;
+use super::spots::SpotPlace;
 
 /// How much of a bar orders may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,18 +47,32 @@ pub(super) fn room(
 }
 
 impl Book<'_> {
-    /// The impact of the purchase of `wanted` base units of spot, as far as there is room for it; zero where
-    /// nothing says it. The half spread is what the buffer beside it is for.
+    /// The impact of the purchase of `wanted` base units of spot at `spot_venue`, as
+    /// [`Book::impact_of_buying_at`] has it.
     pub(super) fn impact_of_buying(
         &self,
         context: &Context<'_>,
         wanted: Quantity,
     ) -> Result<Rate, ComponentError> {
-        let (layout, venue) = (self.layout(), self.spot_account.venue);
-        let Some((taking, slot)) = context.terms(venue)?.taking.zip(layout.spot_slot) else {
+        let place = self.spots.first();
+        place.map_or(Ok(Rate::ZERO), |place| {
+            self.impact_of_buying_at(context, place, wanted)
+        })
+    }
+
+    /// The impact of the purchase of `wanted` base units of spot at a venue, as far as there is room for it; zero
+    /// where nothing says it. The half spread is what the buffer beside it is for.
+    pub(super) fn impact_of_buying_at(
+        &self,
+        context: &Context<'_>,
+        place: &SpotPlace<'_>,
+        wanted: Quantity,
+    ) -> Result<Rate, ComponentError> {
+        let venue = place.account.venue;
+        let Some((taking, slot)) = context.terms(venue)?.taking.zip(place.layout.slot) else {
             return Ok(Rate::ZERO);
         };
-        let room = room(context, venue, (layout.spot(), Some(slot)), Pace::Planned)?;
+        let room = room(context, venue, (place.rules(), Some(slot)), Pace::Planned)?;
         let bought = room.map_or(wanted, |room| wanted.min(room));
         let impact = TakingTerms {
             half_spread: Bps::ZERO,
@@ -110,8 +125,33 @@ impl Book<'_> {
         Ok(())
     }
 
+    /// Bounds what each venue of several buys and sells of spot by what its newest bar has room for.
+    fn bound_spots(&mut self, context: &Context<'_>, pace: Pace) -> Result<(), ComponentError> {
+        for place in &mut self.spots {
+            let (rules, layout) = (place.rules(), place.layout);
+            let market = (rules, layout.slot);
+            let Some(room) = room(context, place.account.venue, market, pace)? else {
+                continue;
+            };
+            // A buy is larger by the fee that is taken out of it, and by up to a lot.
+            let bought = room.sub(rules.lot_size)?.max(Quantity::ZERO);
+            let kept = Rate::ONE.sub(layout.fees.taker)?;
+            let bought = bought.at_rate(kept, Rounding::Floor)?;
+            let within = |known: Option<Quantity>, most: Quantity| {
+                Some(known.map_or(most, |known| known.min(most)))
+            };
+            place.most_bought = within(place.most_bought, bought);
+            place.most_sold = within(place.most_sold, room);
+        }
+        Ok(())
+    }
+
     /// The part of every leg to the aim that the market with the least room takes, 0 to 1.
-    fn part_with_room(&self, context: &Context<'_>, pace: Pace) -> Result<Rate, ComponentError> {
+    fn part_with_room(
+        &mut self,
+        context: &Context<'_>,
+        pace: Pace,
+    ) -> Result<Rate, ComponentError> {
         let mut part = Rate::ONE;
         let mut bound = |needed: Quantity, room: Option<Quantity>| -> Result<(), ComponentError> {
             if let Some(room) = room.filter(|room| needed > *room) {
@@ -121,7 +161,12 @@ impl Book<'_> {
         };
         let (layout, rules) = (self.layout(), self.layout().spot());
         let change = self.spot_target.sub(self.spot)?;
-        if !change.is_zero() {
+        if self.spots.len() > 1 {
+            self.bound_spots(context, pace)?;
+            let mut traded = self.spot_targets()?.into_iter();
+            let traded = traded.try_fold(Quantity::ZERO, Quantity::add)?;
+            bound(change.abs()?, Some(traded.sub(self.spot)?.abs()?))?;
+        } else if !change.is_zero() {
             // A buy is larger by the fee that is taken out of it, and by up to a lot.
             let fee = change.max(Quantity::ZERO);
             let fee = fee.div_rate(Rate::ONE.sub(self.spot_taker_fee())?, Rounding::Ceil)?;

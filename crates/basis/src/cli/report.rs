@@ -101,6 +101,10 @@ fn headline(summary: &Json) -> String {
             percent(&summary["max_drawdown"]),
         ),
         (
+            "lending at the recorded rate, in USD".to_owned(),
+            percent(&summary["benchmark"]["return"]),
+        ),
+        (
             format!("largest drawdown in {class}, exit value"),
             percent(&summary["max_drawdown_exit"]),
         ),

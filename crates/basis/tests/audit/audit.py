@@ -37,6 +37,7 @@ from results import Results
 from risk import Risk
 from rules import Rules
 from transfers import Transfers
+from triggers import Triggers
 
 
 class Audit:
@@ -71,7 +72,7 @@ class Audit:
         self.replay, self.results = Replay(self), Results(self)
         self.fills, self.funding, self.transfers = Fills(self), Funding(self), Transfers(self)
         self.chain, self.borrowing = Chain(self), Borrowing(self)
-        self.risk, self.exits = Risk(self), Exits(self)
+        self.risk, self.exits, self.triggers = Risk(self), Exits(self), Triggers(self)
 
     def table(self, name):
         """Rows of a CSV file with their line numbers; the header is line 1."""
@@ -113,7 +114,8 @@ class Audit:
             return None
         reference = self.config["reference_price"]
         venue = account.split(".")[0]
-        return f"spot.{venue}.{reference.split('.')[2]}" if venue == self.spot_venue else reference
+        own = f"spot.{venue}.{reference.split('.')[2]}"
+        return own if venue == self.spot_venue or self.market and own in self.market.series else reference
 
     def rated(self, key):
         """The token a holding is of when it is valued at a rate in ETH; None for anything else."""

@@ -92,6 +92,10 @@ class Exits:
         for account, amount, last in self.stakes.leave(held, now):
             cost, hours = cost + amount, slower(hours, last)
             count(account, amount, last)
+        queued = self.stakes.queued(held, now)
+        if queued:
+            hours = slower(hours, queued[1])
+            count(queued[0], ZERO, queued[1])
         left = hours
         for key in (key for key in self.order if is_position(key[1])):
             amount, last = self.market(contract(key[1]), key[0], abs(audit.held[key]), "perp", now)
@@ -100,11 +104,12 @@ class Exits:
         spot = self.spot(now)
         if spot:
             sold = [key for key in held if not is_position(key[1]) and (plain(key[1])[0] in DOLLARS) == self.in_kind]
-            amount, last = self.market(spot, None, self.sold(sold, spot), "spot", now)
-            # What the stakes pay is sold once they have been left.
-            cost, hours = cost + amount, slower(hours, None if left is None or last is None else left + last)
-            if sold:
-                count(sold[0][0], amount, last)
+            for place, own in self.places(sold, spot, now).items():
+                amount, last = self.market(place, None, self.sold(own, place), "spot", now)
+                # What the stakes pay is sold once they have been left.
+                cost, hours = cost + amount, slower(hours, None if left is None or last is None else left + last)
+                if own:
+                    count(own[0][0], amount, last)
         whole, sale = cost, hours
         for venue in dict.fromkeys(key[0].split(".")[0] for key in self.order):
             way = self.way_home(venue, now)
@@ -119,6 +124,14 @@ class Exits:
                 whole, hours = whole + fee, slower(hours, None if sale is None else sale + delay)
                 count(own[0][0], fee, delay)
         return (whole, hours), accounts
+
+    def places(self, sold, spot, now):
+        """What is sold in which market: where it lies, if there is one, else at the mode's own."""
+        places = {spot: []}
+        for key in sold:
+            own = None if self.in_kind else self.spot(now, key[0].split(".")[0])
+            places.setdefault(own or spot, []).append(key)
+        return places
 
     def sold(self, keys, spot):
         """Base units traded in the spot market on the way out."""
@@ -157,10 +170,11 @@ class Exits:
         fee = self.audit.rules.fee_rate(venue, use, "taker", now)
         return ceil18(ceil18(quantity * series.mark) * (fee + rate)), hours
 
-    def spot(self, now):
-        """The market of the underlying where the mode trades it; None without one."""
-        audit, venue = self.audit, self.audit.spot_venue
-        if not venue:
+    def spot(self, now, venue=None):
+        """The market of the underlying at a venue, by default where the mode trades it; None without one."""
+        audit = self.audit
+        venue = venue or audit.spot_venue
+        if not venue or venue not in audit.rules.venues:
             return None
         for row in audit.rules.at(venue, now).get("instruments") or []:
             name = f"spot.{venue}.{row['symbol']}"

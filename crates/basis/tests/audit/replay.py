@@ -57,6 +57,7 @@ class Replay:
                     if not judged and self.is_act(lines[0]):
                         audit.borrowing.close()
                         audit.risk.judge()
+                        audit.triggers.judge(now)
                         judged = True
                     self.post_event(lines, buckets)
             audit.funding.report_unbooked()
@@ -64,6 +65,7 @@ class Replay:
             audit.chain.end(now)
             if not judged:
                 audit.risk.judge()
+                audit.triggers.judge(now)
             held = positions.pop(iso(now), {})
             equity = self.audit_positions(now, held)
             opening = self.audit_equity(number, row, equity, before, opening, buckets)

@@ -53,6 +53,19 @@ class Stakes:
             exits.append((key[0], cost + sales * self.gas(REPAYMENT, now), hours))
         return exits
 
+    def queued(self, held, now):
+        """The account of the withdrawal requests that wait, and the hours until the last has left the queue."""
+        if self.token is None:
+            return None
+        venue = TOKENS[self.token][0]
+        waiting = [key for key in held if key[1] == "ETH" and key[0].split(".")[0] == venue]
+        protocol = self.audit.chain.staking.venues.get(venue)
+        due = [ticket.due for ticket in protocol.tickets if not ticket.ready] if protocol else []
+        if not waiting or not due:
+            return None
+        left = max((max(due) - now).total_seconds(), 0)
+        return waiting[0][0], up(Decimal(left) / 3600)
+
     def leave_free(self, key, now):
         ways = []
         if self.way in ("market", "cheapest"):

@@ -39,7 +39,8 @@ fn start() -> Timestamp {
 
 fn setup(mode: &str, sets: &[&str]) -> Result<Setup, ComponentError> {
     let registry = Registry::builtin();
-    let sets = usual_sets(mode).iter().chain(sets);
+    let usual = usual_sets(mode, sets);
+    let sets = usual.iter().chain(sets);
     let sets: Vec<String> = sets.map(|&set| set.to_owned()).collect();
     let request = Request {
         mode,

@@ -160,24 +160,42 @@ pub(crate) const NARROW_LOOP: [&str; 7] = [
     "risk.health_factor_halt=1.005",
 ];
 
-/// What tests set for `mode` unless they say otherwise: no carry hurdle, a narrow loop. Most tests are about what a
-/// book does, and not about whether it is worth having.
-pub(crate) fn usual_sets(mode: &str) -> &'static [&'static str] {
-    match mode {
+/// What tests set for `mode` unless the `words` of theirs say otherwise: no carry hurdle, a narrow loop, spot at one
+/// exchange and no bound on what one holds. Most tests are about what a book does, and not about whether it is worth
+/// having or whom it is entrusted to.
+pub(crate) fn usual_sets(mode: &str, words: &[&str]) -> Vec<&'static str> {
+    let names = |key: &str| words.iter().any(|word| word.contains(key));
+    let mut sets = Vec::new();
+    let narrow: &[&str] = match mode {
         "btc_basis" | "eth_basis" => &[HURDLE_OFF],
         "eth_leveraged" | "usdt_market_neutral" => &NARROW_LOOP,
         _ => &[],
+    };
+    if !names("expected_carry") {
+        sets.extend(narrow);
     }
+    let spot = match mode {
+        "btc_basis" => "spot_allocation={binance: 1}",
+        "eth_basis" => "spot_allocation={bybit: 1}",
+        "usdt_market_neutral" | "usdt_market_neutral_no_leverage" => "",
+        _ => return sets,
+    };
+    if !names("spot_") && !spot.is_empty() {
+        sets.push(spot);
+    }
+    if !names("venue_share_max") {
+        sets.push("risk.venue_share_max=1");
+    }
+    sets
 }
 
-/// The same as arguments, where these run one mode and say nothing of its hurdle.
+/// The same as arguments, where these run one mode.
 pub(crate) fn usual_arguments(arguments: &[&str]) -> Vec<&'static str> {
     let runs = ["backtest", "sweep", "stress"];
     let runs = arguments.first().is_some_and(|word| runs.contains(word));
-    let names_it = arguments.iter().any(|word| word.contains("expected_carry"));
-    let mut modes = arguments.iter().map(|word| usual_sets(word));
+    let mut modes = arguments.iter().map(|word| usual_sets(word, arguments));
     let sets = modes.find(|sets| !sets.is_empty()).unwrap_or_default();
-    if !runs || names_it || modes.any(|more| more != sets && !more.is_empty()) {
+    if !runs || modes.any(|more| more != sets && !more.is_empty()) {
         return Vec::new();
     }
     sets.iter().flat_map(|set| ["--set", set]).collect()

@@ -77,8 +77,7 @@ pub(crate) fn plan(legs: Vec<Leg>) -> Plan {
 /// them, unless they name the carry hurdle.
 pub(crate) fn setup(mode: &str, sets: &[&str], (from, to): (Timestamp, Timestamp)) -> Setup {
     let registry = Registry::builtin();
-    let names_it = sets.iter().any(|set| set.contains("expected_carry"));
-    let usual = if names_it { &[] } else { usual_sets(mode) };
+    let usual = usual_sets(mode, sets);
     let sets = usual.iter().chain(sets);
     let sets: Vec<_> = sets.map(|set| (*set).to_owned()).collect();
     let request = Request {

@@ -176,6 +176,10 @@ impl Leverage {
                 }
                 None => Decision::Act(plan),
             },
+            Decision::Triggered(plan, trigger, None) => {
+                let weighed = self.explain(Decision::Act(plan));
+                weighed.triggered_by(Some(trigger))
+            }
             Decision::Hold => match self.short.filter(|_| !self.is_up) {
                 Some(Short::LookBack { recorded, due }) => {
                     Decision::Uneconomic("leverage", Shortfall::Days { recorded, due })
@@ -186,6 +190,7 @@ impl Leverage {
                         expected,
                         cost,
                         transfers,
+                        lent: Value::ZERO,
                     };
                     Decision::Uneconomic("leverage", short)
                 }

@@ -63,6 +63,7 @@ pub(super) fn exit_routes(config: &ModeConfig<'_>, series: &[SeriesId]) -> Vec<S
         market: token.market,
         pool: token.pool,
         protocol: token.protocol,
+        queue_pays: ETH,
         rate: token.rate,
         way: match chain.exit_route {
             StakeRoute::Market => StakeWay::Market,

@@ -16,7 +16,7 @@ use basis_core::types::{SeriesId, Timestamp, Venue};
 use basis_market::MarketData;
 use serde::{Deserialize, Serialize};
 
-use super::chain::leverage::{Loop, leftover};
+use super::chain::leverage::{Loop, leftover, spare_ether};
 use super::chain::loop_carry::Leverage;
 use super::chain::places::Places;
 use super::chain::rewards::Harvest;
@@ -24,7 +24,7 @@ use super::chain::series::{GAS, leverage as leverage_series, staking};
 use super::chain::stake::{GROUPS, leg_of, unwrap};
 use super::chain::{ETH, check_capital, floor_to_unit, settings};
 use super::eth_staking_only::{act, in_ether, optional_series, plan, token_of};
-use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses};
+use super::{BuiltIn, Checkpoint, Context, Decision, KeyedStrategy, ModeRow, Uses, triggers};
 use crate::config::ModeConfig;
 
 /// The mode's row.
@@ -72,6 +72,14 @@ fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
 fn check(config: &ModeConfig<'_>, _rules: &RuleBook) -> Result<(), ComponentError> {
     token_of(config)?;
     in_ether(config)?;
+    if config
+        .expected_carry
+        .is_some_and(|rule| rule.above_supply_rate)
+    {
+        let message = "expected_carry.benchmark supply_rate is asked of basis modes; a loop is weighed against its own \
+                       stake without debt";
+        return Err(ComponentError::new(Code::StrategyInfeasible, message));
+    }
     let gas = config
         .chain
         .map_or(Quantity::ZERO, |chain| chain.gas_reserve);
@@ -250,6 +258,15 @@ impl KeyedStrategy for Leveraged {
         Ok(Some(plan(Action::ExitPartial, "deleverage", leg)))
     }
 
+    /// The loop less its debt, at the protocol's rate, and what the wallet can do without; rewards that have not been
+    /// sold pay nothing, and gas stays.
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        let places = Places::current(&mut self.places, context)?;
+        let held = Loop::read(context, places)?;
+        let there = spare_ether(context)?.add(leftover(context))?;
+        Ok(there.add(held.equity()?)?.max(Quantity::ZERO))
+    }
+
     /// The book is meant to be long: its delta is the capital's own.
     fn is_building(&self, _flows_seen: u64) -> bool {
         true
@@ -349,6 +366,18 @@ impl Leveraged {
         if ltv.sub(target)?.abs()? <= band {
             return Ok(Decision::Hold);
         }
+        let trigger = triggers::ltv((held.debt, held.collateral_ether), (target, band))?;
+        let decision = self.bring_back(context, held, (ltv, target))?;
+        Ok(decision.triggered_by(trigger))
+    }
+
+    /// Brings the debt ratio `ltv` to the target.
+    fn bring_back(
+        &mut self,
+        context: &Context<'_>,
+        held: &Loop,
+        (ltv, target): (Rate, Rate),
+    ) -> Result<Decision, ComponentError> {
         if ltv > target {
             let wanted = held.collateral_ether.at_rate(target, Rounding::Floor)?;
             let excess = held.debt.sub(wanted)?;

@@ -188,6 +188,15 @@ impl KeyedStrategy for Staking {
         Ok(None)
     }
 
+    /// The stake at its protocol's rate, what waits in the queue and what the wallet can do without; rewards that have
+    /// not been sold pay nothing, and gas stays.
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        let book = StakingBook::read(context)?;
+        let queued = book.token.queued(context)?;
+        let there = spare_ether(context)?.add(leftover(context))?;
+        Ok(there.add(queued)?.add(book.staked)?)
+    }
+
     /// The book is meant to be long: its delta is the capital's own.
     fn is_building(&self, _flows_seen: u64) -> bool {
         true

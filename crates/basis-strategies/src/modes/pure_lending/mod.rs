@@ -171,17 +171,20 @@ impl KeyedStrategy for PureLending {
         }
         let change = book.target.sub(book.supplied)?;
         let entered = book.supplied.is_positive();
-        let (kind, amount, action) = if change.is_negative() {
+        // What a withdrawal lacks comes out of the pool in whatever size, and before anything is supplied.
+        let lacks = book.owed.sub(book.wallet)?.max(Quantity::ZERO);
+        let lacks = lacks.min(book.supplied);
+        let (kind, amount, action) = if change.is_negative() || lacks.is_positive() {
             let all = book.target.is_zero();
             let action = if all {
                 Action::ExitFull
             } else {
                 Action::ExitPartial
             };
-            let wanted = change.abs()?;
+            let wanted = change.neg()?.max(lacks);
             let there = cash(context, book.venue)?;
             self.is_cut = there < wanted;
-            if self.is_cut && there < config.min_transfer {
+            if self.is_cut && there < wanted.min(config.min_transfer) {
                 return Ok(Decision::Waits(
                     "withdrawal",
                     format!("{} has {there} {} of {wanted}", book.venue, config.asset),
@@ -197,7 +200,11 @@ impl KeyedStrategy for PureLending {
             };
             (LendingKind::Supply, change.min(book.wallet), action)
         };
-        let least = config.min_transfer;
+        let least = if lacks.is_positive() {
+            lacks.min(config.min_transfer)
+        } else {
+            config.min_transfer
+        };
         if amount < least || (context.reduce_only && kind == LendingKind::Supply) {
             self.flows_scaled = context.flows_seen;
             return Ok(Decision::Hold);
@@ -244,6 +251,13 @@ impl KeyedStrategy for PureLending {
     ) -> Result<Option<Plan>, ComponentError> {
         // Nothing is owed, so nothing can be cut.
         Ok(None)
+    }
+
+    /// What there is of the asset; the gas reserve is none of it, and one more of it may have to be bought.
+    fn payable(&mut self, context: &Context<'_>) -> Result<Quantity, ComponentError> {
+        let gas = Quantity::new(settings(context)?.gas_reserve_usd.get());
+        let free = invested(context, context.config.asset)?.sub(gas)?;
+        Ok(free.max(Quantity::ZERO))
     }
 
     /// The gas reserve is the book's only delta: it is no broken hedge.

@@ -4,15 +4,25 @@ use basis_core::error::{Code, ComponentError};
 use basis_core::num::{Fixed18, Rate, Rounding};
 use basis_core::rules::RuleBook;
 use basis_core::types::{Asset, InstrumentKey, InstrumentKind, SeriesId, Venue};
-use basis_market::{ETHER_POOL_SERIES, GAS_SERIES};
+use basis_market::{ETHER_POOL_SERIES, GAS_SERIES, MarketData};
 
+use super::super::spot_allocation::{is_spread, series_at, shares};
 use crate::config::ModeConfig;
+use basis_engine::benchmark;
 use basis_engine::size::{EntryMargin, EntryShare};
 
 pub(in super::super) fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     let symbol = config.symbol();
     let spot = InstrumentKey::new(config.spot_venue, InstrumentKind::Spot, symbol);
     let mut series = vec![config.reference_price, spot.series()];
+    if config
+        .expected_carry
+        .is_some_and(|rule| rule.above_supply_rate)
+    {
+        series.extend(benchmark::series_of(config));
+    }
+    let told = config.spot_allocation.iter();
+    series.extend(told.map(|(venue, _)| series_at(config, *venue)));
     for &(venue, _) in config.hedge_allocation {
         let symbol = config.hedge_symbol(venue);
         let perp = InstrumentKey::new(venue, InstrumentKind::Perp, symbol);
@@ -23,16 +33,21 @@ pub(in super::super) fn required_series(config: &ModeConfig<'_>) -> Vec<SeriesId
     series
 }
 
-/// What transfers out of the wallet cost.
+/// What transfers out of the wallet cost, and where spot may stand beside the shorts.
 pub(in super::super) fn optional_series(config: &ModeConfig<'_>) -> Vec<SeriesId> {
     let in_ether = config.underlying() == Asset::literal("ETH");
     let pool = (!in_ether).then_some(ETHER_POOL_SERIES);
-    std::iter::once(GAS_SERIES).chain(pool).collect()
+    let mut series: Vec<_> = std::iter::once(GAS_SERIES).chain(pool).collect();
+    if is_spread(config) && config.spot_allocation.is_empty() {
+        let venues = config.hedge_allocation.iter();
+        series.extend(venues.map(|(venue, _)| series_at(config, *venue)));
+    }
+    series
 }
 
 pub(in super::super) fn venues(config: &ModeConfig<'_>) -> Vec<Venue> {
     let mut venues = vec![config.spot_venue];
-    for (venue, _) in config.hedge_allocation {
+    for (venue, _) in config.hedge_allocation.iter().chain(config.spot_allocation) {
         if !venues.contains(venue) {
             venues.push(*venue);
         }
@@ -56,8 +71,21 @@ pub(in super::super) fn check(
         .hedge_allocation
         .iter()
         .map(|(venue, _)| (*venue, InstrumentKind::Perp, config.hedge_symbol(*venue)));
+    let told = config.spot_allocation.iter();
+    let told = told.map(|(venue, _)| (*venue, InstrumentKind::Spot, config.symbol()));
+    let elsewhere = config
+        .spot_allocation
+        .iter()
+        .any(|(venue, _)| *venue != config.spot_venue);
+    if config.is_in_kind() && elsewhere {
+        return refuse(format!(
+            "spot_allocation spreads spot that is bought; in share_class {} it is the capital itself and stands at \
+             spot_venue {}; leave spot_allocation out",
+            config.share_class, config.spot_venue
+        ));
+    }
     let mut paid_in = None;
-    for (venue, kind, symbol) in std::iter::once(spot).chain(perps) {
+    for (venue, kind, symbol) in std::iter::once(spot).chain(perps).chain(told) {
         if !config.venues.contains(&venue) {
             return refuse(format!(
                 "{venue} is needed for {kind} {symbol} but is not under venue_settings; add `venue_settings.{venue}: {{}}`"
@@ -113,7 +141,12 @@ pub(in super::super) fn check(
 
 /// What is traded at the entry, of the equity: spot, and as much of perps by their shares. A hedged stake buys
 /// `stake_allocation_eth`, a basis h ÷ (1 + h).
-pub(in super::super) fn entry(config: &ModeConfig<'_>) -> Result<Vec<EntryShare>, ComponentError> {
+///
+/// Without `data` spot that the mode is to spread by itself counts at `spot_venue`.
+pub(in super::super) fn entry(
+    config: &ModeConfig<'_>,
+    data: Option<&MarketData>,
+) -> Result<Vec<EntryShare>, ComponentError> {
     if config.hedge_allocation.is_empty() {
         return Ok(Vec::new());
     }
@@ -131,11 +164,16 @@ pub(in super::super) fn entry(config: &ModeConfig<'_>) -> Result<Vec<EntryShare>
     } else {
         whole
     };
-    let mut entry = vec![EntryShare {
-        instrument: key(config.spot_venue, InstrumentKind::Spot, config.symbol()),
-        share: bought,
-        margin: None,
-    }];
+    let mut entry = Vec::new();
+    for (venue, part) in shares(config, &|venue| is_recorded(config, data, venue))? {
+        if part.is_positive() {
+            entry.push(EntryShare {
+                instrument: key(venue, InstrumentKind::Spot, config.symbol()),
+                share: bought.mul(part, Rounding::Floor)?,
+                margin: None,
+            });
+        }
+    }
     let margin = invested.sub(whole)?;
     let decided_by = match config.chain {
         Some(_) => "stake_allocation_eth",
@@ -152,6 +190,26 @@ pub(in super::super) fn entry(config: &ModeConfig<'_>) -> Result<Vec<EntryShare>
         });
     }
     Ok(entry)
+}
+
+/// The exchange where spot must stand, because no other of the mode has a series of it, it is the capital itself, or
+/// a stake is bought there; none where it can be spread.
+pub(in super::super) fn spot_alone_at(config: &ModeConfig<'_>, data: &MarketData) -> Option<Venue> {
+    if config.hedge_allocation.is_empty() {
+        return None;
+    }
+    let first = config.spot_venue;
+    let mut others = venues(config).into_iter().filter(|venue| *venue != first);
+    let spreads = is_spread(config) && others.any(|venue| is_recorded(config, Some(data), venue));
+    (!spreads).then_some(first)
+}
+
+/// Whether spot at a venue has a price series, its own or one in its place.
+fn is_recorded(config: &ModeConfig<'_>, data: Option<&MarketData>, venue: Venue) -> bool {
+    let (id, proxies) = (series_at(config, venue), &config.view.proxies);
+    data.is_some_and(|data| {
+        data.contains(id) || proxies.get(&id).is_some_and(|proxy| data.contains(*proxy))
+    })
 }
 
 /// The share class must get to every exchange of the mode and back.

@@ -28,15 +28,17 @@ use basis_core::plan::{Action, Block, FailurePolicy, Leg, Plan};
 use basis_core::types::{InstrumentKind, Side, Span, Timestamp, Venue};
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::check::{check, entry, optional_series, required_series, venues};
+pub(super) use self::check::{
+    check, entry, optional_series, required_series, spot_alone_at, venues,
+};
 use super::carry::{self, Answer};
 use super::funding::{Moves, moves, sweeps, top_up};
 use super::hedge::{Book, NEAR, Reach};
 use super::layout::Layout;
 use super::volume::Pace;
-use super::{Checkpoint, Context, Decision, KeyedStrategy, in_kind};
+use super::{Checkpoint, Context, Decision, KeyedStrategy, in_kind, triggers};
 use crate::config::ModeConfig;
-use basis_engine::strategy::{Shortfall, Weighed};
+use basis_engine::strategy::{Shortfall, Trigger, Weighed};
 
 /// The version of what is saved of it.
 const STATE_VERSION: u32 = 4;
@@ -111,7 +113,8 @@ impl KeyedStrategy for SpotPerp {
             // A short alone is not cut: what it hedges could not be sold.
             return Ok(None);
         }
-        let spot = book.spot;
+        let (spot, sellable) = (book.spot, book.sellable_spot()?);
+        let is_spread = book.spots.len() > 1;
         let mut cut = Quantity::ZERO;
         for hedge in &mut book.hedges {
             hedge.target = hedge.position.neg()?;
@@ -120,10 +123,16 @@ impl KeyedStrategy for SpotPerp {
                 let lot = hedge.rules.lot_size;
                 let wanted = hedge.target.at_rate(fraction, Rounding::Ceil)?;
                 cut = wanted.round_to_lot(lot, Rounding::Ceil)?.min(hedge.target);
+                // What another venue cannot sell keeps its hedge.
+                if is_spread && cut > sellable {
+                    cut = sellable.round_to_lot(lot, Rounding::Floor)?;
+                }
                 hedge.target = hedge.target.sub(cut)?;
             }
         }
         book.spot_target = spot.sub(cut.min(spot))?;
+        // What is sold beside the short is its margin at once.
+        book.sells_first = Some(venue);
         book.aim_within_volume(context, Pace::Urgent)?;
         let legs = tradable_only(context, book.legs_to_target()?);
         Ok((!legs.is_empty()).then(|| reducing(Action::ExitPartial, "deleverage", legs)))
@@ -231,7 +240,11 @@ impl SpotPerp {
             return Ok(fund(context, Action::ExitPartial, moves));
         }
         match self.reason(context, &book, flat, scale)? {
-            Some(reason) => self.rebalance(context, &mut book, (flat, scale), reason),
+            Some(reason) => {
+                let trigger = self.trigger(context, &book, reason)?;
+                let decision = self.rebalance(context, &mut book, (flat, scale), reason)?;
+                Ok(decision.triggered_by(trigger))
+            }
             None => dust(context, &book),
         }
     }
@@ -259,8 +272,7 @@ impl SpotPerp {
         let must = reason == "margin" || book.in_kind && !flat;
         // In kind the capital is exposed until the shorts are open: they do not wait for the last cent.
         let exact = (flat || scale) && (!book.in_kind || in_kind::is_short_of_margin(book)?);
-        let spot_need = spot_need(book)?;
-        let moves = moves(context, book, spot_need, exact)?;
+        let moves = moves(context, book, &book.spot_needs()?, exact)?;
         let weighed = match if must {
             Answer::Unasked
         } else {
@@ -411,6 +423,26 @@ impl SpotPerp {
         Ok(trade)
     }
 
+    /// The numbers of a reason that is a measure beyond its limit. What a withdrawal waits for is none.
+    fn trigger(
+        &self,
+        context: &Context<'_>,
+        book: &Book<'_>,
+        reason: &str,
+    ) -> Result<Option<Trigger>, ComponentError> {
+        match (reason, self.equity_rebalanced) {
+            ("utilization", _) if !context.pending_withdrawal.is_positive() => {
+                let held = book.core_spot()?;
+                let held = held.notional(book.spot_price, Rounding::HalfEven)?;
+                triggers::utilization(context, (held, book.notional_target))
+            }
+            ("equity_deviation", Some(last)) => {
+                triggers::equity_deviation(context, (own_equity(context)?, last))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Whether the equity has left its band around that of the last rebalance.
     fn has_equity_strayed(&self, context: &Context<'_>) -> Result<bool, ComponentError> {
         let Some(last) = self.equity_rebalanced else {
@@ -488,7 +520,7 @@ fn waits(
 ) -> Result<Decision, ComponentError> {
     if context.pending_withdrawal.is_positive() && book.is_flat() && !book.in_kind {
         book.aim_to_close()?;
-        let moves = moves(context, book, Value::ZERO, false)?;
+        let moves = moves(context, book, &[], false)?;
         if !moves.is_empty() {
             return Ok(fund(context, Action::ExitPartial, moves));
         }
@@ -530,19 +562,7 @@ fn mend_hedge(
     }
     let mut legs = Vec::new();
     if naked.is_positive() {
-        let rules = book.layout().spot();
-        let size = naked
-            .min(book.spot)
-            .round_to_lot(rules.lot_size, Rounding::Floor)?;
-        let notional = size.notional(book.spot_price, Rounding::Floor)?;
-        if size >= rules.min_quantity && notional >= rules.min_notional {
-            legs.push(Leg::market(
-                rules.key,
-                Side::Sell,
-                size.min(rules.max_market_quantity),
-                false,
-            ));
-        }
+        legs = book.sales_where_held(naked.min(book.spot))?;
     } else {
         let any_fresh = book.hedges.iter().any(|hedge| hedge.fresh);
         let mut rest = naked.abs()?;
@@ -564,7 +584,11 @@ fn mend_hedge(
     Ok(match (wanted, legs.is_empty()) {
         (false, _) => None,
         (true, true) => Some(Decision::Deferred("delta")),
-        (true, false) => Some(Decision::Act(reducing(Action::ExitPartial, "delta", legs))),
+        (true, false) => {
+            let mends = Decision::Act(reducing(Action::ExitPartial, "delta", legs));
+            let long = book.spot.add(book.outside)?;
+            Some(mends.triggered_by(triggers::delta(context, (long, short))?))
+        }
     })
 }
 
@@ -615,15 +639,6 @@ fn action(book: &Book<'_>, flat: bool) -> Action {
     }
 }
 
-/// What the coming purchase costs; nothing when spot is sold.
-fn spot_need(book: &Book<'_>) -> Result<Value, ComponentError> {
-    if book.spot_target <= book.spot {
-        return Ok(Value::ZERO);
-    }
-    let buy = book.spot_target.sub(book.spot)?;
-    Ok(buy.notional(book.spot_price, Rounding::Ceil)?)
-}
-
 /// Transfers, those inside a venue first; the plan waits for the others.
 fn fund(context: &Context<'_>, action: Action, moves: Moves) -> Decision {
     let blocks = vec![moves.internal, moves.external];
@@ -639,17 +654,22 @@ fn dust(context: &Context<'_>, book: &Book<'_>) -> Result<Decision, ComponentErr
     if !book.short()?.is_zero() || !book.spot.is_positive() || !book.notional_target.is_zero() {
         return Ok(Decision::Hold);
     }
-    let rules = book.layout().spot();
-    let size = book.spot.round_to_lot(rules.lot_size, Rounding::Floor)?;
-    let notional = size.notional(book.spot_price, Rounding::Floor)?;
-    let threshold = Value::new(context.config.dust_threshold.get()).max(rules.min_notional);
-    if notional < threshold || size < rules.min_quantity {
+    let mut legs = Vec::new();
+    for place in &book.spots {
+        let rules = place.rules();
+        let size = place.held.round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let notional = size.notional(book.spot_price, Rounding::Floor)?;
+        let threshold = Value::new(context.config.dust_threshold.get()).max(rules.min_notional);
+        if size.is_positive() && notional >= threshold && size >= rules.min_quantity {
+            legs.push(Leg::market(rules.key, Side::Sell, size, false));
+        }
+    }
+    if legs.is_empty() {
         return Ok(Decision::Hold);
     }
     if !book.tradable {
         return Ok(Decision::Deferred("dust"));
     }
-    let legs = vec![Leg::market(rules.key, Side::Sell, size, false)];
     Ok(Decision::Act(plan(
         context,
         Action::SellDust,

@@ -56,7 +56,10 @@ const ALL: [&str; 14] = [
 ];
 
 /// Those of modes with perps.
-const HEDGED: [&str; 20] = [
+const HEDGED: [&str; 23] = [
+    "risk.venue_share_max=0.4",
+    "risk.venue_share_max=0.9",
+    "min_transfer=1",
     "expected_carry.horizon_hours=null",
     "expected_carry.horizon_hours=null",
     "expected_carry.horizon_hours=24",

@@ -50,7 +50,12 @@ impl Recorded {
             return None;
         }
         let asset = if mode == "btc_basis" { "BTC" } else { "ETH" };
-        let mut all = vec!["data.gaps=hold".to_owned()];
+        // As the modes have them by default.
+        let mut all = vec!["risk.venue_share_max=null".to_owned()];
+        if mode.contains("basis") {
+            all.push("spot_allocation=null".to_owned());
+        }
+        all.push("data.gaps=hold".to_owned());
         let is_hedged = mode.contains("basis") || mode.contains("neutral");
         for kind in ["perp", "funding"].into_iter().filter(|_| is_hedged) {
             all.push(format!(

@@ -202,6 +202,30 @@ fn withdrawals_of_hedged_stakes_are_paid_when_the_stake_has_left() {
     }
 }
 
+/// 98,331.121666 USDT lacked 0.30 for ever: no account had `min_transfer` to spare.
+#[test]
+fn the_last_of_a_withdrawal_is_sent_in_as_little_as_it_takes() {
+    let case = &CASES[3];
+    let Some(market) = Recorded::of(case.mode, case.sets) else {
+        return;
+    };
+    let due = at("2024-08-16T17:00:00Z");
+    let asked = format!("withdrawals=[{{ at: {due}, amount: 98331.121666 }}]");
+    let result = market
+        .run(at("2024-08-11T01:00:00Z"), 20, &[&asked])
+        .unwrap();
+    let lines = result.ledger.iter();
+    let paid: Vec<_> = lines
+        .filter(|line| line.kind == EntryKind::Withdrawal)
+        .collect();
+    let sum = paid
+        .iter()
+        .fold(Quantity::ZERO, |sum, line| sum.sub(line.quantity).unwrap());
+    assert_eq!(sum, Quantity::literal("98331.121666"));
+    let waited = paid.last().unwrap().at.since(due);
+    assert!(waited <= Span::from_hours(24), "{waited}");
+}
+
 #[test]
 fn more_than_can_be_paid_is_refused_with_what_can() {
     for case in &CASES {

@@ -74,6 +74,15 @@ pub(in crate::modes) fn check(
             config.asset, config.share_class
         ));
     }
+    if config
+        .expected_carry
+        .is_some_and(|rule| rule.above_supply_rate)
+    {
+        return refuse(format!(
+            "expected_carry.benchmark supply_rate is asked of basis modes; {} holds its stake whatever lending earns",
+            config.mode
+        ));
+    }
     spot_perp::check(config, rules)?;
     check_allocation(config, chain)
 }

@@ -36,7 +36,8 @@ use super::rewards::Harvest;
 use super::settings;
 use crate::modes::funding::{Moves, sweeps, top_up};
 use crate::modes::layout::Layout;
-use crate::modes::{Checkpoint, Context, Decision, KeyedStrategy};
+use crate::modes::{Checkpoint, Context, Decision, KeyedStrategy, triggers};
+use basis_engine::strategy::Trigger;
 
 /// How long the stake is left alone after so many refusals in a row: then it is not the size that is
 /// wrong but the market's rate, and every refusal keeps the engine from mending delta for a while.
@@ -315,13 +316,50 @@ impl MarketNeutral {
         if let Some(decision) = self.collect(context, book)? {
             return Ok(decision);
         }
+        let mut trigger = None;
         if self.phase == Phase::Resting {
             let Some(phase) = self.wakes(context, book)? else {
                 return Ok(Decision::Hold);
             };
             self.phase = phase;
             self.flows_started = context.flows_seen;
+            if phase == Phase::Sizing(Reason::Utilization) {
+                let (held, target) = (book.value_of(book.long)?, book.value_of(book.long_target)?);
+                trigger = triggers::utilization(context, (held, target))?;
+            }
+            if phase == Phase::Placing(Reason::Ltv) {
+                trigger = self.strayed(context, &book.levered)?;
+            }
         }
+        let decision = self.work(context, book)?;
+        Ok(decision.triggered_by(trigger))
+    }
+
+    /// The numbers of a loop that [`strays`]: how far its debt ratio is from the target, and how far it may be.
+    fn strayed(
+        &self,
+        context: &Context<'_>,
+        levered: &Loop,
+    ) -> Result<Option<Trigger>, ComponentError> {
+        let (ltv, target) = (levered.ltv()?, self.leverage.target(context)?);
+        let most = settings(context)?.max_ltv;
+        let limit = if target.is_zero() {
+            Rate::ZERO
+        } else if ltv > most {
+            most.sub(target)?.max(Rate::ZERO)
+        } else {
+            let band = context.config.utilization_band;
+            Rate::ONE.sub(ltv)?.mul(band, Rounding::Floor)?
+        };
+        triggers::ltv((levered.debt, levered.collateral_ether), (target, limit))
+    }
+
+    /// The next step of the phase.
+    fn work(
+        &mut self,
+        context: &Context<'_>,
+        book: &mut NeutralBook<'_>,
+    ) -> Result<Decision, ComponentError> {
         if let Phase::Sizing(reason) = self.phase {
             if let Some(decision) = self.size(context, book, reason.as_str())? {
                 return Ok(decision);

@@ -16,7 +16,7 @@ use super::{
 use crate::config::StakeRoute;
 use crate::modes::funding::moves;
 use crate::modes::volume::Pace;
-use crate::modes::{Context, Decision};
+use crate::modes::{Context, Decision, triggers};
 
 const HALF: Rate = Rate::literal("0.5");
 
@@ -53,7 +53,8 @@ impl MarketNeutral {
         if !legs.is_empty() {
             let policy = FailurePolicy::Continue;
             let plan = with_policy(action, "delta", vec![legs], policy);
-            return Ok(Some(Decision::Act(plan)));
+            let trigger = triggers::delta(context, (book.long, book.short))?;
+            return Ok(Some(Decision::Act(plan).triggered_by(trigger)));
         }
         if !book.hedge.hedges.iter().any(|hedge| hedge.fresh) {
             return Ok(Some(Decision::Deferred("delta")));
@@ -166,7 +167,7 @@ impl MarketNeutral {
         let need = book.cost_of(wanted)?;
         let lacks_cash = need.sub(book.hedge.free_spot_cash()?)? > near_of(need, book.near)?;
         if lacks_cash || book.lacks_margin(book.near)? {
-            let moves = moves(context, &book.hedge, need, true)?;
+            let moves = moves(context, &book.hedge, &[need], true)?;
             if !moves.is_empty() {
                 return Ok(Some(send(action, "fund_accounts", moves)));
             }
@@ -302,7 +303,7 @@ impl MarketNeutral {
     ) -> Result<Option<Decision>, ComponentError> {
         let action = Action::EntryPartial;
         if book.lacks_margin(context.config.margin_deviation_threshold)? {
-            let moves = moves(context, &book.hedge, Value::ZERO, false)?;
+            let moves = moves(context, &book.hedge, &[], false)?;
             if !moves.is_empty() {
                 return Ok(Some(send(action, "fund_accounts", moves)));
             }
@@ -356,7 +357,7 @@ impl MarketNeutral {
         if !owes && !book.lacks_margin(band)? {
             return Ok(None);
         }
-        let moves = moves(context, &book.hedge, Value::ZERO, true)?;
+        let moves = moves(context, &book.hedge, &[], true)?;
         if !moves.is_empty() {
             return Ok(Some(send(Action::ExitPartial, "fund_accounts", moves)));
         }
