@@ -199,7 +199,7 @@ impl ExitValuer {
     ) -> Result<ExitCost, ComponentError> {
         let mut left = ExitCost::NONE;
         for at in 0..self.routes.stakes.len() {
-            let (Some(route), Some(state)) = (self.routes.stakes.get(at), self.stakes.get(at))
+            let (Some(route), Some(state)) = (self.routes.stakes.get(at), self.stakes.get_mut(at))
             else {
                 continue;
             };

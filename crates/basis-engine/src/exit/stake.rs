@@ -76,6 +76,8 @@ pub(super) struct StakeState {
     delay: Option<(Fixed18, Fixed18)>,
     rate: Option<PointSlot>,
     gas: Option<GasSlot>,
+    /// How often the loop was halved when it was last sold in its pool.
+    halvings: Option<u32>,
 }
 
 /// What is held of a token, and where.
@@ -87,6 +89,17 @@ struct Held {
     supplied: Option<(Account, Quantity, Value)>,
     /// Owed against them, and its value (> 0).
     debt: (Quantity, Value),
+}
+
+/// One of the equal sales of a loop.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// It loses so much, USD, and may.
+    Sold(Value),
+    /// It loses more than it may.
+    TooDear(Value),
+    /// The pool cannot be asked now.
+    Unknown,
 }
 
 impl StakeExit {
@@ -121,13 +134,14 @@ impl StakeExit {
             delay: delay.map(days).transpose()?,
             rate: view.row_slot::<Fixed18>(self.rate),
             gas: view.row_slot::<GasFees>(self.gas),
+            halvings: None,
         })
     }
 
     /// What leaving it takes, by account: what is free, then what is supplied.
     pub(super) fn leave(
         &self,
-        state: &StakeState,
+        state: &mut StakeState,
         books: &Books,
         view: &MarketView,
         venues: &dyn Venues,
@@ -256,39 +270,60 @@ impl StakeExit {
     /// it may, each of them meeting the pool as it is now. The hours are empty where none does.
     fn sell_in_parts(
         &self,
-        state: &StakeState,
+        state: &mut StakeState,
         (view, venues): (&MarketView, &dyn Venues),
         (units, value): (Quantity, Value),
         reference: Price,
     ) -> Result<(ExitCost, i64), ComponentError> {
+        let part = |halvings| self.sell_part((view, venues), (units, value), reference, halvings);
+        let known = state.halvings.take();
+        if let Some(halvings) = known {
+            // A smaller sale never loses a larger part: where half as many sales lose too much, fewer do too.
+            let sooner = halvings.checked_sub(1).map(part).transpose()?;
+            let is_first = !matches!(sooner, Some(Part::Sold(_) | Part::Unknown));
+            if is_first && let Part::Sold(lost) = part(halvings)? {
+                state.halvings = known;
+                return in_sales(state, halvings, lost);
+            }
+        }
         let mut whole = ExitCost {
             cost: Value::ZERO,
             hours: None,
         };
         for halvings in 0..=HALVINGS_MAX {
-            let sales = 1_i64 << halvings;
-            let parts = Fixed18::from_int(sales);
-            let units = Quantity::new(units.get().div(parts, Rounding::Ceil)?);
-            let value = Value::new(value.get().div(parts, Rounding::Ceil)?);
-            let Some(lost) = self.sell(view, venues, (units, value), reference)? else {
-                break;
-            };
-            if lost <= value.at_rate(self.max_slippage, Rounding::Floor)? {
-                let turns = sales.saturating_sub(1).saturating_add(halvings.into());
-                let hours = state
-                    .step_hours
-                    .mul_int(turns.saturating_mul(STEPS_PER_SALE))?;
-                let exit = ExitCost {
-                    cost: Value::new(lost.get().mul_int(sales)?),
-                    hours: Some(hours),
-                };
-                return Ok((exit, sales));
-            }
-            if halvings == 0 {
-                whole.cost = lost;
+            match part(halvings)? {
+                Part::Unknown => break,
+                Part::Sold(lost) => {
+                    state.halvings = Some(halvings);
+                    return in_sales(state, halvings, lost);
+                }
+                Part::TooDear(lost) if halvings == 0 => whole.cost = lost,
+                Part::TooDear(_) => {}
             }
         }
         Ok((whole, 1))
+    }
+
+    /// What one of the sales loses that a loop is halved into.
+    fn sell_part(
+        &self,
+        (view, venues): (&MarketView, &dyn Venues),
+        (units, value): (Quantity, Value),
+        reference: Price,
+        halvings: u32,
+    ) -> Result<Part, ComponentError> {
+        let parts = Fixed18::from_int(1_i64 << halvings);
+        let units = Quantity::new(units.get().div(parts, Rounding::Ceil)?);
+        let value = Value::new(value.get().div(parts, Rounding::Ceil)?);
+        let Some(lost) = self.sell(view, venues, (units, value), reference)? else {
+            return Ok(Part::Unknown);
+        };
+        let most = value.at_rate(self.max_slippage, Rounding::Floor)?;
+        Ok(if lost <= most {
+            Part::Sold(lost)
+        } else {
+            Part::TooDear(lost)
+        })
     }
 
     /// What the pool pays less than the units are worth, USD; `None` where it cannot be asked now.
@@ -313,6 +348,24 @@ impl StakeExit {
         };
         Ok(Some(value.sub(paid.notional(reference, Rounding::Floor)?)?))
     }
+}
+
+/// Leaving a loop in sales of `lost` each, halved so often.
+fn in_sales(
+    state: &StakeState,
+    halvings: u32,
+    lost: Value,
+) -> Result<(ExitCost, i64), ComponentError> {
+    let sales = 1_i64 << halvings;
+    let turns = sales.saturating_sub(1).saturating_add(halvings.into());
+    let hours = state
+        .step_hours
+        .mul_int(turns.saturating_mul(STEPS_PER_SALE))?;
+    let exit = ExitCost {
+        cost: Value::new(lost.get().mul_int(sales)?),
+        hours: Some(hours),
+    };
+    Ok((exit, sales))
 }
 
 /// The yield that the queue gives up, USD, and its delay in hours; `None` where there is no queue.
