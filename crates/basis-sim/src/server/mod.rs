@@ -18,7 +18,7 @@ pub mod okx;
 mod random;
 mod seam;
 mod signature;
-mod unified;
+pub mod unified;
 mod venue;
 
 pub use self::network::{Broken, Server};
