@@ -2,6 +2,7 @@
 
 use basis_core::num::{Fixed18, Rounding};
 use basis_core::rules::TierUnit;
+use basis_core::types::Symbol;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -69,6 +70,19 @@ pub(super) fn instruments(
     Ok(rows)
 }
 
+impl Exchange {
+    /// The number that stands for a swap where its name does not.
+    pub(super) fn code_of(&self, symbol: Symbol) -> usize {
+        let mut keys = self.markets.keys();
+        let at = keys.position(|key| *key == (Category::Linear, symbol));
+        at.map_or(0, code_at)
+    }
+}
+
+const fn code_at(at: usize) -> usize {
+    at + 10_000
+}
+
 /// Base and quote of a swap.
 fn family_of(market: &Market) -> String {
     format!("{}-{}", market.rules.base, market.rules.quote)
@@ -107,7 +121,7 @@ fn instrument_row(category: Category, at: usize, market: &Market) -> Result<Valu
     let row = json!({
         "instType": if is_swap { "SWAP" } else { "SPOT" },
         "instId": rules.venue_symbol.as_str(),
-        "instIdCode": at + 10_000,
+        "instIdCode": code_at(at),
         "instFamily": family,
         "uly": family,
         "baseCcy": of_spot(rules.base.as_str()),
