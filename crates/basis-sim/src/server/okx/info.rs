@@ -146,7 +146,12 @@ fn instrument_row(category: Category, at: usize, market: &Market) -> Result<Valu
         "state": if market.is_trading { "live" } else { "suspend" },
         "tradeQuoteCcyList": if is_swap { json!([]) } else { json!([rules.quote.as_str()]) },
     });
-    let absent = json!({
+    Ok(joined(row, without_dates()))
+}
+
+/// What options, dated contracts and listings to come would fill in.
+fn without_dates() -> Value {
+    json!({
         "alias": "",
         "auctionEndTime": "",
         "category": "1",
@@ -164,8 +169,7 @@ fn instrument_row(category: Category, at: usize, market: &Market) -> Result<Valu
         "ruleType": "normal",
         "stk": "",
         "upcChg": [],
-    });
-    Ok(joined(row, absent))
+    })
 }
 
 /// `GET /api/v5/public/position-tiers`: bounds in contracts.
