@@ -6,7 +6,7 @@ use basis_core::instruction::Operation;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, ClientOrderId, InstrumentKey, InstrumentKind, Item, Side};
 use basis_core::venue_event::{OrderState, TradeId, TransferStage};
-use basis_sim::server::bybit::{Category, Order, Status};
+use basis_sim::server::bybit::{Category, Ending, Order, Status};
 use basis_testkit::{BTC, USDT, q};
 use basis_venues::bybit::live::BybitMachine;
 
@@ -18,17 +18,16 @@ use crate::venue::BITCOIN;
 
 /// What the documentation has a state of Bybit stand for.
 fn state_of(order: &Order) -> OrderState {
-    let expires = [
-        "EC_NoImmediateQtyToFill",
-        "EC_NoEnoughQtyToFill",
-        "EC_PostOnlyWillTakeLiquidity",
-    ];
     match order.state.status {
         Status::New | Status::PartiallyFilled => OrderState::Working,
         Status::Filled => OrderState::Filled,
         Status::Rejected => OrderState::Rejected,
-        _ if expires.contains(&order.state.reject_reason) => OrderState::Expired,
-        Status::Cancelled | Status::PartiallyFilledCanceled => OrderState::Cancelled,
+        Status::Cancelled => match order.state.ending {
+            Some(Ending::NothingAtOnce | Ending::NotWhole | Ending::WouldTake) => {
+                OrderState::Expired
+            }
+            _ => OrderState::Cancelled,
+        },
     }
 }
 
@@ -39,7 +38,7 @@ pub(super) fn problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
     let mut by_client: BTreeMap<String, Vec<Order>> = BTreeMap::new();
     for (_, _, order) in exchange.orders(venue.account) {
         by_client
-            .entry(order.link_id.clone())
+            .entry(order.client_id.clone())
             .or_default()
             .push(order);
     }
