@@ -4,30 +4,29 @@ use basis_core::num::{Fixed18, Quantity};
 use basis_core::rules::PerpRules;
 use basis_core::types::{Side, Symbol, Timestamp};
 
-use super::account::LogRow;
-use super::error::ApiError;
+use super::account::{LogKind, LogRow};
+use super::error::Refusal;
 use super::market::{Execution, Settlement};
 use super::settings::Category;
-use super::settle::side_word;
-use super::{DECIMALS, Exchange};
+use super::{DECIMALS, Exchange, Ways};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// The first settlement after `ms`.
-pub(super) fn next_settlement(perp: &PerpRules, ms: i64) -> i64 {
+pub(in crate::server) fn next_settlement(perp: &PerpRules, ms: i64) -> i64 {
     let next = perp.next_funding(Timestamp::from_millis(ms));
     next.nanos().div_euclid(NANOS_PER_MILLI)
 }
 
-impl Exchange {
+impl<W: Ways> Exchange<W> {
     /// When a perpetual next settles.
-    pub(super) fn next_funding(&self) -> Option<i64> {
+    pub(in crate::server) fn next_funding(&self) -> Option<i64> {
         let dues = self.markets.values();
         dues.filter_map(|market| market.next_funding_ms).min()
     }
 
     /// Settles what is due.
-    pub(super) fn run_funding(&mut self) -> Result<(), ApiError> {
+    pub(in crate::server) fn run_funding(&mut self) -> Result<(), Refusal> {
         let now = self.now;
         let due = self
             .markets
@@ -40,7 +39,7 @@ impl Exchange {
         Ok(())
     }
 
-    fn settle_funding(&mut self, symbol: Symbol) -> Result<(), ApiError> {
+    fn settle_funding(&mut self, symbol: Symbol) -> Result<(), Refusal> {
         let mark = self.mark(symbol);
         let market = self.market_mut(Category::Linear, symbol)?;
         let perp = market.rules.perp.clone();
@@ -73,7 +72,7 @@ impl Exchange {
         symbol: Symbol,
         (position_index, held, received): (u8, Quantity, Quantity),
         (mark, rate): (basis_core::num::Price, Fixed18),
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let now = self.now;
         let coin = self.market(Category::Linear, symbol)?.rules.quote;
         let (execution, execution_id) = self.new_id(Category::Linear);
@@ -92,9 +91,9 @@ impl Exchange {
         let size = held.abs()?;
         let row = LogRow {
             number,
-            kind: "SETTLEMENT",
+            kind: LogKind::Funding,
             of: Some((Category::Linear, symbol)),
-            side: side_word(side),
+            side: Some(side),
             coin,
             change: received,
             cash_flow: Quantity::ZERO,
@@ -118,6 +117,7 @@ impl Exchange {
             id: execution_id,
             account: id,
             kind: "Funding",
+            trade: 0,
             order: None,
             side,
             price: mark,

@@ -5,12 +5,12 @@ use basis_core::types::{Asset, Side, Symbol};
 use basis_protocols::exchange::fees::fee_on;
 use basis_protocols::exchange::orders::signed;
 
-use super::account::LogRow;
+use super::account::{LogKind, LogRow};
 use super::engine::{Ending, draft_of};
-use super::error::ApiError;
+use super::error::Refusal;
 use super::market::{Execution, Order, Status};
 use super::settings::Category;
-use super::{DECIMALS, Exchange};
+use super::{DECIMALS, Exchange, Ways};
 use crate::server::book::Match;
 
 /// One side of a trade.
@@ -32,16 +32,18 @@ struct Fee {
     rate: Rate,
 }
 
-impl Exchange {
+impl<W: Ways> Exchange<W> {
     /// Books a trade on both sides, the maker's first.
-    pub(super) fn settle(
+    pub(in crate::server) fn settle(
         &mut self,
         category: Category,
         symbol: Symbol,
         taker: u64,
         m: &Match,
-    ) -> Result<(), ApiError> {
-        self.market_mut(category, symbol)?.last_price = Some(m.price);
+    ) -> Result<(), Refusal> {
+        let market = self.market_mut(category, symbol)?;
+        market.last_price = Some(m.price);
+        market.trades += 1;
         for (order, is_maker) in [(m.maker, true), (taker, false)] {
             self.settle_party(category, symbol, (order, is_maker), m)?;
         }
@@ -54,7 +56,7 @@ impl Exchange {
         symbol: Symbol,
         (number, is_maker): (u64, bool),
         m: &Match,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let now = self.now;
         let mark = self.mark(symbol).unwrap_or(m.price);
         let value = value_of(m.quantity, m.price)?;
@@ -72,6 +74,7 @@ impl Exchange {
         let order = market.order_mut(number);
         fill(order, now, (m.quantity, value), fee)?;
         let (leaves, is_open) = (order.remaining(), order.is_open());
+        let trade = market.trades;
         if !is_open {
             market.open.remove(&number);
         }
@@ -94,6 +97,7 @@ impl Exchange {
             id,
             account: party.account,
             kind: "Trade",
+            trade,
             order: Some(number),
             side: party.side,
             price: m.price,
@@ -117,27 +121,30 @@ impl Exchange {
         Ok(())
     }
 
-    /// The fee of a fill. Perpetuals pay in the settle coin; spot in what is received, but a rebate comes in
-    /// the other coin.
+    /// The fee of a fill. Perpetuals pay in the settle coin; spot in what is received, but at some venues a
+    /// rebate comes in the other coin.
     fn fee_of(
         &self,
         category: Category,
         symbol: Symbol,
         party: &Party,
         (quantity, value): (Quantity, Value),
-    ) -> Result<Fee, ApiError> {
+    ) -> Result<Fee, Refusal> {
         let rules = &self.market(category, symbol)?.rules;
         let account = self.account(party.account);
         let rates = match category {
-            Category::Spot => account.settings.spot_fees,
-            Category::Linear => account.settings.linear_fees,
+            Category::Spot => account.terms.spot_fees,
+            Category::Linear => account.terms.linear_fees,
         };
         let rate = match party.is_maker {
             _ if account.is_house => Rate::ZERO,
             true => rates.maker,
             false => rates.taker,
         };
-        let in_base = category == Category::Spot && (party.side == Side::Buy) != rate.is_negative();
+        let is_given = W::REBATES_IN_GIVEN && rate.is_negative();
+        let receives_base = (party.side == Side::Buy) != is_given;
+        let in_base =
+            category == Category::Spot && receives_base && !W::pays_in_quote(self, party.account);
         let (turnover, asset) = if in_base {
             (quantity, rules.base)
         } else {
@@ -150,7 +157,7 @@ impl Exchange {
         })
     }
 
-    fn take_fee(&mut self, fee: Fee) -> Result<(), ApiError> {
+    fn take_fee(&mut self, fee: Fee) -> Result<(), Refusal> {
         let sum = self.fees.entry(fee.asset).or_default();
         *sum = sum.add(fee.amount)?;
         Ok(())
@@ -163,7 +170,7 @@ impl Exchange {
         m: &Match,
         (value, fee): (Value, Fee),
         execution: &str,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let rules = &self.market(Category::Spot, symbol)?.rules;
         let quote = Quantity::new(value.get());
         let base = signed(party.side, m.quantity)?;
@@ -200,7 +207,7 @@ impl Exchange {
         m: &Match,
         fee: Fee,
         execution: &str,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Value, Refusal> {
         let now = self.now;
         let by = signed(party.side, m.quantity)?;
         let account = self.account_mut(party.account);
@@ -230,7 +237,7 @@ impl Exchange {
         m: &Match,
         (coin, cash_flow, fee): (Asset, Quantity, Quantity),
         (rate, execution): (Rate, &str),
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let (number, now) = (self.next_id(), self.now);
         let account = self.account_mut(party.account);
         if account.is_house {
@@ -239,9 +246,9 @@ impl Exchange {
         let position = account.position(of.1, party.position_index);
         let row = LogRow {
             number,
-            kind: "TRADE",
+            kind: LogKind::Trade,
             of: Some(of),
-            side: side_word(party.side),
+            side: Some(party.side),
             coin,
             change: cash_flow.sub(fee)?,
             cash_flow,
@@ -260,7 +267,7 @@ impl Exchange {
     }
 
     /// Ends what can no longer close anything: the newest first, until the rest fits the position.
-    fn end_surplus_closers(&mut self, symbol: Symbol, party: &Party) -> Result<(), ApiError> {
+    fn end_surplus_closers(&mut self, symbol: Symbol, party: &Party) -> Result<(), Refusal> {
         let account = self.account(party.account);
         let held = account.position(symbol, party.position_index).perp.quantity;
         let mut left = held.abs()?;
@@ -292,7 +299,7 @@ fn fill(
     now: i64,
     (quantity, value): (Quantity, Value),
     fee: Fee,
-) -> Result<(), ApiError> {
+) -> Result<(), Refusal> {
     let executed = order.state.executed.add(quantity)?;
     let turnover = order.state.value.add(value)?;
     let paid = order.state.fees.get(&fee.asset).copied();
@@ -312,17 +319,9 @@ fn fill(
 }
 
 /// Quantity × price to the digits of a balance, rounded alike for both sides.
-fn value_of(quantity: Quantity, price: Price) -> Result<Value, ApiError> {
+fn value_of(quantity: Quantity, price: Price) -> Result<Value, Refusal> {
     let value = quantity.notional(price, Rounding::HalfEven)?.get();
     Ok(Value::new(
         value.round_to_decimals(DECIMALS, Rounding::HalfEven)?,
     ))
-}
-
-/// Bybit's word for a side.
-pub(super) const fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "Buy",
-        Side::Sell => "Sell",
-    }
 }

@@ -9,46 +9,46 @@ use basis_protocols::exchange::margin::{
 use basis_protocols::exchange::orders::{opening_part, signed};
 
 use super::account::{Account, Holdings};
-use super::error::ApiError;
+use super::error::Refusal;
 use super::market::{Draft, closes};
 use super::settings::Category;
-use super::{DECIMALS, Exchange};
+use super::{DECIMALS, Exchange, Ways};
 
 /// What a coin of the unified account has and binds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Margins {
-    pub(super) wallet: Value,
-    pub(super) locked: Value,
+pub(in crate::server) struct Margins {
+    pub(in crate::server) wallet: Value,
+    pub(in crate::server) locked: Value,
     /// Of cross positions.
-    pub(super) unrealized: Value,
-    pub(super) initial: Value,
-    pub(super) maintenance: Value,
+    pub(in crate::server) unrealized: Value,
+    pub(in crate::server) initial: Value,
+    pub(in crate::server) maintenance: Value,
     /// What orders of perpetuals hold back.
-    pub(super) orders: Value,
+    pub(in crate::server) orders: Value,
 }
 
 impl Margins {
     /// What new positions may bind.
-    pub(super) fn available(&self) -> Result<Value, ApiError> {
+    pub(in crate::server) fn available(&self) -> Result<Value, Refusal> {
         let cash = self.wallet.add(self.unrealized)?.sub(self.locked)?;
         Ok(cash.sub(self.initial)?.sub(self.orders)?)
     }
 
     /// What may be paid out: no result that is not realized.
-    pub(super) fn payable(&self) -> Result<Value, ApiError> {
+    pub(in crate::server) fn payable(&self) -> Result<Value, Refusal> {
         let profit = self.unrealized.max(Value::ZERO);
         Ok(self.available()?.sub(profit)?)
     }
 }
 
-impl Exchange {
+impl<W: Ways> Exchange<W> {
     /// What an account with `holdings` has and binds of a coin.
-    pub(super) fn margins(
+    pub(in crate::server) fn margins(
         &self,
         id: u32,
         asset: Asset,
         holdings: &Holdings,
-    ) -> Result<Margins, ApiError> {
+    ) -> Result<Margins, Refusal> {
         let account = self.account(id);
         let coin = holdings.unified.get(&asset).copied().unwrap_or_default();
         let mut margins = Margins {
@@ -80,17 +80,17 @@ impl Exchange {
     }
 
     /// What an account has and binds of a coin now.
-    pub(super) fn margins_now(&self, id: u32, asset: Asset) -> Result<Margins, ApiError> {
+    pub(in crate::server) fn margins_now(&self, id: u32, asset: Asset) -> Result<Margins, Refusal> {
         self.margins(id, asset, &self.account(id).holdings)
     }
 
     /// Unrealized result, initial and maintenance margin of a position at its mark.
-    pub(super) fn position_margin(
+    pub(in crate::server) fn position_margin(
         &self,
         account: &Account,
         symbol: Symbol,
         position: &PerpPosition,
-    ) -> Result<(Value, Value, Value), ApiError> {
+    ) -> Result<(Value, Value, Value), Refusal> {
         let rules = &self.market(Category::Linear, symbol)?.rules;
         let (Some(mark), Some(perp)) = (self.mark(symbol), &rules.perp) else {
             return Ok((Value::ZERO, Value::ZERO, Value::ZERO));
@@ -107,13 +107,13 @@ impl Exchange {
     }
 
     /// What an order holds back while `left` of it rests.
-    pub(super) fn hold_of(
+    pub(in crate::server) fn hold_of(
         &self,
         category: Category,
         symbol: Symbol,
         draft: &Draft,
         left: Quantity,
-    ) -> Result<Quantity, ApiError> {
+    ) -> Result<Quantity, Refusal> {
         if self.account(draft.account).is_house {
             return Ok(Quantity::ZERO);
         }
@@ -130,7 +130,7 @@ impl Exchange {
         draft: &Draft,
         left: Quantity,
         price: Price,
-    ) -> Result<Quantity, ApiError> {
+    ) -> Result<Quantity, Refusal> {
         let account = self.account(draft.account);
         let held = account.position(symbol, draft.position_index).perp.quantity;
         let opening = if draft.reduce_only || closes(draft.position_index, draft.side) {
@@ -148,7 +148,7 @@ impl Exchange {
             Side::Sell => price.max(mark),
         };
         let leverage = account.leverage(symbol);
-        let rate = account.settings.linear_fees.taker;
+        let rate = account.terms.linear_fees.taker;
         Ok(order_margin(
             (opening, left),
             price,
@@ -159,12 +159,12 @@ impl Exchange {
     }
 
     /// What an account can give to an order like this one: of what it would pay.
-    pub(super) fn free_for(
+    pub(in crate::server) fn free_for(
         &self,
         category: Category,
         symbol: Symbol,
         draft: &Draft,
-    ) -> Result<Quantity, ApiError> {
+    ) -> Result<Quantity, Refusal> {
         let rules = &self.market(category, symbol)?.rules;
         let account = self.account(draft.account);
         let free = match (category, draft.side) {
@@ -181,12 +181,12 @@ impl Exchange {
     }
 
     /// Checks that the account can bear the whole order: funds of spot; margin and size of a perpetual.
-    pub(super) fn check_funds(
+    pub(in crate::server) fn check_funds(
         &self,
         category: Category,
         symbol: Symbol,
         draft: &Draft,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         if self.account(draft.account).is_house {
             return Ok(());
         }
@@ -209,18 +209,18 @@ impl Exchange {
             }
         };
         if needed.is_positive() && self.free_for(category, symbol, draft)? < needed {
-            return Err(ApiError::funds(category));
+            return Err(Refusal::Funds(category));
         }
         Ok(())
     }
 
     /// The limit; of a market order the worst price that it would trade at now.
-    fn worst_price(
+    pub(in crate::server) fn worst_price(
         &self,
         category: Category,
         symbol: Symbol,
         draft: &Draft,
-    ) -> Result<Price, ApiError> {
+    ) -> Result<Price, Refusal> {
         if !draft.is_market {
             return Ok(draft.price);
         }
@@ -242,13 +242,13 @@ impl Exchange {
         Ok(worst)
     }
 
-    fn check_size(&self, symbol: Symbol, draft: &Draft, price: Price) -> Result<(), ApiError> {
+    fn check_size(&self, symbol: Symbol, draft: &Draft, price: Price) -> Result<(), Refusal> {
         if draft.reduce_only || closes(draft.position_index, draft.side) {
             return Ok(());
         }
         let market = self.market(Category::Linear, symbol)?;
         let Some(perp) = &market.rules.perp else {
-            return Err(ApiError::invalid_symbol(Category::Linear));
+            return Err(Refusal::NotListed(Category::Linear));
         };
         let account = self.account(draft.account);
         let held = account.position(symbol, draft.position_index).perp.quantity;
@@ -256,20 +256,19 @@ impl Exchange {
         let mark = self.mark(symbol).unwrap_or(price);
         let leverage: Fixed18 = account.leverage(symbol);
         if after.abs()? > held.abs()? && position_limit(perp, after, mark, leverage)?.is_some() {
-            let text = "position size exceeds the risk limit at the current leverage";
-            return Err(ApiError::new(110_021, text));
+            return Err(Refusal::Size);
         }
         Ok(())
     }
 
     /// Sets what an order holds back.
-    pub(super) fn hold(
+    pub(in crate::server) fn hold(
         &mut self,
         category: Category,
         symbol: Symbol,
         number: u64,
         held: Quantity,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let now = self.now;
         let market = self.market_mut(category, symbol)?;
         let (base, quote) = (market.rules.base, market.rules.quote);
@@ -291,7 +290,7 @@ impl Exchange {
 }
 
 /// Quantity × price, rounded up to the digits of a balance.
-fn value_of(quantity: Quantity, price: Price) -> Result<Quantity, ApiError> {
+fn value_of(quantity: Quantity, price: Price) -> Result<Quantity, Refusal> {
     let value = quantity.notional(price, Rounding::Ceil)?.get();
     Ok(Quantity::new(
         value.round_to_decimals(DECIMALS, Rounding::Ceil)?,

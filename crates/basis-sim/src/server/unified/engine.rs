@@ -3,15 +3,15 @@
 use basis_core::num::{Price, Quantity, Rounding, Value};
 use basis_core::types::{Side, Symbol};
 
-use super::error::ApiError;
+use super::error::Refusal;
 use super::market::{Draft, Order, Status, TimeInForce};
 use super::settings::Category;
-use super::{Exchange, HOUSE};
+use super::{Exchange, HOUSE, Ways};
 use crate::server::book::{Plan, Resting, Taker};
 
 /// What was taken and waits for the engine.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
+pub(in crate::server) struct Waiting {
     due_ms: i64,
     category: Category,
     symbol: Symbol,
@@ -20,7 +20,7 @@ pub(super) struct Waiting {
 
 /// A piece of work.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Task {
+pub(in crate::server) enum Task {
     Place {
         order: u64,
     },
@@ -31,45 +31,40 @@ pub(super) enum Task {
     },
     Cancel {
         order: u64,
+        ending: Ending,
     },
 }
 
-/// Why an order ends before it is filled: its status' reason and who ended it.
+/// Why an order ended before it was filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub enum Ending {
+    /// Its owner asked for it.
     ByUser,
+    /// Its owner was not heard of for as long as it had said.
+    DeadMan,
+    /// Post-only, and it would have taken.
     WouldTake,
+    /// What of it did not trade at once.
     NothingAtOnce,
+    /// It would not have traded whole at once.
     NotWhole,
+    /// It met another order of its owner.
     SelfTrade,
+    /// Reduce-only, and there is nothing that it could reduce.
     NothingToReduce,
-    /// The engine refuses what was taken.
+    /// The engine refused what was taken.
     Refused,
 }
 
-impl Ending {
-    const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::ByUser => ("EC_PerCancelRequest", "CancelByUser"),
-            Self::WouldTake => ("EC_PostOnlyWillTakeLiquidity", "UNKNOWN"),
-            Self::NothingAtOnce => ("EC_NoImmediateQtyToFill", "UNKNOWN"),
-            Self::NotWhole => ("EC_NoEnoughQtyToFill", "UNKNOWN"),
-            Self::SelfTrade => ("EC_BySelfMatch", "CancelBySmp"),
-            Self::NothingToReduce => ("EC_NoError", "CancelByReduceOnly"),
-            Self::Refused => ("EC_Others", "UNKNOWN"),
-        }
-    }
-}
-
-impl Exchange {
+impl<W: Ways> Exchange<W> {
     /// Takes an order in; no read shows it before the engine has it.
-    pub(super) fn enter(
+    pub(in crate::server) fn enter(
         &mut self,
         category: Category,
         symbol: Symbol,
         ids: (u64, String),
         draft: Draft,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let number = ids.0;
         let order = Order::new(ids, draft, self.now);
         let market = self.market_mut(category, symbol)?;
@@ -79,14 +74,14 @@ impl Exchange {
     }
 
     /// Gives a piece of work to the engine.
-    pub(super) fn pass_on(
+    pub(in crate::server) fn pass_on(
         &mut self,
         category: Category,
         symbol: Symbol,
         task: Task,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         self.tasks.push_back(Waiting {
-            due_ms: self.now.saturating_add(self.settings.engine_ms),
+            due_ms: self.now.saturating_add(self.engine_ms),
             category,
             symbol,
             task,
@@ -95,12 +90,12 @@ impl Exchange {
     }
 
     /// When the engine next works something off.
-    pub(super) fn next_task(&self) -> Option<i64> {
+    pub(in crate::server) fn next_task(&self) -> Option<i64> {
         self.tasks.front().map(|waiting| waiting.due_ms)
     }
 
     /// Works off what is due, in its order.
-    pub(super) fn run_tasks(&mut self) -> Result<(), ApiError> {
+    pub(in crate::server) fn run_tasks(&mut self) -> Result<(), Refusal> {
         let now = self.now;
         while let Some(waiting) = self.tasks.pop_front_if(|waiting| waiting.due_ms <= now) {
             let (category, symbol) = (waiting.category, waiting.symbol);
@@ -111,10 +106,10 @@ impl Exchange {
                     quantity,
                     price,
                 } => self.change(category, symbol, order, (quantity, price))?,
-                Task::Cancel { order } => {
+                Task::Cancel { order, ending } => {
                     // What has ended meanwhile stays as it ended.
                     if self.market(category, symbol)?.order(order).is_open() {
-                        self.end(category, symbol, order, Ending::ByUser)?;
+                        self.end(category, symbol, order, ending)?;
                     }
                 }
             }
@@ -122,12 +117,12 @@ impl Exchange {
         Ok(())
     }
 
-    pub(super) fn place(
+    pub(in crate::server) fn place(
         &mut self,
         category: Category,
         symbol: Symbol,
         number: u64,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let now = self.now;
         let draft = draft_of(self.market(category, symbol)?.order(number));
         let is_house = draft.account == HOUSE;
@@ -150,7 +145,7 @@ impl Exchange {
     }
 
     /// Trades what an open order finds, and rests or ends what is left of it.
-    fn run(&mut self, category: Category, symbol: Symbol, number: u64) -> Result<(), ApiError> {
+    fn run(&mut self, category: Category, symbol: Symbol, number: u64) -> Result<(), Refusal> {
         let market = self.market(category, symbol)?;
         let order = market.order(number);
         let (is_market, force) = (order.is_market, order.time_in_force);
@@ -200,7 +195,7 @@ impl Exchange {
         symbol: Symbol,
         draft: &Draft,
         quantity: Quantity,
-    ) -> Result<Plan, ApiError> {
+    ) -> Result<Plan, Refusal> {
         let market = self.market(category, symbol)?;
         if !quantity.is_positive() {
             return Ok(Plan::default());
@@ -220,7 +215,7 @@ impl Exchange {
         category: Category,
         symbol: Symbol,
         draft: &Draft,
-    ) -> Result<Quantity, ApiError> {
+    ) -> Result<Quantity, Refusal> {
         let market = self.market(category, symbol)?;
         let mut left = Value::new(draft.quantity.get());
         let mut base = Quantity::ZERO;
@@ -242,7 +237,7 @@ impl Exchange {
         category: Category,
         symbol: Symbol,
         number: u64,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let now = self.now;
         let market = self.market_mut(category, symbol)?;
         let order = market.order_mut(number);
@@ -261,7 +256,7 @@ impl Exchange {
         category: Category,
         symbol: Symbol,
         number: u64,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let order = self.market(category, symbol)?.order(number);
         let (side, price) = (order.side, order.state.price);
         let resting = Resting {
@@ -276,13 +271,13 @@ impl Exchange {
     }
 
     /// What was asked of an amendment that the gateway takes: whether the account can bear it.
-    pub(super) fn check_amendment(
+    pub(in crate::server) fn check_amendment(
         &self,
         category: Category,
         symbol: Symbol,
         number: u64,
         (quantity, price): (Quantity, Price),
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let order = self.market(category, symbol)?.order(number);
         let mut draft = draft_of(order);
         draft.price = price;
@@ -291,7 +286,7 @@ impl Exchange {
         let more = needed.sub(order.held)?;
         let free = self.free_for(category, symbol, &draft)?;
         if more.is_positive() && free < more {
-            return Err(ApiError::funds(category));
+            return Err(Refusal::Funds(category));
         }
         Ok(())
     }
@@ -302,16 +297,25 @@ impl Exchange {
         symbol: Symbol,
         number: u64,
         (quantity, price): (Quantity, Price),
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let now = self.now;
         let order = self.market(category, symbol)?.order(number);
         let before = order.state.quantity;
-        let is_possible = order.is_open() && quantity > order.state.executed;
         let is_same_price = order.state.price == price;
-        if !is_possible
-            || self
-                .check_amendment(category, symbol, number, (quantity, price))
-                .is_err()
+        if !order.is_open() {
+            return Ok(());
+        }
+        if quantity <= order.state.executed {
+            let ends = W::ENDS_WHERE_FILLED && order.state.executed.is_positive();
+            return if ends {
+                self.fill_as_amended(category, symbol, number)
+            } else {
+                Ok(())
+            };
+        }
+        if self
+            .check_amendment(category, symbol, number, (quantity, price))
+            .is_err()
         {
             // It stays as it is; whoever asked reads that.
             return Ok(());
@@ -332,38 +336,52 @@ impl Exchange {
         self.run(category, symbol, number)
     }
 
+    /// Ends an order as filled with what it has traded.
+    fn fill_as_amended(
+        &mut self,
+        category: Category,
+        symbol: Symbol,
+        number: u64,
+    ) -> Result<(), Refusal> {
+        let now = self.now;
+        self.hold(category, symbol, number, Quantity::ZERO)?;
+        let market = self.market_mut(category, symbol)?;
+        market.book.remove(number);
+        market.open.remove(&number);
+        market.order_mut(number).change(now, |state| {
+            state.quantity = state.executed;
+            state.status = Status::Filled;
+        });
+        Ok(())
+    }
+
     /// Ends an open order: out of the book, and what it holds back is free again.
-    pub(super) fn end(
+    pub(in crate::server) fn end(
         &mut self,
         category: Category,
         symbol: Symbol,
         number: u64,
         ending: Ending,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Refusal> {
         let now = self.now;
         self.hold(category, symbol, number, Quantity::ZERO)?;
         let market = self.market_mut(category, symbol)?;
         market.book.remove(number);
         market.open.remove(&number);
         let order = market.order_mut(number);
-        let status = match (ending, category) {
-            (Ending::Refused, _) => Status::Rejected,
-            (_, Category::Spot) if order.state.executed.is_positive() => {
-                Status::PartiallyFilledCanceled
-            }
+        let status = match ending {
+            Ending::Refused => Status::Rejected,
             _ => Status::Cancelled,
         };
-        let (reason, by) = ending.words();
         order.change(now, |state| {
             state.status = status;
-            state.reject_reason = reason;
-            state.cancel_type = by;
+            state.ending = Some(ending);
         });
         Ok(())
     }
 
     /// How much of its position an order may close.
-    fn closable(&self, symbol: Symbol, draft: &Draft) -> Result<Quantity, ApiError> {
+    fn closable(&self, symbol: Symbol, draft: &Draft) -> Result<Quantity, Refusal> {
         let account = self.account(draft.account);
         let held = account.position(symbol, draft.position_index).perp.quantity;
         let wanted = if draft.side == Side::Sell { 1 } else { -1 };
@@ -376,10 +394,10 @@ impl Exchange {
 }
 
 /// The terms of an order that was taken.
-pub(super) fn draft_of(order: &Order) -> Draft {
+pub(in crate::server) fn draft_of(order: &Order) -> Draft {
     Draft {
         account: order.account,
-        link_id: order.link_id.clone(),
+        client_id: order.client_id.clone(),
         side: order.side,
         is_market: order.is_market,
         in_quote: order.in_quote,

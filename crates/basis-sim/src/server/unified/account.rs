@@ -1,13 +1,12 @@
-//! Accounts: the unified and the funding one, positions, settings, keys.
+//! Accounts: the unified and the funding one, positions, settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use basis_core::num::{Fixed18, MathError, Quantity};
-use basis_core::types::{Asset, Symbol};
+use basis_core::types::{Asset, Side, Symbol};
 use basis_protocols::exchange::PerpPosition;
 
-use super::settings::{AccountSettings, Category, Permissions};
-use crate::server::signature::Verifier;
+use super::settings::{AccountTerms, Category};
 
 /// What the unified account has of a coin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,17 +26,30 @@ pub struct Position {
     pub updated_ms: i64,
 }
 
+/// What a row of the transaction log is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogKind {
+    /// A trade: of spot one row for each coin.
+    Trade,
+    /// Funding that was paid or received.
+    Funding,
+    /// What came from the funding account.
+    TransferIn,
+    /// What went there.
+    TransferOut,
+}
+
 /// A row of the transaction log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {
     /// Its number, which rises.
     pub number: u64,
-    /// `TRADE`, `SETTLEMENT`, `TRANSFER_IN` or `TRANSFER_OUT`.
-    pub kind: &'static str,
+    /// What happened.
+    pub kind: LogKind,
     /// Of what; none of a transfer.
     pub of: Option<(Category, Symbol)>,
-    /// The side of a position or of a trade.
-    pub side: &'static str,
+    /// The side of a position or of a trade; none of a transfer.
+    pub side: Option<Side>,
     /// The coin.
     pub coin: Asset,
     /// What it added to the wallet: cash flow + funding − fee.
@@ -66,44 +78,39 @@ pub struct LogRow {
 
 /// What reads show of an account.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Holdings {
-    pub(super) unified: BTreeMap<Asset, Coin>,
-    pub(super) fund: BTreeMap<Asset, Quantity>,
+pub(in crate::server) struct Holdings {
+    pub(in crate::server) unified: BTreeMap<Asset, Coin>,
+    pub(in crate::server) fund: BTreeMap<Asset, Quantity>,
     /// By symbol and index: 0 one-way, 1 and 2 the sides of hedge mode.
-    pub(super) positions: BTreeMap<(Symbol, u8), Position>,
+    pub(in crate::server) positions: BTreeMap<(Symbol, u8), Position>,
 }
 
 /// An account.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
-    pub(super) settings: AccountSettings,
-    pub(super) holdings: Holdings,
+pub(in crate::server) struct Account {
+    pub(in crate::server) terms: AccountTerms,
+    pub(in crate::server) holdings: Holdings,
     /// How the holdings were, and since when.
     versions: Vec<(i64, Holdings)>,
-    pub(super) leverage: BTreeMap<Symbol, Fixed18>,
+    pub(in crate::server) leverage: BTreeMap<Symbol, Fixed18>,
+    /// Before anybody set one.
+    leverage_before: Fixed18,
     /// Perpetuals in hedge mode.
-    pub(super) hedged: BTreeSet<Symbol>,
+    pub(in crate::server) hedged: BTreeSet<Symbol>,
     /// Isolated, else cross: one for the account.
-    pub(super) is_isolated: bool,
-    pub(super) log: Vec<LogRow>,
+    pub(in crate::server) is_isolated: bool,
+    pub(in crate::server) log: Vec<LogRow>,
     /// Whether it is the venue's own: it pays no fees and owes without bound.
-    pub(super) is_house: bool,
+    pub(in crate::server) is_house: bool,
 }
-
-/// A key of an account.
-#[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) account: u32,
-    pub(super) verifier: Verifier,
-    pub(super) permissions: Permissions,
-}
-
-/// The leverage before anybody sets one.
-const LEVERAGE: Fixed18 = Fixed18::from_int(10);
 
 impl Account {
-    pub(super) fn new(settings: AccountSettings, is_house: bool, now: i64) -> Self {
-        let unified = settings.unified.iter().map(|(asset, wallet)| {
+    pub(in crate::server) fn new(
+        terms: AccountTerms,
+        (is_house, leverage): (bool, Fixed18),
+        now: i64,
+    ) -> Self {
+        let unified = terms.unified.iter().map(|(asset, wallet)| {
             let coin = Coin {
                 wallet: *wallet,
                 locked: Quantity::ZERO,
@@ -112,14 +119,15 @@ impl Account {
         });
         let holdings = Holdings {
             unified: unified.collect(),
-            fund: settings.fund.iter().copied().collect(),
+            fund: terms.fund.iter().copied().collect(),
             positions: BTreeMap::new(),
         };
         Self {
             versions: vec![(now, holdings.clone())],
             holdings,
-            settings,
+            terms,
             leverage: BTreeMap::new(),
+            leverage_before: leverage,
             hedged: BTreeSet::new(),
             is_isolated: false,
             log: Vec::new(),
@@ -127,52 +135,63 @@ impl Account {
         }
     }
 
-    pub(super) fn coin(&self, asset: Asset) -> Coin {
+    pub(in crate::server) fn coin(&self, asset: Asset) -> Coin {
         let coins = &self.holdings.unified;
         coins.get(&asset).copied().unwrap_or_default()
     }
 
-    pub(super) fn fund(&self, asset: Asset) -> Quantity {
+    pub(in crate::server) fn fund(&self, asset: Asset) -> Quantity {
         let coins = &self.holdings.fund;
         coins.get(&asset).copied().unwrap_or_default()
     }
 
-    pub(super) fn position(&self, symbol: Symbol, index: u8) -> Position {
+    pub(in crate::server) fn position(&self, symbol: Symbol, index: u8) -> Position {
         let positions = &self.holdings.positions;
         positions.get(&(symbol, index)).copied().unwrap_or_default()
     }
 
-    pub(super) fn leverage(&self, symbol: Symbol) -> Fixed18 {
-        self.leverage.get(&symbol).copied().unwrap_or(LEVERAGE)
+    pub(in crate::server) fn leverage(&self, symbol: Symbol) -> Fixed18 {
+        self.leverage
+            .get(&symbol)
+            .copied()
+            .unwrap_or(self.leverage_before)
     }
 
     /// Moves the unified wallet by a signed amount.
-    pub(super) fn move_wallet(&mut self, asset: Asset, by: Quantity) -> Result<(), MathError> {
+    pub(in crate::server) fn move_wallet(
+        &mut self,
+        asset: Asset,
+        by: Quantity,
+    ) -> Result<(), MathError> {
         let coin = self.holdings.unified.entry(asset).or_default();
         coin.wallet = coin.wallet.add(by)?;
         Ok(())
     }
 
-    pub(super) fn move_fund(&mut self, asset: Asset, by: Quantity) -> Result<(), MathError> {
+    pub(in crate::server) fn move_fund(
+        &mut self,
+        asset: Asset,
+        by: Quantity,
+    ) -> Result<(), MathError> {
         let amount = self.holdings.fund.entry(asset).or_default();
         *amount = amount.add(by)?;
         Ok(())
     }
 
     /// Locks more for spot orders; less, when below zero.
-    pub(super) fn lock(&mut self, asset: Asset, by: Quantity) -> Result<(), MathError> {
+    pub(in crate::server) fn lock(&mut self, asset: Asset, by: Quantity) -> Result<(), MathError> {
         let coin = self.holdings.unified.entry(asset).or_default();
         coin.locked = coin.locked.add(by)?;
         Ok(())
     }
 
     /// Remembers the holdings as they are now, for stale reads.
-    pub(super) fn snapshot(&mut self, now: i64) {
+    pub(in crate::server) fn snapshot(&mut self, now: i64) {
         self.versions.push((now, self.holdings.clone()));
     }
 
     /// The holdings as they were at `ms`, or as they began.
-    pub(super) fn at(&self, ms: i64) -> &Holdings {
+    pub(in crate::server) fn at(&self, ms: i64) -> &Holdings {
         let mut newest_first = self.versions.iter().rev();
         let at = newest_first.find(|(since, _)| *since <= ms);
         let at = at.or(self.versions.first());

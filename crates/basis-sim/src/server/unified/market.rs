@@ -6,6 +6,7 @@ use basis_core::num::{Fixed18, MathError, Price, Quantity, Rate, Rounding, Value
 use basis_core::rules::InstrumentRules;
 use basis_core::types::{Asset, Side};
 
+use super::engine::Ending;
 use crate::server::book::{OrderBook, SelfTrade};
 
 /// How long an order stands.
@@ -21,19 +22,6 @@ pub enum TimeInForce {
     PostOnly,
 }
 
-impl TimeInForce {
-    /// Returns Bybit's word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Gtc => "GTC",
-            Self::Ioc => "IOC",
-            Self::Fok => "FOK",
-            Self::PostOnly => "PostOnly",
-        }
-    }
-}
-
 /// States of an order that reads show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -43,28 +31,13 @@ pub enum Status {
     PartiallyFilled,
     /// Filled.
     Filled,
-    /// Ended by its owner, by its own terms or by the venue; a perpetual's may have fills.
+    /// Ended by its owner, by its own terms or by the venue; it may have fills.
     Cancelled,
-    /// The same of a spot order with fills.
-    PartiallyFilledCanceled,
     /// The engine refused it after it was taken.
     Rejected,
 }
 
 impl Status {
-    /// Returns Bybit's word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::New => "New",
-            Self::PartiallyFilled => "PartiallyFilled",
-            Self::Filled => "Filled",
-            Self::Cancelled => "Cancelled",
-            Self::PartiallyFilledCanceled => "PartiallyFilledCanceled",
-            Self::Rejected => "Rejected",
-        }
-    }
-
     /// Tells whether it can still trade.
     #[must_use]
     pub const fn is_open(self) -> bool {
@@ -87,10 +60,8 @@ pub struct OrderState {
     pub fees: BTreeMap<Asset, Quantity>,
     /// Where it stands.
     pub status: Status,
-    /// Why it ended: `EC_…`.
-    pub reject_reason: &'static str,
-    /// Who ended it: `CancelBy…`.
-    pub cancel_type: &'static str,
+    /// Why it ended before it was filled.
+    pub ending: Option<Ending>,
     /// When it last changed, in the venue's milliseconds.
     pub updated_ms: i64,
 }
@@ -105,7 +76,7 @@ pub struct Order {
     /// Whose.
     pub account: u32,
     /// The client's id of it; empty where none was given.
-    pub link_id: String,
+    pub client_id: String,
     /// Buy or sell.
     pub side: Side,
     /// At what there is, else at a limit.
@@ -125,36 +96,36 @@ pub struct Order {
     /// How it stands now.
     pub state: OrderState,
     /// What it holds back: quote or base of spot, margin of a perpetual.
-    pub(super) held: Quantity,
+    pub(in crate::server) held: Quantity,
     /// Whether the engine has it: before, no read shows it.
-    pub(super) is_at_engine: bool,
+    pub(in crate::server) is_at_engine: bool,
     /// How it stood, and since when.
     versions: Vec<(i64, OrderState)>,
 }
 
 /// What an order is before the venue has taken it.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
-    pub(super) account: u32,
-    pub(super) link_id: String,
-    pub(super) side: Side,
-    pub(super) is_market: bool,
-    pub(super) in_quote: bool,
-    pub(super) time_in_force: TimeInForce,
-    pub(super) position_index: u8,
-    pub(super) reduce_only: bool,
-    pub(super) self_trade: SelfTrade,
-    pub(super) price: Price,
-    pub(super) quantity: Quantity,
+pub(in crate::server) struct Draft {
+    pub(in crate::server) account: u32,
+    pub(in crate::server) client_id: String,
+    pub(in crate::server) side: Side,
+    pub(in crate::server) is_market: bool,
+    pub(in crate::server) in_quote: bool,
+    pub(in crate::server) time_in_force: TimeInForce,
+    pub(in crate::server) position_index: u8,
+    pub(in crate::server) reduce_only: bool,
+    pub(in crate::server) self_trade: SelfTrade,
+    pub(in crate::server) price: Price,
+    pub(in crate::server) quantity: Quantity,
 }
 
 impl Order {
-    pub(super) fn new((number, id): (u64, String), draft: Draft, now: i64) -> Self {
+    pub(in crate::server) fn new((number, id): (u64, String), draft: Draft, now: i64) -> Self {
         Self {
             number,
             id,
             account: draft.account,
-            link_id: draft.link_id,
+            client_id: draft.client_id,
             side: draft.side,
             is_market: draft.is_market,
             in_quote: draft.in_quote,
@@ -170,8 +141,7 @@ impl Order {
                 value: Value::ZERO,
                 fees: BTreeMap::new(),
                 status: Status::New,
-                reject_reason: "EC_NoError",
-                cancel_type: "UNKNOWN",
+                ending: None,
                 updated_ms: now,
             },
             held: Quantity::ZERO,
@@ -207,7 +177,7 @@ impl Order {
         found.map(|(_, state)| state)
     }
 
-    pub(super) fn change(&mut self, now: i64, change: impl FnOnce(&mut OrderState)) {
+    pub(in crate::server) fn change(&mut self, now: i64, change: impl FnOnce(&mut OrderState)) {
         change(&mut self.state);
         self.state.updated_ms = now;
         self.is_at_engine = true;
@@ -215,13 +185,13 @@ impl Order {
     }
 
     /// Whether it only makes its position smaller: by its terms, or by its side in hedge mode.
-    pub(super) const fn is_closing(&self) -> bool {
+    pub(in crate::server) const fn is_closing(&self) -> bool {
         self.reduce_only || closes(self.position_index, self.side)
     }
 }
 
 /// Whether an order of `side` makes a position of hedge mode smaller.
-pub(super) const fn closes(position_index: u8, side: Side) -> bool {
+pub(in crate::server) const fn closes(position_index: u8, side: Side) -> bool {
     matches!((position_index, side), (1, Side::Sell) | (2, Side::Buy))
 }
 
@@ -236,6 +206,8 @@ pub struct Execution {
     pub account: u32,
     /// `Trade` or `Funding`.
     pub kind: &'static str,
+    /// The number of the trade in its instrument, the same on both sides; zero of funding.
+    pub trade: u64,
     /// The number of the order; none of funding.
     pub order: Option<u64>,
     /// Buy or sell.
@@ -268,43 +240,45 @@ pub struct Execution {
 
 /// A funding settlement that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Settlement {
-    pub(super) time_ms: i64,
-    pub(super) rate: Rate,
+pub(in crate::server) struct Settlement {
+    pub(in crate::server) time_ms: i64,
+    pub(in crate::server) rate: Rate,
 }
 
 /// One instrument.
 #[derive(Debug)]
-pub(super) struct Market {
-    pub(super) rules: InstrumentRules,
-    pub(super) book: OrderBook,
-    pub(super) orders: BTreeMap<u64, Order>,
-    pub(super) open: BTreeSet<u64>,
-    pub(super) executions: Vec<Execution>,
-    pub(super) is_trading: bool,
-    pub(super) last_price: Option<Price>,
+pub(in crate::server) struct Market {
+    pub(in crate::server) rules: InstrumentRules,
+    pub(in crate::server) book: OrderBook,
+    pub(in crate::server) orders: BTreeMap<u64, Order>,
+    pub(in crate::server) open: BTreeSet<u64>,
+    pub(in crate::server) executions: Vec<Execution>,
+    pub(in crate::server) is_trading: bool,
+    pub(in crate::server) last_price: Option<Price>,
     /// Zero until somebody sets it.
-    pub(super) mark: Price,
-    pub(super) index: Price,
-    pub(super) funding_rate: Rate,
-    pub(super) next_funding_ms: Option<i64>,
-    pub(super) settled: Vec<Settlement>,
-    pub(super) updates: u64,
+    pub(in crate::server) mark: Price,
+    pub(in crate::server) index: Price,
+    pub(in crate::server) funding_rate: Rate,
+    pub(in crate::server) next_funding_ms: Option<i64>,
+    pub(in crate::server) settled: Vec<Settlement>,
+    pub(in crate::server) updates: u64,
+    /// How often it was traded.
+    pub(in crate::server) trades: u64,
 }
 
 impl Market {
-    pub(super) fn order(&self, number: u64) -> &Order {
+    pub(in crate::server) fn order(&self, number: u64) -> &Order {
         let order = self.orders.get(&number);
         order.expect("invariant: orders stay")
     }
 
-    pub(super) fn order_mut(&mut self, number: u64) -> &mut Order {
+    pub(in crate::server) fn order_mut(&mut self, number: u64) -> &mut Order {
         let order = self.orders.get_mut(&number);
         order.expect("invariant: orders stay")
     }
 
     /// Open orders of an account, oldest first.
-    pub(super) fn open_orders(&self, account: u32) -> impl Iterator<Item = &Order> {
+    pub(in crate::server) fn open_orders(&self, account: u32) -> impl Iterator<Item = &Order> {
         let all = self
             .open
             .iter()
@@ -313,18 +287,18 @@ impl Market {
     }
 
     /// The order of an account by the venue's id, else by the client's.
-    pub(super) fn find(
+    pub(in crate::server) fn find(
         &self,
         account: u32,
         id: Option<&str>,
-        link_id: Option<&str>,
+        client_id: Option<&str>,
     ) -> Option<&Order> {
         let mut newest_first = self.orders.values().rev();
         newest_first.find(|order| {
             order.account == account
-                && match (id, link_id) {
+                && match (id, client_id) {
                     (Some(id), _) => order.id == id,
-                    (None, Some(link_id)) => order.link_id == link_id,
+                    (None, Some(client_id)) => order.client_id == client_id,
                     (None, None) => false,
                 }
         })
@@ -332,7 +306,7 @@ impl Market {
 }
 
 /// Average price of what traded; zero before a trade.
-pub(super) fn average(state: &OrderState) -> Result<Fixed18, MathError> {
+pub(in crate::server) fn average(state: &OrderState) -> Result<Fixed18, MathError> {
     if state.executed.is_zero() {
         return Ok(Fixed18::ZERO);
     }

@@ -1,0 +1,4 @@
+//! OKX in process.
+
+mod kit;
+mod orders;
