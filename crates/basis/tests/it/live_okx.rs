@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use basis::core::types::{Side, Timestamp};
 use basis::sim::server::Server;
+use basis::sim::server::faults::{Fault, Rule, When};
 use basis::sim::server::okx::{
     AccountSettings, Category, Exchange, Permissions, Settings, Verifier,
 };
-use basis::sim::server::faults::{Fault, Rule, When};
 use basis_testkit::loopback::Loopback;
 use basis_testkit::{BTC, START, USDT, p, q, rules};
 
@@ -60,7 +60,7 @@ impl Desk {
         };
         let account = server.at(now, |exchange| {
             let account = exchange.add_account(funded);
-            let secret = (Verifier::Hmac(SECRET.into()), PASSPHRASE);
+            let secret = (Verifier::HmacBase64(SECRET.into()), PASSPHRASE);
             exchange.add_key(account, KEY, secret, permissions);
             exchange.set_mark(BTC, p("50000"), p("50000")).unwrap();
             for category in [Category::Spot, Category::Linear] {
@@ -160,7 +160,12 @@ fn what_okx_refuses_fails_the_command() {
     let desk = Desk::new();
     let large = MARKET.replace("0.01", "5");
     desk.instruct(&[&large]).fails(1, &["EXI-001", "51008"]);
-    let rule = Rule::on("POST", "/api/v5/trade/order", When::Always, Fault::DropReply);
+    let rule = Rule::on(
+        "POST",
+        "/api/v5/trade/order",
+        When::Always,
+        Fault::DropReply,
+    );
     desk.venue.with(|server, _| server.set_faults(vec![rule]));
     assert_eq!(desk.instruct(&[MARKET]).json()["outcome"], "filled");
     assert_eq!(desk.orders(), 1, "the lost reply was of one order");

@@ -492,10 +492,7 @@ fn a_maker_pays_its_own_rate_and_a_rebate_comes_in_the_other_coin() {
     let mut venue = Bybit::quoted_with(settings(), account);
     let id = venue.place(&limit("spot", "Buy", "0.1", "37000"));
     venue.trade(Category::Spot, Side::Sell, "0.1");
-    assert_eq!(
-        venue.order("spot", &id)["orderStatus"],
-        "Filled"
-    );
+    assert_eq!(venue.order("spot", &id)["orderStatus"], "Filled");
     let fill = venue.get("/v5/execution/list", "category=spot&symbol=BTCUSDT")["list"][0].clone();
     let told = (
         fill["feeCurrency"].as_str(),

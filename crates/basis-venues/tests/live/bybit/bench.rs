@@ -5,11 +5,11 @@ use basis_core::secret::Secret;
 use basis_core::transport::{Request, Response};
 use basis_core::types::Venue;
 use basis_core::venue_event::{OrderState, TradeId};
+use basis_sim::server::Server;
 use basis_sim::server::bybit::{
     AccountSettings, Bybit as Served, Exchange, Permissions, Settings, Verifier, busy, refusal,
     server_error,
 };
-use basis_sim::server::Server;
 use basis_sim::server::faults::Failure;
 use basis_sim::server::unified::Execution;
 use basis_testkit::{BTC, START, USDT, q, rules};

@@ -265,7 +265,10 @@ fn a_transfer_that_failed_came_back() {
         transfer_delay_ms: 1_000,
         ..Temper::default()
     };
-    let (run, _) = outcomes(&plan(temper, vec![(0, Move::Execute(moved::<Bybit>("100", false)))]));
+    let (run, _) = outcomes(&plan(
+        temper,
+        vec![(0, Move::Execute(moved::<Bybit>("100", false)))],
+    ));
     assert!(came_back(&run.ledger()));
 }
 

@@ -45,7 +45,7 @@ impl Paths {
 }
 
 /// A venue as the schedules see it.
-pub(crate) trait Bench: Copy + fmt::Debug + 'static {
+pub(crate) trait Bench: Copy + fmt::Debug + Send + 'static {
     /// Of the venue in process.
     type Ways: Ways;
 

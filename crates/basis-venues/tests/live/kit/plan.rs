@@ -199,7 +199,8 @@ impl Plan {
     /// turns the address away.
     pub(crate) fn resolved_ms<B: Bench>(&self) -> i64 {
         let turned_away = B::turned_away().filter(|(busy, _)| {
-            let is_busy = |rule: &Rule| matches!(&rule.fault, Fault::Reply { reply, .. } if reply == busy);
+            let is_busy =
+                |rule: &Rule| matches!(&rule.fault, Fault::Reply { reply, .. } if reply == busy);
             self.faults.iter().any(is_busy)
         });
         B::RESOLVED_MS + turned_away.map_or(0, |(_, ms)| ms)

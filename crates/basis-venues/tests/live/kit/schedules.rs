@@ -24,6 +24,8 @@ pub(crate) struct Run<B: Bench, S: Store> {
     issued: Vec<InstructionId>,
     tooth: Tooth,
     pub(crate) deaths: u32,
+    /// Why the venue last refused a start.
+    refused: Option<String>,
 }
 
 impl<B: Bench, S: Store> Run<B, S> {
@@ -36,6 +38,7 @@ impl<B: Bench, S: Store> Run<B, S> {
             issued: Vec::new(),
             tooth: plan.tooth,
             deaths: 0,
+            refused: None,
         }
     }
 
@@ -72,7 +75,9 @@ impl<B: Bench, S: Store> Run<B, S> {
             let next = at.min(after(self.process().now(), 5_000));
             let result = self.process().run_until(next);
             // A start that the venue did not answer in time ends, and whoever watches it starts it again.
-            let is_refused = self.process().readiness().is_err();
+            let refusal = self.process().readiness().err();
+            let is_refused = refusal.is_some();
+            self.refused = refusal.map(|e| e.message).or(self.refused.take());
             self.survive(if is_refused {
                 Err(Death::Refused)
             } else {
@@ -92,7 +97,7 @@ impl<B: Bench, S: Store> Run<B, S> {
             let next = after(self.process().now(), 500);
             self.run_to(next);
         }
-        panic!("the venue is not ready in time");
+        panic!("the venue is not ready in time: {:?}", self.refused);
     }
 
     pub(crate) fn make(&mut self, a_move: &Move) {

@@ -94,9 +94,11 @@ impl<B: Bench> VenueMachine for Client<B> {
                 continue;
             };
             let asked = named(B::asked(request));
-            self.asked.extend(asked.map(|instruction| (*id, instruction)));
+            self.asked
+                .extend(asked.map(|instruction| (*id, instruction)));
             let placed = named(B::placed(request));
-            self.placed.extend(placed.map(|instruction| (*id, instruction)));
+            self.placed
+                .extend(placed.map(|instruction| (*id, instruction)));
         }
     }
 

@@ -62,7 +62,15 @@ impl<B: Bench> Venue<B> {
         for category in [Category::Spot, Category::Linear] {
             for (bid, ask, quantity) in [
                 // The best is thin where lots allow it.
-                ("49990", "50000", if category == Category::Spot { "0.013" } else { "0.01" }),
+                (
+                    "49990",
+                    "50000",
+                    if category == Category::Spot {
+                        "0.013"
+                    } else {
+                        "0.01"
+                    },
+                ),
                 ("49980", "50010", "0.05"),
                 ("49970", "50020", "1"),
             ] {

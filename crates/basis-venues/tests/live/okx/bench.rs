@@ -5,12 +5,12 @@ use basis_core::secret::Secret;
 use basis_core::transport::{Request, Response};
 use basis_core::types::Venue;
 use basis_core::venue_event::{OrderState, TradeId};
+use basis_sim::server::Server;
+use basis_sim::server::faults::Failure;
 use basis_sim::server::okx::{
     AccountSettings, Exchange, Okx as Served, Permissions, Settings, Verifier, busy, maintenance,
     order_refusal, refusal, server_error, timed_out,
 };
-use basis_sim::server::Server;
-use basis_sim::server::faults::Failure;
 use basis_sim::server::unified::Execution;
 use basis_testkit::{BTC, START, USDT, q, rules};
 use basis_venues::live::{Endpoint, LiveSettings, Machine};
@@ -42,7 +42,7 @@ pub(super) fn keys() -> Keys {
 
 /// The key at the venue.
 pub(super) fn verifier() -> (Verifier, &'static str) {
-    (Verifier::Hmac(SECRET.into()), PASSPHRASE)
+    (Verifier::HmacBase64(SECRET.into()), PASSPHRASE)
 }
 
 impl Bench for Okx {

@@ -17,7 +17,7 @@ use crate::kit::teeth::Tooth;
 use crate::kit::venue::Temper;
 use crate::kit::verdict::came_back;
 use crate::kit::{Bench, header, value_after};
-use crate::process::InMemory;
+use crate::process::{InMemory, Store};
 use crate::venue::{KEY, after};
 
 const PLACE: &str = Okx::PATHS.place;
@@ -64,7 +64,11 @@ fn swaps_leave_in_contracts_and_come_back_in_base_units() {
     let moves = vec![(0, Move::Execute(perp_market(BTC, Side::Buy, "0.02")))];
     let (mut run, outcomes) = outcomes(&plan(Temper::default(), moves));
     let body = String::from_utf8(placements(&mut run)[0].1.body.clone()).unwrap();
-    assert_eq!(value_after(&body, "\"sz\":\"").as_deref(), Some("2"), "{body}");
+    assert_eq!(
+        value_after(&body, "\"sz\":\"").as_deref(),
+        Some("2"),
+        "{body}"
+    );
     assert_eq!(outcomes[0].filled, basis_testkit::q("0.02"));
 }
 
@@ -73,8 +77,15 @@ fn a_spot_market_buy_leaves_as_a_limit_at_the_collar_in_base_units() {
     let moves = vec![(0, Move::Execute(spot_market(Side::Buy, "0.02")))];
     let (mut run, outcomes) = outcomes(&plan(Temper::default(), moves));
     let body = String::from_utf8(placements(&mut run)[0].1.body.clone()).unwrap();
-    assert!(body.contains("\"ordType\":\"ioc\"") && body.contains("\"tdMode\":\"cash\""), "{body}");
-    assert_eq!(value_after(&body, "\"sz\":\"").as_deref(), Some("0.02"), "{body}");
+    assert!(
+        body.contains("\"ordType\":\"ioc\"") && body.contains("\"tdMode\":\"cash\""),
+        "{body}"
+    );
+    assert_eq!(
+        value_after(&body, "\"sz\":\"").as_deref(),
+        Some("0.02"),
+        "{body}"
+    );
     assert_eq!(outcomes[0].state, Some(OrderState::Filled));
 }
 
@@ -103,7 +114,10 @@ fn a_busy_venue_proves_nothing_whatever_its_http_status() {
         let mut plan = plan(Temper::default(), moves);
         plan.faults = vec![Rule::on("POST", PLACE, When::Nth(1), fault)];
         let (mut run, outcomes) = outcomes(&plan);
-        assert_eq!((outcomes[0].state, outcomes[0].unknown), (Some(wanted), true));
+        assert_eq!(
+            (outcomes[0].state, outcomes[0].unknown),
+            (Some(wanted), true)
+        );
         assert_eq!(placements(&mut run).len(), 1);
     }
 }
@@ -119,7 +133,10 @@ fn a_clash_of_ids_says_that_an_order_may_be_there() {
         let mut plan = plan(Temper::default(), vec![(0, Move::Execute(order))]);
         plan.faults = vec![Rule::on("POST", PLACE, When::Nth(1), fault)];
         let (mut run, outcomes) = outcomes(&plan);
-        assert_eq!((outcomes[0].state, outcomes[0].unknown), (Some(wanted), true));
+        assert_eq!(
+            (outcomes[0].state, outcomes[0].unknown),
+            (Some(wanted), true)
+        );
         assert_eq!(placements(&mut run).len(), 1);
     }
 }
@@ -134,9 +151,17 @@ fn placements_and_amendments_bear_a_deadline_and_cancellations_none() {
     ];
     let (mut run, _) = outcomes(&plan(Temper::default(), moves));
     let bears = |request: &Request| header(request, "expTime").is_some();
-    assert!(placements(&mut run).iter().all(|(_, request)| bears(request)));
+    assert!(
+        placements(&mut run)
+            .iter()
+            .all(|(_, request)| bears(request))
+    );
     let (amend, cancel) = (Okx::PATHS.amend, Okx::PATHS.cancel);
-    assert!(sent(&mut run, amend).iter().all(|(_, request)| bears(request)));
+    assert!(
+        sent(&mut run, amend)
+            .iter()
+            .all(|(_, request)| bears(request))
+    );
     let cancelled = sent(&mut run, cancel);
     assert!(!cancelled.is_empty() && cancelled.iter().all(|(_, request)| !bears(request)));
 }
@@ -146,7 +171,12 @@ fn a_lost_cancellation_is_given_up_only_when_its_stamp_has_run_out() {
     let order = spot_limit(Side::Buy, "0.02", "49000", TimeInForce::Gtc);
     let moves = vec![(0, Move::Execute(order)), (1_000, Move::Cancel(0))];
     let mut plan = plan(Temper::default(), moves);
-    plan.faults = vec![Rule::on("POST", Okx::PATHS.cancel, When::Nth(1), Fault::DropRequest)];
+    plan.faults = vec![Rule::on(
+        "POST",
+        Okx::PATHS.cancel,
+        When::Nth(1),
+        Fault::DropRequest,
+    )];
     let mut run = Run::<Okx, _>::new(InMemory::new(), &plan);
     run.carry_out(&plan);
     let (cancelled, _) = sent(&mut run, Okx::PATHS.cancel)[0].clone();
@@ -172,7 +202,10 @@ fn an_order_is_lost_only_after_its_deadline_and_a_round_of_all_lists() {
     let (mut run, outcomes) = outcomes(&plan);
     assert_eq!(outcomes[0].state, Some(OrderState::Lost));
     let placed = placements(&mut run)[0].0;
-    for path in ["/api/v5/trade/orders-pending", "/api/v5/trade/orders-history"] {
+    for path in [
+        "/api/v5/trade/orders-pending",
+        "/api/v5/trade/orders-history",
+    ] {
         let asked = sent(&mut run, path);
         assert!(asked.iter().any(|(at, _)| *at > placed), "{path}");
     }
@@ -276,8 +309,14 @@ fn a_transfer_that_failed_came_back() {
 #[test]
 fn isolated_margin_is_refused_before_a_byte_leaves() {
     let moves = vec![
-        (0, Move::Execute(set_leverage("5", Some(MarginMode::Isolated)))),
-        (10, Move::Execute(set_leverage("5", Some(MarginMode::Cross)))),
+        (
+            0,
+            Move::Execute(set_leverage("5", Some(MarginMode::Isolated))),
+        ),
+        (
+            10,
+            Move::Execute(set_leverage("5", Some(MarginMode::Cross))),
+        ),
         (2_000, Move::Execute(set_leverage("5", None))),
     ];
     let (mut run, outcomes) = outcomes(&plan(Temper::default(), moves));
@@ -314,11 +353,29 @@ fn a_start_names_what_stands_against_trading() {
     };
     let all = Permissions::trading();
     let rows = [
-        (refusal_of(key(Permissions { withdraw: true, ..all })), "withdrawals"),
-        (refusal_of(key(Permissions { trade: false, ..all })), "read_only"),
-        (refusal_of(|exchange, _| exchange.remove_key(KEY)), "refused"),
+        (
+            refusal_of(key(Permissions {
+                withdraw: true,
+                ..all
+            })),
+            "withdrawals",
+        ),
+        (
+            refusal_of(key(Permissions {
+                trade: false,
+                ..all
+            })),
+            "read_only",
+        ),
+        (
+            refusal_of(|exchange, _| exchange.remove_key(KEY)),
+            "refused",
+        ),
         (refusal_of(other_passphrase), "refused"),
-        (refusal_of(|exchange, _| exchange.set_clock_ahead(2_500)), "clock"),
+        (
+            refusal_of(|exchange, _| exchange.set_clock_ahead(2_500)),
+            "clock",
+        ),
         (
             refusal_of(|exchange, account| exchange.set_hedge(account, true)),
             "position_mode",
@@ -348,7 +405,10 @@ fn the_account_is_read_from_both_wallets_with_positions_and_orders() {
     run.run_to(after(now, 2_000));
     let account = run.process().mailbox.account();
     let count = account.positions.len();
-    assert_eq!(count, 4, "USDT and BTC, the position, USDT in funding: {account:?}");
+    assert_eq!(
+        count, 4,
+        "USDT and BTC, the position, USDT in funding: {account:?}"
+    );
     let mut positions = account.positions.iter();
     let position = positions.find(|row| matches!(row.item, Item::Position(_)));
     assert_eq!(position.unwrap().quantity, basis_testkit::q("-0.02"));
