@@ -121,7 +121,7 @@ fn without_loans() -> Json {
         "isoUpl": "0",
         "liab": "",
         "maxLoan": "",
-        "maxSpotInUse": "",
+        "maxSpotInUseAmt": "",
         "notionalLever": "0",
         "openAvgPx": "",
         "rewardBal": "0",

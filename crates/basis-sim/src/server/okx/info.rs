@@ -1,6 +1,7 @@
 //! What everybody may read of the venue and its instruments.
 
 use basis_core::num::{Fixed18, Rounding};
+use basis_core::rules::TierUnit;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -166,6 +167,11 @@ pub(super) fn tiers(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Vec<
         markets.find(|((of, _), market)| *of == Category::Linear && family_of(market) == family);
     let (_, market) = found.ok_or_else(ApiError::unlisted)?;
     let contract = unit(&market.rules);
+    let perp = market.rules.perp.as_ref();
+    if perp.is_none_or(|perp| perp.tier_unit != TierUnit::Base) {
+        // A listing whose tiers are in quote cannot be told in contracts.
+        return Err(ApiError::unlisted());
+    }
     let (mut rows, mut below) = (Vec::new(), Fixed18::ZERO);
     let tiers = market.rules.perp.iter().flat_map(|perp| &perp.tiers);
     for (at, tier) in tiers.enumerate() {
