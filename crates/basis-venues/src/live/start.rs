@@ -29,6 +29,8 @@ pub(super) struct Start {
     until: Option<Timestamp>,
     /// When the step is asked; `None` while it is.
     due: Option<Timestamp>,
+    /// Why the step did not pass when it was last answered.
+    problem: Option<String>,
 }
 
 impl Start {
@@ -40,6 +42,7 @@ impl Start {
             steps: all,
             until: None,
             due: Some(Timestamp::MIN),
+            problem: None,
         }
     }
 
@@ -68,7 +71,9 @@ impl Machine {
         if start.due.is_none() && now >= until {
             // The gateway may turn the address away for longer than a start waits.
             self.wire.withdraw(Purpose::Start);
-            return self.step_failed(Problem::Passing("no answer in time".to_owned()));
+            let before = start.problem.take();
+            let text = before.unwrap_or_else(|| "no answer in time".to_owned());
+            return self.step_failed(Problem::Passing(text));
         }
         let Phase::Starting(start) = &mut self.phase else {
             return;
@@ -120,6 +125,7 @@ impl Machine {
         }
         if let Phase::Starting(start) = &mut self.phase {
             start.due = Some(self.now);
+            start.problem = None;
             self.begin();
         }
     }
@@ -151,10 +157,12 @@ impl Machine {
         let error = match problem {
             Problem::Final(error) => error,
             Problem::Passing(text) if is_over => {
-                let message = format!("{}: {step:?} of the start: {text}", self.codec.venue());
+                let venue = self.codec.venue();
+                let message = format!("{venue}: {step:?} of the start: {text}");
                 ComponentError::new(Code::VenueUnavailable, message).retryable()
             }
-            Problem::Passing(_) => {
+            Problem::Passing(text) => {
+                start.problem = Some(text);
                 start.due = Some(now.plus(AGAIN));
                 return;
             }

@@ -40,7 +40,6 @@ pub(super) fn of_group((path, acts): Group) -> Limit {
         | "/api/v5/account/set-leverage"
         | "/api/v5/asset/transfer-state"
         | "/api/v5/public/instruments"
-        | "/api/v5/public/funding-rate"
         | "/api/v5/market/ticker" => 20,
         "/api/v5/account/config" => 5,
         // 2 a second of a currency.

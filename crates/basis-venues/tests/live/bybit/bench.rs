@@ -57,6 +57,7 @@ impl Bench for Bybit {
         "/v5/market/tickers",
     ];
     const REFUSED_LATER: OrderState = OrderState::Rejected;
+    const SAYS_RESULTS: bool = false;
     const SIGNATURE: &'static str = "X-BAPI-SIGN";
     const SECRETS: &'static [&'static str] = &[KEY, SECRET];
     const RESOLVED_MS: i64 = 90_000;

@@ -57,6 +57,8 @@ pub(crate) trait Bench: Copy + fmt::Debug + Send + 'static {
     const ASKS: &'static [&'static str];
     /// What an order ends as that was taken and then refused by the engine.
     const REFUSED_LATER: OrderState;
+    /// Whether a fill of a perpetual says what result it settled.
+    const SAYS_RESULTS: bool;
     /// The header that signs, and what no output may show beside it.
     const SIGNATURE: &'static str;
     const SECRETS: &'static [&'static str];

@@ -68,6 +68,7 @@ impl Bench for Okx {
     ];
     // There is no word for what the engine refused.
     const REFUSED_LATER: OrderState = OrderState::Cancelled;
+    const SAYS_RESULTS: bool = true;
     const SIGNATURE: &'static str = "OK-ACCESS-SIGN";
     const SECRETS: &'static [&'static str] = &[KEY, SECRET, PASSPHRASE];
     // What bears no deadline may be accepted for half a minute.
