@@ -23,10 +23,16 @@ fn state_of<B: Bench>(order: &Order) -> OrderState {
         Status::Filled => OrderState::Filled,
         Status::Rejected => B::REFUSED_LATER,
         Status::Cancelled => match order.state.ending {
-            Some(Ending::NothingAtOnce | Ending::NotWhole | Ending::WouldTake) => {
-                OrderState::Expired
+            Some(
+                Ending::NothingAtOnce
+                | Ending::NotWhole
+                | Ending::WouldTake
+                | Ending::SelfTrade
+                | Ending::NothingToReduce,
+            ) => OrderState::Expired,
+            Some(Ending::ByUser | Ending::DeadMan | Ending::Refused) | None => {
+                OrderState::Cancelled
             }
-            _ => OrderState::Cancelled,
         },
     }
 }

@@ -172,10 +172,9 @@ impl Bench for Okx {
         let body = String::from_utf8(request.body.clone()).ok()?;
         let (head, rest) = body.split_once("\"clOrdId\":\"")?;
         let (id, tail) = rest.split_once('"')?;
-        // Its last letter turned, so that it stays as long as ids may be.
-        let other = if id.ends_with('x') { 'y' } else { 'x' };
-        let id = id.get(..id.len() - 1)?;
-        let body = format!("{head}\"clOrdId\":\"{id}{other}\"{tail}");
+        // Its first letter is another: it stays as long as ids may be, and is none of the book's.
+        let rest = id.get(1..)?;
+        let body = format!("{head}\"clOrdId\":\"z{rest}\"{tail}");
         let at = header(request, "OK-ACCESS-TIMESTAMP")?;
         let text = signed_text(&at, "POST", Self::PATHS.place, &body);
         let mut request = request.clone();
