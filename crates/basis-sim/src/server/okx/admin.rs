@@ -3,8 +3,8 @@
 use basis_core::num::Quantity;
 use basis_core::types::{Asset, Timestamp};
 
-use super::settings::{AccountSettings, Permissions};
-use super::{Exchange, Key, Profile};
+use super::settings::{AccountLevel, AccountSettings, Permissions};
+use super::{Exchange, Key, Profile, Refusal};
 use crate::server::signature::Verifier;
 use crate::server::unified::AccountTerms;
 
@@ -64,6 +64,17 @@ impl Exchange {
         if is_hedge {
             hedged.extend(swaps);
         }
+    }
+
+    /// Puts an account at another level.
+    ///
+    /// # Panics
+    /// For an account that was not opened here.
+    pub fn set_level(&mut self, account: u32, level: AccountLevel) {
+        let profile = self.own.accounts.get_mut(&account);
+        profile
+            .expect("invariant: the caller opened the account")
+            .level = level;
     }
 
     /// Lets an account pay fees of spot in quote, whatever it receives.

@@ -1,22 +1,24 @@
-//! Each fault alone, for each request that acts, at spot and linear.
+//! Each fault alone, for each request that acts, at spot and perpetuals.
 
 use basis_core::instruction::TimeInForce;
 use basis_core::types::Side;
-use basis_sim::server::bybit::Category;
 use basis_sim::server::faults::{Fault, Rule, When};
+use basis_sim::server::unified::Category;
 use basis_testkit::{BTC, perp_limit, perp_market, set_leverage, spot_limit, spot_market};
 
-use super::plan::{Move, Plan, moved, refused, uncertain};
+use super::Bench;
+use super::plan::{Move, Plan, moved};
 use super::schedules::found;
 use super::teeth::Tooth;
 use super::venue::Temper;
 
 /// What is done, and the request that it is done by.
-fn doings() -> Vec<(&'static str, Vec<(i64, Move)>)> {
+fn doings<B: Bench>() -> Vec<(&'static str, Vec<(i64, Move)>)> {
     let rest_spot = spot_limit(Side::Buy, "0.02", "49000", TimeInForce::Gtc);
     let rest_perp = perp_limit(Side::Buy, "0.02", "49000", TimeInForce::Gtc);
     let fills = spot_limit(Side::Sell, "0.05", "50005", TimeInForce::Gtc);
-    let (create, cancel, amend) = ("/v5/order/create", "/v5/order/cancel", "/v5/order/amend");
+    let paths = B::PATHS;
+    let (create, cancel, amend) = (paths.place, paths.cancel, paths.amend);
     vec![
         (
             create,
@@ -70,17 +72,17 @@ fn doings() -> Vec<(&'static str, Vec<(i64, Move)>)> {
             ],
         ),
         (
-            "/v5/asset/transfer/inter-transfer",
-            vec![(0, Move::Execute(moved("100", true)))],
+            paths.transfer,
+            vec![(0, Move::Execute(moved::<B>("100", true)))],
         ),
         (
-            "/v5/position/set-leverage",
+            paths.leverage,
             vec![(0, Move::Execute(set_leverage("5", None)))],
         ),
     ]
 }
 
-fn faults() -> Vec<Fault> {
+fn faults<B: Bench>() -> Vec<Fault> {
     let mut faults = vec![
         Fault::DropRequest,
         Fault::DropReply,
@@ -95,13 +97,13 @@ fn faults() -> Vec<Fault> {
         Fault::Freeze(8_000),
         Fault::Restart(3_000),
     ];
-    for reply in refused() {
+    for reply in B::refused() {
         faults.push(Fault::Reply {
             reply,
             taken: false,
         });
     }
-    for reply in uncertain() {
+    for reply in B::uncertain() {
         for taken in [false, true] {
             let reply = reply.clone();
             faults.push(Fault::Reply { reply, taken });
@@ -134,11 +136,10 @@ fn tempers() -> [Temper; 3] {
     ]
 }
 
-#[test]
-fn each_fault_alone_at_bybit_ends_as_the_venue_has_it() {
+pub(crate) fn each_fault_alone<B: Bench>() {
     let mut failed = Vec::new();
-    for (path, moves) in doings() {
-        for fault in faults() {
+    for (path, moves) in doings::<B>() {
+        for fault in faults::<B>() {
             for temper in tempers() {
                 let plan = Plan {
                     seed: 1,
@@ -148,7 +149,7 @@ fn each_fault_alone_at_bybit_ends_as_the_venue_has_it() {
                     tooth: Tooth::None,
                     faults_until_ms: 5_000,
                 };
-                let found = found(&plan);
+                let found = found::<B>(&plan);
                 if !found.is_empty() {
                     failed.push(format!("{path} {moves:?} {fault:?} {temper:?}: {found:?}"));
                 }

@@ -6,16 +6,17 @@ use basis_core::num::Quantity;
 use basis_core::types::{InstructionId, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState, OrderUpdate, VenueEvent};
 use basis_live::actor::{Input, Output, RequestId, VenueMachine};
-use basis_venues::bybit::live::BybitMachine;
+use basis_venues::live::Machine;
 use basis_venues::wire::instruction_of;
 
+use super::Bench;
 use super::plan::Plan;
 use super::schedules::found;
 use crate::process::book;
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tooth {
+pub(crate) enum Tooth {
     #[default]
     None,
     /// An order whose connection breaks is sent again under another id.
@@ -30,27 +31,27 @@ pub(super) enum Tooth {
 
 /// A machine, which may make a mistake.
 #[derive(Debug)]
-pub(super) struct Machine {
-    inner: BybitMachine,
+pub(crate) struct Client<B> {
+    inner: Machine,
     tooth: Tooth,
     asked: BTreeMap<RequestId, InstructionId>,
     placed: BTreeMap<RequestId, InstructionId>,
+    bench: std::marker::PhantomData<B>,
 }
 
-/// Our instruction that a request names.
-fn named(text: &str, before: &str) -> Option<InstructionId> {
-    let (_, rest) = text.split_once(before)?;
-    let client = rest.split(['&', '"']).next()?;
-    instruction_of(book(), client)
+/// Our instruction behind a client id.
+fn named(client: Option<String>) -> Option<InstructionId> {
+    instruction_of(book(), &client?)
 }
 
-impl Machine {
-    pub(super) const fn new(inner: BybitMachine, tooth: Tooth) -> Self {
+impl<B: Bench> Client<B> {
+    pub(crate) const fn new(inner: Machine, tooth: Tooth) -> Self {
         Self {
             inner,
             tooth,
             asked: BTreeMap::new(),
             placed: BTreeMap::new(),
+            bench: std::marker::PhantomData,
         }
     }
 
@@ -63,13 +64,11 @@ impl Machine {
         let (instruction, state) = match self.tooth {
             Tooth::Impatient => {
                 let instruction = self.asked.remove(id)?;
-                text.contains("\"list\":[]")
-                    .then_some((instruction, OrderState::Lost))?
+                B::is_not_found(&text).then_some((instruction, OrderState::Lost))?
             }
             Tooth::TakesAcceptance => {
                 let instruction = self.placed.remove(id)?;
-                text.contains("\"retCode\":0")
-                    .then_some((instruction, OrderState::Working))?
+                B::is_taken(&text).then_some((instruction, OrderState::Working))?
             }
             _ => return None,
         };
@@ -80,12 +79,12 @@ impl Machine {
             venue_order_id: None,
             reason: None,
         };
-        let event = VenueEvent::new(BybitMachine::VENUE, now, now, EventKind::Order(update));
+        let event = VenueEvent::new(B::VENUE, now, now, EventKind::Order(update));
         Some(Output::Event(Box::new(event)))
     }
 }
 
-impl VenueMachine for Machine {
+impl<B: Bench> VenueMachine for Client<B> {
     fn handle(&mut self, now: Timestamp, input: Input, outputs: &mut Vec<Output>) {
         outputs.extend(self.mistake(now, &input));
         let from = outputs.len();
@@ -94,17 +93,12 @@ impl VenueMachine for Machine {
             let Output::Send { id, request, .. } = output else {
                 continue;
             };
-            if request.url.contains("/v5/order/realtime") {
-                let instruction = named(&request.url, "orderLinkId=");
-                self.asked
-                    .extend(instruction.map(|instruction| (*id, instruction)));
-            }
-            if request.url.contains("/v5/order/create") {
-                let body = String::from_utf8_lossy(&request.body);
-                let instruction = named(&body, "\"orderLinkId\":\"");
-                self.placed
-                    .extend(instruction.map(|instruction| (*id, instruction)));
-            }
+            let asked = named(B::asked(request));
+            self.asked
+                .extend(asked.map(|instruction| (*id, instruction)));
+            let placed = named(B::placed(request));
+            self.placed
+                .extend(placed.map(|instruction| (*id, instruction)));
         }
     }
 
@@ -114,33 +108,13 @@ impl VenueMachine for Machine {
 }
 
 /// How many of the first schedules find `tooth`.
-fn finds(tooth: Tooth) -> usize {
+pub(crate) fn finds<B: Bench>(tooth: Tooth) -> usize {
     let finds = |seed: &u64| {
         let plan = Plan {
             tooth,
-            ..Plan::random(*seed)
+            ..Plan::random::<B>(*seed)
         };
-        !found(&plan).is_empty()
+        !found::<B>(&plan).is_empty()
     };
     (0..150).filter(finds).count()
-}
-
-#[test]
-fn an_order_sent_again_at_bybit_is_found() {
-    assert!(finds(Tooth::Retries) > 0);
-}
-
-#[test]
-fn a_number_given_twice_at_bybit_is_found() {
-    assert!(finds(Tooth::ReusesIds) > 0);
-}
-
-#[test]
-fn not_found_taken_for_dead_at_bybit_is_found() {
-    assert!(finds(Tooth::Impatient) > 0);
-}
-
-#[test]
-fn an_acceptance_taken_for_an_order_at_bybit_is_found() {
-    assert!(finds(Tooth::TakesAcceptance) > 0);
 }

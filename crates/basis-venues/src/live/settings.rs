@@ -1,11 +1,10 @@
-//! What a live Bybit is set to, and which host it may speak to.
+//! What a live exchange is set to, and which host it may speak to.
 
 use basis_core::error::{Code, ComponentError};
 use basis_core::instruction::OperationKind;
 use basis_core::num::{Bps, Value};
-use basis_core::types::{BookId, Symbol};
+use basis_core::types::{BookId, InstrumentKind, Symbol, Venue};
 
-use crate::bybit::codec::{Category, Network};
 use crate::credentials::BasisEnvironment;
 use crate::wire::COLLAR_WIDTH;
 
@@ -14,32 +13,22 @@ use crate::wire::COLLAR_WIDTH;
 pub struct Endpoint {
     /// Scheme and host.
     pub origin: String,
-    /// Whether there are transfers: the demo has none.
+    /// Whether the venue's accounts can be transferred between there.
     pub has_wallet: bool,
 }
 
 impl Endpoint {
-    /// Returns the venue's own host for `environment`.
-    #[must_use]
-    pub fn of(environment: BasisEnvironment) -> Self {
-        let network = Network::of(environment);
-        Self {
-            origin: network.rest().to_owned(),
-            has_wallet: network == Network::Live,
-        }
-    }
-
     /// Returns a host of this machine.
     ///
     /// # Errors
     /// EIF-002 for an origin that is not on this machine: nothing but the venue's own hosts and the
     /// loopback interface is ever spoken to, and a main network never by an override.
-    pub fn on_loopback(origin: &str) -> Result<Self, ComponentError> {
+    pub fn on_loopback(venue: Venue, origin: &str) -> Result<Self, ComponentError> {
         let host = origin.strip_prefix("http://");
         let host = host.map(|rest| rest.rsplit_once(':').map_or(rest, |(host, _)| host));
         if !matches!(host, Some("127.0.0.1" | "localhost")) {
             let message = format!(
-                "venue_settings.bybit.live.endpoint: `{origin}` is not on this machine; it must begin with \
+                "venue_settings.{venue}.live.endpoint: `{origin}` is not on this machine; it must begin with \
                  http://127.0.0.1: or http://localhost:, or be left out for the venue's own hosts"
             );
             return Err(ComponentError::new(Code::VenueInvalid, message).with_reason("endpoint"));
@@ -50,15 +39,18 @@ impl Endpoint {
         })
     }
 
-    /// Checks that host and environment are of one network: no credentials of tests against real money, and
-    /// none of real money anywhere else.
+    /// Checks that host and environment are of one network, whose own host is `own`: no credentials of tests
+    /// against real money, and none of real money anywhere else.
     ///
     /// # Errors
     /// EIF-002 with host and environment.
-    pub fn check(&self, environment: BasisEnvironment) -> Result<(), ComponentError> {
-        let own = Self::of(environment);
-        let on_loopback = Self::on_loopback(&self.origin).is_ok();
-        if *self == own || (on_loopback && !environment.is_mainnet()) {
+    pub fn check(
+        &self,
+        own: &Self,
+        (venue, environment): (Venue, BasisEnvironment),
+    ) -> Result<(), ComponentError> {
+        let on_loopback = Self::on_loopback(venue, &self.origin).is_ok();
+        if self == own || (on_loopback && !environment.is_mainnet()) {
             return Ok(());
         }
         let message = format!(
@@ -75,7 +67,7 @@ impl Endpoint {
     }
 }
 
-/// What a live Bybit is set to.
+/// What a live exchange is set to.
 #[derive(Clone, Debug)]
 pub struct LiveSettings {
     /// Whose client order ids are given.
@@ -87,7 +79,7 @@ pub struct LiveSettings {
     /// Whether spot is traded.
     pub spot: bool,
     /// Whether linear perpetuals are traded.
-    pub linear: bool,
+    pub perps: bool,
     /// The position mode that every managed perpetual must be in.
     pub hedge_mode: bool,
     /// How far from the best opposite quote a market order may fill.
@@ -99,7 +91,7 @@ pub struct LiveSettings {
 }
 
 impl LiveSettings {
-    /// What Bybit executes live.
+    /// What is executed live.
     pub const OPERATIONS: [OperationKind; 6] = [
         OperationKind::SpotTrade,
         OperationKind::PerpTrade,
@@ -109,7 +101,7 @@ impl LiveSettings {
         OperationKind::Transfer,
     ];
 
-    /// Spot and linear in one-way mode, every operation, no limit of an order's value.
+    /// Spot and perpetuals in one-way mode, every operation, no limit of an order's value.
     #[must_use]
     pub fn new(book: BookId, endpoint: Endpoint, symbols: Vec<Symbol>) -> Self {
         Self {
@@ -117,7 +109,7 @@ impl LiveSettings {
             endpoint,
             symbols,
             spot: true,
-            linear: true,
+            perps: true,
             hedge_mode: false,
             collar: COLLAR_WIDTH,
             order_value_max: None,
@@ -125,18 +117,18 @@ impl LiveSettings {
         }
     }
 
-    /// Whether a category is traded.
-    pub(super) fn trades(&self, category: Category) -> bool {
-        match category {
-            Category::Spot => self.spot,
-            Category::Linear => self.linear,
+    /// Whether instruments of a kind are traded.
+    pub(crate) fn trades(&self, kind: InstrumentKind) -> bool {
+        match kind {
+            InstrumentKind::Spot => self.spot,
+            _ => self.perps,
         }
     }
 
-    /// The categories that are traded.
-    pub(super) fn categories(&self) -> Vec<Category> {
-        let all = [Category::Spot, Category::Linear].into_iter();
-        all.filter(|category| self.trades(*category)).collect()
+    /// The kinds that are traded.
+    pub(crate) fn kinds(&self) -> Vec<InstrumentKind> {
+        let all = [InstrumentKind::Spot, InstrumentKind::Perp].into_iter();
+        all.filter(|kind| self.trades(*kind)).collect()
     }
 }
 
@@ -144,18 +136,20 @@ impl LiveSettings {
 mod tests {
     use super::*;
 
+    const VENUE: Venue = Venue::literal("bybit");
+
     #[test]
     fn an_override_is_on_this_machine_or_refused() {
         for origin in ["http://127.0.0.1:8080", "http://localhost:80"] {
-            assert!(Endpoint::on_loopback(origin).is_ok(), "{origin}");
+            assert!(Endpoint::on_loopback(VENUE, origin).is_ok(), "{origin}");
         }
         for origin in [
-            "https://api.bybit.com",
+            "https://venue.example",
             "http://127.0.0.1.example:80",
             "127.0.0.1:80",
             "",
         ] {
-            let e = Endpoint::on_loopback(origin).unwrap_err();
+            let e = Endpoint::on_loopback(VENUE, origin).unwrap_err();
             assert_eq!((e.code, e.reason), (Code::VenueInvalid, Some("endpoint")));
         }
     }
@@ -163,15 +157,20 @@ mod tests {
     #[test]
     fn host_and_environment_are_of_one_network() {
         use BasisEnvironment::{Dev, Prod, Staging};
+        let of = |environment: BasisEnvironment| Endpoint {
+            origin: format!("https://{}.example", environment.is_mainnet()),
+            has_wallet: true,
+        };
         for environment in BasisEnvironment::ALL {
-            assert!(Endpoint::of(environment).check(environment).is_ok());
+            let own = of(environment);
+            assert!(own.check(&own, (VENUE, environment)).is_ok());
         }
         for (host, environment) in [(Prod, Dev), (Dev, Prod), (Dev, Staging)] {
-            let e = Endpoint::of(host).check(environment).unwrap_err();
-            assert_eq!(e.reason, Some("environment"), "{e:?}");
+            let checked = of(host).check(&of(environment), (VENUE, environment));
+            assert_eq!(checked.unwrap_err().reason, Some("environment"));
         }
-        let here = Endpoint::on_loopback("http://127.0.0.1:9").unwrap();
-        assert!(here.check(Dev).is_ok());
-        assert!(here.check(Prod).is_err());
+        let here = Endpoint::on_loopback(VENUE, "http://127.0.0.1:9").unwrap();
+        assert!(here.check(&of(Dev), (VENUE, Dev)).is_ok());
+        assert!(here.check(&of(Prod), (VENUE, Prod)).is_err());
     }
 }

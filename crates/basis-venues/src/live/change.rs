@@ -5,18 +5,14 @@ use std::collections::VecDeque;
 
 use basis_core::error::{Rejection, VenueErrorKind};
 use basis_core::instruction::{Instruction, Operation, SetLeverage};
-use basis_core::num::{Price, Quantity};
 use basis_core::types::{InstructionId, InstrumentKind, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState};
 
+use super::codec::{OrderReport, RequestTerms};
 use super::order::{Look, Tracked};
 use super::purpose::{Answered, Purpose};
-use super::{BybitMachine, SEND_WAIT};
-use crate::bybit::answer::Failure;
-use crate::bybit::codec::replies::{self, OrderReply};
-use crate::bybit::codec::{reads, requests};
-use crate::bybit::codes::Class;
-use crate::wire::{Context, JsonDraft, Payload, Scalar, Stamp};
+use super::{Machine, SEND_WAIT};
+use crate::wire::{Class, Context, Failure, JsonDraft};
 
 /// How far an instruction that is no order has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,22 +25,20 @@ pub(super) enum ChangeState {
     Asking,
 }
 
-/// Quantity and price that an amendment leads to, where it changes them.
-pub(super) type AmendedTerms = (Option<Quantity>, Option<Price>);
-
 /// An instruction that is no order.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) instruction: Instruction,
-    /// The stamp of the last request that left.
-    pub(super) stamp: Option<Stamp>,
+    /// The last instant at which the venue can accept the last request that left, by the venue's clock.
+    pub(super) accepted_until: Option<Timestamp>,
     /// Requests that follow, each after the one before is answered.
     rest: VecDeque<JsonDraft>,
     pub(super) state: ChangeState,
     pub(super) look: Look,
     /// The order that it is about.
     target: Option<InstructionId>,
-    amended: Option<AmendedTerms>,
+    /// Quantity and price that an amendment leads to, where it changes them.
+    amended: Option<RequestTerms>,
     /// Whether a transfer has been reported as under way.
     pub(super) is_under_way: bool,
     /// What the venue answered, where that did not settle it.
@@ -56,7 +50,7 @@ impl Change {
         Self {
             target: target_of(&instruction.operation),
             instruction,
-            stamp: None,
+            accepted_until: None,
             rest: VecDeque::new(),
             state: ChangeState::Sending,
             look: Look::default(),
@@ -80,7 +74,7 @@ const fn target_of(operation: &Operation) -> Option<InstructionId> {
     }
 }
 
-impl BybitMachine {
+impl Machine {
     /// Takes on an instruction that is no order.
     pub(super) fn take_change(&mut self, instruction: Instruction) {
         let target = target_of(&instruction.operation);
@@ -89,7 +83,7 @@ impl BybitMachine {
                 let text = format!("no order of instruction {target} is open");
                 return self.reject(&instruction, rejected(text));
             };
-            if order.stamp.is_none() {
+            if order.accepted_until.is_none() {
                 return self.change_before_sending(&instruction, target);
             }
         }
@@ -97,9 +91,13 @@ impl BybitMachine {
             Ok(drafts) => drafts,
             Err(kind) => return self.reject(&instruction, kind),
         };
+        let amended = self.amended_terms(&instruction, &drafts);
+        if let Some(kind) = amended.and_then(|terms| self.amends_too_large(target, terms)) {
+            return self.reject(&instruction, kind);
+        }
         let mut change = Change::new(instruction);
         change.rest = drafts.into();
-        change.amended = change.rest.front().and_then(amended_terms);
+        change.amended = amended;
         let id = change.instruction.id;
         self.changes.insert(id, change);
         self.send_next(id);
@@ -117,7 +115,38 @@ impl BybitMachine {
             order: known.as_ref(),
             withdrawal: None,
         };
-        requests(Self::VENUE, instruction, &context).map_err(|e| e.kind)
+        let drafts = self.codec.requests(instruction, &context);
+        drafts.map_err(|e| e.kind)
+    }
+
+    /// Quantity and price that an amendment leads to; `None` for anything else.
+    fn amended_terms(
+        &self,
+        instruction: &Instruction,
+        drafts: &[JsonDraft],
+    ) -> Option<RequestTerms> {
+        let Operation::AmendOrder(amend) = &instruction.operation else {
+            return None;
+        };
+        let order = self.orders.get(&amend.order)?;
+        let listed = self
+            .rules
+            .instrument(order.kind(), order.instrument.symbol)?;
+        Some(self.codec.request_terms(drafts.first()?, listed))
+    }
+
+    /// Why an amendment makes its order too large.
+    fn amends_too_large(
+        &self,
+        target: Option<InstructionId>,
+        (quantity, price): RequestTerms,
+    ) -> Option<VenueErrorKind> {
+        let order = self.orders.get(&target?)?;
+        let terms = (quantity.or(Some(order.quantity)), price.or(order.limit));
+        self.too_large(terms).unwrap_or_else(|e| {
+            let text = format!("the order's value is out of range: {e}");
+            Some(VenueErrorKind::InvalidRequest(text))
+        })
     }
 
     /// An order that has not left is taken back here; nothing is sent.
@@ -158,7 +187,7 @@ impl BybitMachine {
         let has_left = self
             .changes
             .get(&id)
-            .is_some_and(|change| change.stamp.is_some());
+            .is_some_and(|change| change.accepted_until.is_some());
         if has_left {
             let text = kind.to_string();
             return self.change_unknown(id, &text);
@@ -175,10 +204,11 @@ impl BybitMachine {
 
     pub(super) fn change_done(&mut self, id: InstructionId) {
         if let Some(change) = self.changes.remove(&id) {
-            if let (Some(target), Some((Some(quantity), _))) = (change.target, change.amended)
+            if let (Some(target), Some((quantity, price))) = (change.target, change.amended)
                 && let Some(order) = self.orders.get_mut(&target)
             {
-                order.quantity = quantity;
+                order.quantity = quantity.unwrap_or(order.quantity);
+                order.limit = price.or(order.limit);
             }
             self.emit(self.now, EventKind::Done { instruction: id });
         }
@@ -204,7 +234,7 @@ impl BybitMachine {
         let Some(target) = change.target else {
             return self.send_next(id);
         };
-        match replies::accepted(&body) {
+        match self.codec.taken(&body) {
             Ok(_) => {
                 change.state = ChangeState::Asking;
                 change.text.clear();
@@ -278,19 +308,18 @@ impl BybitMachine {
             let text = format!("the order of instruction {target} has ended");
             return self.reject(&instruction, rejected(text));
         }
-        let drafts = self.drafts_of(&instruction).ok();
+        let drafts = self.drafts_of(&instruction).unwrap_or_default();
+        let amended = self.amended_terms(&instruction, &drafts);
         let mut change = Change::new(instruction);
-        change.amended = drafts
-            .as_ref()
-            .and_then(|drafts| drafts.first())
-            .and_then(amended_terms);
+        change.amended = amended;
         if let (Some((Some(quantity), _)), Some(target)) = (change.amended, target)
             && let Some(order) = self.orders.get_mut(&target)
         {
             order.amended.push(quantity);
         }
         change.state = ChangeState::Unknown;
-        change.stamp = Some(Stamp::new(self.wire.clock.venue(self.now)));
+        let sent_before = self.wire.clock.venue(self.now);
+        change.accepted_until = Some(sent_before.plus(self.codec.change_accepted_max()));
         "the process that sent it has ended".clone_into(&mut change.text);
         if target.is_none() {
             change.look.at(self.now);
@@ -313,7 +342,7 @@ impl BybitMachine {
                 Operation::Transfer(_) => Some(self.transfer_question(id)),
                 Operation::SetLeverage(set) => {
                     let listed = self.rules.instrument(InstrumentKind::Perp, set.symbol)?;
-                    Some(reads::position(listed))
+                    Some(self.codec.leverage_question(listed))
                 }
                 _ => None,
             });
@@ -339,6 +368,12 @@ impl BybitMachine {
         change.look.again(now);
         let body = match answered.result {
             Ok(body) => body,
+            Err(failure)
+                if matches!(change.instruction.operation, Operation::Transfer(_))
+                    && self.codec.is_no_transfer(&failure) =>
+            {
+                return self.transfer_absent(id, answered.sent_at);
+            }
             Err(failure) => return self.read_failed("change", &failure),
         };
         match change.instruction.operation.clone() {
@@ -357,17 +392,15 @@ impl BybitMachine {
         body: &[u8],
         asked_at: Timestamp,
     ) {
-        let rows = match replies::positions(body) {
-            Ok(page) => page.rows,
-            Err(e) => return self.unreadable("positions", &e),
+        let Some(listed) = self.rules.instrument(InstrumentKind::Perp, set.symbol) else {
+            return;
+        };
+        let leverage = match self.codec.leverage(listed, body) {
+            Ok(leverage) => leverage,
+            Err(e) => return self.unreadable("leverage", &e),
         };
         self.was_read();
-        let listed = self.rules.instrument(InstrumentKind::Perp, set.symbol);
-        let own = listed.and_then(|listed| {
-            let symbol = listed.venue_symbol.as_str();
-            rows.iter().find(|row| row.symbol == symbol)
-        });
-        if own.is_some_and(|own| own.leverage == Some(set.leverage)) {
+        if leverage == Some(set.leverage) {
             return self.change_done(id);
         }
         self.reject_if_dead(id, asked_at, "the leverage is not as it was asked to be");
@@ -378,7 +411,7 @@ impl BybitMachine {
         let Some(change) = self.changes.get(&id) else {
             return;
         };
-        let dead_at = change.stamp.map(|stamp| self.dead_at(stamp));
+        let dead_at = change.accepted_until.map(|until| self.dead_at(until));
         if dead_at.is_some_and(|at| asked_at >= at) {
             let text = format!("{what}; {}", change.text);
             self.change_unsent(id, rejected(text));
@@ -398,7 +431,7 @@ impl BybitMachine {
     pub(super) fn target_observed(
         &mut self,
         target: InstructionId,
-        reply: &OrderReply,
+        reply: &OrderReport,
         asked_at: Timestamp,
     ) {
         for id in self.sent_about(target) {
@@ -435,22 +468,22 @@ impl BybitMachine {
         self.change_unsent(id, rejected(text));
     }
 
-    fn conclude(&mut self, id: InstructionId, reply: &OrderReply, asked_at: Timestamp) {
+    fn conclude(&mut self, id: InstructionId, reply: &OrderReport, asked_at: Timestamp) {
         let Some(change) = self.changes.get(&id) else {
             return;
         };
         let applied = match change.amended {
             Some((quantity, price)) => {
-                quantity.is_none_or(|quantity| reply.qty == quantity)
+                quantity.is_none_or(|quantity| reply.quantity == quantity)
                     && price.is_none_or(|price| reply.price == Some(price))
             }
-            None => reply.state() == OrderState::Cancelled,
+            None => reply.state == OrderState::Cancelled,
         };
         if applied {
             return self.change_done(id);
         }
-        if reply.state().is_final() {
-            let text = format!("the order is {}; {}", reply.state().as_str(), change.text);
+        if reply.state.is_final() {
+            let text = format!("the order is {}; {}", reply.state.as_str(), change.text);
             return self.change_unsent(id, rejected(text));
         }
         self.reject_if_dead(id, asked_at, "the order still works and is as it was");
@@ -469,26 +502,6 @@ impl BybitMachine {
             self.change_unsent(id, rejected("the order was never there".to_owned()));
         }
     }
-}
-
-/// Quantity and price that the amendment in `draft` sets; `None` for anything else.
-fn amended_terms(draft: &JsonDraft) -> Option<AmendedTerms> {
-    let Payload::Body(fields) = &draft.payload else {
-        return None;
-    };
-    if draft.path != "/v5/order/amend" {
-        return None;
-    }
-    let text = |wanted: &str| {
-        let mut pairs = fields.pairs().iter();
-        match pairs.find(|(name, _)| *name == wanted)? {
-            (_, Scalar::Text(text)) => Some(text.as_str()),
-            _ => None,
-        }
-    };
-    let quantity = text("qty").and_then(|text| Quantity::parse(text).ok());
-    let price = text("price").and_then(|text| Price::parse(text).ok());
-    Some((quantity, price))
 }
 
 pub(super) fn rejected(text: String) -> VenueErrorKind {

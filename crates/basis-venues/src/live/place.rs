@@ -5,19 +5,16 @@ use basis_core::instruction::{Instruction, OpenInstruction, Operation};
 use basis_core::types::{InstructionId, Span, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState, OrderUpdate};
 
+use super::codec::{FillReport, OrderReport};
 use super::order::{Ended, Tracked};
 use super::purpose::{Answered, Purpose};
-use super::{BybitMachine, ENDED_MAX, SEND_WAIT};
-use crate::bybit::answer::Failure;
-use crate::bybit::codec::replies::{self, Execution, OrderReply};
-use crate::bybit::codec::{reads, requests};
-use crate::bybit::codes::Class;
-use crate::wire::{Collar, Context, Stamp};
+use super::{ENDED_MAX, Machine, SEND_WAIT};
+use crate::wire::{Class, Collar, Context, Failure, Stamp};
 
 /// How often a resting order is asked for.
 const POLL: Span = Span::from_seconds(2);
 
-impl BybitMachine {
+impl Machine {
     /// Takes an instruction on.
     pub(super) fn take_on(&mut self, instruction: Instruction) {
         if !self.taken.insert(instruction.id) {
@@ -64,7 +61,8 @@ impl BybitMachine {
         let (book, at) = (self.settings.book, open.submitted_at);
         match Tracked::new(&instruction, at, (book, &self.rules)) {
             Some(Ok(mut tracked)) => {
-                tracked.stamp = Some(Stamp::new(self.wire.clock.venue(self.now)));
+                let stamp = Stamp::new(self.wire.clock.venue(self.now));
+                tracked.accepted_until = Some(stamp.deadline());
                 tracked.state = OrderState::Unknown;
                 tracked.look.at(self.now);
                 self.orders.insert(instruction.id, tracked);
@@ -81,28 +79,33 @@ impl BybitMachine {
         let listed = self.rules.instrument(order.kind(), order.instrument.symbol);
         if let Some(listed) = listed {
             order.look.asking = true;
-            self.wire
-                .read(self.now, reads::ticker(listed), Purpose::Quote(id));
+            let draft = self.codec.quote_question(listed);
+            self.wire.read(self.now, draft, Purpose::Quote(id));
         }
     }
 
     pub(super) fn quoted(&mut self, id: InstructionId, answered: Answered) {
-        let Some(order) = self.orders.get_mut(&id) else {
+        let Some(order) = self.orders.get(&id) else {
             return;
         };
-        let (symbol, side) = (order.venue_symbol.clone(), order.side);
-        let ticker = match answered.result {
-            Ok(body) => replies::ticker(&body).map_err(|e| e.to_string()),
+        let (kind, symbol, side) = (order.kind(), order.instrument.symbol, order.side);
+        let Some(listed) = self.rules.instrument(kind, symbol) else {
+            return;
+        };
+        let quote = match answered.result {
+            Ok(body) => {
+                let quote = self.codec.quote(listed, side, &body);
+                let quote = quote.map_err(|e| e.to_string());
+                quote.and_then(|quote| {
+                    quote.ok_or_else(|| "the book has no opposite side".to_owned())
+                })
+            }
             Err(failure) => {
                 let text = failure.kind.to_string();
                 self.read_failed("ticker", &failure);
                 Err(text)
             }
         };
-        let quote = ticker.and_then(|ticker| {
-            let quote = ticker.opposite(side).filter(|_| ticker.symbol == symbol);
-            quote.ok_or_else(|| "the book has no opposite side".to_owned())
-        });
         match quote {
             Ok(reference) => {
                 let width = self.settings.collar;
@@ -137,7 +140,7 @@ impl BybitMachine {
             order: None,
             withdrawal: None,
         };
-        let drafts = requests(Self::VENUE, &order.instruction, &context);
+        let drafts = self.codec.requests(&order.instruction, &context);
         let until = order.submitted_at.plus(SEND_WAIT);
         let draft = match drafts.map(|mut drafts| drafts.pop()) {
             Ok(Some(draft)) => draft,
@@ -147,7 +150,11 @@ impl BybitMachine {
             }
             Err(e) => return self.end_unsent(id, e.kind),
         };
-        match self.too_large(&draft) {
+        let listed = self.rules.instrument(order.kind(), order.instrument.symbol);
+        let terms = listed.map(|listed| self.codec.request_terms(&draft, listed));
+        let terms = terms.unwrap_or_default();
+        order.limit = terms.1;
+        match self.too_large(terms) {
             Ok(None) => {}
             Ok(Some(kind)) => return self.end_unsent(id, kind),
             Err(e) => {
@@ -190,15 +197,16 @@ impl BybitMachine {
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };
-        match replies::accepted(&body) {
-            Ok(taken) if taken.order_link_id == order.client.as_str() => {
-                order.venue_id.get_or_insert(taken.order_id);
+        match self.codec.taken(&body) {
+            Ok(taken) if taken.client == order.client.as_str() => {
+                order.venue_id.get_or_insert(taken.venue_id);
+                order.seen_at = Some(self.now);
                 if !order.look.asking {
                     order.look.at(self.now);
                 }
             }
             Ok(taken) => {
-                let text = format!("the answer is about the order {}", taken.order_link_id);
+                let text = format!("the answer is about the order {}", taken.client);
                 self.becomes_unknown(id, &text);
             }
             Err(e) => self.becomes_unknown(id, &format!("the answer cannot be read: {e}")),
@@ -243,10 +251,11 @@ impl BybitMachine {
     }
 
     /// Takes what a reply says of an order; `asked_at` is when it was asked, by our clock.
-    pub(super) fn observe(&mut self, id: InstructionId, reply: &OrderReply, asked_at: Timestamp) {
+    pub(super) fn observe(&mut self, id: InstructionId, reply: &OrderReport, asked_at: Timestamp) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };
+        order.seen_at = Some(asked_at);
         let news = match order.observe(reply) {
             Ok(news) => news,
             Err(e) => {
@@ -261,7 +270,7 @@ impl BybitMachine {
         };
         if news {
             order.said = Some((order.state, order.filled));
-            let reason = reply.reason().map(ToOwned::to_owned);
+            let reason = reply.reason.clone();
             let update = OrderUpdate {
                 instruction: id,
                 state: order.state,
@@ -270,7 +279,7 @@ impl BybitMachine {
                 reason: reason.clone().map(Into::into),
             };
             let (state, instruction) = (order.state, order.instruction.clone());
-            let at = self.wire.clock.ours(reply.updated_time);
+            let at = self.wire.clock.ours(reply.updated);
             match state {
                 // What the venue took and then rejected ends like what it refuses at once.
                 OrderState::Rejected => {
@@ -289,22 +298,22 @@ impl BybitMachine {
     }
 
     /// Reports a fill, once.
-    pub(super) fn post(&mut self, id: InstructionId, fill: &Execution) {
-        let (rules, now) = (&self.rules, self.now);
+    pub(super) fn post(&mut self, id: InstructionId, fill: &FillReport) {
+        let now = self.now;
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };
-        if order.fills.contains(&fill.exec_id) {
+        if order.fills.contains(&fill.trade) {
             return;
         }
-        let event = match fill.event(rules, Some(id), order.position_side(), now) {
+        let event = match fill.booked(Some(id), order.position_side(), now) {
             Ok(event) => event,
             Err(e) => return self.halt("fill", VenueErrorKind::Decode(e.to_string())),
         };
-        if let Err(e) = order.fill(&fill.exec_id, fill.exec_qty) {
+        if let Err(e) = order.fill(&fill.trade, fill.quantity) {
             return self.halt("fill", VenueErrorKind::Decode(e.to_string()));
         }
-        let at = self.wire.clock.ours(fill.exec_time);
+        let at = self.wire.clock.ours(fill.at);
         self.emit(at, event.kind);
     }
 

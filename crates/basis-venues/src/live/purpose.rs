@@ -4,9 +4,8 @@ use basis_core::error::VenueErrorKind;
 use basis_core::transport::{Response, TransportError};
 use basis_core::types::{InstructionId, Timestamp};
 
-use crate::bybit::answer::{Failure, Success, outcome};
-use crate::bybit::codes::Class;
-use crate::wire::Effect;
+use super::codec::LiveCodec;
+use crate::wire::{Class, Effect, Failure, Success};
 
 /// What a request is for: its answer goes there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +20,8 @@ pub(super) enum Purpose {
     Place(InstructionId),
     /// Carries out an instruction that is no order.
     Change(InstructionId),
-    /// Asks for an order among the open ones and those that closed lately.
+    /// Asks for an order in the list that its round has come to.
     Order(InstructionId),
-    /// Asks for it among those that closed.
-    History(InstructionId),
     /// Asks for the fills of an order.
     Fills(InstructionId),
     /// Asks what became of an instruction that is no order.
@@ -54,6 +51,7 @@ pub(super) struct Answered {
 
 /// Returns what `result` says of a request.
 pub(super) fn judge(
+    codec: &dyn LiveCodec,
     effect: Effect,
     result: Result<Response, TransportError>,
 ) -> Result<Vec<u8>, Failure> {
@@ -64,7 +62,7 @@ pub(super) fn judge(
         banned_until: None,
     };
     match result {
-        Ok(response) => match outcome(effect, &response) {
+        Ok(response) => match codec.outcome(effect, &response) {
             // A setting that is as it was asked to be has nothing to read.
             Ok(Success::Answered | Success::AlreadySo) => Ok(response.body),
             Err(failure) => Err(failure),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use basis_core::instruction::{Instruction, Operation, OrderType};
-use basis_core::num::{MathError, Quantity, Rounding};
+use basis_core::num::{MathError, Price, Quantity, Rounding};
 use basis_core::rules::RuleSnapshot;
 use basis_core::types::{
     BookId, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, PositionSide, Side, Span,
@@ -11,8 +11,8 @@ use basis_core::types::{
 };
 use basis_core::venue_event::{OrderState, Progress};
 
-use crate::bybit::codec::replies::OrderReply;
-use crate::wire::{KnownOrder, Stamp};
+use super::codec::OrderReport;
+use crate::wire::KnownOrder;
 
 /// When something is asked next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,16 +63,15 @@ impl Look {
     }
 }
 
-/// Where an order is asked for next. It is dead when a round of all three has shown nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Among the open ones and those that closed lately.
-    #[default]
-    Recent,
-    /// Among those that closed, since this question of the round was asked.
-    History(Timestamp),
-    /// By its fills.
-    Fills(Timestamp),
+/// Where an order is asked for next. It is dead when a round of every list and its fills has shown nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Round {
+    /// Which list; the fills come after the last.
+    pub(super) list: usize,
+    /// When the round's first question was asked, once it has shown nothing.
+    pub(super) began: Option<Timestamp>,
+    /// Where the next page of the list begins.
+    pub(super) cursor: Option<String>,
 }
 
 /// An order of ours.
@@ -87,8 +86,13 @@ pub(super) struct Tracked {
     pub(super) client: ClientOrderId,
     /// When it was submitted, by the journal's clock.
     pub(super) submitted_at: Timestamp,
-    /// The stamp of its request; `None` while it has not left.
-    pub(super) stamp: Option<Stamp>,
+    /// Its limit, as it left or as it was amended.
+    pub(super) limit: Option<Price>,
+    /// The last instant at which the venue can accept its request, by the venue's clock; `None` while it has
+    /// not left.
+    pub(super) accepted_until: Option<Timestamp>,
+    /// When the venue last showed it, or said that it took it.
+    pub(super) seen_at: Option<Timestamp>,
     /// The venue's id, once it has said so.
     pub(super) venue_id: Option<String>,
     pub(super) state: OrderState,
@@ -102,7 +106,7 @@ pub(super) struct Tracked {
     /// What was reported last.
     pub(super) said: Option<(OrderState, Quantity)>,
     pub(super) look: Look,
-    pub(super) place: Place,
+    pub(super) round: Round,
     /// Quantities that an amendment may have given it.
     pub(super) amended: Vec<Quantity>,
 }
@@ -175,7 +179,9 @@ impl Tracked {
             quantity,
             client: ClientOrderId::derive(book, instruction.id),
             submitted_at,
-            stamp: None,
+            limit: None,
+            accepted_until: None,
+            seen_at: None,
             venue_id: None,
             state: OrderState::Submitted,
             filled: Quantity::ZERO,
@@ -184,7 +190,7 @@ impl Tracked {
             fills_from: None,
             said: None,
             look: Look::default(),
-            place: Place::default(),
+            round: Round::default(),
             amended: Vec::new(),
         }))
     }
@@ -242,9 +248,9 @@ impl Tracked {
     ///
     /// # Errors
     /// [`Contradiction`] when the reply is about another order, or excludes what was known.
-    pub(super) fn observe(&mut self, reply: &OrderReply) -> Result<bool, Contradiction> {
+    pub(super) fn observe(&mut self, reply: &OrderReport) -> Result<bool, Contradiction> {
         self.is_about(reply)?;
-        match self.state.after(reply.state()) {
+        match self.state.after(reply.state) {
             Progress::To(state) => self.state = state,
             Progress::Stays => {}
             Progress::Contradiction => {
@@ -252,26 +258,26 @@ impl Tracked {
                     "order {} was {} and is reported as {}",
                     self.client,
                     self.state.as_str(),
-                    reply.state().as_str()
+                    reply.state.as_str()
                 )));
             }
         }
-        self.venue_id = Some(reply.order_id.clone());
-        self.filled = self.filled.max(reply.cum_exec_qty).max(self.posted);
-        self.place = Place::default();
+        self.venue_id = Some(reply.venue_id.clone());
+        self.filled = self.filled.max(reply.filled).max(self.posted);
+        self.round = Round::default();
         Ok(self.said != Some((self.state, self.filled)))
     }
 
     /// Some order bears the id, which is unique for ever: whether it is this one.
-    fn is_about(&self, reply: &OrderReply) -> Result<(), Contradiction> {
+    fn is_about(&self, reply: &OrderReport) -> Result<(), Contradiction> {
         let differs = |what: &str, own: &dyn std::fmt::Display, other: &dyn std::fmt::Display| {
             Err(Contradiction(format!(
                 "an order with the id {} has {what} {other}, and ours has {own}",
                 self.client
             )))
         };
-        if reply.order_link_id != self.client.as_str() {
-            return differs("the client order id", &self.client, &reply.order_link_id);
+        if reply.client != self.client.as_str() {
+            return differs("the client order id", &self.client, &reply.client);
         }
         if reply.symbol != self.venue_symbol {
             return differs("symbol", &self.venue_symbol, &reply.symbol);
@@ -279,10 +285,10 @@ impl Tracked {
         if reply.side != self.side {
             return differs("side", &self.side.as_str(), &reply.side.as_str());
         }
-        if let Some(number) = self.venue_id.as_ref().filter(|id| **id != reply.order_id) {
-            return differs("the venue's id", number, &reply.order_id);
+        if let Some(number) = self.venue_id.as_ref().filter(|id| **id != reply.venue_id) {
+            return differs("the venue's id", number, &reply.venue_id);
         }
-        if self.position_side() != reply.position_idx {
+        if self.position_side() != reply.position_side {
             return Err(Contradiction(format!(
                 "order {} is of another position of hedge mode",
                 self.client
@@ -293,8 +299,8 @@ impl Tracked {
             let is_cut = self.only_reduces() && quantity < self.quantity;
             quantity == self.quantity || is_cut || self.amended.contains(&quantity)
         };
-        if !fits(reply.qty) {
-            return differs("quantity", &self.quantity, &reply.qty);
+        if !fits(reply.quantity) {
+            return differs("quantity", &self.quantity, &reply.quantity);
         }
         Ok(())
     }

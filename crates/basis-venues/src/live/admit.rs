@@ -1,15 +1,14 @@
 //! Safety before send: what is refused here, before a byte leaves.
 
 use basis_core::error::{Rejection, VenueErrorKind};
-use basis_core::instruction::{Instruction, MarginMode, Operation};
-use basis_core::num::{MathError, Price, Quantity, Rounding};
-use basis_core::types::Symbol;
+use basis_core::instruction::{Instruction, Operation};
+use basis_core::num::{MathError, Rounding};
+use basis_core::types::{InstrumentKind, Symbol};
 
-use super::BybitMachine;
-use crate::bybit::codec::Category;
-use crate::wire::{JsonDraft, Payload, Scalar};
+use super::Machine;
+use super::codec::RequestTerms;
 
-impl BybitMachine {
+impl Machine {
     /// Why `instruction` may not be sent at all; `None` when it may.
     pub(super) fn refuses(&self, instruction: &Instruction) -> Option<VenueErrorKind> {
         let operation = &instruction.operation;
@@ -26,13 +25,13 @@ impl BybitMachine {
         if let Some(reason) = self.stopped().filter(|_| !is_cancel) {
             return Some(VenueErrorKind::Unavailable(reason));
         }
-        let (symbol, category) = place_of(operation)?;
+        let (symbol, traded) = place_of(operation)?;
         if let Some(symbol) = symbol.filter(|symbol| !self.settings.symbols.contains(symbol)) {
             let text = format!("{symbol} is not among the managed symbols");
             return Some(VenueErrorKind::InvalidRequest(text));
         }
-        if category.is_some_and(|category| !self.settings.trades(category)) {
-            let text = format!("{kind}: this category is not traded by the settings");
+        if let Some(traded) = traded.filter(|traded| !self.settings.trades(*traded)) {
+            let text = format!("{kind}: {} is not traded by the settings", traded.as_str());
             return Some(VenueErrorKind::InvalidRequest(text));
         }
         self.wrong_mode(operation)
@@ -53,41 +52,32 @@ impl BybitMachine {
                 (false, Some(_)) => {
                     "the account is in one-way mode: position_side must be left out"
                 }
-                _ => return None,
+                _ => {
+                    return self
+                        .codec
+                        .unfit(operation)
+                        .map(VenueErrorKind::InvalidRequest);
+                }
             },
-            Operation::SetLeverage(change) if change.margin_mode == Some(MarginMode::Isolated) => {
-                "Bybit's margin mode is one for the whole account, and cross alone is traded live: leave \
-                 margin_mode out or say cross"
-            }
             Operation::Transfer(transfer) if transfer.from.venue != transfer.to.venue => {
                 "withdrawals are off"
             }
-            Operation::Transfer(_) if !self.settings.endpoint.has_wallet => {
-                "the demo has no transfers: they exist on the live network alone"
+            _ => {
+                let unfit = self.codec.unfit(operation);
+                return unfit.map(VenueErrorKind::InvalidRequest);
             }
-            _ => return None,
         };
         Some(VenueErrorKind::InvalidRequest(text.to_owned()))
     }
 
-    /// Why an order that is ready to leave is too large.
-    pub(super) fn too_large(&self, draft: &JsonDraft) -> Result<Option<VenueErrorKind>, MathError> {
-        let Some(max) = self.settings.order_value_max else {
-            return Ok(None);
-        };
-        let Payload::Body(fields) = &draft.payload else {
-            return Ok(None);
-        };
-        let text = |wanted: &str| {
-            let mut pairs = fields.pairs().iter();
-            match pairs.find(|(name, _)| *name == wanted)? {
-                (_, Scalar::Text(text)) => Some(text.as_str()),
-                _ => None,
-            }
-        };
-        let quantity = text("qty").and_then(|text| Quantity::parse(text).ok());
-        let price = text("price").and_then(|text| Price::parse(text).ok());
-        let (Some(quantity), Some(price)) = (quantity, price) else {
+    /// Why an order of `quantity` at `price` is too large, as it leaves or as it is amended.
+    pub(super) fn too_large(
+        &self,
+        (quantity, price): RequestTerms,
+    ) -> Result<Option<VenueErrorKind>, MathError> {
+        let (Some(max), Some(quantity), Some(price)) =
+            (self.settings.order_value_max, quantity, price)
+        else {
             return Ok(None);
         };
         let notional = quantity.notional(price, Rounding::Up)?;
@@ -100,12 +90,12 @@ impl BybitMachine {
     }
 }
 
-/// The symbol and the category that an operation is about, where it says so.
-const fn place_of(operation: &Operation) -> Option<(Option<Symbol>, Option<Category>)> {
+/// The symbol and the kind that an operation is about, where it says so.
+const fn place_of(operation: &Operation) -> Option<(Option<Symbol>, Option<InstrumentKind>)> {
     Some(match operation {
-        Operation::SpotTrade(trade) => (Some(trade.symbol), Some(Category::Spot)),
-        Operation::PerpTrade(trade) => (Some(trade.symbol), Some(Category::Linear)),
-        Operation::SetLeverage(change) => (Some(change.symbol), Some(Category::Linear)),
+        Operation::SpotTrade(trade) => (Some(trade.symbol), Some(InstrumentKind::Spot)),
+        Operation::PerpTrade(trade) => (Some(trade.symbol), Some(InstrumentKind::Perp)),
+        Operation::SetLeverage(change) => (Some(change.symbol), Some(InstrumentKind::Perp)),
         Operation::CancelOrder(cancel) => (Some(cancel.symbol), None),
         Operation::AmendOrder(amend) => (Some(amend.symbol), None),
         Operation::Transfer(_) => (None, None),

@@ -6,33 +6,39 @@ use basis_core::instruction::Operation;
 use basis_core::num::Quantity;
 use basis_core::types::{Account, ClientOrderId, InstrumentKey, InstrumentKind, Item, Side};
 use basis_core::venue_event::{OrderState, TradeId, TransferStage};
-use basis_sim::server::bybit::{Category, Ending, Order, Status};
+use basis_sim::server::unified::{Category, Ending, Order, Status};
 use basis_testkit::{BTC, USDT, q};
-use basis_venues::bybit::live::BybitMachine;
 
+use super::Bench;
 use super::plan::account;
-use super::venue::{FUND_USDT, UNIFIED_BTC, UNIFIED_USDT, Venue};
+use super::venue::{FUNDING_USDT, TRADING_BTC, TRADING_USDT, Venue};
 use crate::book::{Ledger, Outcome};
 use crate::process::book;
 use crate::venue::BITCOIN;
 
-/// What the documentation has a state of Bybit stand for.
-fn state_of(order: &Order) -> OrderState {
+/// What the documentation has a state stand for.
+fn state_of<B: Bench>(order: &Order) -> OrderState {
     match order.state.status {
         Status::New | Status::PartiallyFilled => OrderState::Working,
         Status::Filled => OrderState::Filled,
-        Status::Rejected => OrderState::Rejected,
+        Status::Rejected => B::REFUSED_LATER,
         Status::Cancelled => match order.state.ending {
-            Some(Ending::NothingAtOnce | Ending::NotWhole | Ending::WouldTake) => {
-                OrderState::Expired
+            Some(
+                Ending::NothingAtOnce
+                | Ending::NotWhole
+                | Ending::WouldTake
+                | Ending::SelfTrade
+                | Ending::NothingToReduce,
+            ) => OrderState::Expired,
+            Some(Ending::ByUser | Ending::DeadMan | Ending::Refused) | None => {
+                OrderState::Cancelled
             }
-            _ => OrderState::Cancelled,
         },
     }
 }
 
 /// Everything that is wrong, in words.
-pub(super) fn problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
+pub(crate) fn problems<B: Bench>(ledger: &Ledger, venue: &Venue<B>) -> Vec<String> {
     let mut found = ledger.contradictions.clone();
     let exchange = venue.server.exchange();
     let mut by_client: BTreeMap<String, Vec<Order>> = BTreeMap::new();
@@ -58,7 +64,7 @@ pub(super) fn problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
         let client = ClientOrderId::derive(book(), *id);
         let order = by_client.remove(client.as_str());
         let order = order.and_then(|mut orders| orders.pop());
-        if let Some(problem) = order_problem(&ledger.outcomes[id], order.as_ref()) {
+        if let Some(problem) = order_problem::<B>(&ledger.outcomes[id], order.as_ref()) {
             found.push(format!("{id} ({client}): {problem}"));
         }
     }
@@ -70,12 +76,12 @@ pub(super) fn problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
     found
 }
 
-fn order_problem(outcome: &Outcome, order: Option<&Order>) -> Option<String> {
+fn order_problem<B: Bench>(outcome: &Outcome, order: Option<&Order>) -> Option<String> {
     let Some(order) = order else {
         let is_dead = outcome.rejected.is_some() || outcome.state == Some(OrderState::Lost);
         return (!is_dead).then(|| format!("no order at the venue, and {outcome:?}"));
     };
-    let (state, filled) = (state_of(order), order.state.executed);
+    let (state, filled) = (state_of::<B>(order), order.state.executed);
     // What was taken and then rejected ends as rejected, and never was reported as working.
     if state == OrderState::Rejected {
         let is_so = outcome.rejected.is_some()
@@ -90,7 +96,7 @@ fn order_problem(outcome: &Outcome, order: Option<&Order>) -> Option<String> {
         .then(|| format!("filled {filled} at the venue, and {outcome:?}"))
 }
 
-fn fill_problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
+fn fill_problems<B: Bench>(ledger: &Ledger, venue: &Venue<B>) -> Vec<String> {
     let mut theirs: BTreeMap<(InstrumentKind, TradeId), Quantity> = BTreeMap::new();
     for (category, _, row) in venue.server.exchange().executions(venue.account) {
         let kind = match category {
@@ -98,7 +104,7 @@ fn fill_problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
             Category::Linear => InstrumentKind::Perp,
         };
         if row.kind == "Trade" {
-            theirs.insert((kind, TradeId::Text(row.id.as_str().into())), row.quantity);
+            theirs.insert((kind, B::trade_id(&row)), row.quantity);
         }
     }
     let mut found = Vec::new();
@@ -126,26 +132,30 @@ fn fill_problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
     found
 }
 
-fn balance_problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
+fn balance_problems<B: Bench>(ledger: &Ledger, venue: &Venue<B>) -> Vec<String> {
     let exchange = venue.server.exchange();
-    let (unified, funding) = (account("unified"), account("funding"));
-    let instrument = InstrumentKey::new(BybitMachine::VENUE, InstrumentKind::Perp, BTC);
+    let (unified, funding) = (account::<B>(B::TRADING), account::<B>("funding"));
+    let instrument = InstrumentKey::new(B::VENUE, InstrumentKind::Perp, BTC);
     let of = |coin| exchange.unified(venue.account, coin).wallet;
-    // A fill does not say what it settled: what was paid for a position that is open is compared with it.
     let perp = exchange.position(venue.account, BTC, 0).perp;
-    let paid = Quantity::new(perp.cost.get());
+    // Where a fill does not say what it settled, what was paid for a position that is open is booked with it.
+    let paid = if B::SAYS_RESULTS {
+        Quantity::ZERO
+    } else {
+        Quantity::new(perp.cost.get())
+    };
     let rows: [(Account, Item, &str, Quantity); 4] = [
         (
             unified,
             Item::Asset(USDT),
-            UNIFIED_USDT,
+            TRADING_USDT,
             of(USDT).sub(paid).unwrap(),
         ),
-        (unified, Item::Asset(BITCOIN), UNIFIED_BTC, of(BITCOIN)),
+        (unified, Item::Asset(BITCOIN), TRADING_BTC, of(BITCOIN)),
         (
             funding,
             Item::Asset(USDT),
-            FUND_USDT,
+            FUNDING_USDT,
             exchange.fund(venue.account, USDT),
         ),
         (unified, Item::Position(instrument), "0", perp.quantity),
@@ -164,7 +174,7 @@ fn balance_problems(ledger: &Ledger, venue: &Venue) -> Vec<String> {
 }
 
 /// Whether a transfer of `ledger` came back.
-pub(super) fn came_back(ledger: &Ledger) -> bool {
+pub(crate) fn came_back(ledger: &Ledger) -> bool {
     let mut outcomes = ledger.outcomes.values();
     outcomes.any(|outcome| outcome.transfer == Some(TransferStage::Returned))
 }

@@ -6,12 +6,10 @@ use std::collections::BTreeSet;
 use basis_core::error::VenueErrorKind;
 use basis_core::types::{InstrumentKey, Span, Timestamp};
 
-use super::BybitMachine;
+use super::Machine;
+use super::codec::FillReport;
 use super::purpose::{Answered, Purpose};
-use super::resolve::is_fill;
-use crate::bybit::codec::reads;
-use crate::bybit::codec::replies::{self, Execution};
-use crate::wire::{Range, instruction_of};
+use crate::wire::instruction_of;
 
 /// How often fills are read, and how soon again after a failure.
 const EVERY: Span = Span::from_seconds(30);
@@ -20,8 +18,6 @@ const AGAIN: Span = Span::from_seconds(5);
 const OVERLAP: Span = Span::from_seconds(600);
 /// How often the venue's clock is measured.
 pub(super) const CLOCK_EVERY: Span = Span::from_seconds(60);
-/// Rows of a page, the most that the venue gives.
-const ROWS: u32 = 100;
 
 /// The fills of one instrument.
 #[derive(Debug)]
@@ -57,7 +53,7 @@ impl Recent {
     }
 }
 
-impl BybitMachine {
+impl Machine {
     pub(super) fn look_after_recent(&mut self) {
         let now = self.now;
         for place in 0..self.recent.len() {
@@ -71,14 +67,10 @@ impl BybitMachine {
             let Some(listed) = self.rules.instrument(kind, symbol) else {
                 continue;
             };
-            let range = Range {
-                from: Some(recent.read_until.minus(OVERLAP).max(recent.since)),
-                to: None,
-                rows: Some(ROWS),
-                cursor: recent.page.as_ref().map(|(cursor, _)| cursor.clone()),
-            };
+            let since = recent.read_until.minus(OVERLAP).max(recent.since);
+            let cursor = recent.page.as_ref().map(|(cursor, _)| cursor.as_str());
+            let draft = self.codec.recent_question(listed, since, cursor);
             recent.asking = true;
-            let draft = reads::fills_in(listed, &range);
             self.wire.read(now, draft, Purpose::Recent(place));
         }
     }
@@ -97,14 +89,11 @@ impl BybitMachine {
             Ok(body) => body,
             Err(failure) => return self.read_failed("fills", &failure),
         };
-        let mut page = match replies::executions(&body) {
+        let page = match self.codec.fills(&self.rules, &body) {
             Ok(page) => page,
             Err(e) => return self.unreadable("fills", &e),
         };
         self.was_read();
-        // A funding settlement is no fill; this version does not report it.
-        page.rows.retain(is_fill);
-        replies::sort_executions(&mut page.rows);
         for fill in &page.rows {
             self.attribute(place, fill);
         }
@@ -128,8 +117,8 @@ impl BybitMachine {
     }
 
     /// Reports a fill: of an open order, of one of ours that has ended, or of a foreign one.
-    fn attribute(&mut self, place: usize, fill: &Execution) {
-        let instruction = instruction_of(self.settings.book, &fill.order_link_id);
+    fn attribute(&mut self, place: usize, fill: &FillReport) {
+        let instruction = instruction_of(self.settings.book, &fill.client);
         if let Some(id) = instruction.filter(|id| self.orders.contains_key(id)) {
             self.post(id, fill);
             return self.settle(id);
@@ -137,23 +126,23 @@ impl BybitMachine {
         let Some(recent) = self.recent.get_mut(place) else {
             return;
         };
-        let is_new = recent.seen.insert((fill.exec_time, fill.exec_id.clone()));
+        let is_new = recent.seen.insert((fill.at, fill.trade.clone()));
         let mut ended = self.ended.iter_mut();
         let ended = ended.find(|ended| Some(ended.id) == instruction);
         let side = ended.as_ref().and_then(|ended| ended.position_side);
-        let is_told = ended.is_some_and(|ended| !ended.fills.insert(fill.exec_id.clone()));
-        if is_told || !is_new || fill.exec_time < recent.since {
+        let is_told = ended.is_some_and(|ended| !ended.fills.insert(fill.trade.clone()));
+        if is_told || !is_new || fill.at < recent.since {
             return;
         }
-        match fill.event(&self.rules, instruction, side, self.now) {
+        match fill.booked(instruction, side, self.now) {
             Ok(event) => {
                 if instruction.is_none() {
                     self.notice(format!(
                         "fill {} of {} belongs to the order {}, which is none of this book",
-                        fill.exec_id, fill.symbol, fill.order_link_id
+                        fill.trade, fill.symbol, fill.client
                     ));
                 }
-                let at = self.wire.clock.ours(fill.exec_time);
+                let at = self.wire.clock.ours(fill.at);
                 self.emit(at, event.kind);
             }
             Err(e) => self.halt("fill", VenueErrorKind::Decode(e.to_string())),
@@ -166,8 +155,8 @@ impl BybitMachine {
             return;
         }
         self.clock_due = self.now.plus(CLOCK_EVERY);
-        self.wire
-            .read(self.now, reads::server_time(), Purpose::Clock);
+        let draft = self.codec.time_question();
+        self.wire.read(self.now, draft, Purpose::Clock);
     }
 
     pub(super) fn clock_answered(&mut self, answered: &Answered) {

@@ -2,16 +2,17 @@
 
 use basis_core::instruction::TimeInForce;
 use basis_core::types::Side;
-use basis_sim::server::bybit::Category;
+use basis_sim::server::unified::Category;
 use basis_testkit::{BTC, perp_market, spot_limit, spot_market};
 
+use super::Bench;
 use super::plan::{Move, Plan, moved};
 use super::schedules::Run;
 use super::teeth::Tooth;
 use super::venue::Temper;
 use crate::process::InMemory;
 
-fn plans() -> Vec<Plan> {
+fn plans<B: Bench>() -> Vec<Plan> {
     let plan = |moves| Plan {
         seed: 3,
         temper: Temper {
@@ -37,29 +38,28 @@ fn plans() -> Vec<Plan> {
             (900, Move::Trade(Category::Spot, Side::Buy, "0.03")),
             (2_500, Move::Cancel(0)),
         ]),
-        plan(vec![(0, Move::Execute(moved("100", false)))]),
+        plan(vec![(0, Move::Execute(moved::<B>("100", false)))]),
     ]
 }
 
 /// Runs `plan` with one more move at its beginning; returns how often the process died.
-fn deaths(plan: &Plan, first: Move) -> u32 {
+fn deaths<B: Bench>(plan: &Plan, first: Move) -> u32 {
     let mut moves = vec![(0, first)];
     moves.extend(plan.moves.iter().cloned());
     let plan = Plan {
         moves,
         ..plan.clone()
     };
-    let mut run = Run::new(InMemory::new(), &plan);
+    let mut run = Run::<B, _>::new(InMemory::new(), &plan);
     run.carry_out(&plan);
     assert_eq!(run.verdict(), Vec::<String>::new(), "{plan:?}");
     run.deaths
 }
 
-#[test]
-fn a_process_killed_at_any_step_at_bybit_is_resumed_without_a_second_order() {
-    for plan in plans() {
+pub(crate) fn killed_at_any_step<B: Bench>() {
+    for plan in plans::<B>() {
         let mut steps = 0;
-        while steps <= 150 && deaths(&plan, Move::KillAfter(steps)) > 0 {
+        while steps <= 150 && deaths::<B>(&plan, Move::KillAfter(steps)) > 0 {
             // Later steps are reads of what is known already.
             steps += if steps < 60 { 1 } else { 7 };
         }
@@ -67,11 +67,10 @@ fn a_process_killed_at_any_step_at_bybit_is_resumed_without_a_second_order() {
     }
 }
 
-#[test]
-fn a_journal_that_cannot_be_written_stops_the_process_at_bybit_before_it_sends() {
-    for plan in plans() {
+pub(crate) fn journal_that_cannot_be_written<B: Bench>() {
+    for plan in plans::<B>() {
         let mut commits = 0;
-        while deaths(&plan, Move::DiskFull(commits)) > 0 {
+        while deaths::<B>(&plan, Move::DiskFull(commits)) > 0 {
             commits += 1;
         }
         assert!(commits >= 2, "{commits}");

@@ -1,9 +1,10 @@
-//! Random schedules of faults. A failing seed is printed and runs alone with `BASIS_SEED=N`.
+//! Schedules of faults, named and random.
 
 use basis_core::types::{InstructionId, Timestamp};
 use basis_core::venue_event::OrderState;
 use basis_testkit::START;
 
+use super::Bench;
 use super::plan::{Move, Plan};
 use super::process::Process;
 use super::teeth::Tooth;
@@ -14,19 +15,21 @@ use crate::durable::OnDisk;
 use crate::plan::{amended, cancel};
 use crate::process::{Death, InMemory, Store};
 use crate::schedules::number;
-use crate::venue::{KEY, SECRET, after};
+use crate::venue::after;
 
 /// A schedule that runs.
-pub(super) struct Run<S: Store> {
-    pub(super) store: S,
-    process: Option<Process<S::Journal>>,
+pub(crate) struct Run<B: Bench, S: Store> {
+    pub(crate) store: S,
+    process: Option<Process<B, S::Journal>>,
     issued: Vec<InstructionId>,
     tooth: Tooth,
-    pub(super) deaths: u32,
+    pub(crate) deaths: u32,
+    /// Why the venue last refused a start.
+    refused: Option<String>,
 }
 
-impl<S: Store> Run<S> {
-    pub(super) fn new(mut store: S, plan: &Plan) -> Self {
+impl<B: Bench, S: Store> Run<B, S> {
+    pub(crate) fn new(mut store: S, plan: &Plan) -> Self {
         let venue = Venue::new(plan.seed, plan.temper);
         let process = Process::start(&mut store, venue, (START, plan.tooth));
         Self {
@@ -35,14 +38,15 @@ impl<S: Store> Run<S> {
             issued: Vec::new(),
             tooth: plan.tooth,
             deaths: 0,
+            refused: None,
         }
     }
 
-    pub(super) fn process(&mut self) -> &mut Process<S::Journal> {
+    pub(crate) fn process(&mut self) -> &mut Process<B, S::Journal> {
         self.process.as_mut().unwrap()
     }
 
-    pub(super) fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         Ledger::of(&self.store.commits())
     }
 
@@ -57,13 +61,23 @@ impl<S: Store> Run<S> {
         }
     }
 
+    /// Ends the process; `meanwhile` does something at the venue and says when the next one starts.
+    pub(crate) fn interrupted(&mut self, meanwhile: impl FnOnce(&mut Venue<B>) -> Timestamp) {
+        let mut venue = self.process.take().unwrap().die();
+        let at = meanwhile(&mut venue);
+        let process = Process::start(&mut self.store, venue, (at, self.tooth));
+        self.process = Some(process);
+    }
+
     /// Runs to `at`, through as many deaths as there are.
-    pub(super) fn run_to(&mut self, at: Timestamp) {
+    pub(crate) fn run_to(&mut self, at: Timestamp) {
         while self.process().now() < at {
             let next = at.min(after(self.process().now(), 5_000));
             let result = self.process().run_until(next);
             // A start that the venue did not answer in time ends, and whoever watches it starts it again.
-            let is_refused = self.process().readiness().is_err();
+            let refusal = self.process().readiness().err();
+            let is_refused = refusal.is_some();
+            self.refused = refusal.map(|e| e.message).or(self.refused.take());
             self.survive(if is_refused {
                 Err(Death::Refused)
             } else {
@@ -75,7 +89,7 @@ impl<S: Store> Run<S> {
     }
 
     /// Runs until the venue may be used.
-    pub(super) fn get_ready(&mut self) {
+    pub(crate) fn get_ready(&mut self) {
         for _ in 0..100 {
             if matches!(self.process().readiness(), Ok(true)) {
                 return;
@@ -83,10 +97,10 @@ impl<S: Store> Run<S> {
             let next = after(self.process().now(), 500);
             self.run_to(next);
         }
-        panic!("the venue is not ready in time");
+        panic!("the venue is not ready in time: {:?}", self.refused);
     }
 
-    pub(super) fn make(&mut self, a_move: &Move) {
+    pub(crate) fn make(&mut self, a_move: &Move) {
         let now = self.process().now();
         let earlier = |issued: &[InstructionId], back: u32| {
             let at = issued
@@ -129,7 +143,7 @@ impl<S: Store> Run<S> {
     }
 
     /// Runs the whole of `plan`, and until everything must be known.
-    pub(super) fn carry_out(&mut self, plan: &Plan) {
+    pub(crate) fn carry_out(&mut self, plan: &Plan) {
         self.get_ready();
         let began = self.process().now();
         let faults = plan.faults.clone();
@@ -143,11 +157,11 @@ impl<S: Store> Run<S> {
         // All faults and all deaths end.
         self.process().lives = None;
         self.process().driver.network.set_faults(Vec::new());
-        self.run_to(after(end, plan.resolved_ms()));
+        self.run_to(after(end, plan.resolved_ms::<B>()));
     }
 
     /// What is wrong at the end. An order that rests is over when the venue says the same.
-    pub(super) fn verdict(&mut self) -> Vec<String> {
+    pub(crate) fn verdict(&mut self) -> Vec<String> {
         let ledger = self.ledger();
         let mut found = problems(&ledger, &self.process().driver.network);
         for (id, outcome) in &ledger.outcomes {
@@ -162,21 +176,21 @@ impl<S: Store> Run<S> {
 }
 
 /// What is wrong at the end of a plan, on a journal in memory.
-pub(super) fn found(plan: &Plan) -> Vec<String> {
-    let mut run = Run::new(InMemory::new(), plan);
+pub(crate) fn found<B: Bench>(plan: &Plan) -> Vec<String> {
+    let mut run = Run::<B, _>::new(InMemory::new(), plan);
     run.carry_out(plan);
     run.verdict()
 }
 
-#[test]
-fn random_schedules_at_bybit_end_as_the_venue_has_them() {
+/// Random schedules. A failing seed is printed and runs alone with `BASIS_SEED=N`.
+pub(crate) fn random_schedules<B: Bench>() {
     let seeds = match number("BASIS_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("BASIS_SCHEDULES").unwrap_or(300),
     };
     let mut failed = Vec::new();
     for seed in seeds {
-        let found = found(&Plan::random(seed));
+        let found = found::<B>(&Plan::random::<B>(seed));
         if !found.is_empty() {
             failed.push(format!("seed {seed}: {}", found.join("\n  ")));
         }
@@ -191,32 +205,30 @@ fn random_schedules_at_bybit_end_as_the_venue_has_them() {
     );
 }
 
-#[test]
-fn random_schedules_at_bybit_on_a_journal_file_end_as_the_venue_has_them() {
+pub(crate) fn schedules_on_a_journal_file<B: Bench>() {
     for seed in 10_000..10_060 {
-        let plan = Plan::random(seed);
-        let mut run = Run::new(OnDisk::new(), &plan);
+        let plan = Plan::random::<B>(seed);
+        let mut run = Run::<B, _>::new(OnDisk::new(), &plan);
         run.carry_out(&plan);
         assert_eq!(run.verdict(), Vec::<String>::new(), "seed {seed}");
     }
 }
 
-#[test]
-fn a_seed_is_one_schedule_at_bybit() {
+pub(crate) fn a_seed_is_one_schedule<B: Bench>() {
     let ends = || {
-        let plan = Plan::random(12);
-        let mut run = Run::new(InMemory::new(), &plan);
+        let plan = Plan::random::<B>(12);
+        let mut run = Run::<B, _>::new(InMemory::new(), &plan);
         run.carry_out(&plan);
         (run.store.commits(), run.process().driver.network.sent.len())
     };
     assert_eq!(ends(), ends());
 }
 
-#[test]
-fn no_secret_of_bybit_in_journals_events_notices_and_debug_output() {
+/// No secret in journals, events, notices and debug output.
+pub(crate) fn no_secret_is_shown<B: Bench>() {
     for seed in 0..20 {
-        let plan = Plan::random(seed);
-        let mut run = Run::new(InMemory::new(), &plan);
+        let plan = Plan::random::<B>(seed);
+        let mut run = Run::<B, _>::new(InMemory::new(), &plan);
         run.carry_out(&plan);
         let mut text = format!("{:?}", run.store.commits());
         let process = run.process();
@@ -224,13 +236,13 @@ fn no_secret_of_bybit_in_journals_events_notices_and_debug_output() {
         text.push_str(&format!("{:?}", process.mailbox.take_notices()));
         text.push_str(&format!("{:?}", process.mailbox.account()));
         text.push_str(&format!("{:?}", process.driver.network.sent));
-        assert!(!text.contains(KEY) && !text.contains(SECRET), "seed {seed}");
+        for secret in B::SECRETS {
+            assert!(!text.contains(secret), "seed {seed}");
+        }
         let mut signed = 0;
         for (_, request) in &process.driver.network.sent {
-            let mut headers = request.headers.iter();
-            let signature = headers.find(|(name, _)| name == "X-BAPI-SIGN");
-            if let Some((_, signature)) = signature {
-                assert!(!text.contains(signature.as_str()), "seed {seed}");
+            if let Some(signature) = super::header(request, B::SIGNATURE) {
+                assert!(!text.contains(&signature), "seed {seed}");
                 signed += 1;
             }
         }

@@ -1,34 +1,31 @@
-//! Transfers between the funding and the unified account. Each bears an id that follows from its instruction,
-//! so it is found again whatever happened, and asked for twice it would not be made twice.
+//! Transfers between the venue's accounts. Each bears an id that follows from its instruction, so it is found
+//! again whatever happened.
 
 use basis_core::instruction::Transfer;
 use basis_core::types::{InstructionId, Timestamp};
 use basis_core::venue_event::{EventKind, TransferId, TransferStage, TransferUpdate};
 
-use super::BybitMachine;
+use super::Machine;
 use super::change::ChangeState;
-use crate::bybit::codec::replies::{self, TransferRow, TransferStatus};
-use crate::bybit::codec::{reads, transfer_id};
+use super::codec::TransferReport;
 use crate::wire::JsonDraft;
 
-impl BybitMachine {
+impl Machine {
     /// The venue has taken a transfer: how far it has come is read from the list.
     pub(super) fn transfer_taken(&mut self, id: InstructionId, body: &[u8]) {
-        let own = transfer_id(self.settings.book, id);
-        match replies::transferred(body) {
-            Ok((named, _)) if named == own => {
+        match self.codec.transfer_taken(id, body) {
+            Ok(()) => {
                 if let Some(change) = self.changes.get_mut(&id) {
                     change.state = ChangeState::Asking;
                     change.look.at(self.now);
                 }
             }
-            Ok((named, _)) => self.change_unknown(id, &format!("the answer is about {named}")),
-            Err(e) => self.change_unknown(id, &format!("the answer cannot be read: {e}")),
+            Err(text) => self.change_unknown(id, &text),
         }
     }
 
     pub(super) fn transfer_question(&self, id: InstructionId) -> JsonDraft {
-        reads::transfer(&transfer_id(self.settings.book, id))
+        self.codec.transfer_question(id)
     }
 
     pub(super) fn transfer_shown(
@@ -38,27 +35,26 @@ impl BybitMachine {
         body: &[u8],
         asked_at: Timestamp,
     ) {
-        let rows = match replies::transfers(body) {
-            Ok(page) => page.rows,
-            Err(e) => return self.unreadable("transfers", &e),
-        };
-        self.was_read();
-        let own = transfer_id(self.settings.book, id);
-        match rows.iter().find(|row| row.transfer_id == own) {
-            Some(row) => self.transfer_found(id, transfer, row),
-            // What it said it took stays to be shown.
-            None if self
-                .changes
-                .get(&id)
-                .is_some_and(super::change::Change::is_unknown) =>
-            {
-                self.reject_if_dead(id, asked_at, "the venue never took it");
+        match self.codec.transfer(id, body) {
+            Ok(Some(row)) => {
+                self.was_read();
+                self.transfer_found(id, transfer, &row);
             }
-            None => {}
+            Ok(None) => self.transfer_absent(id, asked_at),
+            Err(e) => self.unreadable("transfers", &e),
         }
     }
 
-    fn transfer_found(&mut self, id: InstructionId, transfer: &Transfer, row: &TransferRow) {
+    /// The venue does not list a transfer. What it said it took stays to be shown.
+    pub(super) fn transfer_absent(&mut self, id: InstructionId, asked_at: Timestamp) {
+        self.was_read();
+        let change = self.changes.get(&id);
+        if change.is_some_and(super::change::Change::is_unknown) {
+            self.reject_if_dead(id, asked_at, "the venue never took it");
+        }
+    }
+
+    fn transfer_found(&mut self, id: InstructionId, transfer: &Transfer, row: &TransferReport) {
         let Some(change) = self.changes.get_mut(&id) else {
             return;
         };
@@ -66,10 +62,8 @@ impl BybitMachine {
         if !std::mem::replace(&mut change.is_under_way, true) {
             self.report_transfer(id, transfer, row, TransferStage::Sent);
         }
-        let stage = match row.status {
-            TransferStatus::Pending | TransferStatus::Unknown => return,
-            TransferStatus::Success => TransferStage::Credited,
-            TransferStatus::Failed => TransferStage::Returned,
+        let Some(stage) = row.ended else {
+            return;
         };
         self.report_transfer(id, transfer, row, stage);
         self.changes.remove(&id);
@@ -82,7 +76,7 @@ impl BybitMachine {
         &mut self,
         id: InstructionId,
         transfer: &Transfer,
-        row: &TransferRow,
+        row: &TransferReport,
         stage: TransferStage,
     ) {
         let update = TransferUpdate {
@@ -95,9 +89,9 @@ impl BybitMachine {
             fee: basis_core::num::Quantity::ZERO,
             stage,
             until: None,
-            txid: Some(row.transfer_id.clone().into()),
+            txid: Some(row.id.clone().into()),
         };
-        let at = self.wire.clock.ours(row.timestamp);
+        let at = row.at.map_or(self.now, |at| self.wire.clock.ours(at));
         self.emit(at, EventKind::Transfer(Box::new(update)));
     }
 }

@@ -9,21 +9,16 @@ use std::fmt;
 use basis_core::error::VenueErrorKind;
 use basis_core::transport::{Response, TransportError};
 use basis_core::types::{Span, Timestamp};
-use basis_live::actor::{Lane, Output, RateLimiter, RequestId};
+use basis_live::actor::{Lane, Limit, Output, RateLimiter, RequestId};
 
+use super::codec::{Group, LiveCodec};
 use super::purpose::{Answered, Purpose, judge};
-use crate::bybit::answer::Failure;
-use crate::bybit::codec::finish_at;
-use crate::bybit::codes::Class;
-use crate::bybit::limits;
-use crate::wire::{Effect, HeaderSigner, JsonDraft, Stamp};
+use crate::wire::{Class, Effect, Failure, JsonDraft, Stamp};
 
 /// How long an answer may take.
 const ANSWER_MAX: Span = Span::from_seconds(12);
 /// How long a read may wait for its turn: longer than the gateway turns an address away.
 const READ_WAIT_MAX: Span = Span::from_seconds(720);
-/// How long nothing is sent after the gateway turned the address away.
-const TURNED_AWAY: Span = Span::from_seconds(600);
 /// How long an endpoint rests that is asked too much and does not say how long.
 const REST: Span = Span::from_seconds(1);
 
@@ -56,7 +51,7 @@ struct Pending {
     purpose: Purpose,
     lane: Lane,
     effect: Effect,
-    group: limits::Group,
+    group: Group,
     sent_at: Timestamp,
     until: Timestamp,
 }
@@ -64,22 +59,20 @@ struct Pending {
 /// What happened to requests without an answer.
 #[derive(Debug, Default)]
 pub(super) struct Pumped {
-    /// These left, with their stamps.
-    pub(super) sent: Vec<(Purpose, Stamp)>,
+    /// These left, each with the last instant at which the venue can accept it.
+    pub(super) sent: Vec<(Purpose, Timestamp)>,
     /// These did not, and never will.
     pub(super) expired: Vec<Purpose>,
 }
 
 /// Queues, limits and the clock.
 pub(super) struct Wire {
-    origin: String,
-    signer: Box<dyn HeaderSigner + Send>,
     next_id: RequestId,
     queues: BTreeMap<Lane, VecDeque<Queued>>,
     pending: BTreeMap<RequestId, Pending>,
     /// Of the address, and of each endpoint.
     address: RateLimiter,
-    endpoints: BTreeMap<limits::Group, RateLimiter>,
+    endpoints: BTreeMap<Group, RateLimiter>,
     pub(super) clock: Offset,
     /// When a lane that is held by a limit may go on.
     blocked: BTreeMap<Lane, Timestamp>,
@@ -88,21 +81,18 @@ pub(super) struct Wire {
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire")
-            .field("origin", &self.origin)
             .field("pending", &self.pending.len())
             .finish_non_exhaustive()
     }
 }
 
 impl Wire {
-    pub(super) fn new(origin: String, signer: Box<dyn HeaderSigner + Send>) -> Self {
+    pub(super) fn new(address: &[Limit]) -> Self {
         Self {
-            origin,
-            signer,
             next_id: 0,
             queues: BTreeMap::new(),
             pending: BTreeMap::new(),
-            address: RateLimiter::new(&limits::ADDRESS),
+            address: RateLimiter::new(address),
             endpoints: BTreeMap::new(),
             clock: Offset::default(),
             blocked: BTreeMap::new(),
@@ -152,14 +142,20 @@ impl Wire {
     }
 
     /// Hands out what may leave at `now`. While `held`, new orders wait.
-    pub(super) fn pump(&mut self, now: Timestamp, held: bool, outputs: &mut Vec<Output>) -> Pumped {
+    pub(super) fn pump(
+        &mut self,
+        now: Timestamp,
+        held: bool,
+        codec: &dyn LiveCodec,
+        outputs: &mut Vec<Output>,
+    ) -> Pumped {
         let mut pumped = Pumped::default();
         self.blocked.clear();
         let lanes: Vec<Lane> = self.queues.keys().copied().collect();
         for lane in lanes {
             self.expire(lane, now, &mut pumped);
             if self.pending.values().all(|pending| pending.lane != lane) {
-                self.pump_lane(lane, now, held, (&mut pumped, outputs));
+                self.pump_lane(lane, (now, held), codec, (&mut pumped, outputs));
             }
         }
         pumped
@@ -179,11 +175,16 @@ impl Wire {
 
     /// When a request may leave, counted at its endpoint and at the address; the venue counts by its own
     /// clock.
-    fn admit(&mut self, now: Timestamp, draft: &JsonDraft) -> Result<(), Timestamp> {
-        let (group, cost) = limits::of(draft);
+    fn admit(
+        &mut self,
+        now: Timestamp,
+        draft: &JsonDraft,
+        codec: &dyn LiveCodec,
+    ) -> Result<(), Timestamp> {
+        let (group, cost) = codec.group(draft);
         let venue = self.clock.venue(now);
         let endpoint = self.endpoints.entry(group);
-        let endpoint = endpoint.or_insert_with(|| RateLimiter::new(&[limits::of_group(group)]));
+        let endpoint = endpoint.or_insert_with(|| RateLimiter::new(&[codec.limit(group)]));
         let admitted = endpoint
             .admit(venue, cost)
             .and_then(|()| self.address.admit(venue, cost));
@@ -193,8 +194,8 @@ impl Wire {
     fn pump_lane(
         &mut self,
         lane: Lane,
-        now: Timestamp,
-        held: bool,
+        (now, held): (Timestamp, bool),
+        codec: &dyn LiveCodec,
         (pumped, outputs): (&mut Pumped, &mut Vec<Output>),
     ) {
         let Some(queue) = self.queues.get_mut(&lane) else {
@@ -207,7 +208,7 @@ impl Wire {
         let Some(queued) = queue.remove(place) else {
             return;
         };
-        if let Err(at) = self.admit(now, &queued.draft) {
+        if let Err(at) = self.admit(now, &queued.draft, codec) {
             // A turn at least later, whatever the clocks say.
             self.blocked
                 .insert(lane, at.max(now.plus(Span::from_nanos(1))));
@@ -217,19 +218,20 @@ impl Wire {
             return;
         }
         let stamp = Stamp::new(self.clock.venue(now));
-        let request = finish_at(&queued.draft, &self.origin, stamp, self.signer.as_ref());
+        let request = codec.finish(&queued.draft, stamp);
         let id = self.next_id;
         self.next_id = self.next_id.saturating_add(1);
         let pending = Pending {
             purpose: queued.purpose,
             lane,
             effect: queued.draft.effect,
-            group: limits::of(&queued.draft).0,
+            group: codec.group(&queued.draft).0,
             sent_at: now,
             until: now.plus(ANSWER_MAX),
         };
         self.pending.insert(id, pending);
-        pumped.sent.push((queued.purpose, stamp));
+        let accepted_until = codec.accepted_until(&queued.draft, stamp);
+        pumped.sent.push((queued.purpose, accepted_until));
         outputs.push(Output::Send { id, lane, request });
     }
 
@@ -237,14 +239,15 @@ impl Wire {
     pub(super) fn answered(
         &mut self,
         now: Timestamp,
-        id: RequestId,
-        result: Result<Response, TransportError>,
+        (id, result): (RequestId, Result<Response, TransportError>),
+        codec: &dyn LiveCodec,
     ) -> Option<Answered> {
         let pending = self.pending.remove(&id)?;
-        let is_turned_away = result.as_ref().is_ok_and(|response| response.status == 403);
-        let result = judge(pending.effect, result);
-        if is_turned_away {
-            self.address.hold(self.clock.venue(now.plus(TURNED_AWAY)));
+        let answer = result.as_ref().ok();
+        let turned_away = answer.and_then(|response| codec.turned_away(response));
+        let result = judge(codec, pending.effect, result);
+        if let Some(wait) = turned_away {
+            self.address.hold(self.clock.venue(now.plus(wait)));
         }
         if let Err(failure) = &result
             && failure.class == Class::Limit
@@ -266,7 +269,7 @@ impl Wire {
     }
 
     /// Gives up requests that are not answered in time: what acts has an unknown outcome.
-    pub(super) fn time_out(&mut self, now: Timestamp) -> Vec<Answered> {
+    pub(super) fn time_out(&mut self, now: Timestamp, codec: &dyn LiveCodec) -> Vec<Answered> {
         let late: Vec<_> = self
             .pending
             .iter()
@@ -275,7 +278,7 @@ impl Wire {
             .collect();
         let given_up = late.into_iter().filter_map(|id| {
             let text = format!("no answer within {ANSWER_MAX}");
-            self.answered(now, id, Err(TransportError::Unanswered(text)))
+            self.answered(now, (id, Err(TransportError::Unanswered(text))), codec)
         });
         given_up.collect()
     }

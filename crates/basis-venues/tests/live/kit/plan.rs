@@ -2,20 +2,20 @@
 
 use basis_core::instruction::{Operation, TimeInForce};
 use basis_core::types::{Account, Label, Side};
-use basis_sim::server::bybit::{Category, busy, refusal, server_error};
-use basis_sim::server::faults::{Failure, Fault, Rule, Target, When};
+use basis_sim::server::faults::{Fault, Rule, Target, When};
+use basis_sim::server::unified::Category;
 use basis_testkit::{
     BTC, perp_limit, perp_market, set_leverage, spot_limit, spot_market, transfer,
 };
-use basis_venues::bybit::live::BybitMachine;
 
+use super::Bench;
 use super::teeth::Tooth;
 use super::venue::Temper;
 use crate::random::Random;
 
 /// Something that happens.
 #[derive(Clone, Debug)]
-pub(super) enum Move {
+pub(crate) enum Move {
     Execute(Operation),
     /// Takes the order of the instruction that many before back, or changes it.
     Cancel(u32),
@@ -32,79 +32,19 @@ pub(super) enum Move {
 
 /// A schedule.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
-    pub(super) seed: u64,
-    pub(super) temper: Temper,
-    pub(super) faults: Vec<Rule>,
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) temper: Temper,
+    pub(crate) faults: Vec<Rule>,
     /// Milliseconds after the process is ready, ascending.
-    pub(super) moves: Vec<(i64, Move)>,
+    pub(crate) moves: Vec<(i64, Move)>,
     /// A mistake that is to be found.
-    pub(super) tooth: Tooth,
+    pub(crate) tooth: Tooth,
     /// When all faults end.
-    pub(super) faults_until_ms: i64,
+    pub(crate) faults_until_ms: i64,
 }
 
-/// Requests that act, and those that ask what became of one.
-const ACTS: [&str; 5] = [
-    "/v5/order/create",
-    "/v5/order/cancel",
-    "/v5/order/amend",
-    "/v5/asset/transfer/inter-transfer",
-    "/v5/position/set-leverage",
-];
-const ASKS: [&str; 6] = [
-    "/v5/order/realtime",
-    "/v5/order/history",
-    "/v5/execution/list",
-    "/v5/position/list",
-    "/v5/asset/transfer/query-inter-transfer-list",
-    "/v5/market/tickers",
-];
-
-/// Answers that say nothing certain, with the request taken or not.
-pub(super) fn uncertain() -> Vec<Failure> {
-    vec![
-        server_error(),
-        refusal(200, 10_000, "Server Timeout"),
-        refusal(
-            200,
-            170_007,
-            "Timeout waiting for response from backend server.",
-        ),
-        refusal(
-            200,
-            429,
-            "The trading service is experiencing a high server load.",
-        ),
-        refusal(200, 999_999, "A new rule."),
-        refusal(500, 10_016, "Server error."),
-        Failure::BadGateway,
-        Failure::GatewayTimeout,
-        Failure::Page,
-        busy(),
-    ]
-}
-
-/// Answers that say for certain that nothing was taken.
-pub(super) fn refused() -> Vec<Failure> {
-    vec![
-        refusal(
-            200,
-            10_002,
-            "invalid request, please check your server timestamp or recv_window param.",
-        ),
-        refusal(200, 10_006, "Too many visits. Exceeded the API Rate Limit."),
-        refusal(200, 10_429, "System level frequency protection."),
-        refusal(200, 110_007, "ab not enough for new order"),
-        Failure::Answer(basis_core::transport::Response {
-            status: 429,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }),
-    ]
-}
-
-fn fault(random: &mut Random) -> Fault {
+fn fault<B: Bench>(random: &mut Random) -> Fault {
     match random.below(12) {
         0 | 1 => Fault::DropRequest,
         2 | 3 => Fault::DropReply,
@@ -112,11 +52,11 @@ fn fault(random: &mut Random) -> Fault {
         5 => Fault::DelayReply(random.between(100, 20_000)),
         6 => Fault::Garble,
         7 => Fault::Reply {
-            reply: random.pick(&refused()),
+            reply: random.pick(&B::refused()),
             taken: false,
         },
         8 | 9 => Fault::Reply {
-            reply: random.pick(&uncertain()),
+            reply: random.pick(&B::uncertain()),
             taken: random.hits(50),
         },
         10 => Fault::DelayEngine(random.between(100, 9_900)),
@@ -125,20 +65,20 @@ fn fault(random: &mut Random) -> Fault {
     }
 }
 
-fn rules(random: &mut Random) -> Vec<Rule> {
+fn rules<B: Bench>(random: &mut Random) -> Vec<Rule> {
     let mut rules = Vec::new();
     for _ in 0..=random.below(3) {
         let (method, path) = if random.hits(65) {
-            ("POST", random.pick(&ACTS))
+            ("POST", random.pick(&B::PATHS.all()))
         } else {
-            ("GET", random.pick(&ASKS))
+            ("GET", random.pick(B::ASKS))
         };
         let when = match random.below(3) {
             0 => When::Nth(u32::try_from(random.between(1, 3)).unwrap()),
             1 => When::Chance(u32::try_from(random.between(1_000, 9_000)).unwrap()),
             _ => When::Always,
         };
-        rules.push(Rule::on(method, path, when, fault(random)));
+        rules.push(Rule::on(method, path, when, fault::<B>(random)));
     }
     if random.hits(30) {
         let any = Target::Request {
@@ -148,26 +88,26 @@ fn rules(random: &mut Random) -> Vec<Rule> {
         rules.push(Rule {
             target: any,
             when: When::Chance(u32::try_from(random.between(100, 2_000)).unwrap()),
-            fault: fault(random),
+            fault: fault::<B>(random),
         });
     }
     rules
 }
 
-pub(super) fn account(name: &'static str) -> Account {
-    Account::new(BybitMachine::VENUE, Label::literal(name))
+pub(crate) fn account<B: Bench>(name: &'static str) -> Account {
+    Account::new(B::VENUE, Label::literal(name))
 }
 
-pub(super) fn moved(amount: &str, inward: bool) -> Operation {
+pub(crate) fn moved<B: Bench>(amount: &str, inward: bool) -> Operation {
     let (from, to) = if inward {
-        ("funding", "unified")
+        ("funding", B::TRADING)
     } else {
-        ("unified", "funding")
+        (B::TRADING, "funding")
     };
-    transfer("USDT", amount, account(from), account(to))
+    transfer("USDT", amount, account::<B>(from), account::<B>(to))
 }
 
-fn operation(random: &mut Random) -> Operation {
+fn operation<B: Bench>(random: &mut Random) -> Operation {
     let side = random.pick(&[Side::Buy, Side::Sell]);
     let near = match side {
         Side::Buy => random.pick(&["49980", "49995", "50000", "50010"]),
@@ -188,13 +128,13 @@ fn operation(random: &mut Random) -> Operation {
         5 | 6 => perp_market(BTC, side, perp),
         7 | 8 => perp_limit(side, perp, near, time),
         _ if random.hits(25) => set_leverage(random.pick(&["3", "5", "7"]), None),
-        _ => moved(random.pick(&["100", "100", "250.5"]), random.hits(50)),
+        _ => moved::<B>(random.pick(&["100", "100", "250.5"]), random.hits(50)),
     }
 }
 
-fn a_move(random: &mut Random) -> Move {
+fn a_move<B: Bench>(random: &mut Random) -> Move {
     match random.below(20) {
-        0..=7 => Move::Execute(operation(random)),
+        0..=7 => Move::Execute(operation::<B>(random)),
         8 => Move::RejectNext,
         9 | 10 => Move::Cancel(u32::try_from(random.below(3)).unwrap()),
         11 => Move::Amend(
@@ -215,7 +155,7 @@ fn a_move(random: &mut Random) -> Move {
 
 impl Plan {
     /// The schedule of `seed`.
-    pub(super) fn random(seed: u64) -> Self {
+    pub(crate) fn random<B: Bench>(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let calm = random.hits(40);
         let mut some = |high| {
@@ -241,29 +181,28 @@ impl Plan {
             ..temper
         };
         let mut moves: Vec<_> = (0..=random.below(6))
-            .map(|_| (random.between(0, 20_000), a_move(&mut random)))
+            .map(|_| (random.between(0, 20_000), a_move::<B>(&mut random)))
             .collect();
-        moves.push((0, Move::Execute(operation(&mut random))));
+        moves.push((0, Move::Execute(operation::<B>(&mut random))));
         moves.sort_by_key(|(at, _)| *at);
         Self {
             seed,
             temper,
-            faults: rules(&mut random),
+            faults: rules::<B>(&mut random),
             moves,
             tooth: Tooth::None,
             faults_until_ms: 25_000,
         }
     }
 
-    /// How long after the last fault everything must be known: the longest proof, and ten minutes more where
-    /// the gateway turns the address away.
-    pub(super) fn resolved_ms(&self) -> i64 {
-        let is_busy =
-            |rule: &Rule| matches!(&rule.fault, Fault::Reply { reply, .. } if *reply == busy());
-        if self.faults.iter().any(is_busy) {
-            720_000
-        } else {
-            90_000
-        }
+    /// How long after the last fault everything must be known: the longest proof, and more where the gateway
+    /// turns the address away.
+    pub(crate) fn resolved_ms<B: Bench>(&self) -> i64 {
+        let turned_away = B::turned_away().filter(|(busy, _)| {
+            let is_busy =
+                |rule: &Rule| matches!(&rule.fault, Fault::Reply { reply, .. } if reply == busy);
+            self.faults.iter().any(is_busy)
+        });
+        B::RESOLVED_MS + turned_away.map_or(0, |(_, ms)| ms)
     }
 }

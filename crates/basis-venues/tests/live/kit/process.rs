@@ -1,50 +1,35 @@
-//! A process that trades at Bybit: a journal, a machine and whoever commits between them. It can be killed
+//! A process that trades: a journal, a machine and whoever commits between them. It can be killed
 //! anywhere.
 
 use basis_core::error::ComponentError;
 use basis_core::instruction::{Instruction, OpenInstruction, Operation};
 use basis_core::journal::{Commit, Journal, TakenEvent};
-use basis_core::secret::Secret;
 use basis_core::types::{Epoch, InstructionId, Timestamp};
 use basis_core::venue_event::{Events, VenueEvent};
 use basis_live::actor::{Command, Mailbox, Readiness, VirtualDriver};
-use basis_testkit::BTC;
-use basis_venues::bybit::codec::signing::Keys;
-use basis_venues::bybit::live::{BybitMachine, Endpoint, LiveSettings};
 
-use super::teeth::{Machine, Tooth};
-use super::venue::{Venue, snapshot};
+use super::Bench;
+use super::teeth::{Client, Tooth};
+use super::venue::Venue;
 use crate::book::Ledger;
-use crate::process::{Death, Store, book};
-use crate::venue::{KEY, SECRET};
-
-pub(super) fn machine(settings: LiveSettings) -> BybitMachine {
-    let key = Secret::new(KEY.to_owned());
-    let keys = Keys::new(key, &Secret::new(SECRET.to_owned())).unwrap();
-    BybitMachine::new(settings, snapshot(), Box::new(keys), None)
-}
-
-pub(super) fn settings() -> LiveSettings {
-    let endpoint = Endpoint::on_loopback("http://127.0.0.1:9").unwrap();
-    LiveSettings::new(book(), endpoint, vec![BTC])
-}
+use crate::process::{Death, Store};
 
 /// A process under virtual time.
-pub(super) struct Process<J> {
-    pub(super) driver: VirtualDriver<Machine, Venue>,
-    pub(super) mailbox: Mailbox,
+pub(crate) struct Process<B: Bench, J> {
+    pub(crate) driver: VirtualDriver<Client<B>, Venue<B>>,
+    pub(crate) mailbox: Mailbox,
     journal: J,
     epoch: Epoch,
     numbered: u32,
     /// Inputs until it is killed.
-    pub(super) lives: Option<u64>,
+    pub(crate) lives: Option<u64>,
 }
 
-impl<J: Journal> Process<J> {
+impl<B: Bench, J: Journal> Process<B, J> {
     /// Starts on what `store` holds, and recovers what is open.
-    pub(super) fn start<S: Store<Journal = J>>(
+    pub(crate) fn start<S: Store<Journal = J>>(
         store: &mut S,
-        mut venue: Venue,
+        mut venue: Venue<B>,
         (now, tooth): (Timestamp, Tooth),
     ) -> Self {
         venue.forget();
@@ -55,7 +40,7 @@ impl<J: Journal> Process<J> {
             _ => epoch,
         };
         venue.retries = tooth == Tooth::Retries;
-        let machine = Machine::new(machine(settings()), tooth);
+        let machine = Client::new(B::machine(), tooth);
         let mailbox = Mailbox::new();
         let driver = VirtualDriver::new(machine, venue, mailbox.clone(), now);
         driver.command(Command::Recover(Box::new(record))).unwrap();
@@ -69,17 +54,17 @@ impl<J: Journal> Process<J> {
         }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.driver.now()
     }
 
     /// Journals an instruction, then hands it over.
-    pub(super) fn execute(&mut self, operation: Operation) -> Result<InstructionId, Death> {
+    pub(crate) fn execute(&mut self, operation: Operation) -> Result<InstructionId, Death> {
         self.numbered += 1;
         let id = InstructionId::new(self.epoch, self.numbered);
         let instruction = Instruction::new(id, operation);
         let open = OpenInstruction {
-            venue: BybitMachine::VENUE,
+            venue: B::VENUE,
             submitted_at: self.now(),
             instruction: instruction.clone(),
         };
@@ -113,7 +98,7 @@ impl<J: Journal> Process<J> {
     }
 
     /// Runs until `until`, committing events as they come.
-    pub(super) fn run_until(&mut self, until: Timestamp) -> Result<(), Death> {
+    pub(crate) fn run_until(&mut self, until: Timestamp) -> Result<(), Death> {
         loop {
             let mut steps = 0;
             let lives = self.lives.unwrap_or(u64::MAX);
@@ -145,7 +130,7 @@ impl<J: Journal> Process<J> {
     }
 
     /// Whether the venue may be used.
-    pub(super) fn readiness(&self) -> Result<bool, ComponentError> {
+    pub(crate) fn readiness(&self) -> Result<bool, ComponentError> {
         match self.mailbox.readiness() {
             Readiness::Ready => Ok(true),
             Readiness::Starting => Ok(false),
@@ -154,7 +139,7 @@ impl<J: Journal> Process<J> {
     }
 
     /// Ends the process; the venue stays.
-    pub(super) fn die(self) -> Venue {
+    pub(crate) fn die(self) -> Venue<B> {
         self.driver.network
     }
 }

@@ -1,0 +1,81 @@
+//! What is asked, and which quantities a request of ours sets.
+
+use basis_core::num::{Price, Quantity};
+use basis_core::rules::InstrumentRules;
+use basis_core::types::{Asset, InstrumentKind, Span, Timestamp};
+
+use crate::live::codec::{OrderList, OrderQuestion, Part, RequestTerms, Setup};
+use crate::okx::codec::{Product, base_units, open_orders, open_orders_of, query, reads};
+use crate::wire::{JsonDraft, NamedOrder, Range};
+
+/// Rows of a page, the most that the venue gives.
+pub(super) const ROWS: u32 = 100;
+/// How far back the lists of recent orders and fills reach, an hour less than the venue says.
+const ORDERS_RECENT: Span = Span::from_hours(7 * 24 - 1);
+const FILLS_RECENT: Span = Span::from_hours(3 * 24 - 1);
+
+pub(super) fn page(from: Option<Timestamp>, cursor: Option<&str>) -> Range {
+    Range {
+        from,
+        to: None,
+        rows: Some(ROWS),
+        cursor: cursor.map(ToOwned::to_owned),
+    }
+}
+
+/// Quantity and price that a placement or an amendment sets, in base units.
+pub(super) fn terms(draft: &JsonDraft, listed: &InstrumentRules) -> RequestTerms {
+    let size = draft.field("sz").or_else(|| draft.field("newSz"));
+    let size = size.and_then(|text| Quantity::parse(text).ok());
+    let price = draft.field("px").or_else(|| draft.field("newPx"));
+    (
+        size.and_then(|size| base_units(listed, size).ok()),
+        price.and_then(|text| Price::parse(text).ok()),
+    )
+}
+
+pub(super) fn order(list: OrderList, question: &OrderQuestion<'_>) -> JsonDraft {
+    let listed = question.listed;
+    match list {
+        OrderList::Recent => query(listed, &NamedOrder::Client(question.client.clone())),
+        OrderList::Open => open_orders_of(listed, &page(None, question.cursor)),
+        OrderList::Closed => {
+            let range = page(Some(question.since), question.cursor);
+            if question.now.since(question.since) < ORDERS_RECENT {
+                reads::closed_orders(listed, &range)
+            } else {
+                reads::archived_orders(listed, &range)
+            }
+        }
+    }
+}
+
+/// The fills of an order by the venue's id of it; without one, all of its instrument since it was sent.
+pub(super) fn fills(question: &OrderQuestion<'_>) -> JsonDraft {
+    let range = page(Some(question.since), question.cursor);
+    let is_recent = question.now.since(question.since) < FILLS_RECENT;
+    reads::fills_since_sent(question.listed, question.venue_id, &range, is_recent)
+}
+
+pub(super) fn parts(Setup { settings, .. }: Setup<'_>) -> Vec<Part> {
+    // No list of the venue asks for a settlement asset.
+    let any = Asset::literal("USDT");
+    let mut parts = vec![Part::Trading, Part::Funding];
+    if settings.spot {
+        parts.push(Part::Orders(InstrumentKind::Spot, any));
+    }
+    if settings.perps {
+        parts.push(Part::Positions(any));
+        parts.push(Part::Orders(InstrumentKind::Perp, any));
+    }
+    parts
+}
+
+pub(super) fn part(part: Part, cursor: Option<&str>) -> JsonDraft {
+    match part {
+        Part::Trading => reads::balances(),
+        Part::Funding => reads::funding_balances(),
+        Part::Positions(_) => reads::positions(None),
+        Part::Orders(kind, _) => open_orders(Product::of(kind), &page(None, cursor)),
+    }
+}
