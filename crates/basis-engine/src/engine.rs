@@ -233,13 +233,12 @@ impl Engine {
         let (columns, slots) = StepColumns::of(&view);
         let peg = setup::peg_of(&config).and_then(|peg| view.slot(peg));
         let run_state = RunState::new(config.is_in_kind(), peg.is_some(), config.from);
-        let (journaling, epoch) = match parts.journal {
-            Some(journal) => (
-                Some(Journaling::new(journal.journal, journal.sync)),
-                journal.epoch,
-            ),
-            None => (None, first_epoch(config.from)?),
+        let epoch = match &parts.journal {
+            Some(journal) => journal.epoch,
+            None => first_epoch(config.from)?,
         };
+        let journal = parts.journal;
+        let journaling = journal.map(|journal| Journaling::new(journal.journal, journal.sync));
         if journaling.is_some() {
             books.note_marks();
         }

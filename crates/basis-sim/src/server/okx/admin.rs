@@ -4,7 +4,7 @@ use basis_core::num::Quantity;
 use basis_core::types::{Asset, Timestamp};
 
 use super::settings::{AccountLevel, AccountSettings, Permissions};
-use super::{Exchange, Key, Profile, Refusal};
+use super::{Exchange, Key, Profile};
 use crate::server::signature::Verifier;
 use crate::server::unified::AccountTerms;
 
