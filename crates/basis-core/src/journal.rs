@@ -9,7 +9,7 @@
 //! **Invariants.** Append-only but for the state parts. Instructions come before their events. An event's
 //! lines are in the commit of the event. A start is an [`Epoch`] of its own.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -252,16 +252,19 @@ pub struct VenueRecord {
     pub open: Vec<OpenInstruction>,
     /// The last commit: what the venue has booked since is in no event.
     pub committed_at: Option<Timestamp>,
-    /// The venue's own names of transfers that events have told of. Each belongs to its instruction, and is
-    /// no other one's answer.
-    pub transfers: BTreeSet<Text>,
+    /// The venue's own names of transfers that events have told of, each with its instruction where it has
+    /// one of this book. It is no other instruction's answer, and its own, where that is still open, is found
+    /// by it.
+    pub transfers: BTreeMap<Text, Option<InstructionId>>,
 }
 
 impl VenueRecord {
     /// Notes what `event` tells of the venue's transfers.
     pub fn note(&mut self, event: &VenueEvent) {
         if let EventKind::Transfer(update) = &event.kind {
-            self.transfers.extend(update.txid.clone());
+            let names = update.txid.clone().into_iter();
+            self.transfers
+                .extend(names.map(|name| (name, update.instruction)));
         }
     }
 }

@@ -84,6 +84,15 @@ impl BinanceMachine {
         }
     }
 
+    /// An earlier process has reported a transfer under the venue's number: the venue took it, and its row is
+    /// found by that.
+    pub(super) fn transfer_named(&mut self, id: InstructionId, number: u64) {
+        if let Some(change) = self.changes.get_mut(&id) {
+            change.transfer = Some(number);
+            change.state = ChangeState::Asking;
+        }
+    }
+
     /// The venue has taken a transfer: how far it has come is read from the list.
     pub(super) fn transfer_taken(&mut self, id: InstructionId, body: &[u8]) {
         match replies::transfer_id(body) {
