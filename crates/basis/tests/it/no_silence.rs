@@ -240,15 +240,11 @@ fn said(case: &Case, data: &Path) -> String {
     };
     match run() {
         Err(e) => e.to_string(),
-        Ok(result) => format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?}",
-            result.steps.equity_usd,
-            result.attribution,
-            result.risk,
-            result.coverage,
-            result.assumptions,
-            result.ledger
-        ),
+        Ok(mut result) => {
+            // Hashes of files are aside: they say that, not what.
+            result.data_files.clear();
+            format!("{result:?}")
+        }
     }
 }
 
@@ -600,8 +596,8 @@ fn explore() {
             let range = rows.map_or(case.range, |(_, rows)| *rows);
             for column in 1..columns {
                 let mut out = String::new();
-                for factor in [0, 2, 3, 4, 5] {
-                    for row in [1, 41] {
+                for factor in [0, 2, 3, 5] {
+                    for row in [2, 41] {
                         let harm = Harm::Scale(0, factor);
                         let Some(other) = harmed(&text, range, row, &[column], harm) else {
                             continue;
