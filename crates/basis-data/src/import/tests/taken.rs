@@ -639,7 +639,11 @@ fn a_chart_of_yields_is_extended_by_itself_and_never_joined_to_the_contract_s_ro
         .import(request("format=aave", &files, &symbols))
         .unwrap();
     let said = other
-        .import(request("format=defillama", &[chart.clone()], &symbols))
+        .import(request(
+            "format=defillama",
+            std::slice::from_ref(&chart),
+            &symbols,
+        ))
         .unwrap_err();
     assert!(said.contains("with indices of the contract"), "{said}");
     let both = [chart, files[0].clone()];
