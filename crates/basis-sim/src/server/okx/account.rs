@@ -190,7 +190,7 @@ impl Exchange {
             "instType": "SWAP",
             "instId": rules.venue_symbol.as_str(),
             "mgnMode": "cross",
-            "posId": format!("{id}{}{index}", market.trades),
+            "posId": format!("{}{id:03}{index}", self.code_of(symbol)),
             "posSide": position_word(Category::Linear, index),
             "pos": sized(rules, shown)?.to_string(),
             "availPos": if index == 0 { String::new() } else { sized(rules, size)?.to_string() },

@@ -4,7 +4,7 @@ use basis_core::num::Quantity;
 use basis_core::types::{Asset, Timestamp};
 
 use super::settings::{AccountLevel, AccountSettings, Permissions};
-use super::{Exchange, Key, Profile, Refusal};
+use super::{Exchange, Key, Profile};
 use crate::server::signature::Verifier;
 use crate::server::unified::AccountTerms;
 
@@ -101,15 +101,15 @@ impl Exchange {
 
     /// Sends a deposit of `coin` over a chain to an account; it is credited after the chain's delay.
     ///
-    /// # Errors
-    /// [`Refusal`] where the amount is out of range.
+    /// # Panics
+    /// For a chain that the settings do not have.
     pub fn deposit(
         &mut self,
         account: u32,
         (coin, chain): (Asset, &str),
         amount: Quantity,
         tx_id: &str,
-    ) -> Result<u64, Refusal> {
+    ) -> u64 {
         self.take_deposit(account, (coin, chain), amount, tx_id)
     }
 

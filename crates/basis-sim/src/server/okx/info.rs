@@ -2,6 +2,7 @@
 
 use basis_core::num::{Fixed18, Rounding};
 use basis_core::rules::TierUnit;
+use basis_core::types::Symbol;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -69,6 +70,19 @@ pub(super) fn instruments(
     Ok(rows)
 }
 
+impl Exchange {
+    /// The number that stands for a swap where its name does not.
+    pub(super) fn code_of(&self, symbol: Symbol) -> usize {
+        let mut keys = self.markets.keys();
+        let at = keys.position(|key| *key == (Category::Linear, symbol));
+        at.map_or(0, code_at)
+    }
+}
+
+const fn code_at(at: usize) -> usize {
+    at + 10_000
+}
+
 /// Base and quote of a swap.
 fn family_of(market: &Market) -> String {
     format!("{}-{}", market.rules.base, market.rules.quote)
@@ -107,7 +121,7 @@ fn instrument_row(category: Category, at: usize, market: &Market) -> Result<Valu
     let row = json!({
         "instType": if is_swap { "SWAP" } else { "SPOT" },
         "instId": rules.venue_symbol.as_str(),
-        "instIdCode": at + 10_000,
+        "instIdCode": code_at(at),
         "instFamily": family,
         "uly": family,
         "baseCcy": of_spot(rules.base.as_str()),
@@ -132,7 +146,12 @@ fn instrument_row(category: Category, at: usize, market: &Market) -> Result<Valu
         "state": if market.is_trading { "live" } else { "suspend" },
         "tradeQuoteCcyList": if is_swap { json!([]) } else { json!([rules.quote.as_str()]) },
     });
-    let absent = json!({
+    Ok(joined(row, without_dates()))
+}
+
+/// What options, dated contracts and listings to come would fill in.
+fn without_dates() -> Value {
+    json!({
         "alias": "",
         "auctionEndTime": "",
         "category": "1",
@@ -150,8 +169,7 @@ fn instrument_row(category: Category, at: usize, market: &Market) -> Result<Valu
         "ruleType": "normal",
         "stk": "",
         "upcChg": [],
-    });
-    Ok(joined(row, absent))
+    })
 }
 
 /// `GET /api/v5/public/position-tiers`: bounds in contracts.

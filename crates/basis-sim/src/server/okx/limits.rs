@@ -7,12 +7,34 @@ use super::settings::Limits;
 /// The window of most limits.
 const TWO_SECONDS: i64 = 2_000;
 
+/// What is counted together: an endpoint's requests of an account, or those of it in one instrument.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Pool {
+    endpoint: (&'static str, &'static str),
+    account: u32,
+    of: String,
+}
+
+impl Pool {
+    pub(super) const fn new(
+        endpoint: (&'static str, &'static str),
+        account: u32,
+        of: String,
+    ) -> Self {
+        Self {
+            endpoint,
+            account,
+            of,
+        }
+    }
+}
+
 /// What was asked lately.
 #[derive(Clone, Debug)]
 pub(super) struct Usage {
     limits: Limits,
-    /// Pool, account and what of it: a window, and how much came in it.
-    pools: BTreeMap<(&'static str, u32, String), (i64, u32)>,
+    /// Windows, and how much came in them.
+    pools: BTreeMap<Pool, (i64, u32)>,
 }
 
 impl Usage {
@@ -28,7 +50,7 @@ impl Usage {
     pub(super) fn admits(
         &mut self,
         now: i64,
-        pool: (&'static str, u32, String),
+        pool: Pool,
         (most, window_ms): (u32, i64),
         count: u32,
     ) -> bool {
@@ -49,7 +71,7 @@ impl Usage {
     /// Counts new and amended orders of an account, whatever the endpoint.
     pub(super) fn admits_orders(&mut self, now: i64, account: u32, count: u32) -> bool {
         let most = self.limits.orders_2s;
-        let pool = ("orders of the account", account, String::new());
+        let pool = Pool::new(("POST", "new and amended orders"), account, String::new());
         self.admits(now, pool, (most, TWO_SECONDS), count)
     }
 }

@@ -29,8 +29,6 @@ pub(super) struct Terms {
     /// What its size counts, of a spot market order.
     pub(super) counts: &'static str,
     pub(super) self_trade: &'static str,
-    /// Whether it said so, and not its side of hedge mode.
-    pub(super) reduce_only: bool,
     pub(super) leverage: Option<Fixed18>,
 }
 
@@ -377,7 +375,7 @@ impl Exchange {
             in_quote: counts == "quote_ccy",
             time_in_force,
             position_index,
-            reduce_only: reduce_only || closes(position_index, side),
+            reduce_only,
             self_trade,
             price,
             quantity,
@@ -390,7 +388,6 @@ impl Exchange {
             kind,
             counts,
             self_trade: word,
-            reduce_only,
             leverage: Some(leverage).filter(|_| category == Category::Linear),
         };
         Ok((draft, terms))
@@ -398,7 +395,7 @@ impl Exchange {
 
     /// What closes needs a position to close; a side of hedge mode is not closed by more than there is.
     fn check_closing(&self, symbol: Symbol, draft: &Draft) -> Result<(), ApiError> {
-        if !draft.reduce_only {
+        if !draft.reduce_only && !closes(draft.position_index, draft.side) {
             return Ok(());
         }
         let position = self

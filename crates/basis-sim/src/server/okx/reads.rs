@@ -189,7 +189,7 @@ impl Exchange {
             "cancelSource": source,
             "cancelSourceReason": reason,
             "stpMode": terms.self_trade,
-            "reduceOnly": terms.reduce_only.to_string(),
+            "reduceOnly": order.reduce_only.to_string(),
             "cTime": order.created_ms.to_string(),
             "uTime": state.updated_ms.to_string(),
         });

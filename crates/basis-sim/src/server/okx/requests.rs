@@ -74,7 +74,8 @@ impl Exchange {
                 ..ApiError::new(50_001, MAINTAINED)
             });
         }
-        for (pool, most, count) in route.limit.of(route.path, account, &requests) {
+        let endpoint = (route.method, route.path);
+        for (pool, most, count) in route.limit.of(endpoint, account, &requests) {
             if !self.own.usage.admits(self.now, pool, most, count) {
                 return Err(ApiError::too_often());
             }

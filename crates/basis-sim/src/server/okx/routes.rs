@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::limits::Pool;
 use super::params::Params;
 use super::{Exchange, account, dead_man, info, market_data, orders, reads, wallet, withdrawals};
 
@@ -35,13 +36,11 @@ pub(super) enum Limit {
     By(&'static str, u32),
 }
 
-type Pool = (&'static str, u32, String);
-
 impl Limit {
     /// Returns what is counted, each with its pool, the most in a window, and how many.
     pub(super) fn of(
         self,
-        path: &'static str,
+        (method, path): (&'static str, &'static str),
         account: u32,
         requests: &[Params],
     ) -> Vec<(Pool, (u32, i64), u32)> {
@@ -51,17 +50,18 @@ impl Limit {
                 .first()
                 .map_or_else(String::new, |params| of(params, name))
         };
+        let pool = |path, of| Pool::new((method, path), account, of);
         match self {
-            Self::Is(most) => vec![((path, account, String::new()), (most, 2_000), 1)],
-            Self::Second(most) => vec![((path, account, String::new()), (most, 1_000), 1)],
-            Self::By(name, most) => vec![((path, account, first(name)), (most, 1_000), 1)],
-            Self::Instrument(most) => vec![((path, account, first("instId")), (most, 2_000), 1)],
+            Self::Is(most) => vec![(pool(path, String::new()), (most, 2_000), 1)],
+            Self::Second(most) => vec![(pool(path, String::new()), (most, 1_000), 1)],
+            Self::By(name, most) => vec![(pool(path, first(name)), (most, 1_000), 1)],
+            Self::Instrument(most) => vec![(pool(path, first("instId")), (most, 2_000), 1)],
             Self::Batch(_, (single, most)) if requests.len() == 1 => {
-                vec![((single, account, first("instId")), (most, 2_000), 1)]
+                vec![(pool(single, first("instId")), (most, 2_000), 1)]
             }
             Self::Batch(most, _) => {
                 let each = requests.iter().map(|params| of(params, "instId"));
-                let pools = each.map(|instrument| ((path, account, instrument), (most, 2_000), 1));
+                let pools = each.map(|instrument| (pool(path, instrument), (most, 2_000), 1));
                 pools.collect()
             }
         }
@@ -94,7 +94,7 @@ type Answer = fn(&mut Exchange, &mut Call<'_>) -> Result<Vec<Value>, ApiError>;
 
 /// One endpoint.
 pub(super) struct Route {
-    method: &'static str,
+    pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) access: Access,
     pub(super) limit: Limit,

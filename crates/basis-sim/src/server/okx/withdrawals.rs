@@ -70,10 +70,10 @@ impl Exchange {
         (coin, chain): (Asset, &str),
         amount: Quantity,
         tx_id: &str,
-    ) -> Result<u64, Refusal> {
-        let delay = self
-            .chain(coin, chain)
-            .map_or(0, |chain| chain.delay.nanos() / 1_000_000);
+    ) -> u64 {
+        let known = self.chain(coin, chain);
+        let known = known.expect("invariant: the caller names a chain of the settings");
+        let delay = known.delay.nanos() / 1_000_000;
         let number = self.next_id();
         self.own.funding.movements.push(Movement {
             number,
@@ -90,7 +90,7 @@ impl Exchange {
             made_ms: self.now,
             due_ms: self.now.saturating_add(delay),
         });
-        Ok(number)
+        number
     }
 
     /// When a deposit is next credited, or a withdrawal next arrives.

@@ -130,7 +130,8 @@ impl<W: Ways> Exchange<W> {
         if is_refused || self.check_funds(category, symbol, &draft).is_err() {
             return self.end(category, symbol, number, Ending::Refused);
         }
-        if draft.reduce_only {
+        let closes = self.market(category, symbol)?.order(number).is_closing();
+        if closes && category == Category::Linear {
             let closable = self.closable(symbol, &draft)?;
             if closable.is_zero() {
                 return self.end(category, symbol, number, Ending::NothingToReduce);

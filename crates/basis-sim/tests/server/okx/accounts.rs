@@ -174,30 +174,22 @@ fn the_position_mode_is_the_account_s_and_needs_a_side() {
     assert_eq!(venue.refused(MODE, &mode("long_short_mode")), 51_041);
 }
 
-#[test]
-fn funding_is_paid_below_zero_and_told_by_bills_without_a_side() {
+/// A long of a hundred contracts, and a rate that the next settlement charges.
+fn funded_long() -> Okx {
     let mut venue = Okx::quoted();
     venue.place(&limit(SWAP, "buy", "100", "37010"));
     let rate = Rate::literal("0.0001");
+    let set = venue.server.at(venue.now, |exchange| {
+        exchange.set_funding_rate(BTCUSDT, rate)
+    });
+    set.unwrap();
     venue
-        .server
-        .at(venue.now, |exchange| {
-            exchange.set_funding_rate(BTCUSDT, rate)
-        })
-        .unwrap();
+}
+
+#[test]
+fn funding_is_paid_below_zero_and_told_by_bills_without_a_side() {
+    let mut venue = funded_long();
     let before = venue.server.exchange().unified(venue.account, USDT).wallet;
-    let current = venue
-        .get("/api/v5/public/funding-rate", "instId=BTC-USDT-SWAP")
-        .remove(0);
-    let instant = |field: &str| current[field].as_str().unwrap().parse::<i64>().unwrap();
-    assert_eq!(
-        instant("nextFundingTime") - instant("fundingTime"),
-        8 * 3_600_000
-    );
-    assert_eq!(
-        (&current["fundingRate"], &current["nextFundingRate"]),
-        (&json!("0.0001"), &json!(""))
-    );
     venue.later(8 * 3_600_000);
     let after = venue.server.exchange().unified(venue.account, USDT).wallet;
     assert_eq!(after.sub(before).unwrap(), q("-3.7"), "the long pays");
@@ -222,30 +214,6 @@ fn funding_is_paid_below_zero_and_told_by_bills_without_a_side() {
         )
     );
     assert_eq!(row["posSide"], Value::Null);
-    let history = venue.get(
-        "/api/v5/public/funding-rate-history",
-        "instId=BTC-USDT-SWAP",
-    );
-    assert_eq!(
-        (&history[0]["realizedRate"], &history[0]["fundingTime"]),
-        (&json!("0.0001"), &current["fundingTime"])
-    );
-    // Neither end of a range is in it.
-    let at = instant("fundingTime");
-    for (query, count) in [
-        (format!("before={at}"), 0),
-        (format!("before={}", at - 1), 1),
-        (format!("after={at}"), 0),
-    ] {
-        let query = format!("instId=BTC-USDT-SWAP&{query}");
-        assert_eq!(
-            venue
-                .get("/api/v5/public/funding-rate-history", &query)
-                .len(),
-            count,
-            "{query}"
-        );
-    }
     assert_eq!(
         venue.get("/api/v5/trade/fills", "instType=SWAP").len(),
         1,
@@ -262,6 +230,39 @@ fn funding_is_paid_below_zero_and_told_by_bills_without_a_side() {
             .len(),
         22
     );
+}
+
+#[test]
+fn funding_rates_tell_their_interval_and_a_history_without_its_ends() {
+    let mut venue = funded_long();
+    let current = venue
+        .get("/api/v5/public/funding-rate", "instId=BTC-USDT-SWAP")
+        .remove(0);
+    let instant = |field: &str| current[field].as_str().unwrap().parse::<i64>().unwrap();
+    assert_eq!(
+        instant("nextFundingTime") - instant("fundingTime"),
+        8 * 3_600_000
+    );
+    assert_eq!(
+        (&current["fundingRate"], &current["nextFundingRate"]),
+        (&json!("0.0001"), &json!(""))
+    );
+    venue.later(8 * 3_600_000);
+    let path = "/api/v5/public/funding-rate-history";
+    let history = venue.get(path, "instId=BTC-USDT-SWAP");
+    assert_eq!(
+        (&history[0]["realizedRate"], &history[0]["fundingTime"]),
+        (&json!("0.0001"), &current["fundingTime"])
+    );
+    let at = instant("fundingTime");
+    for (query, count) in [
+        (format!("before={at}"), 0),
+        (format!("before={}", at - 1), 1),
+        (format!("after={at}"), 0),
+    ] {
+        let query = format!("instId=BTC-USDT-SWAP&{query}");
+        assert_eq!(venue.get(path, &query).len(), count, "{query}");
+    }
 }
 
 #[test]

@@ -190,6 +190,15 @@ fn each_pool_counts_its_own_requests_in_two_seconds() {
     for _ in 0..59 {
         assert_eq!(ask(ORDER, &order), (200, 0));
     }
+    // Queries of orders are counted apart.
+    for _ in 0..60 {
+        let query = venue.signed("GET", ORDER, "instId=BTC-USDT-SWAP&ordId=1", "");
+        assert_eq!(answer(&mut venue, query), (200, 51_603));
+    }
+    let mut ask = |path: &str, fields: &Value| {
+        let request = venue.signed("POST", path, "", &fields.to_string());
+        answer(&mut venue, request)
+    };
     // A batch of one draws on the pool of single orders.
     assert_eq!(ask("/api/v5/trade/batch-orders", &json!([order])), (200, 0));
     assert_eq!(ask(ORDER, &order), (429, 50_011));

@@ -231,7 +231,7 @@ fn a_deposit_is_listed_at_once_and_credited_later() {
     let sent = venue.server.at(venue.now, |exchange| {
         exchange.deposit(account, (USDT, "USDT-ERC20"), q("250"), "0xabc")
     });
-    let id = sent.unwrap().to_string();
+    let id = sent.to_string();
     let row = |venue: &mut Okx| {
         venue
             .get("/api/v5/asset/deposit-history", "ccy=USDT")
