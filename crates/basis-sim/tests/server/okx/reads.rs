@@ -177,7 +177,7 @@ fn what_is_paid_is_below_zero_and_a_rebate_above() {
     // Fees of spot in quote, where the account pays so.
     let account = venue.account;
     venue.server.at(venue.now, |exchange| {
-        exchange.set_fees_in_quote(account, true)
+        exchange.set_fees_in_quote(account, true);
     });
     venue.place(&limit(SPOT, "buy", "0.01", "37010"));
     let fill = venue.get(FILLS, "instType=SPOT").remove(0);
