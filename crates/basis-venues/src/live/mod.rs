@@ -1,5 +1,5 @@
 //! The live machine of an exchange whose acceptance is no outcome: it turns instructions into requests, and
-//! answers into events. What an exchange does its own way is its [`codec::LiveCodec`].
+//! answers into events. What an exchange does its own way is its `LiveCodec`.
 //!
 //! It opens no socket and reads no clock ([`basis_live::actor`]): the same machine trades on the venue's host
 //! and is proven under virtual time against a venue in process.

@@ -79,3 +79,70 @@ pub(super) fn part(part: Part, cursor: Option<&str>) -> JsonDraft {
         Part::Orders(kind, _) => open_orders(Product::of(kind), &page(None, cursor)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use basis_core::types::{BookId, ClientOrderId, Epoch, InstructionId};
+    use basis_testkit::{BTC, START, p, q, rules};
+
+    use super::*;
+    use crate::wire::Fields;
+
+    #[test]
+    fn what_a_request_sets_is_read_back_in_base_units() {
+        let rules = rules("okx");
+        let swap = rules.at(START);
+
+        let listed = |kind| swap.instrument(kind, BTC).unwrap();
+        let draft = |size, price| {
+            let fields = Fields::default().with(size, "3").with(price, "49000.5");
+            JsonDraft::act("/x", fields)
+        };
+        let wanted = |quantity| (Some(q(quantity)), Some(p("49000.5")));
+        for names in [("sz", "px"), ("newSz", "newPx")] {
+            let draft = draft(names.0, names.1);
+            let perp = terms(&draft, listed(InstrumentKind::Perp));
+            assert_eq!(perp, wanted("0.03"), "a contract is 0.01");
+            assert_eq!(terms(&draft, listed(InstrumentKind::Spot)), wanted("3"));
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_the_recent_lists_is_asked_of_the_archives() {
+        let rules = rules("okx");
+        let swap = rules.at(START);
+        let listed = swap.instrument(InstrumentKind::Perp, BTC);
+        let id = InstructionId::new(Epoch::new(1, 0), 1);
+        let client = ClientOrderId::derive(BookId::from_number(1), id);
+        let asked = |days: i64, venue_id| {
+            let question = OrderQuestion {
+                listed: listed.unwrap(),
+                client: &client,
+                venue_id,
+                since: START,
+                now: START.plus(Span::from_hours(days * 24)),
+                cursor: None,
+            };
+            (order(OrderList::Closed, &question), fills(&question))
+        };
+        for (days, orders, of_fills) in [
+            (1, "/api/v5/trade/orders-history", "/api/v5/trade/fills"),
+            (
+                5,
+                "/api/v5/trade/orders-history",
+                "/api/v5/trade/fills-history",
+            ),
+            (
+                20,
+                "/api/v5/trade/orders-history-archive",
+                "/api/v5/trade/fills-history",
+            ),
+        ] {
+            let (closed, fills) = asked(days, None);
+            assert_eq!((closed.path, fills.path), (orders, of_fills), "{days} days");
+            assert!(fills.query().contains("begin="), "{}", fills.query());
+            let (_, fills) = asked(days, Some("77"));
+            assert!(fills.query().contains("ordId=77"), "{}", fills.query());
+        }
+    }
+}
