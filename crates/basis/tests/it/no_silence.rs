@@ -155,7 +155,6 @@ const NEUTRAL: Case = Case {
     files: &[
         ("spot/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("perp/binance/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
-        ("perp/okx/ETHUSDT_1h.csv", &[], &[]),
         ("perp/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("funding/binance/ETHUSDT.csv", &[1], &[]),
         ("funding/bybit/ETHUSDT.csv", &[1], &[]),
@@ -179,7 +178,6 @@ const NEUTRAL_UNLEVERED: Case = Case {
     files: &[
         ("spot/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("perp/binance/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
-        ("perp/okx/ETHUSDT_1h.csv", &[], &[]),
         ("perp/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("funding/binance/ETHUSDT.csv", &[1], &[]),
         ("funding/bybit/ETHUSDT.csv", &[1], &[]),
@@ -200,7 +198,6 @@ const ETH_BASIS: Case = Case {
         ("gas/ethereum_1h.csv", &[], &[]),
         ("spot/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("perp/binance/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
-        ("perp/okx/ETHUSDT_1h.csv", &[], &[]),
         ("perp/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("funding/binance/ETHUSDT.csv", &[1], &[]),
         ("funding/bybit/ETHUSDT.csv", &[1], &[]),
@@ -349,6 +346,7 @@ fn harms() -> impl Strategy<Value = Harm> {
 fn never_silent(case: &Case, dir: &Scratch, trials: u32) {
     let data = dir.path().join("data");
     let whole = said(case, &data);
+    assert!(whole.starts_with("RunResult"), "no run to harm: {whole}");
     let again = said(case, &data);
     assert!(whole == again, "two runs differ");
     let config = ProptestConfig {
@@ -497,7 +495,12 @@ fn every_series_that_a_mode_reads_is_harmed() {
         let range = (case.range.0.parse().unwrap(), case.range.1.parse().unwrap());
         let request = setup(case.mode, case.sets, range).data_request().unwrap();
         for id in request.ids {
-            let Some(file) = catalogue.find(id).unwrap() else {
+            // What a proxy stands in for has no bars in the days of the case.
+            let proxied = format!("data.proxies.{id}=");
+            let file = catalogue.find(id).unwrap();
+            let Some(file) =
+                file.filter(|_| !case.sets.iter().any(|set| set.starts_with(&proxied)))
+            else {
                 continue;
             };
             let name = file
