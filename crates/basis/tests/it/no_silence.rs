@@ -514,9 +514,9 @@ fn every_series_that_a_mode_reads_is_harmed() {
             // Rewards and the pools that price them are of one stake in every mode.
             let harmed = match id.kind {
                 SeriesKind::Dex | SeriesKind::RewardRate | SeriesKind::RewardTopUp => {
-                    CASES.iter().any(|case| has(case))
+                    CASES.iter().any(&has)
                 }
-                _ => of_mode().any(|case| has(case)),
+                _ => of_mode().any(has),
             };
             if !harmed {
                 missing.push(format!("{} reads {name}", case.mode));
