@@ -3,7 +3,8 @@
 //! Left out is what a run does not read: the volume of a bar at which nothing trades, the gas of an hour
 //! without a transaction, what a reserve pays suppliers or takes from borrowers where the run is neither, its
 //! supply where the debt stays below the kink (the rate grows with the debt alone), and rows whose only instant is
-//! the exclusive start of the run.
+//! the exclusive start of the run. What a bar reached counts where something fills or is closed at it, and what it
+//! opened at where its volume prices an exit; elsewhere only a value that cannot be is told.
 
 use std::path::Path;
 
@@ -155,7 +156,6 @@ const NEUTRAL: Case = Case {
     files: &[
         ("spot/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("perp/binance/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
-        ("perp/okx/ETHUSDT_1h.csv", &[], &[]),
         ("perp/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("funding/binance/ETHUSDT.csv", &[1], &[]),
         ("funding/bybit/ETHUSDT.csv", &[1], &[]),
@@ -179,7 +179,6 @@ const NEUTRAL_UNLEVERED: Case = Case {
     files: &[
         ("spot/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("perp/binance/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
-        ("perp/okx/ETHUSDT_1h.csv", &[], &[]),
         ("perp/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("funding/binance/ETHUSDT.csv", &[1], &[]),
         ("funding/bybit/ETHUSDT.csv", &[1], &[]),
@@ -200,7 +199,6 @@ const ETH_BASIS: Case = Case {
         ("gas/ethereum_1h.csv", &[], &[]),
         ("spot/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("perp/binance/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
-        ("perp/okx/ETHUSDT_1h.csv", &[], &[]),
         ("perp/bybit/ETHUSDT_1h.csv", &[4], &[1, 2, 3]),
         ("funding/binance/ETHUSDT.csv", &[1], &[]),
         ("funding/bybit/ETHUSDT.csv", &[1], &[]),
@@ -349,6 +347,7 @@ fn harms() -> impl Strategy<Value = Harm> {
 fn never_silent(case: &Case, dir: &Scratch, trials: u32) {
     let data = dir.path().join("data");
     let whole = said(case, &data);
+    assert!(whole.starts_with("RunResult"), "no run to harm: {whole}");
     let again = said(case, &data);
     assert!(whole == again, "two runs differ");
     let config = ProptestConfig {
@@ -388,14 +387,14 @@ fn never_silent(case: &Case, dir: &Scratch, trials: u32) {
 fn no_harm_to_a_row_of_prices_or_funding_is_silent() {
     let dir = Scratch::new();
     week(&dir, &every(8, "00", "0.0001"));
-    never_silent(&BASIS, &dir, 96);
+    never_silent(&BASIS, &dir, 160);
 }
 
 #[test]
 fn no_harm_to_a_row_of_marks_indices_pegs_or_gas_is_silent() {
     let dir = Scratch::new();
     crate::marks::with_all(&dir);
-    never_silent(&BESIDE, &dir, 96);
+    never_silent(&BESIDE, &dir, 192);
 }
 
 #[test]
@@ -449,37 +448,37 @@ fn recorded_is_never_silent(case: &Case, trials: u32) {
 
 #[test]
 fn no_harm_to_a_row_of_a_chain_is_silent() {
-    recorded_is_never_silent(&LENDING, 64);
+    recorded_is_never_silent(&LENDING, 128);
 }
 
 #[test]
 fn no_harm_to_a_row_of_a_levered_stake_is_silent() {
-    recorded_is_never_silent(&LEVERAGED, 96);
+    recorded_is_never_silent(&LEVERAGED, 192);
 }
 
 #[test]
 fn no_harm_to_a_row_of_a_stake_or_its_rewards_is_silent() {
-    recorded_is_never_silent(&STAKING, 96);
+    recorded_is_never_silent(&STAKING, 192);
 }
 
 #[test]
 fn no_harm_to_a_row_of_a_hedged_loop_is_silent() {
-    recorded_is_never_silent(&NEUTRAL, 128);
+    recorded_is_never_silent(&NEUTRAL, 256);
 }
 
 #[test]
 fn no_harm_to_a_row_of_a_hedged_stake_is_silent() {
-    recorded_is_never_silent(&NEUTRAL_UNLEVERED, 96);
+    recorded_is_never_silent(&NEUTRAL_UNLEVERED, 224);
 }
 
 #[test]
 fn no_harm_to_a_row_of_three_venues_is_silent() {
-    recorded_is_never_silent(&ETH_BASIS, 64);
+    recorded_is_never_silent(&ETH_BASIS, 160);
 }
 
 #[test]
 fn no_harm_to_a_row_of_another_stake_is_silent() {
-    recorded_is_never_silent(&LIDO, 96);
+    recorded_is_never_silent(&LIDO, 192);
 }
 
 #[test]
@@ -497,7 +496,12 @@ fn every_series_that_a_mode_reads_is_harmed() {
         let range = (case.range.0.parse().unwrap(), case.range.1.parse().unwrap());
         let request = setup(case.mode, case.sets, range).data_request().unwrap();
         for id in request.ids {
-            let Some(file) = catalogue.find(id).unwrap() else {
+            // What a proxy stands in for has no bars in the days of the case.
+            let proxied = format!("data.proxies.{id}=");
+            let file = catalogue.find(id).unwrap();
+            let Some(file) =
+                file.filter(|_| !case.sets.iter().any(|set| set.starts_with(&proxied)))
+            else {
                 continue;
             };
             let name = file
@@ -510,9 +514,9 @@ fn every_series_that_a_mode_reads_is_harmed() {
             // Rewards and the pools that price them are of one stake in every mode.
             let harmed = match id.kind {
                 SeriesKind::Dex | SeriesKind::RewardRate | SeriesKind::RewardTopUp => {
-                    CASES.iter().any(|case| has(case))
+                    CASES.iter().any(&has)
                 }
-                _ => of_mode().any(|case| has(case)),
+                _ => of_mode().any(has),
             };
             if !harmed {
                 missing.push(format!("{} reads {name}", case.mode));
