@@ -249,7 +249,6 @@ impl Engine {
             parts.positions,
             Arc::clone(&rules),
         );
-        let lenders = lenders(&desk.slots);
         Ok(Self {
             exposure: Exposure::new(Arc::clone(&rules)),
             risk: setup::risk_monitor(&config, &rules, series),
@@ -264,6 +263,7 @@ impl Engine {
             tokens: view.tokens().map(|(_, mark)| mark).collect(),
             view,
             books,
+            lenders: lenders(&desk.slots),
             desk,
             events: parts.events,
             transit: parts.transit,
@@ -278,7 +278,6 @@ impl Engine {
             lines_taken: 0,
             run_state,
             slots,
-            lenders,
             peg,
             coverage,
             wants_positions: false,

@@ -26,6 +26,7 @@ pub mod size;
 pub mod statistics;
 mod step_row;
 pub mod strategy;
+mod venue_share;
 pub mod wake;
 
 pub use account::SharedPositions;

@@ -13,7 +13,6 @@ mod after;
 mod approve;
 #[cfg(test)]
 mod tests;
-pub(crate) mod venues;
 
 use std::sync::Arc;
 

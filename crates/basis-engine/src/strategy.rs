@@ -12,14 +12,16 @@ use basis_core::journal::JournalError;
 use basis_core::num::{Quantity, Rate, Rounding, Value};
 use basis_core::plan::{FailurePolicy, Plan};
 use basis_core::rules::RuleBook;
-use basis_core::types::{Account, Asset, InstructionId, Timestamp, Venue};
+use basis_core::types::{Asset, Venue};
 use basis_core::venue::Terms;
 use basis_market::MarketView;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Books, Exposure};
 use crate::config::RunConfig;
-use crate::risk::venues::Spread;
+use crate::venue_share::Spread;
+
+pub use crate::venue_share::OpenTransfer;
 
 /// Answers how a venue of the run deals, when a strategy asks.
 pub trait Venues: std::fmt::Debug {
@@ -31,23 +33,6 @@ pub trait Venues: std::fmt::Debug {
 
     /// What a swap at `venue` would pay now; `None` where it would be refused.
     fn quote(&self, venue: Venue, swap: &Swap, view: &MarketView) -> Option<Quantity>;
-}
-
-/// A transfer that has left its account and has not arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenTransfer {
-    /// The instruction that sent it.
-    pub instruction: InstructionId,
-    /// What.
-    pub asset: Asset,
-    /// Units that arrive, > 0.
-    pub amount: Quantity,
-    /// Where it left.
-    pub from: Account,
-    /// Where it will arrive.
-    pub to: Account,
-    /// When it was sent.
-    pub sent_at: Timestamp,
 }
 
 /// All a strategy may read.

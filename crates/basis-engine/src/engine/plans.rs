@@ -16,8 +16,8 @@ use super::intake::{Arrival, touch};
 use crate::block::{BlockEnd, BlockRun, LegRun, LegState, Next, Purpose, Role, order_of};
 use crate::desk::refusal;
 use crate::risk::RiskLevel;
-use crate::risk::venues::Spread;
 use crate::strategy::{Decision, Weighed};
+use crate::venue_share::Spread;
 
 /// Longest wait for something under way before its plan is given up.
 pub(super) const PLAN_AGE_MAX: Span = Span::from_hours(7 * 24);

@@ -123,6 +123,9 @@ class Exits:
                 delay = ceil18(Decimal(way["delay_seconds"]) / 3600)
                 whole, hours = whole + fee, slower(hours, None if sale is None else sale + delay)
                 count(own[0][0], fee, delay)
+        # No way out of liquidity is known: it counts at its mark, and nothing says when it is left.
+        if any(key[1].startswith("liquidity:") for key in held):
+            hours = None
         return (whole, hours), accounts
 
     def places(self, sold, spot, now):

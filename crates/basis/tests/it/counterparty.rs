@@ -1,6 +1,12 @@
 //! What one exchange may hold, and spot that is spread over several; what lending would have earned; the last of a
 //! withdrawal.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: a failure is a failed test"
+)]
+
 use std::sync::Arc;
 
 use basis::assembly::Backtest;

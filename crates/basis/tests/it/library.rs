@@ -18,12 +18,14 @@ use crate::runner::Scratch;
 
 /// What a library run could miss: orders at the next open, volumes that OKX counts in contracts, and
 /// no dates.
-const SETS: [&str; 5] = [
+const SETS: [&str; 7] = [
     "fill_at=next_open",
     "venue_settings.okx.slippage=sqrt_impact",
     "venue_settings.okx.impact=3",
     "hedge_leverage=2",
     "expected_carry.horizon_hours=null",
+    "spot_allocation={binance: 0.5, bybit: 0.5}",
+    "risk.venue_share_max=0.75",
 ];
 
 fn setup() -> Setup {

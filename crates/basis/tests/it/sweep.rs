@@ -503,7 +503,7 @@ fn keys_that_decide_what_is_read_may_vary() {
                 "--param",
                 "hedge_allocation={binance: 1, bybit: 0, okx: 0},{binance: 0, bybit: 0.5, okx: 0.5}",
                 "--param",
-                "spot_venue=binance,bybit",
+                "spot_allocation={binance: 1},{bybit: 1}",
                 "--param",
                 "data.proxies.perp.okx.BTCUSDT=perp.bybit.BTCUSDT",
                 "--from",

@@ -91,7 +91,7 @@ fn ratio(market: &Recorded, case: &Case, start: Timestamp) -> Option<f64> {
     // A hedged stake keeps what a sale may lose at the most: what is asked stays below that.
     let asked = format!(
         "withdrawals=[{{ at: {due}, amount: {:.6} }}]",
-        value.to_f64() * 0.985 / unit
+        value.to_f64() * 0.98 / unit
     );
     let left = market
         .run(start, BEFORE + AFTER, &[&capital, &asked])

@@ -10,12 +10,29 @@ use basis_core::instruction::Operation;
 use basis_core::num::{Quantity, Rounding, Value};
 use basis_core::plan::Block;
 use basis_core::rules::RuleBook;
-use basis_core::types::{Asset, Item, Venue};
+use basis_core::types::{Account, Asset, InstructionId, Item, Timestamp, Venue};
 use basis_market::{Mark, MarketView};
+use serde::{Deserialize, Serialize};
 
 use crate::account::Books;
 use crate::config::RunConfig;
-use crate::strategy::OpenTransfer;
+
+/// A transfer that has left its account and has not arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransfer {
+    /// The instruction that sent it.
+    pub instruction: InstructionId,
+    /// What.
+    pub asset: Asset,
+    /// Units that arrive, > 0.
+    pub amount: Quantity,
+    /// Where it left.
+    pub from: Account,
+    /// Where it will arrive.
+    pub to: Account,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+}
 
 /// What is held and on its way.
 #[derive(Clone, Copy, Debug)]
