@@ -207,6 +207,8 @@ fn check_connects_to_okx_and_says_what_it_found() {
         "spot_venue=okx",
         "--set",
         "hedge_allocation={ binance: 0, bybit: 0, okx: 1 }",
+        "--set",
+        "reference_price=spot.okx.BTCUSDT",
     ];
     let outcome = desk.run(&check);
     assert_eq!(outcome.code, 0, "{outcome:?}");

@@ -78,7 +78,9 @@ pub(crate) fn problems<B: Bench>(ledger: &Ledger, venue: &Venue<B>) -> Vec<Strin
 
 fn order_problem<B: Bench>(outcome: &Outcome, order: Option<&Order>) -> Option<String> {
     let Some(order) = order else {
-        let is_dead = outcome.rejected.is_some() || outcome.state == Some(OrderState::Lost);
+        // What was refused never worked.
+        let is_refused = outcome.rejected.is_some() && outcome.state != Some(OrderState::Working);
+        let is_dead = is_refused || outcome.state == Some(OrderState::Lost);
         return (!is_dead).then(|| format!("no order at the venue, and {outcome:?}"));
     };
     let (state, filled) = (state_of::<B>(order), order.state.executed);

@@ -164,8 +164,9 @@ impl Bench for Okx {
         is_order.then(|| value_after(&body, "\"clOrdId\":\""))?
     }
 
+    /// As a client has it that does not look at the code of the order in the request.
     fn is_taken(answer: &str) -> bool {
-        answer.contains("\"sCode\":\"0\"")
+        answer.contains("\"sCode\":")
     }
 
     fn again(request: &Request) -> Option<Request> {

@@ -56,8 +56,3 @@ fn a_number_given_twice_at_okx_is_found() {
 fn not_found_taken_for_dead_at_okx_is_found() {
     assert!(finds::<Okx>(Tooth::Impatient) > 0);
 }
-
-#[test]
-fn an_acceptance_taken_for_an_order_at_okx_is_found() {
-    assert!(finds::<Okx>(Tooth::TakesAcceptance) > 0);
-}

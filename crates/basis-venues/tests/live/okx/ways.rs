@@ -12,7 +12,7 @@ use basis_testkit::{BTC, perp_limit, perp_market, set_leverage, spot_limit, spot
 use super::bench::{Okx, verifier};
 use crate::book::Outcome;
 use crate::kit::plan::{Move, Plan, moved};
-use crate::kit::schedules::Run;
+use crate::kit::schedules::{Run, found};
 use crate::kit::teeth::Tooth;
 use crate::kit::venue::Temper;
 use crate::kit::verdict::came_back;
@@ -101,6 +101,21 @@ fn an_order_that_fails_in_a_request_that_succeeded_is_refused() {
     let (_, outcomes) = outcomes(&plan);
     assert!(outcomes[0].rejected.as_ref().unwrap().contains("51008"));
     assert!(!outcomes[0].unknown);
+}
+
+#[test]
+fn a_request_taken_for_its_order_is_found() {
+    let fault = Fault::Reply {
+        reply: order_refusal(51_008, "Order failed. Insufficient balance in the account."),
+        taken: false,
+    };
+    let moves = vec![(0, Move::Execute(perp_market(BTC, Side::Buy, "0.02")))];
+    let plan = Plan {
+        tooth: Tooth::TakesAcceptance,
+        faults: vec![Rule::on("POST", PLACE, When::Nth(1), fault)],
+        ..plan(Temper::default(), moves)
+    };
+    assert!(!found::<Okx>(&plan).is_empty());
 }
 
 #[test]
