@@ -252,8 +252,9 @@ pub struct VenueRecord {
     pub open: Vec<OpenInstruction>,
     /// The last commit: what the venue has booked since is in no event.
     pub committed_at: Option<Timestamp>,
-    /// The venue's own names of transfers that events have told of, each with the instruction it belongs to: it
-    /// is no other one's answer.
+    /// The venue's own names of transfers that events have told of, each with its instruction where it has
+    /// one of this book. It is no other instruction's answer, and its own, where that is still open, is found
+    /// by it.
     pub transfers: BTreeMap<Text, Option<InstructionId>>,
 }
 
@@ -261,9 +262,9 @@ impl VenueRecord {
     /// Notes what `event` tells of the venue's transfers.
     pub fn note(&mut self, event: &VenueEvent) {
         if let EventKind::Transfer(update) = &event.kind {
-            let name = update.txid.clone();
+            let names = update.txid.clone().into_iter();
             self.transfers
-                .extend(name.map(|name| (name, update.instruction)));
+                .extend(names.map(|name| (name, update.instruction)));
         }
     }
 }

@@ -20,6 +20,9 @@ use crate::csv::{SHOWN_WHEN_LOADING, parse_bars, parse_rates, read};
 use crate::digest::digest;
 use crate::rows::{AnyRows, parse_risk_parameters, parse_rows};
 
+/// From this size on the digest of a file is computed beside its rows, on a thread of its own.
+const BESIDE_MIN: usize = 4 << 20;
+
 /// What to load.
 #[derive(Clone, Debug, Default)]
 pub struct LoadRequest {
@@ -215,10 +218,19 @@ fn read_file(
     file: &SeriesFile,
     request: &LoadRequest,
 ) -> Result<ReadFile, ComponentError> {
+    // What is parsed is what the digest is of: the file is read once.
     let bytes = read(&file.path)?;
-    // What is parsed is what the digest is of: the file is read once. The digest goes beside the parsing.
+    let series = file.id.to_string();
+    let digest = || digest(dir, &series, &file.path, &bytes);
+    if bytes.len() < BESIDE_MIN {
+        let columns = read_one(file, request, &bytes)?;
+        return Ok(ReadFile {
+            columns,
+            digest: digest(),
+        });
+    }
     let (columns, digest) = thread::scope(|scope| {
-        let digest = scope.spawn(|| digest(dir, &file.id.to_string(), &file.path, &bytes));
+        let digest = scope.spawn(digest);
         let columns = read_one(file, request, &bytes);
         let digest = digest
             .join()

@@ -219,17 +219,13 @@ impl Engine {
             rules,
             ..
         } = parts;
-        if let Some(most) = config.risk.venue_share_max {
-            let own = VenueShare::new(Some(most), None);
-            config.risk.venue_share.get_or_insert(own);
-        }
         setup::resolve_range(&mut config, &data, series)?;
         let optional = &setup::optional_of(&mut config, &data, series, optional);
         let coverage = setup::coverage_of(&config, &data, &rules, (series, optional))?;
         let view = setup::view_of(&config, &data, (series, optional))?;
         let mut books = Books::new(setup::pricing(&config), &view)?;
-        let rows = usize::try_from(setup::step_count(&config)).unwrap_or(ROOM_MAX);
-        let rows = rows.min(ROOM_MAX);
+        let rows =
+            usize::try_from(setup::step_count(&config)).map_or(ROOM_MAX, |n| n.min(ROOM_MAX));
         books.reserve(rows.saturating_mul(lines_a_step(series)));
         parts.events.reserve(rows);
         setup::queue_flows(&config, &parts.transit)?;
@@ -237,13 +233,12 @@ impl Engine {
         let (columns, slots) = StepColumns::of(&view);
         let peg = setup::peg_of(&config).and_then(|peg| view.slot(peg));
         let run_state = RunState::new(config.is_in_kind(), peg.is_some(), config.from);
-        let (journaling, epoch) = match parts.journal {
-            Some(journal) => (
-                Some(Journaling::new(journal.journal, journal.sync)),
-                journal.epoch,
-            ),
-            None => (None, first_epoch(config.from)?),
+        let epoch = match &parts.journal {
+            Some(journal) => journal.epoch,
+            None => first_epoch(config.from)?,
         };
+        let journal = parts.journal;
+        let journaling = journal.map(|journal| Journaling::new(journal.journal, journal.sync));
         if journaling.is_some() {
             books.note_marks();
         }

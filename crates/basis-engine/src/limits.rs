@@ -161,6 +161,8 @@ impl RiskConfig {
         let rate = |key: &str, default: Rate| {
             Rate::new(r.fixed(key, Fixed18::ZERO..=fixed18!("10"), default.get()))
         };
+        let venue_share_max = r.within("venue_share_max", fixed18!("0.01")..=Fixed18::ONE);
+        let venue_share_max = venue_share_max.map(Rate::new);
         let risk = Self {
             distance_warn: rate("distance_warn", default.distance_warn),
             distance_reduce_only: rate("distance_reduce_only", default.distance_reduce_only),
@@ -176,10 +178,8 @@ impl RiskConfig {
             exit_cost_max: r
                 .within("exit_cost_max", Fixed18::ZERO..=Fixed18::ONE)
                 .map(Rate::new),
-            venue_share_max: r
-                .within("venue_share_max", fixed18!("0.01")..=Fixed18::ONE)
-                .map(Rate::new),
-            venue_share: None,
+            venue_share_max,
+            venue_share: venue_share_max.map(|most| VenueShare::new(Some(most), None)),
         };
         let ladder = [
             (

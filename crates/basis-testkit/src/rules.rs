@@ -20,19 +20,30 @@ fn perp(symbol: &str, base: &str, contracts: bool) -> Json {
     } else {
         ("1", "0.001")
     };
+    // OKX names its instruments by base and quote, and counts tiers in contracts.
+    let named = if contracts {
+        format!("{base}-USDT-SWAP")
+    } else {
+        symbol.to_owned()
+    };
+    let (unit, method, bounds, deduction) = if contracts {
+        ("contracts", "whole", ["1000", "10000"], "0")
+    } else {
+        ("notional", "deduction", ["50000", "500000"], "50")
+    };
     json!({
-        "kind": "perp", "symbol": symbol, "venue_symbol": symbol, "base": base, "quote": "USDT",
+        "kind": "perp", "symbol": symbol, "venue_symbol": named, "base": base, "quote": "USDT",
         "tick_size": "0.1", "lot_size": lot, "min_quantity": lot, "max_quantity": if contracts { "100000" } else { "1000" },
         "max_market_quantity": if contracts { "12000" } else { "120" }, "min_notional": if contracts { "0" } else { "100" },
         "contract_size": size, "quantity_unit": if contracts { "contracts" } else { "base" },
         "funding": { "interval_hours": "8", "anchor_hour_utc": "0" },
         "max_leverage": "100", "liquidation_fee_bps": "50",
-        "tier_method": "deduction", "tier_unit": "notional",
+        "tier_method": method, "tier_unit": unit,
         "tiers": [
-            { "up_to": "50000", "initial_margin_rate": "0.01",
+            { "up_to": bounds[0], "initial_margin_rate": "0.01",
               "maintenance_margin_rate": "0.004", "deduction": "0", "max_leverage": "100" },
-            { "up_to": "500000", "initial_margin_rate": "0.02",
-              "maintenance_margin_rate": "0.005", "deduction": "50", "max_leverage": "50" },
+            { "up_to": bounds[1], "initial_margin_rate": "0.02",
+              "maintenance_margin_rate": "0.005", "deduction": deduction, "max_leverage": "50" },
         ],
     })
 }
@@ -62,12 +73,13 @@ pub fn rules_json(venue: &str) -> Json {
         "okx" => ("funding", "trading", "trading"),
         _ => ("main", "main", "main"),
     };
+    let contracts = venue == "okx";
     let spot_market = json!({
-        "kind": "spot", "symbol": "BTCUSDT", "venue_symbol": "BTCUSDT", "base": "BTC",
+        "kind": "spot", "symbol": "BTCUSDT",
+        "venue_symbol": if contracts { "BTC-USDT" } else { "BTCUSDT" }, "base": "BTC",
         "quote": "USDT", "tick_size": "0.01", "lot_size": "0.00001", "min_quantity": "0.0001",
         "max_quantity": "9000", "max_market_quantity": "90", "min_notional": "5",
     });
-    let contracts = venue == "okx";
     let instruments = match venue {
         "wallet" => json!([]),
         _ => json!([

@@ -14,6 +14,8 @@ pub mod etherfi;
 pub mod factory;
 pub mod instadapp;
 pub mod lido;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod morpho;
 pub mod okx;
 pub mod registry;

@@ -260,7 +260,8 @@ mod tests {
             again = again.with(*driver).unwrap();
             assert!(!driver.facts.description.is_empty() && !driver.facts.operations.is_empty());
             let venue = driver.facts.venue;
-            let is_live = cfg!(feature = "live") && ["binance", "bybit"].contains(&venue.as_str());
+            let exchanges = ["binance", "bybit", "okx"];
+            let is_live = cfg!(feature = "live") && exchanges.contains(&venue.as_str());
             let live = is_live.then_some(ExecutionMode::Live);
             let modes: Vec<_> = [ExecutionMode::Backtest].into_iter().chain(live).collect();
             assert_eq!(driver.facts.modes, modes);

@@ -323,7 +323,6 @@ const SHORT_ROOT_BITS: u32 = 104;
 /// root is rounded correctly (IEEE 754), and it is below 2^52: the estimate is
 /// off by less than one, and what decides is its exact square.
 #[expect(
-    clippy::float_arithmetic,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -26,6 +26,7 @@ mod text;
 mod ticker;
 mod time;
 mod write;
+mod yields;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -306,7 +307,11 @@ fn finish(
     to: &Path,
     labels: &mut Vec<String>,
 ) -> Result<(Made, ImportedSeries), String> {
-    let ordered = merge::order(key, table, &|from| place(labels, from))?;
+    let mut ordered = merge::order(key, table, &|from| place(labels, from))?;
+    if ordered.table.accrues {
+        yields::accrue(&mut ordered.table, &ordered.order)
+            .map_err(|what| format!("{} {what}", ordered.key.symbol))?;
+    }
     let (ordered, before) = merged(ordered, to, labels)?;
     let made = write::make(&ordered, &|from| place(labels, from))?;
     let rows = u64::try_from(ordered.order.len()).unwrap_or(u64::MAX);
@@ -365,6 +370,7 @@ fn merged(ordered: Ordered, to: &Path, labels: &mut Vec<String>) -> Result<(Orde
     }
     table.every = given.every;
     for (_, other) in tables.into_series() {
+        yields::refuse_other(&key, &other, table.accrues)?;
         table.at.extend(other.at);
         table.cells.extend(other.cells);
         table.from.extend(other.from);
@@ -399,6 +405,12 @@ fn assumptions(
             "Aave subgraph, reserveParamsHistoryItems" => {
                 "the subgraph names no block: column `block` is 0. Index and rate are those of the \
                  last update of the reserve, total supply is that of the aToken"
+            }
+            shape::YIELDS => {
+                "the chart is of a pool of Aave V3, whose apyBase and apyBaseBorrow are the contract's \
+                 simple yearly rates in percent. It has neither index, price nor block: indices begin at \
+                 1 and grow by the rates, a dollar is a token, column `block` is 0. Its rewards are left \
+                 out"
             }
             "fee history reply" => {
                 "blocks were counted from the anchor at 12 s each, so that one after a missed slot is \

@@ -79,7 +79,8 @@ fn taken(shape: &Shape, rows: u64) -> Result<Read, String> {
 fn unknown(part: &Part, shapes: &[Shape], found: Option<&Document<'_>>) -> String {
     if part.bytes.windows(8).any(|text| text == b"apyBase\"") {
         return "is DefiLlama's chart of a pool: a yearly yield, with neither the index nor the debt of the \
-                reserve, which no run can be computed from; import the reserve itself with --format aave"
+                reserve, which no run can be computed from; import the chart of lending and borrowing \
+                (chartLendBorrow) with --format defillama, or the reserve itself with --format aave"
             .to_owned();
     }
     let looks = match found {

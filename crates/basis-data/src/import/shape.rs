@@ -37,10 +37,17 @@ pub(super) struct Shape {
     counted: Option<&'static str>,
 }
 
+/// The name of the shape that has rates and no indices.
+pub(super) const YIELDS: &str = "DefiLlama chart of lending and borrowing";
 /// The name of the layout's own shapes.
 const LAYOUT: &str = "layout of basis";
 
 impl Shape {
+    /// Whether its indices have to be made of its rates.
+    pub(super) fn accrues(&self) -> bool {
+        self.name == YIELDS
+    }
+
     /// Whether it is a file of the layout itself.
     pub(super) fn is_layout(&self) -> bool {
         self.name == LAYOUT
@@ -89,7 +96,7 @@ const OKX_CANDLES: &str = "ts,o,h,l,c,vol,volCcy,volCcyQuote,confirm";
 const TICKER: &str = "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,\
     predicted_funding_rate,open_interest,last_price,index_price,mark_price";
 
-const SHAPES: [Row; 23] = [
+const SHAPES: [Row; 24] = [
     (
         "binance",
         "Binance archive klines",
@@ -240,6 +247,16 @@ const SHAPES: [Row; 23] = [
         RESERVE_TABLE,
     ),
     (
+        "defillama",
+        YIELDS,
+        Form::Objects,
+        "",
+        "kind=aave_reserve,timestamp=timestamp,block=const:0,liquidity_index=const:1,\
+         liquidity_rate=apyBase*1e-2,variable_borrow_index=const:1,\
+         variable_borrow_rate=apyBaseBorrow*1e-2,total_supplied=totalSupplyUsd,\
+         total_variable_debt=totalBorrowUsd,oracle_price_usd=const:1",
+    ),
+    (
         "feehistory",
         "fee history reply",
         Form::Fees,
@@ -263,13 +280,14 @@ const RESERVE_TABLE: &str = "kind=aave_reserve,timestamp=block_time,block=block_
     total_variable_debt=total_variable_debt*1e-%,oracle_price_usd=price_usd";
 
 /// The formats, each with the venue whose files it reads, where that is one.
-pub const FORMATS: [(&str, Option<&str>); 8] = [
+pub const FORMATS: [(&str, Option<&str>); 9] = [
     ("binance", Some("binance")),
     ("bybit", Some("bybit")),
     ("okx", Some("okx")),
     ("ccxt", None),
     ("tardis", None),
     ("aave", Some("aave")),
+    ("defillama", Some("aave")),
     ("feehistory", Some("ethereum")),
     ("basis", None),
 ];

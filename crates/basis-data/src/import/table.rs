@@ -26,6 +26,8 @@ pub(super) struct Key {
 pub(super) struct Table {
     /// Values in a row.
     pub(super) width: usize,
+    /// Whether its indices have to be made of its rates; all of its files are alike in this.
+    pub(super) accrues: bool,
     /// The time between two rows, where a name or a flag said it.
     pub(super) every: Option<Span>,
     pub(super) at: Vec<Timestamp>,
@@ -52,13 +54,19 @@ impl Tables {
     /// The table of `key`, by number.
     ///
     /// # Errors
-    /// Another file of the same series has another interval.
-    pub(super) fn open(&mut self, key: &Key, every: Option<Span>) -> Result<usize, String> {
+    /// Another file of the same series has another interval, or indices where this one has none.
+    pub(super) fn open(
+        &mut self,
+        key: &Key,
+        every: Option<Span>,
+        accrues: bool,
+    ) -> Result<usize, String> {
         let at = match self.keys.get(key) {
             Some(at) => *at,
             None => {
                 self.tables.push(Table {
                     width: key.kind.columns().len(),
+                    accrues,
                     every,
                     at: Vec::new(),
                     cells: Vec::new(),
@@ -69,6 +77,16 @@ impl Tables {
                 at
             }
         };
+        if self
+            .get_mut(at)
+            .is_some_and(|table| table.accrues != accrues)
+        {
+            return Err(format!(
+                "is a chart of yields or indices of the contract, and another file of {} {} is the other: import one",
+                key.kind.as_str(),
+                key.symbol
+            ));
+        }
         if let (Some(table), Some(every)) = (self.tables.get_mut(at), every) {
             match table.every {
                 Some(known) if known != every => {

@@ -1,6 +1,7 @@
 //! Takes the rows of one part into the table of their instrument.
 
-use basis_core::types::{Span, Timestamp};
+use basis_core::types::{Asset, Span, Timestamp};
+use basis_market::is_dollar;
 
 use super::bind::{Bound, CellFrom};
 use super::fees::Anchor;
@@ -36,6 +37,7 @@ pub(super) struct Target<'t> {
     kind: Option<Kind>,
     venue: String,
     every: Option<Span>,
+    accrues: bool,
     /// The instrument of a file whose rows do not say it.
     symbol: Option<Instrument>,
     /// The text of the last row's instrument, and its table; none for one that is not wanted.
@@ -98,6 +100,7 @@ impl<'t> Target<'t> {
             kind,
             venue: venue.unwrap_or_default(),
             every: given.every.or(shape.map.every).or(every),
+            accrues: shape.accrues(),
             symbol,
             last: None,
             seen: None,
@@ -295,6 +298,13 @@ impl<'t> Target<'t> {
                 kind.as_str()
             ));
         }
+        if self.accrues && !Asset::new(&found.symbol).is_ok_and(is_dollar) {
+            return Err(format!(
+                "counts {} in dollars and says no price of it: of such a chart only tokens of a dollar are taken, as \
+                 USDT and USDC; import the reserve itself with --format aave",
+                found.symbol
+            ));
+        }
         if self.venue.is_empty() {
             return Err("is of a venue that nothing names; say --venue".to_owned());
         }
@@ -303,7 +313,7 @@ impl<'t> Target<'t> {
             venue: self.venue.clone(),
             symbol: found.symbol.clone(),
         };
-        self.tables.open(&key, self.every)
+        self.tables.open(&key, self.every, self.accrues)
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn html(status: u16, title: &str) -> Response {
 
 /// Decodes `%XX`; `None` for what is no encoding or no UTF-8.
 pub(super) fn percent_decode(text: &str) -> Option<String> {
-    if !text.contains(['%', '+']) {
+    if !text.contains('%') && !text.contains('+') {
         return Some(text.to_owned());
     }
     let mut bytes = text.bytes();

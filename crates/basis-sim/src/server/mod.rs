@@ -14,9 +14,11 @@ pub mod bybit;
 pub mod faults;
 mod http;
 mod network;
+pub mod okx;
 mod random;
 mod seam;
 mod signature;
+pub mod unified;
 mod venue;
 
 pub use self::network::{Broken, Server};

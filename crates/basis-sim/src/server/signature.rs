@@ -1,4 +1,4 @@
-//! Keys and their signatures: HMAC-SHA256 as hex in either case, Ed25519 and RSA as base64.
+//! Keys and their signatures: HMAC-SHA256 as hex in either case or as base64, Ed25519 and RSA as base64.
 
 use std::fmt;
 
@@ -10,8 +10,10 @@ use super::http::hex;
 /// What a key's signatures are checked with.
 #[derive(Clone)]
 pub enum Verifier {
-    /// The shared secret.
+    /// The shared secret; signatures are hex.
     Hmac(Vec<u8>),
+    /// The shared secret; signatures are base64.
+    HmacBase64(Vec<u8>),
     /// The 32 bytes of the public key.
     Ed25519([u8; 32]),
     /// The public key, as ASN.1 (DER); signatures are PKCS#1 v1.5 of SHA-256.
@@ -22,6 +24,7 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Hmac(_) => "Hmac(…)",
+            Self::HmacBase64(_) => "HmacBase64(…)",
             Self::Ed25519(_) => "Ed25519(…)",
             Self::Rsa(_) => "Rsa(…)",
         })
@@ -36,6 +39,10 @@ impl Verifier {
             Self::Hmac(secret) => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
                 hex_bytes(signature).is_some_and(|tag| hmac::verify(&key, payload, &tag).is_ok())
+            }
+            Self::HmacBase64(secret) => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+                base64_bytes(signature).is_some_and(|tag| hmac::verify(&key, payload, &tag).is_ok())
             }
             Self::Ed25519(public) => {
                 let key = UnparsedPublicKey::new(&ED25519, public);

@@ -13,6 +13,7 @@ mod conservation;
 mod faults;
 mod kit;
 mod limits;
+mod okx;
 mod recorded;
 mod samples;
 mod security;

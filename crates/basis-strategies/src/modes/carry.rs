@@ -135,6 +135,21 @@ pub(super) fn weigh(
             lent,
         }));
     }
+    Ok(Answer::Worth(worth(
+        book,
+        rule,
+        (carry, cost),
+        (transfers, lent),
+    )))
+}
+
+/// The numbers of what is worth its cost.
+fn worth(
+    book: &Book<'_>,
+    rule: CarryRule,
+    (carry, cost): (Value, Value),
+    (transfers, lent): (Value, Value),
+) -> Weighed {
     let mut detail = format!(
         "the expected carry of {carry} USD is above the round trip of {cost} USD, {transfers} USD of it for \
          transfers"
@@ -148,10 +163,10 @@ pub(super) fn weigh(
             barred.venue
         ));
     }
-    Ok(Answer::Worth(Weighed {
+    Weighed {
         state: "carry_above_cost",
         detail,
-    }))
+    }
 }
 
 /// What the capital behind `added` notional, spot and margin, would earn over the horizon at the mean supply rate of the

@@ -261,6 +261,25 @@ impl Hedge<'_> {
         Ok(units.max(held))
     }
 
+    /// The orders from the short held to the target at `price`; none where that is less than the venue takes.
+    fn legs(&self, price: Price) -> Result<Vec<Leg>, ComponentError> {
+        let rules = self.rules;
+        let change = self.target.neg()?.sub(self.position)?;
+        let side = if change.is_negative() {
+            Side::Sell
+        } else {
+            Side::Buy
+        };
+        let reduces = change.signum() * self.position.signum() < 0
+            && self.target.neg()?.signum() * self.position.signum() >= 0;
+        let size = change
+            .abs()?
+            .round_to_lot(rules.lot_size, Rounding::Floor)?;
+        let orders = split(size, rules, price, reduces)?.into_iter();
+        let legs = orders.map(|quantity| Leg::market(rules.key, side, quantity, reduces));
+        Ok(legs.collect())
+    }
+
     /// The smallest order that the venue takes at `price`.
     pub(super) fn smallest_order(&self, price: Price) -> Result<Quantity, ComponentError> {
         let rules = self.rules;
@@ -284,6 +303,47 @@ fn bar_growth(context: &Context<'_>, hedges: &mut [Hedge<'_>]) -> Result<(), Com
     Ok(())
 }
 
+/// The hedge venues as they stand, and whether any can be traded.
+fn read_hedges<'a>(
+    context: &Context<'_>,
+    layout: &'a Layout,
+) -> Result<(Vec<Hedge<'a>>, bool), ComponentError> {
+    let (config, books) = (context.config, context.books);
+    let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
+    let mut any_fresh = false;
+    let mut hedges = Vec::with_capacity(layout.hedges.len());
+    for hedge in &layout.hedges {
+        let account = hedge.accounts.perp;
+        let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
+        any_fresh |= fresh;
+        let margin = hedge
+            .margin_at
+            .and_then(|at| context.exposure.margins.get(at));
+        hedges.push(Hedge {
+            venue: account.venue,
+            rules: &hedge.rules,
+            accounts: hedge.accounts,
+            account,
+            share: hedge.share,
+            fresh,
+            grows: true,
+            position: books.quantity_at(hedge.position_at),
+            sweepable: if hedge.sweeps {
+                books.quantity_at(hedge.deposit_at)
+            } else {
+                Quantity::ZERO
+            },
+            target: Quantity::ZERO,
+            cash: cash(hedge.cash_at),
+            margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
+            coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
+            margin_target: Value::ZERO,
+            margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
+        });
+    }
+    Ok((hedges, any_fresh))
+}
+
 impl<'a> Book<'a> {
     /// Reads the book and sizes its target; a capital of nothing gives a target of nothing.
     pub(super) fn read(context: &Context<'_>, layout: &'a Layout) -> Result<Self, ComponentError> {
@@ -292,38 +352,8 @@ impl<'a> Book<'a> {
         let spot_account = layout.spot_accounts.spot;
         let spot_quote = layout.spot_slot.map(|slot| context.view.quote(slot));
         let spot_price = spot_quote.map(|quote| quote.mark).unwrap_or_default();
-        let mut any_fresh = false;
         let cash = |at: Option<usize>| Value::new(books.quantity_at(at).get());
-        let mut hedges = Vec::with_capacity(layout.hedges.len());
-        for hedge in &layout.hedges {
-            let account = hedge.accounts.perp;
-            let fresh = hedge.slot.is_some_and(|slot| is_fresh(context, slot));
-            any_fresh |= fresh;
-            let margin = hedge
-                .margin_at
-                .and_then(|at| context.exposure.margins.get(at));
-            hedges.push(Hedge {
-                venue: account.venue,
-                rules: &hedge.rules,
-                accounts: hedge.accounts,
-                account,
-                share: hedge.share,
-                fresh,
-                grows: true,
-                position: books.quantity_at(hedge.position_at),
-                sweepable: if hedge.sweeps {
-                    books.quantity_at(hedge.deposit_at)
-                } else {
-                    Quantity::ZERO
-                },
-                target: Quantity::ZERO,
-                cash: cash(hedge.cash_at),
-                margin: margin.map_or_else(|| cash(hedge.cash_at), |m| m.margin_balance),
-                coming: Value::new(context.coming_to(account.venue, layout.quote)?.get()),
-                margin_target: Value::ZERO,
-                margin_kept: margin.map_or(Ok(Value::ZERO), |held| kept_margin(held, config))?,
-            });
-        }
+        let (mut hedges, any_fresh) = read_hedges(context, layout)?;
         bar_growth(context, &mut hedges)?;
         let spots = SpotPlace::read(context, layout);
         let mut spot = spots.iter().map(|place| place.held);
@@ -597,6 +627,8 @@ impl<'a> Book<'a> {
         for hedge in &mut self.hedges {
             let given = hedge.position.neg()?.sub(hedge.target)?;
             let back = given.max(Quantity::ZERO).min(missing);
+            // In whole lots: what a venue cannot trade would leave the shorts apart from the spot.
+            let back = back.round_to_lot(hedge.rules.lot_size, Rounding::Floor)?;
             hedge.target = hedge.target.add(back)?;
             missing = missing.sub(back)?;
             sum = sum.add(hedge.target)?;
@@ -698,23 +730,25 @@ impl<'a> Book<'a> {
     pub(super) fn legs_to_target(&self) -> Result<Vec<Leg>, ComponentError> {
         let mut legs = self.spot_legs()?;
         for hedge in &self.hedges {
-            let rules = hedge.rules;
-            let change = hedge.target.neg()?.sub(hedge.position)?;
-            let side = if change.is_negative() {
-                Side::Sell
-            } else {
-                Side::Buy
-            };
-            let reduces = change.signum() * hedge.position.signum() < 0
-                && hedge.target.neg()?.signum() * hedge.position.signum() >= 0;
-            let size = change
-                .abs()?
-                .round_to_lot(rules.lot_size, Rounding::Floor)?;
-            for quantity in split(size, rules, self.spot_price, reduces)? {
-                legs.push(Leg::market(rules.key, side, quantity, reduces));
-            }
+            legs.extend(hedge.legs(self.spot_price)?);
         }
         Ok(legs)
+    }
+
+    /// Leaves alone the shorts whose change is no order of their venue, and the spot that would have followed them.
+    pub(super) fn aim_at_orders(&mut self) -> Result<(), ComponentError> {
+        let mut left = Quantity::ZERO;
+        for hedge in &mut self.hedges {
+            let held = hedge.position.neg()?;
+            if hedge.target != held && hedge.legs(self.spot_price)?.is_empty() {
+                left = left.add(hedge.target.sub(held)?)?;
+                hedge.target = held;
+            }
+        }
+        if !self.in_kind {
+            self.spot_target = self.spot_target.sub(left)?.max(Quantity::ZERO);
+        }
+        Ok(())
     }
 
     /// The same, or none where lots and smallest orders would leave more delta than is tolerated: what

@@ -8,7 +8,7 @@ use basis_market::SlotId;
 
 use super::Context;
 use super::hedge::{instrument, rules_of};
-use super::spot_allocation::shares;
+use super::spot_allocation::{is_spread, shares};
 use crate::config::ModeConfig;
 use basis_engine::account::Books;
 
@@ -261,8 +261,18 @@ fn spot_layouts(context: &Context<'_>, quote: Asset) -> Result<Vec<SpotLayout>, 
         spot.is_some_and(|(_, spot)| context.view.slot(spot.key.series()).is_some())
     };
     let base = Item::Asset(config.asset);
+    let mut parts = shares(config, &has_series)?;
+    // What a book holds where no spot is wanted can be sold there.
+    for holding in context.books.holdings().iter().filter(|it| it.item == base) {
+        let account = holding.account;
+        let is_known = parts.iter().any(|(venue, _)| *venue == account.venue);
+        let sells = listed(account.venue).is_some_and(|(rules, _)| rules.accounts.spot == account);
+        if is_spread(config) && sells && !is_known {
+            parts.push((account.venue, Rate::ZERO));
+        }
+    }
     let mut spots = Vec::new();
-    for (venue, share) in shares(config, &has_series)? {
+    for (venue, share) in parts {
         let Some((rules, spot)) = listed(venue) else {
             continue;
         };

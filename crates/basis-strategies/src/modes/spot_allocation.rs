@@ -21,7 +21,7 @@ pub(super) fn is_spread(config: &ModeConfig<'_>) -> bool {
 ///
 /// As `spot_allocation` says; else beside the shorts, in their shares, where a venue `has_series` of spot. What
 /// other venues have of the shorts goes where spot and margin are least together: with h = `hedge_leverage` that is
-/// spot part × h + hedge part.
+/// spot part + hedge part ÷ h.
 ///
 /// # Errors
 /// POS-002 out of range.
@@ -48,21 +48,40 @@ pub(super) fn shares(
         }
     }
     if rest.is_positive() {
-        let mut least: Option<(Fixed18, Venue)> = None;
-        for &(venue, spot) in &parts {
-            let mut shorts = config.hedge_allocation.iter();
-            let short = shorts.find(|(of, _)| *of == venue);
-            let short = short.map_or(Fixed18::ZERO, |(_, share)| share.get());
-            let load = spot.get().mul(config.hedge_leverage, Rounding::Ceil)?;
-            let load = load.add(short)?;
-            if least.is_none_or(|(known, _)| load < known) {
-                least = Some((load, venue));
-            }
-        }
-        let venue = least.map_or(first, |(_, venue)| venue);
-        give(&mut parts, venue, rest)?;
+        level(config, &mut parts, rest)?;
     }
     Ok(parts)
+}
+
+/// Gives `rest` where spot and margin are least together, venues that come to hold as much alike; what rounding
+/// leaves goes to the first.
+fn level(
+    config: &ModeConfig<'_>,
+    parts: &mut Vec<(Venue, Rate)>,
+    rest: Rate,
+) -> Result<(), ComponentError> {
+    let h = config.hedge_leverage;
+    let mut loads = Vec::with_capacity(parts.len());
+    for &(venue, spot) in parts.iter() {
+        let mut shorts = config.hedge_allocation.iter();
+        let short = shorts.find(|(of, _)| *of == venue);
+        let short = short.map_or(Fixed18::ZERO, |(_, share)| share.get());
+        loads.push((spot.get().add(short.div(h, Rounding::Floor)?)?, venue));
+    }
+    loads.sort_unstable();
+    let mut left = rest.get();
+    for (at, (load, _)) in loads.iter().enumerate() {
+        let count = Fixed18::from_int(i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1));
+        let mut each = left.div(count, Rounding::Floor)?;
+        if let Some((next, _)) = loads.get(at.saturating_add(1)) {
+            each = each.min(next.sub(*load)?);
+        }
+        for (_, venue) in loads.iter().take(at.saturating_add(1)) {
+            give(parts, *venue, Rate::new(each))?;
+            left = left.sub(each)?;
+        }
+    }
+    give(parts, config.spot_venue, Rate::new(left))
 }
 
 /// Adds to the part of a venue.

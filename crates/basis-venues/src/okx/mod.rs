@@ -9,8 +9,8 @@
 //! Margin mode is a property of each order at OKX and of a symbol here. Forced closing goes down two
 //! tiers at a time from the third on.
 //!
-//! Live, the requests an instruction becomes and what answers say are there ([`codec`], [`answer`], [`codes`]);
-//! what sends them is not.
+//! Live it is a machine without a socket ([`live`](crate::okx::live), with the feature `live`) on the pure halves
+//! beside it: [`codec`], [`answer`], [`codes`].
 //!
 //! Codes (`errors`): OKX v5 error list. A post-only order that would take is accepted and then canceled by
 //! OKX; here it is refused with OKX's reason.
@@ -20,6 +20,10 @@ pub mod codec;
 pub mod codes;
 mod dry_run;
 mod errors;
+#[cfg(feature = "live")]
+mod limits;
+#[cfg(feature = "live")]
+pub mod live;
 mod simulated;
 
 use basis_core::venue::CredentialSet;
@@ -39,6 +43,8 @@ impl ExchangeVenue for Okx {
     const CREDENTIALS: CredentialSet = credentials::OKX;
     const MODULE: &'static str = module_path!();
     const DRY_RUN: Option<DryRunner> = Some(dry_run::dry_run);
+    #[cfg(feature = "live")]
+    const LIVE: Option<crate::driver::LiveBuilder> = Some(live::build);
 }
 
 /// The row of OKX in the driver table.

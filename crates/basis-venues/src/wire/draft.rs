@@ -175,6 +175,19 @@ impl JsonDraft {
         }
     }
 
+    /// Returns the text that the body has under `name`.
+    #[cfg(feature = "live")]
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let Payload::Body(fields) = &self.payload else {
+            return None;
+        };
+        let mut pairs = fields.pairs().iter();
+        match pairs.find(|(field, _)| *field == name)? {
+            (_, Scalar::Text(text)) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
     /// `GET` or `POST`.
     #[must_use]
     pub const fn method(&self) -> &'static str {

@@ -28,11 +28,15 @@ impl DecodeError {
     }
 }
 
-/// Reads a whole body; what follows it is an error too.
+/// Reads a whole body; what follows it is an error too. One that cannot be read is read once more, for the
+/// name of the field: keeping that name along costs as much as the reading.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(
     what: &'static str,
     body: &'de [u8],
 ) -> Result<T, DecodeError> {
+    if let Ok(value) = serde_json::from_slice(body) {
+        return Ok(value);
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
         let field = e.path().to_string();

@@ -14,6 +14,8 @@ mod cases;
 mod durable;
 mod funding;
 mod kills;
+mod kit;
+mod okx;
 mod pair;
 mod plan;
 mod process;

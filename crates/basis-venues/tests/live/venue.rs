@@ -1,6 +1,7 @@
 //! The venue in process as a machine's network.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::OnceLock;
 
 use basis_core::num::Quantity;
 use basis_core::rules::RuleSnapshot;
@@ -24,8 +25,12 @@ pub(crate) const SPOT_USDT: &str = "100000";
 pub(crate) const SPOT_BTC: &str = "2";
 pub(crate) const PERP_USDT: &str = "50000";
 
+/// The rules of both sides; they are read once for all schedules.
 pub(crate) fn snapshot() -> RuleSnapshot {
-    rules("binance").at(START).clone()
+    static RULES: OnceLock<RuleSnapshot> = OnceLock::new();
+    RULES
+        .get_or_init(|| rules("binance").at(START).clone())
+        .clone()
 }
 
 /// How far our clock and the venue's are apart, and what the venue does to readers.

@@ -40,7 +40,7 @@ pub(super) fn run(setup: &Setup, session: &Session) -> Result<(), Failure> {
     }
     if found.is_empty() {
         let message = format!(
-            "{} trades at no venue that can be connected to; binance and bybit can",
+            "{} trades at no venue that can be connected to; binance, bybit and okx can",
             setup.run().mode
         );
         return Err(ComponentError::new(Code::CreationFailed, message)

@@ -14,7 +14,7 @@ use super::{Session, progress};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Whose files these are: binance, bybit, okx, ccxt, tardis, aave, feehistory, or basis for the layout itself.
+    /// Whose files these are: binance, bybit, okx, ccxt, tardis, aave, defillama, feehistory, or basis for the layout itself.
     /// May be repeated; a file is of the first that it fits.
     #[arg(
         long = "format",

@@ -102,7 +102,7 @@ fn headline(summary: &Json) -> String {
         ),
         (
             "lending at the recorded rate, in USD".to_owned(),
-            percent(&summary["benchmark"]["return"]),
+            percent(summary.pointer("/benchmark/return").unwrap_or(&Json::Null)),
         ),
         (
             format!("largest drawdown in {class}, exit value"),

@@ -389,13 +389,11 @@ fn check_venues(root: &Node, venues: &[Venue], registry: &Registry, problems: &P
     {
         traded.push((text.as_str(), &node.location, "spot_venue".to_owned()));
     }
-    for entry in root
-        .get("hedge_allocation")
-        .map(Node::entries)
-        .unwrap_or_default()
-    {
-        let path = format!("hedge_allocation.{}", entry.key);
-        traded.push((&entry.key, &entry.location, path));
+    for key in ["hedge_allocation", "spot_allocation"] {
+        for entry in root.get(key).map(Node::entries).unwrap_or_default() {
+            let path = format!("{key}.{}", entry.key);
+            traded.push((&entry.key, &entry.location, path));
+        }
     }
     for (name, place, path) in traded {
         if venues.iter().any(|venue| venue.as_str() == name) {

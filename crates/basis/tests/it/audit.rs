@@ -484,7 +484,7 @@ fn changed_hours_of_an_exit_are_found() {
 #[test]
 fn a_changed_exit_of_an_account_is_found() {
     assert_found("exit-account", "positions.csv", "exit_cost_usd", |row| {
-        row.contains("2024-05-20T10:") && row.contains("bybit.unified,USDT")
+        row.contains("2024-05-20T10:") && row.contains("bybit.unified,BTC")
     });
 }
 

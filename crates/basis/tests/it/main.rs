@@ -40,6 +40,8 @@ mod liquidity;
 mod live;
 #[cfg(feature = "live")]
 mod live_bybit;
+#[cfg(feature = "live")]
+mod live_okx;
 mod loop_carry;
 mod market_neutral;
 mod marks;

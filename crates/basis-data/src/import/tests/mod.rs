@@ -41,6 +41,9 @@ impl Desk {
     }
 }
 
+/// Two days of the chart of lending and borrowing of a pool, as `chartLendBorrow` replies.
+const LEND_BORROW: &str = r#"{"status":"success","data":[{"timestamp":"2024-01-01T23:00:00.000Z","totalSupplyUsd":1000,"totalBorrowUsd":400.5,"debtCeilingUsd":null,"apyBase":3.65,"apyReward":null,"apyBaseBorrow":7.3,"apyRewardBorrow":null},{"timestamp":"2024-01-02T23:00:00.000Z","totalSupplyUsd":1100,"totalBorrowUsd":500,"debtCeilingUsd":null,"apyBase":4,"apyReward":null,"apyBaseBorrow":8,"apyRewardBorrow":null}]}"#;
+
 /// What a file is called, how it is imported, and what comes of it.
 struct Case<'a> {
     name: &'a str,

@@ -430,6 +430,24 @@ fn tables_of_others() {
             "has no list of rows; it has market_caps, prices, total_volumes",
         ),
         (
+            "llama.json",
+            r#"{"status":"success","data":[{"timestamp":"2024-01-01T23:01:33.443Z","tvlUsd":1000,"apy":3.1,"apyBase":3.1,"apyReward":null,"il7d":null,"apyBase7d":null}]}"#,
+            "format=defillama symbol=USDT",
+            "import the chart of lending and borrowing (chartLendBorrow)",
+        ),
+        (
+            "llama.json",
+            LEND_BORROW,
+            "format=defillama symbol=WETH",
+            "only tokens of a dollar are taken",
+        ),
+        (
+            "llama.json",
+            r#"{"status":"success","data":[{"timestamp":"2024-01-01T23:01:33.443Z","totalSupplyUsd":1000,"totalBorrowUsd":null,"debtCeilingUsd":null,"apyBase":3.1,"apyReward":null,"apyBaseBorrow":4.2,"apyRewardBorrow":null}]}"#,
+            "format=defillama symbol=USDT",
+            "row 1 column `total_variable_debt`: `` is empty",
+        ),
+        (
             "s.csv",
             "t,r\n2024-01-01,0\n",
             "map kind=staking_rate,symbol=weETH_ETH,timestamp=t,protocol_rate=r",

@@ -417,6 +417,16 @@ fn of_chains() -> Vec<Row> {
             RESERVE,
         ),
         (
+            "chart of lending and borrowing",
+            "llama.json",
+            LEND_BORROW,
+            "format=defillama symbol=USDT",
+            "aave/reserves/USDT_1d.csv",
+            // A day at 3.65 % is 0.0001; one at 7.3 % is 0.0002, and its square's half and cube's sixth.
+            "2024-01-01T23:00:00Z,0,1,0.0365,1,0.073,1000,400.5,1\n\
+             2024-01-02T23:00:00Z,0,1.0001,0.04,1.000200020001333333,0.08,1100,500,1\n",
+        ),
+        (
             "reserve table of a warehouse",
             "dune.csv",
             "block_time,block_number,liquidity_index,liquidity_rate,variable_borrow_index,variable_borrow_rate,total_supplied,total_variable_debt,price_usd\n\
@@ -595,6 +605,53 @@ fn no_shape_is_claimed_without_a_sample() {
             assert!(seen.iter().any(|seen| seen == shape.name), "{}", shape.name);
         }
     }
+}
+
+#[test]
+fn a_chart_of_yields_is_extended_by_itself_and_never_joined_to_the_contract_s_rows() {
+    let desk = Desk::new();
+    let symbols = symbols("symbol=USDT");
+    let chart = desk.file("llama.json", LEND_BORROW);
+    let (first, _) = LEND_BORROW
+        .split_once(",{\"timestamp\":\"2024-01-02")
+        .unwrap();
+    let short = desk.file("short.json", format!("{first}]}}"));
+    let contract = desk.file(
+        "usdt.json",
+        WHOLE
+            .replace("weETH", "USDT")
+            .replace("1704067200", "1709251200"),
+    );
+    for files in [[short], [chart.clone()]] {
+        let report = desk.import(request("format=defillama", &files, &symbols));
+        let said = report.unwrap().assumptions.concat();
+        assert!(said.contains("simple yearly rates in percent"), "{said}");
+    }
+    let rows = desk.read("aave/reserves/USDT_1d.csv");
+    assert_eq!(rows.lines().count(), 3);
+    let files = [contract];
+    let said = desk
+        .import(request("format=aave", &files, &symbols))
+        .unwrap_err();
+    assert!(said.contains("with indices of a chart of yields"), "{said}");
+    let other = Desk::new();
+    other
+        .import(request("format=aave", &files, &symbols))
+        .unwrap();
+    let said = other
+        .import(request(
+            "format=defillama",
+            std::slice::from_ref(&chart),
+            &symbols,
+        ))
+        .unwrap_err();
+    assert!(said.contains("with indices of the contract"), "{said}");
+    let both = [chart, files[0].clone()];
+    let fresh = Desk::new();
+    let said = fresh
+        .import(request("format=defillama format=aave", &both, &symbols))
+        .unwrap_err();
+    assert!(said.contains("is a chart of yields or indices"), "{said}");
 }
 
 /// A reserve with its parameters, as one query of the subgraph asks for both.

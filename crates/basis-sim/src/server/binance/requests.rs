@@ -216,7 +216,7 @@ impl Exchange {
         Response {
             status,
             headers,
-            body: body.to_string().into_bytes(),
+            body: serde_json::to_vec(&body).expect("invariant: every key is a text"),
         }
     }
 }

@@ -4,7 +4,7 @@ use basis_core::num::MathError;
 use basis_core::transport::Response;
 use serde_json::{Value, json};
 
-use super::settings::Category;
+use super::{Category, Refusal};
 use crate::server::faults::Failure;
 use crate::server::http::html;
 
@@ -50,6 +50,20 @@ impl ApiError {
         match category {
             Category::Spot => Self::new(170131, "Balance insufficient."),
             Category::Linear => Self::new(110007, "ab not enough for new order"),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotListed(category) => Self::invalid_symbol(category),
+            Refusal::Funds(category) => Self::funds(category),
+            Refusal::Size => {
+                let text = "position size exceeds the risk limit at the current leverage";
+                Self::new(110_021, text)
+            }
+            Refusal::Math(e) => e.into(),
         }
     }
 }

@@ -5,11 +5,10 @@ use basis_core::types::{Side, Symbol};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::market::Market;
 use super::params::Page;
 use super::routes::Call;
-use super::settings::Category;
-use super::{Exchange, joined};
+use super::{Category, Exchange};
+use crate::server::unified::{Market, joined};
 
 /// `GET /v5/market/time`.
 pub(super) fn time(exchange: &mut Exchange, _: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -284,7 +283,7 @@ pub(super) fn account(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Va
 pub(super) fn fee_rates(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Value, ApiError> {
     let category = call.params.category()?;
     let named = call.params.symbol(category)?;
-    let settings = &exchange.account(call.account).settings;
+    let settings = &exchange.account(call.account).terms;
     let rates = match category {
         Category::Spot => settings.spot_fees,
         Category::Linear => settings.linear_fees,

@@ -7,14 +7,12 @@ use basis_core::types::{Side, Symbol};
 use basis_protocols::exchange::filters::{Filter, OrderTerms, check, notional_failure};
 use serde_json::{Value, json};
 
-use super::Exchange;
-use super::engine::Task;
 use super::error::ApiError;
-use super::market::{Draft, Market, Order, TimeInForce};
 use super::params::Params;
 use super::routes::Call;
-use super::settings::Category;
+use super::{Category, Ending, Exchange, Order, TimeInForce};
 use crate::server::book::SelfTrade;
+use crate::server::unified::{Draft, Market, Task};
 
 /// How far a limit may be from the last price, in either direction, in hundredths of it.
 const BAND_PERCENT: i64 = 50;
@@ -49,7 +47,7 @@ pub(super) fn amend(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Valu
     }
     let draft = Draft {
         account: order.account,
-        link_id: String::new(),
+        client_id: String::new(),
         side: order.side,
         is_market: false,
         in_quote: false,
@@ -107,7 +105,7 @@ pub(super) fn cancel_all(exchange: &mut Exchange, call: &mut Call<'_>) -> Result
         let open: Vec<_> = open.map(|order| (order.number, ids(order))).collect();
         for (order, taken) in open {
             list.push(taken);
-            exchange.pass_on(category, symbol, Task::Cancel { order })?;
+            exchange.pass_on(category, symbol, cancellation(order))?;
         }
     }
     Ok(json!({ "list": list, "success": "1" }))
@@ -156,8 +154,15 @@ fn merged(params: &Params, ids: &Value, created_ms: Option<i64>) -> Value {
     row
 }
 
+const fn cancellation(order: u64) -> Task {
+    Task::Cancel {
+        order,
+        ending: Ending::ByUser,
+    }
+}
+
 fn ids(order: &Order) -> Value {
-    json!({ "orderId": order.id, "orderLinkId": order.link_id })
+    json!({ "orderId": order.id, "orderLinkId": order.client_id })
 }
 
 /// The open order that a request names.
@@ -167,11 +172,11 @@ fn named_order<'a>(
     account: u32,
     category: Category,
 ) -> Result<&'a Order, ApiError> {
-    let (id, link_id) = (params.text("orderId"), params.text("orderLinkId"));
-    if id.is_none() && link_id.is_none() {
+    let (id, client_id) = (params.text("orderId"), params.text("orderLinkId"));
+    if id.is_none() && client_id.is_none() {
         return Err(ApiError::params("orderId or orderLinkId"));
     }
-    let order = market.find(account, id, link_id);
+    let order = market.find(account, id, client_id);
     let order = order.filter(|order| order.is_open());
     order.ok_or_else(|| ApiError::order_gone(category))
 }
@@ -186,26 +191,12 @@ impl Exchange {
         Ok((category, symbol))
     }
 
-    /// Markets of a category: the one that a request names, else all.
-    pub(super) fn symbols(
-        &self,
-        category: Category,
-        named: Option<Symbol>,
-    ) -> Result<Vec<Symbol>, ApiError> {
-        if let Some(symbol) = named {
-            self.market(category, symbol)?;
-            return Ok(vec![symbol]);
-        }
-        let all = self.markets.keys().filter(|(of, _)| *of == category);
-        Ok(all.map(|(_, symbol)| *symbol).collect())
-    }
-
     fn take_cancel(&mut self, params: &Params, account: u32) -> Result<Value, ApiError> {
         let (category, symbol) = self.named_market(params)?;
         let market = self.market(category, symbol)?;
         let order = named_order(market, params, account, category)?;
         let (number, taken) = (order.number, ids(order));
-        self.pass_on(category, symbol, Task::Cancel { order: number })?;
+        self.pass_on(category, symbol, cancellation(number))?;
         Ok(taken)
     }
 
@@ -221,8 +212,8 @@ impl Exchange {
         }
         check_filters(market, category, &draft)?;
         self.check_count(category, symbol, account)?;
-        let link = (account, draft.link_id.clone());
-        if !draft.link_id.is_empty() && self.links.contains(&link) {
+        let link = (account, draft.client_id.clone());
+        if !draft.client_id.is_empty() && self.own.links.contains(&link) {
             return Err(match category {
                 Category::Spot => ApiError::new(170141, "Duplicate clientOrderId"),
                 Category::Linear => ApiError::new(110072, "OrderLinkedID is duplicate"),
@@ -230,9 +221,9 @@ impl Exchange {
         }
         self.check_funds(category, symbol, &draft)?;
         let ids = self.new_id(category);
-        let taken = json!({ "orderId": ids.1, "orderLinkId": draft.link_id });
-        if !draft.link_id.is_empty() {
-            self.links.insert(link);
+        let taken = json!({ "orderId": ids.1, "orderLinkId": draft.client_id });
+        if !draft.client_id.is_empty() {
+            self.own.links.insert(link);
         }
         self.enter(category, symbol, ids, draft)?;
         Ok(taken)
@@ -244,7 +235,7 @@ impl Exchange {
         symbol: Symbol,
         account: u32,
     ) -> Result<(), ApiError> {
-        let limits = self.settings.limits;
+        let limits = self.own.limits;
         let (named, most, code) = match category {
             Category::Spot => (None, limits.spot_orders_max, 170_810),
             Category::Linear => (Some(symbol), limits.linear_orders_max, 110_020),
@@ -300,7 +291,7 @@ impl Exchange {
         }
         Ok(Draft {
             account,
-            link_id: read_link(params)?,
+            client_id: read_link(params)?,
             side,
             is_market,
             in_quote: is_market && category == Category::Spot && counts_quote(params, side)?,

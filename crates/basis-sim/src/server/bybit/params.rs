@@ -4,8 +4,8 @@ use basis_core::num::{Fixed18, Price, Quantity};
 use basis_core::types::{Asset, Side, Symbol};
 use serde_json::{Map, Value};
 
+use super::Category;
 use super::error::ApiError;
-use super::settings::Category;
 use crate::server::http::percent_decode;
 
 /// Parameters by name.

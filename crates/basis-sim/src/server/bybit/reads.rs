@@ -4,14 +4,12 @@ use basis_core::num::{Fixed18, Quantity, Rounding, Value};
 use basis_core::types::{Asset, Symbol};
 use serde_json::{Value as Json, json};
 
-use super::account::{Holdings, LogRow, Position};
 use super::error::ApiError;
-use super::market::{Execution, Market, Order, OrderState, average};
 use super::params::{Page, Params};
 use super::routes::Call;
-use super::settings::Category;
-use super::settle::side_word;
-use super::{Exchange, joined};
+use super::words::{ending_words, force_word, log_word, side_word, status_word};
+use super::{Category, Exchange, Execution, LogKind, LogRow, Order, OrderState, Position};
+use crate::server::unified::{Holdings, Margins, Market, average, joined};
 
 const DAY_MS: i64 = 86_400_000;
 const WEEK_MS: i64 = 7 * DAY_MS;
@@ -49,7 +47,8 @@ pub(super) fn realtime(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<J
             }
             if !state.status.is_open() {
                 closed += 1;
-                let is_known = closed <= RECENT_MAX && state.updated_ms >= exchange.recent_since_ms;
+                let is_known =
+                    closed <= RECENT_MAX && state.updated_ms >= exchange.own.recent_since_ms;
                 if !is_known || !(wants_closed || by_id.is_some()) {
                     continue;
                 }
@@ -95,7 +94,7 @@ pub(super) fn history(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Js
             let is_wanted = by_id.is_none_or(|name| name.fits(order))
                 && params
                     .text("orderStatus")
-                    .is_none_or(|word| word == state.status.word());
+                    .is_none_or(|word| word == status_word(category, state));
             if is_wanted && now.saturating_sub(state.updated_ms) <= kept_ms {
                 let row = history_row(order_row(category, market, order, state)?);
                 rows.push((order.number, order.created_ms, row));
@@ -151,7 +150,7 @@ impl Named<'_> {
     fn fits(self, order: &Order) -> bool {
         match self {
             Self::Id(id) => order.id == id,
-            Self::Link(link_id) => order.link_id == link_id,
+            Self::Link(client_id) => order.client_id == client_id,
         }
     }
 }
@@ -186,7 +185,7 @@ fn order_row(
     // What is dead for linear and spot stays zero; `cumFeeDetail` has the fees.
     let row = json!({
         "orderId": order.id,
-        "orderLinkId": order.link_id,
+        "orderLinkId": order.client_id,
         "blockTradeId": "",
         "symbol": market.rules.venue_symbol.as_str(),
         "price": state.price.to_string(),
@@ -194,16 +193,16 @@ fn order_row(
         "side": side_word(order.side),
         "isLeverage": if category == Category::Spot { "0" } else { "" },
         "positionIdx": order.position_index,
-        "orderStatus": state.status.word(),
-        "cancelType": state.cancel_type,
-        "rejectReason": state.reject_reason,
+        "orderStatus": status_word(category, state),
+        "cancelType": ending_words(state.ending).1,
+        "rejectReason": ending_words(state.ending).0,
         "avgPrice": average,
         "leavesQty": left.to_string(),
         "leavesValue": left_value.to_string(),
         "cumExecQty": state.executed.to_string(),
         "cumExecValue": state.value.to_string(),
         "cumExecFee": "0",
-        "timeInForce": order.time_in_force.word(),
+        "timeInForce": force_word(order.time_in_force),
         "orderType": if order.is_market { "Market" } else { "Limit" },
         "reduceOnly": order.reduce_only,
         "createdTime": order.created_ms.to_string(),
@@ -252,8 +251,8 @@ fn execution_row(
     row: &Execution,
     order: Option<&Order>,
 ) -> Result<Json, ApiError> {
-    let (id, link_id) = order.map_or(("", ""), |order| {
-        (order.id.as_str(), order.link_id.as_str())
+    let (id, client_id) = order.map_or(("", ""), |order| {
+        (order.id.as_str(), order.client_id.as_str())
     });
     let quantity = order.map_or(row.quantity, |order| order.state.quantity);
     let price = order.map_or(row.price, |order| order.state.price);
@@ -276,7 +275,7 @@ fn execution_row(
         "symbol": symbol.as_str(),
         "orderType": kind,
         "underlyingPrice": "",
-        "orderLinkId": link_id,
+        "orderLinkId": client_id,
         "side": side_word(row.side),
         "indexPrice": "",
         "orderId": id,
@@ -451,11 +450,7 @@ impl Exchange {
             "coin": asset.as_str(),
             "spotBorrow": "0",
         });
-        let margin = if settles {
-            margins
-        } else {
-            super::margin::Margins::default()
-        };
+        let margin = if settles { margins } else { Margins::default() };
         let balance = margin.wallet.add(margin.unrealized)?;
         let initial = margin.initial.add(margin.orders)?;
         Ok((row, [dollars, balance, initial, margin.maintenance]))
@@ -520,7 +515,7 @@ pub(super) fn log(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Json, 
     let rows = exchange.account(call.account).log.iter().rev();
     let rows = rows.filter(|row| {
         row.time_ms <= exchange.rows_ms()
-            && kind.is_none_or(|kind| kind == row.kind)
+            && kind.is_none_or(|kind| kind == log_word(row.kind))
             && coin.is_none_or(|coin| coin == row.coin)
             && category.is_none_or(|wanted| row.of.is_none_or(|(of, _)| of == wanted))
     });
@@ -535,14 +530,14 @@ fn log_row(account: u32, row: &LogRow) -> Json {
         (category.word(), symbol.to_string())
     });
     let funding = match row.kind {
-        "SETTLEMENT" => row.funding.to_string(),
+        LogKind::Funding => row.funding.to_string(),
         _ => String::new(),
     };
     json!({
         "transSubType": "",
         "id": format!("{account}_{symbol}_{}", row.number),
         "symbol": symbol,
-        "side": row.side,
+        "side": row.side.map_or("None", side_word),
         "funding": funding,
         "orderLinkId": "",
         "orderId": row.ids.0,
@@ -550,7 +545,7 @@ fn log_row(account: u32, row: &LogRow) -> Json {
         "change": row.change.to_string(),
         "cashFlow": row.cash_flow.to_string(),
         "transactionTime": row.time_ms.to_string(),
-        "type": row.kind,
+        "type": log_word(row.kind),
         "feeRate": row.rate.to_string(),
         "bonusChange": "",
         "size": row.size.to_string(),

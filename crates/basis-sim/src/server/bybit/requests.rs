@@ -17,12 +17,12 @@ const WINDOW_MS: i64 = 5_000;
 
 impl Exchange {
     /// Answers a request that arrives now.
-    pub fn answer(&mut self, request: &Request) -> Response {
+    pub(super) fn answer(&mut self, request: &Request) -> Response {
         let target = target_of(&request.url);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         // The gateway also turns away a read with a body.
         let is_odd = request.method == "GET" && !request.body.is_empty();
-        if !self.usage.admits(self.now) || is_odd {
+        if !self.own.usage.admits(self.now) || is_odd {
             return html(403, "Forbidden");
         }
         let Some(route) = routes::find(request.method, path) else {
@@ -51,6 +51,7 @@ impl Exchange {
             account = self.admit(route, request, &params, (key, query))?;
             let count = route.limit.of(&params);
             let counted = self
+                .own
                 .usage
                 .count(self.now, (count.0, account), (count.1, count.2));
             *quota = Some(counted);
@@ -82,7 +83,7 @@ impl Exchange {
         params: &Params,
         (name, query): (&str, &str),
     ) -> Result<u32, ApiError> {
-        let key = self.keys.get(name);
+        let key = self.own.keys.get(name);
         let key = key.ok_or_else(|| ApiError::new(10003, "API key is invalid."))?;
         let text = |name| header(request, name).unwrap_or_default();
         let (stamp, window) = (text("x-bapi-timestamp"), text("x-bapi-recv-window"));

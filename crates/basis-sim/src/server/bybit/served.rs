@@ -1,12 +1,13 @@
-//! Bybit as its network sees it, and what happens at it by itself.
+//! Bybit's ways below the wire, and how it is opened.
 
+use basis_core::num::Fixed18;
 use basis_core::transport::{Request, Response};
 use basis_core::types::Timestamp;
 
-use super::error::ApiError;
-use super::{Exchange, Settings};
-use crate::server::http::html;
-use crate::server::venue::{Channel, Latency, ServedVenue, VenueSettings};
+use super::limits::Usage;
+use super::{Bybit, Category, Exchange, Settings};
+use crate::server::unified::{Opening, Ways};
+use crate::server::venue::VenueSettings;
 
 impl VenueSettings for Settings {
     type Venue = Exchange;
@@ -16,76 +17,56 @@ impl VenueSettings for Settings {
     }
 
     fn open(self, at: Timestamp) -> Exchange {
-        Exchange::new(self, at)
+        let own = Bybit {
+            limits: self.limits,
+            has_wallet: self.has_wallet,
+            keys: Default::default(),
+            usage: Usage::new(self.limits),
+            links: Default::default(),
+            recent_since_ms: i64::MIN,
+        };
+        let opening = Opening {
+            own,
+            seed: self.seed,
+            first_id: self.first_id,
+            listings: self.listings,
+            latency: self.latency,
+            behavior: self.behavior,
+            engine_ms: self.engine_ms,
+            clock_ahead_ms: self.clock_ahead_ms,
+        };
+        Exchange::open_at(opening, at)
     }
 }
 
-impl ServedVenue for Exchange {
-    type Event = std::convert::Infallible;
-    type Listening = ();
+impl Ways for Bybit {
+    const LEVERAGE: Fixed18 = Fixed18::from_int(10);
+    const REBATES_IN_GIVEN: bool = true;
+    const ENDS_WHERE_FILLED: bool = false;
 
-    fn answer(&mut self, request: &Request) -> Response {
-        Self::answer(self, request)
+    /// A number on spot, a UUID of perpetuals.
+    fn id(category: Category, number: u64, draw: &mut dyn FnMut() -> u64) -> String {
+        match category {
+            Category::Spot => number.to_string(),
+            Category::Linear => {
+                let drawn = draw();
+                format!(
+                    "{:08x}-{:04x}-4{:03x}-8{:03x}-{number:012x}",
+                    drawn >> 32,
+                    drawn >> 16 & 0xffff,
+                    drawn >> 4 & 0xfff,
+                    drawn & 0xfff
+                )
+            }
+        }
     }
 
     /// The window is checked where the request is worked off: what grew old on its way is refused.
-    fn answer_late(&mut self, request: &Request, _let_in_ms: i64) -> Response {
-        Self::answer(self, request)
+    fn answer(exchange: &mut Exchange, request: &Request, _let_in_ms: i64) -> Response {
+        exchange.answer(request)
     }
 
-    fn engine_wait_ms(&self, _: &Request) -> Option<i64> {
-        None
-    }
-
-    fn latency(&self) -> Latency {
-        self.settings.latency
-    }
-
-    fn clock(&self, at: Timestamp) -> i64 {
-        Self::clock(self, at)
-    }
-
-    fn instant(&self, ms: i64) -> Timestamp {
-        Timestamp::from_millis(ms - self.settings.clock_ahead_ms)
-    }
-
-    fn next_due(&self) -> Option<i64> {
-        let dues = [self.next_task(), self.next_funding(), self.next_transfer()];
-        dues.into_iter().flatten().min()
-    }
-
-    fn advance(&mut self, ms: i64) {
-        while let Some(due) = ServedVenue::next_due(self).filter(|due| *due <= ms) {
-            self.now = due.max(self.now);
-            self.run_due()
-                .expect("invariant: what was accepted can be settled");
-        }
-        self.now = ms;
-    }
-
-    fn open_channel(&self, _: &str) -> Result<Box<dyn Channel<Self> + Send>, Response> {
-        Err(html(404, "Not Found"))
-    }
-
-    fn take_events(&mut self) -> Vec<Self::Event> {
-        Vec::new()
-    }
-
-    fn event_name(event: &Self::Event) -> &str {
-        match *event {}
-    }
-
-    fn set_listening(&mut self, (): ()) {}
-
-    fn restarted(&mut self) {
-        self.recent_since_ms = self.now;
-    }
-}
-
-impl Exchange {
-    fn run_due(&mut self) -> Result<(), ApiError> {
-        self.run_transfers();
-        self.run_funding()?;
-        self.run_tasks()
+    fn restarted(exchange: &mut Exchange) {
+        exchange.own.recent_since_ms = exchange.now;
     }
 }

@@ -2,35 +2,18 @@
 
 use basis_core::num::{Quantity, Rate};
 use basis_core::rules::{InstrumentRules, MakerTaker, RuleSnapshot};
-use basis_core::types::{Asset, InstrumentKind};
+use basis_core::types::Asset;
 
+use crate::server::unified::Category;
 use crate::server::venue::{Behavior, Latency};
 
-/// Categories of instruments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Category {
-    /// Spot.
-    Spot,
-    /// Perpetuals margined and settled in the quote coin.
-    Linear,
-}
-
 impl Category {
-    /// Returns the category's word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+    /// Returns Bybit's word.
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Spot => "spot",
             Self::Linear => "linear",
         }
-    }
-}
-
-/// Returns the category that lists an instrument.
-pub(super) fn category_of(rules: &InstrumentRules) -> Category {
-    match rules.key.kind {
-        InstrumentKind::Spot => Category::Spot,
-        _ => Category::Linear,
     }
 }
 

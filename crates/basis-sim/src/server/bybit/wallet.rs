@@ -4,74 +4,40 @@ use basis_core::num::Quantity;
 use basis_core::types::Asset;
 use serde_json::{Value, json};
 
-use super::account::LogRow;
+use super::Exchange;
 use super::error::ApiError;
 use super::params::Page;
 use super::routes::Call;
-use super::{Exchange, joined};
+use crate::server::unified::{TransferState, Wallet, joined};
 
 /// The window of the list of transfers.
 const WEEK_MS: i64 = 7 * 86_400_000;
 
-/// The accounts that there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wallet {
-    Fund,
-    Unified,
-}
-
-impl Wallet {
-    fn read(text: &str) -> Result<Self, ApiError> {
-        match text {
-            "FUND" => Ok(Self::Fund),
-            "UNIFIED" => Ok(Self::Unified),
-            _ => Err(ApiError::new(131_211, "account type error")),
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Fund => "FUND",
-            Self::Unified => "UNIFIED",
-        }
+fn read_wallet(text: &str) -> Result<Wallet, ApiError> {
+    match text {
+        "FUND" => Ok(Wallet::Fund),
+        "UNIFIED" => Ok(Wallet::Unified),
+        _ => Err(ApiError::new(131_211, "account type error")),
     }
 }
 
-/// How a transfer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Pending,
-    Success,
-    Failed,
-}
-
-impl State {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Success => "SUCCESS",
-            Self::Failed => "FAILED",
-        }
+const fn wallet_word(wallet: Wallet) -> &'static str {
+    match wallet {
+        Wallet::Fund => "FUND",
+        Wallet::Unified => "UNIFIED",
     }
 }
 
-/// A transfer: it has left its account, and arrives in the other at its time, or comes back.
-#[derive(Clone, Debug)]
-pub(super) struct Transfer {
-    number: u64,
-    id: String,
-    account: u32,
-    coin: Asset,
-    amount: Quantity,
-    from: Wallet,
-    to: Wallet,
-    state: State,
-    made_ms: i64,
-    due_ms: i64,
+const fn state_word(state: TransferState) -> &'static str {
+    match state {
+        TransferState::Pending => "PENDING",
+        TransferState::Success => "SUCCESS",
+        TransferState::Failed => "FAILED",
+    }
 }
 
 fn needs_wallet(exchange: &Exchange) -> Result<(), ApiError> {
-    if exchange.settings.has_wallet {
+    if exchange.own.has_wallet {
         return Ok(());
     }
     Err(ApiError::new(10_032, "Demo trading are not supported."))
@@ -88,8 +54,8 @@ pub(super) fn transfer(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<V
         .quantity("amount")?
         .filter(|amount| amount.is_positive());
     let amount = amount.ok_or_else(|| ApiError::params("amount"))?;
-    let from = Wallet::read(params.required("fromAccountType")?)?;
-    let to = Wallet::read(params.required("toAccountType")?)?;
+    let from = read_wallet(params.required("fromAccountType")?)?;
+    let to = read_wallet(params.required("toAccountType")?)?;
     if from == to {
         return Err(ApiError::new(131_210, "from and to are the same account"));
     }
@@ -100,112 +66,8 @@ pub(super) fn transfer(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<V
     if exchange.movable(call.account, from, coin)? < amount {
         return Err(ApiError::new(131_212, "insufficient balance"));
     }
-    exchange.move_coin(call.account, from, coin, amount.neg()?)?;
-    let number = exchange.next_id();
-    let delay = exchange.settings.behavior.transfer_delay_ms;
-    exchange.transfers.push(Transfer {
-        number,
-        id: id.clone(),
-        account: call.account,
-        coin,
-        amount,
-        from,
-        to,
-        state: State::Pending,
-        made_ms: exchange.now,
-        due_ms: exchange.now.saturating_add(delay),
-    });
-    exchange.run_transfers();
-    let state = exchange.transfers.last().map(|transfer| transfer.state);
-    let state = state.unwrap_or(State::Pending);
-    Ok(json!({ "transferId": id, "status": state.word() }))
-}
-
-impl Exchange {
-    /// When a transfer next arrives.
-    pub(super) fn next_transfer(&self) -> Option<i64> {
-        let pending = self
-            .transfers
-            .iter()
-            .filter(|transfer| transfer.state == State::Pending);
-        pending.map(|transfer| transfer.due_ms).min()
-    }
-
-    /// Credits what has arrived; gives back what failed.
-    ///
-    /// # Panics
-    /// Never: what has left an account fits into one.
-    pub(super) fn run_transfers(&mut self) {
-        let (now, fails) = (self.now, self.transfers_fail);
-        for at in 0..self.transfers.len() {
-            let due = self
-                .transfers
-                .get_mut(at)
-                .filter(|transfer| transfer.state == State::Pending && transfer.due_ms <= now);
-            let Some(transfer) = due else {
-                continue;
-            };
-            transfer.state = if fails { State::Failed } else { State::Success };
-            let into = if fails { transfer.from } else { transfer.to };
-            let (account, coin, amount) = (transfer.account, transfer.coin, transfer.amount);
-            self.move_coin(account, into, coin, amount)
-                .expect("invariant: what left an account fits into one");
-        }
-    }
-
-    /// What may leave an account.
-    fn movable(&self, id: u32, from: Wallet, coin: Asset) -> Result<Quantity, ApiError> {
-        match from {
-            Wallet::Fund => Ok(self.account(id).fund(coin)),
-            Wallet::Unified => {
-                let payable = self.margins_now(id, coin)?.payable()?;
-                let free = Quantity::new(payable.get());
-                Ok(free.max(Quantity::ZERO))
-            }
-        }
-    }
-
-    fn move_coin(
-        &mut self,
-        id: u32,
-        wallet: Wallet,
-        coin: Asset,
-        by: Quantity,
-    ) -> Result<(), ApiError> {
-        let (now, number) = (self.now, self.next_id());
-        let account = self.account_mut(id);
-        match wallet {
-            Wallet::Fund => account.move_fund(coin, by)?,
-            Wallet::Unified => {
-                account.move_wallet(coin, by)?;
-                let row = LogRow {
-                    number,
-                    kind: if by.is_positive() {
-                        "TRANSFER_IN"
-                    } else {
-                        "TRANSFER_OUT"
-                    },
-                    of: None,
-                    side: "None",
-                    coin,
-                    change: by,
-                    cash_flow: by,
-                    funding: Quantity::ZERO,
-                    fee: Quantity::ZERO,
-                    rate: basis_core::num::Fixed18::ZERO,
-                    size: Quantity::ZERO,
-                    quantity: by.abs()?,
-                    price: basis_core::num::Fixed18::ZERO,
-                    ids: (String::new(), String::new()),
-                    balance: account.coin(coin).wallet,
-                    time_ms: now,
-                };
-                account.log.push(row);
-            }
-        }
-        account.snapshot(now);
-        Ok(())
-    }
+    let (_, state) = exchange.start_transfer((call.account, &id), (coin, amount), (from, to))?;
+    Ok(json!({ "transferId": id, "status": state_word(state) }))
 }
 
 /// `GET /v5/asset/transfer/query-inter-transfer-list`: newest first; its times count whole seconds.
@@ -221,17 +83,17 @@ pub(super) fn transfers(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<
             && row.made_ms <= at
             && id.is_none_or(|id| id == row.id)
             && coin.is_none_or(|coin| coin == row.coin)
-            && status.is_none_or(|status| status == row.state.word())
+            && status.is_none_or(|status| status == state_word(row.state))
     });
     let rows = rows.map(|row| {
         let json = json!({
             "transferId": row.id,
             "coin": row.coin.as_str(),
             "amount": row.amount.to_string(),
-            "fromAccountType": row.from.word(),
-            "toAccountType": row.to.word(),
+            "fromAccountType": wallet_word(row.from),
+            "toAccountType": wallet_word(row.to),
             "timestamp": (row.made_ms.div_euclid(1000) * 1000).to_string(),
-            "status": row.state.word(),
+            "status": state_word(row.state),
         });
         (row.number, row.made_ms, json)
     });
@@ -243,7 +105,7 @@ pub(super) fn transfers(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<
 /// `GET /v5/asset/transfer/query-account-coins-balance`.
 pub(super) fn coins(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Value, ApiError> {
     needs_wallet(exchange)?;
-    let of = Wallet::read(call.params.required("accountType")?)?;
+    let of = read_wallet(call.params.required("accountType")?)?;
     let account = exchange.account(call.account);
     let holdings = account.at(exchange.read_ms());
     let mut list = Vec::new();
@@ -267,7 +129,7 @@ pub(super) fn coins(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Valu
         }
     }
     Ok(json!({
-        "memberId": call.account.to_string(), "accountType": of.word(), "balance": list
+        "memberId": call.account.to_string(), "accountType": wallet_word(of), "balance": list
     }))
 }
 
@@ -286,7 +148,7 @@ pub(super) fn withdrawable(
 
 /// `GET /v5/user/query-api`.
 pub(super) fn key(exchange: &mut Exchange, call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let key = exchange.keys.get(call.key);
+    let key = exchange.own.keys.get(call.key);
     let key = key.ok_or_else(|| ApiError::new(10_003, "API key is invalid."))?;
     let may = &key.permissions;
     let when =

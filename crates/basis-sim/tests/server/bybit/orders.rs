@@ -1,7 +1,7 @@
 //! Placing, amending, canceling: what is refused at once, what is taken, and what the engine makes of it.
 
 use basis_core::types::Side;
-use basis_sim::server::bybit::{Category, Settings, Status};
+use basis_sim::server::bybit::{Category, Settings};
 use serde_json::json;
 
 use super::kit::{Bybit, funded, limit, settings, with};
@@ -492,10 +492,7 @@ fn a_maker_pays_its_own_rate_and_a_rebate_comes_in_the_other_coin() {
     let mut venue = Bybit::quoted_with(settings(), account);
     let id = venue.place(&limit("spot", "Buy", "0.1", "37000"));
     venue.trade(Category::Spot, Side::Sell, "0.1");
-    assert_eq!(
-        venue.order("spot", &id)["orderStatus"],
-        Status::Filled.word()
-    );
+    assert_eq!(venue.order("spot", &id)["orderStatus"], "Filled");
     let fill = venue.get("/v5/execution/list", "category=spot&symbol=BTCUSDT")["list"][0].clone();
     let told = (
         fill["feeCurrency"].as_str(),

@@ -65,6 +65,7 @@ pub(in super::super) fn check(
         return refuse("hedge_allocation names no venue with a share above 0".to_owned());
     }
     refuse_idle_symbols(config)?;
+    refuse_spread_in_kind(config)?;
     check_networks(config, rules)?;
     let spot = (config.spot_venue, InstrumentKind::Spot, config.symbol());
     let perps = config
@@ -73,17 +74,6 @@ pub(in super::super) fn check(
         .map(|(venue, _)| (*venue, InstrumentKind::Perp, config.hedge_symbol(*venue)));
     let told = config.spot_allocation.iter();
     let told = told.map(|(venue, _)| (*venue, InstrumentKind::Spot, config.symbol()));
-    let elsewhere = config
-        .spot_allocation
-        .iter()
-        .any(|(venue, _)| *venue != config.spot_venue);
-    if config.is_in_kind() && elsewhere {
-        return refuse(format!(
-            "spot_allocation spreads spot that is bought; in share_class {} it is the capital itself and stands at \
-             spot_venue {}; leave spot_allocation out",
-            config.share_class, config.spot_venue
-        ));
-    }
     let mut paid_in = None;
     for (venue, kind, symbol) in std::iter::once(spot).chain(perps).chain(told) {
         if !config.venues.contains(&venue) {
@@ -228,6 +218,20 @@ fn check_networks(config: &ModeConfig<'_>, rules: &RuleBook) -> Result<(), Compo
         return Err(ComponentError::new(Code::StrategyInfeasible, message));
     }
     Ok(())
+}
+
+/// Capital in kind stands where a part of it is sold.
+fn refuse_spread_in_kind(config: &ModeConfig<'_>) -> Result<(), ComponentError> {
+    let mut told = config.spot_allocation.iter();
+    if !config.is_in_kind() || told.all(|(venue, _)| *venue == config.spot_venue) {
+        return Ok(());
+    }
+    let message = format!(
+        "spot_allocation spreads spot that is bought; in share_class {} it is the capital itself and stands at \
+         spot_venue {}; leave spot_allocation out",
+        config.share_class, config.spot_venue
+    );
+    Err(ComponentError::new(Code::StrategyInfeasible, message))
 }
 
 /// A symbol for a venue that hedges nothing is a mistake.

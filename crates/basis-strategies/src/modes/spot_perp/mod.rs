@@ -311,6 +311,7 @@ impl SpotPerp {
         let near = wanted.at_rate(Rate::ONE.sub(NEAR)?, Rounding::Floor)?;
         self.trading_whole = context.in_flight.is_empty() || book.aimed_short()? >= near;
         book.aim_within_volume(context, Pace::Planned)?;
+        book.aim_at_orders()?;
         let legs = book.hedged_legs(context.config)?;
         // The next bar has room again, or the next arrival brings what is missing.
         let waits = book.is_cut || !self.trading_whole && moves.is_empty();
@@ -383,6 +384,7 @@ impl SpotPerp {
         }
         book.aim_to_close()?;
         book.aim_within_volume(context, Pace::Planned)?;
+        book.aim_at_orders()?;
         let legs = book.hedged_legs(context.config)?;
         if legs.is_empty() {
             return Ok(Decision::Hold);

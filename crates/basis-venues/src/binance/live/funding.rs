@@ -13,8 +13,8 @@ use basis_core::rules::InstrumentRules;
 use basis_core::types::{Asset, InstrumentKey, InstrumentKind, Span, Timestamp};
 use basis_core::venue_event::{EventKind, Funding};
 
+use super::BinanceMachine;
 use super::purpose::{Answered, Purpose};
-use super::{BinanceMachine, Phase};
 use crate::binance::codec::replies::{self, FundingPayment, FundingRate};
 use crate::binance::codec::{Draft, Product, reads};
 
@@ -116,8 +116,7 @@ impl BinanceMachine {
     /// Reads payments from `from` on: from now, or from where an earlier process of the book stopped.
     pub(super) fn begin_funding(&mut self, from: Timestamp) {
         // The history names no side, so that a payment of a long and a short could not be told apart.
-        let is_read = self.settings.usdm && !self.settings.hedge_mode;
-        if !is_read || !matches!(self.phase, Phase::Ready) {
+        if !self.settings.usdm || self.settings.hedge_mode {
             return;
         }
         let now = self.wire.clock(Product::UsdM).venue(self.now);

@@ -173,15 +173,20 @@ impl BinanceMachine {
     }
 
     fn recover(&mut self, record: VenueRecord) {
+        let numbers = record.transfers.into_iter();
+        let numbers = numbers.filter_map(|(name, own)| Some((name.parse::<u64>().ok()?, own)));
+        let numbers: Vec<_> = numbers.collect();
+        self.claimed
+            .extend(numbers.iter().map(|(number, _)| *number));
         if let Some(at) = record.committed_at {
             self.begin_funding(at);
         }
         for open in record.open {
             self.take_over(open);
         }
-        for (name, instruction) in &record.transfers {
-            if let Ok(number) = name.parse() {
-                self.known_transfer(number, *instruction);
+        for (number, own) in numbers {
+            if let Some(id) = own {
+                self.transfer_named(id, number);
             }
         }
     }
@@ -384,15 +389,17 @@ impl VenueMachine for BinanceMachine {
             Phase::Starting(start) => start.due(),
             Phase::Ready | Phase::Refused => None,
         };
+        let funding = self.funding.iter().filter(|_| ready);
+        let dead_men = self.dead_men.iter().filter(|_| ready);
         looks
             .chain(recent)
             .chain(waiting)
             .chain(until)
             .chain(clock)
             .chain(start)
-            .chain(self.streams.due())
-            .chain(self.funding.iter().filter_map(FundingRead::due))
-            .chain(self.dead_men.iter().filter_map(DeadMan::due))
+            .chain(self.streams.due().filter(|_| ready))
+            .chain(funding.filter_map(FundingRead::due))
+            .chain(dead_men.filter_map(DeadMan::due))
             .chain(self.wire.due())
             .min()
     }

@@ -84,6 +84,15 @@ impl BinanceMachine {
         }
     }
 
+    /// An earlier process has reported a transfer under the venue's number: the venue took it, and its row is
+    /// found by that.
+    pub(super) fn transfer_named(&mut self, id: InstructionId, number: u64) {
+        if let Some(change) = self.changes.get_mut(&id) {
+            change.transfer = Some(number);
+            change.state = ChangeState::Asking;
+        }
+    }
+
     /// The venue has taken a transfer: how far it has come is read from the list.
     pub(super) fn transfer_taken(&mut self, id: InstructionId, body: &[u8]) {
         match replies::transfer_id(body) {
@@ -96,15 +105,6 @@ impl BinanceMachine {
                 }
             }
             Err(e) => self.change_unknown(id, &format!("the answer cannot be read: {e}")),
-        }
-    }
-
-    /// An earlier process has told of the transfer `number`.
-    pub(super) fn known_transfer(&mut self, number: u64, id: Option<InstructionId>) {
-        self.claimed.insert(number);
-        if let Some(change) = id.and_then(|id| self.changes.get_mut(&id)) {
-            change.transfer = Some(number);
-            change.state = ChangeState::Asking;
         }
     }
 

@@ -1,385 +1,396 @@
-//! Bybit live: the machine that turns instructions into requests, and answers into events.
+//! Bybit live: what it does its own way, on the machine that exchanges have in common
+//! ([`crate::live`]).
 //!
-//! It opens no socket and reads no clock ([`basis_live::actor`]): the same machine trades on the venue's host
-//! and is proven under virtual time against a venue in process.
-//!
-//! **Invariants.** A request that acts leaves once. That it was taken is no outcome: the order is asked until
-//! its state shows, and the venue may reject what it took. An order whose outcome is unknown is asked for by
-//! its client id, which is unique for ever, and is called lost only when the venue can no longer accept it,
-//! reads have had time to show it, and neither the open orders, nor the closed ones, nor the fills know its
-//! id. While anything is unknown no new order leaves. A state never moves back; every fill is reported once;
-//! an order is done when its fills add up to the venue's count. Only orders of this book are ever touched.
+//! An order is asked for by its client id, which is unique for ever: among the open and lately closed ones,
+//! then among the closed ones, then by its fills. A transfer bears an id too. The margin mode is one for the
+//! account, and cross alone is traded.
 
-mod account;
-mod admit;
-mod build;
-mod change;
-mod order;
-mod place;
-mod purpose;
-mod recent;
-mod resolve;
-mod settings;
+mod reports;
 mod start;
-mod transfer;
-mod wire;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use basis_core::error::{VenueError, VenueErrorKind};
-use basis_core::instruction::{Instruction, OpenInstruction, Operation};
-use basis_core::rules::RuleSnapshot;
-use basis_core::types::{InstructionId, Span, Timestamp, Venue};
-use basis_core::venue_event::{EventKind, VenueEvent};
-use basis_live::actor::{Command, Input, KillSwitch, Output, VenueMachine};
+use basis_core::error::{ComponentError, VenueError};
+use basis_core::instruction::{Instruction, MarginMode, Operation};
+use basis_core::num::{Fixed18, Price, Quantity};
+use basis_core::rules::{InstrumentRules, RuleSnapshot};
+use basis_core::transport::{Request, Response};
+use basis_core::types::{
+    Asset, BookId, InstructionId, InstrumentKey, InstrumentKind, Side, Span, Timestamp, Venue,
+};
+use basis_core::venue_event::TransferStage;
+use basis_live::actor::{Cost, KillSwitch, Limit};
 
-pub use self::build::build;
-pub use self::settings::{Endpoint, LiveSettings};
-pub use self::start::CLOCK_OFF_MAX;
-
-use self::account::AccountRead;
-use self::change::Change;
-use self::order::{Ended, Tracked};
-use self::purpose::{Answered, Purpose};
-use self::recent::Recent;
-use self::start::Start;
-use self::wire::Wire;
-use super::answer::Failure;
-use super::codec::replies::DecodeError;
-use super::codes::Class;
+use super::answer::outcome;
+use super::codec::replies::{self, Tiers, TransferStatus, UNFILLED_KEPT};
+use super::codec::signing::Keys;
+use super::codec::{
+    Category, Network, finish_at, open_orders, order_history, query, reads, requests, transfer_id,
+};
+use super::limits;
 use super::simulated::PROFILE;
-use crate::wire::{HeaderSigner, Stamp};
+use crate::credentials::BasisEnvironment;
+use crate::driver::{LiveRequest, LiveVenue};
+use crate::live::codec::{
+    FillReport, Group, LiveCodec, OrderList, OrderQuestion, OrderReport, Part, PartPage, Problem,
+    RequestTerms, Rows, Setup, Step, StepFound, Taken, TransferReport,
+};
+use crate::live::{Built, Endpoint, LiveSettings, Machine, credential, no_key};
+use crate::wire::{
+    Context, DecodeError, Effect, Failure, HeaderSigner, JsonDraft, NamedOrder, Range, Stamp,
+    Success,
+};
 
+/// The venue.
+pub const VENUE: Venue = PROFILE.venue;
 /// How long reads may not show yet what was accepted.
 pub const VISIBILITY: Span = Span::from_seconds(5);
-/// How long an instruction may wait for its turn before it is refused unsent.
-const SEND_WAIT: Span = Span::from_seconds(10);
-/// How many ended orders are remembered, so that a late report of one is known.
-const ENDED_MAX: usize = 1_024;
+/// How long fills can be looked up: two years, and a day less.
+const FILLS_KEPT: Span = Span::from_hours(729 * 24);
+/// How long nothing is sent after the gateway turned the address away.
+const TURNED_AWAY: Span = Span::from_seconds(600);
+/// Rows of a page, the most that the venue gives.
+const ORDERS: u32 = 50;
+const POSITIONS: u32 = 200;
+const FILLS: u32 = 100;
 
-/// How far the machine has come.
-#[derive(Debug)]
-enum Phase {
-    /// It finds out whether it may trade.
-    Starting(Box<Start>),
-    /// It trades.
-    Ready,
-    /// It may not trade, and sends nothing more.
-    Refused,
+/// Returns the venue's own host for `environment`: the demo has no transfers.
+#[must_use]
+pub fn endpoint(environment: BasisEnvironment) -> Endpoint {
+    let network = Network::of(environment);
+    Endpoint {
+        origin: network.rest().to_owned(),
+        has_wallet: network == Network::Live,
+    }
 }
 
-/// The live side of Bybit.
-#[derive(Debug)]
-pub struct BybitMachine {
+/// A machine that has not begun: the first input starts it. `rules` are those of the configuration; filters
+/// are read anew from the venue.
+#[must_use]
+pub fn machine(
     settings: LiveSettings,
     rules: RuleSnapshot,
-    wire: Wire,
+    signer: Box<dyn HeaderSigner + Send>,
     switch: Option<Arc<dyn KillSwitch>>,
-    phase: Phase,
-    /// Commands that wait for the start.
-    backlog: VecDeque<Command>,
-    /// Every instruction that was ever taken on or over: none is taken on twice.
-    taken: BTreeSet<InstructionId>,
-    orders: BTreeMap<InstructionId, Tracked>,
-    changes: BTreeMap<InstructionId, Change>,
-    ended: VecDeque<Ended>,
-    recent: Vec<Recent>,
-    account: AccountRead,
-    clock_due: Timestamp,
-    /// Why nothing is sent any more but cancellations.
-    halted: Option<String>,
-    connected: bool,
-    now: Timestamp,
-    out: Vec<Output>,
+) -> Machine {
+    let codec = Codec::new(&settings, signer);
+    Machine::new(Box::new(codec), settings, rules, switch)
 }
 
-impl BybitMachine {
-    /// A machine that has not begun: the first input starts it. `rules` are those of the configuration;
-    /// filters are read anew from the venue.
-    #[must_use]
-    pub fn new(
-        settings: LiveSettings,
-        rules: RuleSnapshot,
-        signer: Box<dyn HeaderSigner + Send>,
-        switch: Option<Arc<dyn KillSwitch>>,
-    ) -> Self {
-        let wire = Wire::new(settings.endpoint.origin.clone(), signer);
+/// Makes the machine, and says what it can do.
+///
+/// # Errors
+/// EIF-002 for settings that are none, and for a host that is of another network than the environment;
+/// EIF-003 for a key that is none.
+pub fn build(request: &LiveRequest<'_>) -> Result<LiveVenue, ComponentError> {
+    let built = Built::of(VENUE, &endpoint(request.environment), request)?;
+    let secret = credential(request, "secret");
+    let keys = Keys::new(credential(request, "api_key"), &secret);
+    let keys = keys.map_err(|e| no_key(VENUE, e))?;
+    let codec = Codec::new(&built.settings, Box::new(keys));
+    Ok(built.machine(Box::new(codec), VISIBILITY, request))
+}
+
+/// What Bybit does its own way.
+struct Codec {
+    book: BookId,
+    endpoint: Endpoint,
+    signer: Box<dyn HeaderSigner + Send>,
+    /// Of the perpetuals whose rules are read next.
+    tiers: Vec<Tiers>,
+}
+
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Codec")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Codec {
+    fn new(settings: &LiveSettings, signer: Box<dyn HeaderSigner + Send>) -> Self {
         Self {
-            phase: Phase::Starting(Box::new(Start::new(&settings, &rules))),
-            settings,
-            rules,
-            wire,
-            switch,
-            backlog: VecDeque::new(),
-            taken: BTreeSet::new(),
-            orders: BTreeMap::new(),
-            changes: BTreeMap::new(),
-            ended: VecDeque::new(),
-            recent: Vec::new(),
-            account: AccountRead::default(),
-            clock_due: Timestamp::MAX,
-            halted: None,
-            connected: true,
-            now: Timestamp::MIN,
-            out: Vec::new(),
-        }
-    }
-
-    /// The venue.
-    pub const VENUE: Venue = PROFILE.venue;
-
-    fn command(&mut self, command: Command) {
-        if matches!(self.phase, Phase::Starting(_)) {
-            self.backlog.push_back(command);
-            return;
-        }
-        match command {
-            Command::Execute(instructions) => {
-                for instruction in instructions {
-                    self.take_on(instruction);
-                }
-            }
-            Command::Recover(record) => self.recover(record.open),
-            Command::Snapshot => self.request_account(),
-        }
-    }
-
-    fn recover(&mut self, open: Vec<OpenInstruction>) {
-        for open in open {
-            self.take_over(open);
-        }
-    }
-
-    fn route(&mut self, answered: Answered) {
-        match answered.purpose {
-            Purpose::Start => self.start_answered(answered),
-            Purpose::Clock => self.clock_answered(&answered),
-            Purpose::Quote(id) => self.quoted(id, answered),
-            Purpose::Place(id) => self.placed(id, answered),
-            Purpose::Change(id) => self.changed(id, answered),
-            Purpose::Order(id) | Purpose::History(id) => self.shown(id, answered),
-            Purpose::Fills(id) => self.fills_answered(id, answered),
-            Purpose::Asked(id) => self.asked(id, answered),
-            Purpose::Recent(place) => self.recent_answered(place, answered),
-            Purpose::Account => self.account_answered(answered),
-        }
-    }
-
-    /// Does what is due, then lets out what may leave.
-    fn turn(&mut self) {
-        for answered in self.wire.time_out(self.now) {
-            self.route(answered);
-        }
-        self.look_after_orders();
-        self.look_after_changes();
-        if matches!(self.phase, Phase::Ready) {
-            self.look_after_recent();
-            self.look_after_clock();
-        }
-        self.hold_back();
-        let held = self.has_unknown();
-        let mut out = std::mem::take(&mut self.out);
-        let pumped = self.wire.pump(self.now, held, &mut out);
-        self.out = out;
-        for (purpose, stamp) in pumped.sent {
-            self.left(purpose, stamp);
-        }
-        for purpose in pumped.expired {
-            self.expired(purpose);
-        }
-    }
-
-    /// Takes back what waits to act, cancellations excepted, once the kill switch is thrown.
-    fn hold_back(&mut self) {
-        let waiting = self.wire.waiting_acts();
-        if waiting.is_empty() {
-            return;
-        }
-        let Some(reason) = self.stopped() else {
-            return;
-        };
-        for purpose in waiting {
-            let kind = VenueErrorKind::Unavailable(reason.clone());
-            match purpose {
-                Purpose::Place(id) if self.wire.withdraw(purpose) => self.end_unsent(id, kind),
-                Purpose::Change(id) if !self.is_cancel(id) && self.wire.withdraw(purpose) => {
-                    self.change_unsent(id, kind);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn is_cancel(&self, id: InstructionId) -> bool {
-        let change = self.changes.get(&id);
-        let operation = change.map(|change| &change.instruction.operation);
-        matches!(operation, Some(Operation::CancelOrder(_)))
-    }
-
-    /// Whether the outcome of anything is unknown.
-    fn has_unknown(&self) -> bool {
-        self.orders.values().any(Tracked::is_unknown)
-            || self.changes.values().any(Change::is_unknown)
-    }
-
-    /// When a request with `stamp` that left no trace by then was never accepted, by our clock.
-    fn dead_at(&self, stamp: Stamp) -> Timestamp {
-        let accepted_until = self.wire.clock.ours(stamp.deadline());
-        accepted_until.plus(self.wire.clock.skew).plus(VISIBILITY)
-    }
-
-    /// Notes that a request has left.
-    fn left(&mut self, purpose: Purpose, stamp: Stamp) {
-        match purpose {
-            Purpose::Place(id) => {
-                if let Some(order) = self.orders.get_mut(&id) {
-                    order.stamp = Some(stamp);
-                }
-            }
-            Purpose::Change(id) => {
-                if let Some(change) = self.changes.get_mut(&id) {
-                    change.stamp = Some(stamp);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Gives up what waited too long for its turn.
-    fn expired(&mut self, purpose: Purpose) {
-        let text = format!("it found no turn within {SEND_WAIT}; nothing was sent");
-        match purpose {
-            Purpose::Place(id) => self.end_unsent(id, VenueErrorKind::Unavailable(text)),
-            Purpose::Change(id) => self.change_expired(id, VenueErrorKind::Unavailable(text)),
-            // A read that found no turn is asked for again by whoever wanted it.
-            Purpose::Quote(id) => self.no_quote(id, &text),
-            Purpose::Order(id) | Purpose::History(id) | Purpose::Fills(id) => {
-                if let Some(order) = self.orders.get_mut(&id) {
-                    order.look.again(self.now);
-                }
-            }
-            Purpose::Asked(id) => {
-                if let Some(change) = self.changes.get_mut(&id) {
-                    change.look.again(self.now);
-                }
-            }
-            Purpose::Recent(place) => self.recent_failed(place),
-            Purpose::Account => self.account_failed(),
-            Purpose::Clock => self.clock_due = self.now.plus(SEND_WAIT),
-            Purpose::Start => self.start_expired(),
-        }
-    }
-
-    fn emit(&mut self, at: Timestamp, kind: EventKind) {
-        // The engine takes nothing from the future: the venue's clock may be ahead of ours.
-        let at = at.min(self.now);
-        let event = VenueEvent::new(Self::VENUE, at, self.now, kind);
-        self.out.push(Output::Event(Box::new(event)));
-    }
-
-    fn notice(&mut self, text: impl Into<String>) {
-        self.out.push(Output::Notice(text.into()));
-    }
-
-    fn reject(&mut self, instruction: &Instruction, kind: VenueErrorKind) {
-        let error = Box::new(error_of(instruction, kind));
-        let instruction = instruction.id;
-        self.emit(self.now, EventKind::Rejected { instruction, error });
-    }
-
-    fn unknown(&mut self, instruction: &Instruction, text: &str) {
-        let kind = VenueErrorKind::OutcomeUnknown(text.to_owned());
-        let error = Box::new(error_of(instruction, kind));
-        let instruction = instruction.id;
-        self.emit(self.now, EventKind::OutcomeUnknown { instruction, error });
-    }
-
-    /// Sends nothing more but cancellations, and says why.
-    fn halt(&mut self, operation: &'static str, kind: VenueErrorKind) {
-        if self.halted.is_some() {
-            return;
-        }
-        let error = VenueError::new(Self::VENUE, operation, kind);
-        self.halted = Some(error.to_string());
-        self.notice(format!("halted: {error}"));
-        self.disconnected(error);
-    }
-
-    fn disconnected(&mut self, error: VenueError) {
-        self.connected = false;
-        let kind = EventKind::Connectivity {
-            connected: false,
-            error: Some(Box::new(error)),
-        };
-        self.emit(self.now, kind);
-    }
-
-    /// Notes that the venue could be read.
-    fn was_read(&mut self) {
-        if !self.connected && self.halted.is_none() {
-            self.connected = true;
-            let kind = EventKind::Connectivity {
-                connected: true,
-                error: None,
-            };
-            self.emit(self.now, kind);
-        }
-    }
-
-    fn unreadable(&mut self, what: &'static str, e: &DecodeError) {
-        self.notice(format!("{what}: {e}"));
-    }
-
-    /// Notes what a failed read says beyond itself.
-    fn read_failed(&mut self, what: &'static str, failure: &Failure) {
-        if !wire::may_pass(failure) {
-            self.halt(what, failure.kind.clone());
-        } else if failure.class == Class::Clock {
-            self.clock_due = self.now;
+            book: settings.book,
+            endpoint: settings.endpoint.clone(),
+            signer,
+            tiers: Vec::new(),
         }
     }
 }
 
-fn error_of(instruction: &Instruction, kind: VenueErrorKind) -> VenueError {
-    VenueError::new(PROFILE.venue, instruction.operation.kind().as_str(), kind)
+fn page(rows: u32, cursor: Option<String>) -> Range {
+    Range {
+        rows: Some(rows),
+        cursor,
+        ..Range::default()
+    }
 }
 
-impl VenueMachine for BybitMachine {
-    fn handle(&mut self, now: Timestamp, input: Input, outputs: &mut Vec<Output>) {
-        self.now = self.now.max(now);
-        self.begin();
-        match input {
-            Input::Command(command) => self.command(command),
-            Input::Answer { id, result } => {
-                if let Some(answered) = self.wire.answered(self.now, id, result) {
-                    self.route(answered);
-                }
-            }
-            // It opens no stream, so that none has news.
-            Input::Timer | Input::Stream { .. } => {}
-        }
-        self.turn();
-        outputs.append(&mut self.out);
+impl LiveCodec for Codec {
+    fn venue(&self) -> Venue {
+        VENUE
     }
 
-    fn due(&self) -> Option<Timestamp> {
-        let orders = self.orders.values().map(|order| &order.look);
-        let changes = self.changes.values().map(|change| &change.look);
-        let looks = orders.chain(changes).filter(|look| !look.asking);
-        let looks = looks.filter_map(|look| look.due);
-        let ready = matches!(self.phase, Phase::Ready);
-        let recent = self.recent.iter().filter(|_| ready).filter_map(Recent::due);
-        let clock = ready.then_some(self.clock_due);
-        let start = match &self.phase {
-            Phase::Starting(start) => start.due(),
-            Phase::Ready | Phase::Refused => None,
+    fn visibility(&self) -> Span {
+        VISIBILITY
+    }
+
+    fn unfilled_kept(&self) -> Span {
+        UNFILLED_KEPT
+    }
+
+    fn fills_kept(&self) -> Span {
+        FILLS_KEPT
+    }
+
+    fn requests(
+        &self,
+        instruction: &Instruction,
+        context: &Context<'_>,
+    ) -> Result<Vec<JsonDraft>, VenueError> {
+        requests(VENUE, instruction, context)
+    }
+
+    fn finish(&self, draft: &JsonDraft, stamp: Stamp) -> Request {
+        finish_at(draft, &self.endpoint.origin, stamp, self.signer.as_ref())
+    }
+
+    fn accepted_until(&self, _draft: &JsonDraft, stamp: Stamp) -> Timestamp {
+        stamp.deadline()
+    }
+
+    fn change_accepted_max(&self) -> Span {
+        Stamp::WINDOW
+    }
+
+    fn outcome(&self, effect: Effect, response: &Response) -> Result<Success, Failure> {
+        outcome(effect, response)
+    }
+
+    fn turned_away(&self, response: &Response) -> Option<Span> {
+        (response.status == 403).then_some(TURNED_AWAY)
+    }
+
+    fn address_limits(&self) -> Vec<Limit> {
+        limits::ADDRESS.to_vec()
+    }
+
+    fn group(&self, draft: &JsonDraft) -> (Group, Cost) {
+        limits::of(draft)
+    }
+
+    fn limit(&self, group: Group) -> Limit {
+        limits::of_group(group)
+    }
+
+    fn unfit(&self, operation: &Operation) -> Option<String> {
+        let text = match operation {
+            Operation::SetLeverage(change) if change.margin_mode == Some(MarginMode::Isolated) => {
+                "Bybit's margin mode is one for the whole account, and cross alone is traded live: leave \
+                 margin_mode out or say cross"
+            }
+            Operation::Transfer(_) if !self.endpoint.has_wallet => {
+                "the demo has no transfers: they exist on the live network alone"
+            }
+            _ => return None,
         };
-        looks
-            .chain(recent)
-            .chain(clock)
-            .chain(start)
-            .chain(self.wire.due())
-            .min()
+        Some(text.to_owned())
+    }
+
+    fn request_terms(&self, draft: &JsonDraft, _listed: &InstrumentRules) -> RequestTerms {
+        let quantity = draft.field("qty").map(Quantity::parse);
+        let price = draft.field("price").map(Price::parse);
+        (quantity.and_then(Result::ok), price.and_then(Result::ok))
+    }
+
+    fn quote_question(&self, listed: &InstrumentRules) -> JsonDraft {
+        reads::ticker(listed)
+    }
+
+    fn quote(
+        &self,
+        listed: &InstrumentRules,
+        side: Side,
+        body: &[u8],
+    ) -> Result<Option<Price>, DecodeError> {
+        let ticker = replies::ticker(body)?;
+        let is_own = ticker.symbol == listed.venue_symbol.as_str();
+        Ok(ticker.opposite(side).filter(|_| is_own))
+    }
+
+    fn taken(&self, body: &[u8]) -> Result<Taken, DecodeError> {
+        let taken = replies::accepted(body)?;
+        Ok(Taken {
+            client: taken.order_link_id,
+            venue_id: taken.order_id,
+        })
+    }
+
+    fn order_lists(&self) -> &'static [OrderList] {
+        &[OrderList::Recent, OrderList::Closed]
+    }
+
+    fn order_question(&self, list: OrderList, question: &OrderQuestion<'_>) -> JsonDraft {
+        let by_client = NamedOrder::Client(question.client.clone());
+        let category = Category::of(question.listed.key.kind);
+        match list {
+            OrderList::Recent | OrderList::Open => query(question.listed, &by_client),
+            OrderList::Closed => order_history(category, &by_client),
+        }
+    }
+
+    fn orders(&self, _rules: &RuleSnapshot, body: &[u8]) -> Result<Rows<OrderReport>, DecodeError> {
+        let page = replies::orders(body)?;
+        Ok(Rows {
+            rows: page.rows.into_iter().map(reports::order).collect(),
+            next: page.next,
+        })
+    }
+
+    fn fills_question(&self, question: &OrderQuestion<'_>) -> JsonDraft {
+        let by_client = NamedOrder::Client(question.client.clone());
+        let category = Category::of(question.listed.key.kind);
+        reads::fills_of(category, &by_client, question.cursor)
+    }
+
+    fn recent_question(
+        &self,
+        listed: &InstrumentRules,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> JsonDraft {
+        let range = Range {
+            from: Some(since),
+            ..page(FILLS, cursor.map(ToOwned::to_owned))
+        };
+        reads::fills_in(listed, &range)
+    }
+
+    fn fills(&self, rules: &RuleSnapshot, body: &[u8]) -> Result<Rows<FillReport>, DecodeError> {
+        reports::fills(rules, body)
+    }
+
+    fn leverage_question(&self, listed: &InstrumentRules) -> JsonDraft {
+        reads::position(listed)
+    }
+
+    fn leverage(
+        &self,
+        listed: &InstrumentRules,
+        body: &[u8],
+    ) -> Result<Option<Fixed18>, DecodeError> {
+        let page = replies::positions(body)?;
+        let mut rows = page.rows.iter();
+        let own = rows.find(|row| row.symbol == listed.venue_symbol.as_str());
+        Ok(own.and_then(|own| own.leverage))
+    }
+
+    fn transfer_taken(&self, id: InstructionId, body: &[u8]) -> Result<(), String> {
+        match replies::transferred(body) {
+            Ok((named, _)) if named == transfer_id(self.book, id) => Ok(()),
+            Ok((named, _)) => Err(format!("the answer is about {named}")),
+            Err(e) => Err(format!("the answer cannot be read: {e}")),
+        }
+    }
+
+    fn transfer_question(&self, id: InstructionId) -> JsonDraft {
+        reads::transfer(&transfer_id(self.book, id))
+    }
+
+    fn is_no_transfer(&self, _failure: &Failure) -> bool {
+        false
+    }
+
+    fn transfer(
+        &self,
+        id: InstructionId,
+        body: &[u8],
+    ) -> Result<Option<TransferReport>, DecodeError> {
+        let page = replies::transfers(body)?;
+        let own = transfer_id(self.book, id);
+        let row = page.rows.into_iter().find(|row| row.transfer_id == own);
+        Ok(row.map(|row| TransferReport {
+            ended: match row.status {
+                TransferStatus::Pending | TransferStatus::Unknown => None,
+                TransferStatus::Success => Some(TransferStage::Credited),
+                TransferStatus::Failed => Some(TransferStage::Returned),
+            },
+            at: Some(row.timestamp),
+            id: row.transfer_id,
+        }))
+    }
+
+    fn parts(&self, Setup { settings, rules }: Setup<'_>) -> Vec<Part> {
+        let perps = rules.instruments.iter();
+        let perps = perps.filter(|rules| rules.key.kind == InstrumentKind::Perp);
+        let mut settles: Vec<Asset> = perps.map(|rules| rules.quote).collect();
+        settles.sort_unstable();
+        settles.dedup();
+        let mut parts = vec![Part::Trading];
+        if self.endpoint.has_wallet {
+            parts.push(Part::Funding);
+        }
+        if settings.spot {
+            // All of spot at once: the asset is not asked for there.
+            let any = settles.first().copied().unwrap_or(Asset::literal("USDT"));
+            parts.push(Part::Orders(InstrumentKind::Spot, any));
+        }
+        if settings.perps {
+            for settle in settles {
+                parts.push(Part::Positions(settle));
+                parts.push(Part::Orders(InstrumentKind::Perp, settle));
+            }
+        }
+        parts
+    }
+
+    fn part_question(&self, part: Part, cursor: Option<String>) -> JsonDraft {
+        match part {
+            Part::Trading => reads::balances(),
+            Part::Funding => reads::funding_balances(),
+            Part::Positions(settle) => reads::positions(settle, &page(POSITIONS, cursor)),
+            Part::Orders(kind, settle) => {
+                open_orders(Category::of(kind), settle, &page(ORDERS, cursor))
+            }
+        }
+    }
+
+    fn part(&self, part: Part, rules: &RuleSnapshot, body: &[u8]) -> Result<PartPage, DecodeError> {
+        reports::part(part, rules, body)
+    }
+
+    fn steps(&self, setup: Setup<'_>) -> Vec<Step> {
+        start::steps(setup)
+    }
+
+    fn time_question(&self) -> JsonDraft {
+        reads::server_time()
+    }
+
+    fn time(&self, body: &[u8]) -> Result<Timestamp, DecodeError> {
+        replies::server_time(body)
+    }
+
+    fn step_question(&self, step: Step, setup: Setup<'_>) -> Option<JsonDraft> {
+        start::question(step, setup)
+    }
+
+    fn take_step(
+        &mut self,
+        step: Step,
+        setup: Setup<'_>,
+        body: &[u8],
+    ) -> Result<StepFound, Problem> {
+        start::take(&mut self.tiers, step, setup, body)
+    }
+
+    fn steps_of(&self, key: InstrumentKey) -> Vec<Step> {
+        let mode = (key.kind == InstrumentKind::Perp).then_some(Step::PositionMode(key));
+        mode.into_iter().chain([Step::Orders(key)]).collect()
+    }
+
+    fn describe(&self, step: Step, setup: Setup<'_>) -> Option<String> {
+        start::describe(step, setup)
     }
 }

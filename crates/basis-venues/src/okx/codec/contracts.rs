@@ -31,7 +31,10 @@ pub(super) fn size_of(rules: &InstrumentRules, quantity: Quantity) -> Result<Qua
 ///
 /// # Errors
 /// [`MathError`] out of range.
-pub(super) fn base_units(rules: &InstrumentRules, size: Quantity) -> Result<Quantity, MathError> {
+pub(in crate::okx) fn base_units(
+    rules: &InstrumentRules,
+    size: Quantity,
+) -> Result<Quantity, MathError> {
     let product = size.get().mul(unit(rules).get(), Rounding::HalfEven)?;
     Ok(Quantity::new(product))
 }

@@ -24,7 +24,9 @@ pub mod signing;
 pub mod stream;
 
 pub use self::account::{cancel_all_after, set_position_mode};
+#[cfg(feature = "live")]
+pub(super) use self::contracts::base_units;
 pub use self::endpoint::{Network, NoSuchHost, Product};
 pub use self::order::{AccountLevel, open_orders, open_orders_of, query};
 pub use self::plan::{Terms, requests, requests_with};
-pub use self::request::{deadline, finish, finish_at, is_bounded, signed_text};
+pub use self::request::{STAMP_WINDOW, deadline, finish, finish_at, is_bounded, signed_text};

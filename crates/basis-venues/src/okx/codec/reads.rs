@@ -27,7 +27,8 @@ fn listed(rules: &InstrumentRules) -> Params {
 }
 
 /// The family of a swap: base and quote.
-fn family(rules: &InstrumentRules) -> String {
+#[must_use]
+pub fn family(rules: &InstrumentRules) -> String {
     format!("{}-{}", rules.base, rules.quote)
 }
 
@@ -64,6 +65,27 @@ pub fn archived_orders(rules: &InstrumentRules, range: &Range) -> JsonDraft {
 #[must_use]
 pub fn fills_of(rules: &InstrumentRules, order: &str) -> JsonDraft {
     JsonDraft::read("/api/v5/trade/fills", listed(rules).with("ordId", order))
+}
+
+/// Fills of one order by the venue's id of it, or of its whole instrument from the beginning of `range`, newest
+/// first; of the last three days, or of the last three months.
+#[must_use]
+pub fn fills_since_sent(
+    rules: &InstrumentRules,
+    order: Option<&str>,
+    range: &Range,
+    is_recent: bool,
+) -> JsonDraft {
+    let path = if is_recent {
+        "/api/v5/trade/fills"
+    } else {
+        "/api/v5/trade/fills-history"
+    };
+    let params = match order {
+        Some(order) => page(listed(rules).with("ordId", order), range),
+        None => between(listed(rules), range),
+    };
+    JsonDraft::read(path, params)
 }
 
 /// Our fills of an instrument of the last three days, newest first; 100 a page.

@@ -7,7 +7,7 @@ use super::endpoint::{Network, NoSuchHost};
 use crate::wire::{HeaderSigner, JsonDraft, Stamp, millis};
 
 /// How far a stamp may be off, and so how long a request without a deadline may still be accepted.
-const STAMP_WINDOW: Span = Span::from_seconds(30);
+pub const STAMP_WINDOW: Span = Span::from_seconds(30);
 
 /// What the deadline `expTime` bounds.
 const BOUNDED: [&str; 2] = ["/api/v5/trade/order", "/api/v5/trade/amend-order"];

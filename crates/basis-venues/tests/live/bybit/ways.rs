@@ -10,12 +10,13 @@ use basis_sim::server::faults::{Fault, Rule, When};
 use basis_testkit::{BTC, perp_limit, perp_market, set_leverage, spot_limit, spot_market};
 use serde_json::Value;
 
-use super::plan::{Move, Plan, moved};
-use super::schedules::Run;
-use super::teeth::Tooth;
-use super::venue::Temper;
-use super::verdict::came_back;
+use super::bench::{Bybit, keys};
 use crate::book::Outcome;
+use crate::kit::plan::{Move, Plan, moved};
+use crate::kit::schedules::Run;
+use crate::kit::teeth::Tooth;
+use crate::kit::venue::Temper;
+use crate::kit::verdict::came_back;
 use crate::process::InMemory;
 use crate::venue::{KEY, SECRET, after};
 
@@ -33,15 +34,15 @@ fn plan(temper: Temper, moves: Vec<(i64, Move)>) -> Plan {
 }
 
 /// Carries a plan out, and returns what became of its instructions.
-fn outcomes(plan: &Plan) -> (Run<InMemory>, Vec<Outcome>) {
-    let mut run = Run::new(InMemory::new(), plan);
+fn outcomes(plan: &Plan) -> (Run<Bybit, InMemory>, Vec<Outcome>) {
+    let mut run = Run::<Bybit, _>::new(InMemory::new(), plan);
     run.carry_out(plan);
     assert_eq!(run.verdict(), Vec::<String>::new());
     let outcomes = run.ledger().outcomes.into_values().collect();
     (run, outcomes)
 }
 
-fn sent(run: &mut Run<InMemory>, path: &str) -> usize {
+fn sent(run: &mut Run<Bybit, InMemory>, path: &str) -> usize {
     let sent = &run.process().driver.network.sent;
     let to_path = sent
         .iter()
@@ -107,7 +108,7 @@ fn a_clash_of_ids_says_that_the_order_is_there() {
 
 #[test]
 fn an_order_of_another_kind_under_our_id_halts_the_venue() {
-    let mut run = Run::new(InMemory::new(), &plan(Temper::default(), Vec::new()));
+    let mut run = Run::<Bybit, _>::new(InMemory::new(), &plan(Temper::default(), Vec::new()));
     run.get_ready();
     let clash = refusal(200, 170_141, "Duplicate clientOrderId");
     let fault = Fault::Reply {
@@ -144,9 +145,7 @@ fn an_order_of_another_kind_under_our_id_halts_the_venue() {
 }
 
 /// Places an order of 0.5 under `client`, with the same key.
-fn place_foreign(run: &mut Run<InMemory>, client: &str) {
-    use basis_core::secret::Secret;
-    use basis_venues::bybit::codec::signing::Keys;
+fn place_foreign(run: &mut Run<Bybit, InMemory>, client: &str) {
     use basis_venues::wire::HeaderSigner;
 
     let now: Timestamp = run.process().now();
@@ -154,8 +153,7 @@ fn place_foreign(run: &mut Run<InMemory>, client: &str) {
         r#"{{"category":"spot","symbol":"BTCUSDT","side":"Buy","orderType":"Limit","qty":"0.5","price":"49000","orderLinkId":"{client}"}}"#
     );
     let stamp = (now.nanos() / 1_000_000).to_string();
-    let keys = Keys::new(Secret::new(KEY.to_owned()), &Secret::new(SECRET.to_owned())).unwrap();
-    let signature = keys
+    let signature = keys()
         .sign(&format!("{stamp}{KEY}5000{body}"))
         .expose()
         .to_owned();
@@ -233,8 +231,8 @@ fn transfers_are_found_by_the_id_that_they_bear() {
         let took = fault == Fault::DropReply;
         // Two alike at once: Binance's list could not tell them apart.
         let moves = vec![
-            (0, Move::Execute(moved("100", true))),
-            (1, Move::Execute(moved("100", true))),
+            (0, Move::Execute(moved::<Bybit>("100", true))),
+            (1, Move::Execute(moved::<Bybit>("100", true))),
         ];
         let mut plan = plan(
             Temper {
@@ -267,7 +265,10 @@ fn a_transfer_that_failed_came_back() {
         transfer_delay_ms: 1_000,
         ..Temper::default()
     };
-    let (run, _) = outcomes(&plan(temper, vec![(0, Move::Execute(moved("100", false)))]));
+    let (run, _) = outcomes(&plan(
+        temper,
+        vec![(0, Move::Execute(moved::<Bybit>("100", false)))],
+    ));
     assert!(came_back(&run.ledger()));
 }
 
@@ -327,7 +328,7 @@ fn margin_is_cross_for_the_whole_account_and_isolated_is_refused_before_a_byte_l
 
 /// Starts against a venue that was changed first; returns why it refuses.
 fn refusal_of(change: impl FnOnce(&mut basis_sim::server::bybit::Exchange, u32)) -> String {
-    let mut run = Run::new(InMemory::new(), &plan(Temper::default(), Vec::new()));
+    let mut run = Run::<Bybit, _>::new(InMemory::new(), &plan(Temper::default(), Vec::new()));
     let (now, account) = (run.process().now(), run.process().driver.network.account);
     run.process()
         .driver

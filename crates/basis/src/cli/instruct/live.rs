@@ -29,7 +29,7 @@ pub(super) fn run(
     let venue = driver.facts.venue;
     if !driver.facts.modes.contains(&ExecutionMode::Live) {
         let message =
-            format!("{venue} cannot be traded at live in this version; binance and bybit can");
+            format!("{venue} cannot be traded at live in this version; binance, bybit and okx can");
         return Err(ComponentError::new(Code::CreationFailed, message)
             .with_reason("mode")
             .into());

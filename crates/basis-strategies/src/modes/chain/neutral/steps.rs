@@ -20,6 +20,9 @@ use crate::modes::{Context, Decision, triggers};
 
 const HALF: Rate = Rate::literal("0.5");
 
+/// What is sold for the rest of a withdrawal, over that rest.
+const RAISED: Rate = Rate::literal("1.05");
+
 /// Most halvings of what is repaid at once: a thousandth of it.
 const HALVINGS_MAX: u32 = 10;
 
@@ -361,12 +364,39 @@ impl MarketNeutral {
         if !moves.is_empty() {
             return Ok(Some(send(Action::ExitPartial, "fund_accounts", moves)));
         }
+        if owes {
+            return self.raise_rest(context, book);
+        }
         let threshold = context.config.margin_deviation_threshold;
         let is_above = book.long > book.long_target && book.is_off(book.long_target)?;
-        if owes || !is_above || !book.lacks_margin(threshold)? {
+        if !is_above || !book.lacks_margin(threshold)? {
             return Ok(None);
         }
         self.shrink(context, book, (book.long_target, "margin"))
+    }
+
+    /// Sells what a withdrawal still lacks, where no account has it to spare and nothing is on its way: margins that a
+    /// rise has made thin keep what they have, and the gain is in the long.
+    fn raise_rest(
+        &mut self,
+        context: &Context<'_>,
+        book: &mut NeutralBook<'_>,
+    ) -> Result<Option<Decision>, ComponentError> {
+        let rest = context.pending_withdrawal.sub(book.hedge.wallet)?;
+        let is_coming = !context.in_flight.is_empty() || !book.queued.is_zero();
+        if !rest.is_positive() || is_coming || !book.price.is_positive() {
+            return Ok(None);
+        }
+        let mut wanted = rest;
+        for hedge in &book.hedge.hedges {
+            let lacks = hedge.margin_kept.sub(hedge.margin)?;
+            wanted = wanted.add(lacks.max(Value::ZERO))?;
+        }
+        let wanted = wanted.max(book.hedge.min_transfer);
+        // Room for what the sale costs, and for the price to move.
+        let wanted = wanted.at_rate(RAISED, Rounding::Ceil)?;
+        let goal = missing(book.long, wanted.per(book.price, Rounding::Ceil)?)?;
+        self.shrink(context, book, (goal, "withdrawal"))
     }
 
     /// ETH of the exchange to the wallet, ETH of the wallet into the stake, as far as there is room.

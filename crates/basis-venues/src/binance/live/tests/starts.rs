@@ -1,9 +1,9 @@
 use basis_core::error::Code;
 use basis_core::instruction::{Instruction, OpenInstruction};
 use basis_core::journal::VenueRecord;
-use basis_core::types::{InstructionId, Side};
+use basis_core::types::{Account, InstructionId, Label, Side, Span};
 use basis_live::actor::{Command, Mailbox, Readiness};
-use basis_testkit::{START, spot_market};
+use basis_testkit::{START, spot_market, transfer};
 
 use super::kinds;
 use super::script::{Reply, client, count, driver, events, execute, ready, reply, run};
@@ -13,6 +13,10 @@ fn refused(mailbox: &Mailbox) -> (Code, Option<&'static str>, String) {
         Readiness::Refused(e) => (e.code, e.reason, e.message),
         other => panic!("{other:?}"),
     }
+}
+
+fn account(name: &'static str) -> Account {
+    Account::new(super::super::BinanceMachine::VENUE, Label::literal(name))
 }
 
 fn outcome(replies: Vec<Reply>) -> (Code, Option<&'static str>, String) {
@@ -120,4 +124,55 @@ fn an_instruction_of_an_earlier_process_is_resolved_and_not_sent() {
             .iter()
             .all(|line| line.starts_with("GET"))
     );
+}
+
+#[test]
+fn a_start_that_is_refused_rests() {
+    let both_sides = r#"{"dualSidePosition":true}"#;
+    let (mut driver, mailbox) = driver(vec![reply("GET /positionSide/dual", both_sides)]);
+    let record = VenueRecord {
+        committed_at: Some(START.minus(Span::from_hours(1))),
+        ..VenueRecord::default()
+    };
+    driver.command(Command::Recover(Box::new(record))).unwrap();
+    run(&mut driver, 60);
+    assert!(matches!(mailbox.readiness(), Readiness::Refused(_)));
+    assert_eq!(count(&driver, "GET /income"), 0);
+}
+
+/// One that was reported as sent is credited by its own row; the row of an earlier one is no answer to it.
+#[test]
+fn a_transfer_that_was_reported_before_a_restart_is_found_by_its_number() {
+    let row = |number: u64, at: i64| {
+        format!(
+            r#"{{"asset":"USDT","amount":"100","type":"MAIN_UMFUTURE","status":"CONFIRMED","tranId":{number},
+            "timestamp":{at}}}"#
+        )
+    };
+    let at = START.nanos() / 1_000_000;
+    let rows = format!(
+        r#"{{"total":2,"rows":[{},{}]}}"#,
+        row(8, at - 1_000),
+        row(9, at - 2_000)
+    );
+    let (mut driver, mailbox) = driver(vec![reply("GET /asset/transfer", rows)]);
+    let (from, to) = (account("spot"), account("usdm"));
+    let open = OpenInstruction {
+        venue: super::super::BinanceMachine::VENUE,
+        submitted_at: START.minus(Span::from_seconds(3)),
+        instruction: Instruction::new(InstructionId::plain(2), transfer("USDT", "100", from, to)),
+    };
+    let record = VenueRecord {
+        open: vec![open],
+        transfers: [
+            ("8".into(), Some(InstructionId::plain(1))),
+            ("9".into(), Some(InstructionId::plain(2))),
+        ]
+        .into(),
+        committed_at: None,
+    };
+    driver.command(Command::Recover(Box::new(record))).unwrap();
+    run(&mut driver, 5);
+    let found = kinds(&events(&mailbox));
+    assert_eq!(found, ["rules", "rules", "sent", "credited"]);
 }

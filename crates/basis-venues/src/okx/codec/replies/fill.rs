@@ -88,6 +88,15 @@ impl FillReply {
         self.fill_time.unwrap_or(self.ts)
     }
 
+    /// Returns base units.
+    ///
+    /// # Errors
+    /// [`FillError`] where the rules do not list the instrument: its contracts cannot be counted.
+    pub fn quantity(&self, rules: &RuleSnapshot) -> Result<Quantity, FillError> {
+        let listed = of_symbol(rules, self.kind, &self.inst_id)?;
+        Ok(base_units(listed, self.fill_sz)?)
+    }
+
     /// Returns the event that it is, of `instruction` where its order is ours.
     ///
     /// # Errors

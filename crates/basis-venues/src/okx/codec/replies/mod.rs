@@ -22,7 +22,7 @@ pub use self::market::{
 pub use self::order::{Accepted, OrderReply, UNFILLED_KEPT, accepted, orders};
 pub use self::wallet::{
     Currency, Deposit, DepositAddress, TransferState, TransferStatus, Withdrawn, currencies,
-    deposit_address, deposits, transfer_id, transfer_state, withdrawable, withdrawal_id,
-    withdrawals,
+    deposit_address, deposits, transfer_id, transfer_state, transfer_states, withdrawable,
+    withdrawal_id, withdrawals,
 };
 pub use crate::wire::{DecodeError, FillError};

@@ -74,6 +74,14 @@ pub fn transfer_state(body: &[u8]) -> Result<TransferState, DecodeError> {
     only("transfer", body)
 }
 
+/// Reads transfers as they stand: one, or none.
+///
+/// # Errors
+/// As [`transfer_state`].
+pub fn transfer_states(body: &[u8]) -> Result<Vec<TransferState>, DecodeError> {
+    data("transfer", body)
+}
+
 /// Where deposits arrive.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
