@@ -48,7 +48,7 @@ const CHOICES: [Choice; 4] = [
             "equity_deviation=0.01,0.02,0.05,0.1",
         ],
         today: &["0.65", "0.02"],
-        hurdle_off: &[],
+        hurdle_off: &["expected_carry.horizon_hours=null"],
     },
     Choice {
         modes: &["usdt_market_neutral_no_leverage"],
@@ -70,7 +70,7 @@ const CHOICES: [Choice; 4] = [
             "utilization_band=0.15,0.25,0.35,0.5",
         ],
         today: &["0.65", "0.5", "0.25"],
-        hurdle_off: &[],
+        hurdle_off: &["expected_carry.horizon_hours=null"],
     },
 ];
 
