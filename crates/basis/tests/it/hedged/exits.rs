@@ -127,6 +127,8 @@ fn leaving_costs_what_the_exit_value_says() {
             ratios.len() * 2 > usize::try_from(dates).unwrap(),
             "{ratios:?}"
         );
-        assert!((0.8..=1.2).contains(&median), "{}: {ratios:?}", case.mode);
+        // Five dates have a wider median than fifty.
+        let bound = if is_full() { 0.8..=1.2 } else { 0.75..=1.25 };
+        assert!(bound.contains(&median), "{}: {ratios:?}", case.mode);
     }
 }
