@@ -7,7 +7,7 @@
 //! The margin mode is one for the account. Forced closing goes to the lower tier at which the margin
 //! holds, else everything goes.
 //!
-//! Live it is a machine without a socket ([`live`](crate::bybit::live), with the feature `live`) on the pure halves
+//! Live it is a machine without a socket (`bybit::live`, with the feature `live`) on the pure halves
 //! beside it: [`codec`], [`answer`], [`codes`].
 //!
 //! Codes (`errors`): Bybit v5 error list. A post-only order that would take is accepted and then canceled by

@@ -70,7 +70,7 @@ pub trait Driver: 'static {
     /// venue or is a warning with the default is the factory's decision.
     fn parse(node: &Node, problems: &Problems) -> Self::Settings;
 
-    /// Creates one interface. It may block, and gives up at [`BuildContext::deadline`].
+    /// Creates one interface. It may block, and gives up at the deadline of its context.
     ///
     /// # Errors
     /// [`ComponentError`]; a retryable one is tried again.

@@ -9,7 +9,7 @@
 //! Margin mode is a property of each order at OKX and of a symbol here. Forced closing goes down two
 //! tiers at a time from the third on.
 //!
-//! Live it is a machine without a socket ([`live`](crate::okx::live), with the feature `live`) on the pure halves
+//! Live it is a machine without a socket (`okx::live`, with the feature `live`) on the pure halves
 //! beside it: [`codec`], [`answer`], [`codes`].
 //!
 //! Codes (`errors`): OKX v5 error list. A post-only order that would take is accepted and then canceled by
