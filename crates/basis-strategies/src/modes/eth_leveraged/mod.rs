@@ -2,7 +2,7 @@
 //! several times, less what the debt costs.
 //!
 //! Sizing: stake s = C at debt ratio ℓ = `target_ltv`: collateral s ÷ (1 − ℓ), debt s × ℓ ÷ (1 − ℓ).
-//! Levered while its carry pays ([`Leverage`]), else at `target_ltv_low`.
+//! Levered while its carry pays (`Leverage`), else at `target_ltv_low`.
 //! Entered, rebalanced and left by one transaction each, with a flash loan in front; exits sell in the
 //! pool with a minimum out. Rebalances when the debt ratio leaves its band, and when the wallet holds
 //! more than the reserve by as much.
