@@ -9,7 +9,8 @@ use basis_core::types::{InstructionId, InstrumentKind, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState};
 
 use super::codec::{OrderReport, RequestTerms};
-use super::order::{Look, Tracked};
+use super::look::Look;
+use super::order::Tracked;
 use super::purpose::{Answered, Purpose};
 use super::{Machine, SEND_WAIT};
 use crate::wire::{Class, Context, Failure, JsonDraft};

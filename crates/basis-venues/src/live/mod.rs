@@ -13,9 +13,11 @@
 
 mod account;
 mod admit;
+pub(crate) mod asked;
 mod build;
 mod change;
 pub(crate) mod codec;
+pub(crate) mod look;
 mod order;
 mod place;
 mod purpose;

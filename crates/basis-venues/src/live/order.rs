@@ -6,62 +6,15 @@ use basis_core::instruction::{Instruction, Operation, OrderType};
 use basis_core::num::{MathError, Price, Quantity, Rounding};
 use basis_core::rules::RuleSnapshot;
 use basis_core::types::{
-    BookId, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, PositionSide, Side, Span,
-    Symbol, Timestamp,
+    BookId, ClientOrderId, InstructionId, InstrumentKey, InstrumentKind, PositionSide, Side,
+    Timestamp,
 };
 use basis_core::venue_event::{OrderState, Progress};
 
+use super::asked::{Asked, Contradiction};
 use super::codec::OrderReport;
+use super::look::Look;
 use crate::wire::KnownOrder;
-
-/// When something is asked next.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Look {
-    /// When; `None` while nothing is to be asked.
-    pub(super) due: Option<Timestamp>,
-    /// How often it was asked without getting on.
-    tries: u32,
-    /// Whether an answer is waited for.
-    pub(super) asking: bool,
-}
-
-/// The waits between two questions: 0.25, 0.5, 1, 2, 4 s, then 5 s.
-const WAIT_FIRST: Span = Span::from_nanos(250_000_000);
-const WAIT_MAX: Span = Span::from_seconds(5);
-
-impl Look {
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        !self.asking && self.due.is_some_and(|due| due <= now)
-    }
-
-    /// Asks at `at`, from the shortest wait on.
-    pub(super) const fn at(&mut self, at: Timestamp) {
-        *self = Self {
-            due: Some(at),
-            tries: 0,
-            asking: false,
-        };
-    }
-
-    /// Asks again, later each time.
-    pub(super) fn again(&mut self, now: Timestamp) {
-        let wait = WAIT_FIRST.times(1_i64 << self.tries.min(8)).min(WAIT_MAX);
-        self.tries = self.tries.saturating_add(1);
-        self.due = Some(now.plus(wait));
-        self.asking = false;
-    }
-
-    /// Goes on asking at once; the waits stay as long as they have grown.
-    pub(super) const fn go_on(&mut self, now: Timestamp) {
-        self.due = Some(now);
-        self.asking = false;
-    }
-
-    pub(super) const fn never(&mut self) {
-        self.due = None;
-        self.asking = false;
-    }
-}
 
 /// Where an order is asked for next. It is dead when a round of every list and its fills has shown nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,40 +75,6 @@ pub(super) struct Ended {
     pub(super) position_side: Option<PositionSide>,
 }
 
-/// What a report of an order cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Contradiction(pub(super) String);
-
-/// What an order instruction asks for.
-struct Asked {
-    kind: InstrumentKind,
-    symbol: Symbol,
-    side: Side,
-    quantity: Quantity,
-    position_side: Option<PositionSide>,
-}
-
-fn asked(operation: &Operation) -> Option<Asked> {
-    match operation {
-        Operation::SpotTrade(trade) => Some(Asked {
-            kind: InstrumentKind::Spot,
-            symbol: trade.symbol,
-            side: trade.side,
-            quantity: trade.quantity,
-            position_side: None,
-        }),
-        Operation::PerpTrade(trade) => Some(Asked {
-            kind: InstrumentKind::Perp,
-            symbol: trade.symbol,
-            side: trade.side,
-            quantity: trade.quantity,
-            position_side: trade.position_side,
-        }),
-        _ => None,
-    }
-}
-
 impl Tracked {
     /// The order that `instruction` asks for; `None` when it asks for none, or the rules list no such
     /// instrument.
@@ -164,7 +83,7 @@ impl Tracked {
         submitted_at: Timestamp,
         (book, rules): (BookId, &RuleSnapshot),
     ) -> Option<Result<Self, MathError>> {
-        let asked = asked(&instruction.operation)?;
+        let asked = Asked::of(&instruction.operation)?;
         let listed = rules.instrument(asked.kind, asked.symbol)?;
         let quantity = asked.quantity.round_to_lot(listed.lot_size, Rounding::Down);
         let quantity = match quantity {

@@ -10,13 +10,14 @@ use basis_core::types::{InstructionId, Timestamp};
 use basis_core::venue_event::{EventKind, OrderState};
 
 use super::admit::product_of;
-use super::order::{Look, Tracked};
+use super::order::Tracked;
 use super::purpose::{Answered, Purpose};
 use super::{BinanceMachine, SEND_WAIT};
 use crate::binance::answer::Failure;
 use crate::binance::codec::replies::{self, OrderReply};
 use crate::binance::codec::{Context, Draft, Product, Stamp, reads, requests};
 use crate::binance::codes::Class;
+use crate::live::look::Look;
 
 /// How far an instruction that is no order has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
