@@ -27,7 +27,7 @@ fn perp(symbol: &str, base: &str, contracts: bool) -> Json {
         symbol.to_owned()
     };
     let (unit, method, bounds, deduction) = if contracts {
-        ("contracts", "whole", ["1000", "10000"], "0")
+        ("contracts", "whole", ["100", "1000"], "0")
     } else {
         ("notional", "deduction", ["50000", "500000"], "50")
     };

@@ -16,6 +16,7 @@ fn tiered(venue: &str, whole: bool) -> VenueRules {
     rules_with(venue, |perp| {
         perp["liquidation_fee_bps"] = "10".into();
         perp["tier_method"] = if whole { "whole" } else { "deduction" }.into();
+        perp["tier_unit"] = "notional".into();
         perp["tiers"] = serde_json::json!([
             { "up_to": "100000", "initial_margin_rate": "0.02",
               "maintenance_margin_rate": "0.01", "deduction": "0", "max_leverage": "50" },

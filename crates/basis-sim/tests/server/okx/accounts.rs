@@ -334,7 +334,7 @@ fn instruments_tiers_and_prices_are_told_in_contracts() {
         tiers[1]["maxSz"].as_str(),
         tiers[1]["maxLever"].as_str(),
     );
-    assert_eq!(told, (Some("1000"), Some("10000"), Some("50")));
+    assert_eq!(told, (Some("100"), Some("1000"), Some("50")));
     let ticker = venue
         .get("/api/v5/market/ticker", "instId=BTC-USDT-SWAP")
         .remove(0);
@@ -375,12 +375,12 @@ fn a_position_beyond_its_tier_and_one_beyond_its_margin_are_refused() {
     rich.trading = vec![(USDT, q("100000000"))];
     let mut venue = Okx::quoted_with(settings(), rich);
     venue.ok(LEVERAGE, &leverage("100"));
-    // The first tier ends at a thousand contracts, and with it a leverage of 100.
+    // The first tier ends at a hundred contracts, and with it a leverage of 100.
     let code = |venue: &mut Okx, size: &str| {
         code_of(&venue.act("/api/v5/trade/order", &limit(SWAP, "buy", size, "36000")))
     };
-    assert_eq!(code(&mut venue, "1000"), 0);
-    assert_eq!(code(&mut venue, "1001"), 51_004);
+    assert_eq!(code(&mut venue, "100"), 0);
+    assert_eq!(code(&mut venue, "101"), 51_004);
     let mut venue = Okx::quoted();
     assert_eq!(code(&mut venue, "900"), 51_008);
 }
